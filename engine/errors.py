@@ -1,0 +1,42 @@
+"""The errors dlengine raises. Each is also the built-in that a user would catch.
+
+A message names the op, the argument, what was expected (with the docstring's letters), what came, and the way out.
+"""
+
+from __future__ import annotations
+
+
+class DLEngineError(Exception):
+    """Base of every error raised on purpose."""
+
+
+class ShapeError(DLEngineError, ValueError):
+    """Shapes that do not fit together."""
+
+
+class DTypeError(DLEngineError, TypeError):
+    """A dtype, or a kind of object, that an op does not take."""
+
+
+class DeviceError(DLEngineError, ValueError):
+    """Tensors on different devices, or on one that an op cannot use."""
+
+
+class BackendUnavailable(DLEngineError, RuntimeError):
+    """A backend that cannot run here; the message says what installs or mends it."""
+
+
+class CheckpointError(DLEngineError, ValueError):
+    """A checkpoint that is missing, damaged or does not fit the model."""
+
+
+class DataError(DLEngineError, ValueError):
+    """A data file or data value that cannot be used."""
+
+
+class GradientError(DLEngineError, RuntimeError):
+    """A gradient that does not exist or could only be wrong."""
+
+
+class ConfigError(DLEngineError, ValueError):
+    """A setting, name or key that does not exist or has no such value."""
