@@ -1,0 +1,174 @@
+"""The one way from a Python function to machine code, shared by every kernel of this set.
+
+Two decorators, and plain Python below both:
+
+- `jit` makes an entry point: what a launcher calls from Python. It may use `prange`.
+- `inner` marks a function that entry points call. To Python it stays an ordinary function.
+
+Because inner functions stay ordinary, `interpreted()` runs any kernel as plain Python all the way down, with NumPy checking
+every index. What Python cannot run (vector intrinsics) is an ordinary function too, with its machine code as an overload.
+
+Options, the same everywhere: IEEE NaN and infinities are kept, sums may be reordered and multiply-adds contracted. With
+`exact=True` nothing is reordered or contracted, which is what makes random numbers bit-equal to the other kernel sets.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+import threading
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import cache
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numba
+import numpy as np
+from numba.extending import register_jitable
+
+from dlengine.kernels.types import Array
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+FASTMATH = {"contract", "reassoc", "nsz", "arcp", "afn"}  # never "nnan" or "ninf": isnan would be folded away
+PARALLEL = {"prange": True} | dict.fromkeys(
+    ("comprehension", "fusion", "inplace_binop", "numpy", "reduction", "setitem", "stencil"), False
+)  # only the loops that say so: whole-array expressions inside a thread's share must stay serial
+
+_interpreted: ContextVar[bool] = ContextVar("interpreted", default=False)
+_layer_lock = threading.Lock()
+_layer_is_safe = False
+
+
+@contextmanager
+def interpreted() -> Iterator[None]:
+    """Run kernels as plain Python inside this context: slow, every index checked, every line seen by coverage."""
+    token = _interpreted.set(True)
+    try:
+        yield
+    finally:
+        _interpreted.reset(token)
+
+
+def thread_count(units: int) -> int:
+    """How many threads share this many units of work; kernels get it as an argument, for asking inside defeats the cache."""
+    available = 2 if _interpreted.get() else numba.get_num_threads()
+    return max(1, min(available, units))
+
+
+def dense(x: Array) -> Array:
+    """x as a C-contiguous, aligned array that Numba types as writable, so that each kernel compiles once per dtype.
+
+    Copies only where the layout demands it. A read-only array comes back as a view on the same memory: kernels never
+    write to their inputs.
+    """
+    x = np.ascontiguousarray(x) if x.ndim else x
+    if not x.flags.aligned or not x.dtype.isnative:
+        x = x.astype(x.dtype.newbyteorder("="), copy=True)
+    return x if x.flags.writeable else np.asarray(_Writable(x))
+
+
+class _Writable:
+    """A read-only array under an interface that does not say so; keeps the array alive."""
+
+    def __init__(self, array: Array) -> None:
+        interface = dict(array.__array_interface__)
+        interface["data"] = (interface["data"][0], False)
+        self.__array_interface__ = interface
+        self.array = array
+
+
+class Kernel:
+    """A compiled entry point. Compiles on its first call for each dtype, or loads what an earlier process compiled."""
+
+    def __init__(self, function: Callable[..., Any], options: dict[str, Any], parallel: bool) -> None:
+        self.py_func = function
+        self.parallel = parallel
+        with _cache_in(cache_folder()) as cached:
+            self.dispatcher = numba.njit(cache=cached, parallel=PARALLEL if parallel else False, **options)(function)
+        if cached:  # two processes that save different dtypes at once must not choose one file name for both
+            files = self.dispatcher._cache._cache_file
+            files._data_name_pattern = files._data_name_pattern.replace("{number", uuid.uuid4().hex[:12] + ".{number")
+
+    def __call__(self, *args: Any) -> Any:
+        if _interpreted.get():
+            with np.errstate(all="ignore"):  # machine code does not warn either
+                return self.py_func(*args)
+        if _layer_is_safe or not self.parallel:
+            return self.dispatcher(*args)
+        return self._guarded(args)
+
+    def _guarded(self, args: tuple[Any, ...]) -> Any:
+        """Two threads entering the workqueue layer at once abort the process; the others take care of themselves."""
+        global _layer_is_safe
+        with _layer_lock:
+            result = self.dispatcher(*args)
+            _layer_is_safe = numba.threading_layer() != "workqueue"
+        return result
+
+
+def jit(*, parallel: bool = True, exact: bool = False) -> Callable[[Callable[..., Any]], Kernel]:
+    """Make an entry point. parallel: whether it uses prange. exact: keep the order and rounding of every operation."""
+    return lambda function: Kernel(function, _options(exact), parallel)
+
+
+def inner(*, exact: bool = False, inline: bool = False) -> Callable[[F], F]:
+    """Mark a function for use inside entry points; Python can go on calling it."""
+    options = _options(exact) | ({"forceinline": True} if inline else {})
+
+    def mark(function: F) -> F:
+        register_jitable(**options)(function)
+        return function
+
+    return mark
+
+
+def _options(exact: bool) -> dict[str, Any]:
+    return {"fastmath": False if exact else FASTMATH, "error_model": "numpy", "nogil": True}
+
+
+def cache_folder() -> Path:
+    """Where compiled kernels are kept: $DLENGINE_CACHE, else the platform's cache folder for this user.
+
+    The name carries a hash of all sources of this package. Numba looks only at the file of the function itself, and would
+    go on using code that was compiled from an older version of a helper in another file.
+    """
+    root = os.environ.get("DLENGINE_CACHE")
+    if root:
+        base = Path(root)
+    elif sys.platform == "win32":
+        base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local") / "dlengine"
+    elif sys.platform == "darwin":
+        base = Path.home() / "Library" / "Caches" / "dlengine"
+    else:
+        base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "dlengine"
+    return base / "jit" / _source_key()
+
+
+@cache
+def _source_key() -> str:
+    digest = hashlib.sha256()
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    digest.update(os.environ.get("DLENGINE_JIT_LANES", "").encode())  # see vector.py
+    return digest.hexdigest()[:16]
+
+
+@contextmanager
+def _cache_in(folder: Path) -> Iterator[bool]:
+    """Point Numba's cache at a folder while a dispatcher is made; yields whether the folder can be written."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        usable = os.access(folder, os.W_OK)
+    except OSError:
+        usable = False
+    before = numba.config.CACHE_DIR
+    numba.config.CACHE_DIR = str(folder)
+    try:
+        yield usable
+    finally:
+        numba.config.CACHE_DIR = before
