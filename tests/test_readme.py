@@ -1,0 +1,59 @@
+"""Every block of the README does what it says."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+
+from dlengine.cli.main import app
+
+README = Path(__file__).parent.parent / "README.md"
+TEXT = README.read_text()
+
+
+def blocks(language: str) -> list[tuple[int, str]]:
+    """(line number, text) of each fenced block of a language."""
+    found = re.finditer(rf"^```{language}\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL)
+    return [(TEXT[: match.start(1)].count("\n"), match.group(1)) for match in found]
+
+
+def test_python_blocks_run_in_order(tmp_path: Path) -> None:
+    """One program in one process; empty lines keep the README's own line numbers in a traceback."""
+    lines: list[str] = []
+    for start, text in blocks("python"):
+        lines += [""] * (start - len(lines)) + text.splitlines()
+    script = tmp_path / "readme.py"
+    script.write_text("\n".join(lines))
+    run = subprocess.run([sys.executable, script], cwd=tmp_path, capture_output=True, text=True, timeout=240)
+    assert lines
+    assert run.returncode == 0, run.stderr
+
+
+def test_library_example_is_twenty_lines() -> None:
+    _, first = blocks("python")[0]
+    assert len(first.splitlines()) <= 20
+
+
+@pytest.mark.parametrize("line", sorted(set(re.findall(r"\bdlengine ([a-z]+(?: --?[a-z-]+| [\w./=-]+)*)", TEXT))))
+def test_commands_exist(line: str) -> None:
+    """Each `dlengine COMMAND --option` of the README names a command and options that there are."""
+    words = line.split()
+    command = app.commands.get(words[0])
+    if command is None:
+        assert "`dlengine " + line not in TEXT, f"no such command: {words[0]}"
+        return
+    known = {name for option in command.params if isinstance(option, click.Option) for name in option.opts}
+    assert {word for word in words[1:] if word.startswith("--")} <= known
+
+
+def test_folders_of_the_map_exist() -> None:
+    section = TEXT.split("## Map")[1].split("\n## ")[0]
+    folders = re.findall(r"^\| `([\w./]+)` \|", section, re.MULTILINE)
+    assert folders
+    for folder in folders:
+        assert (README.parent / folder).exists(), folder
