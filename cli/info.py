@@ -1,0 +1,29 @@
+"""`dlengine info`: what is installed here, what it can run, and what would make it faster."""
+
+from __future__ import annotations
+
+import click
+
+
+@click.command()
+def info() -> None:
+    """Show versions, processor, BLAS, threads and caches, with hints for what could be better."""
+    from rich import box
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    from dlengine.report import report
+
+    console = Console()
+    with console.status("Looking around"):
+        result = report()
+    for title, rows in result.sections.items():
+        table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, show_header=False, pad_edge=False)
+        table.add_column(style="bold", no_wrap=True)
+        table.add_column(overflow="fold")
+        for name, value in rows.items():
+            table.add_row(escape(name), escape(value))
+        console.print(table)
+    for hint in result.hints:
+        console.print(f"[yellow]hint[/yellow] {escape(hint)}")

@@ -1,0 +1,88 @@
+"""The command `dlengine`: its group of commands, and what a user sees when one of them fails."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+
+import click
+
+from dlengine.errors import DLEngineError
+
+from .info import info
+
+FAILED, BAD_INPUT, INTERRUPTED = 1, 2, 130
+BAD_INPUT_ERRORS = (
+    click.ClickException,
+    DLEngineError,
+    FileNotFoundError,
+    FileExistsError,
+    IsADirectoryError,
+    NotADirectoryError,
+    PermissionError,
+)
+
+
+@dataclass
+class Settings:
+    """What the options before the command set."""
+
+    debug: bool = False
+
+
+@click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(version("dlengine-xp"), prog_name="dlengine", message="%(prog)s %(version)s")
+@click.option("--debug", is_flag=True, help="Show the traceback when a command fails.")
+@click.pass_context
+def app(context: click.Context, debug: bool) -> None:
+    """A deep-learning engine written once and run by NumPy, Numba or CuPy."""
+    context.obj.debug = debug
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
+
+
+app.add_command(info)
+
+
+def describe(error: BaseException) -> tuple[str, int]:
+    """The one line that an error is worth, and the exit status."""
+    if isinstance(error, BAD_INPUT_ERRORS):
+        return _message(error), BAD_INPUT
+    if isinstance(error, KeyboardInterrupt | click.Abort):
+        return "interrupted", INTERRUPTED
+    if isinstance(error, OSError | MemoryError):
+        return _message(error), FAILED
+    return f"{type(error).__name__}: {_message(error)} (dlengine --debug COMMAND shows where)", FAILED
+
+
+def _message(error: BaseException) -> str:
+    if isinstance(error, click.ClickException):
+        text = error.format_message()
+    elif isinstance(error, OSError) and error.filename is not None:
+        text = f"{os.fsdecode(error.filename)}: {error.strerror}"
+    else:
+        text = str(error) or type(error).__name__
+    return " ".join(text.split())
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and exit: 0 done, 1 failed, 2 bad input; one line on stderr says why, --debug says where."""
+    settings = Settings()
+    try:
+        status = app.main(arguments, prog_name="dlengine", obj=settings, standalone_mode=False)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # The reader (head, less) has left: nothing to say, and the flush at exit must not complain either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(FAILED)
+    except (Exception, KeyboardInterrupt) as error:
+        if settings.debug:
+            traceback.print_exc()
+        line, status = describe(error)
+        click.echo(f"dlengine: {line}", err=True)
+    # A command that ends through Context.exit(1) hands back the number; one that just returns hands back None.
+    sys.exit(status if isinstance(status, int) else 0)
