@@ -19,6 +19,11 @@ DECLARED = {
     "max_pool2d_gather": ("pool", FLOATS),
     "avg_pool2d": ("pool", FLOATS),
     "avg_pool2d_input_grad": ("pool", FLOATS),
+    "random_bits": ("random", ("*",)),
+    "random_uniform": ("random", ("*",)),
+    "random_bernoulli": ("random", ("*",)),
+    "random_normal": ("random", ("*",)),
+    "random_permutation": ("random", ("*",)),
 }
 
 SET = KernelSet("jit", __name__, DECLARED)

@@ -1,0 +1,197 @@
+"""Random numbers from Philox4x32-10, bit for bit those of the other kernel sets.
+
+Word i of a stream is lane i % 4 of block counter + i // 4, so any thread can begin anywhere. Each thread fills a slab of
+words that stays in its cache and turns it into numbers. Nothing here may be reordered or contracted.
+
+Source: J. Salmon et al., Parallel random numbers: as easy as 1, 2, 3 (SC 2011).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import prange
+
+from dlengine.kernels import philox
+from dlengine.kernels.types import Array
+
+from .compile import inner, jit, thread_count
+from .quantile import invert
+
+SLAB = 2048
+"""Words a thread makes at a time: a whole number of blocks, and small enough for the innermost cache."""
+
+M0, M1 = np.uint64(philox.MULTIPLIER_0), np.uint64(philox.MULTIPLIER_1)
+W0, W1 = np.uint64(philox.WEYL_0), np.uint64(philox.WEYL_1)
+LOW, HALF = np.uint64(philox.MASK32), np.uint64(32)
+ROUNDS = philox.ROUNDS
+
+
+@inner(exact=True)
+def block(c0: Any, c1: Any, c2: Any, c3: Any, k0: Any, k1: Any) -> Any:
+    """Four random words of one block; all operands are 32-bit numbers in 64-bit variables."""
+    for _ in range(ROUNDS):
+        p0, p1 = M0 * c0, M1 * c2
+        c0, c1, c2, c3 = (p1 >> HALF) ^ c1 ^ k0, p1 & LOW, (p0 >> HALF) ^ c3 ^ k1, p0 & LOW
+        k0, k1 = (k0 + W0) & LOW, (k1 + W1) & LOW
+    return c0, c1, c2, c3
+
+
+@inner(exact=True)
+def fill(words: Array, seed: Any, first: int, count: int) -> None:
+    """words[:count] = words first, first + 1, ... of the stream (and the rest of the last block); first is a multiple of 4."""
+    key, low, high = seed
+    k0, k1, c2, c3 = key & LOW, key >> HALF, high & LOW, high >> HALF
+    for b in range((count + 3) // 4):
+        c = low + np.uint64(first // 4 + b)
+        w0, w1, w2, w3 = block(c & LOW, c >> HALF, c2, c3, k0, k1)
+        words[4 * b] = w0
+        words[4 * b + 1] = w1
+        words[4 * b + 2] = w2
+        words[4 * b + 3] = w3
+
+
+@inner(exact=True)
+def slabs(n: int, t: int, threads: int) -> Any:
+    """First and last slab of thread t of a stream of n words."""
+    total = (n + SLAB - 1) // SLAB
+    return t * total // threads, (t + 1) * total // threads
+
+
+@jit(exact=True)
+def _bits(out: Array, seed: Any, threads: int) -> None:
+    for t in prange(threads):
+        first, last = slabs(out.size, t, threads)
+        words = np.empty(SLAB, np.uint32)
+        for s in range(first, last):
+            part = out[s * SLAB : (s + 1) * SLAB]
+            fill(words, seed, s * SLAB, part.size)
+            part[:] = words[: part.size]
+
+
+@jit(exact=True)
+def _uniform32(out: Array, seed: Any, drop: int, scale: Any, threads: int) -> None:
+    for t in prange(threads):
+        first, last = slabs(out.size, t, threads)
+        words = np.empty(SLAB, np.uint32)
+        for s in range(first, last):
+            part = out[s * SLAB : (s + 1) * SLAB]
+            fill(words, seed, s * SLAB, part.size)
+            for i in range(part.size):
+                part[i] = np.float32(words[i] >> np.uint32(drop)) * scale
+
+
+@inner(exact=True)
+def bits53(a: Any, b: Any) -> Any:
+    """53 random bits from two words."""
+    return (np.uint64(a) >> np.uint64(5)) << np.uint64(26) | np.uint64(b) >> np.uint64(6)
+
+
+@jit(exact=True)
+def _uniform64(out: Array, seed: Any, threads: int) -> None:
+    for t in prange(threads):
+        first, last = slabs(2 * out.size, t, threads)
+        words = np.empty(SLAB, np.uint32)
+        for s in range(first, last):
+            part = out[s * SLAB // 2 : (s + 1) * SLAB // 2]
+            fill(words, seed, s * SLAB, 2 * part.size)
+            for i in range(part.size):
+                part[i] = np.float64(bits53(words[2 * i], words[2 * i + 1])) * 2.0**-53
+
+
+@jit(exact=True)
+def _bernoulli(out: Array, seed: Any, bound: Any, threads: int) -> None:
+    for t in prange(threads):
+        first, last = slabs(out.size, t, threads)
+        words = np.empty(SLAB, np.uint32)
+        for s in range(first, last):
+            part = out[s * SLAB : (s + 1) * SLAB]
+            fill(words, seed, s * SLAB, part.size)
+            for i in range(part.size):
+                part[i] = np.uint64(words[i]) < bound
+
+
+@jit(exact=True)
+def _normal(out: Array, seed: Any, threads: int) -> None:
+    for t in prange(threads):
+        first, last = slabs(out.size, t, threads)
+        words, q = np.empty(SLAB, np.uint32), np.empty(SLAB, np.float64)
+        for s in range(first, last):
+            part = out[s * SLAB : (s + 1) * SLAB]
+            fill(words, seed, s * SLAB, part.size)
+            for i in range(part.size):
+                q[i] = (np.float64(words[i]) - (2.0**31 - 0.5)) * 2.0**-32
+            invert(q, part)
+
+
+@jit(exact=True)
+def _normal64(out: Array, seed: Any, threads: int) -> None:
+    for t in prange(threads):
+        first, last = slabs(2 * out.size, t, threads)
+        words, q = np.empty(SLAB, np.uint32), np.empty(SLAB // 2, np.float64)
+        for s in range(first, last):
+            part = out[s * SLAB // 2 : (s + 1) * SLAB // 2]
+            fill(words, seed, s * SLAB, 2 * part.size)
+            for i in range(part.size):
+                q[i] = (np.float64(bits53(words[2 * i], words[2 * i + 1])) - (2.0**52 - 0.5)) * 2.0**-53
+            invert(q, part)
+
+
+def _seed(key: int, counter: int) -> tuple[np.uint64, np.uint64, np.uint64]:
+    """Key, low and high half of the counter, as kernels take them."""
+    mask = (1 << 64) - 1
+    return np.uint64(key & mask), np.uint64(counter & mask), np.uint64(counter >> 64 & mask)
+
+
+def _threads(words: int) -> int:
+    return thread_count(words // (8 * SLAB))
+
+
+def random_bits(key: int, counter: int, n: int) -> Array:
+    """n random words, uint32."""
+    out = np.empty(n, np.uint32)
+    _bits(out, _seed(key, counter), _threads(n))
+    return out
+
+
+def random_uniform(key: int, counter: int, n: int, dtype: Any) -> Array:
+    """n uniform numbers in [0, 1): 24 bits each in float32, 53 in float64, 11 in float16."""
+    dtype = np.dtype(dtype)
+    if dtype == np.float64:
+        out = np.empty(n, np.float64)
+        _uniform64(out, _seed(key, counter), _threads(2 * n))
+        return out
+    kept = 24 if dtype == np.float32 else 8 if "bfloat16" in str(dtype) else 11
+    out = np.empty(n, np.float32)
+    _uniform32(out, _seed(key, counter), 32 - kept, np.float32(2.0**-kept), _threads(n))
+    return out.astype(dtype, copy=False)
+
+
+def random_normal(key: int, counter: int, n: int, dtype: Any) -> Array:
+    """n standard normal numbers by inversion, worked out in float64 and rounded once."""
+    dtype = np.dtype(dtype)
+    if dtype == np.float64:
+        out = np.empty(n, np.float64)
+        _normal64(out, _seed(key, counter), _threads(2 * n))
+        return out
+    out = np.empty(n, np.float32 if dtype == np.float32 else np.float64)
+    _normal(out, _seed(key, counter), _threads(n))
+    return out.astype(dtype, copy=False)
+
+
+def random_bernoulli(key: int, counter: int, n: int, p: float) -> Array:
+    """n booleans, each True with probability p, a multiple of 2 ** -32."""
+    out = np.empty(n, np.bool_)
+    _bernoulli(out, _seed(key, counter), np.uint64(round(p * 2.0**32)), _threads(n))
+    return out
+
+
+def random_permutation(key: int, counter: int, n: int) -> Array:
+    """A random order of 0 ... n - 1, int64: the order of n random words, ties by position."""
+    words = random_bits(key, counter, n).astype(np.uint64)
+    words <<= HALF
+    words |= np.arange(n, dtype=np.uint64)
+    words.sort()
+    words &= LOW
+    return words.view(np.int64)
