@@ -1,0 +1,33 @@
+"""The CUDA kernel set: our own kernels for CuPy arrays, and for host arrays through the emulator.
+
+Nothing here imports cupy; a launcher does, when it is first given a device array.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from dlengine.kernels.registry import KernelSet
+
+DECLARED = {
+    "conv2d": ("conv", ("float32", "float64", "float16")),
+    "random_bits": ("random", ("*",)),
+    "random_uniform": ("random", ("*",)),
+    "random_bernoulli": ("random", ("*",)),
+    "random_normal": ("random", ("*",)),
+    "random_permutation": ("random", ("*",)),
+}
+
+
+class _EmulatedSet(KernelSet):
+    """The same launchers; those that make arrays from nothing make them on the host, where the emulator runs them."""
+
+    def load(self, kernel: str) -> Callable[..., Any]:
+        function = super().load(kernel)
+        return partial(function, host=True) if self.declared[kernel][0] == "random" else function
+
+
+SET = KernelSet("cuda", __name__, DECLARED)
+EMULATED = _EmulatedSet("cuda", __name__, DECLARED, SET.launches)

@@ -1,0 +1,141 @@
+"""Compile every kernel for every card it lists, on a machine that needs no GPU, and report what it uses.
+
+NVRTC is the compiler that CuPy uses at run time; it needs no driver. A spill to memory is an error here.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import re
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from . import DECLARED
+from .launch import KERNELS, Kernel
+
+MEND = "pip install nvidia-cuda-nvrtc nvidia-cuda-runtime"
+LIBRARY = "nvidia/cu13/lib/libnvrtc.so.13"
+INCLUDES = "nvidia/cu13/include"
+# What CuPy adds to every RawModule, then what makes the assembler report, and fail on a spill.
+OPTIONS = (
+    "--std=c++17",
+    "-ftz=true",
+    "--device-as-default-execution-space",
+    "--ptxas-options=-v",
+    "--ptxas-options=--warn-on-spills",
+    "--ptxas-options=--warning-as-error",
+)
+
+
+class CompileError(RuntimeError):
+    """A kernel that does not compile, or spills registers to memory."""
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What one kernel uses on one card: registers a thread, bytes of static shared memory a block, bytes of stack a thread."""
+
+    kernel: str
+    arch: int
+    registers: int
+    shared: int
+    stack: int
+
+
+@cache
+def available() -> str | None:
+    """Why kernels cannot be compiled here, or None if they can."""
+    if _find(LIBRARY) is None:
+        return f"NVRTC is not installed; mend: {MEND}"
+    if _find(INCLUDES) is None:
+        return f"the CUDA headers are not installed; mend: {MEND}"
+    return None
+
+
+def declared_kernels() -> list[Kernel]:
+    """Every kernel of the set."""
+    for module in sorted({module for module, _ in DECLARED.values()}):
+        import_module(f"{__package__}.{module}")
+    return list(KERNELS)
+
+
+def checks() -> Iterator[tuple[Kernel, str, int]]:
+    """Every (kernel, dtype, architecture) that must compile."""
+    for kernel in declared_kernels():
+        for dtype in kernel.dtypes:
+            for arch in kernel.architectures:
+                yield kernel, dtype, arch
+
+
+def check(kernel: Kernel, dtype: str, arch: int) -> Resources:
+    """Compile a kernel for a dtype and an architecture such as 80. Raises CompileError with the compiler's words."""
+    used = compile_source(kernel.source(dtype), arch, kernel.options)
+    return used[kernel.exported_name(dtype)]
+
+
+@cache
+def compile_source(source: str, arch: int, options: tuple[str, ...] = ()) -> dict[str, Resources]:
+    """Compile a self-contained text; the resources of each kernel in it, by exported name."""
+    if reason := available():
+        raise CompileError(reason)
+    log = _nvrtc(source, (f"-arch=sm_{arch}", f"-I{_find(INCLUDES)}", *OPTIONS, *options))
+    return {used.kernel: used for used in _parse(log, arch)}
+
+
+def _parse(log: str, arch: int) -> Iterator[Resources]:
+    """Read the assembler's report (ptxas -v)."""
+    for part in log.split("Compiling entry function '")[1:]:
+        name = part[: part.index("'")]
+        if "bytes stack frame" not in part:
+            raise CompileError(f"{name} for sm_{arch}: no report from the assembler")
+        yield Resources(
+            kernel=name,
+            arch=arch,
+            registers=_number(r"Used (\d+) registers", part),
+            shared=_number(r"(\d+) bytes smem", part),
+            stack=_number(r"(\d+) bytes stack frame", part),
+        )
+
+
+def _number(pattern: str, text: str) -> int:
+    match = re.search(pattern, text)
+    return int(match[1]) if match else 0
+
+
+def _nvrtc(source: str, options: tuple[str, ...]) -> str:
+    """Run NVRTC; returns its log. Raises CompileError."""
+    library = _load()
+    program = ctypes.c_void_p()
+    library.nvrtcCreateProgram(ctypes.byref(program), source.encode(), b"kernel.cu", 0, None, None)
+    try:
+        flags = [option.encode() for option in options]
+        failed = library.nvrtcCompileProgram(program, len(flags), (ctypes.c_char_p * len(flags))(*flags))
+        size = ctypes.c_size_t()
+        library.nvrtcGetProgramLogSize(program, ctypes.byref(size))
+        text = ctypes.create_string_buffer(size.value)
+        library.nvrtcGetProgramLog(program, text)
+        log = text.value.decode()
+    finally:
+        library.nvrtcDestroyProgram(ctypes.byref(program))
+    if failed:
+        raise CompileError(log.strip())
+    return log
+
+
+@cache
+def _load() -> Any:
+    library = ctypes.CDLL(str(_find(LIBRARY)))
+    library.nvrtcCompileProgram.argtypes = [ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p]
+    for query in (library.nvrtcGetProgramLogSize, library.nvrtcGetProgramLog):
+        query.argtypes = [ctypes.c_void_p, ctypes.c_void_p]
+    return library
+
+
+def _find(path: str) -> Path | None:
+    """A file or folder of NVIDIA's wheels."""
+    return next((found for folder in sys.path if (found := Path(folder, path)).exists()), None)
