@@ -8,9 +8,7 @@ from __future__ import annotations
 from ..registry import KernelSet
 
 _MODULES = {
-    "conv": (
-        "conv2d conv2d_input_grad conv2d_weight_grad conv3d conv3d_input_grad conv3d_weight_grad unfold2d fold2d"
-    ),
+    "conv": ("conv2d conv2d_input_grad conv2d_weight_grad conv3d conv3d_input_grad conv3d_weight_grad unfold2d fold2d"),
     "pool": (
         "max_pool2d max_pool2d_scatter max_pool2d_gather avg_pool2d avg_pool2d_input_grad "
         "max_pool3d max_pool3d_scatter max_pool3d_gather avg_pool3d avg_pool3d_input_grad"

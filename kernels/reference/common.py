@@ -14,9 +14,10 @@ F = TypeVar("F", bound=Callable[..., Any])
 Window = tuple[slice, ...]
 
 
-def is_half(dtype: Any) -> bool:
-    """Whether a dtype is float16 or bfloat16; by name, since the standard has neither."""
-    return "float16" in str(dtype)
+def is_half(xp: Namespace, a: Any) -> bool:
+    """Whether an argument is an array of float16 or bfloat16; told by name, since the standard has neither."""
+    dtype = getattr(a, "dtype", None)
+    return dtype is not None and dtype != xp.float32 and dtype != xp.float64 and "float16" in str(dtype)
 
 
 def kernel(function: F) -> F:
@@ -27,11 +28,9 @@ def kernel(function: F) -> F:
 
     @wraps(function)
     def run(xp: Namespace, *arguments: Any, **constants: Any) -> Any:
-        half = next((a.dtype for a in arguments if is_half(getattr(a, "dtype", None))), None)
+        half = next((a.dtype for a in arguments if is_half(xp, a)), None)
         if half is not None:
-            arguments = tuple(
-                xp.astype(a, xp.float32) if is_half(getattr(a, "dtype", None)) else a for a in arguments
-            )
+            arguments = tuple(xp.astype(a, xp.float32) if is_half(xp, a) else a for a in arguments)
         results = function(xp, *arguments, **constants)
         if isinstance(results, tuple):
             return tuple(_finish(xp, result, half) for result in results)
@@ -68,8 +67,11 @@ def every(start: int, step: int, count: int) -> slice:
 def taps(g: ConvGeometry | PoolGeometry) -> Iterator[tuple[tuple[int, ...], Window]]:
     """Each position inside the window, in row-major order, with what it sees of a padded (A, B, *in): (A, B, *out)."""
     for tap in product(*map(range, g.kernel)):
-        yield tap, (
-            slice(None),
-            slice(None),
-            *(every(t * d, s, o) for t, d, s, o in zip(tap, g.dilation, g.stride, g.out_shape, strict=True)),
+        yield (
+            tap,
+            (
+                slice(None),
+                slice(None),
+                *(every(t * d, s, o) for t, d, s, o in zip(tap, g.dilation, g.stride, g.out_shape, strict=True)),
+            ),
         )
