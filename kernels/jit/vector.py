@@ -16,7 +16,6 @@ from inspect import signature
 from typing import Any, TypeVar
 
 import llvmlite.binding as llvm
-import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.extending import lower_builtin, type_callable
@@ -262,6 +261,7 @@ def clear(x: Array) -> None:
         x[i] = 0
 
 
-def as_rows(x: Array) -> Array:
-    """x as one dense row of elements, which is how the vector functions see memory."""
-    return np.reshape(x, (-1,))
+@inner()
+def as_row(x: Array) -> Array:
+    """A dense array as one row of elements, which is how the vector functions see memory."""
+    return x.reshape(-1)

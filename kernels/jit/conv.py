@@ -1,0 +1,42 @@
+"""Two-dimensional convolution: which kernel runs, by geometry. The heavy parts lie beside this file."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from dlengine.kernels.geometry import ConvGeometry
+from dlengine.kernels.jit import conv_plain, winograd
+from dlengine.kernels.jit.compile import dense
+from dlengine.kernels.jit.conv_forward import direct
+from dlengine.kernels.jit.conv_input_grad import input_grad
+from dlengine.kernels.jit.conv_weight_grad import weight_grad
+from dlengine.kernels.types import Array
+
+
+def conv2d(x: Array, w: Array, g: ConvGeometry) -> Array:
+    """y[n, k] = sum over c of x[n, c] * w[k, c], per group. x (N,C,H,W), w (K,C/groups,kh,kw), y (N,K,OH,OW)."""
+    if 0 in x.shape + w.shape + g.y_shape:
+        return np.zeros(g.y_shape, x.dtype)
+    x, w = dense(x), dense(w)
+    y = winograd.forward(x, w, g) if winograd.pays(g) else None
+    return direct(x, w, g) if y is None else y
+
+
+def conv2d_input_grad(gy: Array, w: Array, g: ConvGeometry) -> Array:
+    """gx: the adjoint of conv2d in x. gy (N,K,OH,OW), gx (N,C,H,W)."""
+    if 0 in gy.shape + w.shape + g.x_shape:
+        return np.zeros(g.x_shape, gy.dtype)
+    gy, w = dense(gy), dense(w)
+    if not np.isfinite(w).all():  # padding would meet the weights: see conv_plain
+        return conv_plain.input_grad(gy, w, g)
+    gx = winograd.input_grad(gy, w, g) if winograd.pays(g) else None
+    return input_grad(gy, w, g) if gx is None else gx
+
+
+def conv2d_weight_grad(x: Array, gy: Array, g: ConvGeometry) -> Array:
+    """gw: the adjoint of conv2d in w. gw (K,C/groups,kh,kw)."""
+    if 0 in x.shape + gy.shape + g.w_shape:
+        return np.zeros(g.w_shape, x.dtype)
+    x, gy = dense(x), dense(gy)
+    gw = weight_grad(x, gy, g)
+    return gw if np.isfinite(gw).all() else conv_plain.weight_grad(x, gy, g)

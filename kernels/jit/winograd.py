@@ -1,0 +1,130 @@
+"""3 x 3 convolutions of stride 1 by Winograd's minimal filtering F(2 x 2, 3 x 3): 16 products where the definition has 36.
+
+Y = A^T [ (G w G^T) * (B^T d B) ] A  for each 4 x 4 patch d of the input, giving 2 x 2 outputs; summed over channels, the product
+in brackets is 16 independent matrix products, which the tile kernel does. From 64 channels on this beats the direct kernel.
+
+Source: A. Lavin, S. Gray, Fast Algorithms for Convolutional Neural Networks, CVPR 2016.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+from numba import prange
+
+from dlengine.kernels.geometry import ConvGeometry
+from dlengine.kernels.jit.compile import inner, jit, thread_count
+from dlengine.kernels.jit.conv_pack import pack_image
+from dlengine.kernels.jit.conv_plan import STRIP_BYTES
+from dlengine.kernels.jit.tile import ROWS, tiles
+from dlengine.kernels.jit.vector import VECTOR_BYTES, as_row, copy_rows, lanes_of
+from dlengine.kernels.jit.winograd_transform import transform_patches, transform_products
+from dlengine.kernels.types import Array
+
+
+def pays(g: ConvGeometry) -> bool:
+    """Whether the saved products outweigh the transforms."""
+    return (g.kernel, g.stride, g.dilation, g.groups) == ((3, 3), (1, 1), (1, 1), 1) and min(g.C, g.K) >= 64
+
+
+def forward(x: Array, w: Array, g: ConvGeometry) -> Array | None:
+    """y, or None if it is not all finite.
+
+    The transforms mix the pixels of a patch, so one infinite pixel can spoil neighbours that the definition leaves alone;
+    the caller then takes the direct kernel.
+    """
+    return _run(x, w, g.pad_lo, False, g.y_shape)
+
+
+def input_grad(gy: Array, w: Array, g: ConvGeometry) -> Array | None:
+    """gx, or None if it is not all finite: the same convolution of gy with turned filters."""
+    return _run(gy, w, (2 - g.pad_lo[0], 2 - g.pad_lo[1]), True, g.x_shape)
+
+
+def _run(x: Array, w: Array, pad: tuple[int, ...], turned: bool, shape: tuple[int, ...]) -> Array | None:
+    y = np.empty(shape, x.dtype)
+    channels, (images, filters, rows, columns) = x.shape[1], shape
+    strip = tile_rows(rows, columns, channels + filters, VECTOR_BYTES // x.itemsize)
+    threads = thread_count(images * -(-((rows + 1) // 2) // strip))
+    spoilt = np.zeros((threads, 128), np.int8)
+    _winograd(x, w, y, pad[0], pad[1], turned, strip, spoilt, threads)
+    return None if spoilt.any() else y
+
+
+@lru_cache(maxsize=512)
+def tile_rows(rows: int, columns: int, channels: int, lanes: int) -> int:
+    """Rows of 2 x 2 tiles per unit of work: transformed data within the cache, little waste in the last vector."""
+    width, total = (columns + 1) // 2 + 1, (rows + 1) // 2
+    best = (float("inf"), 1)
+    for strip in range(1, total + 1):
+        pitch = -(-strip * width // lanes) * lanes
+        if strip > 1 and 16 * pitch * channels * VECTOR_BYTES // lanes > STRIP_BYTES * 5 // 4:
+            break
+        strips = -(-total // strip)
+        best = min(best, (strips * pitch / (total * width) + 0.1 * strips / total, strip))
+    return best[1]
+
+
+@inner()
+def transform_filters(u: Array, w: Array, turned: bool, block: int, blocks: int, channels: int, filters: int) -> None:
+    """u[4 i + j, block, c, m] = (G w G^T)[i, j] for a block of filters; turned: roles of K and C swapped, taps rotated."""
+    half = u.dtype.type(0.5)
+    column = np.empty((4, 3), u.dtype)
+    step = blocks * channels * ROWS
+    for m in range(min(ROWS, filters - block * ROWS)):
+        k = block * ROWS + m
+        for c in range(channels):
+            at = (block * channels + c) * ROWS + m
+            for j in range(3):
+                if turned:
+                    a, b, d = w[c, k, 2, 2 - j], w[c, k, 1, 2 - j], w[c, k, 0, 2 - j]
+                else:
+                    a, b, d = w[k, c, 0, j], w[k, c, 1, j], w[k, c, 2, j]
+                column[0, j], column[1, j], column[2, j], column[3, j] = a, (a + b + d) * half, (a - b + d) * half, d
+            for i in range(4):
+                a, b, d = column[i, 0], column[i, 1], column[i, 2]
+                u[4 * i * step + at], u[(4 * i + 1) * step + at] = a, (a + b + d) * half
+                u[(4 * i + 2) * step + at], u[(4 * i + 3) * step + at] = (a - b + d) * half, d
+
+
+@jit()
+def _winograd(x: Array, w: Array, y: Array, top: int, left: int, turned: bool, strip: int, spoilt: Array,
+              threads: int) -> None:
+    N, C, H, W = x.shape
+    K, OH, OW = y.shape[1], y.shape[2], y.shape[3]
+    lanes = lanes_of(x)
+    blocks = (K + ROWS - 1) // ROWS
+    u16 = np.zeros(16 * blocks * C * ROWS, x.dtype)
+    for block in prange(blocks):
+        transform_filters(u16, w, turned, block, blocks, C, K)
+    tile_rows_all, tile_columns = (OH + 1) // 2, (OW + 1) // 2
+    width, height = tile_columns + 1, strip + 1
+    plane, strips = height * width, (tile_rows_all + strip - 1) // strip
+    pitch = (strip * width + lanes - 1) // lanes * lanes
+    offsets, phases = np.empty(C, np.int64), np.arange(2)
+    for c in range(C):
+        offsets[c] = c * pitch
+    units, pixels, result = N * strips, as_row(x), as_row(y)
+    v_step, m_step = C * pitch + 16, blocks * ROWS * pitch + 16  # + 16: the sixteen streams must not share a cache set
+    for t in prange(threads):
+        buffer = np.zeros(C * 4 * plane + 4 * lanes, x.dtype)
+        v, m = np.empty(16 * v_step, x.dtype), np.empty(16 * m_step, x.dtype)
+        even, odd, finite = np.empty(2 * pitch, x.dtype), np.empty(2 * pitch, x.dtype), np.zeros(lanes, x.dtype)
+        for unit in range(t * units // threads, (t + 1) * units // threads):
+            n, first = unit // strips, unit % strips * strip
+            count = min(strip, tile_rows_all - first)
+            vectors = (count * width + lanes - 1) // lanes
+            pack_image(buffer, 0, pixels, n * C * H * W, C, H, W, 2, 2, top, left, phases, phases, first, height, width)
+            for c in range(C):
+                transform_patches(buffer, c * 4 * plane, plane, width, v, c * pitch, v_step, vectors)
+            for i in range(16):
+                tiles(ROWS, u16, i * blocks * C * ROWS, blocks, C, offsets, 0, v, i * v_step, vectors, m, i * m_step, pitch)
+            for k in range(K):
+                transform_products(m, k * pitch, m_step, even, odd, finite, vectors)
+                d = ((n * K + k) * OH + 2 * first) * OW
+                copy_rows(result, d, 2 * OW, even, 0, 2 * width, OW, count)
+                copy_rows(result, d + OW, 2 * OW, odd, 0, 2 * width, OW, min(count, (OH - 2 * first) // 2))
+        for lane in range(lanes):
+            if np.isnan(finite[lane]):
+                spoilt[t, 0] = 1
