@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from dlengine.kernels import cuda, jit, reference
+from dlengine.kernels.cache import cache_root
 
 from .backend import BACKENDS, CUPY
 
@@ -144,18 +145,12 @@ def _numba() -> dict[str, str]:
     """Threads and threading layer of the jit kernels; asking Numba itself works only after a parallel call."""
     try:
         from numba import config
-
-        from dlengine.kernels.jit.compile import cache_folder
     except ImportError as error:
         return {"state": f"absent: {error}; mend: pip install numba"}
     modules = {"tbb": "tbbpool", "omp": "omppool", "workqueue": "workqueue"}
     wanted = [config.THREADING_LAYER] if config.THREADING_LAYER in modules else config.THREADING_LAYER_PRIORITY
     layer = next((name for name in wanted if _importable(f"numba.np.ufunc.{modules[name]}")), "none")
-    return {
-        "threads": str(config.NUMBA_NUM_THREADS),
-        "threading layer": layer,
-        "compiled kernels": str(cache_folder()),
-    }
+    return {"threads": str(config.NUMBA_NUM_THREADS), "threading layer": layer}
 
 
 def _importable(module: str) -> bool:
@@ -190,5 +185,8 @@ def _kernels() -> dict[str, str]:
 
 
 def _folders() -> dict[str, str]:
-    home = Path(__file__).parent
-    return {"package": str(home), "data ($DLENGINE_DATA)": os.environ.get("DLENGINE_DATA", "bundled data only")}
+    return {
+        "package": str(Path(__file__).parent),
+        "compiled kernels ($DLENGINE_CACHE)": str(cache_root()),
+        "data ($DLENGINE_DATA)": os.environ.get("DLENGINE_DATA", "bundled data only"),
+    }

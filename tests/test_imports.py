@@ -54,9 +54,10 @@ def test_asking_for_an_absent_backend_says_what_installs_it() -> None:
 import sys
 sys.modules["numba"] = None
 import dlengine as dl
+from dlengine.errors import BackendUnavailable
 try:
     dl.set_backend("numba")
-except dl.BackendUnavailable as error:
+except BackendUnavailable as error:
     print(error)
 """
     assert "pip install numba" in python(code)
