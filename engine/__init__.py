@@ -1,4 +1,16 @@
 """dlengine: a deep-learning engine written once and run by NumPy, Numba or CuPy."""
 
+from __future__ import annotations
+
 if __name__ != "dlengine":
     raise ImportError("import dlengine, not engine: the folder engine/ is installed as the package dlengine")
+
+from .autograd import *  # noqa: F403
+from .backend import get_backend, set_backend, use_backend
+from .generator import Generator, manual_seed
+from .ops.creation import *  # noqa: F403
+from .ops.elementwise import *  # noqa: F403
+from .ops.linalg import *  # noqa: F403
+from .ops.reduce import *  # noqa: F403
+from .ops.shape import *  # noqa: F403
+from .tensor import Tensor

@@ -1,0 +1,169 @@
+"""What every part of autograd shares: the tensor's autograd half, the node, and whether recording is on.
+
+A tensor is an array and its place in the graph. A node is one recorded op. Neither knows any op.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ContextDecorator
+from contextvars import ContextVar, Token
+from itertools import count
+from typing import Any
+
+Array = Any
+
+recording: ContextVar[bool] = ContextVar("dlengine_recording", default=True)
+"""Whether ops on tensors that require gradients are recorded."""
+
+next_sequence = count(1).__next__
+
+
+class TensorBase:
+    """An array plus its place in the autograd graph.
+
+    _version is a list holding one integer, shared by all views of one storage: the sequence number of its last write in
+    place. A node has a sequence number of the same count, so a value it needs was overwritten if its cell is the larger.
+    _node and _index say which output of which recorded op this is; a leaf has no node.
+    """
+
+    __slots__ = ("__weakref__", "_array", "_grad", "_hooks", "_index", "_node", "_requires_grad", "_version", "_view")
+
+    _array: Array
+    _node: Node | None
+    _index: int
+    _requires_grad: bool
+    _version: list[int]
+    _view: bool
+    _grad: TensorBase | None
+    _hooks: dict[int, Callable[[TensorBase], TensorBase | None]] | None
+
+
+class Node:
+    """One recorded op.
+
+    inputs: one entry per array argument, list arguments flattened. A leaf is held itself, an intermediate as
+    (its node, output index, weak reference), anything else (scalar, None) as it is.
+    pull: a list of pullbacks (None where no gradient is needed), or one function (gy, need) for all; None once used.
+    guards: the version cells of the values that the pullbacks need.
+    """
+
+    __slots__ = (
+        "consts", "dtypes", "guards", "hooks", "inputs", "layout", "need", "op", "pull", "seq", "shapes", "single",
+        "trace", "xp", "__weakref__",
+    )  # fmt: skip
+
+    op: Any
+    xp: Any
+    inputs: tuple[Any, ...]
+    layout: tuple[int, ...] | None
+    consts: Mapping[str, Any]
+    pull: Any
+    need: tuple[bool, ...]
+    guards: list[list[int]]
+    single: bool
+    shapes: tuple[tuple[int, ...], ...]
+    dtypes: tuple[Any, ...]
+    seq: int
+    hooks: dict[int, dict[int, Callable[[TensorBase], TensorBase | None]]] | None
+    trace: str | None
+
+
+class _Mode(ContextDecorator):
+    """Sets `recording` for a block or a function; the same object may be entered again inside itself."""
+
+    def __init__(self, on: bool) -> None:
+        self._on = on
+        self._tokens: list[Token[bool]] = []
+
+    def __enter__(self) -> None:
+        self._tokens.append(recording.set(self._on))
+
+    def __exit__(self, *exc: object) -> None:
+        recording.reset(self._tokens.pop())
+
+
+class no_grad(_Mode):  # noqa: N801 - PyTorch's name
+    """Record nothing inside the block: `with dl.no_grad():`, or `@dl.no_grad()` on a function."""
+
+    def __init__(self) -> None:
+        super().__init__(False)
+
+    def _recreate_cm(self) -> no_grad:
+        return no_grad()
+
+
+class enable_grad(_Mode):  # noqa: N801 - PyTorch's name
+    """Record again inside a no_grad block."""
+
+    def __init__(self) -> None:
+        super().__init__(True)
+
+    def _recreate_cm(self) -> enable_grad:
+        return enable_grad()
+
+
+def is_grad_enabled() -> bool:
+    """Whether ops on tensors that require gradients are being recorded."""
+    return recording.get()
+
+
+tensor_class: list[type[TensorBase]] = [TensorBase]
+"""The class that ops return, set once by dlengine.tensor (which autograd must not import)."""
+
+Second = Callable[[TensorBase], Any]
+_second_reading: list[Second] = []
+
+
+def set_tensor_class(cls: type[TensorBase], second_reading: Second) -> None:
+    """Name the class that ops return and the function from a tensor to the tensor namespace of its device."""
+    tensor_class[0] = cls
+    _second_reading[:] = [second_reading]
+
+
+def second_reading(t: TensorBase) -> Any:
+    """The tensor namespace that op texts are read with when their gradient must itself be differentiable."""
+    return _second_reading[0](t)
+
+
+def wrap(array: Array, requires_grad: bool = False) -> Any:
+    """A new leaf tensor around an array that is already on its device."""
+    t: TensorBase = object.__new__(tensor_class[0])
+    t._array = array
+    t._node = None
+    t._index = 0
+    t._requires_grad = requires_grad
+    t._version = [0]
+    t._view = False
+    t._grad = None
+    t._hooks = None
+    return t
+
+
+def written(t: TensorBase) -> None:
+    """Note that the storage of a tensor, and so of all its views, was just overwritten."""
+    t._version[0] = next_sequence()
+
+
+def flatten(args: tuple[Any, ...]) -> tuple[list[Any], tuple[int, ...] | None]:
+    """Arguments with lists spread out, and the length of each (-1: not a list); None if there is no list."""
+    if not any(isinstance(a, (list, tuple)) for a in args):
+        return list(args), None
+    flat: list[Any] = []
+    layout = []
+    for a in args:
+        if isinstance(a, (list, tuple)):
+            flat.extend(a)
+            layout.append(len(a))
+        else:
+            flat.append(a)
+            layout.append(-1)
+    return flat, tuple(layout)
+
+
+def unflatten(flat: list[Any], layout: tuple[int, ...] | None) -> list[Any]:
+    """The inverse of flatten."""
+    if layout is None:
+        return flat
+    rest: Iterator[Any] = iter(flat)
+    return [next(rest) if n < 0 else [next(rest) for _ in range(n)] for n in layout]

@@ -1,0 +1,66 @@
+"""Promotion where the array API leaves it open: PyTorch's rule for integers that meet floats, and the default dtype."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..errors import DTypeError
+
+_default_dtype = [np.dtype("float32")]
+
+FLOATS = frozenset(np.dtype(d) for d in ("float16", "float32", "float64", "complex64", "complex128"))
+
+
+def set_default_dtype(dtype: Any) -> None:
+    """Set the floating dtype of new tensors: float32 (the start value), float64 or float16."""
+    chosen = np.dtype(dtype)
+    if chosen.kind != "f":
+        raise DTypeError(f"set_default_dtype: expected a real floating dtype, got {chosen}")
+    _default_dtype[0] = chosen
+
+
+def get_default_dtype() -> Any:
+    """The floating dtype of new tensors."""
+    return _default_dtype[0]
+
+
+def default_complex_dtype() -> Any:
+    """The complex dtype whose parts have the default dtype (complex64 for float16)."""
+    return np.dtype("complex128" if _default_dtype[0] == np.float64 else "complex64")
+
+
+def is_inexact(array: Any) -> bool:
+    """Whether a gradient can flow through an array: real or complex floating, bfloat16 included."""
+    dtype = array.dtype
+    if isinstance(dtype, np.dtype):
+        return dtype.kind in "fcV"
+    return "float" in str(dtype) or "complex" in str(dtype)
+
+
+def is_complex(array: Any) -> bool:
+    """Whether an array is complex."""
+    return "complex" in str(array.dtype) if not isinstance(array.dtype, np.dtype) else array.dtype.kind == "c"
+
+
+def promote(xp: Any, arrays: list[Any], mode: str) -> list[Any]:
+    """Bring the arguments of an elementwise op to dtypes that the library's own promotion then treats as wanted.
+
+    Integers or booleans meeting floating arrays take the floats' dtype; meeting a floating scalar, the default dtype.
+    mode "float" (exp, divide ...) sends them there in any case; mode "join" otherwise leaves them.
+    """
+    present = [a for a in arrays if hasattr(a, "dtype")]
+    floating = [a.dtype for a in present if is_inexact(a)]
+    scalars = {type(a) for a in arrays}
+    if floating:
+        if len(floating) == len(present):
+            return arrays
+        wanted = xp.result_type(*floating) if len(floating) > 1 else floating[0]
+    elif complex in scalars:
+        wanted = xp.dtype(default_complex_dtype())
+    elif float in scalars or mode == "float":
+        wanted = xp.dtype(_default_dtype[0])
+    else:
+        return arrays
+    return [xp.astype(a, wanted) if hasattr(a, "dtype") and not is_inexact(a) else a for a in arrays]

@@ -1,0 +1,340 @@
+"""The walk: from outputs back to leaves, newest op first, doing once what every pullback would repeat.
+
+It undoes broadcasting and promotion, skips what needs no gradient, accumulates in place only into buffers it owns, drops
+closures as soon as they are used, and calls hooks. It is iterative and re-entrant.
+
+With create_graph it first replays, oldest first and once, the values that have died, then reads each op's text again with
+tensors, so the pullbacks are themselves recorded.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Sequence
+from heapq import heappop, heappush
+from typing import Any
+
+import numpy as np
+
+from .. import backend
+from ..errors import GradientError
+from .base import Node, TensorBase, recording, second_reading, unflatten, wrap
+from .promotion import promote
+from .quiet import quiet, unquiet
+
+
+def _holders(value: Any) -> int:
+    return sys.getrefcount(value)
+
+
+def _baseline() -> int:
+    value = object()
+    return _holders(value)
+
+
+_ALONE = _baseline()  # what _holders says of an object that one local variable of its caller holds; differs between Pythons
+
+
+def run(
+    roots: Sequence[tuple[Any, Any]],
+    targets: Sequence[TensorBase] | None,
+    *,
+    create_graph: bool,
+    retain_graph: bool,
+) -> dict[Any, Any]:
+    """Pull cotangents back from roots, pairs (tensor, cotangent), to leaves; with targets to these alone.
+
+    Returns {leaf, or (node, index) of an intermediate target: gradient}; gradients are arrays, tensors with create_graph.
+    """
+    token = recording.set(create_graph)
+    silence = quiet()
+    try:
+        return _Walk(create_graph, retain_graph, targets).run(roots)
+    finally:
+        unquiet(silence)
+        recording.reset(token)
+
+
+class _Walk:
+    def __init__(self, create_graph: bool, retain_graph: bool, targets: Sequence[TensorBase] | None) -> None:
+        self.create_graph = create_graph
+        self.retain = retain_graph
+        self.targets = targets
+        self.wanted = {(t._node, t._index) for t in targets or () if t._node is not None}
+        self.pending: dict[Any, Any] = {}  # (node, index) -> cotangent
+        self.owned: set[Any] = set()
+        self.leaves: dict[Any, Any] = {}
+        self.heap: list[tuple[int, Node]] = []
+        self.queued: set[Node] = set()
+        self.relevant: set[Node] | None = None
+        self.values: dict[Node, list[Any]] = {}
+
+    def run(self, roots: Sequence[tuple[Any, Any]]) -> dict[Any, Any]:
+        nodes = [t._node for t, _ in roots if t._node is not None]
+        if self.targets is not None:
+            self.relevant = _leading_to(nodes, self.targets)
+        if self.create_graph:
+            self.values = _replay(nodes)
+        for t, g in roots:
+            self.add(t._node, t._index, t, g)
+        heap, pending = self.heap, self.pending
+        found: dict[Any, Any] = {}
+        while heap:
+            node = heappop(heap)[1]
+            self.queued.discard(node)
+            if node.single:
+                key = (node, 0)
+                g = pending.pop(key)
+                self.owned.discard(key)
+                if isinstance(g, np.generic):
+                    g = np.asarray(g)
+                if node.hooks is not None:
+                    g = self.hooked(node.hooks.get(0), g)
+                if key in self.wanted:
+                    found[key] = g
+            else:
+                g = self.collect(node, found)
+            if self.relevant is not None and node not in self.relevant:
+                continue
+            self.step(node, g)
+        for leaf, g in self.leaves.items():
+            if leaf._hooks is not None:
+                self.leaves[leaf] = self.hooked(leaf._hooks, g)
+        return {**self.leaves, **found}
+
+    def collect(self, node: Node, found: dict[Any, Any]) -> tuple[Any, ...]:
+        """The cotangents of an op with several outputs; the missing ones are zeros unless the op takes None."""
+        out = []
+        for i, (shape, dtype) in enumerate(zip(node.shapes, node.dtypes, strict=True)):
+            key = (node, i)
+            g = self.pending.pop(key, None)
+            self.owned.discard(key)
+            if isinstance(g, np.generic):
+                g = np.asarray(g)
+            if g is not None and node.hooks is not None:
+                g = self.hooked(node.hooks.get(i), g)
+            if g is not None and key in self.wanted:
+                found[key] = g
+            if g is None and not node.op.none_cotangents:
+                zeros = node.xp.zeros(shape, dtype=dtype)
+                g = wrap(zeros) if self.create_graph else zeros
+            out.append(g)
+        return tuple(out)
+
+    def step(self, node: Node, gy: Any) -> None:
+        """One op: check that what its pullbacks need is as it was, call them, hand on what they return."""
+        for cell in node.guards:
+            if cell[0] > node.seq:
+                raise GradientError(
+                    f"{node.op.name}: a value that its gradient needs was overwritten in place after the forward; "
+                    "write to a copy, or write before the op uses it"
+                )
+        if self.create_graph:
+            pull = self.read_again(node)
+        else:
+            pull = node.pull
+            if pull is None:
+                raise GradientError(
+                    f"{node.op.name}: its saved values are gone, backward already ran through this graph; "
+                    "pass retain_graph=True the first time, or compute the forward again"
+                )
+            if not self.retain:
+                node.pull = None
+        inputs = node.inputs
+        if type(pull) is list:
+            for source, p in zip(inputs, pull, strict=True):
+                if p is not None:
+                    g = p(gy)
+                    if g is not None:
+                        self.hand_on(node, source, g)
+            return
+        if node.layout is None:
+            grads = pull(gy, node.need)
+        else:
+            grads = pull(gy) if len(node.layout) == 1 else pull(gy, node.need)
+            grads, _ = _spread(grads, node.layout)
+        for source, n, g in zip(inputs, node.need, grads, strict=True):
+            if n and g is not None:
+                self.hand_on(node, source, g)
+
+    def hand_on(self, node: Node, source: Any, g: Any) -> None:
+        if node.trace is not None:
+            _check_finite(node, g)
+        if type(source) is tuple:
+            parent, index, _ = source
+            shape, dtype = parent.shapes[index], parent.dtypes[index]
+        else:
+            parent, index = None, 0
+            a = source._array
+            shape, dtype = a.shape, a.dtype
+        if g.shape != shape or g.dtype != dtype:
+            g = _fit(node, g, shape, dtype)
+        self.add(parent, index, source, g)
+
+    def add(self, node: Node | None, index: int, source: Any, g: Any) -> None:
+        """Accumulate a cotangent; in place only where the buffer is this walk's own."""
+        if node is None:
+            if not source._requires_grad:
+                return
+            store: dict[Any, Any] = self.leaves
+            key: Any = source
+        else:
+            store, key = self.pending, (node, index)
+            if node not in self.queued:
+                self.queued.add(node)
+                heappush(self.heap, (-node.seq, node))
+        held = store.get(key)
+        if held is None:
+            store[key] = g
+        elif key in self.owned:
+            held += g
+            store[key] = held  # a 0-d sum is a NumPy scalar, which += replaces
+        else:
+            store[key] = held + g
+            if not self.create_graph:
+                self.owned.add(key)
+
+    def hooked(self, hooks: Any, g: Any) -> Any:
+        for hook in tuple((hooks or {}).values()):
+            changed = hook(g if self.create_graph else wrap(g))
+            if changed is not None:
+                g = changed if self.create_graph else changed._array
+        return g
+
+    def read_again(self, node: Node) -> Any:
+        """The op's pullbacks as functions on tensors."""
+        args = self.values[node]
+        anchor = next(a for a in args if isinstance(a, TensorBase))
+        consts = {**node.consts, "save": True} if node.op.save else node.consts
+        _, pull = node.op.text(second_reading(anchor), *unflatten(args, node.layout), **consts)
+        if pull is None:
+            return node.pull
+        if node.layout is None and type(pull) is tuple:
+            return [p if n else None for p, n in zip(pull, node.need, strict=True)]
+        if node.layout is None and len(node.need) == 1:
+            return [pull]
+        return pull
+
+
+def _spread(grads: Any, layout: tuple[int, ...]) -> tuple[list[Any], None]:
+    if len(layout) == 1:
+        return list(grads), None
+    flat: list[Any] = []
+    for n, g in zip(layout, grads, strict=True):
+        flat += [g] if n < 0 else (list(g) if g is not None else [None] * n)
+    return flat, None
+
+
+def _fit(node: Node, g: Any, shape: tuple[int, ...], dtype: Any) -> Any:
+    """Undo broadcasting (sum) and promotion (cast; the real part for a real input)."""
+    xp = second_reading(g) if isinstance(g, TensorBase) else node.xp
+    if g.shape != shape:
+        extra = g.ndim - len(shape)
+        axes = tuple(range(extra)) + tuple(
+            i + extra for i, n in enumerate(shape) if extra >= 0 and n == 1 and g.shape[i + extra] != 1
+        )
+        if extra < 0 or any(n not in (1, m) for n, m in zip(shape, g.shape[extra:], strict=True)):
+            raise GradientError(f"{node.op.name}: its gradient of shape {g.shape} cannot be summed to its input's shape {shape}")
+        if axes:
+            g = xp.sum(g, axis=axes, keepdims=True)
+        g = xp.reshape(g, shape)
+    if g.dtype != dtype:
+        if xp.isdtype(g.dtype, "complex floating") and not xp.isdtype(dtype, "complex floating"):
+            g = xp.real(g)
+        if g.dtype != dtype:
+            g = xp.astype(g, dtype)
+    return g
+
+
+def _check_finite(node: Node, g: Any) -> None:
+    a = g._array if isinstance(g, TensorBase) else g
+    if bool(node.xp.any(node.xp.isnan(a))):
+        raise GradientError(f"anomaly: the gradient of {node.op.name} is NaN; its forward ran at {node.trace}")
+
+
+def _sources(node: Node) -> Iterable[tuple[Node, int, Any]]:
+    return [s for s in node.inputs if type(s) is tuple]
+
+
+def _graph(roots: list[Node]) -> list[Node]:
+    """All nodes behind the roots, oldest first."""
+    seen = set(roots)
+    stack = list(seen)
+    while stack:
+        for s in _sources(stack.pop()):
+            if s[0] not in seen:
+                seen.add(s[0])
+                stack.append(s[0])
+    return sorted(seen, key=lambda n: n.seq)
+
+
+def _leading_to(roots: list[Node], targets: Sequence[TensorBase]) -> set[Node]:
+    """The nodes through which some target is reached."""
+    leaves = {t for t in targets if t._node is None}
+    inner = {(t._node, t._index) for t in targets if t._node is not None}
+    relevant: set[Node] = set()
+    for node in _graph(roots):
+        for s, n in zip(node.inputs, node.need, strict=True):
+            if n and (s[0] in relevant or (s[0], s[1]) in inner if type(s) is tuple else s in leaves):
+                relevant.add(node)
+                break
+    return relevant
+
+
+def _replay(roots: list[Node]) -> dict[Node, list[Any]]:
+    """Every node's inputs as tensors, the dead ones computed again from the leaves."""
+    order = _graph(roots)
+    alive: dict[tuple[Node, int], Any] = {}
+    dead: set[Node] = set()
+    for node in reversed(order):
+        for s in _sources(node):
+            t = s[2]()
+            if t is not None and t._node is s[0] and t._index == s[1]:
+                alive[s[0], s[1]] = t
+            else:
+                dead.add(s[0])
+    for node in reversed(order):  # what a dead value is computed from must be known too
+        if node in dead:
+            dead.update(s[0] for s in _sources(node) if (s[0], s[1]) not in alive)
+    values: dict[Node, list[Any]] = {}
+    for node in order:
+        args = [alive[s[0], s[1]] if type(s) is tuple else s for s in node.inputs]
+        values[node] = args
+        if node in dead:
+            for i, t in enumerate(compute(node, args)):
+                alive.setdefault((node, i), t)
+    return values
+
+
+def compute(node: Node, args: list[Any]) -> list[Any]:
+    """One op's outputs again, as tensors in their old place in the graph."""
+    arrays = [a._array if isinstance(a, TensorBase) else a for a in args]
+    consts = dict(node.consts)
+    if node.op.save:
+        consts["save"] = True
+    if node.op.dtyped and consts.get("dtype") is not None:
+        consts["dtype"] = node.xp.dtype(consts["dtype"])
+    if any(isinstance(a, TensorBase) and a._version[0] > node.seq for a in args):
+        raise GradientError(f"{node.op.name}: cannot be computed again, a value it uses was overwritten in place")
+    if node.op.promotes is not None:
+        arrays = promote(node.xp, arrays, node.op.promotes)
+    y, _ = node.op.text(node.xp, *unflatten(arrays, node.layout), **consts)
+    outs = []
+    for i, v in enumerate((y,) if node.single else y):
+        t = wrap(node.xp.asarray(v) if isinstance(v, np.generic) else v, True)
+        t._node, t._index = node, i
+        outs.append(t)
+    return outs
+
+
+def own(grads: dict[Any, Any]) -> list[tuple[Any, Any]]:
+    """Empty a result of run() into (key, array) pairs whose arrays nothing else holds: copied where something may."""
+    out = []
+    while grads:
+        key, g = grads.popitem()
+        if isinstance(g, np.generic):
+            g = np.asarray(g)
+        elif _holders(g) > _ALONE or getattr(g, "base", g) is not None:
+            g = backend.policy().spaces[type(g)].asarray(g, copy=True)
+        out.append((key, g))
+    return out

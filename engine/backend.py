@@ -1,0 +1,321 @@
+"""Which array library and which kernel set answer: the device of an array, the switch, and the namespaces.
+
+The array's type gives the device; the switch gives the kernel set on that device (NumPy and Numba share host arrays).
+A namespace is what op texts call xp: the array library's standard functions, the kernels of the set in force over the
+reference kernels, and a few shims that the standard lacks.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from functools import partial
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any
+
+import numpy as np
+
+from dlengine.kernels import reference
+from dlengine.kernels.registry import KernelSet
+
+from . import shims
+from .errors import BackendUnavailable, ConfigError, DeviceError, DTypeError
+
+fallbacks: Counter[str] = Counter()
+"""Calls that a kernel set in force left to the reference, per "set:kernel[dtype]"; shown by `dlengine info` and `dlengine parity`."""
+
+
+@dataclass(eq=False)
+class Library:
+    """An array library: its array API module (imported on first use), array type, device, and the shims it has."""
+
+    name: str
+    module: str
+    device: str
+    shims: dict[str, Callable[..., Any]] = field(default_factory=dict)
+    native_dtypes: bool = True
+
+    def load(self) -> Any:
+        return import_module(self.module)
+
+
+class Namespace:
+    """What an op text calls xp. Names are resolved on first use: kernel, then shim, then library function."""
+
+    def __init__(self, library: Library, kernels: KernelSet | None) -> None:
+        self.library = library
+        self.kernels = kernels
+        self._to_native: dict[Any, Any] = {}
+        self._from_native: dict[Any, Any] = {}
+
+    def __repr__(self) -> str:
+        return f"<namespace {self.library.name} + {self.kernels.name if self.kernels else 'reference'}>"
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        if name in reference.DECLARED or (self.kernels is not None and name in self.kernels.declared):
+            value = self._kernel(name)
+        elif name in self.library.shims:
+            value = self.library.shims[name]
+        elif name in shims.GENERIC:
+            value = partial(shims.GENERIC[name], self)
+        else:
+            value = getattr(self.library.load(), name)
+        self.__dict__[name] = value  # the next look-up is one dict hit
+        return value
+
+    def _kernel(self, name: str) -> Callable[..., Any]:
+        if name in reference.DECLARED:
+            fallback: Callable[..., Any] = partial(reference.SET.load(name), self)
+        else:
+            fallback = getattr(self.library.load(), name)
+        chosen = self.kernels
+        if chosen is None:
+            return _counted(reference.SET, name, fallback)
+        label = f"{chosen.name}:{name}"
+        if name not in chosen.declared:
+            return _fallen(label, fallback)
+        dtypes = chosen.declared[name][1]
+        if "*" in dtypes:
+            return _counted(chosen, name, chosen.load(name))
+        taken = {np.dtype(d) for d in dtypes if hasattr(np, d) or d == "bool"}
+        launches = chosen.launches
+        loaded: list[Callable[..., Any]] = []
+
+        def run(*args: Any, **kwargs: Any) -> Any:
+            if args[0].dtype in taken:
+                if not loaded:
+                    loaded.append(chosen.load(name))
+                launches[name] += 1
+                return loaded[0](*args, **kwargs)
+            fallbacks[f"{label}[{args[0].dtype}]"] += 1
+            return fallback(*args, **kwargs)
+
+        return run
+
+    def dtype(self, dtype: Any) -> Any:
+        """dlengine's dtype (a numpy.dtype) as the library's own."""
+        if self.library.native_dtypes or dtype is None:
+            return dtype
+        if dtype not in self._to_native:
+            name = np.dtype(dtype).name
+            if not hasattr(self.library.load(), name):
+                raise DTypeError(f"dtype {name} does not exist in {self.library.name}; use one of the array API standard")
+            self._to_native[dtype] = getattr(self.library.load(), name)
+        return self._to_native[dtype]
+
+
+def _counted(kernels: KernelSet, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+    launches = kernels.launches
+
+    def run(*args: Any, **kwargs: Any) -> Any:
+        launches[name] += 1
+        return function(*args, **kwargs)
+
+    return run
+
+
+def _fallen(label: str, function: Callable[..., Any]) -> Callable[..., Any]:
+    def run(*args: Any, **kwargs: Any) -> Any:
+        fallbacks[label] += 1
+        return function(*args, **kwargs)
+
+    return run
+
+
+NUMPY = Library("numpy", "array_api_compat.numpy", "cpu", shims.NUMPY)
+CUPY = Library("cupy", "array_api_compat.cupy", "cuda", shims.CUPY)
+_LIBRARIES: dict[type, Library] = {np.ndarray: NUMPY}
+
+
+def _library_of(kind: type) -> Library:
+    if kind not in _LIBRARIES:
+        if kind.__module__.split(".")[0] != "cupy":
+            raise DTypeError(f"{kind.__module__}.{kind.__name__} is not an array that dlengine computes on; use dl.asarray")
+        _LIBRARIES[kind] = CUPY
+    return _LIBRARIES[kind]
+
+
+@dataclass(frozen=True)
+class Backend:
+    """One thing a user switches to: an array library and a kernel set over the reference. unavailable says why not, or None."""
+
+    name: str
+    library: Library
+    kernels: Callable[[], KernelSet | None]
+    unavailable: Callable[[], str | None]
+
+
+def _jit() -> KernelSet:
+    from dlengine.kernels import jit
+
+    return jit.SET
+
+
+def _cuda() -> KernelSet:
+    from dlengine.kernels import cuda
+
+    return cuda.SET
+
+
+def _no_numba() -> str | None:
+    return None if find_spec("numba") else "numba is not installed; mend: pip install numba"
+
+
+def _no_cuda() -> str | None:
+    from dlengine.kernels.cuda.probe import probe
+
+    return probe()
+
+
+def _no_emulator() -> str | None:
+    from dlengine.kernels.cuda import emulator
+
+    return emulator.available()
+
+
+BACKENDS: dict[str, Backend] = {
+    "numpy": Backend("numpy", NUMPY, lambda: None, lambda: None),
+    "numba": Backend("numba", NUMPY, _jit, _no_numba),
+    "cuda": Backend("cuda", CUPY, _cuda, _no_cuda),
+    "cuda-emulate": Backend("cuda-emulate", NUMPY, _cuda, _no_emulator),
+}
+
+
+class _Spaces(dict[type, Namespace]):
+    """Array type -> namespace, filled on first use."""
+
+    def __init__(self, host: Backend, device: Backend) -> None:
+        super().__init__()
+        self._host, self._device = host, device
+
+    def __missing__(self, kind: type) -> Namespace:
+        library = _library_of(kind)
+        backend = self._device if library is CUPY else self._host
+        kernels = backend.kernels() if library in (NUMPY, CUPY) else None
+        self[kind] = namespace(library, kernels)
+        return self[kind]
+
+
+_namespaces: dict[tuple[Library, str], Namespace] = {}
+
+
+def namespace(library: Library, kernels: KernelSet | None) -> Namespace:
+    """The one namespace of a library and kernel set."""
+    key = (library, kernels.name if kernels else "")
+    if key not in _namespaces:
+        _namespaces[key] = Namespace(library, kernels)
+    return _namespaces[key]
+
+
+class Policy:
+    """One setting of the switch: a kernel set for host arrays, one for device arrays, and where new tensors are made."""
+
+    __slots__ = ("creation", "device", "host", "spaces")
+
+    def __init__(self, host: Backend, device: Backend, creation: Backend) -> None:
+        self.host, self.device, self.creation = host, device, creation
+        self.spaces = _Spaces(host, device)
+
+    def switched(self, backend: Backend) -> Policy:
+        """This policy after switching to a backend: it sets the kernels of its own device and keeps the other's."""
+        if backend.library is CUPY:
+            return Policy(self.host, backend, backend)
+        return Policy(backend, self.device, backend)
+
+
+_scoped: ContextVar[Policy | None] = ContextVar("dlengine_backend", default=None)
+_default: list[Policy] = []
+
+
+def policy() -> Policy:
+    """The policy in force: the scoped one, else the process default (DLENGINE_BACKEND, else auto)."""
+    return _scoped.get() or (_default[0] if _default else _start())
+
+
+def _start() -> Policy:
+    host = BACKENDS["numpy" if _no_numba() else "numba"]
+    start = Policy(host, BACKENDS["cuda"], host)
+    wanted = os.environ.get("DLENGINE_BACKEND", "auto")
+    if wanted != "auto":
+        start = start.switched(_find(wanted))
+    _default[:] = [start]
+    return start
+
+
+def _find(name: str, emulate: bool = False) -> Backend:
+    if name == "auto":
+        name = "numpy" if _no_numba() else "numba"
+    if emulate:
+        if name != "cuda":
+            raise ConfigError(f"emulate=True runs the cuda kernels on the CPU; got backend {name!r}, expected 'cuda'")
+        name = "cuda-emulate"
+    backend = BACKENDS.get(name)
+    if backend is None:
+        raise ConfigError(f"unknown backend {name!r}; expected one of {', '.join(sorted(BACKENDS))}, auto")
+    reason = backend.unavailable()
+    if reason is not None:
+        raise BackendUnavailable(f"backend {name}: {reason}")
+    return backend
+
+
+def set_backend(name: str, *, emulate: bool = False) -> None:
+    """Switch the process default: "numpy", "numba", "cuda" or "auto" (numba if it is there, else numpy; never cuda).
+
+    emulate=True with "cuda" runs the CUDA kernels on the CPU. Raises BackendUnavailable with the mend if it cannot run here.
+    """
+    _default[:] = [(_default[0] if _default else _start()).switched(_find(name, emulate))]
+
+
+@contextmanager
+def use_backend(name: str, *, emulate: bool = False) -> Iterator[None]:
+    """Switch inside a block, for this thread or task alone; see set_backend."""
+    token = _scoped.set(policy().switched(_find(name, emulate)))
+    try:
+        yield
+    finally:
+        _scoped.reset(token)
+
+
+def get_backend() -> str:
+    """The name of the backend in force, as given to set_backend ("cuda-emulate" when emulating)."""
+    return policy().creation.name
+
+
+def device_of(array: Any) -> str:
+    """The device of an array: "cpu", or "cuda:0" for the first GPU."""
+    library = _library_of(type(array))
+    return library.device if library is not CUPY else f"cuda:{array.device.id}"
+
+
+def default_device() -> str:
+    """Where creation functions put new tensors."""
+    return "cuda:0" if policy().creation.library is CUPY else "cpu"
+
+
+def namespace_for(device: str | None = None) -> Namespace:
+    """The namespace that creation functions use for a device ("cpu", "cuda", "cuda:1"); None is the default device."""
+    p = policy()
+    if device is None:
+        return namespace(p.creation.library, p.creation.kernels())
+    kind = device.split(":")[0] if isinstance(device, str) else device
+    if kind == "cpu":
+        return namespace(p.host.library, p.host.kernels())
+    if kind == "cuda":
+        reason = _no_cuda()
+        if reason is not None:
+            raise BackendUnavailable(f"device {device}: {reason}")
+        return namespace(CUPY, p.device.kernels())
+    raise DeviceError(f"unknown device {device!r}; expected 'cpu', 'cuda' or 'cuda:N'")
+
+
+def register(backend: Backend, array_type: type) -> None:
+    """Add a backend of one's own (tests add array_api_strict): its name becomes known to set_backend and use_backend."""
+    BACKENDS[backend.name] = backend
+    _LIBRARIES[array_type] = backend.library

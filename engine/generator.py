@@ -1,0 +1,79 @@
+"""The random generator's state: a Philox key and a block counter. The kernels turn (key, counter) into numbers.
+
+Randomness enters an op as an argument, so that reading it a second time replays the first.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from contextvars import ContextVar
+from typing import Any
+
+from .errors import ConfigError
+
+draws: ContextVar[list[tuple[int, int]] | None] = ContextVar("dlengine_draws", default=None)
+"""While a checkpoint runs its function the first time: what was drawn."""
+
+replayed: ContextVar[Iterator[tuple[int, int]] | None] = ContextVar("dlengine_replayed", default=None)
+"""While it runs again: what to hand out once more."""
+
+
+class Generator:
+    """A stream of random numbers: Philox4x32-10 with a 64-bit key (the seed) and a counter of 128-bit blocks.
+
+    The same seed gives the same numbers on every backend and device. Not shared between threads: give each its own,
+    for instance by fork().
+    """
+
+    def __init__(self, seed: int | None = None) -> None:
+        self.seed = _checked(secrets.randbits(63) if seed is None else seed)
+        self.counter = 0
+        self._forks = 0
+
+    def manual_seed(self, seed: int) -> Generator:
+        """Start again from a seed, 0 <= seed < 2**64."""
+        self.seed, self.counter, self._forks = _checked(seed), 0, 0
+        return self
+
+    def take(self, words: int) -> tuple[int, int]:
+        """Reserve 32-bit words: the (key, counter) for a random kernel that uses that many."""
+        again = replayed.get()
+        if again is not None:
+            return next(again)
+        drawn = (self.seed, self.counter)
+        self.counter += -(-words // 4)
+        log = draws.get()
+        if log is not None:
+            log.append(drawn)
+        return drawn
+
+    def fork(self) -> Generator:
+        """A generator with a stream of its own, far from this one's and from other forks'."""
+        self._forks += 1
+        child = Generator(self.seed)
+        child.counter = self.counter + (self._forks << 40)
+        return child
+
+    def state_dict(self) -> dict[str, Any]:
+        """What resumes the stream exactly here."""
+        return {"seed": self.seed, "counter": self.counter, "forks": self._forks}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Continue from a state_dict()."""
+        self.seed, self.counter, self._forks = _checked(state["seed"]), int(state["counter"]), int(state["forks"])
+
+
+def _checked(seed: int) -> int:
+    if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**64:
+        raise ConfigError(f"seed: expected an integer with 0 <= seed < 2**64, got {seed!r}")
+    return seed
+
+
+default_generator = Generator(0)
+"""The generator that is used where none is given; seeded with 0 at the start, so runs repeat unless a seed is set."""
+
+
+def manual_seed(seed: int) -> Generator:
+    """Seed the default generator; returns it."""
+    return default_generator.manual_seed(seed)

@@ -1,0 +1,1 @@
+"""Ops: differentiable functions on tensors, one file per family."""

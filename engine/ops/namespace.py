@@ -1,0 +1,55 @@
+"""The tensor namespace: what xp is when an op text is read with tensors, so that its derivative is recorded too.
+
+Standard names and shims are dlengine's ops. A kernel name is the reference kernel bound to this same namespace, except
+the linear kernels, which are ops whose pullbacks are one another.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from dlengine.kernels import reference
+
+from .. import backend
+from ..autograd.base import TensorBase
+from ..autograd.op import LINEAR, OPS
+from . import creation, inspection
+
+
+class TensorNamespace:
+    """Functions on tensors under the names that op texts use; new tensors are made on one device."""
+
+    def __init__(self, device: str) -> None:
+        self.device = device
+
+    def __getattr__(self, name: str) -> Any:
+        if name in LINEAR:
+            value: Any = OPS[name]
+        elif name in reference.DECLARED:
+            value = partial(reference.SET.load(name), self)
+        elif name in creation.PLACED:
+            value = partial(creation.PLACED[name], device=self.device)
+        elif name in OPS:
+            value = OPS[name]
+        elif hasattr(inspection, name):
+            value = getattr(inspection, name)
+        else:
+            raise AttributeError(f"the tensor namespace has no {name!r}")
+        self.__dict__[name] = value
+        return value
+
+    def dtype(self, dtype: Any) -> Any:
+        """Tensors carry dlengine's own dtypes."""
+        return dtype
+
+
+_by_device: dict[str, TensorNamespace] = {}
+
+
+def tensor_namespace(t: TensorBase) -> TensorNamespace:
+    """The tensor namespace of a tensor's device."""
+    device = backend.device_of(t._array)
+    if device not in _by_device:
+        _by_device[device] = TensorNamespace(device)
+    return _by_device[device]

@@ -1,0 +1,103 @@
+"""The few functions that op texts need and the array API standard lacks, one per array library, with a generic slow body.
+
+scatter_add(x, indices, updates): x with updates added to its rows at indices; repeated indices add up, in order.
+put_at(gy, key, shape): zeros of a shape with gy added at key, any index; an element named twice receives both.
+erf(x): the error function.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+Array = Any
+
+
+def _generic_scatter_add(xp: Any, x: Array, indices: Array, updates: Array) -> Array:
+    out = xp.asarray(x, copy=True)
+    rows = xp.reshape(updates, (-1, *x.shape[1:]))
+    for i, row in enumerate(xp.reshape(indices, (-1,))):
+        k = int(row)
+        out[k, ...] = out[k, ...] + rows[i, ...]
+    return out
+
+
+def _basic(key: Any) -> bool:
+    """Whether an index names each element at most once: integers, slices, None, Ellipsis only."""
+    parts = key if isinstance(key, tuple) else (key,)
+    return all(isinstance(k, (int, slice, type(None), type(...))) for k in parts)
+
+
+def _generic_put_at(xp: Any, gy: Array, *, key: Any, shape: tuple[int, ...]) -> Array:
+    size = math.prod(shape)
+    if _basic(key):
+        out = xp.zeros(shape, dtype=gy.dtype)
+        out[key] = gy
+        return out
+    places = xp.reshape(xp.arange(size), shape)[key]
+    return xp.reshape(xp.scatter_add(xp.zeros(size, dtype=gy.dtype), places, gy), shape)
+
+
+def _generic_erf(xp: Any, x: Array) -> Array:
+    flat = [math.erf(float(v)) for v in xp.reshape(x, (-1,))]
+    return xp.reshape(xp.asarray(flat, dtype=x.dtype), x.shape)
+
+
+def _numpy_scatter_add(x: Array, indices: Array, updates: Array) -> Array:
+    out = np.array(x)
+    if out.size == 0:
+        return out
+    np.add.at(out, indices, updates)
+    return out
+
+
+def _numpy_put_at(gy: Array, *, key: Any, shape: tuple[int, ...]) -> Array:
+    out = np.zeros(shape, gy.dtype)
+    if _basic(key):
+        out[key] = gy
+    else:
+        np.add.at(out, key, gy)
+    return out
+
+
+def _numpy_erf(x: Array) -> Array:
+    from scipy.special import erf
+
+    return erf(x)
+
+
+def _cupy_scatter_add(x: Array, indices: Array, updates: Array) -> Array:
+    import cupy
+    import cupyx
+
+    out = cupy.array(x)
+    cupyx.scatter_add(out, indices, updates)
+    return out
+
+
+def _cupy_put_at(gy: Array, *, key: Any, shape: tuple[int, ...]) -> Array:
+    import cupy
+    import cupyx
+
+    out = cupy.zeros(shape, gy.dtype)
+    if _basic(key):
+        out[key] = gy
+    else:
+        cupyx.scatter_add(out, key, gy)
+    return out
+
+
+def _cupy_erf(x: Array) -> Array:
+    from cupyx.scipy.special import erf
+
+    return erf(x)
+
+
+Shims = dict[str, Callable[..., Array]]
+
+GENERIC: Shims = {"scatter_add": _generic_scatter_add, "put_at": _generic_put_at, "erf": _generic_erf}
+NUMPY: Shims = {"scatter_add": _numpy_scatter_add, "put_at": _numpy_put_at, "erf": _numpy_erf}
+CUPY: Shims = {"scatter_add": _cupy_scatter_add, "put_at": _cupy_put_at, "erf": _cupy_erf}

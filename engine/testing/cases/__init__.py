@@ -1,0 +1,7 @@
+"""The op table, one file per family of ops. Importing this package fills dlengine.testing.table.CASES."""
+
+from __future__ import annotations
+
+from . import elementwise
+
+__all__ = ["elementwise"]
