@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from functools import wraps
 from itertools import product
+from types import EllipsisType
 from typing import Any, TypeVar, cast
 
 from ..geometry import ConvGeometry, PoolGeometry
 from ..types import Array, Namespace
 
 F = TypeVar("F", bound=Callable[..., Any])
-Window = tuple[slice, ...]
+Window = tuple[slice | EllipsisType, ...]
 
 
 def is_half(xp: Namespace, a: Any) -> bool:
