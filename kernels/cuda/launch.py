@@ -39,10 +39,10 @@ class UnsupportedDevice(RuntimeError):
 class Kernel:
     """One kernel of one file.
 
-    file: in src/. name: of the kernel there; its head declares parameters and threads. dtypes: what T may be; ("",) for a kernel
-    without T. structs: geometry dataclass -> number of spatial dimensions, for parameters passed by value. constants: #defines.
-    architectures: compute capabilities; a card runs it if it is one of these or a later one of the same generation.
-    options: for the compiler. launches counts per dtype.
+    file: in src/. name: of the kernel there; its head declares parameters and threads. dtypes: what T may be; ("",) for a
+    kernel without T. structs: geometry dataclass -> number of spatial dimensions, for parameters passed by value.
+    constants: #defines. architectures: compute capabilities; a card runs it if it is one of these or a later one of the
+    same generation. options: for the compiler. launches: counted per dtype.
     """
 
     file: str
@@ -115,7 +115,9 @@ class Launch:
             if parameter.pointer and parameter.c_type == "T" and argument is not None:
                 dtype = str(argument.dtype)
                 if dtype not in self.kernel.dtypes:
-                    raise TypeError(f"{self.kernel.name}: no version for {dtype}; there is {', '.join(self.kernel.dtypes)}")
+                    raise TypeError(
+                        f"{self.kernel.name}: no version for {dtype}; there is {', '.join(self.kernel.dtypes)}"
+                    )
                 return dtype
         return ""
 
@@ -163,7 +165,9 @@ def _array(kernel: Kernel, name: str, dtype: str, array: Any) -> Any:
     if str(array.dtype) != dtype:
         raise TypeError(f"{kernel.name}: {name} must be {dtype}, got {array.dtype}")
     if not array.flags.c_contiguous:
-        raise ValueError(f"{kernel.name}: {name} must be C-contiguous, got strides {array.strides} for shape {array.shape}")
+        raise ValueError(
+            f"{kernel.name}: {name} must be C-contiguous, got strides {array.strides} for shape {array.shape}"
+        )
     return array
 
 
@@ -222,4 +226,6 @@ def _require_listed(kernel: Kernel, device: int) -> None:
         return
     name = card["name"].decode() if isinstance(card["name"], bytes) else card["name"]
     listed = ", ".join(f"sm_{arch}" for arch in kernel.architectures)
-    raise UnsupportedDevice(f"{kernel.name}: {name} (sm_{major}{minor}) is not supported; this kernel is built for {listed}")
+    raise UnsupportedDevice(
+        f"{kernel.name}: {name} (sm_{major}{minor}) is not supported; this kernel is built for {listed}"
+    )

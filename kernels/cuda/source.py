@@ -1,13 +1,13 @@
 """From a .cu file to one self-contained text, specialised to a dtype.
 
-Kernels are C, not C++ templates: a file says T for its element type and ACC for the type it accumulates in, and each dtype is
-compiled from its own text, with #defines in front. A kernel is written
+Kernels are C, not C++ templates: a file says T for its element type and ACC for the type it accumulates in, and each dtype
+is compiled from its own text, with those names defined in front. A kernel is written
 
     KERNEL(conv2d_direct, 256)(const T* x, const T* w, T* y, ConvGeometry g) { ... }
 
-where 256 is the number of threads of a block; from this head come the exported name (conv2d_direct_float32), the grid and the
-check and conversion of every argument. Our own #includes are replaced by their text, because the key of CuPy's compile cache
-does not look into included files.
+where 256 is the number of threads of a block. From this head come the exported name (conv2d_direct_float32), the size of
+the blocks, and the check and conversion of every argument. Our own #includes are replaced by their text, because the key of
+CuPy's compile cache does not look into included files.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ HEADERS = {"float16": "cuda_fp16.h", "bfloat16": "cuda_bf16.h"}
 ACCUMULATORS = {"float16": "float32", "bfloat16": "float32"}
 
 HEAD = re.compile(r"KERNEL\(\s*(\w+)\s*,\s*(\w+)\s*\)\s*\(([^)]*)\)")
-PARAMETER = re.compile(r"(?:const\s+)?(.+?)\s*(\*?)\s*(?:__restrict__\s+)?(\w+)")
+PARAMETER = re.compile(r"(?:const\s+)?(.+?)(?:\s*(\*)\s*|\s+)(?:__restrict__\s+)?(\w+)")
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class Head:
 
 @cache
 def read(file: str) -> str:
-    """The text of a file of src/ with its own includes in place, each once; #line keeps messages pointing at the files."""
+    """The text of a file of src/ with its own includes in place, each once; #line makes messages name the files."""
     return _inlined(file, set())
 
 
@@ -101,8 +101,8 @@ def heads(file: str) -> dict[str, Head]:
 def compose(file: str, dtype: str, constants: Mapping[str, Any], structs: Mapping[type, int]) -> str:
     """The whole text of a file for one dtype ("" where no kernel of it speaks of T).
 
-    constants: values for #define; a tuple becomes {a, b, ...}, a mapping holds one value per dtype. structs: dataclass -> number
-    of spatial dimensions.
+    constants: values for #define; a tuple becomes {a, b, ...}, a mapping holds one value per dtype.
+    structs: dataclass -> number of spatial dimensions.
     """
     parts = [f"#include <{HEADERS[dtype]}>"] if dtype in HEADERS else []
     if dtype:
@@ -110,7 +110,9 @@ def compose(file: str, dtype: str, constants: Mapping[str, Any], structs: Mappin
     for name, value in constants.items():
         parts.append(f"#define {name} {_literal(value[dtype] if isinstance(value, Mapping) else value)}")
     exported = f"name##_{dtype}" if dtype else "name"
-    parts.append(f'#define KERNEL(name, threads) extern "C" __global__ void __launch_bounds__(threads) {exported}')
+    # One block a processor is enough: without the 1 the compiler aims at more, and spills registers to get there.
+    bounds = "__launch_bounds__(threads, 1)"
+    parts.append(f'#define KERNEL(name, threads) extern "C" __global__ void {bounds} {exported}')
     parts += [_struct(kind, dims) for kind, dims in structs.items()]
     return "\n".join([*parts, read(file), ""])
 

@@ -42,23 +42,22 @@ def available() -> str | None:
     if sys.platform != "linux" or platform.machine() != "x86_64":
         return f"the CUDA emulator runs on Linux x86-64 only (this is {sys.platform} on {platform.machine()})"
     if shutil.which("g++") is None:
-        return f"the CUDA emulator needs g++ {OLDEST_GCC} or newer, and there is none; on Debian or Ubuntu: apt install g++"
+        return f"the CUDA emulator needs g++ {OLDEST_GCC} or newer, and there is none; mend (Debian, Ubuntu): apt install g++"
     version = _run(["g++", "-dumpfullversion"]).strip()
     if int(version.split(".")[0]) < OLDEST_GCC:
         return f"the CUDA emulator needs g++ {OLDEST_GCC} or newer; this is {version}"
     return None
 
 
-def build(source: str, names: Sequence[str], *, check: bool, options: Sequence[str] = ()) -> Path:
+def build(source: str, names: Sequence[str], *, check: bool) -> Path:
     """Compile a kernel source to a shared library, or find it in the cache.
 
-    names: the kernels to export. check: watch every access. options: -D definitions; others mean nothing to g++.
+    names: the kernels to export. check: watch every access.
     """
     if reason := available():
         raise KernelError(reason)
-    definitions = [option for option in options if option.startswith("-D")]
     # The hooks that -fsanitize=thread calls come from checker.cpp: the library is linked without libtsan.
-    flags = [*FLAGS, "-O1", *definitions, *(["-fsanitize=thread"] if check else [])]
+    flags = [*FLAGS, "-O1", *(["-fsanitize=thread"] if check else [])]
     unit = _translation_unit(source, names)
 
     def make(library: Path) -> None:
@@ -102,7 +101,9 @@ def _runtime() -> list[Path]:
 
     def compiled(name: str) -> Path:
         command = ["g++", *FLAGS, "-O2", "-c", str(HERE / f"{name}.cpp"), "-o"]
-        return _cached(f"{name}-{_hash(_sources(), _run(['g++', '--version']))}.o", lambda to: _run([*command, str(to)]))
+        return _cached(
+            f"{name}-{_hash(_sources(), _run(['g++', '--version']))}.o", lambda to: _run([*command, str(to)])
+        )
 
     return [compiled(name) for name in RUNTIME]
 

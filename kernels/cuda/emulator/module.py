@@ -47,13 +47,13 @@ class _CheckedArray(ctypes.Structure):
 class Module:
     """A kernel source built for the CPU.
 
-    source: self-contained CUDA text. names: its kernels. check: whether to watch every access. options: as for NVRTC.
+    source: self-contained CUDA text. names: its kernels. check: whether to watch every access.
     """
 
-    def __init__(self, source: str, names: Sequence[str], *, check: bool = False, options: Sequence[str] = ()) -> None:
+    def __init__(self, source: str, names: Sequence[str], *, check: bool = False) -> None:
         self.names = list(names)
         self.check = check
-        self.path = build(source, names, check=check, options=options)
+        self.path = build(source, names, check=check)
         self.library = ctypes.CDLL(str(self.path))
         for text in (self.library.emu_signature, self.library.emu_error):
             text.restype = ctypes.c_char_p

@@ -1,0 +1,201 @@
+"""A kernel's declaration: what its head says, what a launch checks and converts, and which cards it refuses."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import contextmanager
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from dlengine.kernels.cuda import conv, emulator, launch, random, source
+from dlengine.kernels.cuda.launch import Kernel, UnsupportedDevice
+from dlengine.kernels.cuda.source import Parameter
+from dlengine.kernels.geometry import ConvGeometry
+
+needs_emulator = pytest.mark.skipif(emulator.available() is not None, reason=str(emulator.available()))
+G = ConvGeometry(1, 1, 1, 1, (4, 4), (2, 2), (1, 1), (1, 1), (0, 0), (0, 0), (3, 3))
+
+
+def arguments() -> list[Any]:
+    return [np.ones((1, 1, 4, 4), "f4"), np.ones((1, 1, 2, 2), "f4"), np.zeros((1, 1, 3, 3), "f4"), G]
+
+
+def test_head_is_read_from_the_source() -> None:
+    head = source.heads("conv.cu")["conv2d_direct"]
+    assert head.parameters == (
+        Parameter("x", "T", True),
+        Parameter("w", "T", True),
+        Parameter("y", "T", True),
+        Parameter("g", "ConvGeometry", False),
+    )
+    assert conv._direct.threads == 256
+    assert conv._gemm.threads == 256  # by the name THREADS
+
+
+def test_text_is_self_contained() -> None:
+    text = random._normal.source("float64")
+    assert '#include "' not in text
+    assert text.count("struct Words") == 1
+    assert "random_normal_float64" not in text  # the name is pasted together by KERNEL
+    assert "name##_float64" in text
+    assert '#line 1 "philox.cuh"' in text
+
+
+def test_unreadable_parameter_is_reported(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
+    (tmp_path / "odd.cu").write_text("KERNEL(odd, 32)(int) {}")
+    monkeypatch.setattr(source, "FOLDER", tmp_path)
+    with pytest.raises(ValueError, match="odd.cu: odd: cannot read the parameter 'int'"):
+        source.heads("odd.cu")
+
+
+@pytest.mark.parametrize(
+    ("position", "value", "error", "message"),
+    [
+        (
+            0,
+            np.ones((1, 1, 4, 4), "i4"),
+            TypeError,
+            "conv2d_direct: no version for int32; there is float32, float64, float16",
+        ),
+        (1, np.ones((1, 1, 2, 2), "f8"), TypeError, "conv2d_direct: w must be float32, got float64"),
+        (0, np.ones((1, 1, 4, 8), "f4")[..., ::2], ValueError, "conv2d_direct: x must be C-contiguous"),
+    ],
+)
+def test_wrong_arrays_are_refused(position: int, value: Any, error: type[Exception], message: str) -> None:
+    given = arguments()
+    given[position] = value
+    with pytest.raises(error, match=message):
+        conv._direct[1](*given)
+
+
+def test_wrong_number_of_arguments() -> None:
+    with pytest.raises(ValueError, match="shorter"):
+        conv._direct[1](*arguments()[:3])
+
+
+def test_scalars_take_the_declared_type() -> None:
+    words = np.zeros(4, "u4")
+    with pytest.raises(OverflowError):
+        random._bits[1](words, 4, 1 << 64, 0, 0)
+
+
+def test_no_blocks_launch_nothing() -> None:
+    before = conv._direct.launches.copy()
+    conv._direct[0](*arguments())
+    assert conv._direct.launches == before
+
+
+@needs_emulator
+def test_unwritten_outputs_show() -> None:
+    assert np.isnan(launch.empty(np, (2, 3), "float32")).all()
+    assert (launch.empty(np, (3,), "int64") == -1).all()
+    assert launch.empty(np, (0, 3), "float32").shape == (0, 3)
+
+
+class FakeDevice:
+    def __init__(self, number: int) -> None:
+        self.id = number
+
+    def __enter__(self) -> FakeDevice:
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        pass
+
+
+class FakeArray:
+    """A CuPy array as the launcher sees it."""
+
+    def __init__(self, array: Any, device: int = 0) -> None:
+        self.dtype, self.shape, self.flags = (
+            array.dtype,
+            array.shape,
+            SimpleNamespace(c_contiguous=array.flags.c_contiguous),
+        )
+        self.device = FakeDevice(device)
+
+
+@contextmanager
+def card(monkeypatch: pytest.MonkeyPatch, major: int, minor: int, name: bytes = b"NVIDIA Test") -> Any:
+    """A fake CuPy that records launches."""
+    launched: list[Any] = []
+
+    class RawModule:
+        def __init__(self, code: str, options: tuple[str, ...]) -> None:
+            self.code, self.options = code, options
+
+        def get_function(self, exported: str) -> Any:
+            return lambda grid, block, args: launched.append((exported, self.options, grid, block, args))
+
+    properties = {"name": name, "major": major, "minor": minor}
+    runtime = SimpleNamespace(getDeviceProperties=lambda device: properties)
+    fake = SimpleNamespace(RawModule=RawModule, cuda=SimpleNamespace(runtime=runtime))
+    monkeypatch.setitem(sys.modules, "cupy", fake)
+    for memory in (launch._compiled, launch._require_listed):
+        memory.cache_clear()
+    yield launched
+    for memory in (launch._compiled, launch._require_listed):
+        memory.cache_clear()
+
+
+def test_device_arrays_go_to_cupy(monkeypatch: pytest.MonkeyPatch) -> None:
+    *arrays, g = arguments()
+    x, w, y = map(FakeArray, arrays)
+    with card(monkeypatch, 9, 0) as launched:
+        conv._direct[3](x, w, y, g)
+    ((exported, options, grid, block, args),) = launched
+    assert (exported, options, grid, block) == ("conv2d_direct_float32", (), (3,), (256,))
+    assert args[:3] == (x, w, y)
+    assert args[3].shape == ()
+    assert args[3]["in_shape"].tolist() == [4, 4]
+    assert args[3].nbytes == 4 * (4 + 2 * 7)
+
+
+def test_random_is_compiled_without_contraction(monkeypatch: pytest.MonkeyPatch) -> None:
+    out = FakeArray(np.zeros(4, "f8"))
+    with card(monkeypatch, 8, 0) as launched:
+        random._normal[1](out, 4, 1, 2, 3)
+    ((exported, options, _, _, args),) = launched
+    assert (exported, options) == ("random_normal_float64", ("-fmad=false",))
+    assert [type(a) for a in args[1:]] == [np.int64, np.uint64, np.uint64, np.uint64]
+
+
+def test_null_pointer(monkeypatch: pytest.MonkeyPatch) -> None:
+    x, _, y, g = arguments()
+    with card(monkeypatch, 9, 0) as launched:
+        conv._direct[1](FakeArray(x), None, FakeArray(y), g)
+    assert launched[0][-1][1] == np.uint64(0)
+
+
+def test_arrays_on_several_devices_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    x, w, y, g = arguments()
+    with card(monkeypatch, 9, 0), pytest.raises(ValueError, match="different devices: cuda:0, host"):
+        conv._direct[1](FakeArray(x), w, FakeArray(y), g)
+    with card(monkeypatch, 9, 0), pytest.raises(ValueError, match="different devices: cuda:0, cuda:1"):
+        conv._direct[1](FakeArray(x), FakeArray(w, 1), FakeArray(y), g)
+
+
+@pytest.mark.parametrize(("major", "minor"), [(7, 5), (8, 0), (8, 6), (8, 9), (9, 0), (10, 3), (12, 1)])
+def test_listed_generations_run(major: int, minor: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    x, w, y, g = arguments()
+    with card(monkeypatch, major, minor) as launched:
+        conv._direct[1](FakeArray(x), FakeArray(w), FakeArray(y), g)
+    assert launched
+
+
+@pytest.mark.parametrize(("major", "minor"), [(6, 1), (7, 0), (11, 0), (13, 0)])
+def test_other_cards_are_refused_by_name(major: int, minor: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    x, w, y, g = arguments()
+    expected = (
+        rf"conv2d_direct: NVIDIA Odd Card \(sm_{major}{minor}\) is not supported.*sm_75, sm_80, sm_90, sm_100, sm_120"
+    )
+    with card(monkeypatch, major, minor, b"NVIDIA Odd Card"), pytest.raises(UnsupportedDevice, match=expected):
+        conv._direct[1](FakeArray(x), FakeArray(w), FakeArray(y), g)
+
+
+def test_declarations_register_themselves() -> None:
+    assert conv._direct in launch.KERNELS
+    assert isinstance(conv._direct, Kernel)

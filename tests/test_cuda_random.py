@@ -1,0 +1,114 @@
+"""The CUDA random kernels on the emulator give the bits of the reference kernels."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import array_api_compat.numpy as xp
+import numpy as np
+import pytest
+
+from dlengine.kernels import cuda
+from dlengine.kernels.cuda import emulator, launch, random
+from dlengine.kernels.reference import random as reference
+
+pytestmark = pytest.mark.skipif(emulator.available() is not None, reason=str(emulator.available()))
+
+KEY = 0x123456789ABCDEF0
+COUNTERS = pytest.mark.parametrize(
+    "counter", [0, (7 << 64) | ((1 << 64) - 2), (1 << 128) - 1], ids=["zero", "wraps", "last"]
+)
+SIZES = pytest.mark.parametrize("n", [0, 1, 3, 4, 5, 1027])
+
+
+def same(found: Any, expected: Any) -> None:
+    assert found.dtype == expected.dtype
+    assert found.shape == expected.shape
+    assert found.tobytes() == expected.tobytes()
+
+
+def dtype_of(name: str) -> Any:
+    return np.dtype(pytest.importorskip("ml_dtypes").bfloat16 if name == "bfloat16" else name)
+
+
+@COUNTERS
+@SIZES
+def test_bits(counter: int, n: int) -> None:
+    same(random.random_bits(KEY, counter, n, host=True), reference.random_bits(xp, KEY, counter, n))
+
+
+def test_bits_known_answer() -> None:
+    """The test vector of the authors' Random123 for counter and key of all ones."""
+    words = random.random_bits((1 << 64) - 1, (1 << 128) - 1, 4, host=True)
+    assert [f"{word:08x}" for word in words] == ["408f276d", "41c83b0e", "a20bc7c6", "6d5451fd"]
+
+
+@COUNTERS
+@SIZES
+@pytest.mark.parametrize("dtype", random.REALS)
+@pytest.mark.parametrize("kernel", ["random_uniform", "random_normal"])
+def test_reals(kernel: str, dtype: str, counter: int, n: int) -> None:
+    kind = dtype_of(dtype)
+    found = getattr(random, kernel)(KEY, counter, n, kind, host=True)
+    same(found, getattr(reference, kernel)(xp, KEY, counter, n, kind))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_normal_takes_all_three_branches(dtype: str) -> None:
+    """Enough numbers that the tails are reached: the far branch has probability 3e-11 and needs chosen words."""
+    n = 100_000
+    found = random.random_normal(KEY, 0, n, np.dtype(dtype), host=True)
+    same(found, reference.random_normal(xp, KEY, 0, n, np.dtype(dtype)))
+    assert abs(found).max() > 4
+
+
+@pytest.mark.parametrize("p", [0.0, 2.0**-32, 0.3, 0.5, 1.0])
+@SIZES
+def test_bernoulli(p: float, n: int) -> None:
+    found = random.random_bernoulli(KEY, 5, n, p, host=True)
+    same(found, reference.random_bernoulli(xp, KEY, 5, n, p))
+    assert p not in (0.0, 1.0) or (found == bool(p)).all()
+
+
+@COUNTERS
+@SIZES
+def test_permutation(counter: int, n: int) -> None:
+    found = random.random_permutation(KEY, counter, n, host=True)
+    same(found, reference.random_permutation(xp, KEY, counter, n))
+    assert sorted(found.tolist()) == list(range(n))
+
+
+def test_few_blocks_stride_over_the_grid(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(launch, "MAX_BLOCKS", 1)
+    n = 5000
+    same(random.random_bits(KEY, 0, n, host=True), reference.random_bits(xp, KEY, 0, n))
+    same(random.random_bernoulli(KEY, 0, n, 0.5, host=True), reference.random_bernoulli(xp, KEY, 0, n, 0.5))
+    for kernel in ("random_uniform", "random_normal"):
+        found = getattr(random, kernel)(KEY, 0, n, np.dtype("float64"), host=True)
+        same(found, getattr(reference, kernel)(xp, KEY, 0, n, np.dtype("float64")))
+
+
+def test_emulated_set_makes_host_arrays() -> None:
+    same(cuda.EMULATED.load("random_bits")(KEY, 0, 9), reference.random_bits(xp, KEY, 0, 9))
+    assert cuda.EMULATED.load("conv2d") is cuda.SET.load("conv2d")
+    assert cuda.EMULATED.launches is cuda.SET.launches
+
+
+def test_dtype_without_a_version_is_refused() -> None:
+    with pytest.raises(
+        TypeError, match="random_uniform: no version for int32; there is float16, bfloat16, float32, float64"
+    ):
+        random.random_uniform(KEY, 0, 3, np.dtype("int32"), host=True)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("order", ["reverse", "random"])
+@SIZES
+def test_checked(order: str, n: int) -> None:
+    with emulator.checked(order):
+        same(random.random_bits(KEY, 3, n, host=True), reference.random_bits(xp, KEY, 3, n))
+        same(random.random_bernoulli(KEY, 3, n, 0.25, host=True), reference.random_bernoulli(xp, KEY, 3, n, 0.25))
+        for dtype in (np.float16, np.float32, np.float64):
+            for kernel in ("random_uniform", "random_normal"):
+                found = getattr(random, kernel)(KEY, 3, n, np.dtype(dtype), host=True)
+                same(found, getattr(reference, kernel)(xp, KEY, 3, n, np.dtype(dtype)))
