@@ -30,7 +30,7 @@ import numba
 import numpy as np
 from numba.extending import register_jitable
 
-from dlengine.kernels.types import Array
+from ..types import Array
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from dlengine.kernels.geometry import ConvGeometry
-from dlengine.kernels.jit import conv_plain, winograd
-from dlengine.kernels.jit.compile import dense
-from dlengine.kernels.jit.conv_forward import direct
-from dlengine.kernels.jit.conv_input_grad import input_grad
-from dlengine.kernels.jit.conv_weight_grad import weight_grad
-from dlengine.kernels.types import Array
+from ..geometry import ConvGeometry
+from ..types import Array
+from . import conv_plain, winograd
+from .compile import dense
+from .conv_forward import direct
+from .conv_input_grad import input_grad
+from .conv_weight_grad import weight_grad
 
 
 def conv2d(x: Array, w: Array, g: ConvGeometry) -> Array:

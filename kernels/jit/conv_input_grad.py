@@ -9,13 +9,13 @@ from __future__ import annotations
 import numpy as np
 from numba import prange
 
-from dlengine.kernels.geometry import ConvGeometry
-from dlengine.kernels.jit.compile import inner, jit, thread_count
-from dlengine.kernels.jit.conv_pack import pack_image, put
-from dlengine.kernels.jit.conv_plan import Sizes, input_grad_plan
-from dlengine.kernels.jit.tile import rows_for, tiles
-from dlengine.kernels.jit.vector import as_row, clear, copy_rows, lanes_of
-from dlengine.kernels.types import Array
+from ..geometry import ConvGeometry
+from ..types import Array
+from .compile import inner, jit, thread_count
+from .conv_pack import pack_image, put
+from .conv_plan import Sizes, input_grad_plan
+from .tile import rows_for, tiles
+from .vector import as_row, clear, copy_rows, lanes_of
 
 
 def input_grad(gy: Array, w: Array, g: ConvGeometry) -> Array:

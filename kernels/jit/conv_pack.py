@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dlengine.kernels.jit.compile import inner
-from dlengine.kernels.jit.vector import clear, copy_rows
-from dlengine.kernels.types import Array
+from ..types import Array
+from .compile import inner
+from .vector import clear, copy_rows
 
 
 @inner()

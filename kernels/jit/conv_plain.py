@@ -9,10 +9,10 @@ from __future__ import annotations
 import numpy as np
 from numba import prange
 
-from dlengine.kernels.geometry import ConvGeometry
-from dlengine.kernels.jit.compile import jit
-from dlengine.kernels.jit.conv_plan import Sizes, sizes_of
-from dlengine.kernels.types import Array
+from ..geometry import ConvGeometry
+from ..types import Array
+from .compile import jit
+from .conv_plan import Sizes, sizes_of
 
 
 def input_grad(gy: Array, w: Array, g: ConvGeometry) -> Array:

@@ -14,8 +14,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dlengine.kernels.geometry import ConvGeometry
-from dlengine.kernels.types import Array
+from ..geometry import ConvGeometry
+from ..types import Array
 
 STRIP_BYTES = 1 << 19  # what the input and output of one unit of work may take of the second-level cache
 

@@ -9,13 +9,13 @@ from __future__ import annotations
 import numpy as np
 from numba import prange
 
-from dlengine.kernels.geometry import ConvGeometry
-from dlengine.kernels.jit.compile import jit, thread_count
-from dlengine.kernels.jit.conv_pack import pack_image
-from dlengine.kernels.jit.conv_plan import STRIP_BYTES, ForwardPlan, Sizes, forward_plan
-from dlengine.kernels.jit.tile import DOT_ROWS, DOT_TAPS, DOT_TAPS_ALONE, dot_size, dots
-from dlengine.kernels.jit.vector import as_row, clear, copy_rows, lanes_of
-from dlengine.kernels.types import Array
+from ..geometry import ConvGeometry
+from ..types import Array
+from .compile import jit, thread_count
+from .conv_pack import pack_image
+from .conv_plan import STRIP_BYTES, ForwardPlan, Sizes, forward_plan
+from .tile import DOT_ROWS, DOT_TAPS, DOT_TAPS_ALONE, dot_size, dots
+from .vector import as_row, clear, copy_rows, lanes_of
 
 
 def weight_grad(x: Array, gy: Array, g: ConvGeometry) -> Array:

@@ -15,13 +15,12 @@ Reads past the pixels of a strip are allowed: they end in sums of pixels that no
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
-from dlengine.kernels.jit.compile import inner
-from dlengine.kernels.jit.vector import MANY_REGISTERS, Emitter, Value, emits, int64, lanes_of, window
-from dlengine.kernels.types import Array
+from ..types import Array
+from .compile import inner
+from .vector import MANY_REGISTERS, Emitter, Value, emits, int64, lanes_of, window
 
 ROWS = 8 if MANY_REGISTERS else 4  # output channels of the main tile; it is 3 vectors wide
 FEW = 4  # output channels of the tile for thin layers

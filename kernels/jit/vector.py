@@ -20,8 +20,8 @@ from llvmlite import ir
 from numba import types
 from numba.extending import lower_builtin, type_callable
 
-from dlengine.kernels.jit.compile import inner
-from dlengine.kernels.types import Array
+from ..types import Array
+from .compile import inner
 
 F = TypeVar("F", bound=Callable[..., Any])
 Value = Any

@@ -13,14 +13,14 @@ from functools import lru_cache
 import numpy as np
 from numba import prange
 
-from dlengine.kernels.geometry import ConvGeometry
-from dlengine.kernels.jit.compile import inner, jit, thread_count
-from dlengine.kernels.jit.conv_pack import pack_image
-from dlengine.kernels.jit.conv_plan import STRIP_BYTES
-from dlengine.kernels.jit.tile import ROWS, tiles
-from dlengine.kernels.jit.vector import VECTOR_BYTES, as_row, copy_rows, lanes_of
-from dlengine.kernels.jit.winograd_transform import transform_patches, transform_products
-from dlengine.kernels.types import Array
+from ..geometry import ConvGeometry
+from ..types import Array
+from .compile import inner, jit, thread_count
+from .conv_pack import pack_image
+from .conv_plan import STRIP_BYTES
+from .tile import ROWS, tiles
+from .vector import VECTOR_BYTES, as_row, copy_rows, lanes_of
+from .winograd_transform import transform_patches, transform_products
 
 
 def pays(g: ConvGeometry) -> bool:

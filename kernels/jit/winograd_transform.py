@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from dlengine.kernels.jit.vector import Emitter, Value, emits, int64, lanes_of, window
-from dlengine.kernels.types import Array
+from ..types import Array
+from .vector import Emitter, Value, emits, int64, lanes_of, window
 
 B_T = np.array([[1, 0, -1, 0], [0, 1, 1, 0], [0, -1, 1, 0], [0, 1, 0, -1]])
 A_T = np.array([[1, 1, 1, 0], [0, 1, -1, -1]])
