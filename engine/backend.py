@@ -164,6 +164,12 @@ def _cuda() -> KernelSet:
     return cuda.SET
 
 
+def _emulated() -> KernelSet:
+    from dlengine.kernels import cuda
+
+    return cuda.EMULATED
+
+
 def _no_numba() -> str | None:
     return None if find_spec("numba") else "numba is not installed; mend: pip install numba"
 
@@ -184,7 +190,7 @@ BACKENDS: dict[str, Backend] = {
     "numpy": Backend("numpy", NUMPY, lambda: None, lambda: None),
     "numba": Backend("numba", NUMPY, _jit, _no_numba),
     "cuda": Backend("cuda", CUPY, _cuda, _no_cuda),
-    "cuda-emulate": Backend("cuda-emulate", NUMPY, _cuda, _no_emulator),
+    "cuda-emulate": Backend("cuda-emulate", NUMPY, _emulated, _no_emulator),
 }
 
 

@@ -34,7 +34,8 @@ def test_every_file_of_the_set_is_checked() -> None:
 
 @needs_nvrtc
 def test_shared_memory_is_reported() -> None:
-    source = 'extern "C" __global__ void k(int *x) { __shared__ int s[100]; s[threadIdx.x] = *x; __syncthreads(); *x = s[9]; }'
+    body = "__shared__ int s[100]; s[threadIdx.x] = *x; __syncthreads(); *x = s[9];"
+    source = f'extern "C" __global__ void k(int *x) {{ {body} }}'
     assert compile_source(source, 80)["k"].shared == 400
 
 

@@ -1,4 +1,4 @@
-"""The CUDA emulator computes what CUDA defines, and its checked mode reports every bug planted in emulator_kernels.cu."""
+"""The CUDA emulator computes what CUDA defines; checked, it reports every bug planted in emulator_kernels.cu."""
 
 from __future__ import annotations
 
@@ -235,7 +235,8 @@ def test_launches_from_several_threads() -> None:
 
 @needs_emulator
 def test_deadlock_names_lines() -> None:
-    source = 'extern "C" __global__ void k(int *x) {\n  if (threadIdx.x < 16) __syncwarp();\n  else __syncthreads();\n  *x = 0;\n}'
+    body = "\n  if (threadIdx.x < 16) __syncwarp();\n  else __syncthreads();\n  *x = 0;\n"
+    source = f'extern "C" __global__ void k(int *x) {{{body}}}'
     with pytest.raises(
         KernelError, match=r"deadlock.*from thread 0: warp operation line 2; from thread 16: __syncthreads line 3"
     ):
@@ -273,6 +274,15 @@ def test_old_compiler_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     done = subprocess.CompletedProcess([], 0, stdout="9.4.0\n", stderr="")
     monkeypatch.setattr(build.subprocess, "run", lambda *a, **k: done)
     assert "this is 9.4.0" in str(emulator.available())
+
+
+@needs_emulator
+def test_cache_that_cannot_be_written(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("DLENGINE_CACHE", str(tmp_path / "file"))
+    x = np.zeros(1, i32)
+    Module('extern "C" __global__ void k(int *x) { *x = 7; }', ["k"]).get_function("k")((1,), (1,), (x,))
+    assert x[0] == 7
 
 
 @needs_emulator

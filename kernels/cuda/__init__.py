@@ -9,7 +9,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from dlengine.kernels.registry import KernelSet
+from ..registry import KernelSet
 
 DECLARED = {
     "conv2d": ("conv", ("float32", "float64", "float16")),

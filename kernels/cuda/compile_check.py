@@ -38,7 +38,10 @@ class CompileError(RuntimeError):
 
 @dataclass(frozen=True)
 class Resources:
-    """What one kernel uses on one card: registers a thread, bytes of static shared memory a block, bytes of stack a thread."""
+    """What one kernel uses on one architecture.
+
+    registers: of a thread. shared: bytes of static shared memory of a block. stack: bytes of a thread.
+    """
 
     kernel: str
     arch: int

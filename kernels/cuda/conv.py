@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from math import prod
 
-from dlengine.kernels.geometry import ConvGeometry
-from dlengine.kernels.types import Array
-
+from ..geometry import ConvGeometry
+from ..types import Array
 from .launch import Kernel, blocks_for, contiguous, empty, library_of
 
 FLOATS = ("float32", "float64", "float16")

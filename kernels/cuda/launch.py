@@ -4,8 +4,8 @@
 
     _direct[blocks](x, w, y, g)
 
-The dtype is that of the arrays that the kernel declares as T. CuPy arrays go to the GPU through RawModule; NumPy arrays go to
-the emulator, which builds the same text for the CPU. Nothing is compiled before the first launch.
+The dtype is that of the arrays that the kernel declares as T. CuPy arrays go to the GPU through RawModule; NumPy arrays
+go to the emulator, which builds the same text for the CPU. Nothing is compiled before the first launch.
 """
 
 from __future__ import annotations
@@ -18,8 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from dlengine.kernels.types import Array
-
+from ..types import Array
 from . import emulator
 from .source import DTYPES, Head, accumulator, compose, exported_name, heads, pack
 
@@ -39,10 +38,11 @@ class UnsupportedDevice(RuntimeError):
 class Kernel:
     """One kernel of one file.
 
-    file: in src/. name: of the kernel there; its head declares parameters and threads. dtypes: what T may be; ("",) for a
-    kernel without T. structs: geometry dataclass -> number of spatial dimensions, for parameters passed by value.
-    constants: #defines. architectures: compute capabilities; a card runs it if it is one of these or a later one of the
-    same generation. options: for the compiler. launches: counted per dtype.
+    file: in src/. name: of the kernel there; its head declares parameters and threads.
+    dtypes: what T may be; ("",) for a kernel without T.
+    structs: geometry dataclass -> number of spatial dimensions, for parameters passed by value.
+    constants: #defines. options: for the compiler. launches: counted per dtype.
+    architectures: compute capabilities; a card runs it if it is one of these or a later one of the same generation.
     """
 
     file: str
@@ -91,8 +91,8 @@ class Launch:
     def __call__(self, *arguments: Any) -> None:
         """Check and convert the arguments, then launch. Zero blocks launch nothing.
 
-        Raises TypeError for an array of the wrong dtype, ValueError for one that is not contiguous or not where the others are,
-        OverflowError for a scalar that does not fit its parameter.
+        Raises TypeError for an array of the wrong dtype, ValueError for one that is not contiguous or not where the
+        others are, OverflowError for a scalar that does not fit its parameter.
         """
         kernel = self.kernel
         if not self.blocks:
@@ -135,7 +135,7 @@ def contiguous(x: Array) -> Array:
 def empty(library: Any, shape: tuple[int, ...], dtype: Any) -> Array:
     """An output array of a library (numpy or cupy).
 
-    On the host it is filled with 0xff, which reads as NaN or -1, so that an element that a kernel forgets to write shows.
+    On the host it is filled with 0xff, which reads as NaN or -1: an element that a kernel forgets to write shows.
     """
     out = library.empty(shape, dtype)
     if library is np:

@@ -1,7 +1,7 @@
 """Random numbers on the GPU, bit for bit those of the reference kernels.
 
-Nothing is contracted (-fmad=false), and the constants are the ones that every kernel set reads. The kernels make arrays from
-nothing, so where is an argument: host=True makes NumPy arrays, through the emulator.
+Nothing is contracted (-fmad=false), and the constants are the ones that every kernel set reads. The kernels make arrays
+from nothing, so where is an argument: host=True makes NumPy arrays, through the emulator.
 """
 
 from __future__ import annotations
@@ -10,9 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from dlengine.kernels import philox
-from dlengine.kernels.types import Array
-
+from .. import philox
+from ..types import Array
 from .launch import Kernel, blocks_for, device_library, empty
 
 DIGITS = {"float16": 11, "bfloat16": 8, "float32": 24, "float64": 53}

@@ -1,13 +1,13 @@
 """From a .cu file to one self-contained text, specialised to a dtype.
 
-Kernels are C, not C++ templates: a file says T for its element type and ACC for the type it accumulates in, and each dtype
-is compiled from its own text, with those names defined in front. A kernel is written
+Kernels are C, not C++ templates: a file says T for its element type and ACC for the type it accumulates in, and each
+dtype is compiled from its own text, with those names defined in front. A kernel is written
 
     KERNEL(conv2d_direct, 256)(const T* x, const T* w, T* y, ConvGeometry g) { ... }
 
-where 256 is the number of threads of a block. From this head come the exported name (conv2d_direct_float32), the size of
-the blocks, and the check and conversion of every argument. Our own #includes are replaced by their text, because the key of
-CuPy's compile cache does not look into included files.
+where 256 is the number of threads of a block. From this head come the exported name (conv2d_direct_float32), the size
+of the blocks, and the check and conversion of every argument. Our own #includes are replaced by their text, because the
+key of CuPy's compile cache does not look into included files.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """CUDA kernels on the CPU: the same source text, built by g++ and run from NumPy arrays.
 
-Every CUDA thread is a fiber; blocks run one after another. Plain mode computes; checked mode also reports out-of-bounds and
-misaligned accesses, data races, divergent barriers and reads of unwritten shared memory, with kernel and line:
+Every CUDA thread is a fiber; blocks run one after another. Plain mode computes; checked mode also reports out-of-bounds
+and misaligned accesses, data races, divergent barriers and reads of unwritten shared memory, with kernel and line:
 
     with emulator.checked():
         y = conv2d(x, w, geometry)          # raises KernelError at the first defect

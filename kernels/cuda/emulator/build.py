@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 
-from dlengine.kernels.cache import cache_root
+from ...cache import cache_root
 
 HERE = Path(__file__).parent
 RUNTIME = ("scheduler", "checker")
@@ -42,7 +42,7 @@ def available() -> str | None:
     if sys.platform != "linux" or platform.machine() != "x86_64":
         return f"the CUDA emulator runs on Linux x86-64 only (this is {sys.platform} on {platform.machine()})"
     if shutil.which("g++") is None:
-        return f"the CUDA emulator needs g++ {OLDEST_GCC} or newer, and there is none; mend (Debian, Ubuntu): apt install g++"
+        return f"the CUDA emulator needs g++ {OLDEST_GCC} or newer, and there is none; mend: apt install g++"
     version = _run(["g++", "-dumpfullversion"]).strip()
     if int(version.split(".")[0]) < OLDEST_GCC:
         return f"the CUDA emulator needs g++ {OLDEST_GCC} or newer; this is {version}"
@@ -119,10 +119,9 @@ def _hash(*parts: str) -> str:
 
 def _cached(name: str, make: Callable[[Path], object]) -> Path:
     """A file of the cache folder, made atomically if it is not there: several processes may want it at once."""
-    folder = cache_root() / "emulator"
+    folder = _folder()
     path = folder / name
     if not path.exists():
-        folder.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(dir=folder, suffix=path.suffix)
         os.close(handle)
         try:
@@ -131,6 +130,23 @@ def _cached(name: str, make: Callable[[Path], object]) -> Path:
         finally:
             Path(temporary).unlink(missing_ok=True)
     return path
+
+
+def _folder() -> Path:
+    """The cache folder, or one for this process alone where that cannot be written."""
+    folder = cache_root() / "emulator"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if os.access(folder, os.W_OK):
+            return folder
+    except OSError:
+        pass
+    return Path(_own_folder().name)
+
+
+@cache
+def _own_folder() -> tempfile.TemporaryDirectory[str]:
+    return tempfile.TemporaryDirectory(prefix="dlengine-")
 
 
 def _run(command: list[str]) -> str:

@@ -12,8 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from dlengine.kernels.types import Array
-
+from ...types import Array
 from .build import KernelError, build, source_line
 
 ORDERS = {"forward": 0, "reverse": 1, "random": 2}
