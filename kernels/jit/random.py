@@ -1,7 +1,7 @@
 """Random numbers from Philox4x32-10, bit for bit those of the other kernel sets.
 
-Word i of a stream is lane i % 4 of block counter + i // 4, so any thread can begin anywhere. Each thread fills a slab of
-words that stays in its cache and turns it into numbers. Nothing here may be reordered or contracted.
+Word i of a stream is lane i % 4 of block counter + i // 4, so any thread can begin anywhere. Each thread fills a slab
+of words that stays in its cache and turns it into numbers. Nothing here may be reordered or contracted.
 
 Source: J. Salmon et al., Parallel random numbers: as easy as 1, 2, 3 (SC 2011).
 """
@@ -40,7 +40,7 @@ def block(c0: Any, c1: Any, c2: Any, c3: Any, k0: Any, k1: Any) -> Any:
 
 @inner(exact=True)
 def fill(words: Array, seed: Any, first: int, count: int) -> None:
-    """words[:count] = words first, first + 1, ... of the stream (and the rest of the last block); first is a multiple of 4."""
+    """words[:count] = words first, first + 1, ... of the stream; first is a multiple of 4."""
     key, low, high = seed
     k0, k1, c2, c3 = key & LOW, key >> HALF, high & LOW, high >> HALF
     for b in range((count + 3) // 4):

@@ -1,0 +1,102 @@
+"""Rows of a table by number, and the sum of gradients back into the table.
+
+The gradient first sorts the positions by row (a counting sort keeps their order), so that each row of the table belongs
+to one thread and is summed in the order of the positions, in float64: the same bits for any number of threads.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import prange
+
+from dlengine.kernels.types import Array
+
+from .compile import dense, inner, jit, thread_count
+
+GRAIN = 16384
+"""Elements below which another thread does not pay."""
+
+
+@inner()
+def copy_row(source: Array, target: Array) -> None:
+    for i in range(source.size):
+        target[i] = source[i]
+
+
+@inner()
+def add_row(source: Array, total: Array) -> None:
+    for i in range(source.size):
+        total[i] += source[i]
+
+
+@jit()
+def _gather(weight: Array, ids: Array, out: Array, threads: int) -> None:
+    count = ids.size
+    for t in prange(threads):
+        for i in range(t * count // threads, (t + 1) * count // threads):
+            copy_row(weight[ids[i]], out[i])
+
+
+@jit(parallel=False)
+def _sort_positions(ids: Array, rows: int) -> Any:
+    """Positions ordered by row, and where each row's begin."""
+    begins, order = np.zeros(rows + 1, np.int64), np.empty(ids.size, np.int64)
+    for i in range(ids.size):
+        begins[ids[i] + 1] += 1
+    for r in range(rows):
+        begins[r + 1] += begins[r]
+    free = begins[:rows].copy()
+    for i in range(ids.size):
+        order[free[ids[i]]] = i
+        free[ids[i]] += 1
+    return order, begins
+
+
+@jit()
+def _sum_segments(gy: Array, order: Array, begins: Array, cuts: Array, out: Array, threads: int) -> None:
+    for t in prange(threads):
+        total = np.empty(out.shape[1], np.float64)
+        for r in range(cuts[t], cuts[t + 1]):
+            if begins[r + 1] == begins[r]:
+                out[r, :] = 0
+            elif begins[r + 1] == begins[r] + 1:
+                copy_row(gy[order[begins[r]]], out[r])
+            else:
+                total[:] = 0
+                for i in range(begins[r], begins[r + 1]):
+                    add_row(gy[order[i]], total)
+                copy_row(total, out[r])
+
+
+def _checked(ids: Array, rows: int) -> Array:
+    """The ids as int64; one outside the table would reach foreign memory."""
+    ids = dense(ids.astype(np.int64, copy=False).reshape(-1))
+    if ids.size and not 0 <= ids.min() <= ids.max() < rows:
+        raise IndexError(f"embedding: ids run from {ids.min()} to {ids.max()}, the table has rows 0 ... {rows - 1}")
+    return ids
+
+
+def embedding(weight: Array, ids: Array) -> Array:
+    """weight[ids]. weight: (V, D). ids: integers of any shape. Returns (*ids, D)."""
+    weight, flat = dense(weight), _checked(ids, weight.shape[0])
+    out = np.empty((flat.size, weight.shape[1]), weight.dtype)
+    if out.size:
+        _gather(weight, flat, out, thread_count(out.size // GRAIN))
+    return out.reshape(*ids.shape, weight.shape[1])
+
+
+def embedding_grad(gy: Array, ids: Array, rows: int) -> Array:
+    """Row r is the sum of gy where ids == r, in the order of the ids. gy: (*ids, D). Returns (rows, D)."""
+    gy, flat = dense(gy).reshape(ids.size, gy.shape[-1]), _checked(ids, rows)
+    out = np.empty((rows, gy.shape[1]), gy.dtype)
+    if not flat.size:
+        out.fill(0)
+    elif out.size:
+        order, begins = _sort_positions(flat, rows)
+        threads = thread_count((out.size + gy.size) // GRAIN)
+        work = begins + np.arange(rows + 1)  # a row costs its positions and one for itself
+        cuts = np.searchsorted(work, np.arange(threads + 1) * work[-1] // threads)
+        _sum_segments(gy, order, begins, cuts, out, threads)
+    return out

@@ -1,0 +1,330 @@
+"""Batch, layer and group normalisation: two passes over each group of numbers, sums in float64.
+
+A group is what one mean and one variance are taken over. The deviations are taken from the mean in two parts, the
+part that the dtype can hold and the rest, so that a large mean costs no digits.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import prange
+
+from dlengine.kernels.types import Array
+
+from .compile import dense, jit, thread_count
+from .norm_rows import (
+    add_products_row,
+    add_row,
+    add_squares_row,
+    affine_columns,
+    affine_row,
+    columns_grad_row,
+    columns_row,
+    deviations_row,
+    grad_row,
+    grad_sums_row,
+    layer_grad_row,
+    layer_grad_sums_row,
+    sum_row,
+)
+
+GRAIN = 8192
+"""Elements below which another thread does not pay."""
+
+PIECES = 64
+"""Runs of rows into which layer_norm_grad cuts its sums over rows: fixed, so that the thread count changes no bit."""
+
+COLUMNS = 64
+"""Channels that one thread treats together where a sample has one number per channel."""
+
+
+@jit()
+def _batch(
+    x: Array, weight: Array, bias: Array, eps: float, y: Array, means: Array, rstds: Array, threads: int
+) -> None:
+    samples, channels, size = x.shape
+    count = samples * size
+    for t in prange(threads):
+        for c in range(t * channels // threads, (t + 1) * channels // threads):
+            total, squares, rest = np.float64(0), np.float64(0), np.float64(0)
+            for n in range(samples):
+                total += sum_row(x[n, c])
+            mean = total / count
+            for n in range(samples):
+                d, q = deviations_row(x[n, c], mean)
+                rest += d
+                squares += q
+            rest /= count
+            rstd = 1.0 / np.sqrt(squares / count - rest * rest + eps)
+            coarse = x.dtype.type(mean + rest)
+            rest = (mean - np.float64(coarse)) + rest
+            scale = rstd * weight[c]
+            for n in range(samples):
+                affine_row(x[n, c], coarse, x.dtype.type(scale), x.dtype.type(bias[c] - rest * scale), y[n, c])
+            means[c], rstds[c] = coarse, rstd
+
+
+@jit()
+def _batch_grad(
+    gy: Array, x: Array, weight: Array, means: Array, rstds: Array, gx: Array, gw: Array, gb: Array, threads: int
+) -> None:
+    samples, channels, size = x.shape
+    count = samples * size
+    for t in prange(threads):
+        for c in range(t * channels // threads, (t + 1) * channels // threads):
+            total, product, rstd = np.float64(0), np.float64(0), np.float64(rstds[c])
+            for n in range(samples):
+                s, p = grad_sums_row(gy[n, c], x[n, c], means[c])
+                total += s
+                product += p
+            gw[c], gb[c] = product * rstd, total
+            scale = weight[c] * rstd
+            slope, level = scale * rstd * rstd * product / count, scale * total / count
+            kind = x.dtype.type
+            for n in range(samples):
+                grad_row(gy[n, c], x[n, c], means[c], kind(scale), kind(slope), kind(level), gx[n, c])
+
+
+@jit()
+def _columns(
+    x: Array, weight: Array, bias: Array, eps: float, y: Array, means: Array, rstds: Array, threads: int
+) -> None:
+    """Batch normalisation of (N, C): a block of channels at a time, row after row."""
+    samples, channels = x.shape
+    blocks = (channels + COLUMNS - 1) // COLUMNS
+    for t in prange(threads):
+        for b in range(t * blocks // threads, (t + 1) * blocks // threads):
+            lo, hi = b * COLUMNS, min(channels, (b + 1) * COLUMNS)
+            mean, scale, shift = np.zeros(hi - lo), np.zeros(hi - lo), np.zeros(hi - lo)
+            for n in range(samples):
+                add_row(mean, x[n, lo:hi])
+            for c in range(hi - lo):
+                mean[c] /= samples
+            for n in range(samples):
+                add_squares_row(scale, x[n, lo:hi], mean)
+            for c in range(hi - lo):
+                rstd = 1.0 / np.sqrt(scale[c] / samples + eps)
+                means[lo + c], rstds[lo + c] = mean[c], rstd
+                scale[c], shift[c] = rstd * weight[lo + c], bias[lo + c]
+            for n in range(samples):
+                columns_row(x[n, lo:hi], mean, scale, shift, y[n, lo:hi])
+
+
+@jit()
+def _columns_grad(
+    gy: Array, x: Array, weight: Array, means: Array, rstds: Array, gx: Array, gw: Array, gb: Array, threads: int
+) -> None:
+    samples, channels = x.shape
+    blocks = (channels + COLUMNS - 1) // COLUMNS
+    for t in prange(threads):
+        for b in range(t * blocks // threads, (t + 1) * blocks // threads):
+            lo, hi = b * COLUMNS, min(channels, (b + 1) * COLUMNS)
+            total, product, scale = np.zeros(hi - lo), np.zeros(hi - lo), np.zeros(hi - lo)
+            for n in range(samples):
+                add_row(total, gy[n, lo:hi])
+                add_products_row(product, gy[n, lo:hi], x[n, lo:hi], means[lo:hi])
+            for c in range(hi - lo):
+                rstd = np.float64(rstds[lo + c])
+                gw[lo + c], gb[lo + c] = product[c] * rstd, total[c]
+                scale[c] = weight[lo + c] * rstd
+                product[c] *= scale[c] * rstd * rstd / samples
+                total[c] *= scale[c] / samples
+            for n in range(samples):
+                columns_grad_row(gy[n, lo:hi], x[n, lo:hi], means[lo:hi], scale, product, total, gx[n, lo:hi])
+
+
+@jit()
+def _layer(
+    x: Array, weight: Array, bias: Array, eps: float, y: Array, means: Array, rstds: Array, threads: int
+) -> None:
+    rows, count = x.shape
+    for t in prange(threads):
+        for r in range(t * rows // threads, (t + 1) * rows // threads):
+            mean = sum_row(x[r]) / count
+            rest, squares = deviations_row(x[r], mean)
+            rest /= count
+            rstd = 1.0 / np.sqrt(squares / count - rest * rest + eps)
+            coarse = x.dtype.type(mean + rest)
+            rest = (mean - np.float64(coarse)) + rest
+            affine_columns(x[r], coarse, x.dtype.type(rstd), weight, bias, x.dtype.type(rest * rstd), y[r])
+            means[r], rstds[r] = coarse, rstd
+
+
+@jit()
+def _layer_grad(
+    gy: Array, x: Array, weight: Array, means: Array, rstds: Array, gx: Array, gw: Array, gb: Array, threads: int
+) -> None:
+    """gw and gb: (PIECES, D) float64, sums over one run of rows each."""
+    rows, count = x.shape
+    kind = x.dtype.type
+    for t in prange(threads):
+        for p in range(t * PIECES // threads, (t + 1) * PIECES // threads):
+            for r in range(p * rows // PIECES, (p + 1) * rows // PIECES):
+                rstd = np.float64(rstds[r])
+                total, product = layer_grad_sums_row(gy[r], x[r], weight, means[r], rstd, gw[p], gb[p])
+                slope, level = rstd * rstd * product / count, rstd * total / count
+                layer_grad_row(gy[r], x[r], weight, means[r], kind(rstd), kind(slope), kind(level), gx[r])
+
+
+@jit()
+def _group(
+    x: Array, weight: Array, bias: Array, eps: float, y: Array, means: Array, rstds: Array, threads: int
+) -> None:
+    """x: (N * groups, channels of a group, size); weight and bias: (groups, channels of a group)."""
+    units, channels, size = x.shape
+    groups, count = weight.shape[0], channels * size
+    for t in prange(threads):
+        for u in range(t * units // threads, (t + 1) * units // threads):
+            g = u % groups
+            row = x[u].reshape(count)
+            mean = sum_row(row) / count
+            rest, squares = deviations_row(row, mean)
+            rest /= count
+            rstd = 1.0 / np.sqrt(squares / count - rest * rest + eps)
+            coarse = x.dtype.type(mean + rest)
+            rest = (mean - np.float64(coarse)) + rest
+            for c in range(channels):
+                scale = rstd * weight[g, c]
+                affine_row(x[u, c], coarse, x.dtype.type(scale), x.dtype.type(bias[g, c] - rest * scale), y[u, c])
+            means[u], rstds[u] = coarse, rstd
+
+
+@jit()
+def _group_grad(
+    gy: Array, x: Array, weight: Array, means: Array, rstds: Array, gx: Array, gw: Array, gb: Array, threads: int
+) -> None:
+    """gw and gb: (N * groups, channels of a group) float64, the share of each sample."""
+    units, channels, size = x.shape
+    groups, count = weight.shape[0], channels * size
+    kind = x.dtype.type
+    for t in prange(threads):
+        for u in range(t * units // threads, (t + 1) * units // threads):
+            g, rstd = u % groups, np.float64(rstds[u])
+            total, product = np.float64(0), np.float64(0)
+            for c in range(channels):
+                s, p = grad_sums_row(gy[u, c], x[u, c], means[u])
+                gw[u, c], gb[u, c] = p * rstd, s
+                total += s * weight[g, c]
+                product += p * weight[g, c]
+            slope, level = rstd * rstd * rstd * product / count, rstd * total / count
+            for c in range(channels):
+                scale = rstd * weight[g, c]
+                grad_row(gy[u, c], x[u, c], means[u], kind(scale), kind(slope), kind(level), gx[u, c])
+
+
+def _affine(weight: Array | None, bias: Array | None, size: int, dtype: Any) -> tuple[Array, Array]:
+    """Weight and bias, ones and zeros where there are none."""
+    return (
+        np.ones(size, dtype) if weight is None else dense(weight),
+        np.zeros(size, dtype) if bias is None else dense(bias),
+    )
+
+
+def _statistics(shape: Any, like: Array, eps: float) -> tuple[Array, Array]:
+    """Arrays for mean and rstd, filled with what they are over no numbers at all."""
+    return np.zeros(shape, like.dtype), np.full(shape, eps**-0.5, like.dtype)
+
+
+def batch_norm(x: Array, weight: Array | None, bias: Array | None, eps: float) -> tuple[Array, Array, Array]:
+    """y = (x - mean) rstd weight + bias per channel, rstd = 1 / sqrt(var + eps), var biased.
+
+    x: (N, C, *S). weight, bias: (C,) or None. Returns y, mean (C,), rstd (C,).
+    """
+    x = dense(x)
+    n, c = x.shape[:2]
+    y = np.empty_like(x)
+    weight, bias = _affine(weight, bias, c, x.dtype)
+    mean, rstd = _statistics(c, x, eps)
+    if x.size == n * c and x.size:
+        blocks = -(-c // COLUMNS)
+        flat = (x.reshape(n, c), weight, bias, eps, y.reshape(n, c), mean, rstd)
+        _columns(*flat, thread_count(min(blocks, x.size // GRAIN)))
+    elif x.size:
+        _batch(x.reshape(n, c, -1), weight, bias, eps, y.reshape(n, c, -1), mean, rstd, _share(c, x))
+    return y, mean, rstd
+
+
+def batch_norm_grad(gy: Array, x: Array, weight: Array | None, mean: Array, rstd: Array) -> tuple[Array, Array, Array]:
+    """gx = weight rstd (gy - mean(gy) - xhat mean(gy xhat)), gweight = sum gy xhat, gbias = sum gy."""
+    gy, x, mean, rstd = dense(gy), dense(x), dense(mean), dense(rstd)
+    n, c = x.shape[:2]
+    gx, gw, gb = np.empty_like(x), np.zeros(c, x.dtype), np.zeros(c, x.dtype)
+    weight, _ = _affine(weight, None, c, x.dtype)
+    if x.size == n * c and x.size:
+        blocks = -(-c // COLUMNS)
+        flat = (gy.reshape(n, c), x.reshape(n, c), weight, mean, rstd, gx.reshape(n, c), gw, gb)
+        _columns_grad(*flat, thread_count(min(blocks, x.size // GRAIN)))
+    elif x.size:
+        deep = (gy.reshape(n, c, -1), x.reshape(n, c, -1), weight, mean, rstd, gx.reshape(n, c, -1), gw, gb)
+        _batch_grad(*deep, _share(c, x))
+    return gx, gw, gb
+
+
+def layer_norm(x: Array, weight: Array | None, bias: Array | None, eps: float) -> tuple[Array, Array, Array]:
+    """y = (x - mean) rstd weight + bias per row.
+
+    x: (M, D). weight, bias: (D,) or None. Returns y, mean (M,), rstd (M,).
+    """
+    x = dense(x)
+    y = np.empty_like(x)
+    weight, bias = _affine(weight, bias, x.shape[1], x.dtype)
+    mean, rstd = _statistics(x.shape[0], x, eps)
+    if x.size:
+        _layer(x, weight, bias, eps, y, mean, rstd, _share(x.shape[0], x))
+    return y, mean, rstd
+
+
+def layer_norm_grad(gy: Array, x: Array, weight: Array | None, mean: Array, rstd: Array) -> tuple[Array, Array, Array]:
+    """gx = rstd (gy weight - mean(gy weight) - xhat mean(gy weight xhat)), gweight = sum gy xhat, gbias = sum gy."""
+    gy, x, mean, rstd = dense(gy), dense(x), dense(mean), dense(rstd)
+    gx = np.empty_like(x)
+    weight, _ = _affine(weight, None, x.shape[1], x.dtype)
+    gw, gb = np.zeros((PIECES, x.shape[1])), np.zeros((PIECES, x.shape[1]))
+    if x.size:
+        _layer_grad(gy, x, weight, mean, rstd, gx, gw, gb, _share(PIECES, x))
+    return gx, gw.sum(0).astype(x.dtype), gb.sum(0).astype(x.dtype)
+
+
+def group_norm(
+    x: Array, weight: Array | None, bias: Array | None, groups: int, eps: float
+) -> tuple[Array, Array, Array]:
+    """y = (x - mean) rstd weight + bias, statistics per sample and group of channels.
+
+    x: (N, C, *S). weight, bias: (C,) or None. Returns y, mean (N, groups), rstd (N, groups).
+    """
+    x = dense(x)
+    n, c = x.shape[:2]
+    y = np.empty_like(x)
+    weight, bias = _affine(weight, bias, c, x.dtype)
+    mean, rstd = _statistics((n, groups), x, eps)
+    if x.size:
+        shape, pair = (n * groups, c // groups, -1), (groups, c // groups)
+        _group(
+            x.reshape(shape), weight.reshape(pair), bias.reshape(pair), eps,
+            y.reshape(shape), mean.reshape(-1), rstd.reshape(-1), _share(n * groups, x),
+        )  # fmt: skip
+    return y, mean, rstd
+
+
+def group_norm_grad(
+    gy: Array, x: Array, weight: Array | None, mean: Array, rstd: Array, groups: int
+) -> tuple[Array, Array, Array]:
+    """The gradients of group_norm; gweight and gbias are summed over samples in their order."""
+    gy, x, mean, rstd = dense(gy), dense(x), dense(mean), dense(rstd)
+    n, c = x.shape[:2]
+    gx = np.empty_like(x)
+    weight, _ = _affine(weight, None, c, x.dtype)
+    gw, gb = np.zeros((n * groups, c // groups)), np.zeros((n * groups, c // groups))
+    if x.size:
+        shape = (n * groups, c // groups, -1)
+        _group_grad(
+            gy.reshape(shape), x.reshape(shape), weight.reshape(groups, c // groups), mean.reshape(-1),
+            rstd.reshape(-1), gx.reshape(shape), gw, gb, _share(n * groups, x),
+        )  # fmt: skip
+    return gx, gw.reshape(n, c).sum(0).astype(x.dtype), gb.reshape(n, c).sum(0).astype(x.dtype)
+
+
+def _share(units: int, x: Array) -> int:
+    return thread_count(min(units, x.size // GRAIN))

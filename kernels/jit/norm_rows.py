@@ -1,0 +1,120 @@
+"""The innermost loops of the normalisations, each over one row.
+
+A row is a one-dimensional slice: that is what lets a loop become vector code. Sums are carried in float64.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from dlengine.kernels.types import Array
+
+from .compile import inner
+
+
+@inner()
+def sum_row(x: Array) -> float:
+    total = np.float64(0)
+    for i in range(x.size):
+        total += x[i]
+    return total
+
+
+@inner()
+def deviations_row(x: Array, mean: float) -> Any:
+    """Sums of the deviations from the mean and of their squares."""
+    total, squares = np.float64(0), np.float64(0)
+    for i in range(x.size):
+        d = np.float64(x[i]) - mean
+        total += d
+        squares += d * d
+    return total, squares
+
+
+@inner()
+def affine_row(x: Array, mean: Any, scale: Any, shift: Any, y: Array) -> None:
+    """y = (x - mean) scale + shift."""
+    for i in range(x.size):
+        y[i] = (x[i] - mean) * scale + shift
+
+
+@inner()
+def affine_columns(x: Array, mean: Any, scale: Any, weight: Array, bias: Array, rest: Any, y: Array) -> None:
+    """y = ((x - mean) scale - rest) weight + bias, weight and bias running along the row."""
+    for i in range(x.size):
+        y[i] = ((x[i] - mean) * scale - rest) * weight[i] + bias[i]
+
+
+@inner()
+def grad_sums_row(gy: Array, x: Array, mean: float) -> Any:
+    """Sums of gy and of gy (x - mean)."""
+    total, product = np.float64(0), np.float64(0)
+    for i in range(x.size):
+        total += gy[i]
+        product += gy[i] * (np.float64(x[i]) - mean)
+    return total, product
+
+
+@inner()
+def grad_row(gy: Array, x: Array, mean: Any, scale: Any, slope: Any, level: Any, gx: Array) -> None:
+    """gx = scale gy - slope (x - mean) - level."""
+    for i in range(x.size):
+        gx[i] = scale * gy[i] - slope * (x[i] - mean) - level
+
+
+@inner()
+def add_row(total: Array, x: Array) -> None:
+    for i in range(x.size):
+        total[i] += x[i]
+
+
+@inner()
+def add_squares_row(total: Array, x: Array, mean: Array) -> None:
+    for i in range(x.size):
+        d = np.float64(x[i]) - mean[i]
+        total[i] += d * d
+
+
+@inner()
+def add_products_row(total: Array, gy: Array, x: Array, mean: Array) -> None:
+    for i in range(x.size):
+        total[i] += gy[i] * (np.float64(x[i]) - mean[i])
+
+
+@inner()
+def columns_row(x: Array, mean: Array, scale: Array, shift: Array, y: Array) -> None:
+    """y = (x - mean) scale + shift, all of them running along the row, carried out in float64."""
+    for i in range(x.size):
+        y[i] = (x[i] - mean[i]) * scale[i] + shift[i]
+
+
+@inner()
+def columns_grad_row(gy: Array, x: Array, mean: Array, scale: Array, slope: Array, level: Array, gx: Array) -> None:
+    """gx = scale gy - slope (x - mean) - level, all of them running along the row."""
+    for i in range(x.size):
+        gx[i] = scale[i] * gy[i] - slope[i] * (x[i] - mean[i]) - level[i]
+
+
+@inner()
+def layer_grad_sums_row(gy: Array, x: Array, weight: Array, mean: float, rstd: float, gw: Array, gb: Array) -> Any:
+    """Sums of gy weight and gy weight xhat along the row; adds gy xhat and gy to the sums over rows."""
+    total, product = np.float64(0), np.float64(0)
+    for i in range(x.size):
+        xhat = (np.float64(x[i]) - mean) * rstd
+        g = np.float64(gy[i])
+        gb[i] += g
+        gw[i] += g * xhat
+        total += g * weight[i]
+        product += g * weight[i] * xhat
+    return total, product
+
+
+@inner()
+def layer_grad_row(
+    gy: Array, x: Array, weight: Array, mean: Any, scale: Any, slope: Any, level: Any, gx: Array
+) -> None:
+    """gx = scale weight gy - slope (x - mean) - level."""
+    for i in range(x.size):
+        gx[i] = scale * weight[i] * gy[i] - slope * (x[i] - mean) - level

@@ -1,0 +1,232 @@
+"""Softmax and its relatives: every row in one thread, three short passes that stay in the cache.
+
+Sums are carried in float64. Rows are what the axis runs along; another axis than the last is brought there first.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import prange
+
+from dlengine.kernels.types import Array
+
+from .compile import dense, inner, jit, thread_count
+from .vecmath import exp, maximum
+
+GRAIN = 8192
+"""Elements below which another thread does not pay."""
+
+
+@inner()
+def row_max(x: Array) -> Any:
+    """Largest element, NaN if there is one."""
+    m = x[0]
+    for i in range(x.size):
+        m = maximum(m, x[i])
+    return m
+
+
+@inner()
+def exp_row(x: Array, m: Any, y: Array) -> float:
+    """y = exp(x - m) and its sum."""
+    total = np.float64(0)
+    for i in range(x.size):
+        e = exp(x[i] - m)
+        y[i] = e
+        total += e
+    return total
+
+
+@inner()
+def exp_sum(x: Array, m: Any) -> float:
+    """Sum of exp(x - m)."""
+    total = np.float64(0)
+    for i in range(x.size):
+        total += exp(x[i] - m)
+    return total
+
+
+@inner()
+def scale_row(y: Array, factor: Any) -> None:
+    for i in range(y.size):
+        y[i] *= factor
+
+
+@inner()
+def dot_row(a: Array, b: Array) -> float:
+    total = np.float64(0)
+    for i in range(a.size):
+        total += np.float64(a[i]) * b[i]
+    return total
+
+
+@inner()
+def sum_row(a: Array) -> float:
+    total = np.float64(0)
+    for i in range(a.size):
+        total += a[i]
+    return total
+
+
+@inner(exact=True)
+def shift_row(x: Array, m: Any, log_sum: Any, y: Array) -> None:
+    """y = (x - m) - log_sum, in this order and in float64: next to a large m the logarithm would lose digits."""
+    for i in range(x.size):
+        y[i] = (np.float64(x[i]) - m) - log_sum
+
+
+@inner(exact=True)
+def loss_of(x: Any, m: Any, log_sum: Any) -> Any:
+    """log_sum - (x - m) in this order, for the same reason."""
+    return log_sum - (np.float64(x) - m)
+
+
+@inner()
+def softmax_grad_row(gy: Array, y: Array, dot: Any, gx: Array) -> None:
+    for i in range(y.size):
+        gx[i] = y[i] * (gy[i] - dot)
+
+
+@inner()
+def log_softmax_grad_row(gy: Array, y: Array, total: Any, gx: Array) -> None:
+    for i in range(y.size):
+        gx[i] = gy[i] - exp(y[i]) * total
+
+
+@jit()
+def _softmax(x: Array, y: Array, threads: int) -> None:
+    rows = x.shape[0]
+    for t in prange(threads):
+        for r in range(t * rows // threads, (t + 1) * rows // threads):
+            total = exp_row(x[r], row_max(x[r]), y[r])
+            scale_row(y[r], x.dtype.type(1.0 / total))
+
+
+@jit()
+def _softmax_grad(gy: Array, y: Array, gx: Array, threads: int) -> None:
+    rows = y.shape[0]
+    for t in prange(threads):
+        for r in range(t * rows // threads, (t + 1) * rows // threads):
+            softmax_grad_row(gy[r], y[r], y.dtype.type(dot_row(gy[r], y[r])), gx[r])
+
+
+@jit()
+def _log_softmax(x: Array, y: Array, threads: int) -> None:
+    rows = x.shape[0]
+    for t in prange(threads):
+        for r in range(t * rows // threads, (t + 1) * rows // threads):
+            m = row_max(x[r])
+            shift_row(x[r], m, np.log(exp_sum(x[r], m)), y[r])
+
+
+@jit()
+def _log_softmax_grad(gy: Array, y: Array, gx: Array, threads: int) -> None:
+    rows = y.shape[0]
+    for t in prange(threads):
+        for r in range(t * rows // threads, (t + 1) * rows // threads):
+            log_softmax_grad_row(gy[r], y[r], y.dtype.type(sum_row(gy[r])), gx[r])
+
+
+@jit()
+def _cross_entropy(x: Array, labels: Array, ignore: int, loss: Array, lse: Array, threads: int) -> None:
+    rows = x.shape[0]
+    for t in prange(threads):
+        for r in range(t * rows // threads, (t + 1) * rows // threads):
+            m = row_max(x[r])
+            log_sum = np.log(exp_sum(x[r], m))
+            lse[r] = np.float64(m) + log_sum
+            label = labels[r]
+            loss[r] = 0.0 if label == ignore else loss_of(x[r, label], m, log_sum)
+
+
+@jit()
+def _cross_entropy_grad(
+    gloss: Array, x: Array, labels: Array, lse: Array, ignore: int, gx: Array, threads: int
+) -> None:
+    rows = x.shape[0]
+    for t in prange(threads):
+        for r in range(t * rows // threads, (t + 1) * rows // threads):
+            if labels[r] == ignore:
+                gx[r, :] = 0
+            else:
+                total = exp_row(x[r], lse[r], gx[r])  # 1, but for what rounding lse has cost
+                scale_row(gx[r], x.dtype.type(gloss[r] / total))
+                gx[r, labels[r]] -= gloss[r]
+
+
+def _rows(x: Array, axis: int) -> Array:
+    """x as (rows, length of the axis), contiguous."""
+    x = dense(np.moveaxis(x, axis, -1))
+    return x.reshape(x.size // max(1, x.shape[-1]), x.shape[-1]) if x.size else x.reshape(0, 0)
+
+
+def _restore(rows: Array, like: Array, axis: int) -> Array:
+    """The inverse of _rows, into the shape of `like`."""
+    moved = np.moveaxis(like, axis, -1).shape
+    return np.ascontiguousarray(np.moveaxis(rows.reshape(moved), -1, axis))
+
+
+def _by_rows(kernel: Any, inputs: tuple[Array, ...], axis: int) -> Array:
+    """Run kernel(*rows of inputs, rows of the result, threads)."""
+    rows = tuple(_rows(x, axis) for x in inputs)
+    out = np.empty_like(rows[0])
+    if out.size:
+        kernel(*rows, out, thread_count(min(out.shape[0], out.size // GRAIN)))
+    return _restore(out, inputs[0], axis)
+
+
+def softmax(x: Array, axis: int) -> Array:
+    """y = exp(x) / sum exp(x) along an axis."""
+    return _by_rows(_softmax, (x,), axis)
+
+
+def softmax_grad(gy: Array, y: Array, axis: int) -> Array:
+    """gx = y (gy - sum gy y)."""
+    return _by_rows(_softmax_grad, (gy, y), axis)
+
+
+def log_softmax(x: Array, axis: int) -> Array:
+    """y = x - log sum exp(x) along an axis."""
+    return _by_rows(_log_softmax, (x,), axis)
+
+
+def log_softmax_grad(gy: Array, y: Array, axis: int) -> Array:
+    """gx = gy - exp(y) sum gy."""
+    return _by_rows(_log_softmax_grad, (gy, y), axis)
+
+
+def _check_labels(labels: Array, classes: int, ignore_index: int) -> None:
+    """A label outside the classes would read or write foreign memory."""
+    wrong = (labels != ignore_index) & ((labels < 0) | (labels >= classes))
+    if wrong.any():
+        raise IndexError(f"cross_entropy: label {labels[wrong][0]} is outside 0 ... {classes - 1}")
+
+
+def cross_entropy(logits: Array, labels: Array, ignore_index: int) -> tuple[Array, Array]:
+    """loss = log sum exp(logits) - logits[label], 0 where the label is ignore_index; and log sum exp.
+
+    logits: (N, V). labels: (N,) integers. Returns loss (N,) and lse (N,).
+    """
+    logits, labels = dense(logits), dense(labels.astype(np.int64, copy=False))
+    n, v = logits.shape
+    _check_labels(labels, v, ignore_index)
+    loss, lse = np.empty(n, logits.dtype), np.empty(n, logits.dtype)
+    if logits.size:
+        _cross_entropy(logits, labels, ignore_index, loss, lse, thread_count(min(n, logits.size // GRAIN)))
+    else:
+        loss.fill(0)
+        lse.fill(-np.inf)
+    return loss, lse
+
+
+def cross_entropy_grad(gloss: Array, logits: Array, labels: Array, lse: Array, ignore_index: int) -> Array:
+    """glogits = gloss (softmax(logits) - onehot(label)), 0 in ignored rows."""
+    gloss, logits, lse, labels = dense(gloss), dense(logits), dense(lse), dense(labels.astype(np.int64, copy=False))
+    n, v = logits.shape
+    _check_labels(labels, v, ignore_index)
+    out = np.empty_like(logits)
+    if out.size:
+        _cross_entropy_grad(gloss, logits, labels, lse, ignore_index, out, thread_count(min(n, out.size // GRAIN)))
+    return out
