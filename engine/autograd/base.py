@@ -45,6 +45,7 @@ class Node:
     inputs: one entry per array argument, list arguments flattened. A leaf is held itself, an intermediate as
     (its node, output index, weak reference), anything else (scalar, None) as it is.
     pull: a list of pullbacks (None where no gradient is needed), or one function (gy, need) for all; None once used.
+    dtypes: of the outputs; None for one that no gradient flows through.
     guards: the version cells of the values that the pullbacks need.
     """
 

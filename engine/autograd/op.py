@@ -45,18 +45,19 @@ _SCALARS = frozenset((int, float, bool, complex, type(None)))
 class Op:
     """What an op declares about its text; see @op."""
 
-    __slots__ = ("arrays", "complex", "consts", "defaults", "guards", "joint", "lists", "name", "needs", "none_cotangents", "promotes",
+    __slots__ = ("arrays", "complex", "constants", "consts", "defaults", "guards", "joint", "lists", "name", "needs", "none_cotangents", "promotes",
                  "save", "text", "view", "dtyped")  # fmt: skip
 
     def __init__(
-        self, text: Callable[..., Any], needs: Any, view: bool, promotes: str | None, complex_: bool, none_cotangents: bool
+        self, text: Callable[..., Any], needs: Any, view: bool, promotes: str | None, complex_: bool, none_cotangents: bool,
+        constants: Sequence[int], name: str | None,
     ) -> None:
         parameters = list(inspect.signature(text).parameters.values())[1:]
         kinds = [p.kind for p in parameters]
         marked = inspect.Parameter.POSITIONAL_ONLY in kinds
         last = inspect.Parameter.POSITIONAL_ONLY if marked else inspect.Parameter.POSITIONAL_OR_KEYWORD
         self.text = text
-        self.name = text.__name__
+        self.name = name or text.__name__
         self.arrays = tuple(p.name for p in parameters if p.kind is last)
         self.consts = tuple(p.name for p in parameters if p.kind is not last)
         self.defaults = {p.name: p.default for p in parameters if p.default is not inspect.Parameter.empty}
@@ -66,6 +67,7 @@ class Op:
         self.promotes = promotes
         self.complex = complex_
         self.none_cotangents = none_cotangents
+        self.constants = frozenset(constants)
         self.needs = needs
         self.guards: dict[tuple[bool, ...], tuple[int, ...]] = {}
 
@@ -122,6 +124,8 @@ def op(
     linear: bool = False,
     complex: bool = False,
     none_cotangents: bool = False,
+    constants: Sequence[int] = (),
+    name: str | None = None,
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]: ...
 def op(
     text: Callable[..., Any] | None = None,
@@ -132,6 +136,8 @@ def op(
     linear: bool = False,
     complex: bool = False,
     none_cotangents: bool = False,
+    constants: Sequence[int] = (),
+    name: str | None = None,
 ) -> Any:
     """Make a differentiable function on tensors out of an op text (see the module's docstring).
 
@@ -139,11 +145,12 @@ def op(
     array; the default guards everything. view: the result may share the first argument's storage. promotes: "join"
     (integers meeting floats take their dtype) or "float" (integers become floats in any case). complex: the pullbacks
     hold for complex values too, in PyTorch's conjugate convention; otherwise their gradients are refused. linear: a kernel closed under differentiation. none_cotangents: a missing
-    cotangent of one of several outputs arrives as None instead of zeros.
+    cotangent of one of several outputs arrives as None instead of zeros. constants: positions of outputs that no
+    gradient flows through (integer and boolean ones need not be named). name: where it is not the text's own.
     """
 
     def decorate(text: Callable[..., Any]) -> Callable[..., Any]:
-        declared = Op(text, needs, view, promotes, complex, none_cotangents)
+        declared = Op(text, needs, view, promotes, complex, none_cotangents, constants, name)
         if linear:
             LINEAR.add(declared.name)
         OPS[declared.name] = call = _caller(declared)
@@ -231,7 +238,8 @@ def _caller(op: Op) -> Callable[..., Any]:
             return tuple([wrap(v if type(v) is kind else xp.asarray(v)) for v in y])
         return _record(op, xp, kind, args, consts, nested, y, pull, single)
 
-    call.__name__ = call.__qualname__ = op.name
+    call.__name__ = op.name
+    call.__qualname__ = op.name
     call.__doc__ = text.__doc__
     call.__module__ = text.__module__
     signature = inspect.signature(text)
@@ -262,7 +270,7 @@ def _record(
     outs = []
     for i, v in enumerate((y,) if single else y):
         out = wrap(v if type(v) is kind else xp.asarray(v))
-        if is_inexact(out._array):
+        if is_inexact(out._array) and i not in op.constants:
             out._node = node
             out._index = i
             out._requires_grad = True
@@ -279,7 +287,7 @@ def _record(
     node.hooks = None
     node.trace = _trace(op, outs) if anomaly.get() else None
     node.shapes = tuple([o._array.shape for o in outs])
-    node.dtypes = tuple([o._array.dtype for o in outs])
+    node.dtypes = tuple([o._array.dtype if o._requires_grad else None for o in outs])
     node.inputs = tuple(
         [
             a if not isinstance(a, TensorBase) or a._node is None else (a._node, a._index, ref(a))

@@ -115,7 +115,7 @@ class _Walk:
                 g = self.hooked(node.hooks.get(i), g)
             if g is not None and key in self.wanted:
                 found[key] = g
-            if g is None and not node.op.none_cotangents:
+            if g is None and dtype is not None and not node.op.none_cotangents:
                 zeros = node.xp.zeros(shape, dtype=dtype)
                 g = wrap(zeros) if self.create_graph else zeros
             out.append(g)

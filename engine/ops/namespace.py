@@ -12,7 +12,7 @@ from typing import Any
 from dlengine.kernels import reference
 
 from .. import backend
-from ..autograd.base import TensorBase
+from ..autograd.base import TensorBase, wrap
 from ..autograd.op import LINEAR, OPS
 from . import creation, inspection
 
@@ -26,6 +26,8 @@ class TensorNamespace:
     def __getattr__(self, name: str) -> Any:
         if name in LINEAR:
             value: Any = OPS[name]
+        elif name.startswith("random_"):
+            value = self._random(name)
         elif name in reference.DECLARED:
             value = partial(reference.SET.load(name), self)
         elif name in creation.PLACED:
@@ -38,6 +40,10 @@ class TensorNamespace:
             raise AttributeError(f"the tensor namespace has no {name!r}")
         self.__dict__[name] = value
         return value
+
+    def _random(self, name: str) -> Any:
+        """Random numbers have no derivative: the array kernel's, as a constant tensor."""
+        return lambda *args: wrap(getattr(backend.namespace_for(self.device), name)(*args))
 
     def dtype(self, dtype: Any) -> Any:
         """Tensors carry dlengine's own dtypes."""
