@@ -8,7 +8,7 @@ import array_api_compat.numpy as xp
 import numpy as np
 import pytest
 
-from dlengine.kernels import cuda
+from dlengine.kernels import cuda, philox
 from dlengine.kernels.cuda import emulator, launch, random
 from dlengine.kernels.reference import random as reference
 
@@ -53,13 +53,44 @@ def test_reals(kernel: str, dtype: str, counter: int, n: int) -> None:
     same(found, getattr(reference, kernel)(xp, KEY, counter, n, kind))
 
 
+def counter_that_gives(words: tuple[int, int, int, int], key: int) -> int:
+    """Philox is a permutation of counters for each key: run its rounds backwards."""
+    x0, x1, x2, x3 = words
+    for r in reversed(range(philox.ROUNDS)):
+        k0, k1 = (key + r * philox.WEYL_0) & philox.MASK32, ((key >> 32) + r * philox.WEYL_1) & philox.MASK32
+        y0 = x3 * pow(philox.MULTIPLIER_0, -1, 1 << 32) & philox.MASK32
+        y2 = x1 * pow(philox.MULTIPLIER_1, -1, 1 << 32) & philox.MASK32
+        x0, x1, x2, x3 = y0, x0 ^ (philox.MULTIPLIER_1 * y2 >> 32) ^ k0, y2, x2 ^ (philox.MULTIPLIER_0 * y0 >> 32) ^ k1
+    return x0 | x1 << 32 | x2 << 64 | x3 << 96
+
+
+ONES = philox.MASK32
+FAR = [
+    (0, 0, ONES, ONES),
+    (1, 0, ONES - 1, 7),
+    (31, 1 << 31, ONES - 32, 12345),
+    (0, 1 << 9, 1 << 8, 0),
+    (1 << 31, 0, (1 << 31) - 1, ONES),
+]
+
+
+@pytest.mark.parametrize("words", FAR)
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_normal_takes_all_three_branches(dtype: str) -> None:
-    """Enough numbers that the tails are reached: the far branch has probability 3e-11 and needs chosen words."""
-    n = 100_000
-    found = random.random_normal(KEY, 0, n, np.dtype(dtype), host=True)
-    same(found, reference.random_normal(xp, KEY, 0, n, np.dtype(dtype)))
-    assert abs(found).max() > 4
+def test_normal_in_the_tails_and_at_the_middle(dtype: str, words: tuple[int, int, int, int]) -> None:
+    """The largest numbers there are, and those about 0; chance would take 10^11 draws to come by the far branch."""
+    counter = counter_that_gives(words, KEY)
+    assert random.random_bits(KEY, counter, 4, host=True).tolist() == list(words)
+    n = 2 if dtype == "float64" else 4
+    found = random.random_normal(KEY, counter, n, np.dtype(dtype), host=True)
+    same(found, reference.random_normal(xp, KEY, counter, n, np.dtype(dtype)))
+    assert np.isfinite(found).all()
+
+
+def test_normal_many() -> None:
+    n = 50_000
+    found = random.random_normal(KEY, 0, n, np.dtype("float64"), host=True)
+    same(found, reference.random_normal(xp, KEY, 0, n, np.dtype("float64")))
+    np.testing.assert_allclose([found.mean(), found.std()], [0, 1], atol=0.02)
 
 
 @pytest.mark.parametrize("p", [0.0, 2.0**-32, 0.3, 0.5, 1.0])
