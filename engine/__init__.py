@@ -8,9 +8,16 @@ if __name__ != "dlengine":
 from .autograd import *  # noqa: F403
 from .backend import get_backend, set_backend, use_backend
 from .generator import Generator, manual_seed
+from .ops.conv import *  # noqa: F403
 from .ops.creation import *  # noqa: F403
 from .ops.elementwise import *  # noqa: F403
+from .ops.embedding import *  # noqa: F403
 from .ops.linalg import *  # noqa: F403
+from .ops.norm import *  # noqa: F403
+from .ops.pool import *  # noqa: F403
+from .ops.random import *  # noqa: F403
+from .ops.recurrent import *  # noqa: F403
 from .ops.reduce import *  # noqa: F403
 from .ops.shape import *  # noqa: F403
+from .ops.softmax import *  # noqa: F403
 from .tensor import Tensor

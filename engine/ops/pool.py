@@ -9,8 +9,9 @@ from dlengine.kernels.geometry import Ints, PoolGeometry
 from ..errors import ConfigError, ShapeError
 from . import windows
 from .conv import each
-from .reduce import mean
-from .shape import stack
+from .creation import arange
+from .index import put_at
+from .shape import reshape, stack
 
 __all__ = [
     "adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_avg_pool3d", "adaptive_max_pool1d", "adaptive_max_pool2d",
@@ -146,10 +147,10 @@ def max_unpool2d(x: Any, indices: Any, output_size: Ints) -> Any:
     if x.shape != indices.shape or x.ndim != 4:
         raise ShapeError(f"max_unpool2d: x and indices must both be (N,C,OH,OW), got {x.shape} and {indices.shape}")
     size = each("max_unpool2d", "output_size", output_size, 2)
-    g = PoolGeometry(
-        x.shape[0], x.shape[1], size, (1, 1), (1, 1), (1, 1), (0, 0), (0, 0), (0, 0), tuple(x.shape[2:])
-    )  # fmt: skip
-    return windows.max_pool2d_scatter(x, indices, g)
+    n, c, plane = x.shape[0], x.shape[1], size[0] * size[1]
+    first = reshape(arange(n * c, device=x.device) * plane, (n, c, 1, 1))
+    flat = put_at(reshape(x, (-1,)), key=reshape(indices + first, (-1,)), shape=(n * c * plane,))
+    return reshape(flat, (n, c, *size))
 
 
 def _adaptive(op: str, rank: int, x: Any, output_size: Any, largest: bool) -> Any:
@@ -166,6 +167,7 @@ def _adaptive(op: str, rank: int, x: Any, output_size: Any, largest: bool) -> An
             return _max(op, rank, x, kernel, None, 0, 1, False, False)
         return _avg(op, rank, x, kernel, None, 0, False, True)
     from .reduce import max as largest_of
+    from .reduce import mean
 
     y = x
     for axis, o in enumerate(out, start=2):

@@ -1,0 +1,113 @@
+"""Normalisation over a batch, over features, over groups of channels."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import Any
+
+from ..autograd.op import op
+from ..errors import ConfigError, ShapeError
+from .shape import reshape
+
+__all__ = ["batch_norm", "batch_norm_inference", "group_norm", "instance_norm", "layer_norm"]
+
+
+def _vector(name: str, argument: str, value: Any, size: int, letter: str) -> None:
+    if value is not None and value.shape != (size,):
+        raise ShapeError(f"{name}: {argument} must be ({letter},)=({size},), got {value.shape}")
+
+
+@op(needs="x weight", constants=(1, 2), name="batch_norm")
+def _batch_norm(xp, x, weight, bias, /, *, eps):
+    """See batch_norm; also returns mean and 1/sqrt(variance + eps), through which no gradient flows."""
+    y, mean, rstd = xp.batch_norm(x, weight, bias, eps)
+    return (y, mean, rstd), lambda g, need: xp.batch_norm_grad(g[0], x, weight, mean, rstd)
+
+
+def batch_norm(x: Any, weight: Any = None, bias: Any = None, eps: float = 1e-5) -> tuple[Any, Any, Any]:
+    """Normalise each channel over the batch and space: y = (x - mean) / sqrt(variance + eps) * weight + bias.
+
+    x: (N,C,*S) with N*S >= 1. weight, bias: (C,) or None. eps is added to the biased variance.
+    Returns y (N,C,*S), mean (C,) and rstd = 1/sqrt(variance + eps) (C,); no gradient flows through the last two.
+    Raises ShapeError. Source: Ioffe & Szegedy 2015, arXiv:1502.03167.
+    """
+    if x.ndim < 2:
+        raise ShapeError(f"batch_norm: x must be (N,C,...), got shape {x.shape}")
+    _vector("batch_norm", "weight", weight, x.shape[1], "C")
+    _vector("batch_norm", "bias", bias, x.shape[1], "C")
+    if x.size == 0:
+        raise ShapeError(f"batch_norm: statistics need at least one value a channel, got shape {x.shape}")
+    return _batch_norm(x, weight, bias, eps=eps)  # type: ignore[no-any-return]
+
+
+def batch_norm_inference(x: Any, mean: Any, variance: Any, weight: Any = None, bias: Any = None, eps: float = 1e-5) -> Any:
+    """Batch normalisation with given statistics: x (N,C,*S), mean, variance, weight, bias (C,)."""
+    from .elementwise import sqrt
+
+    for name, v in (("mean", mean), ("variance", variance), ("weight", weight), ("bias", bias)):
+        _vector("batch_norm_inference", name, v, x.shape[1], "C")
+    scale = 1 / sqrt(variance + eps)
+    if weight is not None:
+        scale = scale * weight
+    shift = -mean * scale
+    if bias is not None:
+        shift = shift + bias
+    space = (-1,) + (1,) * (x.ndim - 2)
+    return x * reshape(scale, space) + reshape(shift, space)
+
+
+@op(needs="x weight", name="layer_norm")
+def _layer_norm(xp, x, weight, bias, /, *, eps):
+    """See layer_norm; x (M,D)."""
+    y, mean, rstd = xp.layer_norm(x, weight, bias, eps)
+    return y, lambda gy, need: xp.layer_norm_grad(gy, x, weight, mean, rstd)
+
+
+def layer_norm(x: Any, normalized_shape: Any, weight: Any = None, bias: Any = None, eps: float = 1e-5) -> Any:
+    """Normalise over the last axes: y = (x - mean) / sqrt(variance + eps) * weight + bias.
+
+    x: (..., *normalized_shape). weight, bias: normalized_shape or None. Returns x's shape. Raises ShapeError.
+    Source: Ba, Kiros & Hinton 2016, arXiv:1607.06450.
+    """
+    shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
+    if not shape or x.shape[-len(shape) :] != shape or x.ndim < len(shape):
+        raise ShapeError(f"layer_norm: x {x.shape} must end in normalized_shape {shape}")
+    for name, v in (("weight", weight), ("bias", bias)):
+        if v is not None and v.shape != shape:
+            raise ShapeError(f"layer_norm: {name} must have normalized_shape {shape}, got {v.shape}")
+    size = prod(shape)
+    rows = prod(x.shape[: x.ndim - len(shape)])
+    flat = [v if v is None else reshape(v, (size,)) for v in (weight, bias)]
+    return reshape(_layer_norm(reshape(x, (rows, size)), *flat, eps=eps), x.shape)
+
+
+@op(needs="x weight", name="group_norm")
+def _group_norm(xp, x, weight, bias, /, *, groups, eps):
+    """See group_norm."""
+    y, mean, rstd = xp.group_norm(x, weight, bias, groups, eps)
+    return y, lambda gy, need: xp.group_norm_grad(gy, x, weight, mean, rstd, groups)
+
+
+def group_norm(x: Any, num_groups: int, weight: Any = None, bias: Any = None, eps: float = 1e-5) -> Any:
+    """Normalise each sample over groups of channels and space; weight and bias act per channel.
+
+    x: (N,C,*S), C divisible by num_groups. weight, bias: (C,) or None. Returns x's shape. Raises ShapeError, ConfigError.
+    Source: Wu & He 2018, arXiv:1803.08494.
+    """
+    if x.ndim < 2:
+        raise ShapeError(f"group_norm: x must be (N,C,...), got shape {x.shape}")
+    if not isinstance(num_groups, int) or num_groups < 1 or x.shape[1] % num_groups:
+        raise ConfigError(f"group_norm: num_groups={num_groups} must divide C={x.shape[1]}")
+    _vector("group_norm", "weight", weight, x.shape[1], "C")
+    _vector("group_norm", "bias", bias, x.shape[1], "C")
+    return _group_norm(x, weight, bias, groups=num_groups, eps=eps)
+
+
+def instance_norm(x: Any, weight: Any = None, bias: Any = None, eps: float = 1e-5) -> Any:
+    """Normalise each channel of each sample over space: group normalisation with one channel a group.
+
+    Source: Ulyanov, Vedaldi & Lempitsky 2016, arXiv:1607.08022.
+    """
+    if x.ndim < 3:
+        raise ShapeError(f"instance_norm: x must be (N,C,*S) with space, got shape {x.shape}")
+    return group_norm(x, x.shape[1], weight, bias, eps)

@@ -1,0 +1,115 @@
+"""Random tensors and dropout. One counter-based generator, Philox4x32-10: the same seed gives the same numbers on every backend.
+
+Source: Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3".
+"""
+
+from __future__ import annotations
+
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from .. import backend
+from ..autograd.base import wrap
+from ..autograd.op import op
+from ..autograd.promotion import get_default_dtype
+from ..errors import ConfigError, DTypeError
+from ..generator import Generator, default_generator
+
+__all__ = ["bernoulli", "dropout", "rand", "randint", "randn", "randperm"]
+
+
+def _shape(shape: tuple[Any, ...]) -> tuple[int, ...]:
+    return tuple(shape[0]) if len(shape) == 1 and isinstance(shape[0], (tuple, list)) else shape
+
+
+def _floating(name: str, dtype: Any) -> np.dtype[Any]:
+    chosen = np.dtype(get_default_dtype() if dtype is None else dtype)
+    if chosen.kind != "f":
+        raise DTypeError(f"{name}: dtype must be floating, got {chosen}")
+    return chosen
+
+
+def _words(n: int, dtype: np.dtype[Any]) -> int:
+    return 2 * n if dtype.itemsize == 8 else n
+
+
+def _filled(
+    kernel: str, shape: tuple[Any, ...], dtype: Any, device: str | None, generator: Generator | None
+) -> Any:
+    size = _shape(shape)
+    chosen = _floating(kernel, dtype)
+    n = prod(size)
+    xp = backend.namespace_for(device)
+    key, counter = (generator or default_generator).take(_words(n, chosen))
+    return wrap(xp.reshape(getattr(xp, kernel)(key, counter, n, xp.dtype(chosen)), size))
+
+
+def rand(*shape: Any, dtype: Any = None, device: str | None = None, generator: Generator | None = None) -> Any:
+    """Uniform values in [0, 1): rand(2, 3) or rand((2, 3))."""
+    return _filled("random_uniform", shape, dtype, device, generator)
+
+
+def randn(*shape: Any, dtype: Any = None, device: str | None = None, generator: Generator | None = None) -> Any:
+    """Standard normal values: randn(2, 3) or randn((2, 3))."""
+    return _filled("random_normal", shape, dtype, device, generator)
+
+
+def bernoulli(p: float, *shape: Any, device: str | None = None, generator: Generator | None = None) -> Any:
+    """Booleans, True with probability p."""
+    if not 0 <= p <= 1:
+        raise ConfigError(f"bernoulli: p must be between 0 and 1, got {p}")
+    size = _shape(shape)
+    n = prod(size)
+    xp = backend.namespace_for(device)
+    key, counter = (generator or default_generator).take(n)
+    return wrap(xp.reshape(xp.random_bernoulli(key, counter, n, float(p)), size))
+
+
+def randint(
+    low: int, high: int, *shape: Any, dtype: Any = None, device: str | None = None, generator: Generator | None = None
+) -> Any:
+    """Integers with low <= value < high, by the high bits of a 53-bit uniform (bias below 2**-20 for ranges under 2**32)."""
+    if not low < high:
+        raise ConfigError(f"randint: low < high needed, got {low} and {high}")
+    xp = backend.namespace_for(device)
+    u = _filled("random_uniform", shape, "float64", device, generator)._array
+    return wrap(xp.astype(xp.floor(u * (high - low)), xp.dtype(np.dtype(dtype or "int64"))) + low)
+
+
+def randperm(n: int, *, device: str | None = None, generator: Generator | None = None) -> Any:
+    """The numbers 0 ... n-1 in random order, int64."""
+    if n < 0:
+        raise ConfigError(f"randperm: n must be at least 0, got {n}")
+    xp = backend.namespace_for(device)
+    key, counter = (generator or default_generator).take(n)
+    return wrap(xp.random_permutation(key, counter, n))
+
+
+@op(needs="", name="dropout")
+def _dropout(xp, x, /, *, p, key, counter, shape):
+    """See dropout; shape is that of the mask, which is broadcast."""
+    scale = 1.0 / (1.0 - p)
+    keep = xp.reshape(xp.random_bernoulli(key, counter, prod(shape), 1.0 - p), shape)
+    factor = xp.astype(keep, x.dtype) * scale
+    return x * factor, lambda gy: gy * factor
+
+
+def dropout(
+    x: Any, p: float = 0.5, training: bool = True, *, generator: Generator | None = None, mask_shape: Any = None
+) -> Any:
+    """Zero each value with probability p and divide the others by 1 - p; the identity if not training.
+
+    mask_shape: a shape that broadcasts to x's, to drop whole channels (N,C,1,1). Raises ConfigError for p outside [0, 1].
+    Source: Srivastava et al. 2014.
+    """
+    if not 0 <= p <= 1:
+        raise ConfigError(f"dropout: p must be between 0 and 1, got {p}")
+    if not training or p == 0:
+        return x
+    if p == 1:
+        return x * 0.0
+    shape = x.shape if mask_shape is None else tuple(mask_shape)
+    key, counter = (generator or default_generator).take(prod(shape))
+    return _dropout(x, p=float(p), key=key, counter=counter, shape=shape)

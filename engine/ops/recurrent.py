@@ -1,0 +1,131 @@
+"""Whole-sequence recurrent nets: vanilla RNN, LSTM, GRU; one direction of one layer. Layers and directions: nn."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..autograd.base import TensorBase
+from ..autograd.op import op
+from ..errors import ConfigError, DTypeError, ShapeError
+from .creation import asarray
+
+__all__ = ["gru", "lstm", "rnn"]
+
+
+def sequence_lengths(name: str, lengths: Any, x: Any) -> Any:
+    """lengths (N,) as an int64 tensor beside x (T,N,I); from a list or tensor on any device. None stays None."""
+    if lengths is None:
+        return None
+    steps, batch = x.shape[:2]
+    t = lengths if isinstance(lengths, TensorBase) else asarray(np.asarray(lengths), device=x.device)
+    if t.shape != (batch,):
+        raise ShapeError(f"{name}: lengths must be (N,)=({batch},), got {t.shape}")
+    if t.dtype.kind not in "iu":
+        raise DTypeError(f"{name}: lengths must be integers, got {t.dtype}")
+    if not isinstance(lengths, TensorBase):
+        host = np.asarray(lengths)
+        if host.size and (host.min() < 0 or host.max() > steps):
+            raise ShapeError(f"{name}: lengths must be from 0 to T={steps}, got {host.min()} to {host.max()}")
+    return t.astype(np.dtype("int64")).to(x.device)
+
+
+def _check(name: str, gates: int, x: Any, states: dict[str, Any], w_ih: Any, w_hh: Any, biases: dict[str, Any]) -> None:
+    if x.ndim != 3:
+        raise ShapeError(f"{name}: x must be (T,N,I), got shape {x.shape}")
+    hidden = w_hh.shape[-1]
+    if w_hh.shape != (gates * hidden, hidden):
+        raise ShapeError(f"{name}: w_hh must be ({gates}H,H), got {w_hh.shape}")
+    if w_ih.shape != (gates * hidden, x.shape[2]):
+        raise ShapeError(f"{name}: w_ih must be ({gates}H,I)=({gates * hidden},{x.shape[2]}), got {w_ih.shape}")
+    for key, s in states.items():
+        if s.shape != (x.shape[1], hidden):
+            raise ShapeError(f"{name}: {key} must be (N,H)=({x.shape[1]},{hidden}), got {s.shape}")
+    for key, b in biases.items():
+        if b is not None and b.shape != (gates * hidden,):
+            raise ShapeError(f"{name}: {key} must be ({gates}H,)=({gates * hidden},), got {b.shape}")
+
+
+@op(needs="x h0 c0 w_ih w_hh bias lengths", name="lstm")
+def _lstm(xp, x, h0, c0, w_ih, w_hh, bias, lengths, /, *, reverse, save):
+    """See lstm."""
+    y, h, c, saved = xp.lstm(x, h0, c0, w_ih, w_hh, bias, lengths, reverse, save)
+
+    def pull(g, need):
+        return (*xp.lstm_grad(*g, x, h0, c0, w_ih, w_hh, bias, lengths, reverse, saved), None)
+
+    return (y, h, c), pull
+
+
+def lstm(
+    x: Any, h0: Any, c0: Any, w_ih: Any, w_hh: Any, bias: Any = None, lengths: Any = None, *, reverse: bool = False
+) -> tuple[Any, Any, Any]:
+    """A whole sequence through one LSTM direction, fused.
+
+    i, f, o = sigmoid(W x_t + U h_{t-1} + b), g = tanh(likewise); c_t = f c_{t-1} + i g; h_t = o tanh(c_t).
+
+    x: (T,N,I). h0, c0: (N,H). w_ih: (4H,I), w_hh: (4H,H), gates in the order i, f, g, o. bias: (4H,) or None.
+    lengths: (N,) integers or None; steps from a sequence's length on give 0 and leave its state. reverse: from the last
+    valid step to the first. Returns y (T,N,H), the last h and c (N,H). Raises ShapeError, DTypeError.
+    Source: Hochreiter & Schmidhuber 1997; Gers et al. 2000.
+    """
+    _check("lstm", 4, x, {"h0": h0, "c0": c0}, w_ih, w_hh, {"bias": bias})
+    return _lstm(x, h0, c0, w_ih, w_hh, bias, sequence_lengths("lstm", lengths, x), reverse=reverse)  # type: ignore[no-any-return]
+
+
+@op(needs="x h0 w_ih w_hh b_ih b_hh lengths", name="gru")
+def _gru(xp, x, h0, w_ih, w_hh, b_ih, b_hh, lengths, /, *, reverse, save):
+    """See gru."""
+    y, h, saved = xp.gru(x, h0, w_ih, w_hh, b_ih, b_hh, lengths, reverse, save)
+
+    def pull(g, need):
+        return (*xp.gru_grad(*g, x, h0, w_ih, w_hh, b_ih, b_hh, lengths, reverse, saved), None)
+
+    return (y, h), pull
+
+
+def gru(
+    x: Any, h0: Any, w_ih: Any, w_hh: Any, b_ih: Any = None, b_hh: Any = None, lengths: Any = None, *, reverse: bool = False
+) -> tuple[Any, Any]:
+    """A whole sequence through one GRU direction, fused.
+
+    r, z = sigmoid(W x_t + U h_{t-1} + b); n = tanh(W x_t + b_in + r (U h_{t-1} + b_hn)); h_t = (1 - z) n + z h_{t-1}.
+
+    x: (T,N,I). h0: (N,H). w_ih: (3H,I), w_hh: (3H,H), gates in the order r, z, n. b_ih, b_hh: (3H,), both or neither.
+    lengths, reverse: see lstm. Returns y (T,N,H) and the last h (N,H). Raises ShapeError, DTypeError.
+    Source: Cho et al. 2014, arXiv:1406.1078, with the reset gate after the product as in cuDNN and PyTorch.
+    """
+    _check("gru", 3, x, {"h0": h0}, w_ih, w_hh, {"b_ih": b_ih, "b_hh": b_hh})
+    if (b_ih is None) != (b_hh is None):
+        raise ConfigError("gru: give both b_ih and b_hh, or neither")
+    return _gru(x, h0, w_ih, w_hh, b_ih, b_hh, sequence_lengths("gru", lengths, x), reverse=reverse)  # type: ignore[no-any-return]
+
+
+@op(needs="x h0 w_ih w_hh bias lengths", name="rnn")
+def _rnn(xp, x, h0, w_ih, w_hh, bias, lengths, /, *, reverse, nonlinearity, save):
+    """See rnn."""
+    y, h, saved = xp.rnn(x, h0, w_ih, w_hh, bias, lengths, reverse, nonlinearity, save)
+
+    def pull(g, need):
+        return (*xp.rnn_grad(*g, x, h0, w_ih, w_hh, bias, lengths, reverse, nonlinearity, saved), None)
+
+    return (y, h), pull
+
+
+def rnn(
+    x: Any, h0: Any, w_ih: Any, w_hh: Any, bias: Any = None, lengths: Any = None, *, nonlinearity: str = "tanh",
+    reverse: bool = False,
+) -> tuple[Any, Any]:  # fmt: skip
+    """A whole sequence through one direction of a vanilla RNN: h_t = tanh(U x_t + W h_{t-1} + b).
+
+    x: (T,N,I). h0: (N,H). w_ih: (H,I), w_hh: (H,H). bias: (H,) or None. nonlinearity: "tanh" or "relu".
+    lengths, reverse: see lstm. Returns y (T,N,H) and the last h (N,H). Raises ShapeError, DTypeError, ConfigError.
+    Source: Elman 1990.
+    """
+    _check("rnn", 1, x, {"h0": h0}, w_ih, w_hh, {"bias": bias})
+    if nonlinearity not in ("tanh", "relu"):
+        raise ConfigError(f"rnn: nonlinearity must be 'tanh' or 'relu', got {nonlinearity!r}")
+    return _rnn(  # type: ignore[no-any-return]
+        x, h0, w_ih, w_hh, bias, sequence_lengths("rnn", lengths, x), reverse=reverse, nonlinearity=nonlinearity
+    )
