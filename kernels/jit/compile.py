@@ -66,10 +66,10 @@ def dense(x: Array) -> Array:
     Copies only where the layout demands it. A read-only array comes back as a view on the same memory: kernels never
     write to their inputs.
     """
-    x = np.ascontiguousarray(x) if x.ndim else x
-    if not x.flags.aligned or not x.dtype.isnative:
-        x = x.astype(x.dtype.newbyteorder("="), copy=True)
-    return x if x.flags.writeable else np.asarray(_Writable(x))
+    flags = x.flags
+    if not flags.c_contiguous or not flags.aligned or not x.dtype.isnative:
+        return np.array(x, x.dtype.newbyteorder("="), order="C")
+    return x if flags.writeable else np.asarray(_Writable(x))
 
 
 class _Writable:

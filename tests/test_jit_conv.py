@@ -1,0 +1,194 @@
+"""The jitted convolutions against the reference in float64."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from dlengine.kernels.geometry import ConvGeometry
+from dlengine.kernels.jit import conv, conv_plain, winograd
+from dlengine.kernels.jit.compile import interpreted
+from reference_namespaces import NUMPY, run
+
+DTYPES = (np.float32, np.float64)
+
+
+def geometry(n, c, size, k, kernel, stride=(1, 1), dilation=(1, 1), low=(0, 0), high=(0, 0), groups=1):
+    out = tuple(
+        (i + a + b - d * (m - 1) - 1) // s + 1
+        for i, a, b, d, m, s in zip(size, low, high, dilation, kernel, stride, strict=True)
+    )
+    return ConvGeometry(n, c, k, groups, size, kernel, stride, dilation, low, high, out)
+
+
+SMALL = [
+    geometry(2, 3, (7, 6), 5, (3, 3)),
+    geometry(3, 1, (9, 5), 4, (3, 2), low=(1, 0), high=(0, 1)),
+    geometry(1, 4, (11, 13), 9, (3, 3), (2, 2), low=(1, 1), high=(1, 1)),
+    geometry(2, 2, (10, 12), 17, (2, 4), (3, 1), (1, 2), (2, 3), (0, 1)),
+    geometry(1, 6, (9, 9), 4, (3, 3), (1, 2), (2, 1), (2, 1), (2, 1), groups=2),
+    geometry(2, 5, (8, 7), 5, (3, 3), low=(1, 1), high=(1, 1), groups=5),
+    geometry(1, 3, (5, 5), 9, (3, 3), (2, 2), groups=3),
+    geometry(3, 7, (6, 6), 6, (1, 1)),
+    geometry(2, 3, (8, 8), 2, (1, 1), (2, 2)),
+    geometry(1, 2, (4, 4), 3, (4, 4), (4, 4)),
+    geometry(1, 1, (1, 1), 1, (1, 1)),
+    geometry(2, 1, (2, 3), 1, (3, 3), (2, 1), low=(3, 4), high=(4, 3)),
+]
+WINOGRAD = [
+    geometry(2, 64, (7, 6), 64, (3, 3), low=(1, 1), high=(1, 1)),
+    geometry(1, 64, (6, 9), 67, (3, 3), low=(0, 3), high=(2, 0)),
+]
+LARGE = [
+    geometry(3, 16, (40, 44), 24, (3, 3), low=(1, 1), high=(1, 1)),
+    geometry(4, 12, (33, 31), 20, (1, 1)),
+    geometry(2, 3, (64, 70), 16, (7, 7), (2, 2), low=(3, 3), high=(3, 3)),
+    geometry(1, 300, (40, 41), 40, (3, 3)),  # strips
+]
+
+
+def arrays(g, dtype, seed=0):
+    rng = np.random.default_rng(seed)
+    return tuple(rng.standard_normal(shape).astype(dtype) for shape in (g.x_shape, g.w_shape, g.y_shape))
+
+
+def check(got, want, dtype, terms):
+    assert got.dtype == dtype
+    assert got.flags.c_contiguous
+    scale = max(1.0, np.abs(want).max(initial=0.0)) * np.sqrt(terms)
+    np.testing.assert_allclose(got, want, rtol=0, atol=2 * scale * np.finfo(dtype).eps)
+
+
+def agree(g, dtype, x, w, gy):
+    wide = [a.astype(np.float64) for a in (x, w, gy)]
+    before = [a.copy() for a in (x, w, gy)]
+    area = g.kernel[0] * g.kernel[1]
+    check(conv.conv2d(x, w, g), run(NUMPY, "conv2d", wide[0], wide[1], g), dtype, g.C_per_group * area)
+    want = run(NUMPY, "conv2d_input_grad", wide[2], wide[1], g)
+    check(conv.conv2d_input_grad(gy, w, g), want, dtype, g.K_per_group * area)
+    want = run(NUMPY, "conv2d_weight_grad", wide[0], wide[2], g)
+    check(conv.conv2d_weight_grad(x, gy, g), want, dtype, max(1, g.N * g.out_shape[0] * g.out_shape[1]))
+    for array, copy in zip((x, w, gy), before, strict=True):
+        np.testing.assert_array_equal(array, copy)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("g", SMALL + WINOGRAD + LARGE)
+def test_agrees_with_the_reference(g, dtype):
+    agree(g, dtype, *arrays(g, dtype))
+
+
+@pytest.mark.parametrize("g", SMALL + WINOGRAD[:1])
+def test_plain_python_agrees_too(g):
+    with interpreted():
+        agree(g, np.float32, *arrays(g, np.float32))
+
+
+def test_random_geometries():
+    rng = np.random.default_rng(7)
+    done = 0
+    while done < 60:
+        groups = int(rng.choice([1, 1, 2, 3]))
+        draw = lambda low, high: tuple(int(v) for v in rng.integers(low, high, 2))  # noqa: E731
+        n, c, k = (int(v) for v in rng.integers(1, (4, 6, 12)))
+        g = geometry(
+            n, groups * c, draw(1, 20), groups * k, draw(1, 5), draw(1, 4), draw(1, 4), draw(0, 5), draw(0, 5), groups
+        )
+        if min(g.out_shape) > 0:
+            agree(g, np.float32, *arrays(g, np.float32, done))
+            done += 1
+
+
+@pytest.mark.parametrize(
+    "g",
+    [
+        geometry(0, 3, (7, 7), 4, (3, 3)),
+        geometry(2, 3, (7, 7), 0, (3, 3)),
+        geometry(2, 0, (7, 7), 4, (3, 3)),
+        geometry(2, 3, (0, 4), 4, (3, 3), low=(2, 0), high=(2, 0)),
+    ],
+)
+def test_size_zero(g):
+    agree(g, np.float32, *arrays(g, np.float32))
+
+
+def test_takes_any_layout():
+    g = SMALL[2]
+    x, w, gy = arrays(g, np.float32)
+    x, w, gy = np.asfortranarray(x), w[:, ::-1][..., ::-1], np.repeat(gy, 2, axis=3)[..., ::2]
+    for array in (x, w, gy):
+        array.flags.writeable = False
+    agree(g, np.float32, x, w, gy)
+
+
+@pytest.mark.parametrize("g", [SMALL[0], SMALL[2], SMALL[4], SMALL[7], WINOGRAD[0], WINOGRAD[1]])
+@pytest.mark.parametrize("where", [0, 1, 2])
+def test_infinities_reach_what_they_should_and_nothing_else(g, where):
+    data = list(arrays(g, np.float32))
+    data[where].flat[data[where].size // 2] = np.inf
+    data[where].flat[-1] = np.nan
+    x, w, gy = data
+    with np.errstate(invalid="ignore"):
+        pairs = [
+            (conv.conv2d(x, w, g), run(NUMPY, "conv2d", x, w, g)),
+            (conv.conv2d_input_grad(gy, w, g), run(NUMPY, "conv2d_input_grad", gy, w, g)),
+            (conv.conv2d_weight_grad(x, gy, g), run(NUMPY, "conv2d_weight_grad", x, gy, g)),
+        ]
+    for got, want in pairs:
+        np.testing.assert_allclose(got, want, rtol=1e-3, atol=1e-3)
+
+
+def test_memory_beyond_the_input_does_no_harm():
+    """Reads may go past a strip; the input ends right before NaNs here, so one lane too many would show."""
+    for g in (geometry(2, 3, (8, 9), 4, (3, 3)), geometry(3, 8, (6, 6), 8, (1, 1))):
+        x, w, gy = arrays(g, np.float32)
+        held = []
+        for array in (x, w, gy):
+            around = np.full(array.size + 128, np.nan, np.float32)
+            around[64:-64] = array.reshape(-1)
+            held.append(around[64:-64].reshape(array.shape))
+        agree(g, np.float32, *held)
+
+
+@pytest.mark.parametrize("g", SMALL)
+@pytest.mark.parametrize("plain", [False, True])
+def test_loops_for_data_that_is_not_finite(g, plain):
+    x, w, gy = arrays(g, np.float64)
+    if plain:
+        with interpreted():
+            gx, gw = conv_plain.input_grad(gy, w, g), conv_plain.weight_grad(x, gy, g)
+    else:
+        gx, gw = conv_plain.input_grad(gy, w, g), conv_plain.weight_grad(x, gy, g)
+    np.testing.assert_allclose(gx, run(NUMPY, "conv2d_input_grad", gy, w, g), rtol=1e-11, atol=1e-11)
+    np.testing.assert_allclose(gw, run(NUMPY, "conv2d_weight_grad", x, gy, g), rtol=1e-11, atol=1e-11)
+
+
+def test_winograd_answers_where_it_pays():
+    for g in WINOGRAD:
+        x, w, gy = arrays(g, np.float32)
+        assert winograd.pays(g)
+        assert winograd.forward(x, w, g) is not None
+        assert winograd.input_grad(gy, w, g) is not None
+        x[0, 0, 0, 0] = np.inf
+        assert winograd.forward(x, w, g) is None
+    assert not winograd.pays(SMALL[0])
+
+
+@pytest.mark.parametrize("lanes", ["8", "4"])
+def test_narrower_vectors(lanes):
+    """The kernels of CPUs with AVX2, or with 16-byte vectors, in a process of its own."""
+    script = (
+        "import sys; sys.path.insert(0, sys.argv[1]); import numpy as np\n"
+        "import test_jit_conv as t, test_jit_matmul as m\n"
+        "from dlengine.kernels.jit import vector; assert vector.VECTOR_BYTES == 4 * int(sys.argv[2])\n"
+        "for g in t.SMALL + t.WINOGRAD + t.LARGE: t.agree(g, np.float32, *t.arrays(g, np.float32))\n"
+        "for shapes in m.SHAPES: m.agree(*m.operands(*shapes, False, True)); m.agree(*m.operands(*shapes, True, False))"
+    )
+    environment = os.environ | {"DLENGINE_JIT_LANES": lanes}
+    command = [sys.executable, "-c", script, os.path.dirname(__file__), lanes]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=280)
+    assert done.returncode == 0, done.stderr[-2000:]

@@ -1,0 +1,101 @@
+"""Matrix products of the jitted set against NumPy in float64."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from dlengine.kernels.jit import matmul as module
+from dlengine.kernels.jit.compile import interpreted
+from dlengine.kernels.jit.matmul import matmul
+
+SHAPES = [
+    ((128, 100), (100, 64)),
+    ((67, 300), (300, 65)),
+    ((1, 700), (700, 500)),
+    ((300, 1000), (1000, 1)),
+    ((7, 520), (520, 129)),
+    ((5, 40, 70), (5, 70, 41)),
+    ((4, 30, 64), (64, 100)),
+    ((2, 3, 33, 64), (3, 64, 65)),
+    ((90, 64), (3, 64, 65)),
+    ((300, 1), (1, 1000)),
+]
+
+
+def operands(shape_a, shape_b, a_transposed=False, b_transposed=False, dtype=np.float32):
+    rng = np.random.default_rng(0)
+
+    def make(shape, transposed):
+        if not transposed:
+            return rng.standard_normal(shape).astype(dtype)
+        return rng.standard_normal((*shape[:-2], shape[-1], shape[-2])).astype(dtype).swapaxes(-1, -2)
+
+    return make(shape_a, a_transposed), make(shape_b, b_transposed)
+
+
+def agree(a, b):
+    before = a.copy(), b.copy()
+    got, want = matmul(a, b), np.matmul(a.astype(np.float64), b.astype(np.float64))
+    assert got.dtype == a.dtype
+    assert got.shape == want.shape
+    assert got.flags.c_contiguous
+    scale = np.matmul(np.abs(a).astype(np.float64), np.abs(b).astype(np.float64))
+    assert np.all(np.abs(got - want) <= 4 * np.finfo(a.dtype).eps * scale)
+    np.testing.assert_array_equal(a, before[0])
+    np.testing.assert_array_equal(b, before[1])
+
+
+@pytest.fixture
+def always_ours(monkeypatch):
+    monkeypatch.setattr(module, "SERIAL_MULTIPLY_ADDS", 0)
+
+
+@pytest.mark.parametrize("b_transposed", [False, True])
+@pytest.mark.parametrize("a_transposed", [False, True])
+@pytest.mark.parametrize("shapes", SHAPES)
+def test_agrees_with_numpy(always_ours, shapes, a_transposed, b_transposed):
+    agree(*operands(*shapes, a_transposed, b_transposed))
+
+
+@pytest.mark.parametrize("b_transposed", [False, True])
+@pytest.mark.parametrize("a_transposed", [False, True])
+@pytest.mark.parametrize("shapes", [((13, 300), (300, 70)), ((2, 7, 5), (2, 5, 9)), ((1, 1), (1, 1))])
+def test_plain_python_agrees_too(always_ours, shapes, a_transposed, b_transposed):
+    with interpreted():
+        agree(*operands(*shapes, a_transposed, b_transposed))
+
+
+@pytest.mark.parametrize("rows", range(1, 14))
+def test_every_number_of_rows(always_ours, rows):
+    agree(*operands((rows, 33), (33, 70)))
+
+
+def test_any_strides(always_ours):
+    a, b = operands((40, 90), (50, 120))
+    a, b = a[::2, ::-1], b[:, ::2][::-1].T[:, :45].copy()
+    b.flags.writeable = False
+    agree(a[:, ::2], b.T)
+    agree(np.broadcast_to(a[:1], (12, 90)), np.ones((90, 30), np.float32))
+
+
+def test_rest_is_numpys():
+    for a, b in [
+        operands((3, 4), (4, 5)),
+        operands((90, 100), (100, 80), dtype=np.float64),
+        (np.ones(4, np.float32), np.ones((4, 2), np.float32)),
+        (np.ones((0, 500), np.float32), np.ones((500, 500), np.float32)),
+        (np.ones((500, 0), np.float32), np.ones((0, 500), np.float32)),
+        (np.ones((3, 4), np.int64), np.ones((4, 2), np.int64)),
+    ]:
+        np.testing.assert_allclose(matmul(a, b), np.matmul(a, b), rtol=1e-6)
+    with pytest.raises(ValueError, match="matmul"):
+        matmul(np.ones((600, 700), np.float32), np.ones((600, 700), np.float32))
+
+
+def test_nan_and_infinity_stay_in_their_rows_and_columns(always_ours):
+    a, b = operands((20, 300), (300, 70))
+    a[3, 290], b[5, 69] = np.inf, np.nan
+    with np.errstate(invalid="ignore"):
+        want = np.matmul(a, b)
+    np.testing.assert_allclose(matmul(a, b), want, rtol=1e-3, atol=1e-3)
