@@ -237,12 +237,21 @@ class Policy:
 
 
 _scoped: ContextVar[Policy | None] = ContextVar("dlengine_backend", default=None)
+_scoped_get = _scoped.get
 _default: list[Policy] = []
 
 
 def policy() -> Policy:
     """The policy in force: the scoped one, else the process default (DLENGINE_BACKEND, else auto)."""
     return _scoped.get() or (_default[0] if _default else _start())
+
+
+def spaces() -> _Spaces:
+    """Array type -> namespace of the policy in force: what every op reads."""
+    p = _scoped_get()
+    if p is not None:
+        return p.spaces
+    return _default[0].spaces if _default else _start().spaces
 
 
 def _start() -> Policy:

@@ -26,9 +26,7 @@ class Tensor(TensorBase):
 
     def __init__(self, obj: Any, *, dtype: Any = None, device: str | None = None, requires_grad: bool = False) -> None:
         source = asarray(obj, dtype=dtype, device=device, copy=None)
-        self._array, self._node, self._index = source._array, None, 0
-        self._requires_grad, self._version, self._view = False, [0], False
-        self._grad, self._hooks = None, None
+        self._array, self._node, self._requires_grad, self._version = source._array, None, False, [0]
         if requires_grad:
             self.requires_grad_()
 

@@ -5,7 +5,7 @@ A tensor is an array and its place in the graph. A node is one recorded op. Neit
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ContextDecorator
 from contextvars import ContextVar, Token
 from itertools import count
@@ -18,6 +18,8 @@ recording: ContextVar[bool] = ContextVar("dlengine_recording", default=True)
 
 next_sequence = count(1).__next__
 
+_new = object.__new__
+
 
 class TensorBase:
     """An array plus its place in the autograd graph.
@@ -27,16 +29,17 @@ class TensorBase:
     _node and _index say which output of which recorded op this is; a leaf has no node.
     """
 
-    __slots__ = ("__weakref__", "_array", "_grad", "_hooks", "_index", "_node", "_requires_grad", "_version", "_view")
+    __slots__ = ("__dict__", "__weakref__", "_array", "_node", "_requires_grad", "_version")
 
     _array: Array
     _node: Node | None
-    _index: int
     _requires_grad: bool
     _version: list[int]
-    _view: bool
-    _grad: TensorBase | None
-    _hooks: dict[int, Callable[[TensorBase], TensorBase | None]] | None
+    # rarely set, so class attributes until then
+    _index: int = 0
+    _view: bool = False
+    _grad: TensorBase | None = None
+    _hooks: dict[int, Callable[[TensorBase], TensorBase | None]] | None = None
 
 
 class Node:
@@ -49,25 +52,23 @@ class Node:
     guards: the version cells of the values that the pullbacks need.
     """
 
-    __slots__ = (
-        "consts", "dtypes", "guards", "hooks", "inputs", "layout", "need", "op", "pull", "seq", "shapes", "single",
-        "trace", "xp", "__weakref__",
-    )  # fmt: skip
+    # what only some nodes have is a class attribute until it is set, so that recording a tiny op stays cheap
+    __slots__ = ("__dict__", "__weakref__", "consts", "dtypes", "guards", "inputs", "need", "op", "pull", "seq", "shapes", "xp")
 
     op: Any
     xp: Any
     inputs: tuple[Any, ...]
-    layout: tuple[int, ...] | None
+    layout: tuple[int, ...] | None = None
     consts: Mapping[str, Any]
     pull: Any
     need: tuple[bool, ...]
-    guards: list[list[int]]
-    single: bool
+    guards: Sequence[list[int]]
+    single: bool = True
     shapes: tuple[tuple[int, ...], ...]
     dtypes: tuple[Any, ...]
     seq: int
-    hooks: dict[int, dict[int, Callable[[TensorBase], TensorBase | None]]] | None
-    trace: str | None
+    hooks: dict[int, dict[int, Callable[[TensorBase], TensorBase | None]]] | None = None
+    trace: str | None = None
 
 
 class _Mode(ContextDecorator):
@@ -129,15 +130,11 @@ def second_reading(t: TensorBase) -> Any:
 
 def wrap(array: Array, requires_grad: bool = False) -> Any:
     """A new leaf tensor around an array that is already on its device."""
-    t: TensorBase = object.__new__(tensor_class[0])
+    t: TensorBase = _new(tensor_class[0])
     t._array = array
     t._node = None
-    t._index = 0
     t._requires_grad = requires_grad
     t._version = [0]
-    t._view = False
-    t._grad = None
-    t._hooks = None
     return t
 
 

@@ -8,7 +8,8 @@
 Read with arrays, it computes; read with tensors (see walk.py), its pullback is itself differentiable. No text asks which.
 
 Parameters before a `/` (all positional ones if there is none) are arrays: tensor, Python scalar, None, or a list of them.
-The others are constants. A text with a parameter `save` is told whether anything is recorded.
+The others are constants. Where the standard's signature puts the `/` elsewhere, @op(arrays=n) says that the first n are
+arrays. A text with a parameter `save` is told whether anything is recorded.
 A pullback may be None: for an integer or boolean output it is not missed, for any other backward raises GradientError.
 """
 
@@ -24,7 +25,8 @@ from weakref import ref
 import numpy as np
 
 from .. import backend
-from ..errors import DeviceError, DTypeError, GradientError
+from ..backend import spaces
+from ..errors import DeviceError, DLEngineError, DTypeError, GradientError, ShapeError
 from .base import Node, TensorBase, flatten, next_sequence, recording, wrap
 from .promotion import FLOATS, is_complex, is_inexact, promote
 from .quiet import quiet, unquiet
@@ -42,11 +44,15 @@ touched: ContextVar[dict[TensorBase, None] | None] = ContextVar("dlengine_touche
 _SCALARS = frozenset((int, float, bool, complex, type(None)))
 
 
+class ForeignType(DTypeError):
+    """An argument of a class that dlengine does not know: an operator then lets that class answer."""
+
+
 class Op:
     """What an op declares about its text; see @op."""
 
-    __slots__ = ("arrays", "complex", "constants", "consts", "defaults", "guards", "joint", "lists", "name", "needs", "none_cotangents", "promotes",
-                 "save", "text", "view", "dtyped")  # fmt: skip
+    __slots__ = ("arrays", "complex", "constants", "consts", "defaults", "guards", "joint", "lists", "name", "needs", "none_cotangents", "pack",
+                 "promotes", "save", "text", "view", "dtyped")  # fmt: skip
 
     def __init__(
         self, text: Callable[..., Any], needs: Any, view: bool, promotes: str | None, complex_: bool, none_cotangents: bool,
@@ -110,7 +116,23 @@ class Op:
 def _refuse(op: Op, value: Any) -> DTypeError:
     what = f"{type(value).__module__}.{type(value).__name__}"
     mend = "; make a tensor of it: dl.asarray(x)" if hasattr(value, "__array__") or isinstance(value, (list, tuple)) else ""
-    return DTypeError(f"{op.name}: expected a tensor or a Python number ({', '.join(op.arrays)}), got {what}{mend}")
+    kind = DTypeError if mend else ForeignType
+    return kind(f"{op.name}: expected a tensor or a Python number ({', '.join(op.arrays)}), got {what}{mend}")
+
+
+def _explained(op: Op, arrays: Sequence[Any], error: Exception) -> Exception:
+    """An array library's complaint as one of ours, naming the op and what it got."""
+    if isinstance(error, (DLEngineError, np.linalg.LinAlgError)) or op.name.startswith("_"):
+        return error
+    if isinstance(error, IndexError) and not isinstance(error, ValueError):
+        return error
+    got = []
+    for name, a in zip(op.arrays, arrays, strict=False):
+        parts = a if isinstance(a, list) else [a]
+        shown = [f"{tuple(b.shape)} {b.dtype}" if hasattr(b, "dtype") else repr(b) for b in parts[:8]]
+        got.append(f"{name} {', '.join(shown)}")
+    kind = ShapeError if isinstance(error, ValueError) else DTypeError
+    return kind(f"{op.name}: {str(error).strip().rstrip('.')}; got {'; '.join(got)}")
 
 
 @overload
@@ -207,10 +229,11 @@ def _caller(op: Op) -> Callable[..., Any]:
                 raise _refuse(op, a)
         if kind is None:
             raise _refuse(op, args[0] if args else None)
-        xp = backend.policy().spaces[kind]
+        xp = spaces()[kind]
         if promotes is not None:
-            first = arrays[0] if type(arrays[0]) is kind else arrays[-1]
-            if first.dtype not in FLOATS or not (n_arrays == 1 or mixed or first.dtype == arrays[-1].dtype):
+            x = arrays[0]
+            dtype = (x if type(x) is kind else arrays[-1]).dtype
+            if dtype not in FLOATS or not (mixed or n_arrays == 1 or dtype == arrays[-1].dtype):
                 arrays = promote(xp, arrays, promotes)
         if record and not recording.get():
             record = False
@@ -226,17 +249,29 @@ def _caller(op: Op) -> Callable[..., Any]:
                 y, pull = text(xp, *arrays, **settings, save=record)
             else:
                 y, pull = text(xp, *arrays, **settings)
+        except (ValueError, TypeError) as e:
+            told = _explained(op, arrays, e)
+            if told is e:
+                raise
+            raise told from e
         finally:
             unquiet(token)
-        single = type(y) is not tuple
-        if not record:
-            if single:
-                out = wrap(y if type(y) is kind else xp.asarray(y))
-                if op.view:
-                    _share(out, args)
-                return out
-            return tuple([wrap(v if type(v) is kind else xp.asarray(v)) for v in y])
-        return _record(op, xp, kind, args, consts, nested, y, pull, single)
+        if type(y) is tuple:
+            return _outputs(op, xp, kind, args, consts, nested, y, pull, record)
+        if type(y) is not kind:
+            y = xp.asarray(y)
+        out = wrap(y)
+        if op.view:
+            _share(out, args)
+        if record:
+            node = _record(op, xp, args, consts, nested, (y,), pull)
+            if node is not None:
+                out._node = node
+                out._requires_grad = True
+                for slot in op.guards[node.need]:
+                    if slot < 0:
+                        node.guards = (*node.guards, out._version)
+        return out
 
     call.__name__ = op.name
     call.__qualname__ = op.name
@@ -250,59 +285,75 @@ def _caller(op: Op) -> Callable[..., Any]:
 
 
 def _record(
-    op: Op, xp: Any, kind: type, args: tuple[Any, ...], consts: dict[str, Any], nested: bool, y: Any, pull: Any, single: bool
-) -> Any:
-    """Wrap the outputs of a recorded op and give them their node."""
+    op: Op, xp: Any, args: tuple[Any, ...], consts: dict[str, Any], nested: bool, ys: tuple[Any, ...], pull: Any
+) -> Node | None:
+    """The node of an op that was just computed, or None if no gradient can flow through any of its outputs."""
+    dtypes = tuple([y.dtype if is_inexact(y) else None for y in ys])
+    if op.constants:
+        dtypes = tuple([None if i in op.constants else d for i, d in enumerate(dtypes)])
+    if not any(dtypes):
+        return None
+    node = Node()
     flat: Sequence[Any] = args
-    layout = None
     if nested:
-        flat, layout = flatten(args)
-    need = tuple([isinstance(a, TensorBase) and a._requires_grad for a in flat])
+        flat, node.layout = flatten(args)
+    inputs: list[Any] = []
+    wanted: list[bool] = []
+    for a in flat:
+        if isinstance(a, TensorBase):
+            parent = a._node
+            inputs.append(a if parent is None else (parent, a._index, ref(a)))
+            wanted.append(a._requires_grad)
+        else:
+            inputs.append(a)
+            wanted.append(False)
+    need = tuple(wanted)
     if pull is None:
         pull = _no_derivative(f"{op.name} has no derivative; detach() its argument, or use a differentiable op")
-    elif not op.complex and any(map(is_complex, _complex_suspects(flat, y, single))):
+    elif not op.complex and any(map(is_complex, _complex_suspects(flat, ys))):
         pull = _no_derivative(f"{op.name} has no derivative for complex values; work on real and imaginary parts")
-    elif layout is None and type(pull) is tuple:
-        pull = [p if n else None for p, n in zip(pull, need, strict=True)]
-    elif layout is None and len(need) == 1:
-        pull = [pull]
-    node = Node()
-    outs = []
-    for i, v in enumerate((y,) if single else y):
-        out = wrap(v if type(v) is kind else xp.asarray(v))
-        if is_inexact(out._array) and i not in op.constants:
-            out._node = node
-            out._index = i
-            out._requires_grad = True
-        outs.append(out)
-    if op.view:
-        _share(outs[0], args)
+    elif not nested:
+        if type(pull) is tuple:
+            pull = [p if n else None for p, n in zip(pull, wanted, strict=True)]
+        elif len(wanted) == 1:
+            pull = [pull]
     node.op = op
     node.xp = xp
     node.consts = consts
-    node.layout = layout
+    node.inputs = tuple(inputs)
     node.need = need
     node.pull = pull
-    node.single = single
-    node.hooks = None
-    node.trace = _trace(op, outs) if anomaly.get() else None
-    node.shapes = tuple([o._array.shape for o in outs])
-    node.dtypes = tuple([o._array.dtype if o._requires_grad else None for o in outs])
-    node.inputs = tuple(
-        [
-            a if not isinstance(a, TensorBase) or a._node is None else (a._node, a._index, ref(a))
-            for a in flat
-        ]
-    )  # fmt: skip
-    guards = []
-    for slot in op.guarded(need):
-        if slot < 0:
-            guards += [o._version for o in outs]
-        elif isinstance(flat[slot], TensorBase):
-            guards.append(flat[slot]._version)
-    node.guards = guards
+    node.shapes = tuple([y.shape for y in ys])
+    node.dtypes = dtypes
+    slots = op.guards.get(need)
+    if slots is None:
+        slots = op.guarded(need)
+    node.guards = [flat[i]._version for i in slots if i >= 0 and isinstance(flat[i], TensorBase)] if slots else ()
+    if anomaly.get():
+        node.trace = _trace(op, ys)
     node.seq = next_sequence()
-    return outs[0] if single else tuple(outs)
+    return node
+
+
+def _outputs(
+    op: Op, xp: Any, kind: type, args: tuple[Any, ...], consts: dict[str, Any], nested: bool, ys: tuple[Any, ...], pull: Any,
+    record: bool,
+) -> tuple[Any, ...]:  # fmt: skip
+    """The tensors of an op with several outputs."""
+    ys = tuple([y if type(y) is kind else xp.asarray(y) for y in ys])
+    outs = tuple([wrap(y) for y in ys])
+    if op.view:
+        for out in outs:
+            _share(out, args)
+    node = _record(op, xp, args, consts, nested, ys, pull) if record else None
+    if node is not None:
+        node.single = False
+        for i, out in enumerate(outs):
+            if node.dtypes[i] is not None:
+                out._node, out._index, out._requires_grad = node, i, True
+        if -1 in op.guards[node.need]:
+            node.guards = [*node.guards, *(out._version for out in outs)]
+    return outs
 
 
 def _share(out: Any, args: tuple[Any, ...]) -> None:
@@ -314,9 +365,8 @@ def _share(out: Any, args: tuple[Any, ...]) -> None:
         out._view = True
 
 
-def _complex_suspects(flat: Sequence[Any], y: Any, single: bool) -> list[Any]:
-    found = [a._array for a in flat if isinstance(a, TensorBase) and a._requires_grad]
-    return [*found, y] if single else [*found, *y]
+def _complex_suspects(flat: Sequence[Any], ys: tuple[Any, ...]) -> list[Any]:
+    return [*(a._array for a in flat if isinstance(a, TensorBase) and a._requires_grad), *ys]
 
 
 def _no_derivative(message: str) -> Callable[..., Any]:
@@ -332,12 +382,11 @@ def _devices(op: Op, args: tuple[Any, ...]) -> DeviceError:
     return DeviceError(f"{op.name}: arguments are on different devices ({', '.join(found)}); move them with x.to(device)")
 
 
-def _trace(op: Op, outs: list[Any]) -> str:
+def _trace(op: Op, ys: tuple[Any, ...]) -> str:
     """Anomaly mode: the user's line that called the op; a NaN that appears here is reported at once."""
     here = next((f for f in reversed(traceback.extract_stack()) if "dlengine" not in f.filename and "/engine/" not in f.filename), None)
     line = f"{here.filename}:{here.lineno}: {here.line}" if here else "unknown line"
-    for o in outs:
-        a = o._array
+    for a in ys:
         if is_inexact(a) and bool((a != a).any() if hasattr(a, "any") else False):
             raise GradientError(f"anomaly: {op.name} made a NaN in its forward at {line}")
     return line

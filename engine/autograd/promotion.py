@@ -34,8 +34,10 @@ def default_complex_dtype() -> Any:
 def is_inexact(array: Any) -> bool:
     """Whether a gradient can flow through an array: real or complex floating, bfloat16 included."""
     dtype = array.dtype
+    if dtype in FLOATS:
+        return True
     if isinstance(dtype, np.dtype):
-        return dtype.kind in "fcV"
+        return dtype.kind == "V"  # bfloat16 and its kin from ml_dtypes
     return "float" in str(dtype) or "complex" in str(dtype)
 
 

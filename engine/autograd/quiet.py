@@ -6,6 +6,7 @@ np.errstate does it in 0.9 us a call; setting its context variable directly take
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -20,9 +21,7 @@ try:
     unquiet = _umath._extobj_contextvar.reset
     _ignore = _umath._make_extobj(all="ignore")
 
-    def quiet() -> Any:
-        """Ignore floating-point conditions until unquiet(token)."""
-        return _set(_ignore)
+    quiet = partial(_set, _ignore)
 
 except (ImportError, AttributeError):  # another NumPy keeps this elsewhere: the public way, slower
 
