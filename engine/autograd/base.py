@@ -5,7 +5,7 @@ A tensor is an array and its place in the graph. A node is one recorded op. Neit
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ContextDecorator
 from contextvars import ContextVar, Token
 from itertools import count
@@ -57,18 +57,19 @@ class Node:
 
     op: Any
     xp: Any
-    inputs: tuple[Any, ...]
+    inputs: list[Any]
     layout: tuple[int, ...] | None = None
     consts: Mapping[str, Any]
     pull: Any
     need: tuple[bool, ...]
-    guards: Sequence[list[int]]
+    guards: list[list[int]]
     single: bool = True
     shapes: tuple[tuple[int, ...], ...]
     dtypes: tuple[Any, ...]
     seq: int
     hooks: dict[int, dict[int, Callable[[TensorBase], TensorBase | None]]] | None = None
     trace: str | None = None
+    refusal: str | None = None  # why backward through this op must raise
 
 
 class _Mode(ContextDecorator):

@@ -56,16 +56,18 @@ class Op:
 
     def __init__(
         self, text: Callable[..., Any], needs: Any, view: bool, promotes: str | None, complex_: bool, none_cotangents: bool,
-        constants: Sequence[int], name: str | None,
+        constants: Sequence[int], name: str | None, arrays: int | None, result: Any,
     ) -> None:
         parameters = list(inspect.signature(text).parameters.values())[1:]
         kinds = [p.kind for p in parameters]
-        marked = inspect.Parameter.POSITIONAL_ONLY in kinds
-        last = inspect.Parameter.POSITIONAL_ONLY if marked else inspect.Parameter.POSITIONAL_OR_KEYWORD
+        if arrays is None:
+            marked = inspect.Parameter.POSITIONAL_ONLY in kinds
+            arrays = kinds.count(inspect.Parameter.POSITIONAL_ONLY if marked else inspect.Parameter.POSITIONAL_OR_KEYWORD)
         self.text = text
         self.name = name or text.__name__
-        self.arrays = tuple(p.name for p in parameters if p.kind is last)
-        self.consts = tuple(p.name for p in parameters if p.kind is not last)
+        self.arrays = tuple(p.name for p in parameters[:arrays])
+        self.consts = tuple(p.name for p in parameters[arrays:])
+        self.pack: Callable[[list[Any]], Any] = tuple if result is None else result._make
         self.defaults = {p.name: p.default for p in parameters if p.default is not inspect.Parameter.empty}
         self.save = "save" in self.consts
         self.dtyped = "dtype" in self.consts
@@ -148,6 +150,8 @@ def op(
     none_cotangents: bool = False,
     constants: Sequence[int] = (),
     name: str | None = None,
+    arrays: int | None = None,
+    result: Any = None,
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]: ...
 def op(
     text: Callable[..., Any] | None = None,
@@ -160,19 +164,23 @@ def op(
     none_cotangents: bool = False,
     constants: Sequence[int] = (),
     name: str | None = None,
+    arrays: int | None = None,
+    result: Any = None,
 ) -> Any:
     """Make a differentiable function on tensors out of an op text (see the module's docstring).
 
     needs: names of the arguments (and "y", the output) whose values the pullbacks use, one string for all or one per
     array; the default guards everything. view: the result may share the first argument's storage. promotes: "join"
     (integers meeting floats take their dtype) or "float" (integers become floats in any case). complex: the pullbacks
-    hold for complex values too, in PyTorch's conjugate convention; otherwise their gradients are refused. linear: a kernel closed under differentiation. none_cotangents: a missing
-    cotangent of one of several outputs arrives as None instead of zeros. constants: positions of outputs that no
-    gradient flows through (integer and boolean ones need not be named). name: where it is not the text's own.
+    hold for complex values too, in PyTorch's conjugate convention; otherwise their gradients are refused. linear: a kernel
+    closed under differentiation. none_cotangents: a missing cotangent of one of several outputs arrives as None instead of
+    zeros. constants: positions of outputs that no gradient flows through (integer and boolean ones need not be named).
+    name: where it is not the text's own. arrays: how many leading parameters are arrays, where the `/` does not say it.
+    result: the NamedTuple of the outputs.
     """
 
     def decorate(text: Callable[..., Any]) -> Callable[..., Any]:
-        declared = Op(text, needs, view, promotes, complex, none_cotangents, constants, name)
+        declared = Op(text, needs, view, promotes, complex, none_cotangents, constants, name, arrays, result)
         if linear:
             LINEAR.add(declared.name)
         OPS[declared.name] = call = _caller(declared)
@@ -263,14 +271,19 @@ def _caller(op: Op) -> Callable[..., Any]:
         out = wrap(y)
         if op.view:
             _share(out, args)
-        if record:
-            node = _record(op, xp, args, consts, nested, (y,), pull)
-            if node is not None:
-                out._node = node
-                out._requires_grad = True
-                for slot in op.guards[node.need]:
-                    if slot < 0:
-                        node.guards = (*node.guards, out._version)
+        if record and is_inexact(y):
+            node = _record(op, xp, args, consts, nested, pull)
+            node.shapes = (y.shape,)
+            node.dtypes = (y.dtype,)
+            if -1 in op.guards[node.need]:
+                node.guards.append(out._version)
+            if not op.complex:
+                _refuse_complex(op, node, (y,))
+            if anomaly.get():
+                node.trace = _trace(op, (y,))
+            node.seq = next_sequence()
+            out._node = node
+            out._requires_grad = True
         return out
 
     call.__name__ = op.name
@@ -284,54 +297,45 @@ def _caller(op: Op) -> Callable[..., Any]:
     return call
 
 
-def _record(
-    op: Op, xp: Any, args: tuple[Any, ...], consts: dict[str, Any], nested: bool, ys: tuple[Any, ...], pull: Any
-) -> Node | None:
-    """The node of an op that was just computed, or None if no gradient can flow through any of its outputs."""
-    dtypes = tuple([y.dtype if is_inexact(y) else None for y in ys])
-    if op.constants:
-        dtypes = tuple([None if i in op.constants else d for i, d in enumerate(dtypes)])
-    if not any(dtypes):
-        return None
+def _record(op: Op, xp: Any, args: tuple[Any, ...], consts: dict[str, Any], nested: bool, pull: Any) -> Node:
+    """The node of an op that was just computed, but for what belongs to its outputs. Hot: no comprehension, no call too many."""
     node = Node()
     flat: Sequence[Any] = args
     if nested:
         flat, node.layout = flatten(args)
     inputs: list[Any] = []
     wanted: list[bool] = []
-    for a in flat:
+    pulls: Any = []
+    each = type(pull) is tuple and not nested
+    for i, a in enumerate(flat):
         if isinstance(a, TensorBase):
             parent = a._node
             inputs.append(a if parent is None else (parent, a._index, ref(a)))
-            wanted.append(a._requires_grad)
+            needed = a._requires_grad
         else:
             inputs.append(a)
-            wanted.append(False)
+            needed = False
+        wanted.append(needed)
+        if each:
+            pulls.append(pull[i] if needed else None)
+    if each:
+        pull = pulls
+    elif pull is None:
+        node.refusal = f"{op.name} has no derivative; detach() its argument, or use a differentiable op"
+    elif not nested and len(wanted) == 1:
+        pull = [pull]
     need = tuple(wanted)
-    if pull is None:
-        pull = _no_derivative(f"{op.name} has no derivative; detach() its argument, or use a differentiable op")
-    elif not op.complex and any(map(is_complex, _complex_suspects(flat, ys))):
-        pull = _no_derivative(f"{op.name} has no derivative for complex values; work on real and imaginary parts")
-    elif not nested:
-        if type(pull) is tuple:
-            pull = [p if n else None for p, n in zip(pull, wanted, strict=True)]
-        elif len(wanted) == 1:
-            pull = [pull]
+    guards: list[list[int]] = []
+    for slot in op.guards.get(need) or op.guarded(need):
+        if slot >= 0 and isinstance(flat[slot], TensorBase):
+            guards.append(flat[slot]._version)
     node.op = op
     node.xp = xp
     node.consts = consts
-    node.inputs = tuple(inputs)
+    node.inputs = inputs
     node.need = need
     node.pull = pull
-    node.shapes = tuple([y.shape for y in ys])
-    node.dtypes = dtypes
-    slots = op.guards.get(need)
-    if slots is None:
-        slots = op.guarded(need)
-    node.guards = [flat[i]._version for i in slots if i >= 0 and isinstance(flat[i], TensorBase)] if slots else ()
-    if anomaly.get():
-        node.trace = _trace(op, ys)
-    node.seq = next_sequence()
+    node.guards = guards
     return node
 
 
@@ -345,15 +349,29 @@ def _outputs(
     if op.view:
         for out in outs:
             _share(out, args)
-    node = _record(op, xp, args, consts, nested, ys, pull) if record else None
-    if node is not None:
+    differentiable = [i for i, y in enumerate(ys) if is_inexact(y) and i not in op.constants]
+    if record and differentiable:
+        node = _record(op, xp, args, consts, nested, pull)
         node.single = False
-        for i, out in enumerate(outs):
-            if node.dtypes[i] is not None:
-                out._node, out._index, out._requires_grad = node, i, True
+        node.shapes = tuple([y.shape for y in ys])
+        node.dtypes = tuple([y.dtype if i in differentiable else None for i, y in enumerate(ys)])
+        for i in differentiable:
+            outs[i]._node, outs[i]._index, outs[i]._requires_grad = node, i, True
         if -1 in op.guards[node.need]:
-            node.guards = [*node.guards, *(out._version for out in outs)]
+            node.guards += [out._version for out in outs]
+        if not op.complex:
+            _refuse_complex(op, node, ys)
+        if anomaly.get():
+            node.trace = _trace(op, ys)
+        node.seq = next_sequence()
     return outs
+
+
+def _refuse_complex(op: Op, node: Node, ys: tuple[Any, ...]) -> None:
+    """An op whose pullbacks were not shown to hold for complex values raises in backward rather than be wrong."""
+    dtypes = [s[0].dtypes[s[1]] if type(s) is tuple else s._array.dtype for s, n in zip(node.inputs, node.need, strict=True) if n]
+    if any(is_complex(d) for d in (*dtypes, *(y.dtype for y in ys))):
+        node.refusal = f"{op.name} has no derivative for complex values; work on real and imaginary parts"
 
 
 def _share(out: Any, args: tuple[Any, ...]) -> None:
@@ -363,17 +381,6 @@ def _share(out: Any, args: tuple[Any, ...]) -> None:
     if y is x or not hasattr(y, "base") or y.base is not None and (y.base is x or y.base is x.base):
         out._version = source._version
         out._view = True
-
-
-def _complex_suspects(flat: Sequence[Any], ys: tuple[Any, ...]) -> list[Any]:
-    return [*(a._array for a in flat if isinstance(a, TensorBase) and a._requires_grad), *ys]
-
-
-def _no_derivative(message: str) -> Callable[..., Any]:
-    def raise_(gy: Any, need: Any = None) -> Any:
-        raise GradientError(message)
-
-    return raise_
 
 
 def _devices(op: Op, args: tuple[Any, ...]) -> DeviceError:

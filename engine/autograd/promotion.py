@@ -41,9 +41,9 @@ def is_inexact(array: Any) -> bool:
     return "float" in str(dtype) or "complex" in str(dtype)
 
 
-def is_complex(array: Any) -> bool:
-    """Whether an array is complex."""
-    return "complex" in str(array.dtype) if not isinstance(array.dtype, np.dtype) else array.dtype.kind == "c"
+def is_complex(dtype: Any) -> bool:
+    """Whether a dtype is complex."""
+    return dtype.kind == "c" if isinstance(dtype, np.dtype) else "complex" in str(dtype)
 
 
 def promote(xp: Any, arrays: list[Any], mode: str) -> list[Any]:

@@ -123,6 +123,8 @@ class _Walk:
 
     def step(self, node: Node, gy: Any) -> None:
         """One op: check that what its pullbacks need is as it was, call them, hand on what they return."""
+        if node.refusal is not None:
+            raise GradientError(node.refusal)
         for cell in node.guards:
             if cell[0] > node.seq:
                 raise GradientError(
@@ -207,8 +209,6 @@ class _Walk:
         anchor = next(a for a in args if isinstance(a, TensorBase))
         consts = {**node.consts, "save": True} if node.op.save else node.consts
         _, pull = node.op.text(second_reading(anchor), *unflatten(args, node.layout), **consts)
-        if pull is None:
-            return node.pull
         if node.layout is None and type(pull) is tuple:
             return [p if n else None for p, n in zip(pull, node.need, strict=True)]
         if node.layout is None and len(node.need) == 1:

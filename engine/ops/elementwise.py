@@ -10,7 +10,7 @@ from ..autograd.promotion import is_complex
 
 def conj(xp: Any, x: Any) -> Any:
     """The complex conjugate; a real value as it is (PyTorch's convention: pullbacks multiply by conjugates)."""
-    return xp.conj(x) if hasattr(x, "dtype") and is_complex(x) else x
+    return xp.conj(x) if hasattr(x, "dtype") and is_complex(x.dtype) else x
 
 
 @op(needs="", promotes="join", complex=True)
