@@ -5,8 +5,9 @@ Two decorators, and plain Python below both:
 - `jit` makes an entry point: what a launcher calls from Python. It may use `prange`.
 - `inner` marks a function that entry points call. To Python it stays an ordinary function.
 
-Because inner functions stay ordinary, `interpreted()` runs any kernel as plain Python all the way down, with NumPy checking
-every index. What Python cannot run (vector intrinsics) is an ordinary function too, with its machine code as an overload.
+Because inner functions stay ordinary, `interpreted()` runs any kernel as plain Python all the way down, with NumPy
+checking every index. What Python cannot run (vector intrinsics) is an ordinary function too, with its machine code as
+an overload.
 
 Options, the same everywhere: IEEE NaN and infinities are kept, sums may be reordered and multiply-adds contracted. With
 `exact=True` nothing is reordered or contracted, which is what makes random numbers bit-equal to the other kernel sets.
@@ -55,7 +56,9 @@ def interpreted() -> Iterator[None]:
 
 
 def thread_count(units: int) -> int:
-    """How many threads share this many units of work; kernels get it as an argument, for asking inside defeats the cache."""
+    """How many threads share this many units of work; kernels get it as an argument, for asking inside defeats the
+    cache.
+    """
     available = 2 if _interpreted.get() else numba.get_num_threads()
     return max(1, min(available, units))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..types import Array
 from .compile import inner
+from .conv_plan import Packing
 from .vector import clear, copy_rows
 
 
@@ -30,35 +31,35 @@ def put(target: Array, source: Array, stride: int) -> None:
 
 
 @inner()
-def pack_image(buffer: Array, at: int, x: Array, image: int, channels: int, H: int, W: int, SH: int, SW: int, top: int,
-               left: int, row_phases: Array, col_phases: Array, first: int, height: int, width: int) -> None:
+def pack_image(buffer: Array, at: int, x: Array, image: int, first: int, p: Packing) -> None:
     """Phase planes (channels, phases, height, width) of the zero-padded image that starts at x[image].
 
-    first: the row of every plane to begin with. Padding may be negative, which cuts rows or columns off. The buffer must have
-    been zero at the start: the columns of the side borders are never written.
+    first: the row of every plane to begin with. The buffer must have been zero at the start: the columns of the side
+    borders are never written.
     """
-    if SH == 1 and SW == 1:
-        above = min(height, max(0, top - first))
-        below = max(above, min(height, H + top - first))
-        border, cut = max(0, left), max(0, -left)
-        for c in range(channels):
-            d = at + c * height * width
-            clear(buffer[d : d + above * width])
-            copy_rows(buffer, d + above * width + border, width, x, image + (c * H + first + above - top) * W + cut, W,
-                      min(width - border, W - cut), below - above)
-            clear(buffer[d + below * width : d + height * width])
+    if p.SH == 1 and p.SW == 1:
+        above = min(p.height, max(0, p.top - first))
+        below = max(above, min(p.height, p.H + p.top - first))
+        border, cut = max(0, p.left), max(0, -p.left)
+        for c in range(p.channels):
+            d, row = at + c * p.height * p.width, first + above - p.top
+            clear(buffer[d : d + above * p.width])
+            target, source = d + above * p.width + border, image + (c * p.H + row) * p.W + cut
+            columns = min(p.width - border, p.W - cut)
+            copy_rows(buffer, target, p.width, x, source, p.W, columns, below - above)
+            clear(buffer[d + below * p.width : d + p.height * p.width])
         return
     d = at
-    for c in range(channels):
-        for a in row_phases:
-            for b in col_phases:
-                lo = max(0, (left - b + SW - 1) // SW)
-                hi = max(lo, min(width, (W + left - b + SW - 1) // SW))
-                for q in range(height):
-                    row = (first + q) * SH + a - top
-                    if row < 0 or row >= H:
-                        clear(buffer[d : d + width])
-                    elif hi > lo:
-                        source = image + (c * H + row) * W + lo * SW + b - left
-                        take(buffer[d + lo : d + hi], x[source:], SW)
-                    d += width
+    for c in range(p.channels):
+        for a in p.row_phases:
+            for b in p.col_phases:
+                low = max(0, (p.left - b + p.SW - 1) // p.SW)
+                high = max(low, min(p.width, (p.W + p.left - b + p.SW - 1) // p.SW))
+                for q in range(p.height):
+                    row = (first + q) * p.SH + a - p.top
+                    if row < 0 or row >= p.H:
+                        clear(buffer[d : d + p.width])
+                    elif high > low:
+                        source = image + (c * p.H + row) * p.W + low * p.SW + b - p.left
+                        take(buffer[d + low : d + high], x[source:], p.SW)
+                    d += p.width

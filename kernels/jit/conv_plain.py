@@ -1,7 +1,8 @@
-"""Both gradients as plain loops over valid pixels: for data with NaN or infinities, where a zero may not meet everything.
+"""Both gradients as plain loops over valid pixels: for data with NaN or infinities, where a zero may not meet
+everything.
 
-The fast kernels multiply padding and junk columns by zero. That is harmless until a factor is infinite or NaN: then these
-loops, slower by far, give what the definition gives.
+The fast kernels multiply padding and junk columns by zero. That is harmless until a factor is infinite or NaN: then
+these loops, slower by far, give what the definition gives.
 """
 
 from __future__ import annotations

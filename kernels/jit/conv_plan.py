@@ -1,14 +1,14 @@
 """The tables that turn a convolution into a tile product, worked out once per geometry.
 
-Pixels of an image are numbered over the padded row pitch. Then `lanes` neighbouring output pixels are one vector load for any
-filter tap, across row ends too; the few junk columns at the end of each row are dropped when results are copied out. A tap
-(c, i, j) is a constant offset. For strides the packed image is kept as phase planes: plane (a, b) holds every sh-th row from
-row a and every sw-th column from column b, so that neighbouring output pixels are neighbours there as well.
+Pixels of an image are numbered over the padded row pitch. Then `lanes` neighbouring output pixels are one vector load
+for any filter tap, across row ends too; the few junk columns at the end of each row are dropped when results are copied
+out. A tap (c, i, j) is a constant offset. For strides the packed image is kept as phase planes: plane (a, b) holds
+every sh-th row from row a and every sw-th column from column b, so that neighbouring output pixels are neighbours there
+as well.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -45,50 +45,54 @@ def sizes_of(g: ConvGeometry) -> Sizes:
     return Sizes(g.N, g.C, *g.in_shape, g.K, g.groups, *g.kernel, *g.out_shape, *g.stride, *g.dilation, *g.pad_lo)
 
 
-@dataclass(frozen=True, eq=False)
-class ForwardPlan:
-    """How forward and weight gradient read the input.
+class Packing(NamedTuple):
+    """How an image becomes zero-padded phase planes: see conv_pack.pack_image.
 
-    strip: output rows per unit of work. height, width: of one phase plane. plane: elements per channel.
-    offsets, direct_offsets: of each tap (c, i, j) of one group in the packed image and in x itself. reach: how far past an
-    output pixel of the first channel its last tap lies in x. unpadded: x can be read in place.
+    height, width: of one plane. top, left: padding; negative cuts rows or columns off. The phases are those that taps use.
     """
 
-    sizes: Sizes
-    strip: int
+    channels: int
+    H: int
+    W: int
+    SH: int
+    SW: int
+    top: int
+    left: int
     height: int
     width: int
-    plane: int
     row_phases: Array
     col_phases: Array
+
+
+class ForwardPlan(NamedTuple):
+    """How forward and weight gradient read the input.
+
+    strip: output rows per unit of work. plane: elements per channel of the packed strip. offsets, direct_offsets: of each
+    tap (c, i, j) of one group, in the packed strip and in x itself. reach: how far past an output pixel of the first channel
+    its last tap lies in x. unpadded: x can be read in place.
+    """
+
+    strip: int
+    strips: int
+    plane: int
     offsets: Array
     direct_offsets: Array
     reach: int
     unpadded: bool
 
-    @property
-    def strips(self) -> int:
-        return -(-self.sizes.OH // self.strip)
 
-
-@dataclass(frozen=True, eq=False)
-class InputGradPlan:
+class InputGradPlan(NamedTuple):
     """How the input gradient reads gy, for each phase (a, b) of the input's rows and columns modulo the stride.
 
-    Rows of phase a are q SH + a - top for q from first_row on; `rows`, `cols` count the q. offsets, taps: for each phase the
-    offsets in packed gy and the filter taps i KW + j that meet it; counts: how many of them.
+    Rows of phase a are q SH + a - top for `rows` values of q from first_row on. offsets, taps: for each phase the offsets in
+    packed gy and the filter taps i KW + j that meet it; counts: how many of those taps.
     """
 
-    sizes: Sizes
     strip: int
-    height: int
-    width: int
+    strips: int
+    rows: int
     first_row: int
     first_col: int
-    rows: int
-    cols: int
-    lead_rows: int  # zero rows before gy's first row, were first_row 0
-    lead_cols: int
     offsets: Array
     taps: Array
     counts: Array
@@ -96,37 +100,38 @@ class InputGradPlan:
 
 
 @lru_cache(maxsize=512)
-def forward_plan(g: ConvGeometry, item_bytes: int, threads: int, weight_grad: bool = False) -> ForwardPlan:
+def forward_plan(
+    g: ConvGeometry, item_bytes: int, threads: int, weight_grad: bool = False
+) -> tuple[Sizes, Packing, ForwardPlan]:
     s = sizes_of(g)
     outputs = s.K // s.SH if weight_grad else s.K // (s.G * s.SH)
-    row_bytes = item_bytes * (s.W + sum((g.pad_lo[1], g.pad_hi[1]))) * (s.C * s.SH + outputs)
+    row_bytes = item_bytes * (s.W + g.pad_lo[1] + g.pad_hi[1]) * (s.C * s.SH + outputs)
     strip = strip_rows(s.OH, row_bytes, s.N, threads)
     row_phases, rows = _phases(s.KH, s.DH, s.SH)
     col_phases, cols = _phases(s.KW, s.DW, s.SW)
     height, width = strip + (s.KH - 1) * s.DH // s.SH, s.OW + (s.KW - 1) * s.DW // s.SW
     plane = len(row_phases) * len(col_phases) * height * width
     channels = range(s.C // s.G)
-    packed = [
-        c * plane + ((a * len(col_phases) + b) * height + i) * width + j for c in channels for a, i in rows for b, j in cols
-    ]
+    phase_rows = [(a * len(col_phases), i) for a, i in rows]
+    packed = [c * plane + ((a + b) * height + i) * width + j for c in channels for a, i in phase_rows for b, j in cols]
     in_x = [(c * s.H + i * s.DH) * s.W + j * s.DW for c in channels for i in range(s.KH) for j in range(s.KW)]
-    return ForwardPlan(
-        sizes=s,
+    packing = Packing(
+        s.C, s.H, s.W, s.SH, s.SW, s.top, s.left, height, width, np.array(row_phases), np.array(col_phases)
+    )
+    plan = ForwardPlan(
         strip=strip,
-        height=height,
-        width=width,
+        strips=-(-s.OH // strip),
         plane=plane,
-        row_phases=np.array(row_phases),
-        col_phases=np.array(col_phases),
         offsets=np.array(packed, np.int64),
         direct_offsets=np.array(in_x, np.int64),
         reach=((s.C - 1) * s.H + (s.KH - 1) * s.DH) * s.W + (s.KW - 1) * s.DW,
         unpadded=g.stride == (1, 1) and not any(g.pad_lo + g.pad_hi),
     )
+    return s, packing, plan
 
 
 @lru_cache(maxsize=512)
-def input_grad_plan(g: ConvGeometry, item_bytes: int, threads: int) -> InputGradPlan:
+def input_grad_plan(g: ConvGeometry, item_bytes: int, threads: int) -> tuple[Sizes, Packing, InputGradPlan]:
     s = sizes_of(g)
     first_row, first_col = s.top // s.SH, s.left // s.SW
     rows, cols = (s.H - 1 + s.top) // s.SH - first_row + 1, (s.W - 1 + s.left) // s.SW - first_col + 1
@@ -137,34 +142,30 @@ def input_grad_plan(g: ConvGeometry, item_bytes: int, threads: int) -> InputGrad
     offsets, taps = [], []
     for a in range(s.SH):
         for b in range(s.SW):
-            met = [
-                (i, j)
-                for i in range(s.KH)
-                for j in range(s.KW)
-                if i * s.DH % s.SH == a and j * s.DW % s.SW == b
-            ]
-            offsets.append([
-                (k * height + last_i - i * s.DH // s.SH) * width + last_j - j * s.DW // s.SW
-                for k in range(s.K // s.G)
-                for i, j in met
-            ])
+            met = [(i, j) for i in range(s.KH) for j in range(s.KW) if i * s.DH % s.SH == a and j * s.DW % s.SW == b]
+            offsets.append(
+                [
+                    (k * height + last_i - i * s.DH // s.SH) * width + last_j - j * s.DW // s.SW
+                    for k in range(s.K // s.G)
+                    for i, j in met
+                ]
+            )
             taps.append([i * s.KW + j for i, j in met])
-    return InputGradPlan(
-        sizes=s,
+    whole = np.zeros(1, np.int64)  # gy itself has no stride: one phase
+    lead = last_i - first_row, last_j - first_col
+    packing = Packing(s.K, s.OH, s.OW, 1, 1, *lead, height, width, whole, whole)
+    plan = InputGradPlan(
         strip=strip,
-        height=height,
-        width=width,
+        strips=-(-rows // strip),
+        rows=rows,
         first_row=first_row,
         first_col=first_col,
-        rows=rows,
-        cols=cols,
-        lead_rows=last_i - first_row,
-        lead_cols=last_j - first_col,
         offsets=_table(offsets),
         taps=_table(taps),
         counts=np.array([len(row) for row in taps]),
         in_place=g.kernel == g.stride == (1, 1) and not any(g.pad_lo + g.pad_hi) and strip == rows,
     )
+    return s, packing, plan
 
 
 def _phases(kernel: int, dilation: int, stride: int) -> tuple[list[int], list[tuple[int, int]]]:

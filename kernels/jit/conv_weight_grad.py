@@ -1,7 +1,7 @@
 """The weight gradient: dot products over pixels of gy with the input shifted by every tap.
 
-gy is copied to the input's row pitch with zeros in the junk columns, so that the sums can run over whole vectors. Every thread
-adds up its own share; the shares are added in fixed order at the end, so results do not depend on timing.
+gy is copied to the input's row pitch with zeros in the junk columns, so that the sums can run over whole vectors. Every
+thread adds up its own share; the shares are added in fixed order at the end, so results do not depend on timing.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from ..geometry import ConvGeometry
 from ..types import Array
 from .compile import jit, thread_count
 from .conv_pack import pack_image
-from .conv_plan import STRIP_BYTES, ForwardPlan, Sizes, forward_plan
+from .conv_plan import STRIP_BYTES, ForwardPlan, Packing, Sizes, forward_plan
 from .tile import DOT_ROWS, DOT_TAPS, DOT_TAPS_ALONE, dot_size, dots
 from .vector import as_row, clear, copy_rows, lanes_of
 
@@ -21,75 +21,80 @@ from .vector import as_row, clear, copy_rows, lanes_of
 def weight_grad(x: Array, gy: Array, g: ConvGeometry) -> Array:
     """gw for any geometry; x and gy dense, no size zero.
 
-    Junk columns meet pixels with zeros: where x is not finite, some entries of gw can be NaN that should not be. The caller
-    checks for that.
+    Junk columns meet pixels with zeros: where x is not finite, some entries of gw can be NaN that should not be. The
+    caller checks for that.
     """
-    plan = forward_plan(g, x.itemsize, thread_count(1 << 30), weight_grad=True)
+    sizes, packing, plan = forward_plan(g, x.itemsize, thread_count(1 << 30), weight_grad=True)
     gw = np.empty(g.w_shape, x.dtype)
-    s = plan.sizes
-    alone = s.K == s.G
+    alone = g.K == g.groups
     taps = DOT_TAPS_ALONE if alone else DOT_TAPS
-    blocks = -(-plan.offsets.size // taps)
-    offsets = np.concat([plan.offsets, np.repeat(plan.offsets[-1:], blocks * taps - plan.offsets.size)])
-    threads = thread_count(g.N * plan.strips)
-    _weight_grad(as_row(x), as_row(gy), as_row(gw), s, plan.strip, plan.height, plan.width, plan.plane, plan.row_phases,
-                 plan.col_phases, offsets, plan.reach, plan.unpadded, alone, _images_at_once(plan, x.itemsize), threads)
+    spare = -plan.offsets.size % taps  # the last block of taps repeats the last tap
+    offsets = np.concatenate([plan.offsets, np.repeat(plan.offsets[-1:], spare)])
+    at_once, threads = _units_at_once(sizes, packing, plan, x.itemsize), thread_count(g.N * plan.strips)
+    _weight_grad(as_row(x), as_row(gy), as_row(gw), sizes, packing, plan, offsets, alone, at_once, threads)
     return gw
 
 
-def _images_at_once(plan: ForwardPlan, item_bytes: int) -> int:
+def _units_at_once(s: Sizes, packing: Packing, plan: ForwardPlan, item_bytes: int) -> int:
     """Two units of work per pass, if both fit the cache, halve the additions of finished sums to memory."""
-    s = plan.sizes
-    unit = item_bytes * plan.strip * plan.width * (s.C * s.SH + s.K // s.SH)
+    unit = item_bytes * plan.strip * packing.width * (s.C * s.SH + s.K // s.SH)
     return max(1, min(2, STRIP_BYTES * 5 // 3 // unit))
 
 
 @jit()
-def _weight_grad(x: Array, gy: Array, gw: Array, s: Sizes, strip: int, height: int, width: int, plane: int,
-                 row_phases: Array, col_phases: Array, offsets: Array, reach: int, unpadded: bool, alone: bool, at_once: int,
-                 threads: int) -> None:
+def _weight_grad(
+    x: Array,
+    gy: Array,
+    gw: Array,
+    s: Sizes,
+    packing: Packing,
+    p: ForwardPlan,
+    offsets: Array,
+    alone: bool,
+    at_once: int,
+    threads: int,
+) -> None:
+    width = packing.width
     Kg, Cg, lanes = s.K // s.G, s.C // s.G, lanes_of(x)
     depth = Cg * s.KH * s.KW
     rows, taps = (1, DOT_TAPS_ALONE) if alone else (DOT_ROWS, DOT_TAPS)
     size = dot_size(rows * taps, lanes)
-    tap_blocks, row_blocks = offsets.size // taps, (Kg + rows - 1) // rows
-    strips = (s.OH + strip - 1) // strip
-    units, image, area = s.N * strips, s.C * s.H * s.W, s.OH * s.OW
-    pitch = (strip * width + lanes - 1) // lanes * lanes
-    group = row_blocks * tap_blocks * size
+    blocks = (Kg + rows - 1) // rows, offsets.size // taps
+    units, image, area = s.N * p.strips, s.C * s.H * s.W, s.OH * s.OW
+    pitch = (p.strip * width + lanes - 1) // lanes * lanes
+    group = blocks[0] * blocks[1] * size
     share = (s.G * group + 127) // lanes * lanes  # apart by a cache line or more: threads share none
     sums = np.zeros(threads * share, x.dtype)
     for t in prange(threads):
-        x_ahead, g_ahead = s.C * plane + 4 * lanes, s.G * row_blocks * rows * pitch
+        x_ahead, g_ahead = s.C * p.plane + 4 * lanes, s.G * blocks[0] * rows * pitch
         images, grads = np.zeros(x_ahead * at_once, x.dtype), np.zeros(g_ahead * at_once, x.dtype)
         u, end = t * units // threads, (t + 1) * units // threads
         while u < end:
             segments = min(at_once, end - u)
             # in place the last vectors may read on into the next image, but not out of x
-            in_place = unpadded and strips == 1 and (u + segments - 1) * image + reach + pitch <= x.size
+            in_place = p.unpadded and p.strips == 1 and (u + segments - 1) * image + p.reach + pitch <= x.size
             for q in range(segments):
-                n, first = (u + q) // strips, (u + q) % strips * strip
-                count = min(strip, s.OH - first)
+                n, first = (u + q) // p.strips, (u + q) % p.strips * p.strip
+                count = min(p.strip, s.OH - first)
                 if not in_place:
-                    pack_image(images, q * x_ahead, x, n * image, s.C, s.H, s.W, s.SH, s.SW, s.top, s.left, row_phases,
-                               col_phases, first, height, width)
+                    pack_image(images, q * x_ahead, x, n * image, first, packing)
                 for k in range(s.K):
-                    d = q * g_ahead + (k // Kg * row_blocks * rows + k % Kg) * pitch
+                    d = q * g_ahead + (k // Kg * blocks[0] * rows + k % Kg) * pitch
                     copy_rows(grads, d, width, gy, (n * s.K + k) * area + first * s.OW, s.OW, s.OW, count)
                     clear(grads[d + count * width : d + pitch])
             for g in range(s.G):
-                go, at = g * row_blocks * rows * pitch, t * share + g * group
+                go, at, channel = g * blocks[0] * rows * pitch, t * share + g * group, g * Cg * p.plane
                 if in_place:
-                    dots(alone, grads, go, pitch, x, u * image + g * Cg * plane, offsets, row_blocks, tap_blocks,
-                         pitch // lanes, segments, g_ahead, image, sums, at)
+                    gaps, channel = (pitch, g_ahead, image), channel + u * image
+                    dots(alone, grads, go, x, channel, offsets, blocks, pitch // lanes, segments, gaps, sums, at)
                 else:
-                    dots(alone, grads, go, pitch, images, g * Cg * plane, offsets, row_blocks, tap_blocks, pitch // lanes,
-                         segments, g_ahead, x_ahead, sums, at)
+                    gaps = (pitch, g_ahead, x_ahead)
+                    dots(alone, grads, go, images, channel, offsets, blocks, pitch // lanes, segments, gaps, sums, at)
             u += segments
     for k in range(s.K):
         block, m = k % Kg // rows, k % Kg % rows
         for r in range(depth):
-            at = k // Kg * group + (block * tap_blocks + r // taps) * size + m * taps + r % taps
+            at = k // Kg * group + (block * blocks[1] + r // taps) * size + m * taps + r % taps
             total = sums[at]
             for t in range(1, threads):
                 total += sums[t * share + at]

@@ -1,8 +1,8 @@
 """A whole matrix product from one register tile: c = a @ b for each matrix of a batch.
 
-b is copied into panels of four vectors of columns, depth outermost, so that the tile reads it from one stream; where b lies
-transposed, squares of `lanes` x `lanes` elements are turned in registers on the way. a is read where it is, one element at a
-time, broadcast to a vector: any strides will do, and no copy of it is needed.
+b is copied into panels of four vectors of columns, depth outermost, so that the tile reads it from one stream; where b
+lies transposed, squares of `lanes` x `lanes` elements are turned in registers on the way. a is read where it is, one
+element at a time, broadcast to a vector: any strides will do, and no copy of it is needed.
 
 Threads share out first the panels to copy, then the (rows, panel) blocks of c.
 """
@@ -149,8 +149,12 @@ def turn(target: Array, to: int, pitch: int, source: Array, so: int, spitch: int
 
 
 @inner()
-def pack_panel(packed: Array, at: int, b: Array, bo: int, depth_step: int, column_step: int, depth: int, columns: int) -> None:
-    """One panel (depth, PANEL vectors) from `columns` columns of b, one of whose steps is 1. Missing columns are zero."""
+def pack_panel(
+    packed: Array, at: int, b: Array, bo: int, depth_step: int, column_step: int, depth: int, columns: int
+) -> None:
+    """One panel (depth, PANEL vectors) from `columns` columns of b, one of whose steps is 1. Missing columns are
+    zero.
+    """
     lanes = lanes_of(b)
     width = PANEL * lanes
     if columns < width:
@@ -183,7 +187,9 @@ def multiply_block(
     columns: int,
     spare: Array,
 ) -> None:
-    """`rows` rows of c by one panel of b, by slices of the depth. A ragged last panel is summed in `spare` and copied."""
+    """`rows` rows of c by one panel of b, by slices of the depth. A ragged last panel is summed in `spare` and
+    copied.
+    """
     width = PANEL * lanes_of(packed)
     tiles = (rows + ROWS - 1) // ROWS
     for k in range(0, depth, DEPTH):
@@ -192,11 +198,35 @@ def multiply_block(
             first, end = i * rows // tiles, (i + 1) * rows // tiles
             start = ao + first * row_step + k * depth_step
             if columns == width:
-                tile_of(end - first, a, start, row_step, depth_step, packed, at + k * width, count, c, co + first * pitch, pitch,
-                        1 if k else 0)
+                tile_of(
+                    end - first,
+                    a,
+                    start,
+                    row_step,
+                    depth_step,
+                    packed,
+                    at + k * width,
+                    count,
+                    c,
+                    co + first * pitch,
+                    pitch,
+                    1 if k else 0,
+                )
             else:
-                tile_of(end - first, a, start, row_step, depth_step, packed, at + k * width, count, spare, first * width,
-                        width, 1 if k else 0)
+                tile_of(
+                    end - first,
+                    a,
+                    start,
+                    row_step,
+                    depth_step,
+                    packed,
+                    at + k * width,
+                    count,
+                    spare,
+                    first * width,
+                    width,
+                    1 if k else 0,
+                )
     if columns < width:
         copy_rows(c, co, pitch, spare, 0, width, columns, rows)
 
@@ -226,8 +256,16 @@ def multiply(
     for t in prange(threads):
         for u in range(t * pack_units // threads, (t + 1) * pack_units // threads):
             matrix, first = u // panels, u % panels * width
-            pack_panel(packed, u * depth * width, b, matrix * depth * columns + first * column_step, bdepth_step, column_step,
-                       depth, min(width, columns - first))
+            pack_panel(
+                packed,
+                u * depth * width,
+                b,
+                matrix * depth * columns + first * column_step,
+                bdepth_step,
+                column_step,
+                depth,
+                min(width, columns - first),
+            )
     blocks = (rows + block_rows - 1) // block_rows
     units = batch * blocks * panels
     for t in prange(threads):

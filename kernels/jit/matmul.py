@@ -1,7 +1,7 @@
 """Matrix products by our own tile, so that a training step uses one pool of threads.
 
-A threaded BLAS has a pool of its own, and two pools in turn cost far more than the arithmetic: each spins while the other works.
-Small products go to NumPy, whose BLAS runs them on the calling thread.
+A threaded BLAS has a pool of its own, and two pools in turn cost far more than the arithmetic: each spins while the
+other works. Small products go to NumPy, whose BLAS runs them on the calling thread.
 """
 
 from __future__ import annotations
@@ -35,7 +35,21 @@ def matmul(a: Array, b: Array) -> Array:
     b, bdepth_step, column_step = _flat(b)
     threads = thread_count(1 << 30)
     block_rows = _block_rows(rows, batch, threads)
-    multiply(a, row_step, depth_step, b, bdepth_step, column_step, as_row(c), batch, rows, depth, columns, block_rows, threads)
+    multiply(
+        a,
+        row_step,
+        depth_step,
+        b,
+        bdepth_step,
+        column_step,
+        as_row(c),
+        batch,
+        rows,
+        depth,
+        columns,
+        block_rows,
+        threads,
+    )
     return c
 
 
@@ -48,7 +62,9 @@ def _ours(a: Array, b: Array) -> bool:
 
 
 def _flat(m: Array) -> tuple[Array, int, int]:
-    """The matrices of m as one row of elements, and the steps to the next row and the next column. Copies what it must."""
+    """The matrices of m as one row of elements, and the steps to the next row and the next column. Copies what it
+    must.
+    """
     rows, columns = m.shape[-2:]
     if m.flags.c_contiguous:
         return as_row(dense(m)), columns, 1

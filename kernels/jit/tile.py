@@ -4,10 +4,10 @@
 
     c[m, :] = sum over k of a[k, m] * b[off[k] : off[k] + width]        m = 0 ... rows - 1
 
-All sums live in registers while k runs: rows x vectors of them (8 x 3 vectors fill AVX-512's 32 registers: 24 sums, 3 vectors
-of pixels, 1 weight). Each step loads a few vectors and broadcasts `rows` weights, so the multiply-adds are the limit, at 95 %
-of the machine's peak. `off` turns a matrix product into a convolution: a filter tap is just an offset into the padded image,
-and no im2col matrix is ever formed.
+All sums live in registers while k runs: rows x vectors of them (8 x 3 vectors fill AVX-512's 32 registers: 24 sums, 3
+vectors of pixels, 1 weight). Each step loads a few vectors and broadcasts `rows` weights, so the multiply-adds are the
+limit, at 95 % of the machine's peak. `off` turns a matrix product into a convolution: a filter tap is just an offset
+into the padded image, and no im2col matrix is ever formed.
 
 Reads past the pixels of a strip are allowed: they end in sums of pixels that nobody copies out.
 """
@@ -30,8 +30,19 @@ FEW_WIDE = 6 if MANY_REGISTERS else 3  # its vectors
 def make_tile(rows: int, vectors: int) -> Callable[..., None]:
     """The tile of `rows` channels by `vectors` vectors of pixels."""
 
-    def emit(e: Emitter, a: Value, ao: Value, b: Value, bo: Value, off: Value, oo: Value, depth: Value, c: Value, co: Value,
-             pitch: Value) -> None:
+    def emit(
+        e: Emitter,
+        a: Value,
+        ao: Value,
+        b: Value,
+        bo: Value,
+        off: Value,
+        oo: Value,
+        depth: Value,
+        c: Value,
+        co: Value,
+        pitch: Value,
+    ) -> None:
         weights, pixels = e.at(a, ao), e.at(b, bo)
         table = e.b.add(off, e.b.shl(oo, int64(3)))
 
@@ -53,7 +64,9 @@ def make_tile(rows: int, vectors: int) -> Callable[..., None]:
             target = e.at(target, pitch)
 
     @emits(emit)
-    def tile(a: Array, ao: int, b: Array, bo: int, off: Array, oo: int, depth: int, c: Array, co: int, pitch: int) -> None:
+    def tile(
+        a: Array, ao: int, b: Array, bo: int, off: Array, oo: int, depth: int, c: Array, co: int, pitch: int
+    ) -> None:
         """c[co + m pitch ...] = sum over k < depth of a[ao + k rows + m] * b[bo + off[oo + k] ...]; depth >= 1."""
         width = vectors * lanes_of(b)
         weights = window(a, ao, depth * rows).reshape(depth, rows)
@@ -78,8 +91,21 @@ def rows_for(channels: int) -> int:
 
 
 @inner()
-def tiles(rows: int, a: Array, ao: int, blocks: int, depth: int, off: Array, oo: int, b: Array, bo: int, vectors: int,
-          c: Array, co: int, pitch: int) -> None:
+def tiles(
+    rows: int,
+    a: Array,
+    ao: int,
+    blocks: int,
+    depth: int,
+    off: Array,
+    oo: int,
+    b: Array,
+    bo: int,
+    vectors: int,
+    c: Array,
+    co: int,
+    pitch: int,
+) -> None:
     """c (blocks x rows, vectors) = packed weights (blocks, depth, rows) times the pixels at b, in tiles.
 
     Pixels are the outer loop: the vectors of one tile stay in the first-level cache while all the weights pass by.
@@ -126,8 +152,22 @@ DOT_TAPS_ALONE = 9  # taps of the dot tile for one output channel
 def make_dot(rows: int, taps: int) -> Callable[..., None]:
     """The tile of weight gradients: dot products over pixels of `rows` channels of gy with `taps` shifted images."""
 
-    def emit(e: Emitter, g: Value, go: Value, gpitch: Value, x: Value, xo: Value, off: Value, oo: Value, vectors: Value,
-             segments: Value, gahead: Value, xahead: Value, out: Value, at: Value) -> None:
+    def emit(
+        e: Emitter,
+        g: Value,
+        go: Value,
+        gpitch: Value,
+        x: Value,
+        xo: Value,
+        off: Value,
+        oo: Value,
+        vectors: Value,
+        segments: Value,
+        gahead: Value,
+        xahead: Value,
+        out: Value,
+        at: Value,
+    ) -> None:
         b = e.b
         table = b.add(off, b.shl(oo, int64(3)))
         shifts = [e.integer(table, n) for n in range(taps)]
@@ -159,8 +199,21 @@ def make_dot(rows: int, taps: int) -> Callable[..., None]:
             e.store(b.fadd(e.load(target), e.lane_sums(sums[q : q + e.lanes])), target)
 
     @emits(emit)
-    def dot(g: Array, go: int, gpitch: int, x: Array, xo: int, off: Array, oo: int, vectors: int, segments: int, gahead: int,
-            xahead: int, out: Array, at: int) -> None:
+    def dot(
+        g: Array,
+        go: int,
+        gpitch: int,
+        x: Array,
+        xo: int,
+        off: Array,
+        oo: int,
+        vectors: int,
+        segments: int,
+        gahead: int,
+        xahead: int,
+        out: Array,
+        at: int,
+    ) -> None:
         """out[at + m taps + n] += sum over segments and pixels of g[m] * x[off[n]]; segments and vectors >= 1."""
         width = vectors * lanes_of(x)
         window(out, at, dot_size(rows * taps, lanes_of(x)))
@@ -184,24 +237,33 @@ dot_main, dot_alone = make_dot(DOT_ROWS, DOT_TAPS), make_dot(1, DOT_TAPS_ALONE)
 
 
 @inner()
-def dots(alone: bool, g: Array, go: int, gpitch: int, x: Array, xo: int, off: Array, row_blocks: int, tap_blocks: int,
-         vectors: int, segments: int, gahead: int, xahead: int, out: Array, at: int) -> None:
-    """All weight gradients of one group: out (row_blocks, tap_blocks, dot_size) += ..."""
-    lanes = lanes_of(x)
-    size = dot_size(DOT_TAPS_ALONE if alone else DOT_ROWS * DOT_TAPS, lanes)
-    for first in range(0, tap_blocks, 4):  # four blocks of taps stay in the first-level cache while the channels pass
-        for r in range(row_blocks):
-            for t in range(first, min(tap_blocks, first + 4)):
-                to = at + (r * tap_blocks + t) * size
+def dots(
+    alone: bool,
+    g: Array,
+    go: int,
+    x: Array,
+    xo: int,
+    off: Array,
+    blocks: tuple[int, int],
+    vectors: int,
+    segments: int,
+    gaps: tuple[int, int, int],
+    out: Array,
+    at: int,
+) -> None:
+    """All weight gradients of one group: out (*blocks, dot_size) += ...
+
+    blocks: of channels, of taps. gaps: between two rows of g, two segments of g, two segments of x.
+    """
+    size = dot_size(DOT_TAPS_ALONE if alone else DOT_ROWS * DOT_TAPS, lanes_of(x))
+    pitch, gahead, xahead = gaps
+    for first in range(0, blocks[1], 4):  # four blocks of taps stay in the first-level cache while the channels pass
+        for r in range(blocks[0]):
+            for t in range(first, min(blocks[1], first + 4)):
+                to = at + (r * blocks[1] + t) * size
                 if alone:
-                    dot_alone(g, go + r * gpitch, gpitch, x, xo, off, t * DOT_TAPS_ALONE, vectors, segments, gahead, xahead,
-                              out, to)
+                    row, tap = go + r * pitch, t * DOT_TAPS_ALONE
+                    dot_alone(g, row, pitch, x, xo, off, tap, vectors, segments, gahead, xahead, out, to)
                 else:
-                    dot_main(g, go + r * DOT_ROWS * gpitch, gpitch, x, xo, off, t * DOT_TAPS, vectors, segments, gahead,
-                             xahead, out, to)
-
-
-def ceil_div(a: int, b: int) -> int:
-    return -(-a // b)
-
-
+                    row, tap = go + r * DOT_ROWS * pitch, t * DOT_TAPS
+                    dot_main(g, row, pitch, x, xo, off, tap, vectors, segments, gahead, xahead, out, to)

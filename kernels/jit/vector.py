@@ -1,11 +1,11 @@
 """Vector code by hand: a Python function and, beside it, the LLVM instructions that compiled code runs in its place.
 
-LLVM's vectoriser does not find the register tiles that matrix products live on, so the few innermost loops of this package
-are written as vector instructions. `emits` ties such a piece to an ordinary function, its twin: Python runs the twin,
-compiled code gets the instructions. Both take arrays with element offsets, so the twin can check every access.
+LLVM's vectoriser does not find the register tiles that matrix products live on, so the few innermost loops of this
+package are written as vector instructions. `emits` ties such a piece to an ordinary function, its twin: Python runs the
+twin, compiled code gets the instructions. Both take arrays with element offsets, so the twin can check every access.
 
-Vectors are as wide as the CPU's registers: 64 bytes with AVX-512, 32 with AVX2, 16 elsewhere. $DLENGINE_JIT_LANES (16, 8 or
-4 float32 lanes) overrules that, for tests.
+Vectors are as wide as the CPU's registers: 64 bytes with AVX-512, 32 with AVX2, 16 elsewhere. $DLENGINE_JIT_LANES (16,
+8 or 4 float32 lanes) overrules that, for tests.
 """
 
 from __future__ import annotations
@@ -58,7 +58,8 @@ def window(x: Array, start: int, count: int) -> Array:
 
 
 def emits(emit: Callable[..., None]) -> Callable[[F], F]:
-    """Give a function its machine code: emit(e, *arguments), arrays as the address of their first element, numbers as i64.
+    """Give a function its machine code: emit(e, *arguments), arrays as the address of their first element, numbers as
+    i64.
 
     The first floating-point array decides the type of the emitter's vectors.
     """
@@ -169,7 +170,9 @@ class Emitter:
         store = self.function(f"llvm.masked.store.{self.suffix}.p0", ir.VoidType(), takes)
         self.b.call(store, [vector, self.pointer(address), ir.Constant(I32, self.size), mask])
 
-    def loop(self, count: Value, carried: list[Value], body: Callable[[Value, list[Value]], list[Value]]) -> list[Value]:
+    def loop(
+        self, count: Value, carried: list[Value], body: Callable[[Value, list[Value]], list[Value]]
+    ) -> list[Value]:
         """carried = body(i, carried) for i = 0 ... count - 1; count must be at least 1. Returns the last values."""
         b = self.b
         before, head, end = b.block, b.function.append_basic_block("loop"), b.function.append_basic_block("end")
@@ -220,8 +223,9 @@ class Emitter:
         return vectors[0]
 
 
-def _emit_copy_rows(e: Emitter, dst: Value, do: Value, dpitch: Value, src: Value, so: Value, spitch: Value, n: Value,
-                    rows: Value) -> None:
+def _emit_copy_rows(
+    e: Emitter, dst: Value, do: Value, dpitch: Value, src: Value, so: Value, spitch: Value, n: Value, rows: Value
+) -> None:
     b = e.b
     full = b.sdiv(n, int64(e.lanes))
     mask = e.first_lanes(b.srem(n, int64(e.lanes)))
@@ -247,7 +251,8 @@ def _emit_copy_rows(e: Emitter, dst: Value, do: Value, dpitch: Value, src: Value
 def copy_rows(dst: Array, do: int, dpitch: int, src: Array, so: int, spitch: int, n: int, rows: int) -> None:
     """dst[do + r dpitch ...][:n] = src[so + r spitch ...][:n] for each row r. Touches nothing past n.
 
-    A vector loop with a masked tail: for rows of 20 to 30 elements a plain loop or memcpy took up to half of a convolution.
+    A vector loop with a masked tail: for rows of 20 to 30 elements a plain loop or memcpy took up to half of a
+    convolution.
     """
     for r in range(rows):
         if n > 0:

@@ -1,7 +1,9 @@
-"""3 x 3 convolutions of stride 1 by Winograd's minimal filtering F(2 x 2, 3 x 3): 16 products where the definition has 36.
+"""3 x 3 convolutions of stride 1 by Winograd's minimal filtering F(2 x 2, 3 x 3): 16 products where the definition has
+36.
 
-Y = A^T [ (G w G^T) * (B^T d B) ] A  for each 4 x 4 patch d of the input, giving 2 x 2 outputs; summed over channels, the product
-in brackets is 16 independent matrix products, which the tile kernel does. From 64 channels on this beats the direct kernel.
+Y = A^T [ (G w G^T) * (B^T d B) ] A  for each 4 x 4 patch d of the input, giving 2 x 2 outputs; summed over channels,
+the product in brackets is 16 independent matrix products, which the tile kernel does. From 64 channels on this beats
+the direct kernel.
 
 Source: A. Lavin, S. Gray, Fast Algorithms for Convolutional Neural Networks, CVPR 2016.
 """
@@ -17,7 +19,7 @@ from ..geometry import ConvGeometry
 from ..types import Array
 from .compile import inner, jit, thread_count
 from .conv_pack import pack_image
-from .conv_plan import STRIP_BYTES
+from .conv_plan import STRIP_BYTES, Packing
 from .tile import ROWS, tiles
 from .vector import VECTOR_BYTES, as_row, copy_rows, lanes_of
 from .winograd_transform import transform_patches, transform_products
@@ -44,11 +46,13 @@ def input_grad(gy: Array, w: Array, g: ConvGeometry) -> Array | None:
 
 def _run(x: Array, w: Array, pad: tuple[int, ...], turned: bool, shape: tuple[int, ...]) -> Array | None:
     y = np.empty(shape, x.dtype)
-    channels, (images, filters, rows, columns) = x.shape[1], shape
+    (_, channels, H, W), (images, filters, rows, columns) = x.shape, shape
     strip = tile_rows(rows, columns, channels + filters, VECTOR_BYTES // x.itemsize)
     threads = thread_count(images * -(-((rows + 1) // 2) // strip))
+    phases = np.arange(2)
+    packing = Packing(channels, H, W, 2, 2, pad[0], pad[1], strip + 1, (columns + 1) // 2 + 1, phases, phases)
     spoilt = np.zeros((threads, 128), np.int8)
-    _winograd(x, w, y, pad[0], pad[1], turned, strip, spoilt, threads)
+    _winograd(x, w, y, packing, turned, strip, spoilt, threads)
     return None if spoilt.any() else y
 
 
@@ -68,7 +72,9 @@ def tile_rows(rows: int, columns: int, channels: int, lanes: int) -> int:
 
 @inner()
 def transform_filters(u: Array, w: Array, turned: bool, block: int, blocks: int, channels: int, filters: int) -> None:
-    """u[4 i + j, block, c, m] = (G w G^T)[i, j] for a block of filters; turned: roles of K and C swapped, taps rotated."""
+    """u[4 i + j, block, c, m] = (G w G^T)[i, j] for a block of filters; turned: roles of K and C swapped, taps
+    rotated.
+    """
     half = u.dtype.type(0.5)
     column = np.empty((4, 3), u.dtype)
     step = blocks * channels * ROWS
@@ -89,8 +95,9 @@ def transform_filters(u: Array, w: Array, turned: bool, block: int, blocks: int,
 
 
 @jit()
-def _winograd(x: Array, w: Array, y: Array, top: int, left: int, turned: bool, strip: int, spoilt: Array,
-              threads: int) -> None:
+def _winograd(
+    x: Array, w: Array, y: Array, packing: Packing, turned: bool, strip: int, spoilt: Array, threads: int
+) -> None:
     N, C, H, W = x.shape
     K, OH, OW = y.shape[1], y.shape[2], y.shape[3]
     lanes = lanes_of(x)
@@ -98,11 +105,10 @@ def _winograd(x: Array, w: Array, y: Array, top: int, left: int, turned: bool, s
     u16 = np.zeros(16 * blocks * C * ROWS, x.dtype)
     for block in prange(blocks):
         transform_filters(u16, w, turned, block, blocks, C, K)
-    tile_rows_all, tile_columns = (OH + 1) // 2, (OW + 1) // 2
-    width, height = tile_columns + 1, strip + 1
-    plane, strips = height * width, (tile_rows_all + strip - 1) // strip
+    tile_rows_all, width = (OH + 1) // 2, packing.width
+    plane, strips = packing.height * width, (tile_rows_all + strip - 1) // strip
     pitch = (strip * width + lanes - 1) // lanes * lanes
-    offsets, phases = np.empty(C, np.int64), np.arange(2)
+    offsets = np.empty(C, np.int64)
     for c in range(C):
         offsets[c] = c * pitch
     units, pixels, result = N * strips, as_row(x), as_row(y)
@@ -115,11 +121,12 @@ def _winograd(x: Array, w: Array, y: Array, top: int, left: int, turned: bool, s
             n, first = unit // strips, unit % strips * strip
             count = min(strip, tile_rows_all - first)
             vectors = (count * width + lanes - 1) // lanes
-            pack_image(buffer, 0, pixels, n * C * H * W, C, H, W, 2, 2, top, left, phases, phases, first, height, width)
+            pack_image(buffer, 0, pixels, n * C * H * W, first, packing)
             for c in range(C):
                 transform_patches(buffer, c * 4 * plane, plane, width, v, c * pitch, v_step, vectors)
             for i in range(16):
-                tiles(ROWS, u16, i * blocks * C * ROWS, blocks, C, offsets, 0, v, i * v_step, vectors, m, i * m_step, pitch)
+                at, spot, to = i * blocks * C * ROWS, i * v_step, i * m_step
+                tiles(ROWS, u16, at, blocks, C, offsets, 0, v, spot, vectors, m, to, pitch)
             for k in range(K):
                 transform_products(m, k * pitch, m_step, even, odd, finite, vectors)
                 d = ((n * K + k) * OH + 2 * first) * OW

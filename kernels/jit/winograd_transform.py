@@ -1,7 +1,7 @@
 """The two transforms of Winograd's F(2 x 2, 3 x 3) for whole vectors of patches.
 
-On phase planes of stride 2, element (r, c) of `lanes` neighbouring patches is one vector: plane (r % 2, c % 2) shifted by
-(r // 2, c // 2).
+On phase planes of stride 2, element (r, c) of `lanes` neighbouring patches is one vector: plane (r % 2, c % 2) shifted
+by (r // 2, c // 2).
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ B_T = np.array([[1, 0, -1, 0], [0, 1, 1, 0], [0, -1, 1, 0], [0, 1, 0, -1]])
 A_T = np.array([[1, 1, 1, 0], [0, 1, -1, -1]])
 
 
-def _emit_patches(e: Emitter, x: Value, xo: Value, plane: Value, width: Value, v: Value, vo: Value, step: Value,
-                  vectors: Value) -> None:
+def _emit_patches(
+    e: Emitter, x: Value, xo: Value, plane: Value, width: Value, v: Value, vo: Value, step: Value, vectors: Value
+) -> None:
     b = e.b
 
     def b_t(q: list[Value]) -> list[Value]:
@@ -43,16 +44,17 @@ def _emit_patches(e: Emitter, x: Value, xo: Value, plane: Value, width: Value, v
 def transform_patches(x: Array, xo: int, plane: int, width: int, v: Array, vo: int, step: int, vectors: int) -> None:
     """v[(4 i + j) step ...] = (B^T d B)[i, j], d the patches of one channel's four phase planes; vectors >= 1."""
     n = vectors * lanes_of(x)
-    d = np.array([
-        [window(x, xo + (r % 2 * 2 + c % 2) * plane + r // 2 * width + c // 2, n) for c in range(4)] for r in range(4)
-    ])
+    d = np.array(
+        [[window(x, xo + (r % 2 * 2 + c % 2) * plane + r // 2 * width + c // 2, n) for c in range(4)] for r in range(4)]
+    )
     result = np.einsum("ir,jc,rcn->ijn", B_T, B_T, d).astype(x.dtype)
     for i in range(16):
         window(v, vo + i * step, n)[:] = result[i // 4, i % 4]
 
 
-def _emit_products(e: Emitter, m: Value, mo: Value, step: Value, even: Value, odd: Value, finite: Value,
-                   vectors: Value) -> None:
+def _emit_products(
+    e: Emitter, m: Value, mo: Value, step: Value, even: Value, odd: Value, finite: Value, vectors: Value
+) -> None:
     b, half = e.b, e.lanes // 2
     low = [lane for i in range(half) for lane in (i, e.lanes + i)]
     high = [lane + half for lane in low]
@@ -80,7 +82,9 @@ def _emit_products(e: Emitter, m: Value, mo: Value, step: Value, even: Value, od
 
 @emits(_emit_products)
 def transform_products(m: Array, mo: int, step: int, even: Array, odd: Array, finite: Array, vectors: int) -> None:
-    """A^T m A: the upper outputs of each patch to `even`, the lower to `odd`; `finite` gets NaN if one is not; vectors >= 1."""
+    """A^T m A: the upper outputs of each patch to `even`, the lower to `odd`; `finite` gets NaN if one is not;
+    vectors >= 1.
+    """
     n = vectors * lanes_of(m)
     products = np.array([window(m, mo + i * step, n) for i in range(16)]).reshape(4, 4, n)
     result = np.einsum("ri,cj,ijn->rnc", A_T, A_T, products).astype(m.dtype)
