@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from . import elementwise
+from . import conv, elementwise, embedding, norm, pool, random, recurrent, softmax
 
-__all__ = ["elementwise"]
+__all__ = ["conv", "elementwise", "embedding", "norm", "pool", "random", "recurrent", "softmax"]

@@ -1,0 +1,41 @@
+"""Rows of softmax, log-softmax and the fused cross-entropy."""
+
+from __future__ import annotations
+
+from ...errors import DTypeError, ShapeError
+from ...ops import softmax as ops
+from ..table import case, error, forward_error, given, integers, normal, sample
+
+_BOUND = forward_error(8)
+
+case(
+    ops.softmax,
+    sample(normal(5, 7)),
+    sample(normal(2, 3, 4), axis=1),
+    sample(normal(3), axis=0),
+    sample(given([[1e4, -1e4, 0.0]]), grad=False, label="large"),
+    sample(normal(0, 5), label="no rows"),
+    error(ShapeError, "axis 2 is out of range", normal(3, 4), axis=2),
+    bound=_BOUND,
+    kernels=("softmax", "softmax_grad"),
+)
+case(
+    ops.log_softmax,
+    sample(normal(5, 7)),
+    sample(normal(2, 3, 4), axis=0),
+    sample(given([[1e4, -1e4, 0.0]]), grad=False, label="large"),
+    bound=_BOUND,
+    kernels=("log_softmax", "log_softmax_grad"),
+)
+case(
+    ops.softmax_cross_entropy,
+    sample(normal(6, 5), integers(0, 5, 6)),
+    sample(normal(33, 65), integers(0, 65, 33)),
+    sample(normal(4, 3), given([0, -100, 2, -100], dtype="int64")),
+    sample(normal(0, 5), integers(0, 5, 0), label="no rows"),
+    error(ShapeError, "logits must be (N,V)", normal(5), integers(0, 5, 5)),
+    error(ShapeError, "labels must be (N,)", normal(6, 5), integers(0, 5, 4)),
+    error(DTypeError, "must be integers", normal(6, 5), normal(6)),
+    bound=_BOUND,
+    kernels=("cross_entropy", "cross_entropy_grad"),
+)
