@@ -58,7 +58,7 @@ def backward(y: Any, gradient: Any = None, *, create_graph: bool = False, retain
         if held is None:
             leaf._grad = g if create_graph else wrap(g)
         elif create_graph:
-            leaf._grad = held + g  # type: ignore[operator]
+            leaf._grad = held + g
         else:
             leaf._grad = wrap(held._array + g)
 

@@ -37,7 +37,7 @@ def batch_norm(x: Any, weight: Any = None, bias: Any = None, eps: float = 1e-5) 
     _vector("batch_norm", "bias", bias, x.shape[1], "C")
     if x.size == 0:
         raise ShapeError(f"batch_norm: statistics need at least one value a channel, got shape {x.shape}")
-    return _batch_norm(x, weight, bias, eps=eps)  # type: ignore[no-any-return]
+    return _batch_norm(x, weight, bias, eps=eps)
 
 
 def batch_norm_inference(x: Any, mean: Any, variance: Any, weight: Any = None, bias: Any = None, eps: float = 1e-5) -> Any:

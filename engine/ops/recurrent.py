@@ -19,7 +19,7 @@ def sequence_lengths(name: str, lengths: Any, x: Any) -> Any:
     if lengths is None:
         return None
     steps, batch = x.shape[:2]
-    t = lengths if isinstance(lengths, TensorBase) else asarray(np.asarray(lengths), device=x.device)
+    t: Any = lengths if isinstance(lengths, TensorBase) else asarray(np.asarray(lengths), device=x.device)
     if t.shape != (batch,):
         raise ShapeError(f"{name}: lengths must be (N,)=({batch},), got {t.shape}")
     if t.dtype.kind not in "iu":
@@ -71,7 +71,7 @@ def lstm(
     Source: Hochreiter & Schmidhuber 1997; Gers et al. 2000.
     """
     _check("lstm", 4, x, {"h0": h0, "c0": c0}, w_ih, w_hh, {"bias": bias})
-    return _lstm(x, h0, c0, w_ih, w_hh, bias, sequence_lengths("lstm", lengths, x), reverse=reverse)  # type: ignore[no-any-return]
+    return _lstm(x, h0, c0, w_ih, w_hh, bias, sequence_lengths("lstm", lengths, x), reverse=reverse)
 
 
 @op(needs="x h0 w_ih w_hh b_ih b_hh lengths", name="gru")
@@ -99,7 +99,7 @@ def gru(
     _check("gru", 3, x, {"h0": h0}, w_ih, w_hh, {"b_ih": b_ih, "b_hh": b_hh})
     if (b_ih is None) != (b_hh is None):
         raise ConfigError("gru: give both b_ih and b_hh, or neither")
-    return _gru(x, h0, w_ih, w_hh, b_ih, b_hh, sequence_lengths("gru", lengths, x), reverse=reverse)  # type: ignore[no-any-return]
+    return _gru(x, h0, w_ih, w_hh, b_ih, b_hh, sequence_lengths("gru", lengths, x), reverse=reverse)
 
 
 @op(needs="x h0 w_ih w_hh bias lengths", name="rnn")
@@ -126,6 +126,6 @@ def rnn(
     _check("rnn", 1, x, {"h0": h0}, w_ih, w_hh, {"bias": bias})
     if nonlinearity not in ("tanh", "relu"):
         raise ConfigError(f"rnn: nonlinearity must be 'tanh' or 'relu', got {nonlinearity!r}")
-    return _rnn(  # type: ignore[no-any-return]
+    return _rnn(
         x, h0, w_ih, w_hh, bias, sequence_lengths("rnn", lengths, x), reverse=reverse, nonlinearity=nonlinearity
     )
