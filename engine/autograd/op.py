@@ -28,7 +28,7 @@ from .. import backend
 from ..backend import spaces
 from ..errors import DeviceError, DLEngineError, DTypeError, GradientError, ShapeError
 from .base import Node, TensorBase, flatten, next_sequence, recording, wrap
-from .promotion import FLOATS, is_complex, is_inexact, promote
+from .promotion import FLOATS, is_complex_dtype, is_inexact, promote
 from .quiet import quiet, unquiet
 
 OPS: dict[str, Callable[..., Any]] = {}
@@ -370,7 +370,7 @@ def _outputs(
 def _refuse_complex(op: Op, node: Node, ys: tuple[Any, ...]) -> None:
     """An op whose pullbacks were not shown to hold for complex values raises in backward rather than be wrong."""
     dtypes = [s[0].dtypes[s[1]] if type(s) is tuple else s._array.dtype for s, n in zip(node.inputs, node.need, strict=True) if n]
-    if any(is_complex(d) for d in (*dtypes, *(y.dtype for y in ys))):
+    if any(is_complex_dtype(d) for d in (*dtypes, *(y.dtype for y in ys))):
         node.refusal = f"{op.name} has no derivative for complex values; work on real and imaginary parts"
 
 

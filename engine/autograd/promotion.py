@@ -41,9 +41,14 @@ def is_inexact(array: Any) -> bool:
     return "float" in str(dtype) or "complex" in str(dtype)
 
 
-def is_complex(dtype: Any) -> bool:
+def is_complex_dtype(dtype: Any) -> bool:
     """Whether a dtype is complex."""
     return dtype.kind == "c" if isinstance(dtype, np.dtype) else "complex" in str(dtype)
+
+
+def is_complex(array: Any) -> bool:
+    """Whether an array is complex."""
+    return is_complex_dtype(array.dtype)
 
 
 def promote(xp: Any, arrays: list[Any], mode: str) -> list[Any]:
