@@ -1,0 +1,310 @@
+"""parity: every op of the table on every backend, value and gradient, against the oracle.
+
+The oracle is the same op on the numpy backend in float64 (itself gradient-checked) from the same rounded inputs. A cell
+also proves that the kernels which a backend declares are the ones that answered, and says what fell back.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import asdict, dataclass, field
+from fnmatch import fnmatch
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from dlengine.kernels import reference
+from dlengine.kernels.registry import KernelSet
+
+from .. import backend
+from ..errors import ConfigError, DTypeError
+from . import calls
+from .accuracy import Distance, distance
+from .calls import Outcome
+from .table import CASES, Arg, Bound, Case, Sample
+
+BASELINE = 4.0
+"""A backend's error may be this many times NumPy's own in the same dtype, or this many units in the last place."""
+
+
+@dataclass
+class Cell:
+    """One op on one backend in one dtype, the worst of all its samples.
+
+    error, limit: of values, in unit ("ulp", "bound" or "mismatches"). grad_error: of gradients, in units of its bound;
+    None if there are none. baseline: the error over what the baseline rule allows; None where it does not apply.
+    launches: calls of the row's kernels. fallbacks: kernels that the reference ran although a kernel set was in force.
+    """
+
+    op: str
+    backend: str
+    dtype: str
+    unit: str = "bound"
+    error: float = 0.0
+    limit: float = 0.0
+    grad_error: float | None = None
+    baseline: float | None = None
+    launches: dict[str, int] = field(default_factory=dict)
+    fallbacks: dict[str, int] = field(default_factory=dict)
+    verdict: str = "pass"
+    message: str = ""
+    seconds: float = 0.0
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing is wrong with this cell."""
+        return self.verdict == "pass"
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return asdict(self)
+
+    def count(self, launches: Counter[str], fallbacks: Counter[str]) -> None:
+        """Add what a sample launched and what fell back."""
+        self.launches = dict(Counter(self.launches) + launches)
+        self.fallbacks = dict(Counter(self.fallbacks) + fallbacks)
+
+    def fail(self, message: str) -> None:
+        """Note what is wrong; the first complaint stays."""
+        if self.ok:
+            self.verdict, self.message = "fail", message
+
+
+Progress = Callable[[int, int, Cell], None]
+"""Called after each cell with the number done, the number of all, and the cell."""
+
+
+def table() -> dict[str, Case]:
+    """Every row of the op table, filled on first use."""
+    from . import cases  # noqa: F401 - importing the rows enters them
+
+    return CASES
+
+
+def rows(pattern: str = "*") -> list[Case]:
+    """The rows whose name fits a pattern (as in a shell); several patterns are separated by commas."""
+    wanted = [p.strip() for p in pattern.split(",")]
+    found = [row for name, row in table().items() if any(fnmatch(name, p) for p in wanted)]
+    if not found:
+        raise ConfigError(f"no op of the table is named {pattern!r}; it has {', '.join(sorted(table()))}")
+    return found
+
+
+def cpu_backends() -> list[str]:
+    """The backends that can run here without a GPU and without being asked to emulate one."""
+    return [n for n in ("numpy", "numba") if backend.BACKENDS[n].unavailable() is None]
+
+
+def parity(
+    op: str = "*",
+    *,
+    backends: Sequence[str] | None = None,
+    dtypes: Sequence[str] | None = None,
+    emulate: bool = False,
+    checked: bool = False,
+    progress: Progress | None = None,
+) -> list[Cell]:
+    """Compare every row whose name fits op, on each backend, in each dtype of the row (or those of dtypes it has).
+
+    backends: names as set_backend takes them; default: numpy, and numba if it is there. emulate: run cuda on the CPU;
+    checked: the emulator also watches every access. Raises BackendUnavailable, or ConfigError for an unknown name.
+    """
+    chosen = rows(op)
+    names = [_known(n, emulate) for n in (backends or cpu_backends())]
+    for d in dtypes or ():
+        if not any(d in row.dtypes for row in chosen):
+            raise ConfigError(f"no row of {op!r} has dtype {d!r}; expected one of {', '.join(_dtypes(chosen))}")
+    plan = [(row, d) for row in chosen for d in row.dtypes if dtypes is None or d in dtypes]
+    out: list[Cell] = []
+    for row, dtype in plan:
+        oracle = Oracle(row, dtype)
+        for name in names:
+            out.append(check(row, name, dtype, oracle=oracle, checked=checked))
+            if progress is not None:
+                progress(len(out), len(plan) * len(names), out[-1])
+    return out
+
+
+def _dtypes(chosen: Sequence[Case]) -> list[str]:
+    return sorted({d for row in chosen for d in row.dtypes})
+
+
+def _known(name: str, emulate: bool) -> str:
+    """The full name of a backend that can run here."""
+    with backend.use_backend(name, emulate=emulate and name == "cuda"):
+        return backend.get_backend()
+
+
+class Oracle:
+    """What a row's samples must give in one dtype: float64 on numpy, and numpy in the dtype itself; on first use."""
+
+    def __init__(self, row: Case, dtype: str) -> None:
+        self.row, self.dtype = row, np.dtype(dtype)
+        self._truth: dict[int, Outcome] = {}
+        self._plain: dict[int, Outcome] = {}
+        self._sizes: dict[int, Outcome | None] = {}
+
+    def arrays(self, number: int) -> list[Any]:
+        """The sample's arguments."""
+        return calls.draw(self.row, number, self.dtype)
+
+    def prepare(self, number: int) -> None:
+        """Compute everything for a sample, so that nothing of it is counted as the backend's."""
+        self.truth(number), self.plain(number), self.sizes(number)
+
+    def truth(self, number: int) -> Outcome:
+        """The values and gradients that are compared against."""
+        if number not in self._truth:
+            truth = self._wide(number, lambda x: x)
+            # Random numbers made from nothing are another stream in another dtype: there, numpy's own are the oracle.
+            self._truth[number] = self.plain(number) if truth.drew and not _drawn(self.row.samples[number]) else truth
+        return self._truth[number]
+
+    def plain(self, number: int) -> Outcome:
+        """The numpy backend in the dtype under test: its error is the baseline, its dtypes are the right ones."""
+        if number not in self._plain:
+            with backend.use_backend("numpy"), calls.default_dtype(self.dtype):
+                self._plain[number] = calls.run(self.row, self.row.samples[number], self.arrays(number), self.dtype)
+        return self._plain[number]
+
+    def sizes(self, number: int) -> Outcome | None:
+        """The op of absolute inputs and cotangents: how large the sums are whose rounding is judged."""
+        if number not in self._sizes:
+            absolute = self.row.bound.absolute or self.row.grad_bound.absolute
+            self._sizes[number] = self._wide(number, np.abs, positive=True) if absolute else None
+        return self._sizes[number]
+
+    def _wide(self, number: int, f: Callable[[Any], Any], positive: bool = False) -> Outcome:
+        sample = self.row.samples[number]
+        wide = calls.change(sample, self.arrays(number), lambda x: np.asarray(f(calls.widened(x))))
+        with backend.use_backend("numpy"), calls.default_dtype("float64"):
+            return calls.run(self.row, sample, wide, self.dtype, positive=positive)
+
+
+def check(row: Case, name: str, dtype: str, *, oracle: Oracle | None = None, checked: bool = False) -> Cell:
+    """One cell: all samples of a row on one backend (its full name) in one dtype."""
+    start = perf_counter()
+    with backend.use_backend(name):
+        kernels = backend.policy().creation.kernels() or reference.SET
+        flush = backend.policy().creation.library is backend.CUPY
+    judge = _Judge(row, name, str(dtype), oracle or Oracle(row, dtype), flush)
+    for number in range(len(row.samples)):
+        launched, fallen = kernels.launches.copy(), backend.fallbacks.copy()
+        try:
+            judge.oracle.prepare(number)
+            launched, fallen = kernels.launches.copy(), backend.fallbacks.copy()
+            with _scope(name, checked), calls.default_dtype(dtype):
+                got = calls.run(row, row.samples[number], judge.oracle.arrays(number), dtype)
+            judge.values(number, got)
+            judge.gradients(number, got)
+        except Exception as error:  # a cell reports whatever its op raises, and the others still run
+            judge.cell.fail(f"{_label(row.samples[number], number)}: {type(error).__name__}: {error}")
+        judge.cell.count(kernels.launches - launched, backend.fallbacks - fallen)
+    judge.baseline()
+    judge.launches(kernels)
+    judge.cell.seconds = perf_counter() - start
+    return judge.cell
+
+
+class _Judge:
+    """Fills a cell: compares each sample's outcome with the oracle's and keeps the worst."""
+
+    def __init__(self, row: Case, name: str, dtype: str, oracle: Oracle, flush: bool) -> None:
+        self.row, self.oracle, self.flush = row, oracle, flush
+        unit = {"ulp": "ulp", "exact": "mismatches"}.get(row.bound.kind, "bound")
+        self.cell = Cell(row.name, name, dtype, unit)
+        self.worst: dict[str, float] = {}
+        self.usual: dict[str, float] = {}
+
+    def values(self, number: int, got: Outcome) -> None:
+        """The outputs of a sample."""
+        truth, plain, sizes = self.oracle.truth(number), self.oracle.plain(number), self.oracle.sizes(number)
+        place = _label(self.row.samples[number], number)
+        if len(got.outputs) != len(truth.outputs):
+            self.cell.fail(f"{place}: {len(got.outputs)} outputs where {len(truth.outputs)} were expected")
+            return
+        for i, (y, want, base) in enumerate(zip(got.outputs, truth.outputs, plain.outputs, strict=True)):
+            magnitude = sizes.outputs[i] if sizes is not None and self.row.bound.absolute else None
+            d = self.compare("value", number, self.row.bound, y, want, base, magnitude, f"{place}, output {i}")
+            self.cell.error, self.cell.limit = max(self.cell.error, d.error), max(self.cell.limit, d.limit)
+
+    def gradients(self, number: int, got: Outcome) -> None:
+        """The gradients of a sample, if it has any."""
+        truth, plain, sizes = self.oracle.truth(number), self.oracle.plain(number), self.oracle.sizes(number)
+        for i, (g, want, base) in enumerate(zip(got.grads, truth.grads, plain.grads, strict=True)):
+            magnitude = sizes.grads[i] if sizes is not None and self.row.grad_bound.absolute else _gradient_size(want)
+            place = f"{_label(self.row.samples[number], number)}, gradient {i}"
+            d = self.compare("gradient", number, self.row.grad_bound, g, want, base, magnitude, place)
+            self.cell.grad_error = max(self.cell.grad_error or 0.0, d.error / d.limit if d.limit else d.error)
+
+    def compare(
+        self, part: str, number: int, bound: Bound, got: Any, want: Any, base: Any, magnitude: Any, place: str
+    ) -> Distance:
+        """One array against the oracle's; base is numpy's, whose error is the baseline and whose dtype is right."""
+        factor = float(bound.factor(*self.oracle.arrays(number)))
+        dtype = self.expected(number, want, base)
+        d = distance(got, want, bound, factor, magnitude=magnitude, dtype=dtype, flush=self.flush)
+        if not d.ok:
+            self.cell.fail(f"{place}: {d.message or f'error {d.error:.3g} exceeds {d.limit:.3g} ({bound.kind})'}")
+        self.worst[part] = max(self.worst.get(part, 0.0), d.ulps)
+        normal = distance(base, want, bound, factor, magnitude=magnitude)
+        self.usual[part] = max(self.usual.get(part, 0.0), normal.ulps)
+        return d
+
+    def expected(self, number: int, want: Any, base: Any) -> Any:
+        """The dtype that a result must have: numpy's in the one under test, which must be the oracle's narrowed to it."""
+        if not isinstance(want, np.ndarray) or not isinstance(base, np.ndarray):
+            return None
+        if "dtype" not in self.row.samples[number].consts:
+            real = self.oracle.dtype
+            wide = np.dtype("complex128" if real == np.float64 else "complex64")
+            narrowed = {"float64": real, "complex128": wide}.get(want.dtype.name, want.dtype)
+            if base.dtype not in (narrowed, want.dtype):
+                raise DTypeError(f"numpy gives {base.dtype} where {narrowed} was expected")
+        return base.dtype
+
+    def baseline(self) -> None:
+        """The second gate: at most BASELINE times NumPy's error in this dtype. In float64 NumPy is the oracle itself."""
+        if self.oracle.dtype.itemsize >= 8 or self.row.bound.kind == "exact":
+            return
+        for part, worst in self.worst.items():
+            allowed = BASELINE * max(self.usual[part], 1.0)
+            self.cell.baseline = max(self.cell.baseline or 0.0, worst / allowed)
+            if worst > allowed:
+                self.cell.fail(
+                    f"the {part}'s error, {worst:.3g} eps, is more than {BASELINE:g} times that of numpy in "
+                    f"{self.cell.dtype}, {self.usual[part]:.3g} eps"
+                )
+
+    def launches(self, kernels: KernelSet) -> None:
+        """What the row names and the set declares must have answered."""
+        for kernel in self.row.kernels:
+            if kernels.has(kernel, self.cell.dtype) and not self.cell.launches.get(kernel):
+                self.cell.fail(f"{kernels.name} declares kernel {kernel} for {self.cell.dtype}, but it did not launch")
+
+
+def _scope(name: str, checked: bool) -> AbstractContextManager[Any]:
+    watch: AbstractContextManager[Any] = nullcontext()
+    if checked:
+        from dlengine.kernels.cuda import emulator
+
+        watch = emulator.checked()
+    return calls.scopes(backend.use_backend(name), watch)
+
+
+def _drawn(sample: Sample) -> bool:
+    """Whether a sample has array arguments."""
+    return any(isinstance(a, (Arg, list)) for a in sample.args)
+
+
+def _label(sample: Sample, number: int) -> str:
+    return f"sample {number}{f' ({sample.label})' if sample.label else ''}"
+
+
+def _gradient_size(want: Any) -> float:
+    """The size of a gradient, or of its cotangent (about 1) where the true one is nothing but cancellation."""
+    largest = float(np.max(np.abs(want[np.isfinite(want)]), initial=0.0))
+    return largest if largest > 1e-6 else 1.0

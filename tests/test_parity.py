@@ -1,0 +1,27 @@
+"""Every row of the op table on every backend, values and gradients, against the oracle: see dlengine.testing.parity."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from dlengine.testing import Case, check
+from dlengine.testing.parity import Oracle
+
+
+def test_parity(row: Case, backend: str) -> None:
+    for dtype in row.dtypes:
+        cell = check(row, backend, dtype)
+        assert cell.ok, f"{dtype}: {cell.message}"
+
+
+@pytest.mark.backends("numpy", "numba", "cuda")
+def test_same_twice(row: Case, backend: str) -> None:
+    """The same call gives the same bits: no result depends on the order in which threads finish."""
+    from dlengine.testing import calls
+
+    for number, sample in enumerate(row.samples):
+        arrays = Oracle(row, "float32").arrays(number)
+        first, second = (calls.run(row, sample, arrays, "float32") for _ in range(2))
+        for a, b in zip(first.outputs + first.grads, second.outputs + second.grads, strict=True):
+            assert np.array_equal(a, b, equal_nan=getattr(a, "dtype", np.dtype("U1")).kind in "fc"), f"sample {number}"
