@@ -1,0 +1,244 @@
+"""LSTM and GRU over whole sequences in float32.
+
+The launchers bring the arguments into the form that the sequence code wants and give it memory.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import numpy as np
+
+from dlengine.kernels.types import Array
+
+from .compile import dense, thread_count
+from .recurrent_gates import GRU, LSTM
+from .recurrent_sequence import Scratch, Sizes, backward, blocks, forward, panels, uniform
+from .recurrent_tile import BLOCK, LANES
+
+LEAST_ROWS = 4
+"""Batch rows below which another thread does not pay: tiles of fewer rows do less work per weight that they load."""
+
+AHEAD_ROWS = 192
+"""Rows per thread whose products with the input are done ahead of the recurrence."""
+
+BEHIND_ROWS = 512
+"""Rows per thread after which gx and the weight gradients are brought up to date."""
+
+KEPT = 1 << 22
+"""Elements of scratch that a Python thread keeps from call to call, per buffer: fresh pages cost more than arithmetic."""
+
+GATES_IN = {LSTM: np.array([0, 1, 2, 3]), GRU: np.array([2, 0, 1])}
+GATES_HID = {LSTM: np.array([0, 1, 2, 3]), GRU: np.array([0, 1, 2])}
+"""Which gate of the weights each number of a panel is, for what the input gives and for what the hidden state gives."""
+
+_kept = threading.local()
+
+
+def _scratch(name: str, *shape: int, zero: bool = False) -> Array:
+    """A flat buffer that does not outlive the call."""
+    size = int(np.prod(shape))
+    buffer = _kept.__dict__.get(name)
+    if buffer is None or buffer.size < size:
+        buffer = _fresh(size)
+        if size <= KEPT:
+            _kept.__dict__[name] = buffer
+    buffer = buffer[:size]
+    if zero:
+        buffer.fill(0)
+    return buffer
+
+
+def _fresh(size: int) -> Array:
+    """An uninitialised flat array that begins on a cache line."""
+    memory = np.empty(size + 16, np.float32)
+    start = -memory.ctypes.data % 64 // 4
+    return memory[start : start + size]
+
+
+def _sizes(kind: int, x: Array, hidden: int, reverse: bool, threads: int, rows: int, keep: bool) -> Sizes:
+    """rows: how many rows per thread a chunk of steps should have. keep: whether gates and states of all steps are kept."""
+    steps, batch, inputs = x.shape
+    chunk = max(1, min(steps, rows * threads // batch))
+    slots, states = (steps, steps + 1) if keep else (chunk, 2)
+    gates = len(GATES_IN[kind])
+    return Sizes(kind, gates, steps, batch, inputs, hidden, blocks(hidden), int(reverse), chunk, threads, slots, states)
+
+
+def _deal(lengths: Array, s: Sizes) -> tuple[Array, Array]:
+    """The order in which rows go to threads, and how many rows of each thread are active at each time.
+
+    Rows are dealt out by falling length, so that threads have equal work and each has its longest rows first.
+    """
+    falling = np.argsort(-lengths, kind="stable")
+    part = [(t + 1) * s.N // s.threads - t * s.N // s.threads for t in range(s.threads)]
+    seats = sorted((k, t) for t in range(s.threads) for k in range(part[t]))
+    hands: list[list[int]] = [[] for _ in range(s.threads)]
+    for row, (_, t) in zip(falling.tolist(), seats, strict=True):
+        hands[t].append(row)
+    times = np.arange(s.T)
+    active = np.stack([(lengths[hand][:, None] > times).sum(0) for hand in hands])
+    return np.concatenate([np.array(hand, np.int64) for hand in hands]), active.astype(np.int64)
+
+
+def _forward(
+    kind: int, x: Array, h0: Array, c0: Array, w_ih: Array, w_hh: Array, bias: Array,
+    lengths: Array | None, reverse: bool, save: bool,
+) -> tuple[Array, Array, Array, Any]:  # fmt: skip
+    """y, hT, cT and the residuals. bias: (4, H), what the four numbers of each unit begin with."""
+    x, h0, c0, w_ih, w_hh = (dense(a) for a in (x, h0, c0, w_ih, w_hh))
+    steps, batch, inputs = x.shape
+    hidden = h0.shape[1]
+    if not (steps and batch and hidden):
+        return np.zeros((steps, batch, hidden), x.dtype), h0.copy(), c0.copy(), () if save else None
+    if not inputs:
+        x, w_ih = np.zeros((steps, batch, 1), x.dtype), np.zeros((w_ih.shape[0], 1), x.dtype)
+    s = _sizes(kind, x, hidden, reverse, thread_count(batch // LEAST_ROWS), AHEAD_ROWS, save)
+    ragged = hidden % LANES != 0
+    order = None
+    if lengths is None:
+        active, y, c_last = uniform(s), np.empty((steps, batch, hidden), x.dtype), np.empty_like(c0)
+    else:
+        lengths = np.clip(lengths, 0, steps)
+        order, active = _deal(lengths, s)
+        x, h0, c0 = x.take(order, axis=1), h0[order], c0[order]
+        y, c_last = np.zeros((steps, batch, hidden), x.dtype), c0.copy()
+    gates, states = (
+        _fresh(size) if save else _scratch(name, size)
+        for name, size in (
+            ("gates", s.blocks * s.slots * batch * BLOCK),
+            ("states", s.blocks * s.states * batch * LANES),
+        )
+    )
+    if ragged:
+        states.fill(0)
+    padded = np.zeros((4, s.blocks * LANES), x.dtype)
+    padded[:, :hidden] = bias
+    start = np.ascontiguousarray(padded.reshape(4, s.blocks, LANES).transpose(1, 0, 2))
+    forward(
+        x.reshape(-1), h0.reshape(-1), c0.reshape(-1), w_ih.reshape(-1), w_hh.reshape(-1), GATES_IN[kind], GATES_HID[kind],
+        start.reshape(-1), active, y.reshape(-1), c_last.reshape(-1),
+        _scratch("w_in", s.blocks, s.I, BLOCK, zero=ragged),
+        _scratch("w_hid", s.blocks, hidden, BLOCK, zero=ragged),
+        gates, states, int(save), s,
+    )  # fmt: skip
+    if order is None:
+        last = y[0 if reverse else -1].copy()
+        return y, last, c_last, (y, gates, states, active, order) if save else None
+    sorted_y, y = y, np.empty_like(y)
+    y[:, order] = sorted_y
+    c_out = np.empty_like(c_last)
+    c_out[order] = c_last
+    last = np.empty_like(c_last)
+    ends = np.zeros_like(lengths) if reverse else np.maximum(lengths, 1) - 1
+    last[:] = y[ends, np.arange(batch)]
+    last[order] = np.where(lengths[order][:, None] > 0, last[order], h0)
+    return y, last, c_out, (sorted_y, gates, states, active, order) if save else None
+
+
+def _backward(
+    kind: int,
+    gy: Array,
+    gh: Array,
+    gc: Array,
+    x: Array,
+    h0: Array,
+    w_ih: Array,
+    w_hh: Array,
+    reverse: bool,
+    residuals: Any,
+) -> tuple[Array, Array, Array, Array, Array, Array]:
+    """Gradients of x, h0, the state, w_ih, w_hh, and of the bias as (4, H)."""
+    gy, gh, gc, x, h0, w_ih, w_hh = (dense(a) for a in (gy, gh, gc, x, h0, w_ih, w_hh))
+    hidden, inputs = h0.shape[1], x.shape[2]
+    if not residuals:
+        nothing = np.zeros_like(w_hh), np.zeros((4, hidden), x.dtype)
+        return np.zeros_like(x), gh.copy(), gc.copy(), np.zeros_like(w_ih), *nothing
+    if not inputs:
+        x, w_ih = np.zeros((*x.shape[:2], 1), x.dtype), np.zeros((w_ih.shape[0], 1), x.dtype)
+    y, gates, states, active, order = residuals
+    if order is not None:
+        gy, x = gy.take(order, axis=1), x.take(order, axis=1)
+        gh, gc, h0 = gh[order], gc[order], h0[order]
+    s = _sizes(kind, x, hidden, reverse, len(active), BEHIND_ROWS, True)
+    gx, gh0, gc0, gw_ih, gw_hh = (np.empty_like(a) for a in (x, gh, gc, w_ih, w_hh))
+    across, along, ragged = panels(s.I), panels(hidden), hidden % LANES != 0
+    groups, most = blocks(s.I) + s.blocks, -(-s.N // s.threads)
+    work = Scratch(
+        w_in=_scratch("w_in", across, s.blocks * BLOCK, BLOCK, zero=ragged or s.I % BLOCK != 0),
+        w_hid=_scratch("w_hid", along, s.blocks * BLOCK, BLOCK, zero=hidden % BLOCK != 0),
+        da=_scratch("da", s.blocks * s.chunk * s.N * BLOCK),
+        dh=_scratch("dh", s.N * along * BLOCK, zero=ragged),
+        dc=_scratch("dc", s.N * s.blocks * LANES, zero=ragged),
+        left=_scratch("left", s.threads, groups, s.chunk * most, LANES),
+        sums=_scratch("sums", s.threads, s.blocks, groups * LANES, BLOCK),
+        bias=_scratch("bias", s.threads, s.blocks, BLOCK, zero=True),
+        ragged=_scratch("ragged", s.N, BLOCK),
+        zero=_scratch("zero", BLOCK, zero=True),
+    )
+    backward(
+        x.reshape(-1), h0.reshape(-1), w_ih.reshape(-1), w_hh.reshape(-1), GATES_IN[kind], GATES_HID[kind], active, y.reshape(-1),
+        gates, states, gy.reshape(-1), gh.reshape(-1), gc.reshape(-1), gx.reshape(-1), gh0.reshape(-1), gc0.reshape(-1),
+        gw_ih.reshape(-1), gw_hh.reshape(-1), work, s,
+    )  # fmt: skip
+    gbias = work.bias[: s.blocks * BLOCK].reshape(s.blocks, 4, LANES).transpose(1, 0, 2).reshape(4, -1)[:, :hidden]
+    if order is not None:
+        back = np.argsort(order)
+        gx, gh0, gc0 = gx.take(back, axis=1), gh0[back], gc0[back]
+    return gx[:, :, :inputs], gh0, gc0, gw_ih[:, :inputs], gw_hh, gbias.copy()  # out of the scratch
+
+
+def lstm(
+    x: Array, h0: Array, c0: Array, w_ih: Array, w_hh: Array, bias: Array | None,
+    lengths: Array | None, reverse: bool, save: bool,
+) -> tuple[Array, Array, Array, Any]:  # fmt: skip
+    """Long short-term memory, gates i, f, g, o: c <- f c + i g, h <- o tanh(c), y_t = h.
+
+    x: (T, N, I). h0, c0: (N, H). w_ih: (4H, I). w_hh: (4H, H). bias: (4H,) or None. lengths: (N,) int or None.
+    Returns y (T, N, H), hT (N, H), cT (N, H), and what lstm_grad needs if save, else None; y itself is part of that.
+    """
+    bias4 = np.zeros((4, h0.shape[1]), x.dtype) if bias is None else bias.reshape(4, -1)
+    return _forward(LSTM, x, h0, c0, w_ih, w_hh, bias4, lengths, reverse, save)
+
+
+def lstm_grad(
+    gy: Array, gh: Array, gc: Array, x: Array, h0: Array, c0: Array, w_ih: Array, w_hh: Array, bias: Array | None,
+    lengths: Array | None, reverse: bool, residuals: Any,
+) -> tuple[Array, Array, Array, Array, Array, Array | None]:  # fmt: skip
+    """Gradients of x, h0, c0, w_ih, w_hh and bias (None where bias is)."""
+    *grads, gbias = _backward(LSTM, gy, gh, gc, x, h0, w_ih, w_hh, reverse, residuals)
+    gx, gh0, gc0, gw_ih, gw_hh = (np.ascontiguousarray(g) for g in grads)
+    return gx, gh0, gc0, gw_ih, gw_hh, None if bias is None else gbias.reshape(-1)
+
+
+def gru(
+    x: Array, h0: Array, w_ih: Array, w_hh: Array, b_ih: Array | None, b_hh: Array | None,
+    lengths: Array | None, reverse: bool, save: bool,
+) -> tuple[Array, Array, Any]:  # fmt: skip
+    """Gated recurrent unit: r, z = s(u + v), n = tanh(u_n + r v_n), h <- n + z (h - n), y_t = h.
+
+    u = x_t w_ih' + b_ih and v = h w_hh' + b_hh, each in three parts.
+
+    x: (T, N, I). h0: (N, H). w_ih: (3H, I). w_hh: (3H, H). b_ih, b_hh: (3H,) or None. lengths: (N,) int or None.
+    Returns y (T, N, H), hT (N, H), and what gru_grad needs if save, else None; y itself is part of that.
+    """
+    bias4 = np.zeros((4, h0.shape[1]), x.dtype)
+    if b_ih is not None:
+        bias4[[1, 2, 0]] += b_ih.reshape(3, -1)
+    if b_hh is not None:
+        bias4[1:] += b_hh.reshape(3, -1)
+    y, _, last, residuals = _forward(GRU, x, h0, h0, w_ih, w_hh, bias4, lengths, reverse, save)
+    return y, last, residuals
+
+
+def gru_grad(
+    gy: Array, gh: Array, x: Array, h0: Array, w_ih: Array, w_hh: Array, b_ih: Array | None, b_hh: Array | None,
+    lengths: Array | None, reverse: bool, residuals: Any,
+) -> tuple[Array, Array, Array, Array, Array | None, Array | None]:  # fmt: skip
+    """Gradients of x, h0, w_ih, w_hh, b_ih and b_hh (None where the bias is)."""
+    *grads, gbias = _backward(GRU, gy, gh, np.zeros_like(gh), x, h0, w_ih, w_hh, reverse, residuals)
+    gx, through_gates, straight, gw_ih, gw_hh = (np.ascontiguousarray(g) for g in grads)
+    gb_ih = None if b_ih is None else gbias[[1, 2, 0]].reshape(-1)
+    gb_hh = None if b_hh is None else gbias[1:].reshape(-1)
+    return gx, through_gates + straight, gw_ih, gw_hh, gb_ih, gb_hh
