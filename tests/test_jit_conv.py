@@ -8,11 +8,11 @@ import sys
 
 import numpy as np
 import pytest
+from reference_namespaces import NUMPY, run
 
 from dlengine.kernels.geometry import ConvGeometry
 from dlengine.kernels.jit import conv, conv_plain, winograd
 from dlengine.kernels.jit.compile import interpreted
-from reference_namespaces import NUMPY, run
 
 DTYPES = (np.float32, np.float64)
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from reference_namespaces import NUMPY, run
 
 from dlengine.kernels.geometry import PoolGeometry
 from dlengine.kernels.jit import pool
 from dlengine.kernels.jit.compile import interpreted
-from reference_namespaces import NUMPY, run
 
 DTYPES = (np.float32, np.float64)
 

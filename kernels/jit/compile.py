@@ -56,9 +56,7 @@ def interpreted() -> Iterator[None]:
 
 
 def thread_count(units: int) -> int:
-    """How many threads share this many units of work; kernels get it as an argument, for asking inside defeats the
-    cache.
-    """
+    """How many threads share this many units of work. Kernels take it as an argument: asking inside defeats the cache."""
     available = 2 if _interpreted.get() else numba.get_num_threads()
     return max(1, min(available, units))
 
@@ -137,8 +135,8 @@ def _options(exact: bool) -> dict[str, Any]:
 def cache_folder() -> Path:
     """Where compiled kernels are kept: $DLENGINE_CACHE, else the platform's cache folder for this user.
 
-    The name carries a hash of all sources of this package. Numba looks only at the file of the function itself, and would
-    go on using code that was compiled from an older version of a helper in another file.
+    The name carries a hash of all sources of this package. Numba looks only at the file of the function itself, and
+    would go on using code that was compiled from an older version of a helper in another file.
     """
     root = os.environ.get("DLENGINE_CACHE")
     if root:

@@ -1,7 +1,7 @@
-"""The input gradient: per phase of the pixels modulo the stride, a convolution of gy with the taps that meet it.
+"""The input gradient: for each phase of the pixels modulo the stride, a convolution of gy with the taps that meet it.
 
-gy is never spread out with zeros between its pixels, as the textbook formula for strides would have it; a 7 x 7 layer of
-stride 2 is four times faster for that.
+gy is never spread out with zeros between its pixels, as the textbook formula for strides would have it: a 7 x 7 layer
+of stride 2 is four times faster for that.
 """
 
 from __future__ import annotations
@@ -41,17 +41,9 @@ def pack_phase(
 
 @inner()
 def spread(
-    gx: Array,
-    plane: int,
-    out: Array,
-    at: int,
-    s: Sizes,
-    width: int,
-    p: InputGradPlan,
-    first: int,
-    count: int,
+    gx: Array, plane: int, out: Array, at: int, s: Sizes, width: int, p: InputGradPlan, first: int, count: int,
     phase: int,
-) -> None:
+) -> None:  # fmt: skip
     """Write one channel's strip of a phase to its rows and columns of gx."""
     if s.SH == 1 and s.SW == 1:
         copy_rows(gx, plane + first * s.W, s.W, out, at, width, s.W, count)

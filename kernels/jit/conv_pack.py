@@ -5,21 +5,46 @@ from __future__ import annotations
 from ..types import Array
 from .compile import inner
 from .conv_plan import Packing
-from .vector import clear, copy_rows
+from .vector import Emitter, Value, clear, copy_rows, emits, int64, window
 
 
-@inner()
-def take(target: Array, source: Array, stride: int) -> None:
-    """target[i] = source[stride i]; two gets a loop of its own, which vectorises."""
-    if stride == 2:
-        for i in range(target.size):
-            target[i] = source[2 * i]
-    else:
-        for i in range(target.size):
-            target[i] = source[stride * i]
+def _emit_take(e: Emitter, target: Value, to: Value, source: Value, start: Value, n: Value, stride: Value) -> None:
+    b = e.b
+    target, source = e.at(target, to), e.at(source, start)
+    even = list(range(0, 2 * e.lanes, 2))
+
+    def vector(v: Value, _: list[Value]) -> list[Value]:
+        pair = e.vectors(source, b.shl(v, int64(1)))
+        e.store(e.shuffle(e.load(pair), e.load(e.at(pair, e.lanes)), even), e.vectors(target, v))
+        return []
+
+    def single(i: Value, _: list[Value]) -> list[Value]:
+        e.store_one(e.load_one(e.at(source, b.mul(i, stride))), e.at(target, i))
+        return []
+
+    with e.when_positive(n), b.if_else(b.icmp_signed("==", stride, int64(2))) as (by_two, otherwise):
+        with by_two:  # the last vector reads 2 rest - 1 elements and not one more: it may be the end of the array
+            full = b.sdiv(b.sub(n, int64(1)), int64(e.lanes))
+            with e.when_positive(full):
+                e.loop(full, [], vector)
+            rest = b.sub(n, b.mul(full, int64(e.lanes)))
+            reach = b.sub(b.shl(rest, int64(1)), int64(1))
+            pair = e.vectors(source, b.shl(full, int64(1)))
+            low = e.masked_load(pair, e.first_lanes(reach))
+            high = e.masked_load(e.at(pair, e.lanes), e.first_lanes(b.sub(reach, int64(e.lanes))))
+            e.masked_store(e.shuffle(low, high, even), e.vectors(target, full), e.first_lanes(rest))
+        with otherwise:
+            e.loop(n, [], single)
 
 
-@inner()
+@emits(_emit_take)
+def take(target: Array, to: int, source: Array, start: int, n: int, stride: int) -> None:
+    """target[to + i] = source[start + stride i] for i < n. Strides of two, the usual ones, go by vectors."""
+    if n > 0:
+        window(target, to, n)[:] = window(source, start, (n - 1) * stride + 1)[::stride]
+
+
+@inner(inline=True)
 def put(target: Array, source: Array, stride: int) -> None:
     """target[stride i] = source[i]."""
     if stride == 2:
@@ -59,7 +84,7 @@ def pack_image(buffer: Array, at: int, x: Array, image: int, first: int, p: Pack
                     row = (first + q) * p.SH + a - p.top
                     if row < 0 or row >= p.H:
                         clear(buffer[d : d + p.width])
-                    elif high > low:
+                    else:
                         source = image + (c * p.H + row) * p.W + low * p.SW + b - p.left
-                        take(buffer[d + low : d + high], x[source:], p.SW)
+                        take(buffer, d + low, x, source, high - low, p.SW)
                     d += p.width

@@ -1,5 +1,4 @@
-"""Both gradients as plain loops over valid pixels: for data with NaN or infinities, where a zero may not meet
-everything.
+"""Both gradients as plain loops over valid pixels, for data with NaN or infinities.
 
 The fast kernels multiply padding and junk columns by zero. That is harmless until a factor is infinite or NaN: then
 these loops, slower by far, give what the definition gives.

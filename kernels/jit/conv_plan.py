@@ -42,13 +42,14 @@ class Sizes(NamedTuple):
 
 
 def sizes_of(g: ConvGeometry) -> Sizes:
-    return Sizes(g.N, g.C, *g.in_shape, g.K, g.groups, *g.kernel, *g.out_shape, *g.stride, *g.dilation, *g.pad_lo)
+    (H, W), (KH, KW), (OH, OW), (top, left) = g.in_shape, g.kernel, g.out_shape, g.pad_lo
+    return Sizes(g.N, g.C, H, W, g.K, g.groups, KH, KW, OH, OW, *g.stride, *g.dilation, top, left)
 
 
 class Packing(NamedTuple):
     """How an image becomes zero-padded phase planes: see conv_pack.pack_image.
 
-    height, width: of one plane. top, left: padding; negative cuts rows or columns off. The phases are those that taps use.
+    height, width: of one plane. top, left: padding; negative cuts rows or columns off. The phases are those in use.
     """
 
     channels: int
@@ -67,9 +68,9 @@ class Packing(NamedTuple):
 class ForwardPlan(NamedTuple):
     """How forward and weight gradient read the input.
 
-    strip: output rows per unit of work. plane: elements per channel of the packed strip. offsets, direct_offsets: of each
-    tap (c, i, j) of one group, in the packed strip and in x itself. reach: how far past an output pixel of the first channel
-    its last tap lies in x. unpadded: x can be read in place.
+    strip: output rows per unit of work. plane: elements per channel of the packed strip. offsets, direct_offsets: of
+    each tap (c, i, j) of one group, in the packed strip and in x itself. reach: how far past an output pixel of the
+    first channel its last tap lies in x. unpadded: x can be read in place.
     """
 
     strip: int
@@ -84,8 +85,8 @@ class ForwardPlan(NamedTuple):
 class InputGradPlan(NamedTuple):
     """How the input gradient reads gy, for each phase (a, b) of the input's rows and columns modulo the stride.
 
-    Rows of phase a are q SH + a - top for `rows` values of q from first_row on. offsets, taps: for each phase the offsets in
-    packed gy and the filter taps i KW + j that meet it; counts: how many of those taps.
+    Rows of phase a are q SH + a - top for `rows` values of q from first_row on. offsets, taps: for each phase the
+    offsets in packed gy and the filter taps i KW + j that meet it; counts: how many of those taps.
     """
 
     strip: int

@@ -43,17 +43,9 @@ def _units_at_once(s: Sizes, packing: Packing, plan: ForwardPlan, item_bytes: in
 
 @jit()
 def _weight_grad(
-    x: Array,
-    gy: Array,
-    gw: Array,
-    s: Sizes,
-    packing: Packing,
-    p: ForwardPlan,
-    offsets: Array,
-    alone: bool,
-    at_once: int,
-    threads: int,
-) -> None:
+    x: Array, gy: Array, gw: Array, s: Sizes, packing: Packing, p: ForwardPlan, offsets: Array, alone: bool,
+    at_once: int, threads: int,
+) -> None:  # fmt: skip
     width = packing.width
     Kg, Cg, lanes = s.K // s.G, s.C // s.G, lanes_of(x)
     depth = Cg * s.KH * s.KW

@@ -9,123 +9,76 @@ Threads share out first the panels to copy, then the (rows, panel) blocks of c.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 from numba import prange
 
 from ..types import Array
 from .compile import inner, jit
-from .vector import MANY_REGISTERS, VECTOR_BYTES, Emitter, Value, clear, copy_rows, emits, int64, lanes_of, window
+from .vector import MANY_REGISTERS, Emitter, Value, clear, copy_rows, emits, int64, lanes_of, window
 
 ROWS = 6 if MANY_REGISTERS else 3  # rows of the tile, which is a panel wide: 24 sums of 32 registers, or 12 of 16
 PANEL = 4  # vectors
 DEPTH = 256  # rows of a panel used in one go: 64 KiB at 64 bytes a vector, well within the second-level cache
 
 
-def make_tile(rows: int) -> Callable[..., None]:
-    """The tile of `rows` rows by one panel."""
-
-    def emit(
-        e: Emitter,
-        a: Value,
-        ao: Value,
-        row_step: Value,
-        depth_step: Value,
-        b: Value,
-        bo: Value,
-        depth: Value,
-        c: Value,
-        co: Value,
-        pitch: Value,
-        add: Value,
-    ) -> None:
-        ir = e.b
-        starts, targets = [e.at(a, ao)], [e.at(c, co)]
-        for _ in range(rows - 1):
-            starts.append(e.at(starts[-1], row_step))
-            targets.append(e.at(targets[-1], pitch))
-        ahead, panel = ir.mul(depth_step, int64(e.size)), e.at(b, bo)
-        spots = [e.at(target, e.lanes * j) for target in targets for j in range(PANEL)]
-
-        def step(k: Value, sums: list[Value]) -> list[Value]:
-            offset = ir.mul(k, ahead)
-            columns = e.vectors(panel, ir.mul(k, int64(PANEL)))
-            here = [e.load(e.at(columns, e.lanes * j)) for j in range(PANEL)]
-            new = []
-            for m in range(rows):
-                value = e.broadcast(ir.add(starts[m], offset))
-                new += [e.fma(value, here[j], sums[m * PANEL + j]) for j in range(PANEL)]
-            return new
-
-        sums = e.loop(depth, [e.zero] * (rows * PANEL), step)
-        with ir.if_else(ir.icmp_signed("!=", add, int64(0))) as (adding, storing):
-            with adding:
-                for value, spot in zip(sums, spots, strict=True):
-                    e.store(ir.fadd(e.load(spot), value), spot)
-            with storing:
-                for value, spot in zip(sums, spots, strict=True):
-                    e.store(value, spot)
-
-    @emits(emit)
-    def tile(
-        a: Array,
-        ao: int,
-        row_step: int,
-        depth_step: int,
-        b: Array,
-        bo: int,
-        depth: int,
-        c: Array,
-        co: int,
-        pitch: int,
-        add: int,
-    ) -> None:
-        """c[co + m pitch ...] (+)= sum over k < depth of a[ao + m row_step + k depth_step] * b[k]; depth >= 1."""
-        width = PANEL * lanes_of(b)
-        columns = window(b, bo, depth * width).reshape(depth, width)
-        for m in range(rows):
-            first = ao + m * row_step
-            values = window(a, first, (depth - 1) * depth_step + 1)[:: depth_step or 1]
-            target = window(c, co + m * pitch, width)
-            target[:] = (target if add else 0) + np.broadcast_to(values, (depth,)) @ columns
-
-    return tile
+def _emit_tile(
+    e: Emitter, rows: Value, a: Value, ao: Value, row_step: Value, depth_step: Value, b: Value, bo: Value, depth: Value,
+    c: Value, co: Value, pitch: Value, add: Value,
+) -> None:  # fmt: skip
+    a, b, c = e.at(a, ao), e.at(b, bo), e.at(c, co)
+    for height in range(1, ROWS + 1):
+        with e.b.if_then(e.b.icmp_signed("==", rows, int64(height))):
+            _emit_fixed_tile(e, height, a, row_step, depth_step, b, depth, c, pitch, add)
 
 
-TILES = [make_tile(rows + 1) for rows in range(ROWS)]
-tile1, tile2, tile3 = TILES[:3]
-tile4, tile5, tile6 = TILES[3:] if MANY_REGISTERS else TILES[:3]
+def _emit_fixed_tile(
+    e: Emitter, height: int, a: Value, row_step: Value, depth_step: Value, b: Value, depth: Value, c: Value, pitch: Value,
+    add: Value,
+) -> None:  # fmt: skip
+    """All sums of `height` rows by PANEL vectors stay in registers while the depth passes by."""
+    ir, starts, targets = e.b, [a], [c]
+    for _ in range(height - 1):
+        starts.append(e.at(starts[-1], row_step))
+        targets.append(e.at(targets[-1], pitch))
+    ahead = ir.mul(depth_step, int64(e.size))
+    spots = [e.at(target, e.lanes * j) for target in targets for j in range(PANEL)]
+
+    def step(k: Value, sums: list[Value]) -> list[Value]:
+        offset, columns = ir.mul(k, ahead), e.vectors(b, ir.mul(k, int64(PANEL)))
+        here = [e.load(e.at(columns, e.lanes * j)) for j in range(PANEL)]
+        new = []
+        for m in range(height):
+            value = e.broadcast(ir.add(starts[m], offset))
+            new += [e.fma(value, here[j], sums[m * PANEL + j]) for j in range(PANEL)]
+        return new
+
+    sums = e.loop(depth, [e.zero] * (height * PANEL), step)
+    with ir.if_else(ir.icmp_signed("!=", add, int64(0))) as (adding, storing):
+        with adding:
+            for value, spot in zip(sums, spots, strict=True):
+                e.store(ir.fadd(e.load(spot), value), spot)
+        with storing:
+            for value, spot in zip(sums, spots, strict=True):
+                e.store(value, spot)
 
 
-@inner()
-def tile_of(
-    rows: int,
-    a: Array,
-    ao: int,
-    row_step: int,
-    depth_step: int,
-    b: Array,
-    bo: int,
-    depth: int,
-    c: Array,
-    co: int,
-    pitch: int,
-    add: int,
-) -> None:
-    """The tile with this many rows."""
-    if rows == 1:
-        tile1(a, ao, row_step, depth_step, b, bo, depth, c, co, pitch, add)
-    elif rows == 2:
-        tile2(a, ao, row_step, depth_step, b, bo, depth, c, co, pitch, add)
-    elif rows == 3:
-        tile3(a, ao, row_step, depth_step, b, bo, depth, c, co, pitch, add)
-    elif rows == 4:
-        tile4(a, ao, row_step, depth_step, b, bo, depth, c, co, pitch, add)
-    elif rows == 5:
-        tile5(a, ao, row_step, depth_step, b, bo, depth, c, co, pitch, add)
-    else:
-        tile6(a, ao, row_step, depth_step, b, bo, depth, c, co, pitch, add)
+@emits(_emit_tile)
+def tile(
+    rows: int, a: Array, ao: int, row_step: int, depth_step: int, b: Array, bo: int, depth: int, c: Array, co: int,
+    pitch: int, add: int,
+) -> None:  # fmt: skip
+    """c[co + m pitch ...] (+)= sum over k < depth of a[ao + m row_step + k depth_step] * b[k], for m < rows <= ROWS.
+
+    b is a panel; depth >= 1; add: whether to add to what c holds.
+    """
+    width = PANEL * lanes_of(b)
+    columns = window(b, bo, depth * width).reshape(depth, width)
+    for m in range(rows):
+        values = window(a, ao + m * row_step, (depth - 1) * depth_step + 1)[::depth_step]
+        target = window(c, co + m * pitch, width)
+        target[:] = (target if add else 0) + values @ columns
 
 
 def _emit_turn(e: Emitter, target: Value, to: Value, pitch: Value, source: Value, so: Value, spitch: Value) -> None:
@@ -152,9 +105,7 @@ def turn(target: Array, to: int, pitch: int, source: Array, so: int, spitch: int
 def pack_panel(
     packed: Array, at: int, b: Array, bo: int, depth_step: int, column_step: int, depth: int, columns: int
 ) -> None:
-    """One panel (depth, PANEL vectors) from `columns` columns of b, one of whose steps is 1. Missing columns are
-    zero.
-    """
+    """One panel (depth, PANEL vectors) from `columns` columns of b, one of whose steps is 1. Missing columns are zero."""
     lanes = lanes_of(b)
     width = PANEL * lanes
     if columns < width:
@@ -173,118 +124,62 @@ def pack_panel(
 
 @inner()
 def multiply_block(
-    a: Array,
-    ao: int,
-    row_step: int,
-    depth_step: int,
-    packed: Array,
-    at: int,
-    depth: int,
-    c: Array,
-    co: int,
-    pitch: int,
-    rows: int,
-    columns: int,
-    spare: Array,
-) -> None:
-    """`rows` rows of c by one panel of b, by slices of the depth. A ragged last panel is summed in `spare` and
-    copied.
-    """
+    a: Array, ao: int, row_step: int, depth_step: int, packed: Array, at: int, depth: int, c: Array, co: int, pitch: int,
+    rows: int, columns: int, spare: Array,
+) -> None:  # fmt: skip
+    """`rows` rows of c by one panel of b, the depth in slices. A ragged last panel is summed in `spare` and copied."""
     width = PANEL * lanes_of(packed)
     tiles = (rows + ROWS - 1) // ROWS
     for k in range(0, depth, DEPTH):
-        count = min(DEPTH, depth - k)
+        count, panel, add = min(DEPTH, depth - k), at + k * width, 1 if k else 0
         for i in range(tiles):  # rows in equal parts: five take as long as six
-            first, end = i * rows // tiles, (i + 1) * rows // tiles
+            first, height = i * rows // tiles, (i + 1) * rows // tiles - i * rows // tiles
             start = ao + first * row_step + k * depth_step
             if columns == width:
-                tile_of(
-                    end - first,
-                    a,
-                    start,
-                    row_step,
-                    depth_step,
-                    packed,
-                    at + k * width,
-                    count,
-                    c,
-                    co + first * pitch,
-                    pitch,
-                    1 if k else 0,
-                )
+                to = co + first * pitch
+                tile(height, a, start, row_step, depth_step, packed, panel, count, c, to, pitch, add)
             else:
-                tile_of(
-                    end - first,
-                    a,
-                    start,
-                    row_step,
-                    depth_step,
-                    packed,
-                    at + k * width,
-                    count,
-                    spare,
-                    first * width,
-                    width,
-                    1 if k else 0,
-                )
+                tile(height, a, start, row_step, depth_step, packed, panel, count, spare, first * width, width, add)
     if columns < width:
         copy_rows(c, co, pitch, spare, 0, width, columns, rows)
 
 
+class Product(NamedTuple):
+    """Sizes of a batch of products, and the steps to the next row or column, in elements."""
+
+    batch: int
+    rows: int
+    depth: int
+    columns: int
+    a_row: int
+    a_depth: int
+    b_depth: int
+    b_column: int
+    block_rows: int  # rows of c per unit of work
+
+
 @jit()
-def multiply(
-    a: Array,
-    row_step: int,
-    depth_step: int,
-    b: Array,
-    bdepth_step: int,
-    column_step: int,
-    c: Array,
-    batch: int,
-    rows: int,
-    depth: int,
-    columns: int,
-    block_rows: int,
-    threads: int,
-) -> None:
-    """c[i] = a[i] @ b[i] for a batch of matrices given flat, with their steps; every size at least 1."""
-    lanes = VECTOR_BYTES // a.itemsize
-    width = PANEL * lanes
-    panels = (columns + width - 1) // width
-    packed = np.empty(batch * panels * depth * width, a.dtype)
-    pack_units = batch * panels
+def multiply(a: Array, b: Array, c: Array, p: Product, threads: int) -> None:
+    """c[i] = a[i] @ b[i] for a batch of matrices given flat; every size at least 1."""
+    width = PANEL * lanes_of(a)
+    panels = (p.columns + width - 1) // width
+    size = p.depth * width
+    packed = np.empty(p.batch * panels * size, a.dtype)
+    units = p.batch * panels
     for t in prange(threads):
-        for u in range(t * pack_units // threads, (t + 1) * pack_units // threads):
-            matrix, first = u // panels, u % panels * width
-            pack_panel(
-                packed,
-                u * depth * width,
-                b,
-                matrix * depth * columns + first * column_step,
-                bdepth_step,
-                column_step,
-                depth,
-                min(width, columns - first),
-            )
-    blocks = (rows + block_rows - 1) // block_rows
-    units = batch * blocks * panels
-    for t in prange(threads):
-        spare = np.empty(block_rows * width, a.dtype)
         for u in range(t * units // threads, (t + 1) * units // threads):
-            panel, block, matrix = u % panels, u // panels % blocks, u // panels // blocks
-            first = block * block_rows
+            first = u % panels * width
+            start, columns = u // panels * p.depth * p.columns + first * p.b_column, min(width, p.columns - first)
+            pack_panel(packed, u * size, b, start, p.b_depth, p.b_column, p.depth, columns)
+    blocks = (p.rows + p.block_rows - 1) // p.block_rows
+    units = p.batch * blocks * panels
+    for t in prange(threads):
+        spare = np.empty(p.block_rows * width, a.dtype)
+        for u in range(t * units // threads, (t + 1) * units // threads):
+            panel, matrix, first = u % panels, u // panels // blocks, u // panels % blocks * p.block_rows
+            start, at = matrix * p.rows * p.depth + first * p.a_row, (matrix * panels + panel) * size
+            to, rows = (matrix * p.rows + first) * p.columns + panel * width, min(p.block_rows, p.rows - first)
+            columns = min(width, p.columns - panel * width)
             multiply_block(
-                a,
-                matrix * rows * depth + first * row_step,
-                row_step,
-                depth_step,
-                packed,
-                (matrix * panels + panel) * depth * width,
-                depth,
-                c,
-                (matrix * rows + first) * columns + panel * width,
-                columns,
-                min(block_rows, rows - first),
-                min(width, columns - panel * width),
-                spare,
-            )
+                a, start, p.a_row, p.a_depth, packed, at, p.depth, c, to, p.columns, rows, columns, spare
+            )  # fmt: skip

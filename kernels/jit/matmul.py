@@ -12,7 +12,7 @@ import numpy as np
 
 from ..types import Array
 from .compile import dense, thread_count
-from .gemm import ROWS, multiply
+from .gemm import ROWS, Product, multiply
 from .vector import as_row
 
 SERIAL_MULTIPLY_ADDS = 1 << 18  # up to here OpenBLAS too stays on the calling thread
@@ -31,25 +31,11 @@ def matmul(a: Array, b: Array) -> Array:
         a, b = (np.broadcast_to(m, lead + m.shape[-2:]) for m in (a, b))
     rows, depth, columns, batch = a.shape[-2], a.shape[-1], b.shape[-1], prod(lead)
     c = np.empty((*lead, rows, columns), a.dtype)
-    a, row_step, depth_step = _flat(a)
-    b, bdepth_step, column_step = _flat(b)
+    a, *a_steps = _flat(a)
+    b, *b_steps = _flat(b)
     threads = thread_count(1 << 30)
-    block_rows = _block_rows(rows, batch, threads)
-    multiply(
-        a,
-        row_step,
-        depth_step,
-        b,
-        bdepth_step,
-        column_step,
-        as_row(c),
-        batch,
-        rows,
-        depth,
-        columns,
-        block_rows,
-        threads,
-    )
+    product = Product(batch, rows, depth, columns, *a_steps, *b_steps, _block_rows(rows, batch, threads))
+    multiply(a, b, as_row(c), product, threads)
     return c
 
 
@@ -58,13 +44,11 @@ def _ours(a: Array, b: Array) -> bool:
     if a.ndim < 2 or b.ndim < 2 or a.dtype != np.float32 or b.dtype != np.float32 or a.shape[-1] != b.shape[-2]:
         return False
     work = max(a.size * b.shape[-1], b.size * a.shape[-2])
-    return a.size > 0 and b.size > 0 and work > SERIAL_MULTIPLY_ADDS
+    return bool(a.size and b.size and work > SERIAL_MULTIPLY_ADDS)
 
 
 def _flat(m: Array) -> tuple[Array, int, int]:
-    """The matrices of m as one row of elements, and the steps to the next row and the next column. Copies what it
-    must.
-    """
+    """The matrices of m as one row of elements, with the steps to the next row and column. Copies what it must."""
     rows, columns = m.shape[-2:]
     if m.flags.c_contiguous:
         return as_row(dense(m)), columns, 1

@@ -36,9 +36,7 @@ def sizes_of(g: PoolGeometry) -> Sizes:
 
 
 def max_pool2d(x: Array, g: PoolGeometry) -> tuple[Array, Array]:
-    """The largest value of each window and its flat index in the plane; the first of equals, the first NaN before
-    all.
-    """
+    """The largest value of each window and its flat index in the plane; of equals the first; NaN before all."""
     y, index = np.empty(g.y_shape, x.dtype), np.empty(g.y_shape, np.int64)
     if y.size:
         _max_pool(dense(x), y, index, sizes_of(g), thread_count(g.N * g.C))

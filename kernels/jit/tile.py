@@ -31,18 +31,9 @@ def make_tile(rows: int, vectors: int) -> Callable[..., None]:
     """The tile of `rows` channels by `vectors` vectors of pixels."""
 
     def emit(
-        e: Emitter,
-        a: Value,
-        ao: Value,
-        b: Value,
-        bo: Value,
-        off: Value,
-        oo: Value,
-        depth: Value,
-        c: Value,
-        co: Value,
-        pitch: Value,
-    ) -> None:
+        e: Emitter, a: Value, ao: Value, b: Value, bo: Value, off: Value, oo: Value, depth: Value, c: Value,
+        co: Value, pitch: Value,
+    ) -> None:  # fmt: skip
         weights, pixels = e.at(a, ao), e.at(b, bo)
         table = e.b.add(off, e.b.shl(oo, int64(3)))
 
@@ -92,20 +83,9 @@ def rows_for(channels: int) -> int:
 
 @inner()
 def tiles(
-    rows: int,
-    a: Array,
-    ao: int,
-    blocks: int,
-    depth: int,
-    off: Array,
-    oo: int,
-    b: Array,
-    bo: int,
-    vectors: int,
-    c: Array,
-    co: int,
-    pitch: int,
-) -> None:
+    rows: int, a: Array, ao: int, blocks: int, depth: int, off: Array, oo: int, b: Array, bo: int, vectors: int,
+    c: Array, co: int, pitch: int,
+) -> None:  # fmt: skip
     """c (blocks x rows, vectors) = packed weights (blocks, depth, rows) times the pixels at b, in tiles.
 
     Pixels are the outer loop: the vectors of one tile stay in the first-level cache while all the weights pass by.
@@ -153,21 +133,9 @@ def make_dot(rows: int, taps: int) -> Callable[..., None]:
     """The tile of weight gradients: dot products over pixels of `rows` channels of gy with `taps` shifted images."""
 
     def emit(
-        e: Emitter,
-        g: Value,
-        go: Value,
-        gpitch: Value,
-        x: Value,
-        xo: Value,
-        off: Value,
-        oo: Value,
-        vectors: Value,
-        segments: Value,
-        gahead: Value,
-        xahead: Value,
-        out: Value,
-        at: Value,
-    ) -> None:
+        e: Emitter, g: Value, go: Value, gpitch: Value, x: Value, xo: Value, off: Value, oo: Value, vectors: Value,
+        segments: Value, gahead: Value, xahead: Value, out: Value, at: Value,
+    ) -> None:  # fmt: skip
         b = e.b
         table = b.add(off, b.shl(oo, int64(3)))
         shifts = [e.integer(table, n) for n in range(taps)]
@@ -200,20 +168,9 @@ def make_dot(rows: int, taps: int) -> Callable[..., None]:
 
     @emits(emit)
     def dot(
-        g: Array,
-        go: int,
-        gpitch: int,
-        x: Array,
-        xo: int,
-        off: Array,
-        oo: int,
-        vectors: int,
-        segments: int,
-        gahead: int,
-        xahead: int,
-        out: Array,
-        at: int,
-    ) -> None:
+        g: Array, go: int, gpitch: int, x: Array, xo: int, off: Array, oo: int, vectors: int, segments: int,
+        gahead: int, xahead: int, out: Array, at: int,
+    ) -> None:  # fmt: skip
         """out[at + m taps + n] += sum over segments and pixels of g[m] * x[off[n]]; segments and vectors >= 1."""
         width = vectors * lanes_of(x)
         window(out, at, dot_size(rows * taps, lanes_of(x)))
@@ -238,19 +195,9 @@ dot_main, dot_alone = make_dot(DOT_ROWS, DOT_TAPS), make_dot(1, DOT_TAPS_ALONE)
 
 @inner()
 def dots(
-    alone: bool,
-    g: Array,
-    go: int,
-    x: Array,
-    xo: int,
-    off: Array,
-    blocks: tuple[int, int],
-    vectors: int,
-    segments: int,
-    gaps: tuple[int, int, int],
-    out: Array,
-    at: int,
-) -> None:
+    alone: bool, g: Array, go: int, x: Array, xo: int, off: Array, blocks: tuple[int, int], vectors: int,
+    segments: int, gaps: tuple[int, int, int], out: Array, at: int,
+) -> None:  # fmt: skip
     """All weight gradients of one group: out (*blocks, dot_size) += ...
 
     blocks: of channels, of taps. gaps: between two rows of g, two segments of g, two segments of x.

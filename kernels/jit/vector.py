@@ -58,8 +58,7 @@ def window(x: Array, start: int, count: int) -> Array:
 
 
 def emits(emit: Callable[..., None]) -> Callable[[F], F]:
-    """Give a function its machine code: emit(e, *arguments), arrays as the address of their first element, numbers as
-    i64.
+    """Give a function its machine code: emit(e, *arguments), arrays as the address of element 0, numbers as i64.
 
     The first floating-point array decides the type of the emitter's vectors.
     """
@@ -75,16 +74,15 @@ def emits(emit: Callable[..., None]) -> Callable[[F], F]:
 
         @lower_builtin(twin, types.VarArg(types.Any))
         def lower(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-            values, element = [], None
+            floats = [k.dtype for k in sig.args if isinstance(k, types.Array) and isinstance(k.dtype, types.Float)]
+            values = []
             for kind, value in zip(sig.args, args, strict=True):
                 if isinstance(kind, types.Array):
-                    if element is None and isinstance(kind.dtype, types.Float):
-                        element = kind.dtype
                     data = context.make_array(kind)(context, builder, value).data
                     values.append(builder.ptrtoint(data, I64))
                 else:
                     values.append(context.cast(builder, value, kind, types.intp))
-            emit(Emitter(builder, element.bitwidth // 8), *values)
+            emit(Emitter(builder, floats[0].bitwidth // 8), *values)
             return context.get_dummy_value()
 
         return twin
@@ -132,9 +130,15 @@ class Emitter:
     def store(self, vector: Value, address: Value) -> None:
         self.b.store(vector, self.pointer(address), align=self.size)
 
+    def load_one(self, address: Value) -> Value:
+        return self.b.load(self.b.inttoptr(address, ir.PointerType(self.element)), align=self.size)
+
+    def store_one(self, value: Value, address: Value) -> None:
+        self.b.store(value, self.b.inttoptr(address, ir.PointerType(self.element)), align=self.size)
+
     def broadcast(self, address: Value) -> Value:
         """Load one element into every lane."""
-        return self.splat(self.b.load(self.b.inttoptr(address, ir.PointerType(self.element)), align=self.size))
+        return self.splat(self.load_one(address))
 
     def splat(self, scalar: Value) -> Value:
         undefined = ir.Constant(ir.VectorType(scalar.type, self.lanes), ir.Undefined)
@@ -155,7 +159,7 @@ class Emitter:
         return known or ir.Function(self.b.module, ir.FunctionType(returns, takes), name=name)
 
     def first_lanes(self, count: Value) -> Value:
-        """A mask of the first count (0 ... lanes - 1) lanes."""
+        """A mask of the first count lanes: none below 1, all from `lanes` on."""
         numbers = ir.Constant(ir.VectorType(I32, self.lanes), list(range(self.lanes)))
         return self.b.icmp_signed("<", numbers, self.splat(self.b.trunc(count, I32)))
 

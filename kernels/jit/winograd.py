@@ -1,9 +1,8 @@
-"""3 x 3 convolutions of stride 1 by Winograd's minimal filtering F(2 x 2, 3 x 3): 16 products where the definition has
-36.
+"""3 x 3 convolutions of stride 1 by Winograd's minimal filtering F(2 x 2, 3 x 3): 16 products in place of 36.
 
-Y = A^T [ (G w G^T) * (B^T d B) ] A  for each 4 x 4 patch d of the input, giving 2 x 2 outputs; summed over channels,
-the product in brackets is 16 independent matrix products, which the tile kernel does. From 64 channels on this beats
-the direct kernel.
+Y = A^T [ (G w G^T) * (B^T d B) ] A  for each 4 x 4 patch d of the input, giving 2 x 2 outputs. Summed over channels, the
+product in brackets is 16 independent matrix products, which the tile kernel does. From 64 channels on this beats the
+direct kernel.
 
 Source: A. Lavin, S. Gray, Fast Algorithms for Convolutional Neural Networks, CVPR 2016.
 """
@@ -33,8 +32,8 @@ def pays(g: ConvGeometry) -> bool:
 def forward(x: Array, w: Array, g: ConvGeometry) -> Array | None:
     """y, or None if it is not all finite.
 
-    The transforms mix the pixels of a patch, so one infinite pixel can spoil neighbours that the definition leaves alone;
-    the caller then takes the direct kernel.
+    The transforms mix the pixels of a patch, so one infinite pixel can spoil neighbours that the definition leaves
+    alone; the caller then takes the direct kernel.
     """
     return _run(x, w, g.pad_lo, False, g.y_shape)
 
@@ -72,9 +71,7 @@ def tile_rows(rows: int, columns: int, channels: int, lanes: int) -> int:
 
 @inner()
 def transform_filters(u: Array, w: Array, turned: bool, block: int, blocks: int, channels: int, filters: int) -> None:
-    """u[4 i + j, block, c, m] = (G w G^T)[i, j] for a block of filters; turned: roles of K and C swapped, taps
-    rotated.
-    """
+    """u[4 i + j, block, c, m] = (G w G^T)[i, j], a block of filters. turned: K and C swap roles, taps are rotated."""
     half = u.dtype.type(0.5)
     column = np.empty((4, 3), u.dtype)
     step = blocks * channels * ROWS

@@ -68,13 +68,14 @@ def _emit_products(
             products.append(e.load(source))
             source = e.at(source, step)
         columns = [a_t([products[4 * r + c] for r in range(4)]) for c in range(4)]
+        ends = []
         for r, rows in enumerate((even, odd)):
             left, right = a_t([columns[c][r] for c in range(4)])
             target = e.vectors(rows, b.mul(i, int64(2)))
             e.store(e.shuffle(left, right, low), target)
             e.store(e.shuffle(left, right, high), e.at(target, e.lanes))
-            for value in (left, right):
-                check = e.fma(value, e.zero, check)  # 0 for finite values, NaN for others
+            ends.append(b.fadd(left, right))
+        check = e.fma(b.fadd(*ends), e.zero, check)  # plus 0 for finite values, NaN for others
         return [check]
 
     e.store(e.loop(vectors, [e.load(finite)], body)[0], finite)
@@ -82,9 +83,7 @@ def _emit_products(
 
 @emits(_emit_products)
 def transform_products(m: Array, mo: int, step: int, even: Array, odd: Array, finite: Array, vectors: int) -> None:
-    """A^T m A: the upper outputs of each patch to `even`, the lower to `odd`; `finite` gets NaN if one is not;
-    vectors >= 1.
-    """
+    """A^T m A: upper outputs of each patch to `even`, lower ones to `odd`. `finite` turns NaN if one is not finite."""
     n = vectors * lanes_of(m)
     products = np.array([window(m, mo + i * step, n) for i in range(16)]).reshape(4, 4, n)
     result = np.einsum("ri,cj,ijn->rnc", A_T, A_T, products).astype(m.dtype)
