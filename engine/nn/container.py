@@ -1,0 +1,123 @@
+"""Modules that hold modules: in a row, in a list, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from .module import Module
+
+
+class Sequential(Module):
+    """One module after the other: Sequential(a, b, c), or Sequential({"first": a, "second": b})."""
+
+    def __init__(self, *modules: Module | Mapping[str, Module]) -> None:
+        if len(modules) == 1 and isinstance(modules[0], Mapping):
+            named = dict(modules[0])
+        else:
+            named = {str(i): m for i, m in enumerate(modules)}  # type: ignore[misc]
+        for name, m in named.items():
+            _checked(self, m)
+            self.add_module(name, m)
+
+    def forward(self, x: Any) -> Any:
+        for m in _held(self):
+            x = m(x)
+        return x
+
+    def __len__(self) -> int:
+        return len(_held(self))
+
+    def __iter__(self) -> Iterator[Module]:
+        return iter(_held(self))
+
+    def __getitem__(self, index: int | slice) -> Any:
+        return Sequential(*_held(self)[index]) if isinstance(index, slice) else _held(self)[index]
+
+    def append(self, module: Module) -> Sequential:
+        """Add a module at the end; returns self."""
+        self.add_module(str(len(self)), _checked(self, module))
+        return self
+
+
+class ModuleList(Module):
+    """A list of modules, whose parameters are found; it has no forward of its own."""
+
+    def __init__(self, modules: Iterable[Module] = ()) -> None:
+        self.extend(modules)
+
+    def __len__(self) -> int:
+        return len(_held(self))
+
+    def __iter__(self) -> Iterator[Module]:
+        return iter(_held(self))
+
+    def __getitem__(self, index: int | slice) -> Any:
+        return ModuleList(_held(self)[index]) if isinstance(index, slice) else _held(self)[index]
+
+    def __setitem__(self, index: int, module: Module) -> None:
+        setattr(self, str(range(len(self))[index]), _checked(self, module))
+
+    def append(self, module: Module) -> ModuleList:
+        """Add a module at the end; returns self."""
+        self.add_module(str(len(self)), _checked(self, module))
+        return self
+
+    def extend(self, modules: Iterable[Module]) -> ModuleList:
+        """Add modules at the end; returns self."""
+        for m in modules:
+            self.append(m)
+        return self
+
+
+class ModuleDict(Module):
+    """Modules by name, whose parameters are found; it has no forward of its own."""
+
+    def __init__(self, modules: Mapping[str, Module] | None = None) -> None:
+        for name, m in (modules or {}).items():
+            self[name] = m
+
+    def _table(self) -> dict[str, Module]:
+        return {n: m for n, m in self.__dict__.items() if isinstance(m, Module)}
+
+    def __len__(self) -> int:
+        return len(self._table())
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._table())
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._table()
+
+    def __getitem__(self, name: str) -> Module:
+        return self._table()[name]
+
+    def __setitem__(self, name: str, module: Module) -> None:
+        self.add_module(name, _checked(self, module))
+
+    def __delitem__(self, name: str) -> None:
+        self._table()[name]  # a KeyError if it is no module
+        delattr(self, name)
+
+    def keys(self) -> Iterable[str]:
+        """The names."""
+        return self._table().keys()
+
+    def values(self) -> Iterable[Module]:
+        """The modules."""
+        return self._table().values()
+
+    def items(self) -> Iterable[tuple[str, Module]]:
+        """(name, module) pairs."""
+        return self._table().items()
+
+
+def _held(container: Module) -> list[Module]:
+    """The modules in order; one that is there twice counts twice."""
+    return [m for m in container.__dict__.values() if isinstance(m, Module)]
+
+
+def _checked(container: Module, module: Any) -> Module:
+    if not isinstance(module, Module):
+        raise TypeError(f"{type(container).__name__}: expected a Module, got {type(module).__name__}")
+    return module

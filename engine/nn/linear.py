@@ -1,0 +1,118 @@
+"""Layers that multiply by a matrix or look up its rows, and the ones that only reshape."""
+
+from __future__ import annotations
+
+from math import sqrt
+from typing import Any
+
+from ..autograd.base import no_grad
+from ..errors import ConfigError, ShapeError
+from ..ops.creation import zeros
+from ..ops.elementwise import where
+from ..ops.embedding import embedding
+from ..ops.linalg import matmul
+from ..ops.shape import reshape
+from . import init
+from .module import Module, Parameter
+
+
+def positive(layer: str, **sizes: Any) -> None:
+    """Check that sizes are integers of at least 1."""
+    for name, value in sizes.items():
+        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            raise ConfigError(f"{layer}: {name} must be an integer of at least 1, got {value!r}")
+
+
+class Linear(Module):
+    """y = x W^T + b.
+
+    x: (..., I). weight: (O,I), bias: (O,), both from U(-1/sqrt(I), 1/sqrt(I)). Returns (..., O).
+    """
+
+    def __init__(
+        self, in_features: int, out_features: int, bias: bool = True, *, device: str | None = None, dtype: Any = None
+    ) -> None:
+        positive("Linear", in_features=in_features, out_features=out_features)
+        self.in_features, self.out_features = in_features, out_features
+        self.weight = Parameter(zeros((out_features, in_features), device=device, dtype=dtype))
+        self.bias = Parameter(zeros((out_features,), device=device, dtype=dtype)) if bias else None
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Draw new initial values."""
+        bound = 1.0 / sqrt(self.in_features)
+        for p in self.parameters():
+            init.uniform_(p, -bound, bound)
+
+    def forward(self, x: Any) -> Any:
+        if x.ndim < 1 or x.shape[-1] != self.in_features:
+            raise ShapeError(f"Linear: input must be (..., I) with I={self.in_features}, got shape {x.shape}")
+        y = matmul(x, self.weight.T)
+        return y if self.bias is None else y + self.bias
+
+    def extra_repr(self) -> str:
+        return f"in_features={self.in_features}, out_features={self.out_features}, bias={self.bias is not None}"
+
+
+class Embedding(Module):
+    """A table of vectors, looked up by number.
+
+    x: (...) integers from 0 to V - 1. weight: (V,D) from N(0, 1). Returns (..., D). The row padding_idx starts as zeros
+    and gets no gradient.
+    """
+
+    def __init__(
+        self, num_embeddings: int, embedding_dim: int, padding_idx: int | None = None, *, device: str | None = None,
+        dtype: Any = None,
+    ) -> None:  # fmt: skip
+        positive("Embedding", num_embeddings=num_embeddings, embedding_dim=embedding_dim)
+        if padding_idx is not None and not -num_embeddings <= padding_idx < num_embeddings:
+            raise ConfigError(f"Embedding: padding_idx={padding_idx} is not a row of a table with V={num_embeddings}")
+        self.num_embeddings, self.embedding_dim = num_embeddings, embedding_dim
+        self.padding_idx = None if padding_idx is None else padding_idx % num_embeddings
+        self.weight = Parameter(zeros((num_embeddings, embedding_dim), device=device, dtype=dtype))
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Draw new initial values."""
+        init.normal_(self.weight)
+        if self.padding_idx is not None:
+            with no_grad():
+                self.weight[self.padding_idx] = 0.0
+
+    def forward(self, x: Any) -> Any:
+        y = embedding(self.weight, x)
+        return y if self.padding_idx is None else where((x != self.padding_idx)[..., None], y, y.detach())
+
+    def extra_repr(self) -> str:
+        padding = "" if self.padding_idx is None else f", padding_idx={self.padding_idx}"
+        return f"{self.num_embeddings}, {self.embedding_dim}{padding}"
+
+
+class Flatten(Module):
+    """The axes from start_dim to end_dim as one: (N,C,H,W) -> (N, C H W)."""
+
+    def __init__(self, start_dim: int = 1, end_dim: int = -1) -> None:
+        self.start_dim, self.end_dim = start_dim, end_dim
+
+    def forward(self, x: Any) -> Any:
+        if not -x.ndim <= self.start_dim < x.ndim or not -x.ndim <= self.end_dim < x.ndim:
+            raise ShapeError(f"Flatten: input of shape {x.shape} has no axes {self.start_dim} to {self.end_dim}")
+        start, end = self.start_dim % x.ndim, self.end_dim % x.ndim
+        size = 1
+        for n in x.shape[start : end + 1]:
+            size *= n
+        return reshape(x, (*x.shape[:start], size, *x.shape[end + 1 :]))
+
+    def extra_repr(self) -> str:
+        return f"start_dim={self.start_dim}, end_dim={self.end_dim}"
+
+
+class Identity(Module):
+    """Its input; takes and ignores any settings, so that it can stand in for any layer."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        pass
+
+    def forward(self, x: Any) -> Any:
+        return x

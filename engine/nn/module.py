@@ -1,0 +1,286 @@
+"""Module: what a layer or network is. Attributes that are Parameters, buffers or Modules are found by looking at them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple, Self
+
+from ..autograd.base import TensorBase, no_grad, written
+from ..errors import CheckpointError, DTypeError
+from ..ops.creation import asarray
+from ..tensor import Tensor
+
+
+class Parameter(Tensor):
+    """A tensor that a module owns and an optimizer changes. Made from anything that dl.asarray takes; a tensor is shared."""
+
+    __slots__ = ()
+
+    def __init__(self, data: Any, requires_grad: bool = True) -> None:
+        super().__init__(data, requires_grad=requires_grad)
+        if isinstance(data, TensorBase):
+            self._version = data._version
+
+    def __repr__(self) -> str:
+        return f"Parameter({super().__repr__()})"
+
+
+class Handle:
+    """Takes a hook off again: call it, or its remove()."""
+
+    def __init__(self, table: dict[int, Any], hook: Any) -> None:
+        self._table, self._key = table, max(table, default=0) + 1
+        table[self._key] = hook
+
+    def remove(self) -> None:
+        """Take the hook off; again does nothing."""
+        self._table.pop(self._key, None)
+
+    __call__ = remove
+
+
+class Loaded(NamedTuple):
+    """What load_state_dict(strict=False) passed over."""
+
+    missing_keys: list[str]
+    unexpected_keys: list[str]
+
+
+class Module:
+    """Base of layers and networks: assign Parameters and Modules to attributes, and write forward().
+
+    Names, order and layouts in state_dict() are PyTorch's, so that weights can be exchanged.
+    """
+
+    training: bool = True
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        """What the module computes; every layer writes its own."""
+        raise NotImplementedError(f"{type(self).__name__}: write forward(self, ...)")
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        own = self.__dict__
+        for hook in tuple(own.get("_pre_hooks", {}).values()):
+            changed = hook(self, args)
+            if changed is not None:
+                args = changed if isinstance(changed, tuple) else (changed,)
+        y = self.forward(*args, **kwargs)
+        for hook in tuple(own.get("_post_hooks", {}).values()):
+            changed = hook(self, args, y)
+            y = y if changed is None else changed
+        return y
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if type(value) is Tensor and isinstance(self.__dict__.get(name), Parameter):
+            raise DTypeError(
+                f"{type(self).__name__}.{name} is a parameter: assign nn.Parameter(t) to replace it, "
+                "write its values under dl.no_grad(), or delete it first"
+            )
+        super().__setattr__(name, value)
+
+    # ------------------------------------------------------------------ what is in it
+    def register_parameter(self, name: str, param: Parameter | None) -> None:
+        """Set an attribute that is a Parameter, or None where there is none."""
+        setattr(self, self._free(name, Parameter), param)
+
+    def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
+        """Set an attribute that belongs to the state without being trained; persistent: it is saved."""
+        setattr(self, self._free(name, Tensor), tensor)
+        self.__dict__.setdefault("_buffer_names", {})[name] = persistent
+
+    def add_module(self, name: str, module: Module | None) -> None:
+        """Set an attribute that is a Module."""
+        setattr(self, self._free(name, Module), module)
+
+    def _free(self, name: str, kind: type) -> str:
+        if not name or "." in name:
+            raise KeyError(f"{type(self).__name__}: a name must not be empty or contain '.', got {name!r}")
+        if hasattr(self, name) and not isinstance(getattr(self, name), kind | None):
+            raise KeyError(f"{type(self).__name__} has an attribute {name!r} already")
+        return name
+
+    def named_children(self) -> Iterator[tuple[str, Module]]:
+        """(name, module) of the modules directly in this one, each once."""
+        seen: set[int] = set()
+        for name, m in tuple(self.__dict__.items()):
+            if isinstance(m, Module) and id(m) not in seen:
+                seen.add(id(m))
+                yield name, m
+
+    def children(self) -> Iterator[Module]:
+        """The modules directly in this one."""
+        return (m for _, m in self.named_children())
+
+    def named_modules(self, prefix: str = "", _seen: set[int] | None = None) -> Iterator[tuple[str, Module]]:
+        """(dotted name, module) of this module and all inside it, each once."""
+        seen = set() if _seen is None else _seen
+        if id(self) not in seen:
+            seen.add(id(self))
+            yield prefix, self
+            for name, m in self.named_children():
+                yield from m.named_modules(_dotted(prefix, name), seen)
+
+    def modules(self) -> Iterator[Module]:
+        """This module and all inside it."""
+        return (m for _, m in self.named_modules())
+
+    def named_parameters(self, prefix: str = "", recurse: bool = True) -> Iterator[tuple[str, Parameter]]:
+        """(dotted name, parameter), a shared one once, under its first name."""
+        return self._named(prefix, recurse, Module._own_parameters)
+
+    def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
+        """The parameters, each once."""
+        return (p for _, p in self.named_parameters(recurse=recurse))
+
+    def named_buffers(self, prefix: str = "", recurse: bool = True) -> Iterator[tuple[str, Tensor]]:
+        """(dotted name, buffer), each once."""
+        return self._named(prefix, recurse, Module._own_buffers)
+
+    def buffers(self, recurse: bool = True) -> Iterator[Tensor]:
+        """The buffers, each once."""
+        return (b for _, b in self.named_buffers(recurse=recurse))
+
+    def _own_parameters(self) -> list[tuple[str, Any]]:
+        return [(n, v) for n, v in self.__dict__.items() if isinstance(v, Parameter)]
+
+    def _own_buffers(self) -> list[tuple[str, Any]]:
+        names = self.__dict__.get("_buffer_names", {})
+        return [(n, self.__dict__[n]) for n in names if isinstance(self.__dict__.get(n), Tensor)]
+
+    def _named(
+        self, prefix: str, recurse: bool, own: Callable[[Module], list[tuple[str, Any]]]
+    ) -> Iterator[tuple[str, Any]]:
+        seen: set[int] = set()
+        for path, m in self.named_modules(prefix) if recurse else [(prefix, self)]:
+            for name, value in own(m):
+                if id(value) not in seen:
+                    seen.add(id(value))
+                    yield _dotted(path, name), value
+
+    # ------------------------------------------------------------------ its state
+    def state_dict(self, prefix: str = "") -> dict[str, Tensor]:
+        """Every parameter and persistent buffer by dotted name, detached and sharing memory; a shared one under each name."""
+        persistent = self.__dict__.get("_buffer_names", {})
+        mine = self._own_parameters() + [(n, b) for n, b in self._own_buffers() if persistent[n]]
+        found = {prefix + name: value.detach() for name, value in mine}
+        for name, m in self.__dict__.items():
+            if isinstance(m, Module):
+                found |= m.state_dict(f"{prefix}{name}.")
+        return found
+
+    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True) -> Loaded:
+        """Copy values (tensors or NumPy arrays) into parameters and buffers of the same names.
+
+        Nothing is changed unless everything fits. strict: every name must occur on both sides; returns what was passed
+        over otherwise. Raises CheckpointError that lists all missing, unexpected and misshapen names.
+        """
+        own = self.state_dict()
+        missing = [k for k in own if k not in state_dict]
+        unexpected = [k for k in state_dict if k not in own]
+        shared = {k: t for k, t in own.items() if k in state_dict}
+        wrong = [
+            f"{k} is {tuple(state_dict[k].shape)}, expected {t.shape}"
+            for k, t in shared.items()
+            if tuple(state_dict[k].shape) != t.shape
+        ]
+        parts = [
+            f"{what}: {', '.join(names)}"
+            for what, names, counts in (
+                ("missing", missing, strict),
+                ("unexpected", unexpected, strict),
+                ("misshapen", wrong, True),
+            )
+            if names and counts
+        ]
+        if parts:
+            raise CheckpointError(f"load_state_dict: the state does not fit {type(self).__name__}; {'; '.join(parts)}")
+        with no_grad():
+            values = {k: asarray(state_dict[k], dtype=t.dtype, device=t.device) for k, t in shared.items()}
+            for k, t in shared.items():
+                t[...] = values[k]
+        return Loaded(missing, unexpected)
+
+    # ------------------------------------------------------------------ how it behaves
+    def train(self, mode: bool = True) -> Self:
+        """Switch dropout, batch statistics and the like on (or off) everywhere inside; returns the module."""
+        for m in self.modules():
+            m.training = mode
+        return self
+
+    def eval(self) -> Self:
+        """train(False)."""
+        return self.train(False)
+
+    def requires_grad_(self, requires_grad: bool = True) -> Self:
+        """Start or stop tracking gradients of every parameter; returns the module."""
+        for p in self.parameters():
+            p.requires_grad_(requires_grad)
+        return self
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forget every parameter's gradient; or, not set_to_none, fill it with zeros."""
+        for p in self.parameters():
+            if set_to_none:
+                p.grad = None
+            elif p.grad is not None:
+                with no_grad():
+                    p.grad[...] = 0.0
+
+    def apply(self, fn: Callable[[Module], Any]) -> Self:
+        """Call fn on every module inside, children first, then on this one; returns the module."""
+        for m in self.children():
+            m.apply(fn)
+        fn(self)
+        return self
+
+    def to(self, *targets: Any) -> Self:
+        """Move parameters, gradients and buffers to a device ("cpu", "cuda") and, floating ones, to a dtype; in place."""
+        tensors = {id(t): t for t in (*self.parameters(), *self.buffers())}
+        for target in targets:
+            place = isinstance(target, str) and target.split(":")[0] in ("cpu", "cuda")
+            for t in tensors.values():
+                if place or t.dtype.kind == "f":
+                    _become(t, target)
+        return self
+
+    def float(self) -> Self:
+        """Floating parameters and buffers as float32."""
+        return self.to("float32")
+
+    def double(self) -> Self:
+        """Floating parameters and buffers as float64."""
+        return self.to("float64")
+
+    def register_forward_pre_hook(self, hook: Callable[[Module, tuple[Any, ...]], Any]) -> Handle:
+        """Call hook(module, args) before forward; what it returns, if anything, replaces the arguments."""
+        return Handle(self.__dict__.setdefault("_pre_hooks", {}), hook)
+
+    def register_forward_hook(self, hook: Callable[[Module, tuple[Any, ...], Any], Any]) -> Handle:
+        """Call hook(module, args, output) after forward; what it returns, if anything, replaces the output."""
+        return Handle(self.__dict__.setdefault("_post_hooks", {}), hook)
+
+    # ------------------------------------------------------------------ how it looks
+    def extra_repr(self) -> str:
+        """What the module's settings are, for repr."""
+        return ""
+
+    def __repr__(self) -> str:
+        inside = [(n, m) for n, m in self.__dict__.items() if isinstance(m, Module)]
+        if not inside:
+            return f"{type(self).__name__}({self.extra_repr()})"
+        lines = [f"({n}): {m!r}".replace("\n", "\n  ") for n, m in inside]
+        return "\n  ".join((f"{type(self).__name__}(", *([self.extra_repr()] if self.extra_repr() else []), *lines)) + "\n)"
+
+
+def _dotted(prefix: str, name: str) -> str:
+    return f"{prefix}.{name}" if prefix else name
+
+
+def _become(t: Tensor, target: Any) -> None:
+    """Let a tensor be itself on another device or with another dtype: optimizers keep what they hold."""
+    with no_grad():
+        held = t.grad
+        t._array = t.to(target)._array
+        written(t)
+        if held is not None:
+            t.grad = held.to(target)

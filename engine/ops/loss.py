@@ -1,0 +1,245 @@
+"""Loss functions: how far outputs are from targets. Names, arguments and formulas are PyTorch's.
+
+reduction: "none" gives one value per element or row, "sum" their sum, "mean" their mean. Labels and targets on the CPU
+are checked; on a GPU that would mean waiting for it.
+"""
+
+from __future__ import annotations
+
+from math import prod
+from typing import Any
+
+from .. import backend
+from ..autograd.op import op
+from ..errors import ConfigError, DataError, DTypeError, ShapeError
+from .activation import softplus
+from .creation import arange
+from .elementwise import abs, square, where
+from .reduce import mean, sum
+from .shape import permute_dims, reshape
+from .softmax import log_softmax, softmax_cross_entropy
+
+__all__ = [
+    "binary_cross_entropy", "binary_cross_entropy_with_logits", "cross_entropy", "huber_loss", "l1_loss", "mse_loss",
+    "nll_loss", "smooth_l1_loss",
+]  # fmt: skip
+
+REDUCTIONS = ("none", "mean", "sum")
+
+
+def check_reduction(name: str, reduction: str) -> str:
+    """The reduction, if it is one."""
+    if reduction not in REDUCTIONS:
+        raise ConfigError(f"{name}: reduction must be one of {', '.join(REDUCTIONS)}, got {reduction!r}")
+    return reduction
+
+
+def _reduced(name: str, loss: Any, reduction: str) -> Any:
+    return {"none": lambda x: x, "mean": mean, "sum": sum}[check_reduction(name, reduction)](loss)
+
+
+def _position(xp: Any, bad: Any) -> tuple[int, ...]:
+    """Where a boolean array is first True."""
+    return tuple(int(axis[0]) for axis in xp.nonzero(bad)) if bad.ndim else ()
+
+
+def _checked_values(name: str, input: Any, target: Any, low: float | None = None, high: float | None = None) -> None:
+    """Check that a target has the input's shape and, on the CPU, holds finite numbers in [low, high]."""
+    if input.shape != target.shape:
+        raise ShapeError(f"{name}: target has shape {target.shape}, expected that of the input, {input.shape}")
+    if target.dtype.kind not in "fiub":
+        raise DTypeError(f"{name}: target must be real numbers, got {target.dtype}")
+    if target.device != "cpu" or target.requires_grad or (target.dtype.kind != "f" and low is None):
+        return
+    a = target._array
+    xp = backend.policy().spaces[type(a)]
+    bad = ~xp.isfinite(a)
+    if low is not None and target.dtype.kind != "b":
+        bad = bad | (a < low) | (a > high)
+    if bool(xp.any(bad)):
+        at = _position(xp, bad)
+        wanted = "a finite number" if low is None else f"between {low:g} and {high:g}"
+        raise DataError(f"{name}: target{list(at)} is {float(a[at])}, expected {wanted}")
+
+
+def _checked_labels(name: str, input: Any, labels: Any, ignore_index: int) -> tuple[Any, Any]:
+    """Scores as rows (M,V) and int64 labels (M,), checked, from (N,V), (N,V,*S) or (V,)."""
+    shape = input.shape
+    if input.ndim < 1 or labels.shape != (shape[:1] + shape[2:] if input.ndim > 1 else ()):
+        raise ShapeError(f"{name}: labels must be (N,*S) for scores (N,V,*S), got {labels.shape} for {shape}")
+    classes = shape[1] if input.ndim > 1 else shape[0]
+    if labels.dtype.kind not in "iu":
+        if labels.dtype.kind == "f":
+            _checked_values(name, labels, labels)
+        raise DTypeError(f"{name}: labels must be integers (class numbers), got {labels.dtype}; use astype(dl.int64)")
+    labels = labels if labels.dtype.name == "int64" else labels.astype("int64")
+    if labels.device == "cpu" and labels.size:
+        a = labels._array
+        xp = backend.policy().spaces[type(a)]
+        if int(xp.min(a)) < 0 or int(xp.max(a)) >= classes:
+            bad = ((a < 0) | (a >= classes)) & (a != ignore_index)
+            if bool(xp.any(bad)):
+                at = _position(xp, bad)
+                raise DataError(
+                    f"{name}: label {int(a[at])} at {list(at)} is no class; expected 0 <= label < V={classes} "
+                    f"or ignore_index={ignore_index}"
+                )
+    if input.ndim == 1:
+        return input[None], reshape(labels, (1,))
+    if input.ndim > 2:
+        input = reshape(permute_dims(input, (0, *range(2, input.ndim), 1)), (prod(labels.shape), classes))
+    return input, reshape(labels, (-1,))
+
+
+def _chosen(rows: Any, labels: Any, ignore_index: int) -> Any:
+    """(M,V) booleans: the entry of each row that its label names; none where it is ignored."""
+    classes = rows.shape[1]
+    chosen = labels[:, None] == arange(classes, device=rows.device)
+    return chosen & (labels != ignore_index)[:, None] if 0 <= ignore_index < classes else chosen
+
+
+def _class_weight(name: str, weight: Any, classes: int) -> None:
+    if weight is not None and weight.shape != (classes,):
+        raise ShapeError(f"{name}: weight must be (V,)=({classes},), got {weight.shape}")
+
+
+def mse_loss(input: Any, target: Any, reduction: str = "mean") -> Any:
+    """Squared error, (input - target)^2. input, target: one shape."""
+    _checked_values("mse_loss", input, target)
+    return _reduced("mse_loss", square(input - target), reduction)
+
+
+def l1_loss(input: Any, target: Any, reduction: str = "mean") -> Any:
+    """Absolute error, |input - target|. input, target: one shape."""
+    _checked_values("l1_loss", input, target)
+    return _reduced("l1_loss", abs(input - target), reduction)
+
+
+def huber_loss(input: Any, target: Any, reduction: str = "mean", delta: float = 1.0) -> Any:
+    """d^2 / 2 where |d| < delta, delta (|d| - delta / 2) beyond, d = input - target. Source: Huber 1964."""
+    if delta <= 0:
+        raise ConfigError(f"huber_loss: delta must be positive, got {delta}")
+    _checked_values("huber_loss", input, target)
+    d = abs(input - target)
+    return _reduced("huber_loss", where(d < delta, 0.5 * square(d), delta * (d - 0.5 * delta)), reduction)
+
+
+def smooth_l1_loss(input: Any, target: Any, reduction: str = "mean", beta: float = 1.0) -> Any:
+    """d^2 / (2 beta) where |d| < beta, |d| - beta / 2 beyond: Huber's loss over beta. beta 0 is l1_loss."""
+    if beta < 0:
+        raise ConfigError(f"smooth_l1_loss: beta must not be negative, got {beta}")
+    if beta == 0:
+        return l1_loss(input, target, reduction)
+    return huber_loss(input, target, reduction, beta) / beta
+
+
+def nll_loss(input: Any, target: Any, weight: Any = None, ignore_index: int = -100, reduction: str = "mean") -> Any:
+    """-weight[label] log-probability[label] for each row; "mean" divides by the sum of the rows' weights.
+
+    input: (N,V), (N,V,*S) or (V,) log-probabilities. target: (N,*S) integers. weight: (V,) or None.
+    Raises ShapeError, DTypeError, and DataError for a label that is no class.
+    """
+    rows, labels = _checked_labels("nll_loss", input, target, ignore_index)
+    _class_weight("nll_loss", weight, rows.shape[1])
+    chosen = _chosen(rows, labels, ignore_index)
+    loss = -sum(where(chosen, rows if weight is None else rows * weight, 0.0), axis=1)
+    return _per_weight("nll_loss", loss, chosen, weight, target.shape, reduction)
+
+
+def _per_weight(name: str, loss: Any, chosen: Any, weight: Any, shape: tuple[int, ...], reduction: str) -> Any:
+    """Reduce rows (M,); the mean is over the weights of the chosen classes."""
+    if check_reduction(name, reduction) == "none":
+        return reshape(loss, shape)
+    if reduction == "sum":
+        return sum(loss)
+    return sum(loss) / sum(where(chosen, 1.0 if weight is None else weight, 0.0)).astype(loss.dtype)
+
+
+def cross_entropy(
+    input: Any, target: Any, weight: Any = None, ignore_index: int = -100, reduction: str = "mean", label_smoothing: float = 0.0
+) -> Any:
+    """-log softmax(input)[label] for each row, or -sum of target times log softmax(input) for probabilities.
+
+    input: (N,V), (N,V,*S) or (V,) scores. target: (N,*S) integers, 0 <= label < V, or ignore_index (counts nowhere); or
+    probabilities of the input's shape. weight: (V,) or None, one factor a class; "mean" divides by the sum of the labels'
+    weights. label_smoothing: the part of the target that is spread evenly over all classes.
+    Raises ShapeError, DTypeError, ConfigError, and DataError for a label that is no class or a probability that is none.
+    Source of smoothing: Szegedy et al. 2016, arXiv:1512.00567.
+    """
+    name = "cross_entropy"
+    if not 0.0 <= label_smoothing <= 1.0:
+        raise ConfigError(f"{name}: label_smoothing must be between 0 and 1, got {label_smoothing}")
+    if target.dtype.kind == "f" and target.shape == input.shape:
+        return _soft_cross_entropy(input, target, weight, reduction, label_smoothing)
+    rows, labels = _checked_labels(name, input, target, ignore_index)
+    classes = rows.shape[1]
+    _class_weight(name, weight, classes)
+    if weight is None and not label_smoothing:
+        loss = softmax_cross_entropy(rows, labels, ignore_index=ignore_index)
+        if check_reduction(name, reduction) == "mean":
+            return sum(loss) / sum(labels != ignore_index).astype(loss.dtype)
+        return sum(loss) if reduction == "sum" else reshape(loss, target.shape)
+    scores = log_softmax(rows, axis=1)
+    if weight is not None:
+        scores = scores * weight
+    chosen = _chosen(rows, labels, ignore_index)
+    loss = -(1.0 - label_smoothing) * sum(where(chosen, scores, 0.0), axis=1)
+    if label_smoothing:
+        counted = (labels != ignore_index)[:, None]
+        loss = loss - label_smoothing / classes * sum(where(counted, scores, 0.0), axis=1)
+    return _per_weight(name, loss, chosen, weight, target.shape, reduction)
+
+
+def _soft_cross_entropy(input: Any, target: Any, weight: Any, reduction: str, label_smoothing: float) -> Any:
+    name, axis = "cross_entropy", 0 if input.ndim == 1 else 1
+    _checked_values(name, input, target, 0.0, 1.0)
+    classes = input.shape[axis]
+    _class_weight(name, weight, classes)
+    scores = log_softmax(input, axis=axis)
+    if weight is not None:
+        scores = scores * reshape(weight, (-1,) + (1,) * (input.ndim - axis - 1))
+    if label_smoothing:
+        target = target * (1.0 - label_smoothing) + label_smoothing / classes
+    return _reduced(name, -sum(target * scores, axis=axis), reduction)
+
+
+@op(needs="p t", name="binary_cross_entropy")
+def _binary_cross_entropy(xp, p, t, /):
+    """-(t log p + (1 - t) log(1 - p)), the logarithms at least -100 and the slope bounded, as in PyTorch."""
+
+    def log(x):
+        return xp.maximum(xp.log(x), -100.0)
+
+    return (t - 1) * log(1 - p) - t * log(p), (
+        lambda gy: gy * (p - t) / xp.maximum(p * (1 - p), 1e-12),
+        lambda gy: gy * (log(1 - p) - log(p)),
+    )
+
+
+def binary_cross_entropy(input: Any, target: Any, weight: Any = None, reduction: str = "mean") -> Any:
+    """-(t log p + (1 - t) log(1 - p)) of probabilities p and targets t, both of one shape with values from 0 to 1.
+
+    weight: a factor that broadcasts, or None. Better from scores: binary_cross_entropy_with_logits.
+    """
+    name = "binary_cross_entropy"
+    _checked_values(name, input, target, 0.0, 1.0)
+    loss = _binary_cross_entropy(input, target.astype(input.dtype))
+    return _reduced(name, loss if weight is None else loss * weight, reduction)
+
+
+def binary_cross_entropy_with_logits(
+    input: Any, target: Any, weight: Any = None, reduction: str = "mean", pos_weight: Any = None
+) -> Any:
+    """Binary cross-entropy of sigmoid(input), without overflow.
+
+    input, target: one shape, target from 0 to 1. weight: a factor that broadcasts. pos_weight: one that multiplies the
+    part of the loss that positive targets cause.
+    """
+    name = "binary_cross_entropy_with_logits"
+    _checked_values(name, input, target, 0.0, 1.0)
+    target = target.astype(input.dtype)
+    if pos_weight is None:
+        loss = softplus(input) - input * target
+    else:
+        loss = (1.0 - target) * input + (1.0 + (pos_weight - 1.0) * target) * softplus(-input)
+    return _reduced(name, loss if weight is None else loss * weight, reduction)

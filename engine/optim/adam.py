@@ -1,0 +1,63 @@
+"""Adam, and AdamW with decoupled weight decay."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from .optimizer import Optimizer
+
+
+class Adam(Optimizer):
+    """Steps scaled by running averages of gradient and squared gradient.
+
+    m <- beta1 m + (1 - beta1) g; v <- beta2 v + (1 - beta2) g^2; p <- p - lr m' / (sqrt(v') + eps), where m' and v' are m and
+    v divided by 1 - beta^step. weight_decay adds weight_decay p to g. amsgrad uses the largest v so far.
+    Source: Kingma & Ba 2015, arXiv:1412.6980; Reddi et al. 2018, arXiv:1904.09237.
+    """
+
+    decoupled = False
+
+    def __init__(
+        self,
+        params: Iterable[Any],
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0.0,
+        amsgrad: bool = False,
+    ) -> None:
+        super().__init__(params, {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay, "amsgrad": amsgrad})
+
+    def _update(self, xp: Any, p: Any, g: Any, group: dict[str, Any], state: dict[str, Any]) -> None:
+        if not state:
+            state |= {"step": 0, "exp_avg": self._zeros(xp, p), "exp_avg_sq": self._zeros(xp, p)}
+        if group["amsgrad"] and "max_exp_avg_sq" not in state:
+            state["max_exp_avg_sq"] = self._zeros(xp, p)
+        state["step"] += 1
+        largest = state["max_exp_avg_sq"]._array if group["amsgrad"] else None
+        beta1, beta2 = group["betas"]
+        xp.adam(
+            p, g, state["exp_avg"]._array, state["exp_avg_sq"]._array, largest, float(group["lr"]), float(beta1),
+            float(beta2), float(group["eps"]), float(group["weight_decay"]), self.decoupled, state["step"],
+        )  # fmt: skip
+
+
+class AdamW(Adam):
+    """Adam whose weight decay acts on the parameter: p <- (1 - lr weight_decay) p before each step.
+
+    Source: Loshchilov & Hutter 2019, arXiv:1711.05101.
+    """
+
+    decoupled = True
+
+    def __init__(
+        self,
+        params: Iterable[Any],
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 1e-2,
+        amsgrad: bool = False,
+    ) -> None:
+        super().__init__(params, lr, betas, eps, weight_decay, amsgrad)

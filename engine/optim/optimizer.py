@@ -1,0 +1,156 @@
+"""Optimizer: parameter groups, state, and a step that is one kernel call per parameter, whatever the backend."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from .. import backend
+from ..autograd.base import TensorBase, enable_grad, no_grad, wrap, written
+from ..errors import CheckpointError, ConfigError, DeviceError, DTypeError, ShapeError
+from ..ops.creation import asarray
+
+
+class Optimizer:
+    """Base: subclasses name their settings in defaults and write _update(xp, p, g, group, state).
+
+    params: tensors, or dicts {"params": tensors, setting: value ...}, one per group. state_dict() has PyTorch's layout.
+    """
+
+    def __init__(self, params: Iterable[Any], defaults: dict[str, Any]) -> None:
+        self.defaults = defaults
+        self.param_groups: list[dict[str, Any]] = []
+        self.state: dict[TensorBase, dict[str, Any]] = {}
+        if isinstance(params, TensorBase):
+            raise DTypeError(f"{type(self).__name__}: params must be an iterable of tensors or groups, got one tensor; use [p]")
+        found = list(params)
+        if not found:
+            raise ConfigError(f"{type(self).__name__}: no parameters to optimize")
+        for group in found if isinstance(found[0], Mapping) else [{"params": found}]:
+            self.add_param_group(group)
+
+    def add_param_group(self, group: Mapping[str, Any]) -> None:
+        """Optimize more parameters, with settings of their own where the group names any."""
+        name = type(self).__name__
+        given = group["params"]
+        params = [given] if isinstance(given, TensorBase) else list(given)
+        held = {id(p) for g in self.param_groups for p in g["params"]}
+        for p in params:
+            if not isinstance(p, TensorBase) or p._node is not None:
+                what = type(p).__name__ if not isinstance(p, TensorBase) else "the result of an op"
+                raise DTypeError(f"{name}: a parameter must be a leaf tensor, got {what}")
+            if id(p) in held:
+                raise ConfigError(f"{name}: a parameter occurs twice")
+            held.add(id(p))
+        unknown = sorted(set(group) - set(self.defaults) - {"params"})
+        if unknown:
+            raise ConfigError(f"{name}: a group has unknown settings {', '.join(unknown)}; known: {', '.join(self.defaults)}")
+        full = {"params": params, **self.defaults, **{k: v for k, v in group.items() if k != "params"}}
+        self._check(full)
+        self.param_groups.append(full)
+
+    def _check(self, group: dict[str, Any]) -> None:
+        """Raise ConfigError for settings that make no sense; called for every group."""
+        for key in ("lr", "weight_decay", "eps", "momentum"):
+            if key in group and not group[key] >= 0:
+                raise ConfigError(f"{type(self).__name__}: {key} must not be negative, got {group[key]}")
+        for beta in group.get("betas", ()):
+            if not 0 <= beta < 1:
+                raise ConfigError(f"{type(self).__name__}: betas must be in [0, 1), got {group['betas']}")
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forget every gradient; or, not set_to_none, fill it with zeros."""
+        for group in self.param_groups:
+            for p in group["params"]:
+                if set_to_none:
+                    p.grad = None
+                elif p.grad is not None:
+                    with no_grad():
+                        p.grad[...] = 0.0
+
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        """Change every parameter that has a gradient. closure: computes loss and gradients first; its loss is returned."""
+        loss = None
+        if closure is not None:
+            with enable_grad():
+                loss = closure()
+        spaces = backend.policy().spaces
+        for group in self.param_groups:
+            for p in group["params"]:
+                if p._grad is None:
+                    continue
+                array, gradient = p._array, p._grad._array
+                if type(gradient) is not type(array):
+                    raise DeviceError(f"{type(self).__name__}: a parameter is on {p.device}, its gradient on {p.grad.device}")
+                if gradient.dtype != array.dtype or gradient.shape != array.shape:
+                    raise ShapeError(
+                        f"{type(self).__name__}: a parameter has shape {p.shape} and dtype {p.dtype}, "
+                        f"its gradient {p.grad.shape} and {p.grad.dtype}"
+                    )
+                self._update(spaces[type(array)], array, gradient, group, self.state.setdefault(p, {}))
+                written(p)
+        return loss
+
+    def _update(self, xp: Any, p: Any, g: Any, group: dict[str, Any], state: dict[str, Any]) -> None:
+        """Change one parameter's array in place. Tensors in state are saved, and made with self._zeros."""
+        raise NotImplementedError
+
+    @staticmethod
+    def _zeros(xp: Any, p: Any) -> Any:
+        return wrap(xp.zeros(p.shape, dtype=p.dtype))
+
+    # ------------------------------------------------------------------ state
+    def state_dict(self) -> dict[str, Any]:
+        """{"state": {number of a parameter: its state}, "param_groups": settings with numbers for parameters}."""
+        numbers = {p: i for i, p in enumerate(self._params())}
+        groups = [{**g, "params": [numbers[p] for p in g["params"]]} for g in self.param_groups]
+        return {"state": {numbers[p]: dict(s) for p, s in self.state.items()}, "param_groups": groups}
+
+    def _params(self) -> list[Any]:
+        return [p for g in self.param_groups for p in g["params"]]
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Continue from a state_dict() of an optimizer with groups of the same sizes; nothing changes if it does not fit.
+
+        Raises CheckpointError.
+        """
+        name = type(self).__name__
+        try:
+            groups, states = list(state_dict["param_groups"]), {int(k): v for k, v in state_dict["state"].items()}
+            sizes = [len(g["params"]) for g in groups]
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise CheckpointError(f"{name}: not the state of an optimizer: {error!r}") from None
+        own = [len(g["params"]) for g in self.param_groups]
+        if sizes != own:
+            raise CheckpointError(f"{name}: the state has groups of {sizes} parameters, this optimizer of {own}")
+        params = self._params()
+        loaded: dict[TensorBase, dict[str, Any]] = {}
+        for i, state in states.items():
+            if not 0 <= i < len(params):
+                raise CheckpointError(f"{name}: the state names parameter {i}, there are {len(params)}")
+            p = params[i]
+            loaded[p] = {k: self._restored(name, i, k, v, p) for k, v in state.items()}
+        for mine, group in zip(self.param_groups, groups, strict=True):
+            missing = [k for k in mine if k not in group]
+            if missing:
+                raise CheckpointError(f"{name}: the state lacks the settings {', '.join(missing)}")
+        for mine, group in zip(self.param_groups, groups, strict=True):
+            mine.update({k: _same_kind(mine[k], group[k]) for k in mine if k != "params"})
+        self.state = loaded
+
+    @staticmethod
+    def _restored(name: str, i: int, key: str, value: Any, p: Any) -> Any:
+        if not hasattr(value, "shape"):
+            return value
+        if tuple(value.shape) != p.shape:
+            raise CheckpointError(f"{name}: {key} of parameter {i} is {tuple(value.shape)}, expected {p.shape}")
+        return asarray(value, dtype=p.dtype, device=p.device, copy=True)
+
+    def __repr__(self) -> str:
+        settings = ", ".join(f"{k}={v}" for k, v in self.defaults.items())
+        return f"{type(self).__name__}({len(self._params())} parameters, {settings})"
+
+
+def _same_kind(mine: Any, value: Any) -> Any:
+    """A setting that went through JSON: lists become tuples again."""
+    return tuple(value) if isinstance(mine, tuple) else value

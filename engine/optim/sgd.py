@@ -1,0 +1,46 @@
+"""Stochastic gradient descent with momentum."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from ..errors import ConfigError
+from .optimizer import Optimizer
+
+
+class SGD(Optimizer):
+    """Gradient descent: p <- p - lr d.
+
+    d = g + weight_decay p; with momentum buf <- momentum buf + (1 - dampening) d (d itself at first), and buf is the step, or
+    with nesterov d + momentum buf. Source: Polyak 1964; Sutskever et al. 2013.
+    """
+
+    def __init__(
+        self,
+        params: Iterable[Any],
+        lr: float = 1e-3,
+        momentum: float = 0.0,
+        dampening: float = 0.0,
+        weight_decay: float = 0.0,
+        nesterov: bool = False,
+    ) -> None:
+        super().__init__(
+            params,
+            {"lr": lr, "momentum": momentum, "dampening": dampening, "weight_decay": weight_decay, "nesterov": nesterov},
+        )
+
+    def _check(self, group: dict[str, Any]) -> None:
+        super()._check(group)
+        if group["nesterov"] and (group["momentum"] == 0 or group["dampening"] != 0):
+            raise ConfigError("SGD: nesterov needs momentum > 0 and dampening 0")
+
+    def _update(self, xp: Any, p: Any, g: Any, group: dict[str, Any], state: dict[str, Any]) -> None:
+        first = "momentum_buffer" not in state
+        if first and group["momentum"]:
+            state["momentum_buffer"] = self._zeros(xp, p)
+        buffer = state["momentum_buffer"]._array if group["momentum"] else None
+        xp.sgd(
+            p, g, buffer, float(group["lr"]), float(group["momentum"]), float(group["dampening"]),
+            float(group["weight_decay"]), bool(group["nesterov"]), first,
+        )  # fmt: skip
