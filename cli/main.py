@@ -13,6 +13,7 @@ import click
 
 from dlengine.errors import DLEngineError
 
+from .bench import bench
 from .info import info
 
 FAILED, BAD_INPUT, INTERRUPTED = 1, 2, 130
@@ -45,6 +46,7 @@ def app(context: click.Context, debug: bool) -> None:
         click.echo(context.get_help())
 
 
+app.add_command(bench)
 app.add_command(info)
 
 

@@ -84,7 +84,7 @@ def _versions() -> dict[str, str]:
 def _machine() -> dict[str, str]:
     cores = os.cpu_count()
     usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else cores
-    rows = {"system": platform.platform(), "processor": _processor(), "cores": f"{cores}, {usable} for this process"}
+    rows = {"system": platform.platform(), "processor": processor(), "cores": f"{cores}, {usable} for this process"}
     if importlib.util.find_spec("llvmlite"):
         from llvmlite import binding
 
@@ -94,7 +94,7 @@ def _machine() -> dict[str, str]:
     return rows
 
 
-def _processor() -> str:
+def processor() -> str:
     """The processor's trade name; the standard library knows only its family on Linux."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()

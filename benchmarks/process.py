@@ -1,0 +1,71 @@
+"""The runner's end of a worker: start it, ask it, end it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from typing import IO, Any, Self
+
+
+class WorkerFailed(RuntimeError):
+    """A worker that ended, or that answered with an error."""
+
+
+def environment(backend: str, threads: int, heap: str) -> dict[str, str]:
+    """What every worker gets: the same threads, the same malloc, and BLAS free to choose its kernels.
+
+    OPENBLAS_CORETYPE, which some environments set to older kernels, halves matrix products: both sides go without it.
+    heap: "warm" tells the C library to keep freed memory, so that large buffers are not paged in again and again.
+    """
+    chosen = {name: text for name, text in os.environ.items() if name != "OPENBLAS_CORETYPE"}
+    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"):
+        chosen[name] = str(threads)
+    if heap == "warm":
+        keep = str(1 << 33)
+        chosen |= {"MALLOC_MMAP_THRESHOLD_": keep, "MALLOC_TRIM_THRESHOLD_": keep, "MALLOC_TOP_PAD_": str(1 << 28)}
+    return chosen | {"DLENGINE_BACKEND": backend, "DLENGINE_BENCH_DEVICE": "cuda" if backend == "cuda" else "cpu"}
+
+
+class WorkerProcess:
+    """A context manager around one worker."""
+
+    def __init__(self, name: str, env: dict[str, str]) -> None:
+        self.name = name
+        self.env = env
+
+    def __enter__(self) -> Self:
+        self.errors: IO[str] = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")  # noqa: SIM115
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "dlengine.benchmarks.worker", self.name],
+            env=self.env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors, text=True,
+        )  # fmt: skip
+        return self
+
+    def __exit__(self, *reason: object) -> None:
+        self.process.kill()
+        self.process.communicate()
+        self.errors.close()
+
+    def ask(self, what: str, **arguments: Any) -> dict[str, Any]:
+        """One request and its answer. Raises WorkerFailed."""
+        to, back = self.process.stdin, self.process.stdout
+        if to is None or back is None:
+            raise WorkerFailed(f"{self.name}: not started")
+        try:
+            to.write(json.dumps({"do": what, **arguments}) + "\n")
+            to.flush()
+            line = back.readline()
+        except OSError:
+            line = ""
+        if not line:
+            self.process.wait()
+            self.errors.seek(0)
+            said = self.errors.read().strip().splitlines()[-1:] or ["it said nothing"]
+            raise WorkerFailed(f"{self.name}: the worker ended with status {self.process.returncode}: {said[0]}")
+        answer: dict[str, Any] = json.loads(line)
+        if "error" in answer:
+            raise WorkerFailed(f"{self.name}: {answer['error']}")
+        return answer

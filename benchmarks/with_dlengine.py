@@ -1,0 +1,89 @@
+"""What the workloads need, from dlengine. with_torch.py has the same names, so that each workload is one text for both."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+
+import dlengine as dl
+from dlengine import nn, optim
+from dlengine.backend import fallbacks
+
+__all__ = [
+    "NAME", "batch_norm", "constant", "conv2d", "cross_entropy", "describe", "embedding", "fallbacks", "layer_norm", "leaf", "lstm",
+    "max_pool2d", "nn", "no_grad", "optim", "sigmoid", "sum", "synchronise", "tanh", "value", "write",
+]  # fmt: skip
+
+NAME = "dlengine"
+
+no_grad = dl.no_grad
+tanh = dl.tanh
+sum = dl.sum
+conv2d = dl.conv2d
+max_pool2d = dl.max_pool2d
+embedding = dl.embedding
+
+
+def constant(array: Any) -> Any:
+    """A tensor without gradient, on the device under test."""
+    return dl.asarray(array)
+
+
+def leaf(array: Any) -> Any:
+    """A tensor whose gradient is wanted."""
+    return dl.asarray(array).requires_grad_()
+
+
+def value(tensor: Any) -> Any:
+    """Its values as a NumPy array."""
+    return tensor.numpy_copy()
+
+
+def write(parameter: Any, array: Any) -> None:
+    """Set a parameter's values."""
+    with dl.no_grad():
+        parameter[...] = dl.asarray(array)
+
+
+def sigmoid(x: Any) -> Any:
+    return dl.sigmoid(x)
+
+
+def batch_norm(x: Any, weight: Any, bias: Any) -> Any:
+    return dl.batch_norm(x, weight, bias)[0]
+
+
+def layer_norm(x: Any, weight: Any, bias: Any) -> Any:
+    return dl.layer_norm(x, x.shape[-1], weight, bias)
+
+
+def lstm(x: Any, h0: Any, c0: Any, layers: list[tuple[Any, Any, Any]]) -> Any:
+    """Layers of (w_ih, w_hh, bias) over x (T,N,I), each from the state h0, c0 (N,H); returns y (T,N,H)."""
+    for w_ih, w_hh, bias in layers:
+        x = dl.lstm(x, h0, c0, w_ih, w_hh, bias)[0]
+    return x
+
+
+def cross_entropy(logits: Any, labels: Any) -> Any:
+    return dl.mean(dl.softmax_cross_entropy(logits, labels))
+
+
+def synchronise() -> None:
+    """Wait until the device has finished."""
+    if dl.get_backend() == "cuda":
+        from cupy.cuda import runtime
+
+        runtime.deviceSynchronize()
+
+
+def describe() -> dict[str, Any]:
+    """Version, threads and precision, as the result records them."""
+    facts = {"version": version("dlengine-xp"), "backend": dl.get_backend(), "numpy": np.__version__}
+    if dl.get_backend() == "numba":
+        import numba
+
+        facts |= {"numba": numba.__version__, "threads": numba.config.NUMBA_NUM_THREADS}
+    device = "cuda" if dl.get_backend() == "cuda" else "cpu"
+    return facts | {"device": device, "precision": {"dtype": str(np.dtype(dl.get_default_dtype())), "matmul": "highest"}}

@@ -1,0 +1,96 @@
+"""What is timed: one row per workload. To add one, write its body in bodies.py or steps.py and its row here."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from typing import Any
+
+import numpy as np
+
+from dlengine.errors import ConfigError
+
+from . import bodies, steps
+from .bodies import Body, Framework
+
+KINDS = {
+    "op": "forward and backward",
+    "forward": "forward alone",
+    "step": "forward, loss, backward, optimizer",
+    "import": "import on top of numpy's own, in fresh processes",
+}
+
+
+@dataclass(frozen=True)
+class Workload:
+    """A named body with its sizes. tolerance: largest difference between frameworks, relative to the largest value."""
+
+    name: str
+    kind: str
+    body: Callable[..., Body] | None
+    sizes: dict[str, int]
+    options: dict[str, Any] = field(default_factory=dict)
+    checked_with: dict[str, Any] = field(default_factory=dict)
+    tolerance: float = 1e-4
+
+    @property
+    def shape(self) -> str:
+        """The sizes as text: N=64 C=1 ..."""
+        return " ".join(f"{name}={size}" for name, size in self.sizes.items())
+
+    def build(self, fw: Framework, *, check: bool = False, **sizes: int) -> Body:
+        """The body in a framework, from inputs that depend on the name alone; check: without what is random."""
+        if self.body is None:
+            raise ConfigError(f"bench: {self.name} is not run inside a worker")
+        rng = np.random.default_rng(zlib.crc32(self.name.encode()))
+        return self.body(fw, rng, **(self.sizes | sizes), **self.options, **(self.checked_with if check else {}))
+
+
+def _op(name: str, body: Callable[..., Body], **sizes: int) -> tuple[Workload, ...]:
+    return (Workload(name, "op", body, sizes),)
+
+
+def _both(name: str, body: Callable[..., Body], **sizes: int) -> tuple[Workload, ...]:
+    """Forward and backward, and forward alone."""
+    return *_op(name, body, **sizes), Workload(f"{name}-fwd", "forward", body, sizes, {"backward": False})
+
+
+def _step(name: str, body: Callable[..., Body], checked_with: dict[str, Any] | None = None, **sizes: int) -> tuple[Workload, ...]:
+    return (Workload(name, "step", body, sizes, checked_with=checked_with or {}),)
+
+
+_ROWS = (
+    _op("tiny-ops", bodies.tiny_ops, H=4, ops=200),
+    _op("pointwise-chain", bodies.pointwise_chain, elements=1_000_000),
+    _both("conv-mnist1", bodies.conv, N=64, C=1, H=28, K=32, kernel=3),
+    _both("conv-mnist2", bodies.conv, N=64, C=32, H=26, K=64, kernel=3),
+    _op("maxpool", bodies.max_pool, N=64, C=64, H=28, kernel=2),
+    _op("batchnorm", bodies.batch_norm, N=64, C=64, H=28),
+    _op("layernorm", bodies.layer_norm, M=4096, D=512),
+    _both("lstm-small", bodies.lstm, T=50, N=50, I=128, H=128, layers=2),
+    _op("softmax-xent", bodies.softmax_cross_entropy, N=2500, V=65),
+    _op("embedding", bodies.embedding, V=50_000, D=128, N=64, T=200),
+    _step("adam-4m", steps.adam, parameters=4_000_000, tensors=4),
+    _step("mlp-mnist", steps.mlp, N=128, I=784, H=256, classes=10),
+    _step("cnn-mnist", steps.cnn, {"dropout": 0.0}, N=64, H=28, K=32, hidden=128),
+    _step("char-lstm", steps.char_lstm, T=50, N=50, H=128, layers=2, V=65),
+    (Workload("import", "import", None, {}),),
+)
+
+WORKLOADS: dict[str, Workload] = {workload.name: workload for row in _ROWS for workload in row}
+
+
+def select(patterns: tuple[str, ...]) -> list[Workload]:
+    """The workloads whose name contains, or as a glob matches, one of the patterns; all for none. Raises ConfigError."""
+    if not patterns:
+        return list(WORKLOADS.values())
+    for pattern in patterns:
+        if not any(_matches(name, pattern) for name in WORKLOADS):
+            raise ConfigError(f"bench: no workload matches {pattern!r}; there are {', '.join(WORKLOADS)}")
+    return [w for w in WORKLOADS.values() if any(_matches(w.name, pattern) for pattern in patterns)]
+
+
+def _matches(name: str, pattern: str) -> bool:
+    return pattern in name or fnmatchcase(name, pattern)
