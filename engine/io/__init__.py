@@ -1,0 +1,10 @@
+"""Files: checkpoints and weights."""
+
+from __future__ import annotations
+
+from .checkpoint import load, load_weights, save, save_weights
+from .files import write_atomically
+
+__all__ = [
+    "load", "load_weights", "save", "save_weights", "write_atomically",
+]  # fmt: skip

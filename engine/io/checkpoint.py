@@ -1,0 +1,140 @@
+"""Checkpoints: nested state with tensors in one file, written at once, verified when read, never pickled.
+
+The file is safetensors: the tensors under their path in the state ("model/0.weight"), everything else as JSON in the
+file's metadata, with a format version and a checksum over all of it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import struct
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..autograd.base import TensorBase
+from ..errors import CheckpointError
+from ..ops.creation import asarray
+from .files import write_atomically
+
+FORMAT = "dlengine-checkpoint"
+VERSION = 1
+_TENSOR = "$tensor"
+
+Host = np.ndarray[Any, Any]
+
+
+def save(path: str | Path, state: Mapping[str, Any]) -> None:
+    """Write nested dicts and lists of tensors, arrays, numbers, strings, booleans and None to a file, atomically.
+
+    Keys become strings. Raises CheckpointError for a value of another kind.
+    """
+    from safetensors.numpy import save as serialize
+
+    tensors: dict[str, Host] = {}
+    tree = json.dumps(_packed(state, "", tensors))
+    metadata = {"format": FORMAT, "version": str(VERSION), "state": tree, "sha256": _digest(tree, tensors)}
+    write_atomically(path, serialize(tensors, metadata))
+
+
+def load(path: str | Path) -> dict[str, Any]:
+    """Read a file that save() wrote; tensors on the host.
+
+    Raises CheckpointError naming the file and the cause: missing, cut short, another format or version, wrong checksum.
+    """
+    content = _content(path)
+    tensors = _tensors(path, content)
+    metadata = _metadata(path, content)
+    if metadata.get("format") != FORMAT:
+        raise CheckpointError(f"{path}: not a dlengine checkpoint (load_weights reads plain safetensors)")
+    if metadata.get("version") != str(VERSION):
+        raise CheckpointError(f"{path}: format version {metadata.get('version')}, this dlengine reads {VERSION}")
+    tree = metadata.get("state", "")
+    if metadata.get("sha256") != _digest(tree, tensors):
+        raise CheckpointError(f"{path}: the checksum differs: the file is damaged")
+    state: dict[str, Any] = _unpacked(json.loads(tree), tensors)
+    return state
+
+
+def save_weights(path: str | Path, state_dict: Mapping[str, Any]) -> None:
+    """Write tensors by name as plain safetensors, as other libraries read them."""
+    from safetensors.numpy import save as serialize
+
+    write_atomically(path, serialize({name: _host(value) for name, value in state_dict.items()}))
+
+
+def load_weights(path: str | Path) -> dict[str, Any]:
+    """Tensors by name from any safetensors file, for load_state_dict. Raises CheckpointError naming the file."""
+    return {name: asarray(a) for name, a in _tensors(path, _content(path)).items()}
+
+
+def _content(path: str | Path) -> bytes:
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise CheckpointError(f"{path}: cannot read the checkpoint ({error.strerror})") from None
+
+
+def _tensors(path: str | Path, content: bytes) -> dict[str, Host]:
+    from safetensors import SafetensorError
+    from safetensors.numpy import load as deserialize
+
+    try:
+        return deserialize(content)  # type: ignore[no-any-return]
+    except (SafetensorError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise CheckpointError(f"{path}: damaged or cut short ({error})") from None
+
+
+def _metadata(path: str | Path, content: bytes) -> dict[str, str]:
+    """The metadata of a file whose tensors could be read: 8 bytes of length, then the header as JSON."""
+    (length,) = struct.unpack("<Q", content[:8])
+    try:
+        found = json.loads(content[8 : 8 + length]).get("__metadata__", {})
+    except ValueError as error:
+        raise CheckpointError(f"{path}: damaged ({error})") from None
+    return dict(found)
+
+
+def _digest(tree: str, tensors: Mapping[str, Host]) -> str:
+    """One checksum over the state and over every tensor's name, dtype, shape and values."""
+    total = hashlib.sha256(f"{FORMAT} {VERSION}\n{tree}\n".encode())
+    for name in sorted(tensors):
+        a = tensors[name]
+        total.update(f"{name} {a.dtype.str} {a.shape}\n".encode())
+        total.update(a.tobytes())
+    return total.hexdigest()
+
+
+def _host(value: Any) -> Host:
+    """A contiguous NumPy array of a tensor or array."""
+    return np.array(value.numpy_copy() if isinstance(value, TensorBase) else value, order="C", copy=None)
+
+
+def _packed(value: Any, path: str, tensors: dict[str, Host]) -> Any:
+    """The value as JSON knows it, its tensors moved to the table and named there."""
+    if isinstance(value, (TensorBase, np.ndarray)):
+        if path in tensors:
+            raise CheckpointError(f"save: two tensors would be called {path!r}")
+        tensors[path] = _host(value)
+        return {_TENSOR: path}
+    if isinstance(value, Mapping):
+        return {str(k): _packed(v, f"{path}/{k}" if path else str(k), tensors) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_packed(v, f"{path}/{i}", tensors) for i, v in enumerate(value)]
+    if isinstance(value, np.generic):
+        return value.item()
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    what = f"{path or 'the state'} is a {type(value).__name__}"
+    raise CheckpointError(f"save: {what}; expected tensors, numbers, strings, dicts and lists")
+
+
+def _unpacked(value: Any, tensors: Mapping[str, Host]) -> Any:
+    if isinstance(value, dict):
+        if set(value) == {_TENSOR}:
+            return asarray(tensors[value[_TENSOR]], device="cpu")
+        return {k: _unpacked(v, tensors) for k, v in value.items()}
+    return [_unpacked(v, tensors) for v in value] if isinstance(value, list) else value

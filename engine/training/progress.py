@@ -1,0 +1,82 @@
+"""What a user sees while a model trains: a table with a row per epoch, and a live bar below it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from .callbacks import Callback
+
+if TYPE_CHECKING:
+    from .trainer import Trainer
+
+WIDTHS = {"epoch": 9, "seconds": 8}
+
+
+class Progress(Callback):
+    """Prints a row per epoch; on a terminal also a bar of the epoch's batches with the loss so far and the time left.
+
+    Rows are printed above the bar, so that a long training scrolls. console: a rich Console, by default standard output's.
+    """
+
+    def __init__(self, console: Any = None) -> None:
+        self.console = console
+        self._bar: Any = None
+        self._task: Any = None
+        self._headed = False
+
+    def on_fit_start(self, trainer: Trainer) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+        from rich.progress import Progress as Bar
+
+        if self.console is None:
+            self.console = Console(highlight=False)
+        self._headed = False
+        if self.console.is_terminal:
+            self._bar = Bar(
+                TextColumn("[bold]{task.description}"),
+                BarColumn(bar_width=30),
+                MofNCompleteColumn(),
+                TextColumn("loss {task.fields[loss]:.4f}"),
+                TimeRemainingColumn(),
+                console=self.console,
+                transient=True,
+            )
+            self._bar.start()
+
+    def on_epoch_start(self, trainer: Trainer) -> None:
+        if self._bar is None:
+            return
+        batches = len(trainer.train_loader) if hasattr(trainer.train_loader, "__len__") else None
+        if self._task is not None:
+            self._bar.remove_task(self._task)
+        name = f"epoch {trainer.epoch + 1}/{trainer.epochs}"
+        self._task = self._bar.add_task(name, total=batches, loss=float("nan"))
+
+    def on_batch_end(self, trainer: Trainer, batch: int, values: dict[str, float]) -> None:
+        if self._bar is not None:
+            self._bar.update(self._task, completed=batch + 1, loss=values["loss"])
+
+    def on_epoch_end(self, trainer: Trainer, row: dict[str, float]) -> None:
+        columns = {c: WIDTHS.get(c, max(9, len(c) + 2)) for c in row}
+        if not self._headed:
+            head = "".join(c.replace("_", " ").rjust(w) for c, w in columns.items())
+            self.console.print(f"[bold]{head}[/bold]", soft_wrap=True)
+            self._headed = True
+        cells = [_cell(c, v, trainer.epochs).rjust(columns[c]) for c, v in row.items()]
+        self.console.print("".join(cells), soft_wrap=True)
+
+    def close(self) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar = self._task = None
+
+
+def _cell(column: str, value: float, epochs: int) -> str:
+    if column == "epoch":
+        return f"{value:.0f}/{epochs}"
+    if column == "seconds":
+        return f"{value:.1f}"
+    if column.endswith("accuracy"):
+        return f"{100 * value:.2f}%"
+    return f"{value:.3g}" if column == "lr" else f"{value:.4f}"
