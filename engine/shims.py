@@ -3,6 +3,7 @@
 scatter_add(x, indices, updates): x with updates added to its rows at indices; repeated indices add up, in order.
 put_at(gy, key, shape): zeros of a shape with gy added at key, any index; an element named twice receives both.
 erf(x): the error function.
+to_device(x, device): x on "cpu" or "cuda:N".
 """
 
 from __future__ import annotations
@@ -66,7 +67,7 @@ def _numpy_put_at(gy: Array, *, key: Any, shape: tuple[int, ...]) -> Array:
 def _numpy_erf(x: Array) -> Array:
     from scipy.special import erf
 
-    return erf(x)
+    return erf(x).astype(x.dtype, copy=False)  # SciPy has none for float16
 
 
 def _cupy_scatter_add(x: Array, indices: Array, updates: Array) -> Array:
@@ -96,8 +97,22 @@ def _cupy_erf(x: Array) -> Array:
     return erf(x)
 
 
+def _to_device(x: Array, device: str) -> Array:
+    kind, _, number = device.partition(":")
+    if kind == "cpu":
+        return x.get() if hasattr(x, "get") else x
+    import cupy
+
+    with cupy.cuda.Device(int(number or 0)):
+        return cupy.asarray(x)
+
+
+def _generic_to_device(xp: Any, x: Array, device: str) -> Array:
+    return _to_device(x, device)
+
+
 Shims = dict[str, Callable[..., Array]]
 
-GENERIC: Shims = {"scatter_add": _generic_scatter_add, "put_at": _generic_put_at, "erf": _generic_erf}
-NUMPY: Shims = {"scatter_add": _numpy_scatter_add, "put_at": _numpy_put_at, "erf": _numpy_erf}
-CUPY: Shims = {"scatter_add": _cupy_scatter_add, "put_at": _cupy_put_at, "erf": _cupy_erf}
+GENERIC: Shims = {"scatter_add": _generic_scatter_add, "put_at": _generic_put_at, "erf": _generic_erf, "to_device": _generic_to_device}
+NUMPY: Shims = {"scatter_add": _numpy_scatter_add, "put_at": _numpy_put_at, "erf": _numpy_erf, "to_device": _to_device}
+CUPY: Shims = {"scatter_add": _cupy_scatter_add, "put_at": _cupy_put_at, "erf": _cupy_erf, "to_device": _to_device}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import sys
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -11,11 +12,75 @@ import numpy as np
 from . import backend
 from .autograd import transforms
 from .autograd.base import TensorBase, recording, set_tensor_class, wrap, written
+from .autograd.op import ForeignType
 from .autograd.promotion import is_inexact
 from .errors import DeviceError, DTypeError, GradientError, ShapeError
-from .ops import dtypes, elementwise, index, linalg, reduce, shape
+from .ops import activation, dtypes, elementwise, index, linalg, logic, reduce, sort
+from .ops import shape as shapes
 from .ops.creation import asarray
 from .ops.namespace import tensor_namespace
+
+
+def _binary(op: Callable[..., Any]) -> Callable[..., Any]:
+    """An operator; classes that we do not know may answer in our place."""
+
+    def method(self: Any, other: Any, /) -> Any:
+        try:
+            return op(self, other)
+        except ForeignType:
+            return NotImplemented
+
+    return method
+
+
+def _reflected(op: Callable[..., Any]) -> Callable[..., Any]:
+    """An operator with self on the right."""
+
+    def method(self: Any, other: Any, /) -> Any:
+        try:
+            return op(other, self)
+        except ForeignType:
+            return NotImplemented
+
+    return method
+
+
+def _comparison(op: Callable[..., Any]) -> Callable[..., Any]:
+    """== and !=: nothing equals None, or an object of a class that we do not know and that has no answer."""
+
+    def method(self: Any, other: Any, /) -> Any:
+        if other is None:
+            return NotImplemented
+        try:
+            return op(self, other)
+        except ForeignType:
+            return NotImplemented
+
+    return method
+
+
+def _assigning(op: Callable[..., Any], sign: str) -> Callable[..., Any]:
+    """An operator that assigns: written through where no gradient is involved, else the pure op, which self becomes."""
+    what = f"t {sign}= v"
+
+    def method(self: Any, other: Any, /) -> Any:
+        try:
+            new = op(self, other)
+        except ForeignType:
+            return NotImplemented
+        if recording.get() and new._requires_grad:
+            index.become(self, new, what)
+        elif new.dtype != self.dtype or new.shape != self.shape:
+            raise DTypeError(
+                f"{what}: the result has shape {new.shape} and dtype {new.dtype}, but t has {self.shape} and {self.dtype}; "
+                "assign to a new name instead"
+            )
+        else:
+            self._array[...] = new._array
+            written(self)
+        return self
+
+    return method
 
 
 class Tensor(TensorBase):
@@ -140,9 +205,19 @@ class Tensor(TensorBase):
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
         return np.array(self.numpy(), dtype=dtype, copy=copy)
 
-    def __dlpack__(self, **options: Any) -> Any:
+    def __dlpack__(
+        self, *, stream: Any = None, max_version: Any = None, dl_device: Any = None, copy: bool | None = None
+    ) -> Any:  # fmt: skip
+        """A DLPack capsule: read-only on the host where the consumer's version can say so (1.0 on), else of a copy."""
         self._leave("__dlpack__")
-        return self._array.__dlpack__(**options)
+        a = self._array
+        if not isinstance(a, np.ndarray):
+            return a.__dlpack__(stream=stream, max_version=max_version, dl_device=dl_device, copy=copy)
+        if max_version is not None and max_version[0] >= 1:
+            return self.numpy().__dlpack__(stream=stream, max_version=max_version, dl_device=dl_device, copy=copy)
+        if copy is False:
+            raise BufferError("__dlpack__: before DLPack 1.0 a consumer cannot be told not to write; allow a copy")
+        return np.array(a).__dlpack__(stream=stream, dl_device=dl_device)
 
     def __dlpack_device__(self) -> Any:
         return self._array.__dlpack_device__()
@@ -155,7 +230,7 @@ class Tensor(TensorBase):
     def to(self, target: Any) -> Tensor:
         """On another device ("cpu", "cuda", "cuda:1"; gradients follow) or with another dtype."""
         if isinstance(target, str) and target.split(":")[0] in ("cpu", "cuda"):
-            return self if target in (self.device, self.device.split(":")[0]) else dtypes.to_device(self, device=target)
+            return self if target in (self.device, self.device.split(":")[0]) else dtypes.to_device(self, target)
         return self if np.dtype(target) == self.dtype else dtypes.astype(self, np.dtype(target))
 
     def to_device(self, device: str, /, *, stream: Any = None) -> Tensor:
@@ -197,7 +272,7 @@ class Tensor(TensorBase):
         return complex(self._scalar("complex"))
 
     def __index__(self) -> int:
-        return self._scalar("index").__index__()  # type: ignore[no-any-return]
+        return operator.index(self._scalar("index"))
 
     def _scalar(self, what: str) -> Any:
         if self.size != 1:
@@ -205,80 +280,146 @@ class Tensor(TensorBase):
         return self.item()
 
     def __getitem__(self, key: Any) -> Tensor:
-        return index.getitem(self, key=key)  # type: ignore[no-any-return]
+        return index.read(self, key)  # type: ignore[no-any-return]
 
     def __setitem__(self, key: Any, value: Any) -> None:
         index.set_item(self, key, value)
 
     # ------------------------------------------------------------------ operators
-    __add__ = elementwise.add
-    __sub__ = elementwise.subtract
-    __mul__ = elementwise.multiply
-    __truediv__ = elementwise.divide
-    __matmul__ = linalg.matmul
     __neg__ = elementwise.negative
+    __pos__ = elementwise.positive
+    __abs__ = elementwise.abs
+    __invert__ = logic.bitwise_invert
 
-    def __radd__(self, other: Any) -> Any:
-        return elementwise.add(other, self)
+    __add__ = _binary(elementwise.add)
+    __sub__ = _binary(elementwise.subtract)
+    __mul__ = _binary(elementwise.multiply)
+    __truediv__ = _binary(elementwise.divide)
+    __floordiv__ = _binary(elementwise.floor_divide)
+    __mod__ = _binary(elementwise.remainder)
+    __pow__ = _binary(elementwise.pow)
+    __matmul__ = _binary(linalg.matmul)
+    __and__ = _binary(logic.bitwise_and)
+    __or__ = _binary(logic.bitwise_or)
+    __xor__ = _binary(logic.bitwise_xor)
+    __lshift__ = _binary(logic.bitwise_left_shift)
+    __rshift__ = _binary(logic.bitwise_right_shift)
 
-    def __rsub__(self, other: Any) -> Any:
-        return elementwise.subtract(other, self)
+    __radd__ = _reflected(elementwise.add)
+    __rsub__ = _reflected(elementwise.subtract)
+    __rmul__ = _reflected(elementwise.multiply)
+    __rtruediv__ = _reflected(elementwise.divide)
+    __rfloordiv__ = _reflected(elementwise.floor_divide)
+    __rmod__ = _reflected(elementwise.remainder)
+    __rpow__ = _reflected(elementwise.pow)
+    __rmatmul__ = _reflected(linalg.matmul)
+    __rand__ = _reflected(logic.bitwise_and)
+    __ror__ = _reflected(logic.bitwise_or)
+    __rxor__ = _reflected(logic.bitwise_xor)
+    __rlshift__ = _reflected(logic.bitwise_left_shift)
+    __rrshift__ = _reflected(logic.bitwise_right_shift)
 
-    def __rmul__(self, other: Any) -> Any:
-        return elementwise.multiply(other, self)
+    __iadd__ = _assigning(elementwise.add, "+")
+    __isub__ = _assigning(elementwise.subtract, "-")
+    __imul__ = _assigning(elementwise.multiply, "*")
+    __itruediv__ = _assigning(elementwise.divide, "/")
+    __ifloordiv__ = _assigning(elementwise.floor_divide, "//")
+    __imod__ = _assigning(elementwise.remainder, "%")
+    __ipow__ = _assigning(elementwise.pow, "**")
+    __imatmul__ = _assigning(linalg.matmul, "@")
+    __iand__ = _assigning(logic.bitwise_and, "&")
+    __ior__ = _assigning(logic.bitwise_or, "|")
+    __ixor__ = _assigning(logic.bitwise_xor, "^")
+    __ilshift__ = _assigning(logic.bitwise_left_shift, "<<")
+    __irshift__ = _assigning(logic.bitwise_right_shift, ">>")
 
-    def __rtruediv__(self, other: Any) -> Any:
-        return elementwise.divide(other, self)
-
-    def __rmatmul__(self, other: Any) -> Any:
-        return linalg.matmul(other, self)
-
-    def __iadd__(self, other: Any) -> Tensor:
-        return self._update(elementwise.add, other, "t += v")
-
-    def __isub__(self, other: Any) -> Tensor:
-        return self._update(elementwise.subtract, other, "t -= v")
-
-    def __imul__(self, other: Any) -> Tensor:
-        return self._update(elementwise.multiply, other, "t *= v")
-
-    def __itruediv__(self, other: Any) -> Tensor:
-        return self._update(elementwise.divide, other, "t /= v")
-
-    def _update(self, op: Callable[..., Any], other: Any, what: str) -> Tensor:
-        """An operator that assigns: written through where no gradient is involved, else the pure op, which self becomes."""
-        new = op(self, other)
-        if recording.get() and new._requires_grad:
-            index.become(self, new, what)
-        elif new.dtype != self.dtype or new.shape != self.shape:
-            raise DTypeError(
-                f"{what}: the result has shape {new.shape} and dtype {new.dtype}, but t has {self.shape} and {self.dtype}; "
-                "assign to a new name instead"
-            )
-        else:
-            self._array[...] = new._array
-            written(self)
-        return self
+    __eq__ = _comparison(logic.equal)
+    __ne__ = _comparison(logic.not_equal)
+    __lt__ = _binary(logic.less)
+    __le__ = _binary(logic.less_equal)
+    __gt__ = _binary(logic.greater)
+    __ge__ = _binary(logic.greater_equal)
 
     # ------------------------------------------------------------------ methods that call ops
-    sum = reduce.sum
+    all, any, argmax, argmin = reduce.all, reduce.any, reduce.argmax, reduce.argmin
+    sum, mean, prod, var, std = reduce.sum, reduce.mean, reduce.prod, reduce.var, reduce.std
+    max, min, logsumexp = reduce.max, reduce.min, reduce.logsumexp
+    cumulative_sum, cumulative_prod = reduce.cumulative_sum, reduce.cumulative_prod
+    abs, sign, square, sqrt, pow = elementwise.abs, elementwise.sign, elementwise.square, elementwise.sqrt, elementwise.pow
+    exp, log, sin, cos, tanh = elementwise.exp, elementwise.log, elementwise.sin, elementwise.cos, elementwise.tanh
+    floor, ceil, round, clip, conj = elementwise.floor, elementwise.ceil, elementwise.round, elementwise.clip, elementwise.conj
+    relu, sigmoid = activation.relu, activation.sigmoid
+    matmul = linalg.matmul
     astype = dtypes.astype
+    flatten, flip, roll, split = shapes.flatten, shapes.flip, shapes.roll, shapes.split
+    expand_dims = unsqueeze = shapes.expand_dims
+    broadcast_to, unstack = shapes.broadcast_to, shapes.unstack
+    sort, argsort, topk, gather = sort.sort, sort.argsort, sort.topk, index.take_along_axis
 
     @property
     def T(self) -> Tensor:  # noqa: N802 - the standard's name
         """The transpose of a matrix."""
         if self.ndim != 2:
             raise ShapeError(f"T: expected a matrix, this tensor has shape {self.shape}; use mT or permute_dims")
-        return linalg.matrix_transpose(self)  # type: ignore[no-any-return]
+        return shapes.matrix_transpose(self)  # type: ignore[no-any-return]
 
     @property
     def mT(self) -> Tensor:  # noqa: N802 - the standard's name
         """The last two axes exchanged."""
-        return linalg.matrix_transpose(self)  # type: ignore[no-any-return]
+        return shapes.matrix_transpose(self)  # type: ignore[no-any-return]
 
-    def reshape(self, *shape_: Any) -> Tensor:
+    @property
+    def real(self) -> Tensor:
+        """The real part."""
+        return elementwise.real(self)  # type: ignore[no-any-return]
+
+    @property
+    def imag(self) -> Tensor:
+        """The imaginary part."""
+        return elementwise.imag(self)  # type: ignore[no-any-return]
+
+    def reshape(self, *shape_: Any, copy: bool | None = None) -> Tensor:
         """With another shape: reshape(2, -1) or reshape((2, -1))."""
-        return shape.reshape(self, shape_[0] if len(shape_) == 1 and not isinstance(shape_[0], int) else shape_)  # type: ignore[no-any-return]
+        return shapes.reshape(self, _listed(shape_), copy=copy)  # type: ignore[no-any-return]
+
+    def view(self, *shape_: Any) -> Tensor:
+        """reshape without a copy; raises if that cannot be."""
+        return shapes.reshape(self, _listed(shape_), copy=False)  # type: ignore[no-any-return]
+
+    def permute_dims(self, *axes: Any) -> Tensor:
+        """With its axes in another order: permute_dims(0, 2, 1) or permute_dims((0, 2, 1))."""
+        return shapes.permute_dims(self, _listed(axes))  # type: ignore[no-any-return]
+
+    def transpose(self, *axes: Any) -> Tensor:
+        """Two axes exchanged, transpose(0, 1); all in another order, transpose((2, 0, 1)); or reversed, transpose()."""
+        if len(axes) == 2:
+            first, second = (shapes.axis_of("transpose", a, self.ndim) for a in axes)
+            order = list(range(self.ndim))
+            order[first], order[second] = second, first
+            return self.permute_dims(order)
+        return self.permute_dims(_listed(axes) if axes else tuple(reversed(range(self.ndim))))
+
+    def squeeze(self, axis: Any = None) -> Tensor:
+        """Without the axes named, or without all of size 1."""
+        gone = tuple(i for i, n in enumerate(self.shape) if n == 1) if axis is None else axis
+        return shapes.squeeze(self, gone)  # type: ignore[no-any-return]
+
+    def tolist(self) -> Any:
+        """The values as nested Python lists, or a number for a 0-d tensor."""
+        return self.numpy_copy().tolist()
+
+    def cpu(self) -> Tensor:
+        """On the host."""
+        return self.to("cpu")
+
+    def cuda(self) -> Tensor:
+        """On the first GPU."""
+        return self.to("cuda")
+
+
+def _listed(values: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Sizes or axes given one by one or as one sequence."""
+    return tuple(values[0]) if len(values) == 1 and not isinstance(values[0], (int, np.integer)) else values
 
 
 set_tensor_class(Tensor, tensor_namespace)

@@ -10,38 +10,69 @@ import numpy as np
 from .. import backend
 from ..autograd.base import TensorBase, wrap
 from ..autograd.promotion import default_complex_dtype, get_default_dtype
-from ..errors import DTypeError
+from ..errors import DTypeError, GradientError
+from .dtypes import astype, clone
+from .shape import broadcast_to
+
+__all__ = [
+    "arange", "asarray", "empty", "empty_like", "eye", "from_dlpack", "full", "full_like", "linspace", "ones", "ones_like",
+    "zeros", "zeros_like",
+]  # fmt: skip
 
 
 def _default(dtype: Any) -> Any:
     return get_default_dtype() if dtype is None else dtype
 
 
+def _dtype_of_number(*values: Any) -> Any:
+    """The dtype of Python numbers: the widest kind decides; NumPy's numbers bring their own."""
+    typed = [v.dtype for v in values if isinstance(v, np.generic)]
+    if typed:
+        return np.result_type(*typed)
+    if any(isinstance(v, complex) for v in values):
+        return default_complex_dtype()
+    if any(isinstance(v, float) for v in values):
+        return get_default_dtype()
+    return np.dtype("bool" if values and all(isinstance(v, bool) for v in values) else "int64")
+
+
 def asarray(obj: Any, /, *, dtype: Any = None, device: str | None = None, copy: bool | None = None) -> Any:
-    """A tensor from a number, nested sequence, NumPy or CuPy array, or tensor.
+    """A tensor from a number, nested sequence, NumPy or CuPy array, anything with a buffer, or a tensor.
 
     Python floats give the default dtype; arrays keep theirs. copy=None copies an array of another library or from the
     caller (so that later writes to it are not seen); copy=False shares its memory or raises ValueError.
     """
     if isinstance(obj, TensorBase):
         return _from_tensor(obj, dtype, device, copy)
+    on_gpu = hasattr(obj, "__cuda_array_interface__")
+    if on_gpu and device is None:
+        device = "cuda"
     xp = backend.namespace_for(device)
-    if isinstance(obj, np.ndarray) or hasattr(obj, "__cuda_array_interface__"):
+    if on_gpu and xp.library.device == "cpu":
+        obj, copy = obj.get(), None if copy is None else copy
+    if isinstance(obj, np.ndarray) or on_gpu:
+        if isinstance(obj, np.ndarray):
+            _check_kind(obj, obj)
+            obj = obj if obj.dtype.isnative else obj.astype(obj.dtype.newbyteorder("="))
         return wrap(xp.asarray(obj, dtype=xp.dtype(dtype), copy=copy is not False))
-    if copy is False:
+    if copy is False and not hasattr(obj, "__array__"):
         raise ValueError("asarray: copy=False, but a Python object cannot be shared")
-    host = np.asarray(_plain(obj))
-    if host.dtype == object or host.dtype.kind in "USOmM":
-        raise DTypeError(f"asarray: expected numbers in equal-length sequences, got {type(obj).__name__} of dtype {host.dtype}")
-    if dtype is None:
-        typed = _has_typed(obj)
-        if host.dtype == np.float64 and not typed:
+    plain = _plain(obj)
+    typed = _has_typed(obj)
+    host = np.asarray(plain) if dtype is None or typed else np.asarray(plain, dtype=dtype)
+    _check_kind(host, obj)
+    if dtype is None and not typed:
+        if host.dtype == np.float64:
             dtype = get_default_dtype()
-        elif host.dtype == np.complex128 and not typed:
+        elif host.dtype == np.complex128:
             dtype = default_complex_dtype()
-    if dtype is not None:
-        host = host.astype(dtype)
+    host = np.array(host, dtype=dtype, copy=None if copy is False or not typed else True)
     return wrap(host if xp.library.name == "numpy" else xp.asarray(host, dtype=xp.dtype(host.dtype)))
+
+
+def _check_kind(host: Any, obj: Any) -> None:
+    if host.dtype.kind not in "biufcV" or host.dtype.itemsize > 8 + 8 * (host.dtype.kind == "c"):
+        raise DTypeError(f"asarray: expected numbers in equal-length sequences, got {type(obj).__name__} of dtype {host.dtype}")
 
 
 def _plain(obj: Any) -> Any:
@@ -57,18 +88,47 @@ def _has_typed(obj: Any) -> bool:
         if not obj:
             return False
         obj = obj[0]
-    return isinstance(obj, (np.generic, np.ndarray, TensorBase))
+    return not isinstance(obj, (bool, int, float, complex)) or isinstance(obj, np.generic)
 
 
-def _from_tensor(t: TensorBase, dtype: Any, device: str | None, copy: bool | None) -> Any:
-    from .dtypes import astype, clone
-
-    moved = t if device is None else t.to(device)  # type: ignore[attr-defined]
-    if dtype is not None and np.dtype(dtype) != moved.dtype:  # type: ignore[attr-defined]
+def _from_tensor(t: Any, dtype: Any, device: str | None, copy: bool | None) -> Any:
+    moved = t if device is None else t.to(device)
+    if dtype is not None and np.dtype(dtype) != moved.dtype:
         if copy is False:
             raise ValueError("asarray: copy=False, but another dtype needs a copy")
         return astype(moved, dtype)
+    if copy is False and moved is not t:
+        raise ValueError("asarray: copy=False, but another device needs a copy")
     return clone(moved) if copy else moved
+
+
+def from_dlpack(x: Any, /, *, device: str | None = None, copy: bool | None = None) -> Any:
+    """A tensor from any object with __dlpack__, sharing its memory where that is possible and writing is allowed.
+
+    copy=True always copies, copy=False never (ValueError or BufferError if that cannot be).
+    """
+    if isinstance(x, TensorBase):
+        if x._requires_grad:
+            raise GradientError("from_dlpack: this tensor requires a gradient, which would be lost; use x.detach() first")
+        return _from_tensor(x.detach(), None, device, copy)  # type: ignore[attr-defined]
+    if x.__dlpack_device__()[0] in (2, 13):  # DLPack's numbers of CUDA and its managed memory
+        import cupy
+
+        array = cupy.from_dlpack(x)
+        array = array.copy() if copy else array
+    else:
+        array = np.from_dlpack(x, copy=copy)
+        if copy is None and not array.flags.writeable:
+            array = array.copy()
+    t = wrap(array)
+    return t if device is None else _from_tensor(t, None, device, None)
+
+
+# ---------------------------------------------------------------------- of a shape
+def empty(shape: Any, *, dtype: Any = None, device: str | None = None) -> Any:
+    """A tensor whose values nobody has set."""
+    xp = backend.namespace_for(device)
+    return wrap(xp.empty(shape, dtype=xp.dtype(_default(dtype))))
 
 
 def zeros(shape: Any, *, dtype: Any = None, device: str | None = None) -> Any:
@@ -83,15 +143,73 @@ def ones(shape: Any, *, dtype: Any = None, device: str | None = None) -> Any:
     return wrap(xp.ones(shape, dtype=xp.dtype(_default(dtype))))
 
 
+def full(shape: Any, fill_value: Any, *, dtype: Any = None, device: str | None = None) -> Any:
+    """A tensor of one value, a number or a 0-d tensor (gradients reach it)."""
+    if isinstance(fill_value, TensorBase):
+        value = _from_tensor(fill_value, dtype, device, None)
+        return clone(broadcast_to(value, (shape,) if isinstance(shape, int) else tuple(shape)))
+    xp = backend.namespace_for(device)
+    return wrap(xp.full(shape, fill_value, dtype=xp.dtype(_dtype_of_number(fill_value) if dtype is None else dtype)))
+
+
+def eye(
+    n_rows: int, n_cols: int | None = None, /, *, k: int = 0, dtype: Any = None, device: str | None = None
+) -> Any:  # fmt: skip
+    """A matrix with ones on its k-th diagonal and zeros elsewhere."""
+    xp = backend.namespace_for(device)
+    return wrap(xp.eye(n_rows, n_cols, k=k, dtype=xp.dtype(_default(dtype))))
+
+
+# ---------------------------------------------------------------------- like another tensor
+def _like(x: Any, dtype: Any, device: str | None) -> dict[str, Any]:
+    if not isinstance(x, TensorBase):
+        raise DTypeError(f"expected a tensor to be like, got {type(x).__name__}; make a tensor of it: dl.asarray(x)")
+    return {"dtype": x.dtype if dtype is None else dtype, "device": x.device if device is None else device}  # type: ignore[attr-defined]
+
+
+def empty_like(x: Any, /, *, dtype: Any = None, device: str | None = None) -> Any:
+    """A tensor like x whose values nobody has set."""
+    return empty(x.shape, **_like(x, dtype, device))
+
+
+def zeros_like(x: Any, /, *, dtype: Any = None, device: str | None = None) -> Any:
+    """Zeros of x's shape, dtype and device."""
+    return zeros(x.shape, **_like(x, dtype, device))
+
+
+def ones_like(x: Any, /, *, dtype: Any = None, device: str | None = None) -> Any:
+    """Ones of x's shape, dtype and device."""
+    return ones(x.shape, **_like(x, dtype, device))
+
+
+def full_like(x: Any, /, fill_value: Any, *, dtype: Any = None, device: str | None = None) -> Any:
+    """One value in x's shape, dtype and device."""
+    return full(x.shape, fill_value, **_like(x, dtype, device))
+
+
+# ---------------------------------------------------------------------- sequences
 def arange(start: Any, /, stop: Any = None, step: Any = 1, *, dtype: Any = None, device: str | None = None) -> Any:
     """start, start + step ... below stop; arange(n) counts from 0. Floats give the default dtype."""
     xp = backend.namespace_for(device)
     if dtype is None:
-        dtype = get_default_dtype() if any(isinstance(v, float) for v in (start, stop, step)) else np.dtype("int64")
+        dtype = _dtype_of_number(*(v for v in (start, stop, step) if v is not None))
+        dtype = np.dtype("int64") if dtype == np.bool_ else dtype
     if stop is None:
         start, stop = 0, start
     return wrap(xp.arange(start, stop, step, dtype=xp.dtype(dtype)))
 
 
-PLACED: dict[str, Callable[..., Any]] = {"asarray": asarray, "zeros": zeros, "ones": ones, "arange": arange}
+def linspace(
+    start: Any, stop: Any, /, num: int, *, dtype: Any = None, device: str | None = None, endpoint: bool = True
+) -> Any:  # fmt: skip
+    """num evenly spaced values from start to stop, without stop if endpoint is false."""
+    xp = backend.namespace_for(device)
+    if dtype is None:
+        dtype = _dtype_of_number(float(0) if not isinstance(start + stop, complex) else 0j)
+    return wrap(xp.linspace(start, stop, num, dtype=xp.dtype(dtype), endpoint=endpoint))
+
+
+PLACED: dict[str, Callable[..., Any]] = {
+    "arange": arange, "asarray": asarray, "empty": empty, "eye": eye, "full": full, "linspace": linspace, "ones": ones, "zeros": zeros,
+}  # fmt: skip
 """The functions that take a device: the tensor namespace binds it."""

@@ -1,38 +1,178 @@
-"""Linear algebra: products, decompositions, solutions."""
+"""Linear algebra: products, norms, and what they are composed of. Decompositions and solutions are in decompositions.py."""
 
 from __future__ import annotations
 
+import builtins
+import math
+from typing import Any
+
 from ..autograd.op import op
-from .elementwise import conj
+from ..errors import ConfigError, ShapeError
+from .elementwise import abs, cc, multiply
+from .reduce import _extremum_pull, expand, max, min, sum
+from .shape import axis_of, matrix_transpose, permute_dims, reshape
+
+__all__ = ["matmul", "matrix_transpose", "tensordot", "vecdot"]
 
 
 @op(needs=("x2", "x1"), promotes="join", complex=True)
 def matmul(xp, x1, x2, /):
     """The matrix product over the last two axes, (..., M, K) by (..., K, N) -> (..., M, N); vectors as in NumPy."""
+    if x1.ndim == 0 or x2.ndim == 0 or x1.shape[-1] != x2.shape[-2 if x2.ndim > 1 else 0]:
+        k1, k2 = x1.shape[-1:], x2.shape[-2:-1] or x2.shape
+        raise ShapeError(
+            f"matmul: x1 (..., M, K)={tuple(x1.shape)} has K={k1[0] if k1 else 'none'} but "
+            f"x2 (..., K, N)={tuple(x2.shape)} has K={k2[0] if k2 else 'none'}"
+        )
     y = xp.matmul(x1, x2)
 
     def left(gy):
         if x1.ndim == 1 and x2.ndim == 1:
-            return gy * conj(xp, x2)
+            return gy * cc(xp, x2)
         if x2.ndim == 1:
-            return gy[..., None] * conj(xp, x2)
+            return gy[..., None] * cc(xp, x2)
         if x1.ndim == 1:
-            return xp.matmul(conj(xp, x2), gy[..., None])[..., 0]
-        return xp.matmul(gy, xp.matrix_transpose(conj(xp, x2)))
+            return xp.matmul(cc(xp, x2), gy[..., None])[..., 0]
+        return xp.matmul(gy, xp.matrix_transpose(cc(xp, x2)))
 
     def right(gy):
         if x1.ndim == 1 and x2.ndim == 1:
-            return gy * conj(xp, x1)
+            return gy * cc(xp, x1)
         if x1.ndim == 1:
-            return conj(xp, x1)[:, None] * gy[..., None, :]
+            return cc(xp, x1)[:, None] * gy[..., None, :]
         if x2.ndim == 1:
-            return xp.matmul(xp.matrix_transpose(conj(xp, x1)), gy[..., None])[..., 0]
-        return xp.matmul(xp.matrix_transpose(conj(xp, x1)), gy)
+            return xp.matmul(xp.matrix_transpose(cc(xp, x1)), gy[..., None])[..., 0]
+        return xp.matmul(xp.matrix_transpose(cc(xp, x1)), gy)
 
     return y, (left, right)
 
 
-@op(needs="", view=True, complex=True)
-def matrix_transpose(xp, x, /):
-    """The last two axes exchanged."""
-    return xp.matrix_transpose(x), lambda gy: xp.matrix_transpose(gy)
+@op(needs=("x2", "x1"), promotes="join", complex=True)
+def vecdot(xp, x1, x2, /, *, axis=-1):
+    """The sum of conj(x1) x2 along an axis."""
+    if x1.ndim == x2.ndim and axis >= 0:
+        axis -= x1.ndim
+    if not -builtins.min(x1.ndim, x2.ndim) <= axis < 0:
+        raise ShapeError(f"vecdot: axis {axis} must count from the end and exist in x1 {tuple(x1.shape)} and x2 {tuple(x2.shape)}")
+    if x1.shape[axis] != x2.shape[axis]:
+        raise ShapeError(f"vecdot: x1 {tuple(x1.shape)} and x2 {tuple(x2.shape)} differ along axis {axis}")
+
+    def back(gy):
+        return xp.expand_dims(gy, axis=axis)
+
+    return xp.vecdot(x1, x2, axis=axis), (
+        lambda gy: cc(xp, back(gy)) * x2,
+        lambda gy: back(gy) * x1,
+    )
+
+
+def tensordot(x1: Any, x2: Any, /, *, axes: Any = 2) -> Any:
+    """The sum of products over axes: the last `axes` of x1 with the first of x2, or a pair of axis sequences."""
+    if isinstance(axes, int):
+        first = tuple(range(x1.ndim - axes, x1.ndim))
+        second = tuple(range(axes))
+    else:
+        first, second = (tuple((a,) if isinstance(a, int) else a) for a in axes)
+        first = tuple(axis_of("tensordot", a, x1.ndim) for a in first)
+        second = tuple(axis_of("tensordot", a, x2.ndim) for a in second)
+    if len(first) != len(second) or any(x1.shape[a] != x2.shape[b] for a, b in zip(first, second, strict=True)):
+        raise ShapeError(f"tensordot: x1 {tuple(x1.shape)} and x2 {tuple(x2.shape)} do not match over axes {axes}")
+    kept1 = tuple(i for i in range(x1.ndim) if i not in first)
+    kept2 = tuple(i for i in range(x2.ndim) if i not in second)
+    k = math.prod(x1.shape[a] for a in first)
+    m, n = tuple(x1.shape[i] for i in kept1), tuple(x2.shape[i] for i in kept2)
+    a = reshape(permute_dims(x1, kept1 + first), (math.prod(m), k))
+    b = reshape(permute_dims(x2, second + kept2), (k, math.prod(n)))
+    return reshape(matmul(a, b), m + n)
+
+
+def outer(x1: Any, x2: Any, /) -> Any:
+    """y[i, j] = x1[i] x2[j]."""
+    if x1.ndim != 1 or x2.ndim != 1:
+        raise ShapeError(f"outer: x1 and x2 must be vectors, they have shapes {tuple(x1.shape)} and {tuple(x2.shape)}")
+    return multiply(x1[:, None], x2[None, :])
+
+
+@op(needs=("x2", "x1"), promotes="join", complex=True)
+def cross(xp, x1, x2, /, *, axis=-1):
+    """The vector product along an axis of size 3."""
+    for name, x in (("x1", x1), ("x2", x2)):
+        if x.shape[axis_of("cross", axis, x.ndim)] != 3:
+            raise ShapeError(f"cross: {name} must have size 3 along axis {axis}, it has shape {tuple(x.shape)}")
+    return xp.linalg.cross(x1, x2, axis=axis), (
+        lambda gy: xp.linalg.cross(cc(xp, x2), gy, axis=axis),
+        lambda gy: xp.linalg.cross(gy, cc(xp, x1), axis=axis),
+    )
+
+
+@op(needs="", complex=True)
+def diagonal(xp, x, /, *, offset=0):
+    """The diagonals of the last two axes, `offset` above the main one: (..., M, N) -> (..., length)."""
+    if x.ndim < 2:
+        raise ShapeError(f"diagonal: x must have two axes at least, it has shape {tuple(x.shape)}")
+    rows, columns = x.shape[-2:]
+
+    def pull(gy):
+        before = builtins.max(-offset, 0)
+        after = rows - before - gy.shape[-1]
+        lead = tuple(gy.shape[:-1])
+        ends = [xp.zeros((*lead, n), dtype=gy.dtype) for n in (before, after)]
+        by_row = xp.concat([ends[0], gy, ends[1]], axis=-1) if before or after else gy
+        return by_row[..., None] * xp.eye(rows, columns, k=offset, dtype=gy.dtype)
+
+    # a copy: NumPy's diagonal is a view that cannot be written
+    return xp.asarray(xp.linalg.diagonal(x, offset=offset), copy=True), pull
+
+
+def trace(x: Any, /, *, offset: int = 0, dtype: Any = None) -> Any:
+    """The sum of the diagonals of the last two axes."""
+    return sum(diagonal(x, offset=offset), axis=-1, dtype=dtype)
+
+
+# ---------------------------------------------------------------------- norms
+@op(needs="x y", promotes="float", complex=True)
+def vector_norm(xp, x, /, *, axis=None, keepdims=False, ord=2):
+    """(sum of |x|^ord)^(1/ord) over axes; inf and -inf are the largest and smallest |x|, 0 counts what is not zero.
+
+    Where the norm or an element is 0, the derivative is taken as 0; equal extrema share the gradient evenly.
+    """
+    y = xp.linalg.vector_norm(x, axis=axis, keepdims=keepdims, ord=ord)
+
+    def spread(g):
+        return expand(xp, g, x.shape, axis, keepdims)
+
+    def pull(gy):
+        if ord == 0:
+            return None
+        if ord == 1:
+            return spread(gy) * xp.sign(x)
+        safe = xp.where(y == 0, 1, y)
+        if ord == 2:
+            return spread(gy / safe) * x
+        size = xp.abs(x)
+        if ord in (math.inf, -math.inf):
+            return _extremum_pull(xp, size, y, axis, keepdims)(gy) * xp.sign(x)
+        ratio = xp.where(size == 0, 1, size) / spread(safe)
+        return spread(gy) * (xp.sign(x) * xp.pow(ratio, ord - 1))
+
+    return y, pull
+
+
+def matrix_norm(x: Any, /, *, keepdims: bool = False, ord: Any = "fro") -> Any:
+    """A norm of the matrices in the last two axes: "fro", "nuc", 2, -2 (singular values), 1, -1 (columns), inf, -inf (rows)."""
+    from .decompositions import svdvals
+
+    if x.ndim < 2:
+        raise ShapeError(f"matrix_norm: x must have two axes at least, it has shape {tuple(x.shape)}")
+    if ord in ("fro", None):
+        return vector_norm(x, axis=(-2, -1), keepdims=keepdims)
+    if ord in ("nuc", 2, -2):
+        values = svdvals(x)
+        y = sum(values, axis=-1) if ord == "nuc" else (max if ord == 2 else min)(values, axis=-1)
+        return y[..., None, None] if keepdims else y
+    if ord in (1, -1, math.inf, -math.inf):
+        summed, other = (-2, -1) if ord in (1, -1) else (-1, -2)
+        lines = sum(abs(x), axis=summed, keepdims=True)
+        y = (max if ord > 0 else min)(lines, axis=other, keepdims=True)
+        return y if keepdims else y[..., 0, 0]
+    raise ConfigError(f"matrix_norm: ord must be 'fro', 'nuc', 1, -1, 2, -2, inf or -inf, got {ord!r}")

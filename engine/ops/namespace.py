@@ -14,7 +14,21 @@ from dlengine.kernels import reference
 from .. import backend
 from ..autograd.base import TensorBase, wrap
 from ..autograd.op import LINEAR, OPS
-from . import creation, inspection
+from . import creation, decompositions, fft, index, inspection, linalg, shape
+
+_FAMILIES = (shape, linalg, creation, inspection)
+_WRAPPED = {"put_at": index.put_at, "set_at": index.set_at, "bool": inspection.bool_}
+
+
+class _Extension:
+    """xp.linalg or xp.fft for tensors: the names of some modules."""
+
+    def __init__(self, *modules: Any) -> None:
+        for m in modules:
+            self.__dict__.update(vars(m))
+
+
+_EXTENSIONS = {"linalg": _Extension(linalg, decompositions), "fft": _Extension(fft)}
 
 
 class TensorNamespace:
@@ -24,8 +38,13 @@ class TensorNamespace:
         self.device = device
 
     def __getattr__(self, name: str) -> Any:
-        if name in LINEAR:
-            value: Any = OPS[name]
+        value: Any
+        if name in _EXTENSIONS:
+            value = _EXTENSIONS[name]
+        elif name in _WRAPPED:
+            value = _WRAPPED[name]
+        elif name in LINEAR:
+            value = OPS[name]
         elif name.startswith("random_"):
             value = self._random(name)
         elif name in reference.DECLARED:
@@ -34,10 +53,11 @@ class TensorNamespace:
             value = partial(creation.PLACED[name], device=self.device)
         elif name in OPS:
             value = OPS[name]
-        elif hasattr(inspection, name):
-            value = getattr(inspection, name)
         else:
-            raise AttributeError(f"the tensor namespace has no {name!r}")
+            family = next((m for m in _FAMILIES if hasattr(m, name)), None)
+            if family is None:
+                raise AttributeError(f"the tensor namespace has no {name!r}")
+            value = getattr(family, name)
         self.__dict__[name] = value
         return value
 

@@ -1,0 +1,337 @@
+"""Decompositions of matrices, inverses and solutions. All take stacks of matrices (..., M, N).
+
+The gradients of decompositions exist where the decomposition is unique up to signs: eigh and svd with repeated values give
+Inf or NaN in the gradients of vectors, not in those of values. Sources: Giles 2008, "An extended collection of matrix
+derivative results"; Seeger et al. 2017, arXiv:1710.08717; Walter, Lehmann 2012, arXiv:1001.1654 (QR).
+"""
+
+from __future__ import annotations
+
+import builtins
+from typing import Any, NamedTuple
+
+from ..autograd.op import op
+from ..autograd.promotion import is_complex
+from ..errors import ConfigError, GradientError, ShapeError
+from .creation import eye
+from .elementwise import cc
+from .linalg import matmul
+from .shape import broadcast_to
+
+__all__ = [
+    "cholesky", "det", "eigh", "eigvalsh", "inv", "matrix_power", "matrix_rank", "pinv", "qr", "slogdet", "solve", "svd", "svdvals",
+]  # fmt: skip
+
+
+def _h(xp: Any, x: Any) -> Any:
+    """The conjugate transpose."""
+    return xp.matrix_transpose(cc(xp, x))
+
+
+def _matrix(name: str, x: Any, square: bool = True) -> None:
+    if x.ndim < 2:
+        raise ShapeError(f"{name}: x must be a matrix or a stack of them, it has shape {tuple(x.shape)}")
+    if square and x.shape[-1] != x.shape[-2]:
+        raise ShapeError(f"{name}: x must be square (..., M, M), it has shape {tuple(x.shape)}")
+
+
+def _hermitian_part(xp: Any, x: Any) -> Any:
+    return (x + _h(xp, x)) / 2
+
+
+def _diagonals(xp: Any, x: Any) -> Any:
+    """Vectors (..., N) as diagonal matrices (..., N, N)."""
+    return x[..., None] * xp.eye(x.shape[-1], dtype=x.dtype)
+
+
+# ---------------------------------------------------------------------- inverse, solution, determinant
+@op(needs="y", promotes="float", complex=True)
+def inv(xp, x, /):
+    """The inverse of square matrices. Raises LinAlgError on the host if one is singular."""
+    _matrix("inv", x)
+    y = xp.linalg.inv(x)
+    return y, lambda gy: -xp.matmul(xp.matmul(_h(xp, y), gy), _h(xp, y))
+
+
+@op(needs=("x1 y", "x1"), promotes="float", complex=True)
+def solve(xp, x1, x2, /):
+    """y with x1 y = x2. x1: (..., M, M). x2: a vector (M,) or matrices (..., M, K)."""
+    _matrix("solve", x1)
+    vector = x2.ndim == 1
+    if x2.ndim == 0 or x2.shape[0 if vector else -2] != x1.shape[-1]:
+        raise ShapeError(f"solve: x2 {tuple(x2.shape)} must have {x1.shape[-1]} rows, as x1 {tuple(x1.shape)} has")
+    y = xp.linalg.solve(x1, x2)
+
+    def right(gy):
+        if not vector:
+            return xp.linalg.solve(_h(xp, x1), gy)
+        return xp.linalg.solve(_h(xp, x1), gy[..., None])[..., 0]
+
+    def left(gy):
+        g = right(gy)
+        return -g[..., None] * cc(xp, y)[..., None, :] if vector else -xp.matmul(g, _h(xp, y))
+
+    return y, (left, right)
+
+
+@op(needs="x y", promotes="float", complex=True)
+def det(xp, x, /):
+    """The determinants of square matrices. The gradient needs them to be invertible."""
+    _matrix("det", x)
+    y = xp.linalg.det(x)
+    return y, lambda gy: (gy * cc(xp, y))[..., None, None] * _h(xp, xp.linalg.inv(x))
+
+
+class SlogdetResult(NamedTuple):
+    """The sign (or phase) and the logarithm of the absolute value of determinants."""
+
+    sign: Any
+    logabsdet: Any
+
+
+@op(needs="x y", promotes="float", complex=True, none_cotangents=True, result=SlogdetResult)
+def slogdet(xp, x, /):
+    """sign and log |det| of square matrices, det = sign exp(logabsdet), without overflow."""
+    _matrix("slogdet", x)
+    sign, size = xp.linalg.slogdet(x)
+
+    def pull(gy):
+        g_sign, g = gy
+        if is_complex(x) and g_sign is not None:
+            turn = -xp.imag(xp.conj(g_sign) * sign)
+            g = turn * 1j if g is None else g + turn * 1j
+        return None if g is None else g[..., None, None] * _h(xp, xp.linalg.inv(x))
+
+    return (sign, size), pull
+
+
+@op(needs="x y", promotes="float", complex=True)
+def pinv(xp, x, /, *, rtol=None):
+    """The pseudoinverse (Moore-Penrose). rtol: singular values below rtol times the largest count as zero.
+
+    The gradient holds where the rank does not change. Source: Golub, Pereyra 1973.
+    """
+    _matrix("pinv", x, square=False)
+    y = xp.linalg.pinv(x) if rtol is None else xp.linalg.pinv(x, rtol=rtol)
+
+    def pull(gy):
+        gh, yh = _h(xp, gy), _h(xp, y)
+        if x.shape[-2] <= x.shape[-1]:
+            k = xp.matmul(gh, y)
+            kyh = xp.matmul(k, yh)
+            return (
+                kyh
+                - _h(xp, xp.matmul(y, k))
+                - xp.matmul(xp.matmul(x, y), kyh)
+                + xp.matmul(xp.matmul(yh, y), gh - xp.matmul(k, x))
+            )
+        k = xp.matmul(y, gh)
+        yhk = xp.matmul(yh, k)
+        return (
+            yhk
+            - _h(xp, xp.matmul(k, y))
+            + xp.matmul(xp.matmul(gh - xp.matmul(x, k), y), yh)
+            - xp.matmul(xp.matmul(yhk, y), x)
+        )
+
+    return y, pull
+
+
+def matrix_power(x: Any, n: int, /) -> Any:
+    """Square matrices to the integer power n, by repeated squaring; negative n powers the inverse."""
+    _matrix("matrix_power", x)
+    if n < 0:
+        x, n = inv(x), -n
+    result = None
+    while n:
+        if n & 1:
+            result = x if result is None else matmul(result, x)
+        n >>= 1
+        if n:
+            x = matmul(x, x)
+    if result is None:
+        return broadcast_to(eye(x.shape[-1], dtype=x.dtype, device=x.device), x.shape)
+    return result
+
+
+@op(needs="")
+def matrix_rank(xp, x, /, *, rtol=None):
+    """How many singular values are above rtol times the largest."""
+    _matrix("matrix_rank", x, square=False)
+    rtol = getattr(rtol, "_array", rtol)
+    return xp.linalg.matrix_rank(x) if rtol is None else xp.linalg.matrix_rank(x, rtol=rtol), None
+
+
+# ---------------------------------------------------------------------- decompositions
+@op(needs="y", promotes="float", complex=True)
+def cholesky(xp, x, /, *, upper=False):
+    """The lower triangular L with x = L L^H (upper: U with x = U^H U). The Hermitian part of x counts."""
+    _matrix("cholesky", x)
+    y = xp.linalg.cholesky(_hermitian_part(xp, x), upper=upper)
+
+    def pull(gy):
+        low, g = (_h(xp, y), _h(xp, gy)) if upper else (y, gy)
+        inverse = xp.linalg.inv(low)
+        middle = xp.matmul(_h(xp, low), g)
+        half = xp.tril(middle) - _diagonals(xp, xp.linalg.diagonal(middle)) / 2
+        return _hermitian_part(xp, xp.matmul(xp.matmul(_h(xp, inverse), half), inverse))
+
+    return y, pull
+
+
+class EighResult(NamedTuple):
+    """Eigenvalues in ascending order and eigenvectors as columns."""
+
+    eigenvalues: Any
+    eigenvectors: Any
+
+
+def _apart(xp: Any, values: Any) -> Any:
+    """1 / (values[j] - values[i]) at (i, j), 0 on the diagonal."""
+    gaps = values[..., None, :] - values[..., :, None]
+    same = xp.eye(values.shape[-1], dtype=values.dtype)
+    return (1 - same) / (gaps + same)
+
+
+@op(needs="y", promotes="float", complex=True, none_cotangents=True, result=EighResult)
+def eigh(xp, x, /):
+    """Eigenvalues w (..., M) and eigenvectors v (..., M, M) of Hermitian matrices; the Hermitian part of x counts.
+
+    The gradient through v holds for functions that do not depend on the sign (or phase) of its columns.
+    """
+    _matrix("eigh", x)
+    w, v = xp.linalg.eigh(_hermitian_part(xp, x))
+
+    def pull(gy):
+        gw, gv = gy
+        if gv is None:
+            return _hermitian_part(xp, xp.matmul(v * gw[..., None, :], _h(xp, v)))
+        middle = xp.matmul(_h(xp, v), gv) * _apart(xp, w)
+        if gw is not None:
+            middle = middle + _diagonals(xp, gw)
+        return _hermitian_part(xp, xp.matmul(xp.matmul(v, middle), _h(xp, v)))
+
+    return (w, v), pull
+
+
+@op(needs="x", promotes="float", complex=True)
+def eigvalsh(xp, x, /, *, save):
+    """The eigenvalues of Hermitian matrices in ascending order; the Hermitian part of x counts."""
+    _matrix("eigvalsh", x)
+    if not save:
+        return xp.linalg.eigvalsh(_hermitian_part(xp, x)), None
+    w, v = xp.linalg.eigh(_hermitian_part(xp, x))
+    return w, lambda gy: _hermitian_part(xp, xp.matmul(v * gy[..., None, :], _h(xp, v)))
+
+
+class SVDResult(NamedTuple):
+    """Left vectors as columns, singular values in descending order, right vectors as rows."""
+
+    U: Any
+    S: Any
+    Vh: Any
+
+
+@op(needs="y", promotes="float", complex=True, none_cotangents=True, result=SVDResult)
+def svd(xp, x, /, *, full_matrices=True):
+    """u, s, vh with x = u diag(s) vh, s descending. full_matrices=False: only the min(M, N) first vectors.
+
+    The gradient through u and vh holds for functions that do not depend on the signs (or phases) of the vectors; with
+    full_matrices=True it exists for square x only.
+    """
+    _matrix("svd", x, square=False)
+    m, n = x.shape[-2:]
+    u, s, vh = xp.linalg.svd(x, full_matrices=full_matrices)
+
+    def pull(gy):
+        gu, gs, gvh = gy
+        k = builtins.min(m, n)
+        if gu is None and gvh is None:
+            return xp.matmul(u[..., :, :k] * gs[..., None, :], vh[..., :k, :])
+        if full_matrices and m != n:
+            raise GradientError("svd: the gradient of full_matrices=True needs a square matrix; pass full_matrices=False")
+        line, column = s[..., None, :], s[..., :, None]
+        apart = _apart(xp, s * s)
+        middle = None if gs is None else _diagonals(xp, gs)
+        if gu is not None:
+            twist = xp.matmul(_h(xp, u), gu)
+            twist = twist - _h(xp, twist)
+            part = twist * apart * line
+            if is_complex(x):
+                part = part + _diagonals(xp, xp.linalg.diagonal(twist) / (2 * s))
+            middle = part if middle is None else middle + part
+        if gvh is not None:
+            twist = xp.matmul(vh, _h(xp, gvh))
+            part = column * ((twist - _h(xp, twist)) * apart)
+            middle = part if middle is None else middle + part
+        g = xp.matmul(xp.matmul(u, middle), vh)
+        if m > n and gu is not None:
+            scaled = gu / line
+            g = g + xp.matmul(scaled - xp.matmul(u, xp.matmul(_h(xp, u), scaled)), vh)
+        if m < n and gvh is not None:
+            scaled = gvh / column
+            g = g + xp.matmul(u, scaled - xp.matmul(xp.matmul(scaled, _h(xp, vh)), vh))
+        return g
+
+    return (u, s, vh), pull
+
+
+@op(needs="x", promotes="float", complex=True)
+def svdvals(xp, x, /, *, save):
+    """The singular values in descending order."""
+    _matrix("svdvals", x, square=False)
+    if not save:
+        return xp.linalg.svdvals(x), None
+    u, s, vh = xp.linalg.svd(x, full_matrices=False)
+    return s, lambda gy: xp.matmul(u * gy[..., None, :], vh)
+
+
+class QRResult(NamedTuple):
+    """Orthonormal columns and an upper triangle."""
+
+    Q: Any
+    R: Any
+
+
+def _qr_pull(xp: Any, q: Any, r: Any, gq: Any, gr: Any) -> Any:
+    """The gradient of the tall case: q (..., M, K), r (..., K, K)."""
+    m = None if gr is None else xp.matmul(r, _h(xp, gr))
+    if gq is not None:
+        inner = xp.matmul(_h(xp, gq), q)
+        m = -inner if m is None else m - inner
+    low = xp.tril(m, k=-1)
+    diagonal = _diagonals(xp, xp.real(xp.linalg.diagonal(m)) if is_complex(m) else xp.linalg.diagonal(m))
+    g = xp.matmul(q, low + _h(xp, low) + diagonal)
+    if gq is not None:
+        g = g + gq
+    return xp.matmul(g, _h(xp, xp.linalg.inv(r)))
+
+
+@op(needs="x y", promotes="float", complex=True, none_cotangents=True, result=QRResult)
+def qr(xp, x, /, *, mode="reduced"):
+    """q, r with x = q r, q with orthonormal columns, r upper triangular. mode: "reduced" or "complete".
+
+    The gradient with mode="complete" exists for M <= N only.
+    """
+    _matrix("qr", x, square=False)
+    if mode not in ("reduced", "complete"):
+        raise ConfigError(f'qr: mode must be "reduced" or "complete", got {mode!r}')
+    q, r = xp.linalg.qr(x, mode=mode)
+    m, n = x.shape[-2:]
+
+    def pull(gy):
+        gq, gr = gy
+        if m >= n:
+            if mode == "complete" and m > n:
+                raise GradientError('qr: the gradient of mode="complete" needs M <= N; use mode="reduced"')
+            return _qr_pull(xp, q, r, gq, gr)
+        # x = [a | b], r = [s | t] with a = q s and b = q t
+        gt = None if gr is None else gr[..., :, m:]
+        if gt is not None:
+            more = xp.matmul(x[..., :, m:], _h(xp, gt))
+            gq = more if gq is None else gq + more
+        ga = _qr_pull(xp, q, r[..., :, :m], gq, None if gr is None else gr[..., :, :m])
+        gb = xp.matmul(q, gt) if gt is not None else xp.zeros((*x.shape[:-1], n - m), dtype=ga.dtype)
+        return xp.concat([ga, gb], axis=-1)
+
+    return (q, r), pull
