@@ -169,3 +169,16 @@ def test_backward_twice_and_after_other_calls(kind):
     for a, b, c in zip(kept, once, backward(*gradients, *arguments, None, False, residuals), strict=True):
         np.testing.assert_array_equal(a, b)
         np.testing.assert_array_equal(a, c)
+
+
+@pytest.mark.parametrize("lengths", [None, np.array([6, 2, 0, 3, 6])])
+@pytest.mark.parametrize("kind", KINDS)
+def test_writing_to_the_results_does_not_reach_the_gradients(kind, lengths):
+    arguments, gradients = sample(kind, (6, 5, 4, 20))
+    backward = getattr(jit, kind + "_grad")
+    *results, residuals = getattr(jit, kind)(*arguments, lengths, False, True)
+    want = backward(*gradients, *arguments, lengths, False, residuals)
+    for result in results:
+        result.fill(np.nan)
+    for a, b in zip(backward(*gradients, *arguments, lengths, False, residuals), want, strict=True):
+        np.testing.assert_array_equal(a, b)

@@ -123,9 +123,9 @@ def _forward(
         _scratch("w_hid", s.blocks, hidden, BLOCK, zero=ragged),
         gates, states, int(save), s,
     )  # fmt: skip
-    if order is None:
+    if order is None or lengths is None:
         last = y[0 if reverse else -1].copy()
-        return y, last, c_last, (y, gates, states, active, order) if save else None
+        return y, last, c_last, (gates, states, active, order) if save else None
     sorted_y, y = y, np.empty_like(y)
     y[:, order] = sorted_y
     c_out = np.empty_like(c_last)
@@ -134,7 +134,7 @@ def _forward(
     ends = np.zeros_like(lengths) if reverse else np.maximum(lengths, 1) - 1
     last[:] = y[ends, np.arange(batch)]
     last[order] = np.where(lengths[order][:, None] > 0, last[order], h0)
-    return y, last, c_out, (sorted_y, gates, states, active, order) if save else None
+    return y, last, c_out, (gates, states, active, order) if save else None
 
 
 def _backward(
@@ -157,7 +157,7 @@ def _backward(
         return np.zeros_like(x), gh.copy(), gc.copy(), np.zeros_like(w_ih), *nothing
     if not inputs:
         x, w_ih = np.zeros((*x.shape[:2], 1), x.dtype), np.zeros((w_ih.shape[0], 1), x.dtype)
-    y, gates, states, active, order = residuals
+    gates, states, active, order = residuals
     if order is not None:
         gy, x = gy.take(order, axis=1), x.take(order, axis=1)
         gh, gc, h0 = gh[order], gc[order], h0[order]
@@ -178,7 +178,7 @@ def _backward(
         zero=_scratch("zero", BLOCK, zero=True),
     )
     backward(
-        x.reshape(-1), h0.reshape(-1), w_ih.reshape(-1), w_hh.reshape(-1), GATES_IN[kind], GATES_HID[kind], active, y.reshape(-1),
+        x.reshape(-1), h0.reshape(-1), w_ih.reshape(-1), w_hh.reshape(-1), GATES_IN[kind], GATES_HID[kind], active,
         gates, states, gy.reshape(-1), gh.reshape(-1), gc.reshape(-1), gx.reshape(-1), gh0.reshape(-1), gc0.reshape(-1),
         gw_ih.reshape(-1), gw_hh.reshape(-1), work, s,
     )  # fmt: skip
@@ -196,7 +196,7 @@ def lstm(
     """Long short-term memory, gates i, f, g, o: c <- f c + i g, h <- o tanh(c), y_t = h.
 
     x: (T, N, I). h0, c0: (N, H). w_ih: (4H, I). w_hh: (4H, H). bias: (4H,) or None. lengths: (N,) int or None.
-    Returns y (T, N, H), hT (N, H), cT (N, H), and what lstm_grad needs if save, else None; y itself is part of that.
+    Returns y (T, N, H), hT (N, H), cT (N, H), and what lstm_grad needs if save, else None.
     """
     bias4 = np.zeros((4, h0.shape[1]), x.dtype) if bias is None else bias.reshape(4, -1)
     return _forward(LSTM, x, h0, c0, w_ih, w_hh, bias4, lengths, reverse, save)
@@ -221,7 +221,7 @@ def gru(
     u = x_t w_ih' + b_ih and v = h w_hh' + b_hh, each in three parts.
 
     x: (T, N, I). h0: (N, H). w_ih: (3H, I). w_hh: (3H, H). b_ih, b_hh: (3H,) or None. lengths: (N,) int or None.
-    Returns y (T, N, H), hT (N, H), and what gru_grad needs if save, else None; y itself is part of that.
+    Returns y (T, N, H), hT (N, H), and what gru_grad needs if save, else None.
     """
     bias4 = np.zeros((4, h0.shape[1]), x.dtype)
     if b_ih is not None:

@@ -19,7 +19,7 @@ from dlengine.kernels.types import Array
 
 from .compile import inner
 from .recurrent_tile import BLOCK, LANES
-from .vector import I32, Emitter, Value, emits, int64, window
+from .vector import I32, Emitter, Value, copy_rows, emits, int64, window
 
 LSTM, GRU = 0, 1
 
@@ -128,6 +128,28 @@ def lstm_cells(
         window(h, ho + r * hpitch, lanes)[:] = (o * np.tanh(state))[:lanes]
         if keep:
             gates[:] = i, f, new, o
+
+
+def _emit_lstm_output(e: Emitter, g: Value, go: Value, c: Value, at: Value, h: Value, ho: Value, rows: Value) -> None:
+    g, c, h = e.at(g, go), e.at(c, at), e.at(h, ho)
+
+    def row(r: Value, _: Emitted) -> Emitted:
+        along = e.b.mul(r, int64(LANES))
+        o = e.load(e.at(g, e.b.add(e.b.mul(r, int64(BLOCK)), int64(3 * LANES))))
+        (squashed,) = _activate(e, [e.load(e.at(c, along))], "t")
+        e.store(e.b.fmul(o, squashed), e.at(h, along))
+        return []
+
+    with e.when_positive(rows):
+        e.loop(rows, [], row)
+
+
+@emits(_emit_lstm_output)
+def lstm_output(g: Array, go: int, c: Array, at: int, h: Array, ho: int, rows: int) -> None:
+    """h = o tanh(c) once more, from saved gates and states, to vectors."""
+    for r in range(rows):
+        o = window(g, go + r * BLOCK + 3 * LANES, LANES)
+        window(h, ho + r * LANES, LANES)[:] = o * np.tanh(window(c, at + r * LANES, LANES))
 
 
 def _emit_lstm_back(
@@ -297,6 +319,15 @@ def cells(
         lstm_cells(g, go, c, before, after, h, ho, hpitch, rows, lanes, keep)
     else:
         gru_cells(g, go, c, before, after, h, ho, hpitch, rows, lanes, keep)
+
+
+@inner()
+def output_again(kind: int, g: Array, go: int, c: Array, at: int, h: Array, ho: int, rows: int) -> Any:
+    """The outputs of one block of units at a step, from what was saved of it: cheaper than keeping them."""
+    if kind == LSTM:
+        lstm_output(g, go, c, at, h, ho, rows)
+    else:
+        copy_rows(h, ho, LANES, c, at, LANES, LANES, rows)
 
 
 @inner()

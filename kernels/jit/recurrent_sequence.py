@@ -21,7 +21,7 @@ from numba import prange
 from dlengine.kernels.types import Array
 
 from .compile import inner, jit
-from .recurrent_gates import cells, cells_back
+from .recurrent_gates import cells, cells_back, output_again
 from .recurrent_tile import (
     BLOCK,
     LANES,
@@ -82,7 +82,7 @@ def rows_at(step: int, active: Array, s: Any) -> Any:
 @inner()
 def lanes_in(p: int, s: Any) -> int:
     """Units in block p: fewer than a vector in the last one."""
-    return min(LANES, s.H - p * LANES)
+    return min(LANES, s.H - p * LANES)  # type: ignore[no-any-return]
 
 
 @inner()
@@ -193,7 +193,7 @@ class Scratch(NamedTuple):
 
 @inner()
 def recur_back(
-    t: int, step: int, start: int, x: Array, h0: Array, y: Array, gates: Array, states: Array, gy: Array, active: Array,
+    t: int, step: int, start: int, x: Array, h0: Array, gates: Array, states: Array, gy: Array, active: Array,
     depth: int, left_at: int, w: Any, s: Any,
 ) -> None:  # fmt: skip
     """One step back: gate gradients, the rows of the left operand, dh of the step before."""
@@ -203,7 +203,9 @@ def recur_back(
     k, panel, pitch = (step - start) * n, n * s.chunk * BLOCK, depth * LANES
     h_pitch = (s.H + BLOCK - 1) // BLOCK * BLOCK
     da_at, dh_at = first * s.blocks * s.chunk * BLOCK, first * h_pitch
-    x_blocks, h_blocks = (s.I + LANES - 1) // LANES, s.blocks
+    x_blocks = (s.I + LANES - 1) // LANES
+    at = left_at + k * LANES
+    at_h = at + x_blocks * pitch
     for p in range(s.blocks):
         g = (first * s.blocks + p * n) * s.T * BLOCK + step * n * BLOCK
         before = (first * s.blocks + p * n) * (s.T + 1) * LANES + step * n * LANES
@@ -212,15 +214,13 @@ def recur_back(
             s.kind, gates, g, w.da, da, states, before, before + n * LANES, gy, now * s.H + p * LANES, s.H,
             w.dh, dh_at + p * LANES, h_pitch, w.dc, first * s.blocks * LANES + p * n * LANES, rows, lanes_in(p, s),
         )  # fmt: skip
+        output_again(s.kind, gates, g - n * BLOCK, states, before, w.left, at_h + p * pitch, old)
         if rows < n:
             clear(w.da[da + rows * BLOCK : da + n * BLOCK])
-    at = left_at + k * LANES
     split_columns(w.left, at, pitch, x, now * s.I, s.I, s.I, rows)
-    at_h = at + x_blocks * pitch
-    split_columns(w.left, at_h, pitch, y, (time_of(step - 1, s) * s.N + first) * s.H, s.H, s.H, old)
     split_columns(w.left, at_h + old * LANES, pitch, h0, (first + old) * s.H, s.H, s.H, rows - old)
     if rows < n:
-        for b in range(x_blocks + h_blocks):
+        for b in range(x_blocks + s.blocks):
             clear(w.left[at + b * pitch + rows * LANES : at + b * pitch + n * LANES])
     for q in range(h_pitch // BLOCK):
         multiply_rows(
@@ -278,7 +278,7 @@ def weight_grad(t: int, rows: int, fresh: bool, depth: int, left_at: int, sums_a
 
 @inner()
 def backward_part(
-    t: int, x: Array, h0: Array, y: Array, gates: Array, states: Array, gy: Array, gh: Array, gc: Array, active: Array,
+    t: int, x: Array, h0: Array, gates: Array, states: Array, gy: Array, gh: Array, gc: Array, active: Array,
     gx: Array, gh0: Array, gc0: Array, w: Any, s: Any,
 ) -> None:  # fmt: skip
     """The whole sequence backwards for the rows of thread t: chunk by chunk the recurrence, gx, the weight gradients."""
@@ -294,7 +294,7 @@ def backward_part(
     for start in range((s.T - 1) // s.chunk * s.chunk, -1, -s.chunk):
         stop = min(s.T, start + s.chunk)
         for step in range(stop - 1, start - 1, -1):
-            recur_back(t, step, start, x, h0, y, gates, states, gy, active, depth, left_at, w, s)
+            recur_back(t, step, start, x, h0, gates, states, gy, active, depth, left_at, w, s)
         input_grad(t, start, stop, gx, w, s)
         weight_grad(t, (stop - start) * n, stop == s.T, depth, left_at, sums_at, w, s)
     copy_rows(gh0, first * s.H, s.H, w.dh, dh_at, h_pitch, s.H, n)
@@ -326,7 +326,7 @@ def collect(p: int, gates_in: Array, gates_hid: Array, gw_ih: Array, gw_hh: Arra
 
 @jit()
 def backward(
-    x: Array, h0: Array, w_ih: Array, w_hh: Array, gates_in: Array, gates_hid: Array, active: Array, y: Array,
+    x: Array, h0: Array, w_ih: Array, w_hh: Array, gates_in: Array, gates_hid: Array, active: Array,
     gates: Array, states: Array, gy: Array, gh: Array, gc: Array, gx: Array, gh0: Array, gc0: Array,
     gw_ih: Array, gw_hh: Array, w: Any, s: Any,
 ) -> None:  # fmt: skip
@@ -338,7 +338,7 @@ def backward(
         else:
             pack_rows(w.w_hid, w_hh, s.H, gates_hid, q - in_panels, s)
     for t in prange(s.threads):
-        backward_part(t, x, h0, y, gates, states, gy, gh, gc, active[t], gx, gh0, gc0, w, s)
+        backward_part(t, x, h0, gates, states, gy, gh, gc, active[t], gx, gh0, gc0, w, s)
     for p in prange(s.blocks):
         collect(p, gates_in, gates_hid, gw_ih, gw_hh, w, s)
 
