@@ -11,8 +11,12 @@ from typing import Any
 
 from ..registry import KernelSet
 
-DECLARED = {
-    "conv2d": ("conv", ("float32", "float64", "float16")),
+FLOATS = ("float32", "float64", "float16")
+_FLOATING = {
+    "conv": "conv2d conv2d_input_grad conv2d_weight_grad",
+}
+DECLARED: dict[str, tuple[str, tuple[str, ...]]] = {
+    **{name: (module, FLOATS) for module, names in _FLOATING.items() for name in names.split()},
     "random_bits": ("random", ("*",)),
     "random_uniform": ("random", ("*",)),
     "random_bernoulli": ("random", ("*",)),

@@ -4,12 +4,7 @@
 //
 // The high side of the padding never appears: it only makes out_shape larger.
 
-// Where in an input plane the window of output (p, q) begins; negative in the padding.
-__device__ __forceinline__ int window_row(const ConvGeometry& g, int p) { return p * g.stride[0] - g.pad_lo[0]; }
-__device__ __forceinline__ int window_column(const ConvGeometry& g, int q) { return q * g.stride[1] - g.pad_lo[1]; }
-__device__ __forceinline__ bool inside(const ConvGeometry& g, int h, int w) {
-  return (unsigned)h < (unsigned)g.in_shape[0] && (unsigned)w < (unsigned)g.in_shape[1];
-}
+#include "conv.cuh"
 
 // One thread makes one output: for depthwise convolutions and groups of few filters, which are bound by memory.
 KERNEL(conv2d_direct, 256)(const T* __restrict__ x, const T* __restrict__ w, T* __restrict__ y, ConvGeometry g) {
@@ -36,7 +31,8 @@ KERNEL(conv2d_direct, 256)(const T* __restrict__ x, const T* __restrict__ w, T* 
 // (c, r, s). The matrix of windows is never stored: each block gathers the part that it needs into shared memory.
 // A block makes a tile of ROWS x COLUMNS, DEPTH at a time; a thread makes a PER_THREAD x PER_THREAD part of it in registers.
 KERNEL(conv2d_gemm, THREADS)(const T* __restrict__ x, const T* __restrict__ w, T* __restrict__ y, ConvGeometry g) {
-  __shared__ ACC filter_tile[DEPTH][ROWS + 4], window_tile[DEPTH][COLUMNS + 4];  // + 4 spreads a column over the banks
+  __shared__ RowTile filter_tile;
+  __shared__ ColumnTile window_tile;
   const int H = g.in_shape[0], W = g.in_shape[1], P = g.out_shape[0], Q = g.out_shape[1], R = g.kernel[0], S = g.kernel[1];
   const int channels = g.C / g.groups, filters = g.K / g.groups, inner = channels * R * S;
   const long long pixels = (long long)g.N * P * Q;
@@ -68,18 +64,7 @@ KERNEL(conv2d_gemm, THREADS)(const T* __restrict__ x, const T* __restrict__ w, T
         window_tile[d][t % COLUMNS] = valid ? ACC(image[((long long)c * H + h) * W + v]) : ACC(0);
       }
       __syncthreads();
-#pragma unroll
-      for (int d = 0; d < DEPTH; d++) {
-        ACC a[PER_THREAD], b[PER_THREAD];
-#pragma unroll
-        for (int i = 0; i < PER_THREAD; i++) a[i] = filter_tile[d][row + i];
-#pragma unroll
-        for (int j = 0; j < PER_THREAD; j++) b[j] = window_tile[d][column + j];
-#pragma unroll
-        for (int i = 0; i < PER_THREAD; i++)
-#pragma unroll
-          for (int j = 0; j < PER_THREAD; j++) sum[i][j] += a[i] * b[j];
-      }
+      multiply(filter_tile, window_tile, row, column, sum);
       __syncthreads();
     }
 
