@@ -14,7 +14,10 @@ import click
 from dlengine.errors import DLEngineError
 
 from .bench import bench
+from .evaluate import evaluate
 from .info import info
+from .predict import predict
+from .train import train
 
 FAILED, BAD_INPUT, INTERRUPTED = 1, 2, 130
 BAD_INPUT_ERRORS = (
@@ -47,7 +50,10 @@ def app(context: click.Context, debug: bool) -> None:
 
 
 app.add_command(bench)
+app.add_command(evaluate)
 app.add_command(info)
+app.add_command(predict)
+app.add_command(train)
 
 
 def describe(error: BaseException) -> tuple[str, int]:

@@ -63,7 +63,8 @@ class Op:
         if arrays is None:
             marked = inspect.Parameter.POSITIONAL_ONLY in kinds
             arrays = kinds.count(inspect.Parameter.POSITIONAL_ONLY if marked else inspect.Parameter.POSITIONAL_OR_KEYWORD)
-        self.text = text
+        fixed = [p.name for p in parameters[arrays:] if p.kind is inspect.Parameter.POSITIONAL_ONLY]
+        self.text = _by_name(text, fixed) if fixed else text
         self.name = name or text.__name__
         self.arrays = tuple(p.name for p in parameters[:arrays])
         self.consts = tuple(p.name for p in parameters[arrays:])
@@ -113,6 +114,11 @@ class Op:
             else:
                 raise TypeError(f"{self.name}() missing required argument {name!r}")
         return tuple(arrays), consts
+
+
+def _by_name(text: Callable[..., Any], fixed: list[str]) -> Callable[..., Any]:
+    """The text with constants before its `/` (astype's dtype) given by name, as calls and replays hand them on."""
+    return lambda xp, *arrays, **consts: text(xp, *arrays, *[consts.pop(name) for name in fixed], **consts)
 
 
 def _refuse(op: Op, value: Any) -> DTypeError:

@@ -178,7 +178,7 @@ class Trainer:
 
 def _pair(batch: Any) -> tuple[Any, Any]:
     if not isinstance(batch, tuple | list) or len(batch) != 2:
-        raise ConfigError(f"Trainer: a batch must be (input, target), got {type(batch).__name__}; write a loop of your own for others")
+        raise ConfigError(f"Trainer: a batch must be (input, target), got {type(batch).__name__}; others need their own loop")
     return batch[0], batch[1]
 
 

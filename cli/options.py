@@ -1,0 +1,42 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import click
+
+
+def backend_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """--backend and --emulate."""
+    command = click.option("--emulate", is_flag=True, help="With --backend cuda: run the CUDA kernels on the CPU.")(command)
+    return click.option(
+        "--backend",
+        metavar="NAME",
+        help="numpy, numba, cuda or auto: numba if it is installed, else numpy. [default: $DLENGINE_BACKEND, else auto]",
+    )(command)
+
+
+@contextmanager
+def on_backend(name: str | None, emulate: bool) -> Iterator[str]:
+    """Switch as the options say; gives the name of the backend in force."""
+    from dlengine.backend import get_backend, use_backend
+
+    if name is None and not emulate:
+        yield get_backend()
+        return
+    with use_backend(name or "auto", emulate=emulate):
+        yield get_backend()
+
+
+def pairs(settings: tuple[str, ...]) -> dict[str, str]:
+    """key=value arguments as a dict. Raises UsageError."""
+    found = {}
+    for text in settings:
+        key, equals, value = text.partition("=")
+        if not equals or not key.strip():
+            raise click.UsageError(f"--set expects key=value, got {text!r}")
+        found[key.strip()] = value.strip()
+    return found

@@ -1,0 +1,50 @@
+"""`dlengine train`: train a recipe and leave a run folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from .options import backend_options, on_backend, pairs
+
+
+@click.command()
+@click.argument("name", required=False)
+@backend_options
+@click.option("--seed", default=0, show_default=True, help="Decides initial weights, dropout, shuffles and splits.")
+@click.option("--dtype", default="float32", show_default=True, metavar="NAME", help="float32 or float64.")
+@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Change a setting of the recipe; may be repeated.")
+@click.option("--out", type=click.Path(path_type=Path), help="The run folder. [default: runs/NAME, or the next free number]")
+@click.option("--overwrite", is_flag=True, help="Replace the run that the folder holds.")
+def train(
+    name: str | None, backend: str | None, emulate: bool, seed: int, dtype: str, settings: tuple[str, ...], out: Path | None,
+    overwrite: bool,
+) -> None:  # fmt: skip
+    """Train the recipe NAME. Without NAME, list the recipes and their settings."""
+    from dlengine.recipes import find
+    from dlengine.recipes import train as run_recipe
+
+    if name is None:
+        _list()
+        return
+    recipe = find(name)
+    with on_backend(backend, emulate) as used:
+        click.echo(f"{name}: {recipe.title}, on {used}")
+        run = run_recipe(name, pairs(settings), seed=seed, dtype=dtype, out=out, overwrite=overwrite)
+    column, least = recipe.figure
+    verdict = "reached" if run.reached else "not reached"
+    click.echo(
+        f"test {column} {100 * run.results[column]:.2f}% of {run.results['samples']} images in {run.results['seconds']:.1f} s "
+        f"({100 * least:g}% {verdict})"
+    )
+    click.echo(f"run folder: {run.folder}")
+
+
+def _list() -> None:
+    from dlengine.recipes import RECIPES
+
+    for recipe in RECIPES.values():
+        click.echo(f"{recipe.name}: {recipe.title}")
+        for key, setting in recipe.settings.items():
+            click.echo(f"    {key}={setting.default}".ljust(24) + setting.meaning)
