@@ -45,8 +45,10 @@ def known_codes() -> dict[CodeType, tuple[str, str]]:
     codes: dict[CodeType, tuple[str, str]] = {}
     for name, call in OPS.items():
         text = call.op.text.__code__  # type: ignore[attr-defined]
-        codes[text] = (name, "forward")
-        codes |= dict.fromkeys(inner_codes(text), (name, "backward"))
+        # A factory's ops (max_pool2d, max_pool3d) share one text: they share a line too.
+        shared = f"{codes[text][0]}|{name}" if text in codes else name
+        codes[text] = (shared, "forward")
+        codes |= dict.fromkeys(inner_codes(text), (shared, "backward"))
     for kind in vars(optim).values():
         step = getattr(kind, "step", None)
         if isinstance(kind, type) and hasattr(step, "__code__"):

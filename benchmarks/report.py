@@ -91,7 +91,7 @@ def summary(result: Result) -> str:
     if mean is None:
         return f"{len(result.rows)} timed, none of them beside another library: no ratios"
     peer = result.settings["against"]
-    return f"geometric mean of {peer} / {OURS} over {count} workload{"s" * (count != 1)}: {mean:.2f} (above 1: {OURS} is faster)"
+    return f"geometric mean of {peer} / {OURS} over {count} rows: {mean:.2f} (above 1: {OURS} is faster)"
 
 
 def notes(rows: Iterable[Row]) -> list[str]:
@@ -126,15 +126,18 @@ def picture(result: Result) -> bytes:
     places = range(len(rows))
     axes.barh(places, [value - start for value in values], left=start, color=colours)
     if paired:
-        low = [value - (row.ratio_low or value) for row, value in zip(rows, values, strict=True)]
-        high = [(row.ratio_high or value) - value for row, value in zip(rows, values, strict=True)]
-        axes.errorbar(values, places, xerr=(low, high), fmt="none", ecolor="#333333", elinewidth=1, capsize=2)
+        below = [value - (row.ratio_low or value) for row, value in zip(rows, values, strict=True)]
+        above = [(row.ratio_high or value) - value for row, value in zip(rows, values, strict=True)]
+        axes.errorbar(values, places, xerr=(below, above), fmt="none", ecolor="#333333", elinewidth=1, capsize=2)
         axes.axvline(1.0, color="black", linewidth=1)
     if rows:
         axes.set_xscale("log")
+        low, high = min(*values, start / 1.5), max(*values, start * 1.5)
+        steps = [10.0**power * digit for power in range(-6, 7) for digit in (1, 2, 5)]
+        axes.set_xticks([step for step in steps if low <= step <= high], minor=False)
+        axes.set_xticks([], minor=True)
+        axes.xaxis.set_major_formatter("{x:g}")
     axes.set_yticks(places, [row.name for row in rows])
-    axes.xaxis.set_major_formatter(lambda x, _: f"{x:g}")
-    axes.xaxis.set_minor_formatter(lambda x, _: f"{x:g}" if paired and round(x, 6) in (0.5, 2, 3, 5) else "")
     peer = result.settings["against"]
     axes.set_xlabel(f"time of {peer} / time of {OURS} (right of 1: {OURS} is faster)" if paired else "ms")
     axes.set_title(f"{OURS} {result.settings['backend']}, {result.settings['threads']} threads, {result.date[:10]}", fontsize=10)

@@ -13,12 +13,14 @@ import numpy as np
 from .bodies import Array, Body, Framework, normal
 
 
-def initialise(fw: Framework, rng: np.random.Generator, model: Any) -> None:
-    """Weights of variance 1/fan-in, small biases, in the order of the parameters' names."""
+def initialised(fw: Framework, rng: np.random.Generator, model: Any) -> Any:
+    """The model on its device, with weights of variance 1/fan-in and small biases, drawn in the order of their names."""
+    model = fw.placed(model)
     for _, parameter in sorted(model.named_parameters()):
         shape = tuple(parameter.shape)
         fan_in = int(np.prod(shape[1:])) if len(shape) > 1 else 100
         fw.write(parameter, normal(rng, *shape, scale=fan_in**-0.5))
+    return model
 
 
 def trained(fw: Framework, parameters: list[tuple[str, Any]], optimizer: Any, loss_of: Callable[[], Any]) -> Body:
@@ -58,7 +60,7 @@ def adam(fw: Framework, rng: np.random.Generator, *, parameters: int, tensors: i
 
 def classifier(fw: Framework, rng: np.random.Generator, model: Any, x: Array, classes: int) -> Body:
     """A model that maps x to logits, trained by Adam."""
-    initialise(fw, rng, model)
+    model = initialised(fw, rng, model)
     inputs, labels = fw.constant(x), fw.constant(rng.integers(0, classes, len(x)))
     loss = fw.nn.CrossEntropyLoss()
     optimizer = fw.optim.Adam(model.parameters(), lr=1e-3)
@@ -96,8 +98,7 @@ def char_lstm(fw: Framework, rng: np.random.Generator, *, T: int, N: int, H: int
         def forward(self, ids: Any) -> Any:
             return self.head(self.lstm(self.embedding(ids))[0].reshape((T * N, H)))
 
-    model = CharLSTM()
-    initialise(fw, rng, model)
+    model = initialised(fw, rng, CharLSTM())
     text = rng.integers(0, V, (T + 1, N))
     ids, labels = fw.constant(text[:-1]), fw.constant(text[1:].reshape(-1))
     loss = nn.CrossEntropyLoss()

@@ -12,8 +12,8 @@ from dlengine import nn, optim
 from dlengine.backend import fallbacks
 
 __all__ = [
-    "NAME", "batch_norm", "constant", "conv2d", "cross_entropy", "describe", "embedding", "fallbacks", "layer_norm", "leaf", "lstm",
-    "max_pool2d", "nn", "no_grad", "optim", "sigmoid", "sum", "synchronise", "tanh", "value", "write",
+    "NAME", "batch_norm", "constant", "conv2d", "cross_entropy", "describe", "embedding", "fallbacks", "layer_norm", "leaf",
+    "lstm", "max_pool2d", "nn", "no_grad", "optim", "placed", "sigmoid", "sum", "synchronise", "tanh", "value", "write",
 ]  # fmt: skip
 
 NAME = "dlengine"
@@ -39,6 +39,11 @@ def leaf(array: Any) -> Any:
 def value(tensor: Any) -> Any:
     """Its values as a NumPy array."""
     return tensor.numpy_copy()
+
+
+def placed(model: Any) -> Any:
+    """A new model on the device under test, where dlengine makes it in the first place."""
+    return model
 
 
 def write(parameter: Any, array: Any) -> None:

@@ -10,13 +10,12 @@ from torch import nn, optim
 from torch.nn import functional as F
 
 __all__ = [
-    "NAME", "batch_norm", "constant", "conv2d", "cross_entropy", "describe", "embedding", "fallbacks", "layer_norm", "leaf", "lstm",
-    "max_pool2d", "nn", "no_grad", "optim", "sigmoid", "sum", "synchronise", "tanh", "value", "write",
+    "NAME", "batch_norm", "constant", "conv2d", "cross_entropy", "describe", "embedding", "fallbacks", "layer_norm", "leaf",
+    "lstm", "max_pool2d", "nn", "no_grad", "optim", "placed", "sigmoid", "sum", "synchronise", "tanh", "value", "write",
 ]  # fmt: skip
 
 NAME = "torch"
 DEVICE = os.environ.get("DLENGINE_BENCH_DEVICE", "cpu")
-torch.set_default_device(DEVICE)
 
 fallbacks: dict[str, int] = {}
 no_grad = torch.no_grad
@@ -38,6 +37,11 @@ def leaf(array: Any) -> Any:
 
 def value(tensor: Any) -> Any:
     return tensor.detach().cpu().numpy().copy()
+
+
+def placed(model: Any) -> Any:
+    # Not set_default_device: it puts a Python call around every torch function, which would make torch look slow.
+    return model.to(DEVICE)
 
 
 def write(parameter: Any, array: Any) -> None:

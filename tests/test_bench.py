@@ -1,0 +1,412 @@
+"""The benchmark: its table is consistent, its workers answer, its results survive a file; nothing here is judged by time."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import dlengine as dl
+from dlengine.benchmarks import import_time, profile, report, run, with_dlengine
+from dlengine.benchmarks.process import WorkerFailed, WorkerProcess, environment
+from dlengine.benchmarks.results import Result, Row, Timing, compare
+from dlengine.benchmarks.worker import Worker, peak_memory, serve
+from dlengine.benchmarks.workloads import KINDS, WORKLOADS, Workload, select
+from dlengine.cli.main import main
+from dlengine.errors import BackendUnavailable, ConfigError, DataError
+
+IN_WORKERS = [workload for workload in WORKLOADS.values() if workload.body is not None]
+CAPS = {"N": 4, "T": 3, "C": 2, "K": 4, "M": 5, "D": 6, "I": 5, "V": 7, "hidden": 6, "ops": 6, "elements": 11, "parameters": 12}
+"""Sizes at which a body still makes sense; others keep theirs unless larger than 16."""
+
+
+def small(workload: Workload) -> dict[str, int]:
+    return {name: min(size, CAPS.get(name, 16)) for name, size in workload.sizes.items()}
+
+
+# ------------------------------------------------------------------ the table
+
+
+def test_every_row_has_a_known_kind_and_sizes() -> None:
+    for name, workload in WORKLOADS.items():
+        assert workload.name == name
+        assert workload.kind in KINDS
+        assert all(size > 0 for size in workload.sizes.values())
+
+
+def test_convolutions_and_recurrent_nets_are_timed_forward_alone_too() -> None:
+    for name in ("conv-mnist1", "conv-mnist2", "lstm-small"):
+        assert WORKLOADS[f"{name}-fwd"].kind == "forward"
+        assert WORKLOADS[f"{name}-fwd"].sizes == WORKLOADS[name].sizes
+
+
+@pytest.mark.parametrize("workload", IN_WORKERS, ids=lambda workload: workload.name)
+def test_a_body_runs_and_returns_finite_float32(workload: Workload) -> None:
+    with dl.use_backend("numpy"):
+        results = workload.build(with_dlengine, check=True, **small(workload)).results()
+        workload.build(with_dlengine, **small(workload)).run()
+    assert results
+    for array in results.values():
+        assert array.dtype == np.float32
+        assert np.isfinite(array).all()
+
+
+@pytest.mark.skipif(find_spec("torch") is None, reason="torch is not installed")
+@pytest.mark.filterwarnings("default")
+@pytest.mark.parametrize("workload", IN_WORKERS, ids=lambda workload: workload.name)
+def test_both_sides_compute_the_same(workload: Workload, tmp_path: Path) -> None:
+    from dlengine.benchmarks import with_torch
+
+    for fw in (with_dlengine, with_torch):
+        np.savez(tmp_path / f"{fw.NAME}.npz", **workload.build(fw, check=True, **small(workload)).results())
+    assert run.agreement(tmp_path / "dlengine.npz", tmp_path / "torch.npz") <= workload.tolerance
+
+
+def test_both_sides_have_the_same_names() -> None:
+    if find_spec("torch") is None:
+        pytest.skip("torch is not installed")
+    from dlengine.benchmarks import with_torch
+
+    assert with_torch.__all__ == with_dlengine.__all__
+    assert all(hasattr(fw, name) for fw in (with_torch, with_dlengine) for name in fw.__all__)
+
+
+def test_select() -> None:
+    assert select(()) == list(WORKLOADS.values())
+    assert [w.name for w in select(("conv-mnist1",))] == ["conv-mnist1", "conv-mnist1-fwd"]
+    assert [w.name for w in select(("tiny*", "import"))] == ["tiny-ops", "import"]
+    with pytest.raises(ConfigError, match="no workload matches 'speed'"):
+        select(("tiny-ops", "speed"))
+
+
+# ------------------------------------------------------------------ the runner and its workers
+
+
+def test_a_run_through_a_real_worker(tmp_path: Path) -> None:
+    told: list[tuple[str, int, int]] = []
+    settings = run.Settings("numpy", repeat=1, threads=1)
+    result = run.run(settings, select(("tiny-ops", "embedding")), lambda *state: told.append(state))
+    assert told[-1] == ("done", 2, 2)
+    tiny = result.rows[0]
+    assert (tiny.error, tiny.ratio, tiny.dtypes) == (None, None, ["float32"])
+    assert len(tiny.timings["dlengine"].turns) == 1
+    assert result.frameworks["dlengine"]["backend"] == "numpy"
+    assert result.frameworks["dlengine"]["precision"]["dtype"] == "float32"
+    result.save(tmp_path / "result.json")
+    raw = json.loads((tmp_path / "result.json").read_text())
+    assert set(raw) == {"schema", "date", "settings", "machine", "frameworks", "rows", "geometric_mean"}
+    assert {"median", "low", "high", "turns", "first", "peak_mib"} == set(raw["rows"][0]["timings"]["dlengine"])
+    assert Result.load(tmp_path / "result.json") == result
+    assert [path.name for path in tmp_path.iterdir()] == ["result.json"]
+
+
+def test_workers_get_one_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENBLAS_CORETYPE", "Haswell")
+    env = environment("numba", 3, "default")
+    assert "OPENBLAS_CORETYPE" not in env
+    assert {env[f"{pool}_NUM_THREADS"] for pool in ("OMP", "MKL", "OPENBLAS", "NUMBA")} == {"3"}
+    assert env["DLENGINE_BACKEND"] == "numba"
+    assert "MALLOC_TRIM_THRESHOLD_" not in env
+    assert "MALLOC_TRIM_THRESHOLD_" in environment("numba", 3, "warm")
+
+
+def test_a_worker_that_ends_is_named_with_what_it_said() -> None:
+    with WorkerProcess("dlengine", environment("nonsense", 1, "default")) as worker, pytest.raises(WorkerFailed) as failed:
+        worker.ask("check", workload="tiny-ops", path="unused.npz")
+    assert "unknown backend 'nonsense'" in str(failed.value)
+
+
+def test_errors_are_answers() -> None:
+    requests = io.StringIO('{"do": "time"}\n{"do": "check", "workload": "import", "path": ""}\nnot json\n')
+    answers = io.StringIO()
+    serve(Worker(with_dlengine), requests, answers)
+    errors = [json.loads(line)["error"] for line in answers.getvalue().splitlines()]
+    assert len(errors) == 3
+    assert "nothing is prepared" in errors[0]
+    assert "not run inside a worker" in errors[1]
+
+
+def test_requests_in_turn(tmp_path: Path) -> None:
+    """The whole protocol in this process, where coverage sees it."""
+    file = tmp_path / "results.npz"
+    with dl.use_backend("numpy"):
+        worker = Worker(with_dlengine)
+        assert worker.answer({"do": "check", "workload": "tiny-ops", "path": str(file)})["dtypes"] == ["float32"]
+        assert worker.answer({"do": "prepare", "workload": "tiny-ops"})["fallbacks"] == []
+        assert worker.answer({"do": "time"})["seconds"] > 0
+        assert worker.answer({"do": "describe"})["backend"] == "numpy"
+    with np.load(file) as saved:
+        assert saved["y"].shape == ()
+
+
+def test_peak_memory_sees_what_is_freed_again() -> None:
+    with peak_memory() as peak:
+        np.ones(1 << 24, np.uint8).sum()
+    if not peak:
+        pytest.skip("only Linux tells")
+    assert peak[0] > 15
+
+
+class Scripted:
+    """A worker that gives prepared answers."""
+
+    def __init__(self, name: str, results: dict[str, Any], seconds: float) -> None:
+        self.name, self.results, self.seconds = name, results, seconds
+
+    def ask(self, what: str, **arguments: Any) -> dict[str, Any]:
+        if what == "check":
+            np.savez(arguments["path"], **self.results)
+        return {
+            "check": {"first": 1.0, "dtypes": ["float32"]},
+            "prepare": {"peak_mib": 2.0, "fallbacks": ["cuda:lstm"]},
+            "time": {"seconds": self.seconds},
+        }[what]
+
+
+def measured(ours: dict[str, Any], theirs: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Row:
+    monkeypatch.setattr(run, "PAUSE_SECONDS", 0.0)
+    workers: Any = [Scripted("dlengine", ours, 0.5), Scripted("torch", theirs, 0.75)]
+    return run.measure(WORKLOADS["tiny-ops"], workers, 3, tmp_path, lambda: None)
+
+
+def test_ratios_are_of_pairs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    y = {"y": np.ones(3, np.float32)}
+    row = measured(y, y, tmp_path, monkeypatch)
+    assert (row.ratio, row.ratio_low, row.ratio_high) == (1.5, 1.5, 1.5)
+    assert (row.difference, row.error, row.note) == (0.0, None, "run by the reference: cuda:lstm")
+
+
+@pytest.mark.parametrize(
+    ("theirs", "why"),
+    [
+        ({"y": np.full(3, 1.1, np.float32)}, "results differ by 9.1e-02"),
+        ({"y": np.full(3, np.nan, np.float32)}, "results differ by nan"),
+        ({"y": np.ones(3)}, "unlike y: float32.* and float64"),
+        ({"y": np.ones(4, np.float32)}, r"unlike y: .*\(3,\) and .*\(4,\)"),
+        ({"z": np.ones(3, np.float32)}, "return other things"),
+    ],
+    ids=["values", "nan", "precision", "shape", "names"],
+)
+def test_what_does_not_agree_is_not_timed(
+    theirs: dict[str, Any], why: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = measured({"y": np.ones(3, np.float32)}, theirs, tmp_path, monkeypatch)
+    assert not row.timings
+    assert row.error is not None
+    assert re.search(why, row.error)
+
+
+def test_unlike_precision_is_refused() -> None:
+    result = made({"dtype": "float32", "matmul": "highest"})
+    result.frameworks["torch"]["precision"] = {"dtype": "float32", "matmul": "high"}
+    with pytest.raises(ConfigError, match="unlike precision"):
+        run.refuse_unlike_precision(result)
+
+
+def test_import_row() -> None:
+    row = import_time.measure(["dlengine", "json"], 1)
+    assert row.kind == "import"
+    assert row.ratio == row.timings["json"].turns[0] / row.timings["dlengine"].turns[0]
+    assert re.fullmatch(r"numpy 0\.\d+ s, with dlengine 0\.\d+ s: \d+\.\d\d times", row.note)
+
+
+def test_an_import_that_fails_is_an_error_of_its_row() -> None:
+    row = run.measure_import(["no_such_module_of_dlengine"], 1, lambda: None)
+    assert row.error is not None
+    assert "no_such_module_of_dlengine" in row.error
+
+
+def test_profile_knows_ops_by_their_texts() -> None:
+    with dl.use_backend("numpy"):
+        body = WORKLOADS["pointwise-chain"].build(with_dlengine, elements=100)
+        shares = profile.shares(body.run, 2)
+    calls = {(share["op"], share["phase"]): share["calls"] for share in shares}
+    assert calls["tanh", "forward"] == 1
+    assert calls["multiply", "forward"] == 2
+    assert ("tanh", "backward") in calls
+    assert shares[-1]["op"] == profile.REST
+    assert profile.table("pointwise-chain", shares).row_count == len(shares)
+    assert profile.picture({"pointwise-chain": shares}, "title").startswith(b"\x89PNG")
+
+
+# ------------------------------------------------------------------ results and reports
+
+
+def made(precision: dict[str, str] | None = None, ours: float = 0.002, theirs: float | None = 0.003) -> Result:
+    """A result as a run would make it."""
+    names = ["dlengine", *(["torch"] if theirs else [])]
+    pools = [{"user_api": "blas", "internal_api": "x"}]
+    facts = {"version": "1 <b>", "precision": precision or {"dtype": "float32"}, "pools": pools}
+    result = Result(
+        {"backend": "numba", "against": "torch", "threads": 2},
+        {"processor": "a & b"},
+        {name: dict(facts) for name in names},
+        date="2026-01-02T03:04:05+00:00",
+    )
+    for name, kind in (("tiny-ops", "op"), ("import", "import")):
+        row = Row(name, kind, {"H": 4}, dtypes=["float32"], note="numpy 1 s")
+        row.timings["dlengine"] = Timing.of([ours, ours], first=1.0, peak_mib=3.0)
+        if theirs:
+            row.timings["torch"] = Timing.of([theirs, 2 * theirs], first=1.0)
+        row.pair(*names)
+        result.rows.append(row)
+    result.rows.append(Row("embedding", "op", {}, error="out of memory"))
+    return result
+
+
+def test_geometric_mean_leaves_the_import_row_out() -> None:
+    result = made()
+    result.rows[1].ratio = 100.0
+    assert result.geometric_mean == pytest.approx(2.25)
+    assert made(theirs=None).geometric_mean is None
+
+
+def test_compare_by_ratio_and_by_time() -> None:
+    by_ratio = compare(made(ours=0.001), made())["tiny-ops"]
+    assert by_ratio.by_ratio
+    assert by_ratio.gain == pytest.approx(2.0)
+    by_time = compare(made(ours=0.001, theirs=None), made())["tiny-ops"]
+    assert not by_time.by_ratio
+    assert by_time.gain == pytest.approx(2.0)
+    assert "embedding" not in compare(made(), made())
+
+
+def test_compare_refuses_what_is_unlike() -> None:
+    with pytest.raises(ConfigError, match="unlike precision"):
+        compare(made(), made({"dtype": "float16"}))
+    other = made()
+    other.rows[0].sizes = {"H": 5}
+    with pytest.raises(ConfigError, match="tiny-ops is another workload now"):
+        compare(made(), other)
+
+
+@pytest.mark.parametrize("theirs", [0.003, None], ids=["against torch", "alone"])
+def test_reports(theirs: float | None) -> None:
+    result = made(theirs=theirs)
+    changes = compare(result, made(theirs=theirs))
+    assert report.table(result, changes).row_count == 3
+    assert report.picture(result).startswith(b"\x89PNG")
+    page = report.html(result, changes)
+    assert "a &amp; b" in page
+    assert "1 &lt;b&gt;" in page
+    assert "embedding: failed: out of memory" in page
+    assert ("geometric mean" in page) == (theirs is not None)
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(12.3456, "12.3 s"), (0.00123, "1.23 ms"), (4.5e-5, "45 us")])
+def test_durations(seconds: float, text: str) -> None:
+    assert report.duration(seconds) == text
+
+
+@pytest.mark.parametrize("damage", ["", "[]", '{"schema": "other"}', '{"schema": "dlengine-bench-1", "rows": [{}]}'])
+def test_a_damaged_result_is_refused(damage: str, tmp_path: Path) -> None:
+    file = tmp_path / "old.json"
+    file.write_text(damage)
+    with pytest.raises(DataError, match="old.json"):
+        Result.load(file)
+
+
+# ------------------------------------------------------------------ the command
+
+
+def command(*arguments: str) -> int | str | None:
+    with pytest.raises(SystemExit) as end:
+        main(("bench", *arguments))
+    return end.value.code
+
+
+def test_list(capsys: pytest.CaptureFixture[str]) -> None:
+    assert command("--list", "--filter", "conv") == 0
+    shown = capsys.readouterr().out
+    assert "conv-mnist1-fwd" in shown
+    assert "N=64 C=1 H=28 K=32 kernel=3" in shown
+    assert "tiny-ops" not in shown
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--filter", "speed"), "no workload matches 'speed'"),
+        (("--backend", "tpu"), "'tpu'"),
+        (("--against", "jax"), "'jax'"),
+        (("--repeat", "0"), "--repeat"),
+        (("--compare", "no-such.json"), "no-such.json"),
+        (("--json", "no-such-folder/result.json"), "no-such-folder"),
+        (("--html", "."), "."),
+        (("--profile", "--json", "x.json"), "--profile"),
+    ],
+    ids=lambda value: value[0] if isinstance(value, tuple) else "",
+)
+def test_bad_input_is_one_line(
+    arguments: tuple[str, ...], said: str, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert command(*arguments) == 2
+    shown = capsys.readouterr()
+    assert said in shown.err
+    assert shown.err.count("\n") == 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_backend_that_is_not_there(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    def absent(*arguments: Any, **options: Any) -> Any:
+        raise BackendUnavailable("backend cuda: there is no GPU; mend: buy one")
+
+    monkeypatch.setattr("dlengine.benchmarks.run.dl.use_backend", absent)
+    assert command("--backend", "cuda") == 2
+    assert capsys.readouterr().err == "dlengine: backend cuda: there is no GPU; mend: buy one\n"
+
+
+@pytest.fixture
+def prepared(monkeypatch: pytest.MonkeyPatch) -> list[run.Settings]:
+    """run.run gives a prepared result; the settings that it got."""
+    asked: list[run.Settings] = []
+
+    def answer(settings: run.Settings, workloads: list[Workload], progress: Any) -> Result:
+        asked.append(settings)
+        progress("tiny-ops", 1, 2)
+        return made(theirs=0.003 if settings.against else None)
+
+    monkeypatch.setattr(run, "run", answer)
+    return asked
+
+
+def test_files_are_written_and_a_failed_row_is_a_failure(
+    prepared: list[run.Settings], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run, "missing_peer", lambda name: None)
+    files = {name: tmp_path / f"result.{name}" for name in ("json", "html", "picture")}
+    made().save(tmp_path / "old.json")
+    options = [text for name, file in files.items() for text in (f"--{name}", str(file))]
+    assert command("--against", "torch", "--compare", str(tmp_path / "old.json"), *options) == 1
+    assert prepared[0].against == "torch"
+    assert Result.load(files["json"]) == made()
+    assert files["html"].read_text().startswith("<!doctype html>")
+    assert files["picture"].read_bytes().startswith(b"\x89PNG")
+    shown = capsys.readouterr().out
+    assert "tiny-ops" in shown
+    assert "gain" in shown
+    assert "failed: out of memory" in shown
+
+
+def test_without_torch_dlengine_is_timed_alone(
+    prepared: list[run.Settings], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run, "find_spec", lambda name: None)
+    command("--against", "torch")
+    assert prepared[0].against is None
+    assert "torch is not installed" in capsys.readouterr().out
+
+
+def test_profile_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    picture = tmp_path / "profile.png"
+    arguments = ("--profile", "--backend", "numpy", "--filter", "tiny-ops", "--filter", "import", "--picture", str(picture))
+    assert command(*arguments) == 0
+    assert "multiply" in capsys.readouterr().out
+    assert picture.read_bytes().startswith(b"\x89PNG")
