@@ -8,18 +8,21 @@ derivative results"; Seeger et al. 2017, arXiv:1710.08717; Walter, Lehmann 2012,
 from __future__ import annotations
 
 import builtins
+import math
 from typing import Any, NamedTuple
 
 from ..autograd.op import op
 from ..autograd.promotion import is_complex
 from ..errors import ConfigError, GradientError, ShapeError
 from .creation import eye
-from .elementwise import cc
-from .linalg import matmul
+from .elementwise import abs, cc
+from .linalg import matmul, vector_norm
+from .reduce import max, min, sum
 from .shape import broadcast_to
 
 __all__ = [
-    "cholesky", "det", "eigh", "eigvalsh", "inv", "matrix_power", "matrix_rank", "pinv", "qr", "slogdet", "solve", "svd", "svdvals",
+    "cholesky", "det", "eigh", "eigvalsh", "inv", "matrix_norm", "matrix_power", "matrix_rank", "pinv", "qr", "slogdet", "solve", "svd",
+    "svdvals",
 ]  # fmt: skip
 
 
@@ -335,3 +338,21 @@ def qr(xp, x, /, *, mode="reduced"):
         return xp.concat([ga, gb], axis=-1)
 
     return (q, r), pull
+
+
+def matrix_norm(x: Any, /, *, keepdims: bool = False, ord: Any = "fro") -> Any:
+    """A norm of the matrices in the last two axes: "fro", "nuc", 2, -2 (singular values), 1, -1 (columns), inf, -inf (rows)."""
+    if x.ndim < 2:
+        raise ShapeError(f"matrix_norm: x must have two axes at least, it has shape {tuple(x.shape)}")
+    if ord in ("fro", None):
+        return vector_norm(x, axis=(-2, -1), keepdims=keepdims)
+    if ord in ("nuc", 2, -2):
+        values = svdvals(x)
+        y = sum(values, axis=-1) if ord == "nuc" else (max if ord == 2 else min)(values, axis=-1)
+        return y[..., None, None] if keepdims else y
+    if ord in (1, -1, math.inf, -math.inf):
+        summed, other = (-2, -1) if ord in (1, -1) else (-1, -2)
+        lines = sum(abs(x), axis=summed, keepdims=True)
+        y = (max if ord > 0 else min)(lines, axis=other, keepdims=True)
+        return y if keepdims else y[..., 0, 0]
+    raise ConfigError(f"matrix_norm: ord must be 'fro', 'nuc', 1, -1, 2, -2, inf or -inf, got {ord!r}")

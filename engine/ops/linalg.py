@@ -7,9 +7,9 @@ import math
 from typing import Any
 
 from ..autograd.op import op
-from ..errors import ConfigError, ShapeError
-from .elementwise import abs, cc, multiply
-from .reduce import _extremum_pull, expand, max, min, sum
+from ..errors import ShapeError
+from .elementwise import cc, multiply
+from .reduce import expand, extremum_pull, sum
 from .shape import axis_of, matrix_transpose, permute_dims, reshape
 
 __all__ = ["matmul", "matrix_transpose", "tensordot", "vecdot"]
@@ -151,28 +151,8 @@ def vector_norm(xp, x, /, *, axis=None, keepdims=False, ord=2):
             return spread(gy / safe) * x
         size = xp.abs(x)
         if ord in (math.inf, -math.inf):
-            return _extremum_pull(xp, size, y, axis, keepdims)(gy) * xp.sign(x)
+            return extremum_pull(xp, size, y, axis, keepdims)(gy) * xp.sign(x)
         ratio = xp.where(size == 0, 1, size) / spread(safe)
         return spread(gy) * (xp.sign(x) * xp.pow(ratio, ord - 1))
 
     return y, pull
-
-
-def matrix_norm(x: Any, /, *, keepdims: bool = False, ord: Any = "fro") -> Any:
-    """A norm of the matrices in the last two axes: "fro", "nuc", 2, -2 (singular values), 1, -1 (columns), inf, -inf (rows)."""
-    from .decompositions import svdvals
-
-    if x.ndim < 2:
-        raise ShapeError(f"matrix_norm: x must have two axes at least, it has shape {tuple(x.shape)}")
-    if ord in ("fro", None):
-        return vector_norm(x, axis=(-2, -1), keepdims=keepdims)
-    if ord in ("nuc", 2, -2):
-        values = svdvals(x)
-        y = sum(values, axis=-1) if ord == "nuc" else (max if ord == 2 else min)(values, axis=-1)
-        return y[..., None, None] if keepdims else y
-    if ord in (1, -1, math.inf, -math.inf):
-        summed, other = (-2, -1) if ord in (1, -1) else (-1, -2)
-        lines = sum(abs(x), axis=summed, keepdims=True)
-        y = (max if ord > 0 else min)(lines, axis=other, keepdims=True)
-        return y if keepdims else y[..., 0, 0]
-    raise ConfigError(f"matrix_norm: ord must be 'fro', 'nuc', 1, -1, 2, -2, inf or -inf, got {ord!r}")

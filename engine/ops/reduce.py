@@ -81,7 +81,7 @@ def std(xp, x, /, *, axis=None, correction=0.0, keepdims=False):
     return y, pull
 
 
-def _extremum_pull(xp: Any, x: Any, y: Any, axis: Any, keepdims: bool) -> Any:
+def extremum_pull(xp: Any, x: Any, y: Any, axis: Any, keepdims: bool) -> Any:
     """Equal extrema share the gradient evenly; where there is a NaN, the NaNs get it."""
 
     def pull(gy):  # type: ignore[no-untyped-def]
@@ -97,14 +97,14 @@ def _extremum_pull(xp: Any, x: Any, y: Any, axis: Any, keepdims: bool) -> Any:
 def max(xp, x, /, *, axis=None, keepdims=False):
     """The largest element over axes; NaN if there is one."""
     y = xp.max(x, axis=axis, keepdims=keepdims)
-    return y, _extremum_pull(xp, x, y, axis, keepdims)
+    return y, extremum_pull(xp, x, y, axis, keepdims)
 
 
 @op(needs="x y")
 def min(xp, x, /, *, axis=None, keepdims=False):
     """The smallest element over axes; NaN if there is one."""
     y = xp.min(x, axis=axis, keepdims=keepdims)
-    return y, _extremum_pull(xp, x, y, axis, keepdims)
+    return y, extremum_pull(xp, x, y, axis, keepdims)
 
 
 @op(needs="x", complex=True)
