@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import sys
 import threading
 import uuid
 from collections.abc import Callable, Iterator
@@ -31,6 +30,7 @@ import numba
 import numpy as np
 from numba.extending import register_jitable
 
+from ..cache import cache_root
 from ..types import Array
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -154,25 +154,17 @@ def _options(exact: bool) -> dict[str, Any]:
 def cache_folder() -> Path:
     """Where compiled kernels are kept: $DLENGINE_CACHE, else the platform's cache folder for this user.
 
-    The name carries a hash of all sources of this package. Numba looks only at the file of the function itself, and
+    The name carries a hash of all sources of this package and of the constants it shares with the others. Numba looks only at the file of the function itself, and
     would go on using code that was compiled from an older version of a helper in another file.
     """
-    root = os.environ.get("DLENGINE_CACHE")
-    if root:
-        base = Path(root)
-    elif sys.platform == "win32":
-        base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local") / "dlengine"
-    elif sys.platform == "darwin":
-        base = Path.home() / "Library" / "Caches" / "dlengine"
-    else:
-        base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "dlengine"
-    return base / "jit" / _source_key()
+    return cache_root() / "jit" / _source_key()
 
 
 @cache
 def _source_key() -> str:
     digest = hashlib.sha256()
-    for path in sorted(Path(__file__).parent.glob("*.py")):
+    here = Path(__file__).parent
+    for path in (*sorted(here.glob("*.py")), *sorted(here.parent.glob("*.py"))):
         digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
     digest.update(os.environ.get("DLENGINE_JIT_LANES", "").encode())  # see vector.py
     return digest.hexdigest()[:16]
