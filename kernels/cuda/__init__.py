@@ -14,6 +14,10 @@ from ..registry import KernelSet
 FLOATS = ("float32", "float64", "float16")
 _FLOATING = {
     "conv": "conv2d conv2d_input_grad conv2d_weight_grad",
+    "pool": (
+        "max_pool2d max_pool2d_scatter max_pool2d_gather avg_pool2d avg_pool2d_input_grad "
+        "max_pool3d max_pool3d_scatter max_pool3d_gather avg_pool3d avg_pool3d_input_grad"
+    ),
 }
 DECLARED: dict[str, tuple[str, tuple[str, ...]]] = {
     **{name: (module, FLOATS) for module, names in _FLOATING.items() for name in names.split()},
