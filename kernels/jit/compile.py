@@ -154,8 +154,9 @@ def _options(exact: bool) -> dict[str, Any]:
 def cache_folder() -> Path:
     """Where compiled kernels are kept: $DLENGINE_CACHE, else the platform's cache folder for this user.
 
-    The name carries a hash of all sources of this package and of the constants it shares with the others. Numba looks only at the file of the function itself, and
-    would go on using code that was compiled from an older version of a helper in another file.
+    The name carries a hash of all sources of this package and of what it shares with the other sets. Numba looks only at
+    the file of the function itself, and would go on using code that was compiled from an older version of a helper
+    in another file.
     """
     return cache_root() / "jit" / _source_key()
 
