@@ -12,7 +12,8 @@ from dlengine.testing.parity import Oracle
 def test_parity(row: Case, backend: str) -> None:
     for dtype in row.dtypes:
         cell = check(row, backend, dtype)
-        assert cell.ok, f"{dtype}: {cell.message}"
+        if not cell.ok:
+            pytest.fail(f"{row.name} on {backend} in {dtype}: {cell.message}", pytrace=False)
 
 
 @pytest.mark.backends("numpy", "numba", "cuda")

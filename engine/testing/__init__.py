@@ -6,6 +6,7 @@ derivatives. `dlengine parity` and the test suite run the same rows.
 
 from __future__ import annotations
 
+from . import calls
 from .gradcheck import check_gradients, gradcheck
 from .parity import Cell, check, parity, rows
 from .table import (
@@ -36,6 +37,7 @@ __all__ = [
     "Case",
     "Cell",
     "booleans",
+    "calls",
     "case",
     "check",
     "check_gradients",

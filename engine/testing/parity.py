@@ -6,11 +6,13 @@ also proves that the kernels which a backend declares are the ones that answered
 
 from __future__ import annotations
 
+import traceback
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, field
 from fnmatch import fnmatch
+from pathlib import Path
 from time import perf_counter
 from typing import Any
 
@@ -201,7 +203,7 @@ def check(row: Case, name: str, dtype: str, *, oracle: Oracle | None = None, che
             judge.values(number, got)
             judge.gradients(number, got)
         except Exception as error:  # a cell reports whatever its op raises, and the others still run
-            judge.cell.fail(f"{_label(row.samples[number], number)}: {type(error).__name__}: {error}")
+            judge.cell.fail(f"{_label(row.samples[number], number)}: {type(error).__name__}: {error} ({_place(error)})")
         judge.cell.count(kernels.launches - launched, backend.fallbacks - fallen)
     judge.baseline()
     judge.launches(kernels)
@@ -293,6 +295,12 @@ def _scope(name: str, checked: bool) -> AbstractContextManager[Any]:
 
         watch = emulator.checked()
     return calls.scopes(backend.use_backend(name), watch)
+
+
+def _place(error: Exception) -> str:
+    """Where an exception was raised: file and line."""
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{Path(frame.filename).name}:{frame.lineno}"
 
 
 def _drawn(sample: Sample) -> bool:

@@ -1,0 +1,145 @@
+"""Overwriting: a value written in place after the forward must stop backward with GradientError exactly if it is needed.
+
+Whether a value is needed is found out, not believed: it is overwritten behind the engine's back, and needed if that
+changes the gradient. So an op that declares too little is caught by its silently wrong gradient, and one that declares
+too much by an error where there was no harm.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..autograd.base import TensorBase, no_grad
+from ..autograd.transforms import gradients
+from ..errors import GradientError
+from ..ops.creation import asarray
+from .calls import consts, cotangent, differentiates, draw, flat, host, seeded, tensors
+from .table import Case, Sample
+
+DTYPE = "float64"
+
+
+@dataclass
+class _Recorded:
+    """One forward: the tensors by place ("input 0", "output 1"), the leaves, and the ends of the walk."""
+
+    places: dict[str, Any]
+    leaves: list[Any]
+    ends: list[Any]
+    cotangents: list[Any]
+
+    def joint(self) -> bool:
+        """Whether some op of the graph has one pullback for all its inputs."""
+        seen: set[Any] = set()
+        stack = [y._node for y in self.ends if y._node is not None]
+        while stack:
+            node = stack.pop()
+            if node in seen:
+                continue
+            if type(node.pull) is not list:
+                return True
+            seen.add(node)
+            stack += [source[0] for source in node.inputs if type(source) is tuple]
+        return False
+
+    def gradient(self, create_graph: bool = False) -> list[Any]:
+        """The gradients of the leaves as NumPy arrays."""
+        return [host(g) for g in gradients(self.ends, self.leaves, self.cotangents, create_graph=create_graph)]
+
+
+def overwrites(row: Case) -> list[str]:
+    """What is wrong with a row's guards on the backend in force; empty if nothing is."""
+    wrong: list[str] = []
+    harmful: set[tuple[str, str]] = set()
+    stopped: dict[tuple[str, str], str] = {}
+    for number, sample in enumerate(row.samples):
+        if not differentiates(row, sample):
+            continue
+        for chosen, label in _subsets(row, sample, number):
+            first = _record(row, sample, number, chosen)
+            # A pullback that computes all gradients at once needs what any of them needs.
+            group = "all" if first.joint() else label
+            right = first.gradient()
+            for place in first.places:
+                key, what = (group, place), f"sample {number}, {label}, {place} overwritten"
+                silent = _written(row, sample, number, chosen, place, guarded=False)
+                if silent is None:
+                    continue
+                needed = not _same(silent.gradient(), right)
+                if needed:
+                    harmful.add(key)
+                for create_graph in (False, True):
+                    loud = _written(row, sample, number, chosen, place, guarded=True)
+                    try:
+                        found = loud.gradient(create_graph) if loud is not None else right
+                    except GradientError:
+                        if not create_graph:
+                            stopped.setdefault(key, what)
+                    else:
+                        if not _same(found, right, exactly=not create_graph):
+                            wrong.append(f"{what}: the gradient is silently wrong")
+    wrong += [f"{what}: GradientError, but the value is not needed" for key, what in stopped.items() if key not in harmful]
+    return wrong
+
+
+def _subsets(row: Case, sample: Sample, number: int) -> Iterator[tuple[set[int] | None, str]]:
+    """Which leaves require a gradient: all, and each alone."""
+    _, leaves = tensors(sample, draw(row, number, DTYPE), grad=True)
+    if leaves:
+        yield None, "gradient of all inputs"
+    if len(leaves) > 1:
+        for i in range(len(leaves)):
+            yield {i}, f"gradient of input {i}"
+
+
+def _record(row: Case, sample: Sample, number: int, chosen: set[int] | None) -> _Recorded:
+    args, leaves = tensors(sample, draw(row, number, DTYPE), grad=True)
+    inputs = [t for t in flat(args) if isinstance(t, TensorBase)]
+    for i, t in enumerate(leaves):
+        if chosen is not None and i not in chosen:
+            t.requires_grad_(False)
+    with seeded():
+        outputs = flat(row.op(*args, **consts(sample)))
+    tracked = [(i, y) for i, y in enumerate(outputs) if isinstance(y, TensorBase)]
+    places = {f"input {i}": t for i, t in enumerate(inputs)} | {f"output {i}": y for i, y in tracked}
+    ends = [(i, y) for i, y in tracked if y._requires_grad]
+    cotangents = [asarray(cotangent(i, y, DTYPE)) for i, y in ends]
+    wanted = [t for t in leaves if t._requires_grad]
+    return _Recorded(places, wanted, [y for _, y in ends], cotangents)
+
+
+def _written(
+    row: Case, sample: Sample, number: int, chosen: set[int] | None, place: str, *, guarded: bool
+) -> _Recorded | None:
+    """A forward whose value at a place was overwritten afterwards; None where that memory cannot be written."""
+    made = _record(row, sample, number, chosen)
+    t = made.places[place]
+    if not t.size or not getattr(getattr(t._array, "flags", None), "writeable", True):
+        return None
+    other = _different(host(t))
+    if guarded:
+        with no_grad():
+            t[...] = asarray(other)
+    else:
+        t._array[...] = asarray(other)._array
+    return made
+
+
+def _different(x: Any) -> Any:
+    """Other values of the same kind: valid as labels, indices and masks wherever the old ones were."""
+    if x.dtype.kind == "b":
+        return ~x
+    if x.dtype.kind in "iu":
+        return np.roll(x.reshape(-1), 1).reshape(x.shape) if np.unique(x).size > 1 else np.zeros_like(x)
+    rng = np.random.default_rng(x.size)
+    return np.asarray(x * 1.5 + rng.uniform(0.5, 1.0, x.shape)).astype(x.dtype)
+
+
+def _same(a: Sequence[Any], b: Sequence[Any], exactly: bool = True) -> bool:
+    if exactly:
+        return all(np.array_equal(x, y, equal_nan=True) for x, y in zip(a, b, strict=True))
+    return all(np.allclose(x, y, rtol=1e-9, atol=1e-12, equal_nan=True) for x, y in zip(a, b, strict=True))

@@ -1,0 +1,15 @@
+"""A value overwritten in place after the forward: backward is right, or raises if (and only if) it needed the value."""
+
+from __future__ import annotations
+
+import pytest
+
+from dlengine.testing import Case
+from dlengine.testing.overwrite import overwrites
+
+
+@pytest.mark.backends("numpy", "numba", "cuda")
+def test_overwrite(row: Case, backend: str) -> None:
+    wrong = overwrites(row)
+    if wrong:
+        pytest.fail(f"{row.name}: " + "; ".join(wrong), pytrace=False)
