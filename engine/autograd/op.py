@@ -84,7 +84,7 @@ class Op:
         return f"<op {self.name}>"
 
     def guarded(self, need: tuple[bool, ...]) -> tuple[int, ...]:
-        """Positions of the inputs (-1: the output) that the pullbacks of these inputs need."""
+        """Positions of the inputs (-1: every output, -2: output 0, -3: output 1 ...) that the pullbacks of these need."""
         if need not in self.guards:
             if self.needs is None:  # everything
                 slots = {*range(len(need)), -1}
@@ -93,7 +93,7 @@ class Op:
             else:
                 each = [self.needs] * len(need) if isinstance(self.needs, str) else self.needs
                 names = {n for wanted, text in zip(need, each, strict=True) if wanted for n in text.split()}
-                slots = {-1 if n == "y" and n not in self.arrays else self.arrays.index(n) for n in names}
+                slots = {self.arrays.index(n) if n in self.arrays else -1 if n == "y" else -2 - int(n[1:]) for n in names}
             self.guards[need] = tuple(sorted(slots))
         return self.guards[need]
 
@@ -175,8 +175,8 @@ def op(
 ) -> Any:
     """Make a differentiable function on tensors out of an op text (see the module's docstring).
 
-    needs: names of the arguments (and "y", the output) whose values the pullbacks use, one string for all or one per
-    array; the default guards everything. view: the result may share the first argument's storage. promotes: "join"
+    needs: names of the arguments (and "y", the outputs, or "y1", output 1 of 0, 1 ...) whose values the pullbacks use, one
+    string for all or one per array; the default guards everything. view: the result may share the first argument's storage. promotes: "join"
     (integers meeting floats take their dtype) or "float" (integers become floats in any case). complex: the pullbacks
     hold for complex values too, in PyTorch's conjugate convention; otherwise their gradients are refused. linear: a kernel
     closed under differentiation. none_cotangents: a missing cotangent of one of several outputs arrives as None instead of
@@ -363,8 +363,9 @@ def _outputs(
         node.dtypes = tuple([y.dtype if i in differentiable else None for i, y in enumerate(ys)])
         for i in differentiable:
             outs[i]._node, outs[i]._index, outs[i]._requires_grad = node, i, True
-        if -1 in op.guards[node.need]:
-            node.guards += [out._version for out in outs]
+        slots = op.guards[node.need]
+        if slots and slots[0] < 0:
+            node.guards += [out._version for i, out in enumerate(outs) if -1 in slots or -2 - i in slots]
         if not op.complex:
             _refuse_complex(op, node, ys)
         if anomaly.get():

@@ -206,6 +206,11 @@ class _Walk:
     def read_again(self, node: Node) -> Any:
         """The op's pullbacks as functions on tensors."""
         args = self.values[node]
+        if any(isinstance(a, TensorBase) and a._version[0] > node.seq for a in args):
+            raise GradientError(
+                f"{node.op.name}: an argument was overwritten in place after the forward, and create_graph computes with it "
+                "again; write to a copy"
+            )
         anchor = next(a for a in args if isinstance(a, TensorBase))
         consts = {**node.consts, "save": True} if node.op.save else node.consts
         _, pull = node.op.text(second_reading(anchor), *unflatten(args, node.layout), **consts)

@@ -17,7 +17,7 @@ def _vector(name: str, argument: str, value: Any, size: int, letter: str) -> Non
         raise ShapeError(f"{name}: {argument} must be ({letter},)=({size},), got {value.shape}")
 
 
-@op(needs="x weight", constants=(1, 2), name="batch_norm")
+@op(needs="x weight y1 y2", constants=(1, 2), name="batch_norm")
 def _batch_norm(xp, x, weight, bias, /, *, eps):
     """See batch_norm; also returns mean and 1/sqrt(variance + eps), through which no gradient flows."""
     y, mean, rstd = xp.batch_norm(x, weight, bias, eps)

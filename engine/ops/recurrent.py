@@ -47,7 +47,7 @@ def _check(name: str, gates: int, x: Any, states: dict[str, Any], w_ih: Any, w_h
             raise ShapeError(f"{name}: {key} must be ({gates}H,)=({gates * hidden},), got {b.shape}")
 
 
-@op(needs="x h0 c0 w_ih w_hh bias lengths", name="lstm")
+@op(needs="x w_ih w_hh lengths", name="lstm")
 def _lstm(xp, x, h0, c0, w_ih, w_hh, bias, lengths, /, *, reverse, save):
     """See lstm."""
     y, h, c, saved = xp.lstm(x, h0, c0, w_ih, w_hh, bias, lengths, reverse, save)
@@ -74,7 +74,7 @@ def lstm(
     return _lstm(x, h0, c0, w_ih, w_hh, bias, sequence_lengths("lstm", lengths, x), reverse=reverse)
 
 
-@op(needs="x h0 w_ih w_hh b_ih b_hh lengths", name="gru")
+@op(needs="x w_ih w_hh lengths", name="gru")
 def _gru(xp, x, h0, w_ih, w_hh, b_ih, b_hh, lengths, /, *, reverse, save):
     """See gru."""
     y, h, saved = xp.gru(x, h0, w_ih, w_hh, b_ih, b_hh, lengths, reverse, save)
@@ -102,7 +102,7 @@ def gru(
     return _gru(x, h0, w_ih, w_hh, b_ih, b_hh, sequence_lengths("gru", lengths, x), reverse=reverse)
 
 
-@op(needs="x h0 w_ih w_hh bias lengths", name="rnn")
+@op(needs="x w_ih w_hh lengths", name="rnn")
 def _rnn(xp, x, h0, w_ih, w_hh, bias, lengths, /, *, reverse, nonlinearity, save):
     """See rnn."""
     y, h, saved = xp.rnn(x, h0, w_ih, w_hh, bias, lengths, reverse, nonlinearity, save)
