@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-import dlengine as dl
+from dlengine.backend import get_backend, use_backend
 from dlengine.errors import ConfigError
 from dlengine.report import processor
 
@@ -41,8 +41,8 @@ class Settings:
 
     def __post_init__(self) -> None:
         # Ask for the backend here, where its error reaches the user as it is.
-        with dl.use_backend(self.backend):
-            self.backend = dl.get_backend()
+        with use_backend(self.backend):
+            self.backend = get_backend()
         self.threads = self.threads or usable_cores()
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 import dlengine as dl
 from dlengine import nn, optim
-from dlengine.backend import fallbacks
+from dlengine.backend import fallbacks, get_backend
 
 __all__ = [
     "NAME", "batch_norm", "constant", "conv2d", "cross_entropy", "describe", "embedding", "fallbacks", "layer_norm", "leaf",
@@ -20,6 +20,7 @@ NAME = "dlengine"
 
 no_grad = dl.no_grad
 tanh = dl.tanh
+sigmoid = dl.sigmoid
 sum = dl.sum
 conv2d = dl.conv2d
 max_pool2d = dl.max_pool2d
@@ -52,10 +53,6 @@ def write(parameter: Any, array: Any) -> None:
         parameter[...] = dl.asarray(array)
 
 
-def sigmoid(x: Any) -> Any:
-    return dl.sigmoid(x)
-
-
 def batch_norm(x: Any, weight: Any, bias: Any) -> Any:
     return dl.batch_norm(x, weight, bias)[0]
 
@@ -77,7 +74,7 @@ def cross_entropy(logits: Any, labels: Any) -> Any:
 
 def synchronise() -> None:
     """Wait until the device has finished."""
-    if dl.get_backend() == "cuda":
+    if get_backend() == "cuda":
         from cupy.cuda import runtime
 
         runtime.deviceSynchronize()
@@ -85,10 +82,10 @@ def synchronise() -> None:
 
 def describe() -> dict[str, Any]:
     """Version, threads and precision, as the result records them."""
-    facts = {"version": version("dlengine-xp"), "backend": dl.get_backend(), "numpy": np.__version__}
-    if dl.get_backend() == "numba":
+    facts = {"version": version("dlengine-xp"), "backend": get_backend(), "numpy": np.__version__}
+    if get_backend() == "numba":
         import numba
 
         facts |= {"numba": numba.__version__, "threads": numba.config.NUMBA_NUM_THREADS}
-    device = "cuda" if dl.get_backend() == "cuda" else "cpu"
+    device = "cuda" if get_backend() == "cuda" else "cpu"
     return facts | {"device": device, "precision": {"dtype": str(np.dtype(dl.get_default_dtype())), "matmul": "highest"}}

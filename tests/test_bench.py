@@ -358,7 +358,7 @@ def test_a_backend_that_is_not_there(capsys: pytest.CaptureFixture[str], monkeyp
     def absent(*arguments: Any, **options: Any) -> Any:
         raise BackendUnavailable("backend cuda: there is no GPU; mend: buy one")
 
-    monkeypatch.setattr("dlengine.benchmarks.run.dl.use_backend", absent)
+    monkeypatch.setattr("dlengine.benchmarks.run.use_backend", absent)
     assert command("--backend", "cuda") == 2
     assert capsys.readouterr().err == "dlengine: backend cuda: there is no GPU; mend: buy one\n"
 
