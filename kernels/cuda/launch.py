@@ -127,9 +127,19 @@ def blocks_for(elements: int, per_block: int) -> int:
     return -(-elements // per_block)
 
 
+def team_of(n: int) -> int:
+    """How many threads (team.cuh) share a row of n elements that lie side by side: a warp, or a block of 256."""
+    return 32 if n <= 1024 else 256
+
+
 def contiguous(x: Array) -> Array:
     """x in C order, copied by its own library where needed."""
     return x if x.flags.c_contiguous else library_of(x).ascontiguousarray(x)
+
+
+def integers(x: Array) -> Array:
+    """x as int64 in C order: labels and indices, which may come in any integer dtype."""
+    return contiguous(x if x.dtype == np.int64 else x.astype(np.int64))
 
 
 def empty(library: Any, shape: tuple[int, ...], dtype: Any) -> Array:
