@@ -273,7 +273,7 @@ def _caller(op: Op) -> Callable[..., Any]:
         if type(y) is tuple:
             return _outputs(op, xp, kind, args, consts, nested, y, pull, record)
         if type(y) is not kind:
-            y = xp.asarray(y)
+            y = _array(xp, y)
         out = wrap(y)
         if op.view:
             _share(out, args)
@@ -350,7 +350,7 @@ def _outputs(
     record: bool,
 ) -> tuple[Any, ...]:  # fmt: skip
     """The tensors of an op with several outputs."""
-    ys = tuple([y if type(y) is kind else xp.asarray(y) for y in ys])
+    ys = tuple([y if type(y) is kind else _array(xp, y) for y in ys])
     outs = tuple([wrap(y) for y in ys])
     if op.view:
         for out in outs:
@@ -371,7 +371,12 @@ def _outputs(
         if anomaly.get():
             node.trace = _trace(op, ys)
         node.seq = next_sequence()
-    return outs
+    return op.pack(outs)
+
+
+def _array(xp: Any, y: Any) -> Any:
+    """A result that is not of its arguments' array type: a NumPy scalar, or an array that to_device moved."""
+    return y if hasattr(y, "__dlpack__") and not isinstance(y, np.generic) else xp.asarray(y)
 
 
 def _refuse_complex(op: Op, node: Node, ys: tuple[Any, ...]) -> None:
