@@ -280,7 +280,7 @@ class Tensor(TensorBase):
         return self.item()
 
     def __getitem__(self, key: Any) -> Tensor:
-        return index.read(self, key)  # type: ignore[no-any-return]
+        return index.getitem(self, key=key)  # type: ignore[no-any-return]
 
     def __setitem__(self, key: Any, value: Any) -> None:
         index.set_item(self, key, value)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import math
-from typing import Any
-
 from ..autograd.op import op
 from ..errors import ConfigError
+from .elementwise import logistic
 
 __all__ = ["elu", "erf", "gelu", "leaky_relu", "relu", "sigmoid", "silu", "softplus"]
 
@@ -37,14 +36,10 @@ def elu(xp, x, /, *, alpha=1.0):
     )
 
 
-def _sigmoid(xp: Any, x: Any) -> Any:
-    return 1 / (1 + xp.exp(-x))  # exp may overflow to Inf, and 1 / Inf is the right 0
-
-
 @op(needs="y", promotes="float")
 def sigmoid(xp, x, /):
     """1 / (1 + exp(-x)), the logistic function."""
-    y = _sigmoid(xp, x)
+    y = logistic(xp, x)
     return y, lambda gy: gy * (y * (1 - y))
 
 
@@ -53,16 +48,16 @@ def silu(xp, x, /):
     """x sigmoid(x), also called swish. Source: Elfwing et al. 2017, arXiv:1702.03118."""
 
     def pull(gy):
-        s = _sigmoid(xp, x)
+        s = logistic(xp, x)
         return gy * (s * (1 + x * (1 - s)))
 
-    return x * _sigmoid(xp, x), pull
+    return x * logistic(xp, x), pull
 
 
 @op(needs="x", promotes="float")
 def softplus(xp, x, /, *, beta=1.0):
     """log(1 + exp(beta x)) / beta without overflow: a smooth relu."""
-    return xp.logaddexp(x * beta, 0.0) / beta, lambda gy: gy * _sigmoid(xp, x * beta)
+    return xp.logaddexp(x * beta, 0.0) / beta, lambda gy: gy * logistic(xp, x * beta)
 
 
 @op(needs="x", promotes="float")

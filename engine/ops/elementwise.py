@@ -208,15 +208,22 @@ def log10(xp, x, /):
     return xp.log10(x), lambda gy: gy / (cc(xp, x) * math.log(10))
 
 
-@op(needs=("x1 y", "x2 y"), promotes="float")
+def logistic(xp: Any, x: Any) -> Any:
+    """1 / (1 + exp(-x)); exp never overflows, and small results keep all their digits."""
+    low = xp.minimum(x, 0)
+    e = xp.exp(low)
+    return e / (e + xp.exp(low - x))
+
+
+@op(needs="x1 x2", promotes="float")
 def logaddexp(xp, x1, x2, /):
     """log(exp(x1) + exp(x2)) without overflow."""
-    y = xp.logaddexp(x1, x2)
 
-    def share(x, gy):
-        return gy * xp.exp(x - xp.where(y == -math.inf, 0, y))
+    def share(a, b):
+        d = a - b
+        return logistic(xp, xp.where((d != d) & (x1 == x2), 0, d))  # Inf - Inf: equal shares
 
-    return y, (lambda gy: share(x1, gy), lambda gy: share(x2, gy))
+    return xp.logaddexp(x1, x2), (lambda gy: gy * share(x1, x2), lambda gy: gy * share(x2, x1))
 
 
 # ---------------------------------------------------------------------- trigonometric and hyperbolic

@@ -67,16 +67,16 @@ def _records(*values: Any) -> bool:
     return recording.get() and any(isinstance(v, TensorBase) and v._requires_grad for v in values)
 
 
-@op(needs="", view=True, complex=True)
-def getitem(xp, x, /, *, key):
-    """x[key]: integers, slices, None, Ellipsis, integer arrays or one boolean mask."""
+@op(needs="", view=True, complex=True, name="getitem")
+def _getitem(xp, x, /, *, key):
+    """The op behind getitem."""
     shape = x.shape
     return x[plain(key)], lambda gy: xp.put_at(gy, key=key, shape=shape)
 
 
-def read(x: Any, key: Any) -> Any:
-    """x[key] for a tensor: what its [] does."""
-    return getitem(x, key=frozen(x, key, _records(x)))
+def getitem(x: Any, /, *, key: Any) -> Any:
+    """x[key]: integers, slices, None, Ellipsis, integer arrays or one boolean mask."""
+    return _getitem(x, key=frozen(x, key, _records(x)))
 
 
 @op(needs="", complex=True, name="put_at")
@@ -109,7 +109,12 @@ def _set_at(xp, x, value, /, *, key):
         places[plain(key)] = order
         return xp.where(places[plain(key)] == order, g, 0)
 
-    return out, (lambda gy: xp.set_at(gy, 0, key=key), of_value)
+    def of_x(gy):
+        g = xp.asarray(gy, copy=True)
+        g[plain(key)] = 0
+        return g
+
+    return out, (of_x, of_value)
 
 
 def set_at(x: Any, value: Any, /, *, key: Any) -> Any:
@@ -157,7 +162,7 @@ def check_integers(xp: Any, name: str, argument: str, indices: Any) -> None:
         raise DTypeError(f"{name}: {argument} must be an integer tensor, got {getattr(indices, 'dtype', type(indices).__name__)}")
 
 
-@op(needs=("indices", ""), complex=True, arrays=2)
+@op(needs="indices", complex=True, arrays=2)
 def take(xp, x, indices, /, *, axis=None):
     """The slices of x at indices along an axis (None: the only one)."""
     if axis is None and x.ndim != 1:
@@ -168,10 +173,10 @@ def take(xp, x, indices, /, *, axis=None):
     (at,) = axes_of(0 if axis is None else axis, x.ndim)
     shape = x.shape
 
-    def pull(gy):
-        return xp.put_at(gy, key=(*(slice(None),) * at, indices), shape=shape)
+    def pull(gy, need):
+        return xp.put_at(gy, key=(*(slice(None),) * at, indices), shape=shape), None
 
-    return xp.take(x, indices, axis=axis), (pull, lambda gy: None)
+    return xp.take(x, indices, axis=axis), pull
 
 
 def axis_key(xp: Any, shape: tuple[int, ...], at: int, indices: Any) -> tuple[Any, ...]:

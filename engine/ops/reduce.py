@@ -190,19 +190,25 @@ def cumulative_prod(xp, x, /, *, axis=None, dtype=None, include_initial=False):
     return xp.cumulative_prod(x, axis=along, dtype=dtype, include_initial=include_initial), pull
 
 
-@op(needs="x y", promotes="float")
+@op(needs="x", promotes="float")
 def logsumexp(xp, x, /, *, axis=None, keepdims=False):
     """log(sum of exp(x)) over axes without overflow."""
-    top = xp.max(x, axis=axis, keepdims=True)
-    top = xp.where(xp.isfinite(top), top, 0)
-    y = xp.log(xp.sum(xp.exp(x - top), axis=axis, keepdims=True)) + top
+
+    def shares():
+        top = xp.max(x, axis=axis, keepdims=True)
+        top = xp.where(xp.isfinite(top), top, 0)
+        e = xp.exp(x - top)
+        return e, xp.sum(e, axis=axis, keepdims=True), top
+
+    _, total, top = shares()
+    y = xp.log(total) + top
     if not keepdims:
         reduced = axes_of(axis, x.ndim)
         y = xp.reshape(y, tuple(n for i, n in enumerate(x.shape) if i not in reduced))
 
     def pull(gy):
-        level = expand(xp, xp.where(y == -math.inf, 0, y), x.shape, axis, keepdims)
-        return expand(xp, gy, x.shape, axis, keepdims) * xp.exp(x - level)
+        e, total, _ = shares()
+        return expand(xp, gy, x.shape, axis, keepdims) * (e / xp.where(total == 0, 1, total))
 
     return y, pull
 

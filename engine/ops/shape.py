@@ -252,7 +252,7 @@ def tile(xp, x, repetitions, /):
     return xp.tile(x, repetitions), pull
 
 
-@op(needs=("repeats", ""), complex=True, arrays=2)
+@op(needs="repeats", complex=True, arrays=2)
 def repeat(xp, x, repeats, /, *, axis=None):
     """Each element (or slice along an axis) repeated; repeats: an int, or one per element. axis=None flattens first."""
     shape = x.shape
@@ -264,15 +264,15 @@ def repeat(xp, x, repeats, /, *, axis=None):
         at = axis_of("repeat", axis, x.ndim)
     lines = x.shape
 
-    def pull(gy):
+    def pull(gy, need):
         if isinstance(repeats, int):
             g = xp.sum(xp.reshape(gy, (*lines[:at], lines[at], repeats, *lines[at + 1 :])), axis=at + 1)
         else:
             source = xp.repeat(xp.arange(lines[at]), repeats)
             g = xp.put_at(gy, key=_along(at, source), shape=tuple(lines))
-        return xp.reshape(g, shape)
+        return xp.reshape(g, shape), None
 
-    return xp.repeat(x, repeats, axis=at), (pull, lambda gy: None)
+    return xp.repeat(x, repeats, axis=at), pull
 
 
 @op(needs="", complex=True)

@@ -2,6 +2,42 @@
 
 from __future__ import annotations
 
-from . import conv, elementwise, embedding, norm, pool, random, recurrent, softmax
+from . import (
+    activation,
+    conv,
+    creation,
+    elementwise,
+    embedding,
+    fft,
+    index,
+    linalg,
+    logic,
+    norm,
+    pool,
+    random,
+    recurrent,
+    reduce,
+    shape,
+    softmax,
+    sort,
+)
 
-__all__ = ["conv", "elementwise", "embedding", "norm", "pool", "random", "recurrent", "softmax"]
+__all__ = [
+    "activation",
+    "conv",
+    "creation",
+    "elementwise",
+    "embedding",
+    "fft",
+    "index",
+    "linalg",
+    "logic",
+    "norm",
+    "pool",
+    "random",
+    "recurrent",
+    "reduce",
+    "shape",
+    "softmax",
+    "sort",
+]

@@ -1,0 +1,20 @@
+"""Rows of the activation functions."""
+
+from __future__ import annotations
+
+from ...errors import ConfigError
+from ...ops import activation as ops
+from ..table import case, error, given, normal, off_zero, sample, ulp
+
+_FAR = sample(given([-90.0, -20.0, 0.0, 20.0, 90.0]), grad=False)
+_SAMPLES = (sample(off_zero(3, 5)), sample(off_zero()), sample(off_zero(0, 2)), _FAR)
+
+case(ops.relu, *_SAMPLES, bound=ulp(0.5))
+case(ops.leaky_relu, *_SAMPLES, sample(off_zero(4), negative_slope=0.2), bound=ulp(1))
+case(ops.elu, *_SAMPLES, sample(off_zero(4), alpha=0.5), bound=ulp(8))
+case(ops.sigmoid, sample(normal(3, 5)), sample(normal()), sample(normal(0, 2)), _FAR, bound=ulp(64))
+case(ops.silu, sample(normal(3, 5)), sample(normal()), _FAR, bound=ulp(64))
+case(ops.softplus, sample(normal(3, 5)), sample(normal(4), beta=2.0), _FAR, bound=ulp(16))
+case(ops.erf, sample(normal(3, 5)), sample(normal()), sample(normal(0, 2)), bound=ulp(8))
+case(ops.gelu, sample(normal(3, 5)), sample(normal()), error(ConfigError, "approximate", normal(3), approximate="x"), bound=ulp(32))
+case(ops.gelu, sample(normal(3, 5), approximate="tanh"), sample(normal(), approximate="tanh"), bound=ulp(32), name="gelu_tanh")

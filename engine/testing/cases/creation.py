@@ -1,0 +1,31 @@
+"""Rows of creation and conversion."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ...errors import DTypeError
+from ...ops import creation as ops
+from ...ops import dtypes
+from ..table import case, complex_normal, error, exact, forward_error, integers, normal, sample
+
+for _op in (ops.zeros, ops.ones):
+    case(_op, sample((2, 3)), sample(4, dtype=np.dtype("int64")), sample(()), bound=exact, differentiable=False)
+for _op in (ops.zeros_like, ops.ones_like):
+    case(_op, sample(normal(2, 3)), sample(integers(0, 5, 3)), sample(normal(3), dtype=np.dtype("bool")), bound=exact, differentiable=False)
+case(ops.full, sample((2, 3), 1.5), sample(3, 7), sample((), True), bound=exact, differentiable=False)
+case(ops.full_like, sample(normal(2, 3), 1.5), sample(integers(0, 3, 2), 4), bound=exact, differentiable=False)
+case(ops.eye, sample(3), sample(3, 4, k=1), sample(4, 2, k=-1), bound=exact, differentiable=False)
+case(ops.arange, sample(5), sample(1, 9, 3), sample(0.0, 1.0, 0.25), bound=exact, differentiable=False)
+case(ops.linspace, sample(0, 1, 5), sample(-1.0, 2.0, 7, endpoint=False), bound=forward_error(1), differentiable=False)
+case(
+    dtypes.astype,
+    sample(normal(2, 3), np.dtype("float64")),
+    sample(normal(3), np.dtype("int64"), grad=False),
+    sample(integers(0, 5, 3), np.dtype("float32"), grad=False),
+    sample(normal(3), np.dtype("complex128")),
+    error(DTypeError, "dl.real", complex_normal(3), np.dtype("float64")),
+    bound=exact,
+)
+case(dtypes.clone, sample(normal(2, 3)), sample(complex_normal(3)), sample(integers(0, 5, 3), grad=False), bound=exact)
+case(dtypes.to_device, sample(normal(2, 3), "cpu"), bound=exact)

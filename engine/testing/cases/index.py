@@ -1,0 +1,77 @@
+"""Rows of indexing, gather and scatter."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ...errors import DTypeError, ShapeError
+from ...ops import index as ops
+from ..table import case, complex_normal, error, exact, forward_error, given, integers, normal, sample
+
+_ROWS = np.array([2, 0, 2])
+_MASK = np.array([True, False, True])
+
+case(
+    ops.getitem,
+    sample(normal(3, 4), key=1),
+    sample(normal(3, 4), key=(slice(None, None, -2), slice(1, 3))),
+    sample(normal(3, 4), key=(None, ..., 0)),
+    sample(normal(3, 4), key=()),
+    sample(normal(3, 4), key=_ROWS),
+    sample(normal(3, 4), key=(slice(None), _ROWS)),
+    sample(normal(3, 4), key=(_ROWS, np.array([1, 1, 1]))),
+    sample(normal(3, 4), key=_MASK),
+    sample(complex_normal(3), key=slice(0, 0)),
+    bound=exact,
+)
+case(
+    ops.put_at,
+    sample(normal(4), key=1, shape=(3, 4)),
+    sample(normal(3, 4), key=_ROWS, shape=(3, 4)),
+    sample(normal(2, 4), key=_MASK, shape=(3, 4)),
+    bound=forward_error(3),
+)
+case(
+    ops.set_at,
+    sample(normal(3, 4), normal(4), key=1),
+    sample(normal(3, 4), 2.5, key=(slice(None), 1)),
+    sample(normal(3, 4), normal(3, 4), key=_ROWS),
+    sample(normal(3, 4), normal(4), key=_MASK),
+    bound=exact,
+)
+case(
+    ops.take,
+    sample(normal(5), integers(0, 5, 7)),
+    sample(normal(3, 5), integers(0, 5, 2, 3), axis=1),
+    sample(normal(3, 5), integers(0, 3, 0), axis=0),
+    error(ShapeError, "name the one", normal(3, 4), integers(0, 3, 2)),
+    error(DTypeError, "indices must be an integer", normal(3), normal(2)),
+    bound=exact,
+)
+case(
+    ops.take_along_axis,
+    sample(normal(3, 5), integers(0, 5, 3, 2)),
+    sample(normal(3, 5), integers(0, 3, 4, 5), axis=0),
+    sample(normal(1, 5), integers(0, 5, 3, 2), axis=1),
+    error(ShapeError, "equally many", normal(3, 4), integers(0, 3, 2)),
+    error(DTypeError, "indices must be an integer", normal(3), normal(3)),
+    bound=exact,
+)
+case(
+    ops.scatter_add,
+    sample(normal(4, 3), integers(0, 4, 6), normal(6, 3)),
+    sample(normal(4), integers(0, 4, 2, 3), normal(2, 3)),
+    sample(normal(4, 2), integers(0, 4, 0), normal(0, 2)),
+    error(ShapeError, "updates must have shape", normal(4, 3), integers(0, 4, 6), normal(6, 2)),
+    error(DTypeError, "indices must be an integer", normal(4), normal(2), normal(2)),
+    bound=forward_error(6),
+)
+case(ops.nonzero, sample(given([[0.0, 1.0], [2.0, 0.0]])), error(ShapeError, "no axes", normal()), bound=exact, differentiable=False)
+case(
+    ops.one_hot,
+    sample(integers(0, 4, 2, 3), 4),
+    sample(integers(0, 3), 3, dtype=np.dtype("int64")),
+    error(DTypeError, "x must be an integer", normal(3), 4),
+    bound=exact,
+    differentiable=False,
+)
