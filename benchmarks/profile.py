@@ -9,6 +9,7 @@ import cProfile
 import io
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from inspect import unwrap
 from time import perf_counter
 from types import CodeType
 from typing import TYPE_CHECKING, Any
@@ -44,7 +45,7 @@ def known_codes() -> dict[CodeType, tuple[str, str]]:
 
     codes: dict[CodeType, tuple[str, str]] = {}
     for name, call in OPS.items():
-        text = call.op.text.__code__  # type: ignore[attr-defined]
+        text = unwrap(call.op.text).__code__  # type: ignore[attr-defined]
         # A factory's ops (max_pool2d, max_pool3d) share one text: they share a line too.
         shared = f"{codes[text][0]}|{name}" if text in codes else name
         codes[text] = (shared, "forward")
