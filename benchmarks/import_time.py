@@ -24,7 +24,9 @@ print(json.dumps([between - start, end - between]))
 
 def probe(module: str) -> tuple[float, float]:
     """Seconds that numpy and then the module take to import in a fresh process."""
-    environment = {name: text for name, text in os.environ.items() if name != "OPENBLAS_CORETYPE"}
+    # where bytecode may not be kept, every import would compile the sources again, which no user's second start does
+    unwanted = ("OPENBLAS_CORETYPE", "PYTHONDONTWRITEBYTECODE")
+    environment = {name: text for name, text in os.environ.items() if name not in unwanted}
     run = subprocess.run(
         [sys.executable, "-c", PROBE, module], env=environment, capture_output=True, text=True, timeout=120, check=True
     )
