@@ -5,10 +5,15 @@ from __future__ import annotations
 if __name__ != "dlengine":
     raise ImportError("import dlengine, not engine: the folder engine/ is installed as the package dlengine")
 
-from . import fft, linalg
+from . import fft as fft
+from . import linalg as linalg
 from .autograd import *  # noqa: F403
-from .backend import get_backend, set_backend, use_backend
-from .generator import Generator, manual_seed
+from .backend import get_backend as get_backend
+from .backend import set_backend as set_backend
+from .backend import use_backend as use_backend
+from .generator import Generator as Generator
+from .generator import manual_seed as manual_seed
+from .ops import inspection as _inspection
 from .ops.activation import *  # noqa: F403
 from .ops.conv import *  # noqa: F403
 from .ops.creation import *  # noqa: F403
@@ -18,7 +23,6 @@ from .ops.elementwise import *  # noqa: F403
 from .ops.embedding import *  # noqa: F403
 from .ops.index import *  # noqa: F403
 from .ops.inspection import *  # noqa: F403
-from .ops.inspection import bool_ as bool
 from .ops.linalg import *  # noqa: F403
 from .ops.logic import *  # noqa: F403
 from .ops.norm import *  # noqa: F403
@@ -30,4 +34,6 @@ from .ops.sets import *  # noqa: F403
 from .ops.shape import *  # noqa: F403
 from .ops.softmax import *  # noqa: F403
 from .ops.sort import *  # noqa: F403
-from .tensor import Tensor
+from .tensor import Tensor as Tensor
+
+bool = _inspection.bool_  # the standard's name, which no module here may take from Python's

@@ -68,7 +68,7 @@ class Op:
         self.name = name or text.__name__
         self.arrays = tuple(p.name for p in parameters[:arrays])
         self.consts = tuple(p.name for p in parameters[arrays:])
-        self.pack: Callable[[list[Any]], Any] = tuple if result is None else result._make
+        self.pack: Callable[[Sequence[Any]], Any] = tuple if result is None else result._make
         self.defaults = {p.name: p.default for p in parameters if p.default is not inspect.Parameter.empty}
         self.save = "save" in self.consts
         self.dtyped = "dtype" in self.consts
@@ -348,7 +348,7 @@ def _record(op: Op, xp: Any, args: tuple[Any, ...], consts: dict[str, Any], nest
 def _outputs(
     op: Op, xp: Any, kind: type, args: tuple[Any, ...], consts: dict[str, Any], nested: bool, ys: tuple[Any, ...], pull: Any,
     record: bool,
-) -> tuple[Any, ...]:  # fmt: skip
+) -> Any:  # fmt: skip
     """The tensors of an op with several outputs."""
     ys = tuple([y if type(y) is kind else _array(xp, y) for y in ys])
     outs = tuple([wrap(y) for y in ys])

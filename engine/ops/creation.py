@@ -210,6 +210,7 @@ def linspace(
 
 
 PLACED: dict[str, Callable[..., Any]] = {
-    "arange": arange, "asarray": asarray, "empty": empty, "eye": eye, "full": full, "linspace": linspace, "ones": ones, "zeros": zeros,
+    "arange": arange, "asarray": asarray, "empty": empty, "eye": eye, "full": full, "linspace": linspace, "ones": ones,
+    "zeros": zeros,
 }  # fmt: skip
 """The functions that take a device: the tensor namespace binds it."""

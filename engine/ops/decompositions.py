@@ -21,8 +21,8 @@ from .reduce import max, min, sum
 from .shape import broadcast_to
 
 __all__ = [
-    "cholesky", "det", "eigh", "eigvalsh", "inv", "matrix_norm", "matrix_power", "matrix_rank", "pinv", "qr", "slogdet", "solve", "svd",
-    "svdvals",
+    "cholesky", "det", "eig", "eigh", "eigvals", "eigvalsh", "inv", "matrix_norm", "matrix_power", "matrix_rank", "pinv", "qr",
+    "slogdet", "solve", "svd", "svdvals",
 ]  # fmt: skip
 
 
@@ -225,6 +225,46 @@ def eigvalsh(xp, x, /, *, save):
         return xp.linalg.eigvalsh(_hermitian_part(xp, x)), None
     w, v = xp.linalg.eigh(_hermitian_part(xp, x))
     return w, lambda gy: _hermitian_part(xp, xp.matmul(v * gy[..., None, :], _h(xp, v)))
+
+
+class EigResult(NamedTuple):
+    """Eigenvalues in no order and eigenvectors as columns, both complex."""
+
+    eigenvalues: Any
+    eigenvectors: Any
+
+
+def _eig_pull(xp: Any, w: Any, v: Any, gw: Any, gv: Any) -> Any:
+    vh = _h(xp, v)
+    middle = None
+    if gv is not None:
+        along = xp.matmul(vh, gv)
+        lengths = xp.astype(xp.real(xp.linalg.diagonal(along)), along.dtype)
+        middle = (along - xp.matmul(vh, v) * lengths[..., None, :]) * cc(xp, _apart(xp, w))
+    if gw is not None:
+        middle = _diagonals(xp, gw) if middle is None else middle + _diagonals(xp, gw)
+    return xp.linalg.solve(vh, xp.matmul(middle, vh))
+
+
+@op(needs="y", promotes="float", complex=True, none_cotangents=True, result=EigResult)
+def eig(xp, x, /):
+    """Eigenvalues w (..., M) and eigenvectors v (..., M, M) of length 1 of square matrices, complex.
+
+    The gradient through v holds for functions that do not depend on the phase of its columns.
+    """
+    _matrix("eig", x)
+    w, v = xp.linalg.eig(x)
+    return (w, v), lambda gy: _eig_pull(xp, w, v, *gy)
+
+
+@op(needs="x", promotes="float", complex=True)
+def eigvals(xp, x, /, *, save):
+    """The eigenvalues of square matrices, complex, in no order."""
+    _matrix("eigvals", x)
+    if not save:
+        return xp.linalg.eigvals(x), None
+    w, v = xp.linalg.eig(x)
+    return w, lambda gy: _eig_pull(xp, w, v, gy, None)
 
 
 class SVDResult(NamedTuple):

@@ -22,7 +22,9 @@ def _home(x: Any) -> str:
 @op(needs="", view=True, complex=True, arrays=1)
 def astype(xp, x, dtype, /, *, copy=True, device=None):
     """x with another dtype, and on another device if one is given."""
-    if is_complex(x) and not xp.isdtype(dtype if not isinstance(dtype, (str, type)) else np.dtype(dtype), ("complex floating", "bool")):
+    if isinstance(dtype, (str, type)):
+        dtype = np.dtype(dtype)
+    if is_complex(x) and not xp.isdtype(dtype, ("complex floating", "bool")):
         raise DTypeError(f"astype: {x.dtype} does not convert to {dtype}; use dl.real(x), dl.imag(x) or dl.abs(x)")
     y = xp.astype(x, dtype, copy=copy)
     if device is None:

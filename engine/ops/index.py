@@ -57,7 +57,7 @@ def _frozen_part(x: Any, k: Any, copy: bool) -> Any:
     elif isinstance(k, (list, range)):
         k = np.asarray(k) if len(k) else np.zeros(0, np.int64)
     elif not hasattr(k, "dtype"):
-        raise IndexError(f"an index holds integers, slices, None, Ellipsis and integer or boolean tensors, got {type(k).__name__}")
+        raise IndexError(f"an index holds integers, slices, None, ... and integer or boolean tensors, got {type(k).__name__}")
     if type(k) is kind and not copy:
         return k
     return spaces()[kind].asarray(k, copy=True)

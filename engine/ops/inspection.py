@@ -11,7 +11,7 @@ import numpy as np
 from .. import backend
 from ..autograd.base import TensorBase
 from ..autograd.promotion import default_complex_dtype, get_default_dtype
-from ..errors import DeviceError, DTypeError
+from ..errors import BackendUnavailable, DTypeError
 
 __all__ = [
     "__array_api_version__", "__array_namespace_info__", "can_cast", "complex128", "complex64", "e", "finfo", "float16",
@@ -76,7 +76,7 @@ def iinfo(type: Any, /) -> IntegerInfo:  # noqa: A002 - the standard's name
 
 
 def isdtype(dtype: Any, kind: Any) -> bool:
-    """Whether a dtype is of a kind ("bool", "signed integer", "integral", "real floating", "numeric" ...), or is one of a tuple."""
+    """Whether a dtype is of a kind ("bool", "signed integer", "integral", "real floating" ...), or of one of a tuple."""
     return bool(np.isdtype(np.dtype(dtype), kind))
 
 
@@ -130,14 +130,14 @@ class Info:
         """Where new tensors are made."""
         return backend.default_device()
 
-    def devices(self) -> list[str]:
+    def devices(self) -> tuple[str, ...]:
         """The devices that tensors can be on here."""
-        found = ["cpu"]
+        found = ("cpu",)
         try:
             backend.namespace_for("cuda")
-        except (backend.BackendUnavailable, DeviceError):
+        except BackendUnavailable:
             return found
-        return [*found, "cuda:0"]
+        return (*found, "cuda:0")
 
     def default_dtypes(self, *, device: Any = None) -> dict[str, Any]:
         """The dtypes of new tensors."""

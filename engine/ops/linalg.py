@@ -53,7 +53,7 @@ def vecdot(xp, x1, x2, /, *, axis=-1):
     if x1.ndim == x2.ndim and axis >= 0:
         axis -= x1.ndim
     if not -builtins.min(x1.ndim, x2.ndim) <= axis < 0:
-        raise ShapeError(f"vecdot: axis {axis} must count from the end and exist in x1 {tuple(x1.shape)} and x2 {tuple(x2.shape)}")
+        raise ShapeError(f"vecdot: axis {axis} must count from the end and exist in {tuple(x1.shape)} and {tuple(x2.shape)}")
     if x1.shape[axis] != x2.shape[axis]:
         raise ShapeError(f"vecdot: x1 {tuple(x1.shape)} and x2 {tuple(x2.shape)} differ along axis {axis}")
 

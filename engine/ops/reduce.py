@@ -84,7 +84,7 @@ def std(xp, x, /, *, axis=None, correction=0.0, keepdims=False):
 def extremum_pull(xp: Any, x: Any, y: Any, axis: Any, keepdims: bool) -> Any:
     """Equal extrema share the gradient evenly; where there is a NaN, the NaNs get it."""
 
-    def pull(gy):  # type: ignore[no-untyped-def]
+    def pull(gy):
         chosen = (x == expand(xp, y, x.shape, axis, keepdims)) | (x != x)
         share = xp.astype(chosen, x.dtype)
         n = xp.sum(share, axis=axis, keepdims=True)

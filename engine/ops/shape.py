@@ -212,7 +212,7 @@ def unstack(xp, x, /, *, axis=0):
 
 @op(needs="", view=True, complex=True)
 def split(xp, x, /, sizes, *, axis=0):
-    """Consecutive parts of x along an axis, as a tuple of views. sizes: the size of each, or one for all (the last may be smaller)."""
+    """Consecutive parts of x along an axis, as views. sizes: the size of each, or one for all (the last may be smaller)."""
     at = axis_of("split", axis, x.ndim)
     n = x.shape[at]
     if isinstance(sizes, int):
@@ -233,7 +233,7 @@ def chunk(x: Any, chunks: int, /, *, axis: int = 0) -> tuple[Any, ...]:
     n = x.shape[axis_of("chunk", axis, x.ndim)]
     if chunks < 1:
         raise ShapeError(f"chunk: chunks must be positive, got {chunks}")
-    return split(x, max(-(-n // chunks), 1), axis=axis)  # type: ignore[no-any-return]
+    return split(x, max(-(-n // chunks), 1), axis=axis)
 
 
 # ---------------------------------------------------------------------- repeating and bordering

@@ -16,5 +16,7 @@ case(ops.sigmoid, sample(normal(3, 5)), sample(normal()), sample(normal(0, 2)), 
 case(ops.silu, sample(normal(3, 5)), sample(normal()), _FAR, bound=ulp(64))
 case(ops.softplus, sample(normal(3, 5)), sample(normal(4), beta=2.0), _FAR, bound=ulp(16))
 case(ops.erf, sample(normal(3, 5)), sample(normal()), sample(normal(0, 2)), bound=ulp(8))
-case(ops.gelu, sample(normal(3, 5)), sample(normal()), error(ConfigError, "approximate", normal(3), approximate="x"), bound=ulp(32))
+case(
+    ops.gelu, sample(normal(3, 5)), sample(normal()), error(ConfigError, "approximate", normal(3), approximate="x"), bound=ulp(32)
+)
 case(ops.gelu, sample(normal(3, 5), approximate="tanh"), sample(normal(), approximate="tanh"), bound=ulp(32), name="gelu_tanh")

@@ -11,8 +11,15 @@ from ..table import case, complex_normal, error, exact, forward_error, integers,
 
 for _op in (ops.zeros, ops.ones):
     case(_op, sample((2, 3)), sample(4, dtype=np.dtype("int64")), sample(()), bound=exact, differentiable=False)
-for _op in (ops.zeros_like, ops.ones_like):
-    case(_op, sample(normal(2, 3)), sample(integers(0, 5, 3)), sample(normal(3), dtype=np.dtype("bool")), bound=exact, differentiable=False)
+for _like in (ops.zeros_like, ops.ones_like):
+    case(
+        _like,
+        sample(normal(2, 3)),
+        sample(integers(0, 5, 3)),
+        sample(normal(3), dtype=np.dtype("bool")),
+        bound=exact,
+        differentiable=False,
+    )
 case(ops.full, sample((2, 3), 1.5), sample(3, 7), sample((), True), bound=exact, differentiable=False)
 case(ops.full_like, sample(normal(2, 3), 1.5), sample(integers(0, 3, 2), 4), bound=exact, differentiable=False)
 case(ops.eye, sample(3), sample(3, 4, k=1), sample(4, 2, k=-1), bound=exact, differentiable=False)

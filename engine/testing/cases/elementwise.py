@@ -22,8 +22,24 @@ from ..table import (
     uniform,
 )
 
-_BINARY = (sample(normal(3, 5), normal(3, 5)), sample(normal(7), normal(13, 1)), sample(normal(), 2.5), sample(normal(0, 3), normal(3)))
-_COMPLEX = (sample(complex_normal(3, 4), complex_normal(4)), sample(complex_normal(3), normal(3)), sample(complex_normal(3), 2 - 1j))
+_BINARY = (
+    sample(normal(3, 5), normal(3, 5)),
+    sample(normal(7), normal(13, 1)),
+    sample(normal(), 2.5),
+    sample(normal(0, 3), normal(3)),
+)
+_COMPLEX = (
+    sample(complex_normal(3, 4), complex_normal(4)),
+    sample(complex_normal(3), normal(3)),
+    sample(complex_normal(3), 2 - 1j),
+)
+
+
+def _complex_from(low: float) -> Arg:
+    """Complex values off the branch cuts, real parts from low to 0.8."""
+    return Arg(lambda r: r.uniform(low, 0.8, 4) + 1j * r.uniform(0.2, 0.8, 4))
+
+
 _SHAPES = error(ShapeError, "x1 (2,)", normal(2), normal(3))
 _FOREIGN = error(DTypeError, "expected a tensor", normal(2), "a")
 _TIES = sample(given([1.0, 2.0, 3.0, 0.0]), given([1.0, 3.0, 2.0, 0.0]), grad=False)
@@ -43,7 +59,13 @@ case(
     bound=ulp(4),
 )
 case(ops.floor_divide, sample(normal(3, 5), off_zero(3, 5)), sample(integers(-9, 9, 4), 3, grad=False), _SHAPES, bound=exact)
-case(ops.remainder, sample(normal(3, 5), off_zero(3, 5)), sample(normal(5), 0.75), sample(integers(-9, 9, 4), 4, grad=False), bound=ulp(4))
+case(
+    ops.remainder,
+    sample(normal(3, 5), off_zero(3, 5)),
+    sample(normal(5), 0.75),
+    sample(integers(-9, 9, 4), 4, grad=False),
+    bound=ulp(4),
+)
 case(
     ops.pow,
     sample(positive(3, 5), normal(5)),
@@ -93,7 +115,7 @@ for _op, _arg in (
         sample(_arg),
         sample(uniform(0.2, 0.7)),
         sample(uniform(0.2, 0.7, 0, 3)),
-        sample(Arg(lambda r, low=_low: r.uniform(low, 0.8, 4) + 1j * r.uniform(0.2, 0.8, 4))),
+        sample(_complex_from(_low)),
         error(DTypeError, "expected a tensor", "a"),
         bound=ulp(8),
     )

@@ -12,24 +12,68 @@ _EMPTY = error(ShapeError, "one sample", normal(4), n=0)
 
 for _op in (ops.fft, ops.ifft):
     case(
-        _op, sample(complex_normal(7)), sample(normal(2, 8)), sample(complex_normal(4, 3), axis=0, norm="ortho"), sample(complex_normal(8), n=5),
-        sample(complex_normal(5), n=8, norm="forward"), _NORM, _EMPTY, bound=_BOUND,
-    )  # fmt: skip
+        _op,
+        sample(complex_normal(7)),
+        sample(normal(2, 8)),
+        sample(complex_normal(4, 3), axis=0, norm="ortho"),
+        sample(complex_normal(8), n=5),
+        sample(complex_normal(5), n=8, norm="forward"),
+        _NORM,
+        _EMPTY,
+        bound=_BOUND,
+    )
 for _op in (ops.fftn, ops.ifftn):
     case(
-        _op, sample(complex_normal(3, 4)), sample(normal(2, 3, 4), axes=(0, 2)), sample(complex_normal(3, 4), s=(2, 6), axes=(0, 1), norm="ortho"),
-        sample(complex_normal(2, 3, 4), s=(3, 3), axes=(1, 2), norm="forward"), _NORM, bound=_BOUND,
-    )  # fmt: skip
-case(ops.rfft, sample(normal(7)), sample(normal(2, 8)), sample(normal(4, 3), axis=0, norm="ortho"), sample(normal(8), n=5),
-     sample(normal(5), n=8, norm="forward"), error(DTypeError, "must be real", complex_normal(3)), _NORM, _EMPTY, bound=_BOUND)  # fmt: skip
+        _op,
+        sample(complex_normal(3, 4)),
+        sample(normal(2, 3, 4), axes=(0, 2)),
+        sample(complex_normal(3, 4), s=(2, 6), axes=(0, 1), norm="ortho"),
+        sample(complex_normal(2, 3, 4), s=(3, 3), axes=(1, 2), norm="forward"),
+        _NORM,
+        bound=_BOUND,
+    )
+case(
+    ops.rfft,
+    sample(normal(7)),
+    sample(normal(2, 8)),
+    sample(normal(4, 3), axis=0, norm="ortho"),
+    sample(normal(8), n=5),
+    sample(normal(5), n=8, norm="forward"),
+    error(DTypeError, "must be real", complex_normal(3)),
+    _NORM,
+    _EMPTY,
+    bound=_BOUND,
+)
 for _op in (ops.irfft, ops.hfft):
-    case(_op, sample(complex_normal(5)), sample(complex_normal(2, 5), n=9), sample(complex_normal(4, 3), axis=0, norm="ortho"),
-         sample(complex_normal(8), n=5), sample(complex_normal(5), n=12, norm="forward"), _NORM, _EMPTY, bound=_BOUND)  # fmt: skip
+    case(
+        _op,
+        sample(complex_normal(5)),
+        sample(complex_normal(2, 5), n=9),
+        sample(complex_normal(4, 3), axis=0, norm="ortho"),
+        sample(complex_normal(8), n=5),
+        sample(complex_normal(5), n=12, norm="forward"),
+        _NORM,
+        _EMPTY,
+        bound=_BOUND,
+    )
 case(ops.ihfft, sample(normal(7)), sample(normal(2, 8), n=6, norm="ortho"), sample(normal(3, 4), axis=0), _NORM, bound=_BOUND)
-case(ops.rfftn, sample(normal(3, 4)), sample(normal(2, 3, 4), axes=(2, 0)), sample(normal(3, 4), s=(2, 5), axes=(0, 1), norm="ortho"),
-     error(DTypeError, "must be real", complex_normal(3)), _NORM, bound=_BOUND)  # fmt: skip
-case(ops.irfftn, sample(complex_normal(3, 4)), sample(complex_normal(2, 3, 4), axes=(0, 2)),
-     sample(complex_normal(3, 4), s=(2, 5), axes=(0, 1), norm="ortho"), _NORM, bound=_BOUND)  # fmt: skip
+case(
+    ops.rfftn,
+    sample(normal(3, 4)),
+    sample(normal(2, 3, 4), axes=(2, 0)),
+    sample(normal(3, 4), s=(2, 5), axes=(0, 1), norm="ortho"),
+    error(DTypeError, "must be real", complex_normal(3)),
+    _NORM,
+    bound=_BOUND,
+)
+case(
+    ops.irfftn,
+    sample(complex_normal(3, 4)),
+    sample(complex_normal(2, 3, 4), axes=(0, 2)),
+    sample(complex_normal(3, 4), s=(2, 5), axes=(0, 1), norm="ortho"),
+    _NORM,
+    bound=_BOUND,
+)
 case(ops.fftshift, sample(normal(5)), sample(normal(3, 4), axes=1), sample(complex_normal(3, 4)), bound=exact)
 case(ops.ifftshift, sample(normal(5)), sample(normal(3, 4), axes=(0, 1)), bound=exact)
 case(ops.fftfreq, sample(5), sample(8, d=0.1), bound=forward_error(1), differentiable=False)

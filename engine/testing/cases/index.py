@@ -66,7 +66,13 @@ case(
     error(DTypeError, "indices must be an integer", normal(4), normal(2), normal(2)),
     bound=forward_error(6),
 )
-case(ops.nonzero, sample(given([[0.0, 1.0], [2.0, 0.0]])), error(ShapeError, "no axes", normal()), bound=exact, differentiable=False)
+case(
+    ops.nonzero,
+    sample(given([[0.0, 1.0], [2.0, 0.0]])),
+    error(ShapeError, "no axes", normal()),
+    bound=exact,
+    differentiable=False,
+)
 case(
     ops.one_hot,
     sample(integers(0, 4, 2, 3), 4),

@@ -22,7 +22,14 @@ for _op in (ops.less, ops.less_equal, ops.greater, ops.greater_equal):
 for _op in (ops.equal, ops.not_equal):
     case(_op, *_PAIRS, sample(complex_normal(3), complex_normal(3)), _SHAPES, bound=exact, differentiable=False)
 for _op in (ops.isnan, ops.isinf, ops.isfinite):
-    case(_op, sample(given([np.nan, np.inf, -np.inf, 0.0])), sample(normal()), sample(complex_normal(3)), bound=exact, differentiable=False)
+    case(
+        _op,
+        sample(given([np.nan, np.inf, -np.inf, 0.0])),
+        sample(normal()),
+        sample(complex_normal(3)),
+        bound=exact,
+        differentiable=False,
+    )
 case(ops.signbit, sample(given([0.0, -0.0, 1.0, -2.0])), bound=exact, differentiable=False)
 for _op in (ops.logical_and, ops.logical_or, ops.logical_xor):
     case(_op, sample(booleans(3, 5), booleans(5)), sample(booleans(4), True), bound=exact, differentiable=False)

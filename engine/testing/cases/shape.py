@@ -6,40 +6,147 @@ from ...errors import ConfigError, ShapeError
 from ...ops import shape as ops
 from ..table import booleans, case, complex_normal, error, exact, forward_error, given, integers, normal, sample
 
-case(ops.reshape, sample(normal(3, 4), (2, -1)), sample(normal(0, 3), (3, 0)), sample(normal(), (1, 1)), sample(complex_normal(4), (2, 2)),
-     error(ShapeError, "12 elements", normal(3, 4), (5, -1)), bound=exact)  # fmt: skip
+case(
+    ops.reshape,
+    sample(normal(3, 4), (2, -1)),
+    sample(normal(0, 3), (3, 0)),
+    sample(normal(), (1, 1)),
+    sample(complex_normal(4), (2, 2)),
+    error(ShapeError, "12 elements", normal(3, 4), (5, -1)),
+    bound=exact,
+)
 case(ops.flatten, sample(normal(3, 4, 2)), sample(normal(3, 4, 2), start_axis=1), sample(normal()), bound=exact)
-case(ops.permute_dims, sample(normal(3, 4, 2), (2, 0, 1)), sample(normal(3, 0), (1, 0)), sample(normal(3, 4), (-1, 0)),
-     error(ShapeError, "not an order", normal(3, 4), (0, 0)), bound=exact)  # fmt: skip
-case(ops.matrix_transpose, sample(normal(2, 3, 4)), sample(complex_normal(2, 3)), error(ShapeError, "two axes", normal(3)), bound=exact)
-case(ops.moveaxis, sample(normal(2, 3, 4), 0, -1), sample(normal(2, 3, 4), (0, 1), (1, 2)), error(ShapeError, "axis 5", normal(2, 3), 5, 0),
-     bound=exact)  # fmt: skip
-case(ops.expand_dims, sample(normal(3, 4), axis=0), sample(normal(3), axis=-1), sample(normal(3), axis=(0, 2)),
-     error(IndexError, "no place", normal(3), axis=4), bound=exact)  # fmt: skip
-case(ops.squeeze, sample(normal(3, 1, 4), axis=1), sample(normal(1, 3, 1), axis=(0, -1)), error(ShapeError, "size 3", normal(3), axis=0), bound=exact)
-case(ops.broadcast_to, sample(normal(3, 1), (2, 3, 4)), sample(normal(), (2,)), sample(normal(1, 3), (0, 3)),
-     error(ShapeError, "broadcast_to", normal(3), (4,)), bound=exact)  # fmt: skip
-case(ops.broadcast_arrays, sample(normal(3, 1), normal(4)), error(ShapeError, "differ in axis -1", normal(3), normal(4)), bound=exact)
-case(ops.meshgrid, sample(normal(3), normal(4)), sample(normal(3), normal(4), normal(2), indexing="ij"), sample(normal(3)),
-     error(ConfigError, "indexing", normal(3), normal(4), indexing="ji"), bound=exact)  # fmt: skip
-case(ops.flip, sample(normal(3, 4)), sample(normal(3, 4), axis=1), sample(normal(3, 4), axis=(0, 1)), sample(normal(0, 3), axis=0), bound=exact)
+case(
+    ops.permute_dims,
+    sample(normal(3, 4, 2), (2, 0, 1)),
+    sample(normal(3, 0), (1, 0)),
+    sample(normal(3, 4), (-1, 0)),
+    error(ShapeError, "not an order", normal(3, 4), (0, 0)),
+    bound=exact,
+)
+case(
+    ops.matrix_transpose,
+    sample(normal(2, 3, 4)),
+    sample(complex_normal(2, 3)),
+    error(ShapeError, "two axes", normal(3)),
+    bound=exact,
+)
+case(
+    ops.moveaxis,
+    sample(normal(2, 3, 4), 0, -1),
+    sample(normal(2, 3, 4), (0, 1), (1, 2)),
+    error(ShapeError, "axis 5", normal(2, 3), 5, 0),
+    bound=exact,
+)
+case(
+    ops.expand_dims,
+    sample(normal(3, 4), axis=0),
+    sample(normal(3), axis=-1),
+    sample(normal(3), axis=(0, 2)),
+    error(IndexError, "no place", normal(3), axis=4),
+    bound=exact,
+)
+case(
+    ops.squeeze,
+    sample(normal(3, 1, 4), axis=1),
+    sample(normal(1, 3, 1), axis=(0, -1)),
+    error(ShapeError, "size 3", normal(3), axis=0),
+    bound=exact,
+)
+case(
+    ops.broadcast_to,
+    sample(normal(3, 1), (2, 3, 4)),
+    sample(normal(), (2,)),
+    sample(normal(1, 3), (0, 3)),
+    error(ShapeError, "broadcast_to", normal(3), (4,)),
+    bound=exact,
+)
+case(
+    ops.broadcast_arrays,
+    sample(normal(3, 1), normal(4)),
+    error(ShapeError, "differ in axis -1", normal(3), normal(4)),
+    bound=exact,
+)
+case(
+    ops.meshgrid,
+    sample(normal(3), normal(4)),
+    sample(normal(3), normal(4), normal(2), indexing="ij"),
+    sample(normal(3)),
+    error(ConfigError, "indexing", normal(3), normal(4), indexing="ji"),
+    bound=exact,
+)
+case(
+    ops.flip,
+    sample(normal(3, 4)),
+    sample(normal(3, 4), axis=1),
+    sample(normal(3, 4), axis=(0, 1)),
+    sample(normal(0, 3), axis=0),
+    bound=exact,
+)
 case(ops.roll, sample(normal(3, 4), 5), sample(normal(3, 4), -1, axis=1), sample(normal(3, 4), (1, 2), axis=(0, 1)), bound=exact)
-case(ops.stack, sample([normal(3, 4), normal(3, 4)]), sample([normal(3), normal(3), normal(3)], axis=-1), sample([normal(), normal()]),
-     error(ShapeError, "must be equal", [normal(3), normal(4)]), bound=exact)  # fmt: skip
-case(ops.concat, sample([normal(3, 4), normal(2, 4)]), sample([normal(3, 4), normal(3, 0), normal(3, 1)], axis=-1),
-     sample([normal(2, 2), normal(3)], axis=None), sample([normal(3), integers(0, 9, 2)]),
-     error(ShapeError, "agree outside", [normal(3, 4), normal(3, 5)]), bound=exact)  # fmt: skip
-case(ops.unstack, sample(normal(3, 4)), sample(normal(3, 4), axis=1), error(ShapeError, "axis 2", normal(3, 4), axis=2), bound=exact)
-case(ops.split, sample(normal(5, 2), 2), sample(normal(3, 7), (3, 0, 4), axis=1), error(ShapeError, "add up", normal(5), (2, 2)), bound=exact)
-case(ops.chunk, sample(normal(5, 2), 2), sample(normal(3, 7), 3, axis=1), error(ShapeError, "positive", normal(5), 0), bound=exact)
-case(ops.tile, sample(normal(3, 4), (2, 3)), sample(normal(3), (2, 1, 2)), sample(normal(3, 4), (2,)), sample(normal(3), (0,)), bound=exact)
-case(ops.repeat, sample(normal(3, 4), 2), sample(normal(3, 4), 3, axis=1), sample(normal(3, 4), given([2, 0, 1], dtype="int64"), axis=0),
-     sample(normal(3), [1, 2, 3]), bound=exact)  # fmt: skip
+case(
+    ops.stack,
+    sample([normal(3, 4), normal(3, 4)]),
+    sample([normal(3), normal(3), normal(3)], axis=-1),
+    sample([normal(), normal()]),
+    error(ShapeError, "must be equal", [normal(3), normal(4)]),
+    bound=exact,
+)
+case(
+    ops.concat,
+    sample([normal(3, 4), normal(2, 4)]),
+    sample([normal(3, 4), normal(3, 0), normal(3, 1)], axis=-1),
+    sample([normal(2, 2), normal(3)], axis=None),
+    sample([normal(3), integers(0, 9, 2)]),
+    error(ShapeError, "agree outside", [normal(3, 4), normal(3, 5)]),
+    bound=exact,
+)
+case(
+    ops.unstack,
+    sample(normal(3, 4)),
+    sample(normal(3, 4), axis=1),
+    error(ShapeError, "axis 2", normal(3, 4), axis=2),
+    bound=exact,
+)
+case(
+    ops.split,
+    sample(normal(5, 2), 2),
+    sample(normal(3, 7), (3, 0, 4), axis=1),
+    error(ShapeError, "add up", normal(5), (2, 2)),
+    bound=exact,
+)
+case(
+    ops.chunk, sample(normal(5, 2), 2), sample(normal(3, 7), 3, axis=1), error(ShapeError, "positive", normal(5), 0), bound=exact
+)
+case(
+    ops.tile,
+    sample(normal(3, 4), (2, 3)),
+    sample(normal(3), (2, 1, 2)),
+    sample(normal(3, 4), (2,)),
+    sample(normal(3), (0,)),
+    bound=exact,
+)
+case(
+    ops.repeat,
+    sample(normal(3, 4), 2),
+    sample(normal(3, 4), 3, axis=1),
+    sample(normal(3, 4), given([2, 0, 1], dtype="int64"), axis=0),
+    sample(normal(3), [1, 2, 3]),
+    bound=exact,
+)
 case(ops.tril, sample(normal(3, 4)), sample(normal(2, 4, 3), k=-1), bound=exact)
 case(ops.triu, sample(normal(3, 4)), sample(normal(2, 4, 3), k=1), bound=exact)
-case(ops.pad, sample(normal(3, 4), ((1, 2),)), sample(normal(3, 4), ((0, 1), (2, 0)), value=2.5), sample(normal(2, 3), ((0, 0), (0, 0))),
-     sample(normal(2, 5), ((2, 3),), mode="reflect"), sample(normal(2, 3), ((1, 1), (4, 2)), mode="replicate"),
-     sample(normal(3, 5), ((2, 3), (5, 1)), mode="circular"), error(ShapeError, "cannot pad", normal(3), ((3, 0),), mode="reflect"),
-     error(ConfigError, "mode", normal(3), ((1, 1),), mode="mirror"), error(ShapeError, "pair of sizes", normal(3), ((-1, 0),)),
-     bound=exact)  # fmt: skip
+case(
+    ops.pad,
+    sample(normal(3, 4), ((1, 2),)),
+    sample(normal(3, 4), ((0, 1), (2, 0)), value=2.5),
+    sample(normal(2, 3), ((0, 0), (0, 0))),
+    sample(normal(2, 5), ((2, 3),), mode="reflect"),
+    sample(normal(2, 3), ((1, 1), (4, 2)), mode="replicate"),
+    sample(normal(3, 5), ((2, 3), (5, 1)), mode="circular"),
+    error(ShapeError, "cannot pad", normal(3), ((3, 0),), mode="reflect"),
+    error(ConfigError, "mode", normal(3), ((1, 1),), mode="mirror"),
+    error(ShapeError, "pair of sizes", normal(3), ((-1, 0),)),
+    bound=exact,
+)
 case(ops.diff, sample(normal(7)), sample(normal(3, 5), axis=0, n=2), sample(booleans(5), grad=False), bound=forward_error(2))

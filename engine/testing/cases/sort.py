@@ -12,16 +12,48 @@ from ..table import case, distinct, error, exact, given, integers, normal, sampl
 _TIES = given([2.0, 1.0, 2.0, 0.0, 1.0])
 _WITH_NAN = given([1.0, np.nan, 0.0, 1.0])
 
-case(ops.sort, sample(distinct(3, 5)), sample(distinct(3, 5), axis=0, descending=True), sample(distinct(0, 3), axis=0),
-     sample(integers(0, 5, 7), grad=False), sample(_WITH_NAN, grad=False), error(ShapeError, "axis", normal(3), axis=1), bound=exact)  # fmt: skip
-case(ops.argsort, sample(distinct(3, 5)), sample(distinct(3, 5), axis=0, descending=True), sample(_TIES), sample(_TIES, descending=True),
-     bound=exact, differentiable=False)  # fmt: skip
-case(ops.topk, sample(distinct(3, 5), 2), sample(distinct(3, 5), 3, axis=0, largest=False), sample(_TIES, 2, grad=False),
-     error(ShapeError, "k=6", distinct(5), 6), bound=exact)  # fmt: skip
-case(ops.searchsorted, sample(given([0.0, 1.0, 1.0, 2.0]), normal(3, 4)), sample(given([0.0, 1.0, 1.0, 2.0]), given([1.0, 2.0]), side="right"),
-     error(ConfigError, "side", distinct(3), normal(3), side="both"), error(ShapeError, "a vector", normal(3, 2), normal(3)),
-     bound=exact, differentiable=False)  # fmt: skip
+case(
+    ops.sort,
+    sample(distinct(3, 5)),
+    sample(distinct(3, 5), axis=0, descending=True),
+    sample(distinct(0, 3), axis=0),
+    sample(integers(0, 5, 7), grad=False),
+    sample(_WITH_NAN, grad=False),
+    error(ShapeError, "axis", normal(3), axis=1),
+    bound=exact,
+)
+case(
+    ops.argsort,
+    sample(distinct(3, 5)),
+    sample(distinct(3, 5), axis=0, descending=True),
+    sample(_TIES),
+    sample(_TIES, descending=True),
+    bound=exact,
+    differentiable=False,
+)
+case(
+    ops.topk,
+    sample(distinct(3, 5), 2),
+    sample(distinct(3, 5), 3, axis=0, largest=False),
+    sample(_TIES, 2, grad=False),
+    error(ShapeError, "k=6", distinct(5), 6),
+    bound=exact,
+)
+case(
+    ops.searchsorted,
+    sample(given([0.0, 1.0, 1.0, 2.0]), normal(3, 4)),
+    sample(given([0.0, 1.0, 1.0, 2.0]), given([1.0, 2.0]), side="right"),
+    error(ConfigError, "side", distinct(3), normal(3), side="both"),
+    error(ShapeError, "a vector", normal(3, 2), normal(3)),
+    bound=exact,
+    differentiable=False,
+)
 for _op in (sets.unique_all, sets.unique_counts, sets.unique_inverse, sets.unique_values):
     case(_op, sample(integers(0, 5, 3, 4)), sample(_TIES), sample(normal(0)), bound=exact, differentiable=False)
-case(sets.isin, sample(integers(0, 5, 3, 4), integers(0, 3, 2)), sample(integers(0, 5, 3), integers(0, 3, 2), invert=True), bound=exact,
-     differentiable=False)  # fmt: skip
+case(
+    sets.isin,
+    sample(integers(0, 5, 3, 4), integers(0, 3, 2)),
+    sample(integers(0, 5, 3), integers(0, 3, 2), invert=True),
+    bound=exact,
+    differentiable=False,
+)
