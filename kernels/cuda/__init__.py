@@ -19,6 +19,8 @@ _FLOATING = {
         "max_pool3d max_pool3d_scatter max_pool3d_gather avg_pool3d avg_pool3d_input_grad"
     ),
     "softmax": "softmax softmax_grad log_softmax log_softmax_grad cross_entropy cross_entropy_grad",
+    "embedding": "embedding embedding_grad",
+    "optim": "sgd adam",
 }
 DECLARED: dict[str, tuple[str, tuple[str, ...]]] = {
     **{name: (module, FLOATS) for module, names in _FLOATING.items() for name in names.split()},

@@ -1,0 +1,32 @@
+"""Table lookup on the GPU, and its gradient: items sorted by id, so that each row of the table sums its own."""
+
+from __future__ import annotations
+
+from ..types import Array
+from . import FLOATS
+from .launch import Kernel, blocks_for, contiguous, empty, integers, library_of
+
+_embedding = Kernel("embedding.cu", "embedding", FLOATS)
+_embedding_grad = Kernel("embedding.cu", "embedding_grad", FLOATS)
+FEATURES = 32
+"""Features that a block of the gradient makes."""
+
+
+def embedding(weight: Array, ids: Array) -> Array:
+    """Rows of a table; NaN for an id outside it. weight: (V, D). ids: int, any shape. Returns (*ids.shape, D)."""
+    rows, size = weight.shape
+    y = empty(library_of(weight), (*ids.shape, size), weight.dtype)
+    blocks = blocks_for(y.size, _embedding.threads)
+    _embedding[blocks](contiguous(weight), integers(ids), y, ids.size, rows, size)
+    return y
+
+
+def embedding_grad(gy: Array, ids: Array, rows: int) -> Array:
+    """The adjoint of embedding: row v is the sum of gy where ids is v. gy: (*ids.shape, D). Returns (V, D), V = rows."""
+    library, size = library_of(gy), gy.shape[-1]
+    gw = empty(library, (rows, size), gy.dtype)
+    ids = integers(ids).reshape(-1)
+    order = integers(library.argsort(ids, kind="stable"))
+    blocks = rows * blocks_for(size, FEATURES)
+    _embedding_grad[blocks](contiguous(gy), ids[order], order, gw, ids.size, rows, size)
+    return gw
