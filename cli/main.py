@@ -16,6 +16,7 @@ from dlengine.errors import DLEngineError
 from .bench import bench
 from .evaluate import evaluate
 from .info import info
+from .parity import parity
 from .predict import predict
 from .train import train
 
@@ -52,6 +53,7 @@ def app(context: click.Context, debug: bool) -> None:
 app.add_command(bench)
 app.add_command(evaluate)
 app.add_command(info)
+app.add_command(parity)
 app.add_command(predict)
 app.add_command(train)
 

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, field
+from difflib import get_close_matches
 from fnmatch import fnmatch
 from pathlib import Path
 from time import perf_counter
@@ -91,7 +92,8 @@ def rows(pattern: str = "*") -> list[Case]:
     wanted = [p.strip() for p in pattern.split(",")]
     found = [row for name, row in table().items() if any(fnmatch(name, p) for p in wanted)]
     if not found:
-        raise ConfigError(f"no op of the table is named {pattern!r}; it has {', '.join(sorted(table()))}")
+        near = get_close_matches(pattern, table(), n=4, cutoff=0.3)
+        raise ConfigError(f"no op of the table is named {pattern!r}; did you mean {', '.join(near) or 'one of *'}?")
     return found
 
 

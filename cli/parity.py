@@ -1,0 +1,88 @@
+"""`dlengine parity`: every op on every backend against the float64 oracle."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+
+def _target(context: click.Context, parameter: click.Parameter, value: Path | None) -> Path | None:
+    """A file that can be written when the work is done: said now, not then."""
+    if value is not None and not value.absolute().parent.is_dir():
+        raise click.BadParameter(f"folder {value.absolute().parent} does not exist", context, parameter)
+    return value
+
+
+_FILE = click.Path(dir_okay=False, writable=True, path_type=Path)
+
+
+@click.command()
+@click.option("--backend", "backends", multiple=True, help="numpy, numba or cuda; may repeat. Default: numpy and numba.")
+@click.option("--emulate", is_flag=True, help="Run the cuda kernels on the CPU.")
+@click.option("--checked", is_flag=True, help="Let the emulator watch every access: races, bounds, divergent barriers.")
+@click.option("--op", "pattern", default="*", help="Ops by name, as in a shell: 'conv*', 'softmax,lstm'.")
+@click.option("--dtype", "dtypes", multiple=True, help="Only this dtype of each op; may repeat.")
+@click.option("--json", "json_file", type=_FILE, callback=_target, help="Write every cell to this file.")
+@click.option("--html", "html_file", type=_FILE, callback=_target, help="Write a page with a picture of the errors.")
+@click.option("-v", "--verbose", is_flag=True, help="One line per cell instead of one per op.")
+@click.pass_context
+def parity(
+    context: click.Context, backends: tuple[str, ...], emulate: bool, checked: bool, pattern: str, dtypes: tuple[str, ...],
+    json_file: Path | None, html_file: Path | None, verbose: bool,
+) -> None:  # fmt: skip
+    """Compare values and gradients of every op, on every backend, with the reference in float64.
+
+    An error is given in units in the last place (ulp) or as a part of the op's bound. A kernel that a backend declares but
+    that did not launch is a failure; a star marks ops whose kernels fell back to the reference. Exit status 1 if any cell
+    fails.
+    """
+    from rich import box
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+    from rich.table import Table
+
+    from dlengine.testing import Cell, report
+    from dlengine.testing import parity as compare
+
+    if (emulate or checked) and backends and "cuda" not in backends:
+        raise click.UsageError("--emulate and --checked are for --backend cuda")
+    if emulate or checked:
+        backends = backends or ("cuda",)
+    console = Console()
+    columns = (TextColumn("{task.description:28}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    screen = Console(stderr=True)
+    with Progress(*columns, console=screen, transient=True, disable=not screen.is_terminal) as bar:
+        task = bar.add_task("parity")
+
+        def show(done: int, total: int, cell: Cell) -> None:
+            bar.update(task, completed=done, total=total, description=f"{cell.op} {cell.backend}"[:28])
+
+        cells = compare(
+            pattern, backends=backends or None, dtypes=dtypes or None, emulate=emulate or checked, checked=checked, progress=show
+        )
+    headings, lines = (report.HEADINGS, report.table(cells)) if verbose else report.compact(cells)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, caption=None if verbose else report.LEGEND, caption_justify="left")
+    for name in headings:
+        table.add_column(name, no_wrap=name in ("op", "dtype", "backend"), overflow="fold")
+    for line in lines:
+        table.add_row(*map(escape, line), style="bold red" if "FAIL" in " ".join(line) else None)
+    console.print(table)
+    for cell in cells:
+        if not cell.ok:
+            text = f"{cell.op}, {cell.dtype}, {cell.backend}: {cell.message}"
+            console.print(f"[bold red]FAIL[/bold red] {escape(text)}", soft_wrap=True)
+    for summary in report.summaries(cells):
+        color = "green" if summary.passed == summary.cells else "bold red"
+        console.print(f"[{color}]{escape(summary.line())}[/{color}]", soft_wrap=True)
+    if json_file is not None:
+        json_file.write_text(report.as_json(cells))
+    if html_file is not None:
+        html_file.write_text(report.as_html(cells))
+    for path in (json_file, html_file):
+        if path is not None:
+            console.print(f"wrote {escape(str(path))}", soft_wrap=True)
+    sys.stdout.flush()
+    context.exit(0 if all(cell.ok for cell in cells) else 1)
