@@ -77,11 +77,11 @@ class _BatchNorm(Module):
     def _track(self, mean: Any, rstd: Any, count: int) -> None:
         """Move the running statistics towards this batch's; the variance as the unbiased estimate."""
         with no_grad():
-            self._blend(mean, maximum(1.0 / (rstd * rstd) - self.eps, 0.0) * (count / (count - 1)))
+            self.num_batches_tracked += 1
+            part = 1.0 / int(self.num_batches_tracked) if self.momentum is None else self.momentum
+            self._blend(part, mean, maximum(1.0 / (rstd * rstd) - self.eps, 0.0) * (count / (count - 1)))
 
-    def _blend(self, mean: Any, variance: Any) -> None:
-        self.num_batches_tracked += 1
-        part = 1.0 / int(self.num_batches_tracked) if self.momentum is None else self.momentum
+    def _blend(self, part: float, mean: Any, variance: Any) -> None:
         self.running_mean += part * (mean - self.running_mean)
         self.running_var += part * (variance - self.running_var)
 
@@ -189,7 +189,7 @@ class _InstanceNorm(_BatchNorm):
             flat = reshape(x, (*x.shape[:2], count))
             centre = mean(flat, axis=2)
             spread = sum(square(flat - centre[..., None]), axis=2) / (count - 1)
-            self._blend(mean(centre, axis=0), mean(spread, axis=0))
+            self._blend(self.momentum or 0.0, mean(centre, axis=0), mean(spread, axis=0))
 
 
 class InstanceNorm1d(_InstanceNorm):

@@ -48,17 +48,14 @@ def plot_curves(path: str | Path, history: Sequence[dict[str, float]], title: st
             for key, label, colour in ((name, "training", TRAIN), (f"val_{name}", "validation", VALIDATION)):
                 if key in history[0]:
                     values = [row[key] for row in history]
-                    axes.plot(epochs, values, color=colour, label=label, lw=1.8, marker="o" if len(epochs) < 16 else "", ms=3.5)
-                    axes.annotate(
-                        f"{100 * values[-1]:.1f} %" if name.endswith("accuracy") else f"{values[-1]:.3g}",
-                        (epochs[-1], values[-1]), (5, 0), textcoords="offset points", color=colour, va="center", fontsize=9,
-                        annotation_clip=False,
-                    )  # fmt: skip
+                    last = f"{100 * values[-1]:.1f} %" if name.endswith("accuracy") else f"{values[-1]:.3g}"
+                    marker = "o" if len(epochs) < 16 else ""
+                    axes.plot(epochs, values, color=colour, label=f"{label}, {last}", lw=1.8, marker=marker, ms=3.5)
             axes.set_title(name, loc="left", fontweight="bold")
             axes.set_xlabel("epoch")
-            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+            axes.set_xlim(left=min(epochs) - 0.5, right=max(epochs) + 0.5)
             axes.grid(axis="y", color="#dddddd", lw=0.7)
-            axes.margins(x=0.08)
             if name.endswith("accuracy"):
                 axes.yaxis.set_major_formatter(PercentFormatter(1.0))
             elif name == "loss":
