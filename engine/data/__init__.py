@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from .bundled import digits
 from .dataset import ArrayDataset, Dataset
-from .digits import digits
 from .images import read_image
 from .loader import DataLoader
 
