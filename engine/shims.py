@@ -1,6 +1,7 @@
 """The few functions that op texts need and the array API standard lacks, one per array library, with a generic slow body.
 
 scatter_add(x, indices, updates): x with updates added to its rows at indices; repeated indices add up, in order.
+get_at(x, key): x[key]. set_at(x, value, key): a copy of x with value written at key. Any index: the standard has few.
 put_at(gy, key, shape): zeros of a shape with gy added at key, any index; an element named twice receives both.
 erf(x): the error function.
 to_device(x, device): x on "cpu" or "cuda:N".
@@ -10,6 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from operator import getitem
 from typing import Any
 
 import numpy as np
@@ -34,12 +36,25 @@ def _basic(key: Any) -> bool:
 
 def _generic_put_at(xp: Any, gy: Array, *, key: Any, shape: tuple[int, ...]) -> Array:
     size = math.prod(shape)
-    if _basic(key):
-        out = xp.zeros(shape, dtype=gy.dtype)
-        out[key] = gy
-        return out
-    places = xp.reshape(xp.arange(size), shape)[key]
+    places = xp.asarray(np.arange(size).reshape(shape)[_host(key)])
     return xp.reshape(xp.scatter_add(xp.zeros(size, dtype=gy.dtype), places, gy), shape)
+
+
+def _host(key: Any) -> Any:
+    """An index with its arrays as NumPy arrays."""
+    parts = key if isinstance(key, tuple) else (key,)
+    return tuple(np.asarray(k) if hasattr(k, "__dlpack__") else k for k in parts)
+
+
+def _generic_get_at(xp: Any, x: Array, key: Any) -> Array:
+    places = np.arange(math.prod(x.shape)).reshape(x.shape)[_host(key)]
+    return xp.reshape(xp.take(xp.reshape(x, (-1,)), xp.asarray(places.reshape(-1)), axis=0), places.shape)
+
+
+def _generic_set_at(xp: Any, x: Array, value: Any, *, key: Any) -> Array:
+    out = np.array(x)
+    out[_host(key)] = np.asarray(value)
+    return xp.asarray(out)
 
 
 def _generic_erf(xp: Any, x: Array) -> Array:
@@ -52,6 +67,12 @@ def _numpy_scatter_add(x: Array, indices: Array, updates: Array) -> Array:
     if out.size == 0:
         return out
     np.add.at(out, indices, updates)
+    return out
+
+
+def _set_at(x: Array, value: Any, *, key: Any) -> Array:
+    out = x.copy()
+    out[key] = value
     return out
 
 
@@ -113,6 +134,27 @@ def _generic_to_device(xp: Any, x: Array, device: str) -> Array:
 
 Shims = dict[str, Callable[..., Array]]
 
-GENERIC: Shims = {"scatter_add": _generic_scatter_add, "put_at": _generic_put_at, "erf": _generic_erf, "to_device": _generic_to_device}
-NUMPY: Shims = {"scatter_add": _numpy_scatter_add, "put_at": _numpy_put_at, "erf": _numpy_erf, "to_device": _to_device}
-CUPY: Shims = {"scatter_add": _cupy_scatter_add, "put_at": _cupy_put_at, "erf": _cupy_erf, "to_device": _to_device}
+GENERIC: Shims = {
+    "scatter_add": _generic_scatter_add,
+    "get_at": _generic_get_at,
+    "set_at": _generic_set_at,
+    "put_at": _generic_put_at,
+    "erf": _generic_erf,
+    "to_device": _generic_to_device,
+}
+NUMPY: Shims = {
+    "scatter_add": _numpy_scatter_add,
+    "get_at": getitem,
+    "set_at": _set_at,
+    "put_at": _numpy_put_at,
+    "erf": _numpy_erf,
+    "to_device": _to_device,
+}
+CUPY: Shims = {
+    "scatter_add": _cupy_scatter_add,
+    "get_at": getitem,
+    "set_at": _set_at,
+    "put_at": _cupy_put_at,
+    "erf": _cupy_erf,
+    "to_device": _to_device,
+}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+
 from ..autograd.op import op
 from ..errors import ConfigError
 from .elementwise import logistic

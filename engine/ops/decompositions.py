@@ -92,16 +92,17 @@ class SlogdetResult(NamedTuple):
     logabsdet: Any
 
 
-@op(needs="x y", promotes="float", complex=True, none_cotangents=True, result=SlogdetResult)
+@op(needs="x", promotes="float", complex=True, none_cotangents=True, result=SlogdetResult)
 def slogdet(xp, x, /):
     """sign and log |det| of square matrices, det = sign exp(logabsdet), without overflow."""
     _matrix("slogdet", x)
     sign, size = xp.linalg.slogdet(x)
+    phase = xp.asarray(sign, copy=True) if is_complex(x) else None
 
     def pull(gy):
         g_sign, g = gy
-        if is_complex(x) and g_sign is not None:
-            turn = -xp.imag(xp.conj(g_sign) * sign)
+        if phase is not None and g_sign is not None:
+            turn = -xp.imag(xp.conj(g_sign) * phase)
             g = turn * 1j if g is None else g + turn * 1j
         return None if g is None else g[..., None, None] * _h(xp, xp.linalg.inv(x))
 
@@ -217,7 +218,7 @@ def eigh(xp, x, /):
     return (w, v), pull
 
 
-@op(needs="x", promotes="float", complex=True)
+@op(needs="", promotes="float", complex=True)
 def eigvalsh(xp, x, /, *, save):
     """The eigenvalues of Hermitian matrices in ascending order; the Hermitian part of x counts."""
     _matrix("eigvalsh", x)
@@ -257,7 +258,7 @@ def eig(xp, x, /):
     return (w, v), lambda gy: _eig_pull(xp, w, v, *gy)
 
 
-@op(needs="x", promotes="float", complex=True)
+@op(needs="", promotes="float", complex=True)
 def eigvals(xp, x, /, *, save):
     """The eigenvalues of square matrices, complex, in no order."""
     _matrix("eigvals", x)
@@ -319,7 +320,7 @@ def svd(xp, x, /, *, full_matrices=True):
     return (u, s, vh), pull
 
 
-@op(needs="x", promotes="float", complex=True)
+@op(needs="", promotes="float", complex=True)
 def svdvals(xp, x, /, *, save):
     """The singular values in descending order."""
     _matrix("svdvals", x, square=False)

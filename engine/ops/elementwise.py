@@ -6,6 +6,7 @@ Subgradients: |x|'(0) = 0, maximum and minimum split ties evenly, clip passes th
 
 from __future__ import annotations
 
+import builtins
 import cmath
 import math
 from typing import Any
@@ -66,7 +67,7 @@ def remainder(xp, x1, x2, /):
     return xp.remainder(x1, x2), (lambda gy: gy, lambda gy: -gy * xp.floor_divide(x1, x2))
 
 
-@op(needs=("x1 x2", "x1 x2 y"), promotes="join", complex=True)
+@op(needs=("x1 x2", "x1 y"), promotes="join", complex=True)
 def pow(xp, x1, x2, /):
     """x1 to the power x2. 0 to the power 0 is 1, and its derivatives are taken as 0."""
     y = xp.pow(x1, x2)
@@ -395,7 +396,10 @@ def clip(xp, x, /, min=None, max=None):
         high = x > max
         return xp.where(high if min is None else high | (max < min), gy, 0)
 
-    return xp.clip(x, min, max), (inside, below, above)
+    low = min  # the standard leaves bounds that cross undefined
+    if min is not None and max is not None:
+        low = xp.minimum(min, max) if hasattr(min, "dtype") or hasattr(max, "dtype") else builtins.min(min, max)
+    return xp.clip(x, low, max), (inside, below, above)
 
 
 @op(needs=("", "condition", "condition"), complex=True)

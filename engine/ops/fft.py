@@ -38,8 +38,17 @@ def _resize(xp: Any, g: Any, axis: int, n: int) -> Any:
     if n == have:
         return g
     if n < have:
-        return g[(*(slice(None),) * axis, slice(n))]
+        return g[(*(slice(None),) * axis, slice(n), ...)]
     return xp.concat([g, xp.zeros((*g.shape[:axis], n - have, *g.shape[axis + 1 :]), dtype=g.dtype)], axis=axis)
+
+
+def _complex(xp: Any, x: Any) -> Any:
+    """x as complex values of its precision, which is what the standard's complex transforms take."""
+    return x if is_complex(x) else xp.astype(x, xp.complex128 if x.dtype == xp.float64 else xp.complex64)
+
+
+def _real_dtype(xp: Any, g: Any) -> Any:
+    return xp.float64 if g.dtype == xp.complex128 else xp.float32
 
 
 def _fit(xp: Any, g: Any, shape: Sequence[int], axes: Sequence[int]) -> Any:
@@ -53,7 +62,7 @@ def fft(xp, x, /, *, n=None, axis=-1, norm="backward"):
     """The transform along an axis; n cuts or pads x with zeros first."""
     axes = _check("fft", x, (axis,), () if n is None else (n,), norm)
     shape = x.shape
-    return xp.fft.fft(x, n=n, axis=axis, norm=norm), lambda gy: _fit(
+    return xp.fft.fft(_complex(xp, x), n=n, axis=axis, norm=norm), lambda gy: _fit(
         xp, xp.fft.ifft(gy, axis=axis, norm=_SWAPPED[norm]), shape, axes
     )
 
@@ -63,7 +72,7 @@ def ifft(xp, x, /, *, n=None, axis=-1, norm="backward"):
     """The inverse of fft."""
     axes = _check("ifft", x, (axis,), () if n is None else (n,), norm)
     shape = x.shape
-    return xp.fft.ifft(x, n=n, axis=axis, norm=norm), lambda gy: _fit(
+    return xp.fft.ifft(_complex(xp, x), n=n, axis=axis, norm=norm), lambda gy: _fit(
         xp, xp.fft.fft(gy, axis=axis, norm=_SWAPPED[norm]), shape, axes
     )
 
@@ -81,7 +90,7 @@ def fftn(xp, x, /, *, s=None, axes=None, norm="backward"):
     named = _axes(x, s, axes)
     over = _check("fftn", x, named, s or (), norm)
     shape = x.shape
-    return xp.fft.fftn(x, s=s, axes=named, norm=norm), lambda gy: _fit(
+    return xp.fft.fftn(_complex(xp, x), s=s, axes=named, norm=norm), lambda gy: _fit(
         xp, xp.fft.ifftn(gy, axes=over, norm=_SWAPPED[norm]), shape, over
     )
 
@@ -92,7 +101,7 @@ def ifftn(xp, x, /, *, s=None, axes=None, norm="backward"):
     named = _axes(x, s, axes)
     over = _check("ifftn", x, named, s or (), norm)
     shape = x.shape
-    return xp.fft.ifftn(x, s=s, axes=named, norm=norm), lambda gy: _fit(
+    return xp.fft.ifftn(_complex(xp, x), s=s, axes=named, norm=norm), lambda gy: _fit(
         xp, xp.fft.fftn(gy, axes=over, norm=_SWAPPED[norm]), shape, over
     )
 
@@ -121,7 +130,7 @@ def _doubled(xp: Any, g: Any, axis: int, size: int) -> Any:
     """Coefficients that stand for themselves and their conjugates, doubled: all but the first and, for even size, the last."""
     k = xp.arange(g.shape[axis])
     alone = (k == 0) | (2 * k == size)
-    weights = xp.where(alone, xp.ones(g.shape[axis], dtype=xp.real(g[:1]).dtype), 2)
+    weights = xp.where(alone, xp.ones(g.shape[axis], dtype=_real_dtype(xp, g)), 2)
     return g * xp.reshape(weights, tuple(-1 if i == axis else 1 for i in range(g.ndim)))
 
 
@@ -136,7 +145,7 @@ def irfft(xp, x, /, *, n=None, axis=-1, norm="backward"):
         g = _doubled(xp, xp.fft.rfft(gy, axis=at, norm=_SWAPPED[norm]), at, size)
         return _resize(xp, g, at, before[at])
 
-    return xp.fft.irfft(x, n=n, axis=axis, norm=norm), pull
+    return xp.fft.irfft(_complex(xp, x), n=n, axis=axis, norm=norm), pull
 
 
 @op(needs="", promotes="float", complex=True)
@@ -168,7 +177,7 @@ def irfftn(xp, x, /, *, s=None, axes=None, norm="backward"):
         g = _doubled(xp, xp.fft.rfftn(gy, axes=over, norm=_SWAPPED[norm]), last, size)
         return _fit(xp, g, before, over)
 
-    return xp.fft.irfftn(x, s=s, axes=named, norm=norm), pull
+    return xp.fft.irfftn(_complex(xp, x), s=s, axes=named, norm=norm), pull
 
 
 def hfft(x: Any, /, *, n: int | None = None, axis: int = -1, norm: str = "backward") -> Any:

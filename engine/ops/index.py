@@ -71,7 +71,7 @@ def _records(*values: Any) -> bool:
 def _getitem(xp, x, /, *, key):
     """The op behind getitem."""
     shape = x.shape
-    return x[plain(key)], lambda gy: xp.put_at(gy, key=key, shape=shape)
+    return xp.get_at(x, plain(key)), lambda gy: xp.put_at(gy, key=key, shape=shape)
 
 
 def getitem(x: Any, /, *, key: Any) -> Any:
@@ -79,10 +79,15 @@ def getitem(x: Any, /, *, key: Any) -> Any:
     return _getitem(x, key=frozen(x, key, _records(x)))
 
 
+def get_at(x: Any, key: Any, /) -> Any:
+    """getitem under the name that op texts use."""
+    return getitem(x, key=key)
+
+
 @op(needs="", complex=True, name="put_at")
 def _put_at(xp, gy, /, *, key, shape):
     """The op behind put_at."""
-    return xp.put_at(gy, key=plain(key), shape=shape), lambda ggx: ggx[plain(key)]
+    return xp.put_at(gy, key=plain(key), shape=shape), lambda ggx: xp.get_at(ggx, plain(key))
 
 
 def put_at(gy: Any, /, *, key: Any, shape: tuple[int, ...]) -> Any:
@@ -95,26 +100,19 @@ def _set_at(xp, x, value, /, *, key):
     """The op behind set_at."""
     if hasattr(value, "dtype") and is_complex(value) and not is_complex(x):
         raise DTypeError(f"set_at: complex values do not fit into {x.dtype}; write their real or imaginary part")
-    out = xp.asarray(x, copy=True)
-    out[plain(key)] = value
+    out = xp.set_at(x, value, key=plain(key))
+    size, shape = math.prod(x.shape), x.shape
 
     def of_value(gy):
-        g = gy[plain(key)]
+        g = xp.get_at(gy, plain(key))
         if all(type(k) in _BASIC for k in (key if isinstance(key, tuple) else (key,))):
             return g
         # an element named twice keeps the last of its values: only that one gets the gradient
-        places = xp.reshape(xp.arange(out.size), out.shape)
-        shape = places[plain(key)].shape
-        order = xp.reshape(xp.arange(math.prod(shape)), shape)
-        places[plain(key)] = order
-        return xp.where(places[plain(key)] == order, g, 0)
+        places = xp.reshape(xp.arange(size), shape)
+        order = xp.reshape(xp.arange(math.prod(g.shape)), g.shape)
+        return xp.where(xp.get_at(xp.set_at(places, order, key=plain(key)), plain(key)) == order, g, 0)
 
-    def of_x(gy):
-        g = xp.asarray(gy, copy=True)
-        g[plain(key)] = 0
-        return g
-
-    return out, (of_x, of_value)
+    return out, (lambda gy: xp.set_at(gy, 0, key=plain(key)), of_value)
 
 
 def set_at(x: Any, value: Any, /, *, key: Any) -> Any:
@@ -176,7 +174,10 @@ def take(xp, x, indices, /, *, axis=None):
     def pull(gy, need):
         return xp.put_at(gy, key=(*(slice(None),) * at, indices), shape=shape), None
 
-    return xp.take(x, indices, axis=axis), pull
+    if indices.ndim == 1:
+        return xp.take(x, indices, axis=at), pull
+    y = xp.take(x, xp.reshape(indices, (-1,)), axis=at)
+    return xp.reshape(y, (*shape[:at], *indices.shape, *shape[at + 1 :])), pull
 
 
 def axis_key(xp: Any, shape: tuple[int, ...], at: int, indices: Any) -> tuple[Any, ...]:

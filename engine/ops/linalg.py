@@ -96,6 +96,8 @@ def outer(x1: Any, x2: Any, /) -> Any:
 @op(needs=("x2", "x1"), promotes="join", complex=True)
 def cross(xp, x1, x2, /, *, axis=-1):
     """The vector product along an axis of size 3."""
+    if x1.ndim == x2.ndim and axis >= 0:
+        axis -= x1.ndim
     for name, x in (("x1", x1), ("x2", x2)):
         if x.shape[axis_of("cross", axis, x.ndim)] != 3:
             raise ShapeError(f"cross: {name} must have size 3 along axis {axis}, it has shape {tuple(x.shape)}")

@@ -17,7 +17,7 @@ from ..autograd.op import LINEAR, OPS
 from . import creation, decompositions, fft, index, inspection, linalg, shape
 
 _FAMILIES = (shape, linalg, creation, inspection)
-_WRAPPED = {"put_at": index.put_at, "set_at": index.set_at, "bool": inspection.bool_}
+_WRAPPED = {"get_at": index.get_at, "put_at": index.put_at, "set_at": index.set_at, "bool": inspection.bool_}
 
 
 class _Extension:

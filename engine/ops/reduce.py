@@ -42,6 +42,8 @@ def _cc(xp: Any, x: Any) -> Any:
 def sum(xp, x, /, *, axis=None, dtype=None, keepdims=False):
     """The sum of x over axes. dtype: of the result and the accumulation; small integers accumulate in the default integer."""
     shape = x.shape
+    if x.dtype == xp.bool:
+        x = xp.astype(x, xp.int64)
     return xp.sum(x, axis=axis, dtype=dtype, keepdims=keepdims), lambda gy: expand(xp, gy, shape, axis, keepdims)
 
 
@@ -141,7 +143,7 @@ def cumulative_sum(xp, x, /, *, axis=None, dtype=None, include_initial=False):
     along = _one_axis("cumulative_sum", x, axis)
 
     def pull(gy):
-        g = gy[(slice(None),) * along + (slice(1, None),)] if include_initial else gy
+        g = gy[(*(slice(None),) * along, slice(1, None), ...)] if include_initial else gy
         return xp.flip(xp.cumulative_sum(xp.flip(g, axis=along), axis=along), axis=along)
 
     return xp.cumulative_sum(x, axis=along, dtype=dtype, include_initial=include_initial), pull
@@ -168,17 +170,21 @@ def cumulative_prod(xp, x, /, *, axis=None, dtype=None, include_initial=False):
     n = x.shape[along]
 
     def tail(a, start):
-        return a[(slice(None),) * along + (slice(start, None),)]
+        return a[(*(slice(None),) * along, slice(start, None), ...)]
+
+    def head(a, stop):
+        return a[(*(slice(None),) * along, slice(None, stop), ...)]
 
     def shifted(a, steps):
-        return xp.concat([tail(a, steps), xp.zeros_like(a[(slice(None),) * along + (slice(None, steps),)])], axis=along)
+        return xp.concat([tail(a, steps), xp.zeros_like(head(a, steps))], axis=along)
 
     def pull(gy):
         if n == 0:
             return xp.zeros_like(x)
         h = tail(gy, 1) if include_initial else gy
         factor = _cc(xp, x if x.dtype == h.dtype else xp.astype(x, h.dtype))
-        before = xp.cumulative_prod(factor, axis=along, include_initial=True)[(slice(None),) * along + (slice(None, -1),)]
+        before = xp.cumulative_prod(factor, axis=along, include_initial=True)
+        before = head(before, n)
         factor = shifted(factor, 1)
         steps = 1
         while steps < n:

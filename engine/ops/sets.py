@@ -59,4 +59,5 @@ def unique_values(xp, x, /):
 @op(needs="")
 def isin(xp, x1, x2, /, *, invert=False):
     """Whether each element of x1 is one of x2 (invert: is none)."""
-    return xp.isin(x1, x2, invert=invert), None
+    found = xp.isin(x1, x2)
+    return xp.logical_not(found) if invert else found, None

@@ -28,7 +28,7 @@ def axis_of(name: str, axis: int, rank: int) -> int:
 
 
 def _along(axis: int, *key: Any) -> tuple[Any, ...]:
-    return (*(slice(None),) * axis, *key)
+    return (*(slice(None),) * axis, *key, ...)
 
 
 # ---------------------------------------------------------------------- one array, other axes
@@ -160,6 +160,7 @@ def flip(xp, x, /, *, axis=None):
 @op(needs="", complex=True)
 def roll(xp, x, /, shift, *, axis=None):
     """x moved by shift places along axes, around the end; axis=None rolls the flattened array."""
+    shift = shift if isinstance(shift, int) else tuple(shift)
     back = -shift if isinstance(shift, int) else tuple(-s for s in shift)
     return xp.roll(x, shift, axis=axis), lambda gy: xp.roll(gy, back, axis=axis)
 
@@ -175,7 +176,7 @@ def stack(xp, arrays, /, *, axis=0):
         raise ShapeError(f"stack: shapes must be equal, got {', '.join(str(tuple(a.shape)) for a in arrays)}")
     n = len(arrays)
     at = axis_of("stack", axis, arrays[0].ndim + 1)
-    return xp.stack(arrays, axis=axis), lambda gy: [gy[_along(at, i, ...)] for i in range(n)]
+    return xp.stack(arrays, axis=axis), lambda gy: [gy[_along(at, i)] for i in range(n)]
 
 
 @op(needs="", complex=True)
@@ -207,7 +208,7 @@ def concat(xp, arrays, /, *, axis=0):
 def unstack(xp, x, /, *, axis=0):
     """The slices of x along an axis, as a tuple of views."""
     at = axis_of("unstack", axis, x.ndim)
-    return tuple(x[_along(at, i, ...)] for i in range(x.shape[at])), lambda gy: xp.stack(list(gy), axis=at)
+    return tuple(x[_along(at, i)] for i in range(x.shape[at])), lambda gy: xp.stack(list(gy), axis=at)
 
 
 @op(needs="", view=True, complex=True)
@@ -249,15 +250,17 @@ def tile(xp, x, repetitions, /):
         pairs = tuple(n for both in zip(times, sizes, strict=True) for n in both)
         return xp.reshape(xp.sum(xp.reshape(gy, pairs), axis=tuple(range(0, 2 * rank, 2))), shape)
 
-    return xp.tile(x, repetitions), pull
+    return xp.tile(x, tuple(repetitions)), pull
 
 
-@op(needs="repeats", complex=True, arrays=2)
+@op(needs="", complex=True, arrays=2)
 def repeat(xp, x, repeats, /, *, axis=None):
     """Each element (or slice along an axis) repeated; repeats: an int, or one per element. axis=None flattens first."""
     shape = x.shape
     if isinstance(repeats, list):
         repeats = xp.asarray(repeats, dtype=xp.int64)
+    elif not isinstance(repeats, int):
+        repeats = xp.asarray(repeats, copy=True)  # the pullback needs it, and it is small
     if axis is None:
         x, at = xp.reshape(x, (-1,)), 0
     else:

@@ -12,7 +12,7 @@ from .reduce import axes_of
 __all__ = ["argsort", "searchsorted", "sort", "topk"]
 
 
-@op(needs="x")
+@op(needs="")
 def sort(xp, x, /, *, axis=-1, descending=False, stable=True, save):
     """x in order along an axis."""
     if not save:
@@ -37,14 +37,14 @@ class TopK(NamedTuple):
     indices: Any
 
 
-@op(needs="x y", arrays=1, result=TopK)
+@op(needs="y1", arrays=1, result=TopK)
 def topk(xp, x, k, /, *, axis=-1, largest=True):
     """The k largest (or smallest) elements along an axis, in order, and their indices; equal ones in order of index."""
     (at,) = axes_of(axis, x.ndim)
     shape = x.shape
     if not 0 <= k <= shape[at]:
         raise ShapeError(f"topk: k={k}, but axis {axis} of x has {shape[at]} elements")
-    order = xp.argsort(x, axis=at, descending=largest, stable=True)[(*(slice(None),) * at, slice(k))]
+    order = xp.argsort(x, axis=at, descending=largest, stable=True)[(*(slice(None),) * at, slice(k), ...)]
     values = xp.take_along_axis(x, order, axis=at)
     return (values, order), lambda gy: xp.put_at(gy[0], key=axis_key(xp, shape, at, order), shape=shape)
 

@@ -146,6 +146,7 @@ case(
     sample(normal(3, 5), None, 0.5),
     sample(normal(3, 5), uniform(-1.0, -0.2, 5), uniform(0.2, 1.0, 3, 1)),
     sample(normal(4)),
+    sample(given([-2.0, 0.0, 2.5]), given([1.0, 1.0, 1.0]), given([0.9, 2.0, 3.0]), label="bounds that cross"),
     sample(given([-1.0, 0.0, 1.0]), -1.0, 1.0, grad=False),
     sample(integers(-9, 9, 5), -2, 3, grad=False),
     error(ShapeError, "min (2,)", normal(3), normal(2)),

@@ -120,7 +120,7 @@ for _ord in ("fro", "nuc", 2, -2, 1, -1, math.inf, -math.inf):
     )
 case(
     dec.matrix_norm,
-    sample(_separate(3, 3, imaginary=True)),
+    sample(_separate(2, 3, 3, imaginary=True)),
     error(ConfigError, "ord", normal(3, 3), ord=3),
     error(ShapeError, "two axes", normal(3)),
     bound=forward_error(12, 16),
