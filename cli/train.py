@@ -29,9 +29,10 @@ def train(
         _list()
         return
     recipe = find(name)
+    chosen = recipe.configure(pairs(settings))
     with on_backend(backend, emulate) as used:
         click.echo(f"{name}: {recipe.title}, on {used}")
-        run = run_recipe(name, pairs(settings), seed=seed, dtype=dtype, out=out, overwrite=overwrite)
+        run = run_recipe(name, chosen, seed=seed, dtype=dtype, out=out, overwrite=overwrite)
     column, least = recipe.figure
     verdict = "reached" if run.reached else "not reached"
     click.echo(

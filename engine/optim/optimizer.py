@@ -7,6 +7,7 @@ from typing import Any
 
 from .. import backend
 from ..autograd.base import TensorBase, enable_grad, no_grad, wrap, written
+from ..autograd.quiet import quiet, unquiet
 from ..errors import CheckpointError, ConfigError, DeviceError, DTypeError, ShapeError
 from ..ops.creation import asarray
 
@@ -75,21 +76,29 @@ class Optimizer:
             with enable_grad():
                 loss = closure()
         spaces = backend.policy().spaces
-        for group in self.param_groups:
-            for p in group["params"]:
-                if p._grad is None:
-                    continue
-                array, gradient = p._array, p._grad._array
-                if type(gradient) is not type(array):
-                    raise DeviceError(f"{type(self).__name__}: a parameter is on {p.device}, its gradient on {p.grad.device}")
-                if gradient.dtype != array.dtype or gradient.shape != array.shape:
-                    raise ShapeError(
-                        f"{type(self).__name__}: a parameter has shape {p.shape} and dtype {p.dtype}, "
-                        f"its gradient {p.grad.shape} and {p.grad.dtype}"
-                    )
-                self._update(spaces[type(array)], array, gradient, group, self.state.setdefault(p, {}))
-                written(p)
+        token = quiet()
+        try:
+            for group in self.param_groups:
+                for p in group["params"]:
+                    if p._grad is not None:
+                        array = self._changeable(p)
+                        self._update(spaces[type(array)], array, p._grad._array, group, self.state.setdefault(p, {}))
+                        written(p)
+        finally:
+            unquiet(token)
         return loss
+
+    def _changeable(self, p: Any) -> Any:
+        """The parameter's array, if its gradient fits it."""
+        array, gradient = p._array, p._grad._array
+        if type(gradient) is not type(array):
+            raise DeviceError(f"{type(self).__name__}: a parameter is on {p.device}, its gradient on {p.grad.device}")
+        if gradient.dtype != array.dtype or gradient.shape != array.shape:
+            raise ShapeError(
+                f"{type(self).__name__}: a parameter has shape {p.shape} and dtype {p.dtype}, "
+                f"its gradient {p.grad.shape} and {p.grad.dtype}"
+            )
+        return array
 
     def _update(self, xp: Any, p: Any, g: Any, group: dict[str, Any], state: dict[str, Any]) -> None:
         """Change one parameter's array in place. Tensors in state are saved, and made with self._zeros."""

@@ -29,9 +29,10 @@ class Setting:
         value = self._converted(name, text, kind)
         if self.choices and value not in self.choices:
             raise ConfigError(f"{name}: expected one of {', '.join(map(str, self.choices))}, got {value}")
-        low = self.low is None or value >= self.low
-        if not low or (self.high is not None and value > self.high):
-            bounds = [f"at least {self.low:g}"] * (self.low is not None) + [f"at most {self.high:g}"] * (self.high is not None)
+        below = self.low is not None and value < self.low
+        if below or (self.high is not None and value > self.high):
+            bounds = [f"at least {self.low:g}"] if self.low is not None else []
+            bounds += [f"at most {self.high:g}"] if self.high is not None else []
             raise ConfigError(f"{name}: expected {' and '.join(bounds)}, got {value}")
         return value
 
