@@ -19,6 +19,7 @@ import inspect
 import traceback
 from collections.abc import Callable, Sequence
 from contextvars import ContextVar
+from functools import wraps
 from typing import Any, overload
 from weakref import ref
 
@@ -118,7 +119,11 @@ class Op:
 
 def _by_name(text: Callable[..., Any], fixed: list[str]) -> Callable[..., Any]:
     """The text with constants before its `/` (astype's dtype) given by name, as calls and replays hand them on."""
-    return lambda xp, *arrays, **consts: text(xp, *arrays, *[consts.pop(name) for name in fixed], **consts)
+    @wraps(text)
+    def call(xp: Any, *arrays: Any, **consts: Any) -> Any:
+        return text(xp, *arrays, *[consts.pop(name) for name in fixed], **consts)
+
+    return call
 
 
 def _refuse(op: Op, value: Any) -> DTypeError:

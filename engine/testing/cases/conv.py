@@ -94,6 +94,7 @@ case(
     sample(normal(1, 2, 7, 7), kernel_size=3, dilation=2, padding=1, stride=2),
     error(ShapeError, "input must be (N,C,H,W)", normal(3, 5, 6), kernel_size=2),
     bound=forward_error(),
+    kernels=("unfold2d", "fold2d"),
 )
 case(
     ops.fold,
@@ -101,4 +102,5 @@ case(
     error(ShapeError, "windows", normal(2, 12, 7), output_size=(3, 4), kernel_size=2),
     error(ShapeError, "columns must be", normal(2, 11, 6), output_size=(3, 4), kernel_size=2),
     bound=forward_error(4, absolute=True),
+    kernels=("fold2d", "unfold2d"),
 )

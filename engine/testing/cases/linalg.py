@@ -53,6 +53,7 @@ case(
     error(ShapeError, "K=4", normal(3, 4), normal(5, 6)),
     error(ShapeError, "K=none", normal(), normal(3)),
     bound=_PRODUCT,
+    kernels=("matmul",),
 )
 case(
     ops.vecdot,

@@ -1,0 +1,156 @@
+"""The table is complete: every op and every public function that computes has a row, every kernel is named by one."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import numpy as np
+import pytest
+
+import dlengine as dl
+from dlengine import backend as backends
+from dlengine.autograd.base import TensorBase
+from dlengine.autograd.op import OPS
+from dlengine.kernels import cuda, jit, reference
+from dlengine.testing import Case, calls, rows
+from dlengine.testing.parity import Oracle
+
+NOT_OPS = {
+    # the engine itself
+    "Generator", "Tensor", "anomaly", "backward", "checkpoint", "enable_grad", "get_backend", "get_default_dtype", "grad",
+    "gradients", "hessian", "is_grad_enabled", "jacobian", "jvp", "manual_seed", "no_grad", "op", "set_backend",
+    "set_default_dtype", "use_backend", "value_and_grad", "vjp",
+    # questions about dtypes and arrays, and what computes nothing; tests of their own
+    "empty", "empty_like", "asarray", "broadcast_shapes", "can_cast", "default_device", "finfo", "from_dlpack", "iinfo", "isdtype", "result_type",
+}  # fmt: skip
+"""Public names that no row can call."""
+
+UNCALLED = {"_checkpointed"}
+"""Ops that only the engine calls; test_autograd has their tests."""
+
+
+def graph_names(t: Any) -> set[str]:
+    """Names of the ops behind a tensor."""
+    seen: set[Any] = set()
+    stack = [t._node] if isinstance(t, TensorBase) and t._node is not None else []
+    while stack:
+        node = stack.pop()
+        if node not in seen:
+            seen.add(node)
+            stack += [s[0] for s in node.inputs if type(s) is tuple]
+    return {node.op.name for node in seen}
+
+
+@pytest.fixture(scope="module")
+def called() -> set[str]:
+    """The ops that some row calls: itself, in its graph, or in the graph of its gradient."""
+    found: set[str] = set()
+    with backends.use_backend("numpy"), calls.default_dtype("float64"):
+        for row in rows():
+            direct = getattr(row.op, "op", None)
+            if direct is not None:
+                found.add(direct.name)
+            for number, sample in enumerate(row.samples):
+                grad = calls.differentiates(row, sample)
+                args, leaves = calls.tensors(sample, Oracle(row, "float64").arrays(number), grad=grad)
+                outputs = calls.flat(row.op(*args, **calls.consts(sample)))
+                ends = [y for y in outputs if isinstance(y, TensorBase) and y._requires_grad]
+                for y in ends:
+                    found |= graph_names(y)
+                if leaves and ends and row.second_order:
+                    ones = [dl.ones(y.shape, dtype=y.dtype).requires_grad_() for y in ends]
+                    for g in dl.gradients(ends, leaves, ones, create_graph=True):
+                        found |= graph_names(g)
+    return found
+
+
+def test_every_op_has_a_row(called: set[str]) -> None:
+    assert not sorted(set(OPS) - called - UNCALLED)
+
+
+def public_functions() -> dict[str, Any]:
+    """Every function of dlengine, dlengine.linalg and dlengine.fft that a user may call."""
+    found = {}
+    for module, prefix in ((dl, ""), (dl.linalg, "linalg."), (dl.fft, "fft.")):
+        for name in getattr(module, "__all__", None) or dir(module):
+            value = getattr(module, name)
+            if not name.startswith("_") and callable(value) and not inspect.isclass(value) and not inspect.ismodule(value):
+                found[prefix + name] = value
+    return found
+
+
+def test_every_public_function_has_a_row() -> None:
+    functions = {id(row.op) for row in rows()}
+    names = {row.name for row in rows()}
+    missing = [
+        name
+        for name, f in public_functions().items()
+        if name not in NOT_OPS and id(f) not in functions and name.split(".")[-1] not in names
+    ]
+    assert not missing
+
+
+def test_every_public_function_says_what_it_does() -> None:
+    assert not [name for name, f in public_functions().items() if not (inspect.getdoc(f) or "").strip()]
+
+
+def test_every_op_says_what_it_does() -> None:
+    assert not [name for name, f in OPS.items() if not (f.__doc__ or "").strip()]
+
+
+def test_rows_have_samples(row: Case) -> None:
+    assert row.samples
+    assert row.dtypes
+    if row.differentiable:
+        assert any(calls.differentiates(row, s) for s in row.samples), "no sample of a differentiable row has a gradient"
+
+
+SETS = {"reference": reference.SET, "jit": jit.SET, "cuda": cuda.SET}
+WITHOUT_ROWS = {"sgd", "adam", "random_bits"}
+"""Kernels of no op: updates in place, which optimizers call, and the words that the other random kernels are made of."""
+
+
+def test_rows_name_kernels_that_exist() -> None:
+    known = {kernel for kernels in SETS.values() for kernel in kernels.declared}
+    assert not [(row.name, k) for row in rows() for k in row.kernels if k not in known]
+
+
+def test_every_declared_kernel_is_proved_by_a_row() -> None:
+    named = {k for row in rows() for k in row.kernels} | WITHOUT_ROWS
+    assert not {name: sorted(set(s.declared) - named) for name, s in SETS.items() if set(s.declared) - named}
+
+
+def test_sets_declare_what_the_reference_specifies() -> None:
+    """matmul alone overrides a standard function."""
+    for name in ("jit", "cuda"):
+        assert set(SETS[name].declared) <= set(reference.DECLARED) | {"matmul"}
+
+
+MUST = {
+    "jit": (
+        "conv2d conv2d_input_grad conv2d_weight_grad matmul max_pool2d max_pool2d_scatter max_pool2d_gather avg_pool2d "
+        "avg_pool2d_input_grad batch_norm batch_norm_grad layer_norm layer_norm_grad group_norm group_norm_grad softmax "
+        "softmax_grad log_softmax log_softmax_grad cross_entropy cross_entropy_grad embedding embedding_grad lstm lstm_grad "
+        "gru gru_grad random_bits random_uniform random_bernoulli random_normal random_permutation sgd adam"
+    ),
+    "cuda": "conv2d random_bits random_uniform random_bernoulli random_normal random_permutation",
+}
+"""What each set must declare: a kernel that is taken away must be taken from here too."""
+
+
+@pytest.mark.parametrize("name", MUST)
+def test_sets_declare_what_they_must(name: str) -> None:
+    assert not set(MUST[name].split()) - set(SETS[name].declared)
+    for kernel in MUST[name].split():
+        dtypes = SETS[name].declared[kernel][1]
+        assert "*" in dtypes or "float32" in dtypes
+
+
+def test_samples_are_the_same_every_time() -> None:
+    for row in rows():
+        for number in range(len(row.samples)):
+            first, second = (calls.flat(calls.draw(row, number, "float32")) for _ in range(2))
+            for a, b in zip(first, second, strict=True):
+                if isinstance(a, np.ndarray):
+                    assert np.array_equal(a, b, equal_nan=a.dtype.kind in "fc"), row.name
