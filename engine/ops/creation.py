@@ -112,9 +112,7 @@ def from_dlpack(x: Any, /, *, device: str | None = None, copy: bool | None = Non
             raise GradientError("from_dlpack: this tensor requires a gradient, which would be lost; use x.detach() first")
         return _from_tensor(x.detach(), None, device, copy)  # type: ignore[attr-defined]
     if x.__dlpack_device__()[0] in (2, 13):  # DLPack's numbers of CUDA and its managed memory
-        import cupy
-
-        array = cupy.from_dlpack(x)
+        array = backend.namespace_for("cuda").from_dlpack(x)
         array = array.copy() if copy else array
     else:
         array = np.from_dlpack(x, copy=copy)
