@@ -22,7 +22,8 @@ NOT_OPS = {
     "gradients", "hessian", "is_grad_enabled", "jacobian", "jvp", "manual_seed", "no_grad", "op", "set_backend",
     "set_default_dtype", "use_backend", "value_and_grad", "vjp",
     # questions about dtypes and arrays, and what computes nothing; tests of their own
-    "empty", "empty_like", "asarray", "broadcast_shapes", "can_cast", "default_device", "finfo", "from_dlpack", "iinfo", "isdtype", "result_type",
+    "asarray", "broadcast_shapes", "can_cast", "default_device", "empty", "empty_like", "finfo", "from_dlpack", "iinfo",
+    "isdtype", "result_type",
 }  # fmt: skip
 """Public names that no row can call."""
 

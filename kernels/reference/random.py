@@ -75,7 +75,8 @@ def random_permutation(xp: Namespace, key: int, counter: int, n: int) -> Array:
 
 def _bits53(xp: Namespace, key: int, counter: int, n: int) -> Array:
     words = xp.astype(random_bits(xp, key, counter, 2 * n), xp.uint64)
-    return ((words[0::2] >> 5) << 26) | (words[1::2] >> 6)
+    pairs = xp.reshape(words, (-1, 2))
+    return ((pairs[:, 0] >> 5) << 26) | (pairs[:, 1] >> 6)
 
 
 def _inverse_normal(xp: Namespace, q: Array) -> Array:
