@@ -1,0 +1,178 @@
+"""Normalisation on the GPU.
+
+Layer and group normalisation give each row a team of threads. Batch normalisation sums its channels in parts, then one
+thread makes one value.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import prod
+
+from ..types import Array
+from . import FLOATS
+from .launch import Kernel, blocks_for, contiguous, empty, library_of, team_of
+from .source import accumulator
+
+FULL_GRID = 512
+"""Blocks that keep every card busy. Not asked of the card: the split of a sum, and so its rounding, must not depend on it."""
+SPLIT_SIZE = 2048
+"""Values that a part of a channel's sum has at least."""
+LONG = 32
+"""From this length on, threads of a warp read along a channel; below, across channels."""
+
+_rows = Kernel("norm_rows.cu", "norm_rows", FLOATS)
+_rows_grad = Kernel("norm_rows.cu", "norm_rows_grad", FLOATS)
+_moments = Kernel("norm_channels.cu", "channel_moments", FLOATS)
+_statistics = Kernel("norm_channels.cu", "channel_statistics", FLOATS)
+_normalise = Kernel("norm_channels.cu", "channel_normalise", FLOATS)
+_sums = Kernel("norm_channels.cu", "channel_sums", FLOATS)
+_sums_add = Kernel("norm_channels.cu", "channel_sums_add", FLOATS)
+_channel_grad = Kernel("norm_channels.cu", "channel_grad", FLOATS)
+
+Normalised = tuple[Array, Array, Array]
+
+
+@dataclass(frozen=True)
+class _Channels:
+    """An array (outer, channels, inner), and how the sums over its channels are divided among blocks."""
+
+    outer: int
+    channels: int
+    inner: int
+
+    @property
+    def values(self) -> int:
+        """Of one channel."""
+        return self.outer * self.inner
+
+    @property
+    def across(self) -> int:
+        """Channels that a block sums."""
+        return 1 if self.inner >= LONG else 32
+
+    @property
+    def tiles(self) -> int:
+        return blocks_for(self.channels, self.across)
+
+    @property
+    def split_size(self) -> int:
+        """Values of a part."""
+        wanted = min(blocks_for(FULL_GRID, max(self.tiles, 1)), blocks_for(self.values * self.across, SPLIT_SIZE))
+        return max(1, blocks_for(self.values, max(1, wanted)))
+
+    @property
+    def splits(self) -> int:
+        """Parts that a channel is summed in."""
+        return max(1, blocks_for(self.values, self.split_size))
+
+
+def batch_norm(x: Array, weight: Array | None, bias: Array | None, eps: float) -> Normalised:
+    """Normalise each channel over the batch and all positions.
+
+    x: (N, C, *S). weight, bias: (C,) or None. Returns y (N, C, *S), mean (C,), rstd (C,).
+    """
+    library, shape, x = library_of(x), _channels(x), contiguous(x)
+    channels, split = shape.channels, (shape.splits, shape.split_size)
+    parts, wide_mean, wide_rstd = _wide(x, (shape.splits, 2, channels), (channels,), (channels,))
+    y, mean, rstd = (empty(library, size, x.dtype) for size in (x.shape, (channels,), (channels,)))
+    _moments[shape.tiles * shape.splits](x, parts, shape.outer, channels, shape.inner, shape.across, *split)
+    blocks = blocks_for(channels, _statistics.threads)
+    arrays = x, parts, wide_mean, wide_rstd, mean, rstd
+    _statistics[blocks](*arrays, channels, shape.inner, shape.values, *split, eps)
+    arrays = x, wide_mean, wide_rstd, _optional(weight), _optional(bias), y
+    _normalise[blocks_for(x.size, _normalise.threads)](*arrays, x.size, channels, shape.inner)
+    return y, mean, rstd
+
+
+def batch_norm_grad(gy: Array, x: Array, weight: Array | None, mean: Array, rstd: Array) -> Normalised:
+    """Gradient of batch_norm's y. mean, rstd: (C,) as it returned them. Returns gx (N, C, *S), gweight, gbias (C,)."""
+    shape = _channels(x)
+    gy, x, mean, rstd = map(contiguous, (gy, x, mean, rstd))
+    gx = empty(library_of(x), x.shape, x.dtype)
+    sums, gweight, gbias = _parameter_sums(gy, x, mean, rstd, shape, per_image=0, sharing=1)
+    blocks = blocks_for(x.size, _channel_grad.threads)
+    arrays = gy, x, _optional(weight), mean, rstd, *sums, gx
+    _channel_grad[blocks](*arrays, x.size, shape.channels, shape.inner, shape.values)
+    return gx, gweight, gbias
+
+
+def layer_norm(x: Array, weight: Array | None, bias: Array | None, eps: float) -> Normalised:
+    """Normalise each row over its features. x: (M, D). weight, bias: (D,) or None. Returns y (M, D), mean (M,), rstd (M,)."""
+    return _over_rows(x, weight, bias, eps, x.shape[:1], x.shape[1], 1)
+
+
+def layer_norm_grad(gy: Array, x: Array, weight: Array | None, mean: Array, rstd: Array) -> Normalised:
+    """Gradient of layer_norm's y. mean, rstd: (M,) as it returned them. Returns gx (M, D), gweight, gbias (D,)."""
+    rows, features = x.shape
+    return _over_rows_grad(gy, x, weight, mean, rstd, features, _Channels(rows, features, 1), 1)
+
+
+def group_norm(x: Array, weight: Array | None, bias: Array | None, groups: int, eps: float) -> Normalised:
+    """Normalise each group of channels of each image.
+
+    x: (N, C, *S). weight, bias: (C,) or None. Returns y (N, C, *S), mean (N, groups), rstd (N, groups).
+    """
+    size = prod(x.shape[1:]) // max(groups, 1)
+    return _over_rows(x, weight, bias, eps, (x.shape[0], groups), size, prod(x.shape[2:]))
+
+
+def group_norm_grad(gy: Array, x: Array, weight: Array | None, mean: Array, rstd: Array, groups: int) -> Normalised:
+    """Gradient of group_norm's y. mean, rstd: (N, groups) as it returned them. Returns gx, gweight (C,), gbias (C,)."""
+    shape = _channels(x)
+    size = prod(x.shape[1:]) // max(groups, 1)
+    return _over_rows_grad(gy, x, weight, mean, rstd, size, shape, groups)
+
+
+def _over_rows(
+    x: Array, weight: Array | None, bias: Array | None, eps: float, units: tuple[int, ...], n: int, inner: int
+) -> Normalised:
+    """Normalise `units` rows of n values, in channels of `inner` values."""
+    library, rows, team = library_of(x), prod(units), team_of(n)
+    y, mean, rstd = (empty(library, shape, x.dtype) for shape in (x.shape, units, units))
+    groups = units[1] if len(units) > 1 else 1
+    arrays = contiguous(x), _optional(weight), _optional(bias), y, mean, rstd
+    _rows[blocks_for(rows * team, _rows.threads)](*arrays, rows, n, inner, groups, eps, team)
+    return y, mean, rstd
+
+
+def _over_rows_grad(
+    gy: Array, x: Array, weight: Array | None, mean: Array, rstd: Array, n: int, shape: _Channels, groups: int
+) -> Normalised:
+    """The gradient of _over_rows; shape: where the channels of weight and bias lie."""
+    rows, team = shape.outer * groups, team_of(n)
+    gx = empty(library_of(x), x.shape, x.dtype)
+    gy, x, mean, rstd = map(contiguous, (gy, x, mean, rstd))
+    blocks = blocks_for(rows * team, _rows_grad.threads)
+    _rows_grad[blocks](gy, x, _optional(weight), mean, rstd, gx, rows, n, shape.inner, groups, team)
+    sharing = max(shape.channels // max(groups, 1), 1)
+    _, gweight, gbias = _parameter_sums(gy, x, mean, rstd, shape, per_image=groups, sharing=sharing)
+    return gx, gweight, gbias
+
+
+def _parameter_sums(
+    gy: Array, x: Array, mean: Array, rstd: Array, shape: _Channels, per_image: int, sharing: int
+) -> tuple[tuple[Array, Array], Array, Array]:
+    """The sums over each channel of gy, and of gy times the normalised x: as they are summed, and as gweight, gbias (C,)."""
+    size = (shape.channels,)
+    parts, sum_gy, sum_gy_y = _wide(x, (shape.splits, 2, shape.channels), size, size)
+    gweight, gbias = (empty(library_of(x), size, x.dtype) for _ in range(2))
+    sizes = shape.outer, shape.channels, shape.inner, per_image, sharing, shape.across, shape.splits, shape.split_size
+    _sums[shape.tiles * shape.splits](gy, x, mean, rstd, parts, *sizes)
+    blocks = blocks_for(shape.channels, _sums_add.threads)
+    _sums_add[blocks](parts, sum_gy, sum_gy_y, gbias, gweight, shape.channels, shape.splits)
+    return (sum_gy, sum_gy_y), gweight, gbias
+
+
+def _channels(x: Array) -> _Channels:
+    """Where the channels of (N, C, *S) lie."""
+    return _Channels(x.shape[0], x.shape[1], prod(x.shape[2:]))
+
+
+def _wide(x: Array, *shapes: tuple[int, ...]) -> list[Array]:
+    """Arrays for sums over values of x."""
+    return [empty(library_of(x), shape, accumulator(str(x.dtype))) for shape in shapes]
+
+
+def _optional(parameter: Array | None) -> Array | None:
+    return None if parameter is None else contiguous(parameter)
