@@ -228,6 +228,8 @@ def _caller(op: Op) -> Callable[..., Any]:
                 arrays.append(a.item())
                 mixed = True
             elif isinstance(a, (list, tuple)):
+                if promotes is not None:  # elementwise: a list is no array here
+                    raise _refuse(op, a)
                 nested = True
                 inner = []
                 for b in a:

@@ -166,11 +166,18 @@ def roll(xp, x, /, shift, *, axis=None):
 
 
 # ---------------------------------------------------------------------- several arrays
+def _tensors(name: str, arrays: Any) -> None:
+    if not arrays:
+        raise ShapeError(f"{name}: needs one array at least")
+    for i, a in enumerate(arrays):
+        if not hasattr(a, "dtype"):
+            raise DTypeError(f"{name}: arrays[{i}] must be a tensor, got {a!r}; make a tensor of it: dl.asarray(x)")
+
+
 @op(needs="", complex=True)
 def stack(xp, arrays, /, *, axis=0):
     """Arrays of one shape joined along a new axis."""
-    if not arrays:
-        raise ShapeError("stack: needs one array at least")
+    _tensors("stack", arrays)
     arrays = promote(xp, list(arrays), "join")
     if any(a.shape != arrays[0].shape for a in arrays):
         raise ShapeError(f"stack: shapes must be equal, got {', '.join(str(tuple(a.shape)) for a in arrays)}")
@@ -182,8 +189,7 @@ def stack(xp, arrays, /, *, axis=0):
 @op(needs="", complex=True)
 def concat(xp, arrays, /, *, axis=0):
     """Arrays joined along an axis; axis=None joins them flattened."""
-    if not arrays:
-        raise ShapeError("concat: needs one array at least")
+    _tensors("concat", arrays)
     arrays = promote(xp, list(arrays), "join")
     shapes = [a.shape for a in arrays]
     if axis is None:
