@@ -37,3 +37,14 @@ from .ops.sort import *  # noqa: F403
 from .tensor import Tensor as Tensor
 
 bool = _inspection.bool_  # the standard's name, which no module here may take from Python's
+
+_PARTS = ("data", "io", "models", "nn", "optim", "recipes", "testing", "training")
+
+
+def __getattr__(name: str) -> object:
+    """The parts that `import dlengine` leaves alone, on first use: dl.nn, dl.optim ..."""
+    if name in _PARTS:
+        from importlib import import_module
+
+        return import_module(f"dlengine.{name}")
+    raise AttributeError(f"module 'dlengine' has no attribute {name!r}")

@@ -113,7 +113,9 @@ def test_folders_that_cannot_be_used(folder: Path, tmp_path: Path, capsys: pytes
     assert {p.name for p in (tmp_path / "run").iterdir()} == FILES | {"mine.txt"}
 
 
-def test_damaged_data_leave_no_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_damaged_data_leave_no_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     (tmp_path / "digits.csv.gz").write_bytes(bundled.FILE.read_bytes()[:999])
     monkeypatch.setattr(bundled, "FILE", tmp_path / "digits.csv.gz")
     assert run("train", "digits-cnn", *TINY, "--out", tmp_path / "run") == 2

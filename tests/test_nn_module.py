@@ -188,3 +188,10 @@ def test_initial_values() -> None:
         nn.init.xavier_normal_(dl.zeros(3))
     with pytest.raises(ConfigError, match="mode must be"):
         nn.init.kaiming_normal_(w, mode="fan")
+
+
+def test_parts_are_found_on_first_use() -> None:
+    assert dl.nn is nn
+    assert dl.training.Trainer
+    with pytest.raises(AttributeError, match="no attribute 'nm'"):
+        dl.nm  # noqa: B018

@@ -50,7 +50,7 @@ class ArrayDataset(Dataset):
         self.classes = None if classes is None else tuple(classes)
 
     def __len__(self) -> int:
-        return self.arrays[0].shape[0]
+        return int(self.arrays[0].shape[0])
 
     def __getitem__(self, index: int) -> Any:
         sample = tuple(a[index] for a in self.arrays)

@@ -35,14 +35,15 @@ def _npy(path: Path) -> np.ndarray[Any, Any]:
     if array.ndim != 2 or 0 in array.shape:
         raise DataError(f"{path}: expected an image (h,w) or (1,h,w), got shape {array.shape}")
     top = 1.0 if array.dtype.kind == "f" else 255.0
-    values = array.astype(np.float32)
+    values: np.ndarray[Any, Any] = array.astype(np.float32)
     if not np.isfinite(values).all():
         raise DataError(f"{path}: the image has values that are not finite")
     if values.min() < 0 or values.max() > top:
         kind = "floating" if top == 1 else "integer"
         found = f"{values.min():g} to {values.max():g}"
         raise DataError(f"{path}: {kind} values must be from 0 to {top:g}, got {found}; rescale them")
-    return values / np.float32(top)
+    values /= np.float32(top)
+    return values
 
 
 def _picture(path: Path) -> np.ndarray[Any, Any]:

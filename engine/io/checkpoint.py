@@ -83,7 +83,7 @@ def _tensors(path: str | Path, content: bytes) -> dict[str, Host]:
     from safetensors.numpy import load as deserialize
 
     try:
-        return deserialize(content)  # type: ignore[no-any-return]
+        return deserialize(content)
     except (SafetensorError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise CheckpointError(f"{path}: damaged or cut short ({error})") from None
 
@@ -110,7 +110,8 @@ def _digest(tree: str, tensors: Mapping[str, Host]) -> str:
 
 def _host(value: Any) -> Host:
     """A contiguous NumPy array of a tensor or array."""
-    return np.array(value.numpy_copy() if isinstance(value, TensorBase) else value, order="C", copy=None)
+    array: Host = value.numpy_copy() if hasattr(value, "numpy_copy") else np.asarray(value)
+    return array if array.flags.c_contiguous else array.copy(order="C")
 
 
 def _packed(value: Any, path: str, tensors: dict[str, Host]) -> Any:

@@ -143,7 +143,7 @@ class RNN(_Recurrent):
     def _direction(self, x: Any, state: tuple[Any, ...], suffix: str, lengths: Any, reverse: bool) -> tuple[Any, ...]:
         w_ih, w_hh, b_ih, b_hh = self._weights(suffix)
         bias = _sum(b_ih, b_hh)
-        return ops.rnn(x, *state, w_ih, w_hh, bias, lengths, nonlinearity=self.nonlinearity, reverse=reverse)
+        return ops.rnn(x, state[0], w_ih, w_hh, bias, lengths, nonlinearity=self.nonlinearity, reverse=reverse)
 
 
 class LSTM(_Recurrent):
@@ -157,7 +157,7 @@ class LSTM(_Recurrent):
 
     def _direction(self, x: Any, state: tuple[Any, ...], suffix: str, lengths: Any, reverse: bool) -> tuple[Any, ...]:
         w_ih, w_hh, b_ih, b_hh = self._weights(suffix)
-        return ops.lstm(x, *state, w_ih, w_hh, _sum(b_ih, b_hh), lengths, reverse=reverse)
+        return ops.lstm(x, state[0], state[1], w_ih, w_hh, _sum(b_ih, b_hh), lengths, reverse=reverse)
 
 
 class GRU(_Recurrent):
@@ -170,4 +170,5 @@ class GRU(_Recurrent):
     gates = 3
 
     def _direction(self, x: Any, state: tuple[Any, ...], suffix: str, lengths: Any, reverse: bool) -> tuple[Any, ...]:
-        return ops.gru(x, *state, *self._weights(suffix), lengths, reverse=reverse)
+        w_ih, w_hh, b_ih, b_hh = self._weights(suffix)
+        return ops.gru(x, state[0], w_ih, w_hh, b_ih, b_hh, lengths, reverse=reverse)

@@ -12,7 +12,7 @@ import numpy as np
 from ..io import write_atomically
 
 TRAIN, VALIDATION, INK = "#2a6f97", "#d1495b", "#333333"
-STYLE = {
+STYLE: Any = {
     "font.size": 10.0, "axes.edgecolor": "#999999", "axes.labelcolor": INK, "axes.titlesize": 11.0, "text.color": INK,
     "xtick.color": INK, "ytick.color": INK, "axes.spines.top": False, "axes.spines.right": False,
 }  # fmt: skip
