@@ -11,7 +11,7 @@ from .. import backend
 from ..errors import DTypeError, GradientError, ShapeError
 from . import op as _op
 from . import walk
-from .base import TensorBase, enable_grad, wrap
+from .base import TensorBase, enable_grad, recording, wrap
 from .promotion import is_inexact
 
 
@@ -115,6 +115,19 @@ def _tracked(values: Sequence[Any]) -> bool:
     return _within.get() or any(isinstance(v, TensorBase) and v._requires_grad for v in values)
 
 
+def _closes_over(y: Any, inner: Sequence[Any]) -> bool:
+    """Whether y also depends on a leaf that a function closed over: its derivatives must then stay differentiable.
+
+    Only where the caller records; under no_grad() nothing is kept.
+    """
+    own = {id(t) for t in inner}
+    return isinstance(y, TensorBase) and any(
+        isinstance(a, TensorBase) and a._requires_grad and id(a) not in own
+        for node in walk.graph([y._node] if y._node is not None else [])
+        for a in node.inputs
+    )
+
+
 def _argnums(argnums: int | Sequence[int]) -> tuple[int, ...]:
     return (argnums,) if isinstance(argnums, int) else tuple(argnums)
 
@@ -134,15 +147,17 @@ def _fresh_args(args: tuple[Any, ...], nums: tuple[int, ...], who: str) -> list[
 def value_and_grad(f: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Callable[..., tuple[Any, Any]]:
     """A function returning f's scalar value and its gradient with respect to the arguments argnums.
 
-    The gradient is itself differentiable where the arguments require gradients, so calls can be nested.
+    The gradient is itself differentiable where the arguments, or what f closes over, require gradients (not under
+    no_grad), so calls can be nested.
     """
     nums = _argnums(argnums)
 
     def call(*args: Any, **kwargs: Any) -> tuple[Any, Any]:
-        deeper = _tracked(args)
+        deeper, outside = _tracked(args), recording.get()
         with enable_grad(), _inside():
             inner = _fresh_args(args, nums, "grad")
             y = f(*inner, **kwargs)
+            deeper = deeper or (outside and _closes_over(y, inner))
             if not isinstance(y, TensorBase) or y._array.shape != ():
                 raise ShapeError(f"grad: f must return a scalar tensor, got {getattr(y, 'shape', type(y).__name__)}")
             gs = gradients(y, [inner[n] for n in nums], create_graph=deeper)
@@ -159,10 +174,11 @@ def grad(f: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Callable[..
 
 def vjp(f: Callable[..., Any], *args: Any) -> tuple[Any, Callable[..., Any]]:
     """f(*args), and the function from a cotangent of it to the cotangents of all args (the vector-Jacobian product)."""
-    deeper = _tracked(args)
+    deeper, outside = _tracked(args), recording.get()
     with enable_grad(), _inside():
         inner = _fresh_args(args, tuple(range(len(args))), "vjp")
         y = f(*inner)
+    deeper = deeper or (outside and _closes_over(y, inner))
 
     def pull(gy: Any) -> tuple[Any, ...]:
         return tuple(gradients(y, inner, gy, create_graph=deeper or _tracked((gy,)), retain_graph=True))
@@ -172,11 +188,12 @@ def vjp(f: Callable[..., Any], *args: Any) -> tuple[Any, Callable[..., Any]]:
 
 def jvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
     """f(*primals), and its derivative along tangents (the Jacobian-vector product), as a pullback of a pullback."""
-    deeper = _tracked((*primals, *tangents))
+    deeper, outside = _tracked((*primals, *tangents)), recording.get()
     with enable_grad():
         inner = _fresh_args(tuple(primals), tuple(range(len(primals))), "jvp")
         with _inside():
             y = f(*inner)
+        deeper = deeper or (outside and _closes_over(y, inner))
         u = wrap(_space(y).zeros(y._array.shape, dtype=y._array.dtype), True)
         gs = gradients(y, inner, u, create_graph=True)
         linear = [g for g in gs if g._requires_grad]
@@ -192,11 +209,12 @@ def jacobian(f: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Callabl
     nums = _argnums(argnums)
 
     def call(*args: Any) -> Any:
-        deeper = _tracked(args)
+        deeper, outside = _tracked(args), recording.get()
         with enable_grad():
             inner = _fresh_args(args, nums, "jacobian")
             with _inside():
                 y = f(*inner)
+            deeper = deeper or (outside and _closes_over(y, inner))
             ns = _op.OPS
             flat = ns["reshape"](y, (-1,))
             rows: list[list[Any]] = [[] for _ in nums]

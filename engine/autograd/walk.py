@@ -265,7 +265,7 @@ def _sources(node: Node) -> Iterable[tuple[Node, int, Any]]:
     return [s for s in node.inputs if type(s) is tuple]
 
 
-def _graph(roots: list[Node]) -> list[Node]:
+def graph(roots: list[Node]) -> list[Node]:
     """All nodes behind the roots, oldest first."""
     seen = set(roots)
     stack = list(seen)
@@ -282,7 +282,7 @@ def _leading_to(roots: list[Node], targets: Sequence[TensorBase]) -> set[Node]:
     leaves = {t for t in targets if t._node is None}
     inner = {(t._node, t._index) for t in targets if t._node is not None}
     relevant: set[Node] = set()
-    for node in _graph(roots):
+    for node in graph(roots):
         for s, n in zip(node.inputs, node.need, strict=True):
             if n and (s[0] in relevant or (s[0], s[1]) in inner if type(s) is tuple else s in leaves):
                 relevant.add(node)
@@ -292,7 +292,7 @@ def _leading_to(roots: list[Node], targets: Sequence[TensorBase]) -> set[Node]:
 
 def _replay(roots: list[Node]) -> dict[Node, list[Any]]:
     """Every node's inputs as tensors, the dead ones computed again from the leaves."""
-    order = _graph(roots)
+    order = graph(roots)
     alive: dict[tuple[Node, int], Any] = {}
     dead: set[Node] = set()
     for node in reversed(order):
