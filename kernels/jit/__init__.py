@@ -5,7 +5,7 @@ Nothing here imports numba; a module of this package does, when one of its kerne
 
 from __future__ import annotations
 
-from dlengine.kernels.registry import KernelSet
+from ..registry import KernelSet
 
 FLOATS = ("float32", "float64")
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numba import prange
 
-from dlengine.kernels.types import Array
+from ..types import Array
 
 from .compile import dense, jit, thread_count
 from .norm_rows import (

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from dlengine.kernels.types import Array
+from ..types import Array
 
 from .compile import inner
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numba import prange
 
-from dlengine.kernels.types import Array
+from ..types import Array
 
 from .compile import dense, inner, jit, thread_count
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from dlengine.kernels import philox as c
-from dlengine.kernels.types import Array
+from .. import philox as c
+from ..types import Array
 
 from .compile import inner
 

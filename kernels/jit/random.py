@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from numba import prange
 
-from dlengine.kernels import philox
-from dlengine.kernels.types import Array
+from .. import philox
+from ..types import Array
 
 from .compile import inner, jit, thread_count
 from .quantile import invert

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from dlengine.kernels.types import Array
+from ..types import Array
 
 from .compile import dense, thread_count
 from .recurrent_gates import GRU, LSTM

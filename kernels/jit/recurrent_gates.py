@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from llvmlite import ir
 
-from dlengine.kernels.types import Array
+from ..types import Array
 
 from .compile import inner
 from .recurrent_tile import BLOCK, LANES

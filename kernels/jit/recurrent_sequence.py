@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import prange
 
-from dlengine.kernels.types import Array
+from ..types import Array
 
 from .compile import inner, jit
 from .recurrent_gates import cells, cells_back, output_again

@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from dlengine.kernels.types import Array
+from ..types import Array
 
 from .compile import inner
 from .vector import MANY_REGISTERS, VECTOR_BYTES, Emitter, Value, copy_rows, emits, int64, window
