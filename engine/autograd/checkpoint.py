@@ -36,7 +36,7 @@ def checkpoint(f: Callable[..., Any], *args: Any) -> Any:
         touched.reset(seen)
         generator.draws.reset(log)
     single = isinstance(y, TensorBase)
-    outputs = (y,) if single else tuple(y)
+    outputs = tuple(y) if isinstance(y, (tuple, list)) else (y,)
     if not all(isinstance(v, TensorBase) for v in outputs):
         raise DTypeError("checkpoint: f must return a tensor or a tuple of tensors")
     places = [i for i, a in enumerate(args) if isinstance(a, TensorBase)]
