@@ -1,8 +1,12 @@
-"""DataLoader: batches of tensors from a data set, in order or shuffled, from any place on."""
+"""DataLoader: batches of tensors from a data set, in any order, made ahead by workers, from any place on."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import weakref
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Executor
+from contextvars import copy_context
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -10,64 +14,178 @@ import numpy as np
 from ..errors import CheckpointError, ConfigError
 from ..generator import Generator, default_generator
 from ..ops.creation import asarray
-from ..ops.random import randperm
+from .collate import stack
 from .dataset import ArrayDataset, Dataset
+from .draws import _current, derived_seed
+from .iterable import IterableDataset
+from .samplers import GivenSampler, RandomSampler, Sampler, SequentialSampler
+from .workers import KINDS, Job, Maker, batches, executor
 
 
 class DataLoader:
-    """Iterating gives one epoch of tuples of tensors.
+    """Iterating gives one epoch of tuples of tensors (parts that are strings: lists).
 
-    shuffle: a new order each epoch, from generator (by default a fork of the one that dl.manual_seed seeds, so that the
-    order does not depend on what else draws numbers). drop_last: leave out a last batch that is not full.
-    device: where the tensors go. state_dict() taken inside an epoch resumes after the batch last given.
+    shuffle: a new order each epoch. sampler gives sample numbers in its own order, batch_sampler whole batches of them; both
+    may be a Sampler or any iterable. collate_fn makes a batch (arrays or a tuple of them) of a list of samples; transform
+    takes the first part of a batch and a Generator. drop_last: leave out a last batch that is not full.
+    num_workers: how many make batches ahead, prefetch_factor batches each; worker_kind "thread" suits NumPy, file reading
+    and Pillow, which release the interpreter; "spawn" starts processes, which get a pickled copy of the data set and live
+    until close() or the end of the loader. The data set must bear being read by several threads at once.
+    device: where the tensors go; to a GPU through pinned memory without waiting.
+
+    generator: of orders and of all random numbers in batches, by default a fork of the one that dl.manual_seed seeds. Each
+    batch has a stream of its own (see batch_generator), so batches do not depend on num_workers or worker_kind.
+    state_dict() taken inside an epoch resumes after the batch last given.
     """
 
     def __init__(
         self,
-        dataset: Dataset | Any,
+        dataset: Dataset | IterableDataset | Any,
         batch_size: int = 1,
         shuffle: bool = False,
+        sampler: Sampler | Iterable[int] | None = None,
+        batch_sampler: Sampler | Iterable[Any] | None = None,
+        num_workers: int = 0,
+        collate_fn: Callable[[list[Any]], Any] | None = None,
         *,
         drop_last: bool = False,
+        transform: Callable[[Any, Generator], Any] | None = None,
         generator: Generator | None = None,
         device: str | None = None,
+        worker_kind: str = "thread",
+        prefetch_factor: int = 2,
     ) -> None:
-        if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
-            raise ConfigError(f"DataLoader: batch_size must be an integer of at least 1, got {batch_size!r}")
-        self.dataset = dataset if isinstance(dataset, Dataset) else ArrayDataset(dataset)
+        counts = (("batch_size", batch_size, 1), ("num_workers", num_workers, 0), ("prefetch_factor", prefetch_factor, 1))
+        for name, value, least in counts:
+            if isinstance(value, bool) or not isinstance(value, int) or value < least:
+                raise ConfigError(f"DataLoader: {name} must be an integer of at least {least}, got {value!r}")
+        if worker_kind not in KINDS:
+            raise ConfigError(f"DataLoader: worker_kind must be one of {', '.join(KINDS)}, got {worker_kind!r}")
+        if sum([bool(shuffle), sampler is not None, batch_sampler is not None]) > 1:
+            raise ConfigError("DataLoader: shuffle, sampler and batch_sampler exclude one another")
+        if batch_sampler is not None and (batch_size != 1 or drop_last):
+            raise ConfigError("DataLoader: a batch_sampler decides about batch_size and drop_last itself")
+        known = isinstance(dataset, Dataset | IterableDataset)
+        self.dataset = dataset if known else ArrayDataset(dataset)
         self.batch_size, self.shuffle, self.drop_last, self.device = batch_size, shuffle, drop_last, device
-        self.generator = generator or (default_generator.fork() if shuffle else Generator(0))
-        self._start = self.generator.state_dict()
+        self.num_workers, self.worker_kind, self.prefetch_factor = num_workers, worker_kind, prefetch_factor
+        random = shuffle or transform is not None or isinstance(dataset, IterableDataset)
+        self.generator = generator or (default_generator.fork() if random else Generator(0))
+        if isinstance(self.dataset, IterableDataset):
+            if shuffle or sampler is not None or batch_sampler is not None:
+                raise ConfigError("DataLoader: an IterableDataset has its own order: no shuffle, sampler or batch_sampler")
+            if num_workers > 1 or (num_workers and worker_kind == "spawn"):
+                raise ConfigError("DataLoader: an IterableDataset is read by one thread: num_workers 0 or 1")
+        chosen = batch_sampler if batch_sampler is not None else sampler
+        if chosen is None and not isinstance(self.dataset, IterableDataset):
+            order = RandomSampler if shuffle else SequentialSampler
+            chosen = order(self.dataset, generator=self.generator)
+        self.sampler = chosen if chosen is None or isinstance(chosen, Sampler) else GivenSampler(chosen)
+        self._batched = batch_sampler is not None
+        collate = stack if collate_fn is None and isinstance(self.dataset, IterableDataset) else collate_fn
+        self._maker = Maker(self.dataset, collate, transform)
+        self._pool: Executor | None = None
+        self._start = self._position()
         self._given = 0
         self._resume = 0
 
     def __len__(self) -> int:
         """Batches in an epoch."""
-        full, rest = divmod(len(self.dataset), self.batch_size)
+        source: Any = self.dataset if self.sampler is None else self.sampler
+        if self._batched:
+            return len(source)
+        full, rest = divmod(len(source), self.batch_size)
         return full + (rest > 0 and not self.drop_last)
 
     def __iter__(self) -> Iterator[tuple[Any, ...]]:
         skip, self._resume = self._resume, 0
-        self._start, self._given = self.generator.state_dict(), skip
-        n = len(self.dataset)
-        order = randperm(n, device="cpu", generator=self.generator).numpy() if self.shuffle else np.arange(n)
-        for i in range(skip, len(self)):
-            rows = order[i * self.batch_size : (i + 1) * self.batch_size]
+        self._start, self._given = self._position(), skip
+        made = self._streamed(skip) if self.sampler is None else self._drawn(self.sampler, skip)
+        for i, parts in enumerate(made, skip):
             self._given = i + 1
-            yield tuple(asarray(part, device=self.device) for part in self.dataset.batch(rows))
-        self._start, self._given = self.generator.state_dict(), 0
+            yield tuple(self._tensor(part) for part in parts)
+        if self.sampler is not None:
+            self.sampler.end()
+        self._start, self._given = self._position(), 0
+
+    def _drawn(self, sampler: Sampler, skip: int) -> Iterator[tuple[Any, ...]]:
+        """The batches of an epoch from the first that is still to be given."""
+        order = sampler.begin()
+        plan = order if self._batched else [order[i : i + self.batch_size] for i in range(0, len(order), self.batch_size)]
+        if self.drop_last and len(plan) and len(plan[-1]) < self.batch_size:
+            plan = plan[:-1]
+        stream = self.generator.fork()
+        jobs: Iterator[Job] = ((plan[i], derived_seed(stream, i)) for i in range(skip, len(plan)))
+        if not self.num_workers:
+            return (self._maker(rows, seed) for rows, seed in jobs)
+        return batches(self._workers(), self._maker, jobs, self.num_workers * self.prefetch_factor)
+
+    def _streamed(self, skip: int) -> Iterator[tuple[Any, ...]]:
+        """The batches of an epoch of an IterableDataset; those given before a resume are read and left out."""
+        stream = self.generator.fork()
+        context = copy_context()
+        context.run(_current.set, Generator(derived_seed(stream, -1)))
+        samples = context.run(lambda: iter(self.dataset))
+
+        def make(number: int) -> tuple[Any, ...] | None:
+            found = context.run(list, islice(samples, self.batch_size))
+            if not found or (self.drop_last and len(found) < self.batch_size):
+                return None
+            if number < skip:
+                return ()
+            return self._maker.transformed(self._maker.collated(found), Generator(derived_seed(stream, number)))
+
+        numbers = iter(range(2**63))
+        if not self.num_workers:
+            made: Iterator[Any] = map(make, numbers)
+        else:
+            # One thread reads, so the samples stay in their order.
+            made = batches(self._workers(), make, ((n,) for n in numbers), self.prefetch_factor)  # type: ignore[arg-type, misc]
+        for number, parts in enumerate(made):
+            if parts is None:
+                return
+            if number >= skip:
+                yield parts
+
+    def _workers(self) -> Executor:
+        if self._pool is None:
+            self._pool = executor(self.worker_kind, self.num_workers, self._maker)
+            weakref.finalize(self, self._pool.shutdown, wait=False, cancel_futures=True)
+        return self._pool
+
+    def _tensor(self, part: Any) -> Any:
+        if isinstance(part, np.ndarray) and part.dtype.kind in "US":
+            return part.tolist()
+        return part if isinstance(part, list | str) else asarray(part, device=self.device)
+
+    def close(self) -> None:
+        """End the workers; the next epoch starts new ones."""
+        if self._pool is not None:
+            self._pool.shutdown(wait=True, cancel_futures=True)
+            self._pool = None
+
+    def _own(self) -> list[tuple[str, Generator]]:
+        """The generators that an epoch draws from: the loader's and, if it is another, that of a sampler given to it."""
+        named = [("generator", self.generator)]
+        if self.sampler is not None and self.sampler.generator is not self.generator:
+            named.append(("sampler", self.sampler.generator))
+        return named
+
+    def _position(self) -> dict[str, Any]:
+        return {name: generator.state_dict() for name, generator in self._own()}
 
     def state_dict(self) -> dict[str, Any]:
-        """Where the epoch began in the stream of random numbers, and how many of its batches have been given."""
-        return {"generator": self._start, "batches": self._given}
+        """Where the epoch began in the streams of random numbers, and how many of its batches have been given."""
+        return {**self._start, "batches": self._given}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Continue with the batch after the one last given. Raises CheckpointError for what is no loader's state."""
         try:
-            start, given = dict(state["generator"]), int(state["batches"])
-            self.generator.load_state_dict(start)
+            start, given = {name: dict(state[name]) for name, _ in self._own()}, int(state["batches"])
+            for name, generator in self._own():
+                generator.load_state_dict(start[name])
         except (KeyError, TypeError, ValueError) as error:
             raise CheckpointError(f"DataLoader: not the state of a loader: {error!r}") from None
-        if not 0 <= given <= len(self):
+        if given < 0 or (self.sampler is not None and given > len(self)):
             raise CheckpointError(f"DataLoader: the state is at batch {given}, an epoch has {len(self)}")
         self._start, self._given, self._resume = start, given, given
