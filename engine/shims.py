@@ -93,8 +93,10 @@ def _numpy_put_at(gy: Array, *, key: Any, shape: tuple[int, ...]) -> Array:
 
 
 def _numpy_erf(x: Array) -> Array:
-    from scipy.special import erf
-
+    try:
+        from scipy.special import erf
+    except ImportError:  # NumPy alone is a complete engine, if a slow one here
+        return np.asarray(np.vectorize(math.erf, otypes=[x.dtype])(x))
     return erf(x).astype(x.dtype, copy=False)  # SciPy has none for float16
 
 
