@@ -63,7 +63,7 @@ def _generic_erf(xp: Any, x: Array) -> Array:
 
 
 def _numpy_scatter_add(x: Array, indices: Array, updates: Array) -> Array:
-    out = np.array(x)
+    out = np.array(x, order="C")  # below, its elements are numbered in this order
     if updates.size == 0:
         return out
     rows, width = out.shape[0], out.size // max(out.shape[0], 1)
