@@ -10,7 +10,8 @@ from ..errors import DTypeError
 
 _default_dtype = [np.dtype("float32")]
 
-FLOATS = frozenset(np.dtype(d) for d in ("float16", "float32", "float64", "complex64", "complex128"))
+REAL_FLOATS = frozenset(np.dtype(d) for d in ("float16", "float32", "float64"))
+FLOATS = REAL_FLOATS | frozenset(np.dtype(d) for d in ("complex64", "complex128"))
 
 
 def set_default_dtype(dtype: Any) -> None:
