@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -11,10 +12,13 @@ import numpy as np
 import pytest
 
 from dlengine import backend
+from dlengine.autograd.op import op
+from dlengine.errors import GradientError
 from dlengine.kernels import cuda, jit
 from dlengine.kernels.cuda import launch
 from dlengine.kernels.registry import KernelSet
-from dlengine.testing import Case, check, rows
+from dlengine.testing import Case, check, check_gradients, forward_error, normal, rows, sample, ulp
+from dlengine.testing.overwrite import overwrites
 
 # Drawing and in-place kernels aside, the jit and cuda kernels that a row of the table names.
 SETS = {"numba": jit.SET, "cuda-emulate": cuda.EMULATED}
@@ -121,3 +125,67 @@ def test_a_kernel_that_did_not_launch_is_seen() -> None:
     assert cell.verdict == "fail"
     assert "declares kernel softmax for float32, but it did not launch" in cell.message
     assert check(row, "numba", "float16").ok or "did not launch" not in check(row, "numba", "float16").message
+
+
+# ---------------------------------------------------------------------- the other checks of the table can fail too
+def row_of(op: Callable[..., Any]) -> Case:
+    return Case(
+        "broken", op, (sample(normal(3, 4), normal(3, 4)),), (), ulp(4), ulp(4), (), ("float32",), True, True
+    )
+
+
+def test_a_wrong_gradient_is_seen() -> None:
+    @op(name="test_wrong_gradient")
+    def text(xp: Any, a: Any, b: Any, /) -> Any:
+        return a * b, (lambda gy: gy * b, lambda gy: gy * a * 1.0001)
+
+    with pytest.raises(GradientError, match="broken, sample 0: gradcheck, first order: .* argument 1"):
+        check_gradients(row_of(text))
+
+
+def test_too_few_and_too_many_guards_are_seen() -> None:
+    @op(needs="", name="test_unguarded")
+    def unguarded(xp: Any, a: Any, b: Any, /) -> Any:
+        return a * b, (lambda gy: gy * b, lambda gy: gy * a)
+
+    @op(needs="a b y", name="test_overguarded")
+    def overguarded(xp: Any, a: Any, b: Any, /) -> Any:
+        return a * b, (lambda gy: gy * b, lambda gy: gy * a)
+
+    wrong = overwrites(row_of(unguarded))
+    assert any("input 0 overwritten: the gradient is silently wrong" in line for line in wrong)
+    wrong = overwrites(row_of(overguarded))
+    assert any("output 0 overwritten: GradientError, but the value is not needed" in line for line in wrong)
+    assert not overwrites(rows("multiply")[0])
+
+
+def test_a_wrong_dtype_and_a_wrong_shape_are_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    @dataclass(frozen=True)
+    class Widening(Broken):
+        def load(self, kernel: str) -> Callable[..., Any]:
+            right = jit.SET.load(kernel)
+            if self.target == "dtype":
+                return lambda *args: right(*args).astype("float64")
+            return lambda *args: right(*args)[:1]
+
+    for target, complaint in (("dtype", "dtype float64 where float32"), ("shape", "shape .* where .* was expected")):
+        broken = Widening(f"widening {target}", jit.SET.package, jit.SET.declared, Counter(), jit.SET, target)
+        cell = check(replace(rows("softmax")[0], differentiable=False), install(monkeypatch, broken), "float32")
+        assert cell.verdict == "fail"
+        assert re.search(complaint, cell.message)
+
+
+def test_a_sloppy_kernel_is_seen_by_the_baseline_rule(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Within the row's own loose bound, yet far worse than NumPy in the same dtype."""
+
+    @dataclass(frozen=True)
+    class Sloppy(Broken):
+        def load(self, kernel: str) -> Callable[..., Any]:
+            right = jit.SET.load(kernel)
+            return lambda *args: right(*args) * np.float32(1 + 3e-6)
+
+    loose = replace(rows("softmax")[0], bound=forward_error(1, c=1000.0), grad_bound=forward_error(1, c=1000.0))
+    broken = Sloppy("sloppy", jit.SET.package, jit.SET.declared, Counter(), jit.SET)
+    cell = check(loose, install(monkeypatch, broken), "float32")
+    assert cell.verdict == "fail"
+    assert "is more than 4 times that of numpy in float32" in cell.message

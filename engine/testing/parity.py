@@ -111,29 +111,36 @@ def parity(
     checked: bool = False,
     progress: Progress | None = None,
 ) -> list[Cell]:
-    """Compare every row whose name fits op, on each backend, in each dtype of the row (or those of dtypes it has).
+    """Compare every row whose name fits op, on each backend, in each dtype of dtypes_of (or those of dtypes among them).
 
     backends: names as set_backend takes them; default: numpy, and numba if it is there. emulate: run cuda on the CPU;
     checked: the emulator also watches every access. Raises BackendUnavailable, or ConfigError for an unknown name.
     """
     chosen = rows(op)
     names = [_known(n, emulate) for n in (backends or cpu_backends())]
+    plan = [(row, name, d) for row in chosen for name in names for d in dtypes_of(row, name)]
+    have = sorted({d for _, _, d in plan})
     for d in dtypes or ():
-        if not any(d in row.dtypes for row in chosen):
-            raise ConfigError(f"no row of {op!r} has dtype {d!r}; expected one of {', '.join(_dtypes(chosen))}")
-    plan = [(row, d) for row in chosen for d in row.dtypes if dtypes is None or d in dtypes]
+        if d not in have:
+            raise ConfigError(f"no cell of {op!r} has dtype {d!r}; expected one of {', '.join(have)}")
+    plan = [cell for cell in plan if dtypes is None or cell[2] in dtypes]
     out: list[Cell] = []
-    for row, dtype in plan:
-        oracle = Oracle(row, dtype)
-        for name in names:
-            out.append(check(row, name, dtype, oracle=oracle, checked=checked))
-            if progress is not None:
-                progress(len(out), len(plan) * len(names), out[-1])
+    oracles: dict[str, Oracle] = {}
+    for row, name, dtype in plan:
+        if dtype not in oracles or oracles[dtype].row is not row:
+            oracles[dtype] = Oracle(row, dtype)
+        out.append(check(row, name, dtype, oracle=oracles[dtype], checked=checked))
+        if progress is not None:
+            progress(len(out), len(plan), out[-1])
     return out
 
 
-def _dtypes(chosen: Sequence[Case]) -> list[str]:
-    return sorted({d for row in chosen for d in row.dtypes})
+def dtypes_of(row: Case, name: str) -> list[str]:
+    """What a row is compared in on a backend: its own dtypes, and those for which its kernels are declared there."""
+    with backend.use_backend(name):
+        kernels = backend.policy().creation.kernels() or reference.SET
+    declared = [d for k in row.kernels for d in kernels.declared.get(k, ("", ()))[1] if hasattr(np, d)]
+    return list(dict.fromkeys([*row.dtypes, *declared]))
 
 
 def _known(name: str, emulate: bool) -> str:
