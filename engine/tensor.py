@@ -229,13 +229,13 @@ class Tensor(TensorBase):
 
     def to(self, target: Any) -> Tensor:
         """On another device ("cpu", "cuda", "cuda:1"; gradients follow) or with another dtype."""
-        if isinstance(target, str) and target.split(":")[0] in ("cpu", "cuda"):
-            return self if target in (self.device, self.device.split(":")[0]) else dtypes.to_device(self, target)
+        if isinstance(target, str) and not hasattr(np, target):
+            return self.to_device(target)
         return self if np.dtype(target) == self.dtype else dtypes.astype(self, np.dtype(target))
 
     def to_device(self, device: str, /, *, stream: Any = None) -> Tensor:
-        """The array API's name of to(device)."""
-        return self.to(device)
+        """On another device ("cpu", "cuda", "cuda:1"); gradients follow."""
+        return self if device in (self.device, self.device.split(":")[0]) else dtypes.to_device(self, device)
 
     def clone(self) -> Tensor:
         """A copy that shares nothing with this tensor; gradients flow through."""

@@ -214,3 +214,61 @@ def test_inspection_functions() -> None:
     assert set(info.dtypes(kind=("bool", "unsigned integer"))) == {"bool", "uint8", "uint16", "uint32", "uint64"}
     with pytest.raises(ValueError, match="unknown kind"):
         info.dtypes(kind="text")
+
+
+def test_creation() -> None:
+    assert dl.asarray([]).dtype == dl.float32
+    assert dl.asarray([dl.asarray(1.5), dl.asarray(2.5)]).tolist() == [1.5, 2.5]
+    assert dl.asarray([[1, 2.5], [True, 3]]).dtype == dl.float32
+    assert dl.full(2, np.float64(1.5)).dtype == dl.float64
+    assert dl.full((2,), 1j).dtype == dl.complex64
+    assert dl.linspace(0, 1j, 3).dtype == dl.complex64
+    assert dl.arange(3.0).dtype == dl.float32
+    assert dl.empty((2, 0)).shape == dl.empty_like(dl.ones((2, 0))).shape
+    x = dl.asarray([1.0, 2.0])
+    assert dl.asarray(x) is x
+    assert dl.asarray(x, copy=True) is not x
+    assert dl.asarray(x, dtype=dl.float64, device="cpu").dtype == dl.float64
+    with pytest.raises(ValueError, match="another dtype needs a copy"):
+        dl.asarray(x, dtype=dl.float64, copy=False)
+    with pytest.raises(ValueError, match="cannot be shared"):
+        dl.asarray(3, copy=False)
+    leaf = dl.asarray(2.0).requires_grad_()
+    dl.full((3,), leaf).sum().backward()
+    assert leaf.grad.item() == 3.0
+
+
+def test_differences_with_ends() -> None:
+    x = dl.asarray([1.0, 3.0, 6.0])
+    assert dl.diff(x, prepend=dl.zeros(1), append=dl.asarray([10.0])).tolist() == [1.0, 2.0, 3.0, 4.0]
+    assert dl.diff(x, n=0) is x
+    with pytest.raises(ValueError, match="negative"):
+        dl.diff(x, n=-1)
+    with pytest.raises(DTypeError, match="must be tensors"):
+        dl.diff(x, prepend=0.0)
+
+
+def test_conversions() -> None:
+    x = dl.asarray([1.5, -2.5]).requires_grad_()
+    y = dl.astype(x, "float64", device="cpu")
+    assert y.dtype == dl.float64
+    y.sum().backward()
+    assert x.grad.dtype == dl.float32
+    assert dl.astype(x, dl.int64).tolist() == [1, -2]
+    assert x.to_device("cpu") is x
+    with pytest.raises(DeviceError, match="unknown device"):
+        x.to_device("elsewhere")
+
+
+def test_writes_that_autograd_cannot_follow() -> None:
+    leaf = dl.zeros(3).requires_grad_()
+    with pytest.raises(GradientError, match="leaf"):
+        leaf[0] = 1.0
+    view = (leaf * 1)[1:]
+    with pytest.raises(GradientError, match="view"):
+        view[0] = leaf[0]
+    with pytest.raises(DTypeError, match="assign to a new name"):
+        (leaf * 1).__iadd__(dl.ones((2, 3)))
+    with dl.no_grad():
+        leaf[0] = 1.0
+    assert leaf.tolist() == [1.0, 0.0, 0.0]

@@ -49,7 +49,7 @@ def asarray(obj: Any, /, *, dtype: Any = None, device: str | None = None, copy: 
         device = "cuda"
     xp = backend.namespace_for(device)
     if on_gpu and xp.library.device == "cpu":
-        obj, copy = obj.get(), None if copy is None else copy
+        obj = obj.get()
     if isinstance(obj, np.ndarray) or on_gpu:
         if isinstance(obj, np.ndarray):
             _check_kind(obj, obj)
