@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dlengine.kernels.cuda import conv, emulator, launch, random, source
+from dlengine.kernels.cuda import conv, emulator, launch, random, recurrent, recurrent_plan, source
 from dlengine.kernels.cuda.launch import Kernel, UnsupportedDevice
 from dlengine.kernels.cuda.source import Parameter
 from dlengine.kernels.geometry import ConvGeometry
@@ -154,6 +154,51 @@ def test_device_arrays_go_to_cupy(monkeypatch: pytest.MonkeyPatch) -> None:
     assert args[3].nbytes == 4 * (4 + 2 * 7)
 
 
+def test_cooperative_launch_with_shared_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """More than 48 KB of shared memory must be asked for, once; all blocks must be there at once."""
+    asked: list[Any] = []
+
+    class Function:
+        _most = 48 << 10
+
+        @property
+        def max_dynamic_shared_size_bytes(self) -> int:
+            return self._most
+
+        @max_dynamic_shared_size_bytes.setter
+        def max_dynamic_shared_size_bytes(self, most: int) -> None:
+            asked.append(most)
+            self._most = most
+
+        def __call__(self, grid: Any, block: Any, args: Any, shared_mem: int = 0) -> None:
+            asked.append((grid, block, shared_mem))
+
+    function = Function()
+
+    class RawModule:
+        def __init__(self, code: str, options: tuple[str, ...], enable_cooperative_groups: bool) -> None:
+            asked.append(enable_cooperative_groups)
+
+        def get_function(self, exported: str) -> Any:
+            asked.append(exported)
+            return function
+
+    attributes = {"MultiProcessorCount": 132, "MaxSharedMemoryPerBlockOptin": 227 << 10}
+    device = SimpleNamespace(Device=lambda number: SimpleNamespace(attributes=attributes))
+    z, w, h, y = (FakeArray(np.zeros(1, "f4")) for _ in range(4))
+    plan = recurrent_plan.RecurrentPlan(1, 1, 1, False, False, 8, 1, 1, 1)
+    with card(monkeypatch, 9, 0):
+        fake = sys.modules["cupy"]
+        fake.RawModule, fake.cuda.Device = RawModule, device.Device  # type: ignore[attr-defined]
+        launch._limits.cache_clear()
+        assert launch.limits(z) == (132, 227 << 10)
+        for shared in (1000, 100_000, 90_000):
+            recurrent._rnn[5, shared](z, w, None, h, y, 0, plan)
+        launch._limits.cache_clear()
+    assert asked[:2] == [True, "rnn_forward_float32"]
+    assert asked[2:] == [((5,), (256,), 1000), 100_000, ((5,), (256,), 100_000), ((5,), (256,), 90_000)]
+
+
 def test_random_is_compiled_without_contraction(monkeypatch: pytest.MonkeyPatch) -> None:
     out = FakeArray(np.zeros(4, "f8"))
     with card(monkeypatch, 8, 0) as launched:
@@ -189,9 +234,7 @@ def test_listed_generations_run(major: int, minor: int, monkeypatch: pytest.Monk
 @pytest.mark.parametrize(("major", "minor"), [(6, 1), (7, 0), (11, 0), (13, 0)])
 def test_other_cards_are_refused_by_name(major: int, minor: int, monkeypatch: pytest.MonkeyPatch) -> None:
     x, w, y, g = arguments()
-    expected = (
-        rf"conv2d_direct: NVIDIA Odd Card \(sm_{major}{minor}\) is not supported.*sm_75, sm_80, sm_90, sm_100, sm_120"
-    )
+    expected = rf"conv2d_direct: NVIDIA Odd Card \(sm_{major}{minor}\) is not supported.*sm_75, sm_80, sm_90, sm_100, sm_120"
     with card(monkeypatch, major, minor, b"NVIDIA Odd Card"), pytest.raises(UnsupportedDevice, match=expected):
         conv._direct[1](FakeArray(x), FakeArray(w), FakeArray(y), g)
 

@@ -21,6 +21,7 @@ _FLOATING = {
     "norm": "batch_norm batch_norm_grad layer_norm layer_norm_grad group_norm group_norm_grad",
     "softmax": "softmax softmax_grad log_softmax log_softmax_grad cross_entropy cross_entropy_grad",
     "embedding": "embedding embedding_grad",
+    "recurrent": "lstm lstm_grad gru gru_grad rnn rnn_grad",
     "optim": "sgd adam",
 }
 DECLARED: dict[str, tuple[str, tuple[str, ...]]] = {

@@ -18,9 +18,10 @@ from typing import Any
 from . import DECLARED
 from .launch import KERNELS, Kernel
 
-MEND = "pip install nvidia-cuda-nvrtc nvidia-cuda-runtime"
+MEND = "pip install nvidia-cuda-nvrtc nvidia-cuda-runtime cupy-cuda13x"
 LIBRARY = "nvidia/cu13/lib/libnvrtc.so.13"
-INCLUDES = "nvidia/cu13/include"
+# cooperative_groups.h includes a header of CCCL, which CuPy brings along and includes at run time.
+INCLUDES = ("nvidia/cu13/include", "cupy/_core/include/cupy/_cccl/libcudacxx")
 # What CuPy adds to every RawModule, then what makes the assembler report, and fail on a spill.
 OPTIONS = (
     "--std=c++17",
@@ -55,7 +56,7 @@ def available() -> str | None:
     """Why kernels cannot be compiled here, or None if they can."""
     if _find(LIBRARY) is None:
         return f"NVRTC is not installed; mend: {MEND}"
-    if _find(INCLUDES) is None:
+    if None in map(_find, INCLUDES):
         return f"the CUDA headers are not installed; mend: {MEND}"
     return None
 
@@ -86,7 +87,7 @@ def compile_source(source: str, arch: int, options: tuple[str, ...] = ()) -> dic
     """Compile a self-contained text; the resources of each kernel in it, by exported name."""
     if reason := available():
         raise CompileError(reason)
-    log = _nvrtc(source, (f"-arch=sm_{arch}", f"-I{_find(INCLUDES)}", *OPTIONS, *options))
+    log = _nvrtc(source, (f"-arch=sm_{arch}", *(f"-I{_find(folder)}" for folder in INCLUDES), *OPTIONS, *options))
     return {used.kernel: used for used in _parse(log, arch)}
 
 

@@ -25,6 +25,8 @@ from .source import DTYPES, Head, accumulator, compose, exported_name, heads, pa
 ARCHITECTURES = (75, 80, 90, 100, 120)
 MAX_BLOCKS = 1 << 16
 """Kernels stride over the grid, so more blocks than this would gain nothing."""
+EMULATED_LIMITS = 6, 64 << 10
+"""A small card, so that ordinary tests meet blocks that share their work in every way."""
 
 KERNELS: list[Kernel] = []
 """Every kernel that has been declared by a module imported so far; the compile check walks it."""
@@ -42,6 +44,7 @@ class Kernel:
     dtypes: what T may be; ("",) for a kernel without T.
     structs: geometry dataclass -> number of spatial dimensions, for parameters passed by value.
     constants: #defines. options: for the compiler. launches: counted per dtype.
+    cooperative: all blocks run at once, and may wait for each other (grid.sync).
     architectures: compute capabilities; a card runs it if it is one of these or a later one of the same generation.
     """
 
@@ -52,13 +55,14 @@ class Kernel:
     constants: Mapping[str, Any] = field(default_factory=dict)
     architectures: tuple[int, ...] = ARCHITECTURES
     options: tuple[str, ...] = ()
+    cooperative: bool = False
     launches: Counter[str] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
         KERNELS.append(self)
 
-    def __getitem__(self, blocks: int) -> Launch:
-        return Launch(self, blocks)
+    def __getitem__(self, grid: int | tuple[int, int]) -> Launch:
+        return Launch(self, *grid) if isinstance(grid, tuple) else Launch(self, grid)
 
     @cached_property
     def head(self) -> Head:
@@ -83,10 +87,11 @@ class Kernel:
 
 @dataclass(frozen=True)
 class Launch:
-    """A kernel and how many blocks of it to start; call it with the arguments."""
+    """A kernel, how many blocks of it to start, and their bytes of dynamic shared memory; call it with the arguments."""
 
     kernel: Kernel
     blocks: int
+    shared: int = 0
 
     def __call__(self, *arguments: Any) -> None:
         """Check and convert the arguments, then launch. Zero blocks launch nothing.
@@ -107,8 +112,12 @@ class Launch:
             places = ", ".join(sorted({_place(a) for a in arrays}))
             raise ValueError(f"{kernel.name}: arrays are on different devices: {places}")
         run = _run_on_host if isinstance(arrays[0], np.ndarray) else _run_on_device
-        run(kernel, dtype, min(self.blocks, MAX_BLOCKS), arrays, converted)
+        run(self, dtype, arrays, converted)
         kernel.launches[dtype] += 1
+
+    @property
+    def grid(self) -> tuple[int]:
+        return (min(self.blocks, MAX_BLOCKS),)
 
     def _dtype(self, arguments: tuple[Any, ...]) -> str:
         for parameter, argument in zip(self.kernel.head.parameters, arguments, strict=True):
@@ -125,6 +134,11 @@ class Launch:
 def blocks_for(elements: int, per_block: int) -> int:
     """How many blocks cover so many elements."""
     return -(-elements // per_block)
+
+
+def limits(x: Array) -> tuple[int, int]:
+    """For the device of an array: multiprocessors, and bytes of shared memory that a block may have."""
+    return EMULATED_LIMITS if isinstance(x, np.ndarray) else _limits(x.device.id)
 
 
 def team_of(n: int) -> int:
@@ -193,10 +207,18 @@ def _place(array: Array) -> str:
     return "host" if isinstance(array, np.ndarray) else f"cuda:{array.device.id}"
 
 
-def _run_on_host(kernel: Kernel, dtype: str, blocks: int, arrays: list[Array], arguments: list[Any]) -> None:
-    mode = emulator.mode.get()
+def _run_on_host(launch: Launch, dtype: str, arrays: list[Array], arguments: list[Any]) -> None:
+    mode, kernel = emulator.mode.get(), launch.kernel
     function = _emulated(kernel, dtype, mode.check)
-    function((blocks,), (kernel.threads,), arguments, order=mode.order, seed=mode.seed)
+    function(
+        launch.grid,
+        (kernel.threads,),
+        arguments,
+        launch.shared,
+        cooperative=kernel.cooperative,
+        order=mode.order,
+        seed=mode.seed,
+    )
 
 
 @cache
@@ -210,18 +232,31 @@ def _emulated_module(source: str, names: tuple[str, ...], check: bool) -> emulat
     return emulator.Module(source, names, check=check)
 
 
-def _run_on_device(kernel: Kernel, dtype: str, blocks: int, arrays: list[Array], arguments: list[Any]) -> None:
-    null = np.uint64(0)
+def _run_on_device(launch: Launch, dtype: str, arrays: list[Array], arguments: list[Any]) -> None:
+    null, kernel = np.uint64(0), launch.kernel
     with arrays[0].device as device:
         _require_listed(kernel, device.id)
         values = tuple(null if a is None else a for a in arguments)
-        _compiled(kernel, dtype)((blocks,), (kernel.threads,), values)
+        function = _compiled(kernel, dtype)
+        if not launch.shared:
+            function(launch.grid, (kernel.threads,), values)
+            return
+        if launch.shared > function.max_dynamic_shared_size_bytes:
+            function.max_dynamic_shared_size_bytes = launch.shared
+        function(launch.grid, (kernel.threads,), values, shared_mem=launch.shared)
 
 
 @cache
 def _compiled(kernel: Kernel, dtype: str) -> Any:
-    module = device_library().RawModule(code=kernel.source(dtype), options=kernel.options)
+    more = {"enable_cooperative_groups": True} if kernel.cooperative else {}
+    module = device_library().RawModule(code=kernel.source(dtype), options=kernel.options, **more)
     return module.get_function(kernel.exported_name(dtype))
+
+
+@cache
+def _limits(device: int) -> tuple[int, int]:
+    attributes = device_library().cuda.Device(device).attributes
+    return attributes["MultiProcessorCount"], attributes["MaxSharedMemoryPerBlockOptin"]
 
 
 @cache

@@ -1,0 +1,282 @@
+"""Recurrent networks on the GPU: one product for all inputs, then the loop over time.
+
+The loop is one cooperative kernel that keeps the recurrent weights on the chip and waits for the whole grid once a step
+(Diamos et al. (2016), persistent RNNs). Where the weights do not fit, each step is a product of the array library and one
+small kernel. The gradients of the weights are products over all steps, after the loop.
+
+Axes: T time, N batch, I input, H hidden.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..types import Array
+from . import FLOATS
+from .launch import Kernel, blocks_for, contiguous, empty, integers, library_of
+from .recurrent_plan import CONSTANTS, RecurrentPlan, fit
+from .source import accumulator
+
+
+def _declare(cell: str) -> tuple[Kernel, ...]:
+    """The loops forward and backward, and one step of each."""
+    names = ("forward", "backward", "forward_step", "backward_step")
+    return tuple(
+        Kernel(
+            "recurrent.cu",
+            f"{cell}_{name}",
+            FLOATS,
+            structs={RecurrentPlan: 0},
+            constants=CONSTANTS,
+            cooperative=not name.endswith("step"),
+        )
+        for name in names
+    )
+
+
+_lstm, _lstm_grad, _lstm_step, _lstm_grad_step = _declare("lstm")
+_gru, _gru_grad, _gru_step, _gru_grad_step = _declare("gru")
+_rnn, _rnn_grad, _rnn_step, _rnn_grad_step = _declare("rnn")
+
+
+def lstm(
+    x: Array,
+    h0: Array,
+    c0: Array,
+    w_ih: Array,
+    w_hh: Array,
+    bias: Array | None,
+    lengths: Array | None,
+    reverse: bool,
+    save: bool,
+) -> tuple[Array, Array, Array, tuple[Array, ...] | None]:
+    """Long short-term memory, as the reference states it.
+
+    x: (T, N, I). h0, c0: (N, H). w_ih: (4H, I). w_hh: (4H, H). bias: (4H,) or None. lengths: (N,) int or None.
+    Returns y (T, N, H), hT, cT (N, H), and what lstm_grad needs if save, else None.
+    """
+    loop = _Loop(x, h0, w_hh, lengths, reverse, save, gates=4)
+    z_in, h, c = loop.project(x, w_ih, bias), loop.states(h0), loop.states(c0)
+    y, gates = empty(loop.library, loop.shape, x.dtype), loop.wide(4) if save else None
+    loop.forward(_lstm, _lstm_step, h, (z_in,), (loop.lengths, h, c, y, gates))
+    return y, loop.last(h, x), loop.last(c, x), (gates, h, c) if save else None
+
+
+def lstm_grad(
+    gy: Array,
+    gh: Array,
+    gc: Array,
+    x: Array,
+    h0: Array,
+    c0: Array,
+    w_ih: Array,
+    w_hh: Array,
+    bias: Array | None,
+    lengths: Array | None,
+    reverse: bool,
+    residuals: tuple[Array, ...],
+) -> tuple[Array, Array, Array, Array, Array, Array | None]:
+    """Gradient of lstm by its three results. Returns the gradients of x, h0, c0, w_ih, w_hh and bias (None where bias is)."""
+    gates, h, c = residuals
+    loop = _Loop(x, h0, w_hh, lengths, reverse, True, gates=4)
+    dh, dc, dz = loop.copy(gh), loop.copy(gc), loop.wide(4)
+    loop.backward(_lstm_grad, _lstm_grad_step, dz, (contiguous(gy),), (loop.lengths, gates, c, dh, dc, dz))
+    gx, gw_ih = loop.input_grads(dz, x, w_ih)
+    gbias = None if bias is None else loop.sum(dz, x)
+    return gx, loop.narrow(dh, x), loop.narrow(dc, x), gw_ih, loop.contract(dz, loop.before(h), x), gbias
+
+
+def gru(
+    x: Array,
+    h0: Array,
+    w_ih: Array,
+    w_hh: Array,
+    b_ih: Array | None,
+    b_hh: Array | None,
+    lengths: Array | None,
+    reverse: bool,
+    save: bool,
+) -> tuple[Array, Array, tuple[Array, ...] | None]:
+    """Gated recurrent unit, as the reference states it.
+
+    x: (T, N, I). h0: (N, H). w_ih: (3H, I). w_hh: (3H, H). b_ih, b_hh: (3H,) or None. lengths: (N,) int or None.
+    Returns y (T, N, H), hT (N, H), and what gru_grad needs if save, else None.
+    """
+    loop = _Loop(x, h0, w_hh, lengths, reverse, save, gates=3)
+    u, h = loop.project(x, w_ih, b_ih), loop.states(h0)
+    y, gates = empty(loop.library, loop.shape, x.dtype), loop.wide(4) if save else None
+    hidden_bias = None if b_hh is None else contiguous(b_hh)
+    loop.forward(_gru, _gru_step, h, (u,), (hidden_bias, loop.lengths, h, y, gates))
+    return y, loop.last(h, x), (gates, h) if save else None
+
+
+def gru_grad(
+    gy: Array,
+    gh: Array,
+    x: Array,
+    h0: Array,
+    w_ih: Array,
+    w_hh: Array,
+    b_ih: Array | None,
+    b_hh: Array | None,
+    lengths: Array | None,
+    reverse: bool,
+    residuals: tuple[Array, ...],
+) -> tuple[Array, Array, Array, Array, Array | None, Array | None]:
+    """Gradient of gru by its two results. Returns the gradients of x, h0, w_ih, w_hh, b_ih and b_hh (None where the bias is)."""
+    gates, h = residuals
+    loop = _Loop(x, h0, w_hh, lengths, reverse, True, gates=3)
+    dh, du, dz = loop.copy(gh), loop.wide(3), loop.wide(3)
+    loop.backward(_gru_grad, _gru_grad_step, dz, (contiguous(gy),), (loop.lengths, gates, h, dh, du, dz))
+    gx, gw_ih = loop.input_grads(du, x, w_ih)
+    gb_ih = None if b_ih is None else loop.sum(du, x)
+    gb_hh = None if b_hh is None else loop.sum(dz, x)
+    return gx, loop.narrow(dh, x), gw_ih, loop.contract(dz, loop.before(h), x), gb_ih, gb_hh
+
+
+def rnn(
+    x: Array,
+    h0: Array,
+    w_ih: Array,
+    w_hh: Array,
+    bias: Array | None,
+    lengths: Array | None,
+    reverse: bool,
+    nonlinearity: str,
+    save: bool,
+) -> tuple[Array, Array, tuple[Array, ...] | None]:
+    """Plain recurrent network, as the reference states it; nonlinearity "tanh" or "relu".
+
+    x: (T, N, I). h0: (N, H). w_ih: (H, I). w_hh: (H, H). bias: (H,) or None. lengths: (N,) int or None.
+    Returns y (T, N, H), hT (N, H), and what rnn_grad needs if save, else None.
+    """
+    loop = _Loop(x, h0, w_hh, lengths, reverse, save, gates=1)
+    z_in, h = loop.project(x, w_ih, bias), loop.states(h0)
+    y = empty(loop.library, loop.shape, x.dtype)
+    loop.forward(_rnn, _rnn_step, h, (z_in,), (loop.lengths, h, y, nonlinearity == "relu"))
+    return y, loop.last(h, x), (h,) if save else None
+
+
+def rnn_grad(
+    gy: Array,
+    gh: Array,
+    x: Array,
+    h0: Array,
+    w_ih: Array,
+    w_hh: Array,
+    bias: Array | None,
+    lengths: Array | None,
+    reverse: bool,
+    nonlinearity: str,
+    residuals: tuple[Array, ...],
+) -> tuple[Array, Array, Array, Array, Array | None]:
+    """Gradient of rnn by its two results. Returns the gradients of x, h0, w_ih, w_hh and bias (None where bias is)."""
+    (h,) = residuals
+    loop = _Loop(x, h0, w_hh, lengths, reverse, True, gates=1)
+    dh, dz = loop.copy(gh), loop.wide(1)
+    loop.backward(_rnn_grad, _rnn_grad_step, dz, (contiguous(gy),), (loop.lengths, h, dh, dz, nonlinearity == "relu"))
+    gx, gw_ih = loop.input_grads(dz, x, w_ih)
+    gbias = None if bias is None else loop.sum(dz, x)
+    return gx, loop.narrow(dh, x), gw_ih, loop.contract(dz, loop.before(h), x), gbias
+
+
+class _Loop:
+    """What the three cells share: sizes, states, the loop over time, and the products before and after it.
+
+    Everything is kept in the accumulator's dtype; only results are in that of x.
+    """
+
+    def __init__(self, x: Array, h0: Array, w_hh: Array, lengths: Array | None, reverse: bool, save: bool, gates: int) -> None:
+        self.library = library_of(x)
+        self.shape: tuple[int, int, int] = (x.shape[0], h0.shape[0], h0.shape[1])
+        self.steps, self.batch, self.hidden = self.shape
+        self.gates, self.reverse, self.save = gates, reverse, save
+        self.dtype = accumulator(str(x.dtype))
+        self.w_hh = contiguous(w_hh)
+        self.lengths = None if lengths is None else integers(lengths)
+
+    def wide(self, parts: int) -> Array:
+        """(T, N, parts H), to be filled by a kernel."""
+        return empty(self.library, (self.steps, self.batch, parts * self.hidden), self.dtype)
+
+    def copy(self, state: Array) -> Array:
+        """A state that a kernel may change."""
+        return self.library.array(state, dtype=self.dtype, order="C")
+
+    def states(self, first: Array) -> Array:
+        """(slots, N, H), the initial state in its slot: all steps if they are saved, else two in turn."""
+        h = empty(self.library, (self.steps + 1 if self.save else 2, self.batch, self.hidden), self.dtype)
+        h[self._slot(0)] = first
+        return h
+
+    def last(self, h: Array, x: Array) -> Array:
+        """The final state, in the dtype of x."""
+        return h[self._slot(self.steps)].astype(x.dtype)
+
+    def before(self, h: Array) -> Array:
+        """The state before each time: (T, N, H)."""
+        return h[1:] if self.reverse else h[:-1]
+
+    def narrow(self, wide: Array, x: Array) -> Array:
+        return wide.astype(x.dtype, copy=False)
+
+    def project(self, x: Array, w: Array, bias: Array | None) -> Array:
+        """x w' + bias for all steps at once: (T, N, gates H)."""
+        z = self.library.matmul(self._rows(self._valid(x)), w.astype(self.dtype, copy=False).T)
+        if bias is not None:
+            z = z + bias.astype(self.dtype, copy=False)
+        return contiguous(z.reshape(self.steps, self.batch, self.gates * self.hidden))
+
+    def input_grads(self, dz: Array, x: Array, w_ih: Array) -> tuple[Array, Array]:
+        """The gradients of x and of the weights that it was multiplied with."""
+        gx = self.library.matmul(self._rows(dz), w_ih.astype(self.dtype, copy=False))
+        return contiguous(self.narrow(gx, x).reshape(x.shape)), self.contract(dz, self._valid(x), x)
+
+    def contract(self, dz: Array, other: Array, x: Array) -> Array:
+        """The sum over time and batch of the outer products, in the dtype of x."""
+        return contiguous(self.narrow(self.library.matmul(self._rows(dz).T, self._rows(other)), x))
+
+    def sum(self, dz: Array, x: Array) -> Array:
+        return self.narrow(self.library.sum(dz, axis=(0, 1)), x)
+
+    def forward(self, whole: Kernel, step: Kernel, h: Array, before: tuple[Any, ...], after: tuple[Any, ...]) -> None:
+        """Run all steps; the kernels take before, the recurrent weights or products, after, and the plan."""
+        if not self.steps * self.batch * self.hidden:
+            return
+        plan, blocks, shared = fit(self.w_hh, self.shape, self.reverse, self.save, self.gates, backward=False)
+        if blocks:
+            whole[blocks, shared](*before, self.w_hh, *after, plan)
+            return
+        w = self.w_hh.astype(self.dtype, copy=False).T
+        blocks = blocks_for(self.batch * self.hidden, step.threads)
+        for s in range(self.steps):
+            step[blocks](*before, contiguous(self.library.matmul(h[self._slot(s)], w)), *after, plan, s)
+
+    def backward(self, whole: Kernel, step: Kernel, dz: Array, before: tuple[Any, ...], after: tuple[Any, ...]) -> None:
+        """The same from the last step to the first, and once more to take in the first step's product."""
+        if not self.steps * self.batch * self.hidden:
+            return
+        plan, blocks, shared = fit(self.w_hh, self.shape, self.reverse, self.save, self.gates, backward=True)
+        if blocks:
+            whole[blocks, shared](*before, self.w_hh, *after, plan)
+            return
+        w, products = self.w_hh.astype(self.dtype, copy=False), None
+        blocks = blocks_for(self.batch * self.hidden, step.threads)
+        for s in range(self.steps - 1, -2, -1):
+            step[blocks](*before, products, *after, plan, s)
+            if s >= 0:
+                products = contiguous(self.library.matmul(dz[self.steps - 1 - s if self.reverse else s], w))
+
+    def _slot(self, s: int) -> int:
+        """Where the state before step s is kept; slot_of in recurrent.cuh."""
+        return s % 2 if not self.save else self.steps - s if self.reverse else s
+
+    def _rows(self, a: Array) -> Array:
+        return a.astype(self.dtype, copy=False).reshape(self.steps * self.batch, a.shape[2])
+
+    def _valid(self, x: Array) -> Array:
+        """x with zeros after the end of each sequence, so that nothing there, not even NaN, reaches a product."""
+        if self.lengths is None:
+            return x
+        valid = self.library.arange(self.steps)[:, None] < self.lengths[None, :]
+        return self.library.where(valid[:, :, None], x, self.library.zeros((), x.dtype))

@@ -1,0 +1,66 @@
+// Plain recurrent network: h <- a(z), z = x w_ih' + bias + h w_hh', a being tanh or the positive part.
+#pragma once
+#include "recurrent.cuh"
+
+struct RnnForward {
+  static constexpr int GATES = 1;
+  const ACC* z_in;           // (T, N, H): x w_ih' + bias
+  const long long* lengths;  // (N) or none
+  ACC* h;                    // (slots, N, H)
+  T* y;                      // (T, N, H)
+  int relu;
+  RecurrentPlan p;
+
+  __device__ __forceinline__ void forward(int s, int n, int j, const ACC (&sum)[1]) const {
+    const long long now = state_at(p, s, n, j), next = state_at(p, s + 1, n, j), at = row_at(p, s, n) * p.hidden + j;
+    if (!runs(lengths, n, time_of(p, s))) {
+      h[next] = h[now];
+      y[at] = T(ACC(0));
+      return;
+    }
+    const ACC z = z_in[at] + sum[0], out = !relu ? tanh(z) : z <= 0 ? ACC(0) : z;  // NaN stays
+    h[next] = out;
+    y[at] = T(out);
+  }
+};
+
+KERNEL(rnn_forward, 256)(const ACC* z_in, const T* __restrict__ w_hh, const long long* __restrict__ lengths, ACC* h, T* y,
+                         int relu, RecurrentPlan p) {
+  run_forward(RnnForward{z_in, lengths, h, y, relu, p}, w_hh, p);
+}
+KERNEL(rnn_forward_step, 256)(const ACC* z_in, const ACC* products, const long long* __restrict__ lengths, ACC* h, T* y, int relu,
+                              RecurrentPlan p, int s) {
+  forward_step(RnnForward{z_in, lengths, h, y, relu, p}, products, p, s);
+}
+
+struct RnnBackward {
+  static constexpr int GATES = 1;
+  const T* gy;               // (T, N, H)
+  const long long* lengths;  // (N) or none
+  const ACC* h;              // as RnnForward left it
+  ACC* dh;                   // (N, H): gradient of the state before the step that was last gone through
+  ACC* dz;                   // (T, N, H)
+  int relu;
+  RecurrentPlan p;
+
+  ARRIVE
+  __device__ __forceinline__ void backward(int s, int n, int j) const {
+    const long long out = row_at(p, s, n) * p.hidden + j, at = (long long)n * p.hidden + j;
+    if (!runs(lengths, n, time_of(p, s))) {
+      dz[out] = 0;
+      return;
+    }
+    const ACC y = h[state_at(p, s + 1, n, j)], dh_t = dh[at] + ACC(gy[out]);
+    dz[out] = !relu ? dh_t * (1 - y * y) : y <= 0 ? ACC(0) : dh_t;
+    dh[at] = 0;
+  }
+};
+
+KERNEL(rnn_backward, 256)(const T* gy, const T* __restrict__ w_hh, const long long* __restrict__ lengths, const ACC* h, ACC* dh,
+                          ACC* dz, int relu, RecurrentPlan p) {
+  run_backward(RnnBackward{gy, lengths, h, dh, dz, relu, p}, w_hh, p);
+}
+KERNEL(rnn_backward_step, 256)(const T* gy, const ACC* products, const long long* __restrict__ lengths, const ACC* h, ACC* dh,
+                               ACC* dz, int relu, RecurrentPlan p, int s) {
+  backward_step(RnnBackward{gy, lengths, h, dh, dz, relu, p}, products, p, s);
+}
