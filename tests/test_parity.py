@@ -16,6 +16,17 @@ def test_parity(row: Case, backend: str) -> None:
             pytest.fail(f"{row.name} on {backend} in {dtype}: {cell.message}", pytrace=False)
 
 
+@pytest.mark.slow
+@pytest.mark.backends("cuda")
+def test_parity_with_every_access_watched(row: Case, backend: str) -> None:
+    """The emulator reports races, out-of-bounds accesses, divergent barriers and reads of what nobody wrote."""
+    if backend != "cuda-emulate":
+        pytest.skip("only the emulator watches")
+    cell = check(row, backend, "float32", checked=True)
+    if not cell.ok:
+        pytest.fail(f"{row.name}: {cell.message}", pytrace=False)
+
+
 @pytest.mark.backends("numpy", "numba", "cuda")
 def test_same_twice(row: Case, backend: str) -> None:
     """The same call gives the same bits: no result depends on the order in which threads finish."""
