@@ -99,13 +99,18 @@ def columns_grad_row(gy: Array, x: Array, mean: Array, scale: Array, slope: Arra
 
 @inner()
 def layer_grad_sums_row(gy: Array, x: Array, weight: Array, mean: float, rstd: float, gw: Array, gb: Array) -> Any:
-    """Sums of gy weight and gy weight xhat along the row; adds gy xhat and gy to the sums over rows."""
+    """Sums of gy weight and gy weight xhat along the row; adds gy xhat and gy to the sums over rows.
+
+    In two loops, so that the order of the sums does not depend on where the arrays lie in memory.
+    """
+    for i in range(x.size):
+        g = np.float64(gy[i])
+        gb[i] += g
+        gw[i] += g * (np.float64(x[i]) - mean) * rstd
     total, product = np.float64(0), np.float64(0)
     for i in range(x.size):
         xhat = (np.float64(x[i]) - mean) * rstd
         g = np.float64(gy[i])
-        gb[i] += g
-        gw[i] += g * xhat
         total += g * weight[i]
         product += g * weight[i] * xhat
     return total, product

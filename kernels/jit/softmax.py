@@ -11,7 +11,6 @@ import numpy as np
 from numba import prange
 
 from ..types import Array
-
 from .compile import dense, inner, jit, thread_count
 from .vecmath import exp, maximum
 
@@ -29,14 +28,36 @@ def row_max(x: Array) -> Any:
 
 
 @inner()
-def exp_row(x: Array, m: Any, y: Array) -> float:
-    """y = exp(x - m) and its sum."""
+def sum_row(a: Array) -> float:
     total = np.float64(0)
-    for i in range(x.size):
-        e = exp(x[i] - m)
-        y[i] = e
-        total += e
+    for i in range(a.size):
+        total += a[i]
     return total
+
+
+@inner(exact=True)
+def shift_row(x: Array, m: Any, log_sum: Any, y: Array) -> None:
+    """y = (x - m) - log_sum, in this order and in float64: next to a large m the logarithm would lose digits."""
+    for i in range(x.size):
+        y[i] = (np.float64(x[i]) - m) - log_sum
+
+
+@inner(exact=True)
+def loss_of(x: Any, m: Any, log_sum: Any) -> Any:
+    """log_sum - (x - m) in this order, for the same reason."""
+    return log_sum - (np.float64(x) - m)
+
+
+@inner()
+def exp_row(x: Array, m: Any, y: Array) -> float:
+    """y = exp(x - m) and its sum.
+
+    In two loops: one that both stores and sums is vectorised only where x and y lie far enough apart in memory, and then
+    adds in another order, so the last bit would depend on where the arrays happen to be.
+    """
+    for i in range(x.size):
+        y[i] = exp(x[i] - m)
+    return sum_row(y)
 
 
 @inner()
@@ -60,27 +81,6 @@ def dot_row(a: Array, b: Array) -> float:
     for i in range(a.size):
         total += np.float64(a[i]) * b[i]
     return total
-
-
-@inner()
-def sum_row(a: Array) -> float:
-    total = np.float64(0)
-    for i in range(a.size):
-        total += a[i]
-    return total
-
-
-@inner(exact=True)
-def shift_row(x: Array, m: Any, log_sum: Any, y: Array) -> None:
-    """y = (x - m) - log_sum, in this order and in float64: next to a large m the logarithm would lose digits."""
-    for i in range(x.size):
-        y[i] = (np.float64(x[i]) - m) - log_sum
-
-
-@inner(exact=True)
-def loss_of(x: Any, m: Any, log_sum: Any) -> Any:
-    """log_sum - (x - m) in this order, for the same reason."""
-    return log_sum - (np.float64(x) - m)
 
 
 @inner()

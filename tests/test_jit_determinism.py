@@ -1,0 +1,52 @@
+"""The same numbers give the same bits wherever the arrays lie: a resumed run must not differ in the last digit."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+pytest.importorskip("numba")
+
+from dlengine.kernels.jit import norm_rows, softmax
+
+
+def _placed(buffer: np.ndarray, at: int, values: np.ndarray) -> np.ndarray:
+    view = buffer[at : at + values.nbytes].view(values.dtype).reshape(values.shape)
+    view[...] = values
+    return view
+
+
+def _everywhere(x: np.ndarray, run) -> set[bytes]:
+    """What run(x, y) writes to y for every distance between x and y up to a cache line's neighbourhood."""
+    buffer = np.zeros(1 << 14, np.uint8)
+    found = set()
+    for distance in (*range(-1200, -x.nbytes, x.itemsize), *range(x.nbytes, 1200, x.itemsize)):
+        y = _placed(buffer, 4096 + distance, np.zeros_like(x))
+        run(_placed(buffer, 4096, x), y)
+        found.add(y.tobytes())
+    return found
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("shape", [(6, 5), (3, 33), (1, 20)])
+def test_rows(shape: tuple[int, int], dtype: str) -> None:
+    rng = np.random.default_rng(1)
+    x = rng.standard_normal(shape).astype(dtype)
+    labels = rng.integers(0, shape[1], shape[0])
+    gloss = rng.standard_normal(shape[0]).astype(dtype)
+    _, lse = softmax.cross_entropy(x, labels, -100)
+    assert len(_everywhere(x, lambda a, y: softmax._softmax(a, y, 1))) == 1
+    assert len(_everywhere(x, lambda a, y: softmax._cross_entropy_grad(gloss, a, labels, lse, -100, y, 1))) == 1
+
+
+def test_sums_of_a_row() -> None:
+    rng = np.random.default_rng(2)
+    x, gy, weight = rng.standard_normal((3, 37))
+    sums = set()
+
+    def run(a: np.ndarray, y: np.ndarray) -> None:
+        gw = np.zeros(37)
+        sums.add(norm_rows.layer_grad_sums_row(gy, a, weight, 0.25, 1.5, gw, y))
+
+    assert len(_everywhere(x, run)) == 1
+    assert len(sums) == 1
