@@ -208,16 +208,15 @@ class Tensor(TensorBase):
     def __dlpack__(
         self, *, stream: Any = None, max_version: Any = None, dl_device: Any = None, copy: bool | None = None
     ) -> Any:  # fmt: skip
-        """A DLPack capsule: read-only on the host where the consumer's version can say so (1.0 on), else of a copy."""
+        """A DLPack capsule, read-only on the host where the consumer's version can say so (1.0 on); else of a copy, unless
+        copy=False asks for the memory itself, which the consumer must then leave alone."""
         self._leave("__dlpack__")
         a = self._array
         if not isinstance(a, np.ndarray):
             return a.__dlpack__(stream=stream, max_version=max_version, dl_device=dl_device, copy=copy)
         if max_version is not None and max_version[0] >= 1:
             return self.numpy().__dlpack__(stream=stream, max_version=max_version, dl_device=dl_device, copy=copy)
-        if copy is False:
-            raise BufferError("__dlpack__: before DLPack 1.0 a consumer cannot be told not to write; allow a copy")
-        return np.array(a).__dlpack__(stream=stream, dl_device=dl_device)
+        return (a if copy is False else np.array(a)).__dlpack__(stream=stream, dl_device=dl_device)
 
     def __dlpack_device__(self) -> Any:
         return self._array.__dlpack_device__()
