@@ -7,7 +7,7 @@ import pytest
 
 pytest.importorskip("numba")
 
-from dlengine.kernels.jit import norm_rows, softmax
+from dlengine.kernels.jit import softmax
 
 
 def _placed(buffer: np.ndarray, at: int, values: np.ndarray) -> np.ndarray:
@@ -38,15 +38,3 @@ def test_rows(shape: tuple[int, int], dtype: str) -> None:
     assert len(_everywhere(x, lambda a, y: softmax._softmax(a, y, 1))) == 1
     assert len(_everywhere(x, lambda a, y: softmax._cross_entropy_grad(gloss, a, labels, lse, -100, y, 1))) == 1
 
-
-def test_sums_of_a_row() -> None:
-    rng = np.random.default_rng(2)
-    x, gy, weight = rng.standard_normal((3, 37))
-    sums = set()
-
-    def run(a: np.ndarray, y: np.ndarray) -> None:
-        gw = np.zeros(37)
-        sums.add(norm_rows.layer_grad_sums_row(gy, a, weight, 0.25, 1.5, gw, y))
-
-    assert len(_everywhere(x, run)) == 1
-    assert len(sums) == 1
