@@ -27,6 +27,7 @@ def test_table_and_files(tmp_path: Path) -> None:
     assert status == 0
     assert "softmax" in text
     assert "numpy: 4 of 4 cells pass" in text
+    assert "f32 f64" in text
     cells = json.loads(data.read_text())["cells"]
     assert {(c["op"], c["dtype"]) for c in cells} == {(o, d) for o in ("softmax", "tanh") for d in ("float32", "float64")}
     html = page.read_text()

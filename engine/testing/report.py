@@ -53,7 +53,8 @@ def summaries(cells: Iterable[Cell]) -> list[Summary]:
         s.passed += cell.ok
         s.launches += sum(cell.launches.values())
         s.fell_back += bool(cell.fallbacks)
-        if cell.unit != "mismatches" and (s.worst is None or share(cell) > share(s.worst)):
+        rounded = cell.unit == "mismatches" or cell.unit == "ulp" and cell.limit <= 0.5  # these use all of their bound
+        if (not rounded or not cell.ok) and (s.worst is None or share(cell) > share(s.worst)):
             s.worst = cell
     return list(found.values())
 
@@ -95,6 +96,9 @@ def table(cells: Iterable[Cell]) -> list[tuple[str, ...]]:
 LEGEND = "error of values in ulp or as a part of the bound; x: kernel launches; *: some kernel fell back to the reference"
 
 
+_SHORT = {"float16": "f16", "float32": "f32", "float64": "f64"}
+
+
 def compact(cells: Sequence[Cell]) -> tuple[list[str], list[list[str]]]:
     """Headings and one line per op, with a column per backend: the worst of its dtypes, see LEGEND."""
     backends = list(dict.fromkeys(c.backend for c in cells))
@@ -103,7 +107,7 @@ def compact(cells: Sequence[Cell]) -> tuple[list[str], list[list[str]]]:
         lines.setdefault(c.op, {}).setdefault(c.backend, []).append(c)
     out = []
     for op, found in lines.items():
-        line = [op, ", ".join(dict.fromkeys(c.dtype for some in found.values() for c in some))]
+        line = [op, " ".join(dict.fromkeys(_SHORT.get(c.dtype, c.dtype) for some in found.values() for c in some))]
         out.append(line + [_worst_text(found.get(b, [])) for b in backends])
     return ["op", "dtypes", *backends], out
 
