@@ -12,9 +12,10 @@ KERNEL(conv2d_direct, 256)(const T* __restrict__ x, const T* __restrict__ w, T* 
   const int channels = g.C / g.groups, filters = g.K / g.groups;
   const long long total = (long long)g.N * g.K * P * Q, threads = (long long)gridDim.x * blockDim.x;
   for (long long i = blockIdx.x * (long long)blockDim.x + threadIdx.x; i < total; i += threads) {
-    const int q = i % Q, p = i / Q % P, k = i / ((long long)P * Q) % g.K, n = i / ((long long)P * Q * g.K);
+    long long n = i;
+    const int q = split_off(n, Q), p = split_off(n, P), k = split_off(n, g.K);
     const int h0 = window_row(g, p), w0 = window_column(g, q);
-    const T* plane = x + ((long long)n * g.C + k / filters * channels) * H * W;
+    const T* plane = x + (n * g.C + k / filters * channels) * H * W;
     const T* filter = w + (long long)k * channels * R * S;
     ACC sum = 0;
     for (int c = 0; c < channels; c++, plane += (long long)H * W)
@@ -31,8 +32,8 @@ KERNEL(conv2d_direct, 256)(const T* __restrict__ x, const T* __restrict__ w, T* 
 // (c, r, s). The matrix of windows is never stored: each block gathers the part that it needs into shared memory.
 // A block makes a tile of ROWS x COLUMNS, DEPTH at a time; a thread makes a PER_THREAD x PER_THREAD part of it in registers.
 KERNEL(conv2d_gemm, THREADS)(const T* __restrict__ x, const T* __restrict__ w, T* __restrict__ y, ConvGeometry g) {
-  __shared__ RowTile filter_tile;
-  __shared__ ColumnTile window_tile;
+  __shared__ __align__(16) RowTile filter_tile;
+  __shared__ __align__(16) ColumnTile window_tile;
   const int H = g.in_shape[0], W = g.in_shape[1], P = g.out_shape[0], Q = g.out_shape[1], R = g.kernel[0], S = g.kernel[1];
   const int channels = g.C / g.groups, filters = g.K / g.groups, inner = channels * R * S;
   const long long pixels = (long long)g.N * P * Q;
@@ -46,8 +47,9 @@ KERNEL(conv2d_gemm, THREADS)(const T* __restrict__ x, const T* __restrict__ w, T
 
     // A thread gathers windows of one pixel only.
     const long long pixel = first_column + t % COLUMNS;
-    const int n = pixel / ((long long)P * Q), h0 = window_row(g, pixel / Q % P), w0 = window_column(g, pixel % Q);
-    const T* image = x + ((long long)n * g.C + group * channels) * H * W;
+    long long n = pixel;
+    const int w0 = window_column(g, split_off(n, Q)), h0 = window_row(g, split_off(n, P));
+    const T* image = x + (n * g.C + group * channels) * H * W;
     const T* group_filters = w + (long long)group * filters * inner;
 
     ACC sum[PER_THREAD][PER_THREAD] = {};
@@ -70,7 +72,9 @@ KERNEL(conv2d_gemm, THREADS)(const T* __restrict__ x, const T* __restrict__ w, T
 
 #pragma unroll
     for (int j = 0; j < PER_THREAD; j++) {
-      const long long out = first_column + column + j, image_out = out / ((long long)P * Q), place = out % ((long long)P * Q);
+      const long long out = first_column + column + j;
+      long long image_out = out;
+      const long long place = split_off(image_out, (long long)P * Q);
 #pragma unroll
       for (int i = 0; i < PER_THREAD; i++) {
         const int k = first_row + row + i;

@@ -11,9 +11,9 @@ KERNEL(conv2d_input_grad_direct, 256)(const T* __restrict__ gy, const T* __restr
   const int channels = g.C / g.groups, filters = g.K / g.groups;
   const long long total = (long long)g.N * g.C * H * W, threads = (long long)gridDim.x * blockDim.x;
   for (long long i = blockIdx.x * (long long)blockDim.x + threadIdx.x; i < total; i += threads) {
-    const int v = i % W, h = i / W % H, c = i / ((long long)H * W) % g.C, n = i / ((long long)H * W * g.C);
-    const int group = c / channels;
-    const T* planes = gy + ((long long)n * g.K + group * filters) * P * Q;
+    long long n = i;
+    const int v = split_off(n, W), h = split_off(n, H), c = split_off(n, g.C), group = c / channels;
+    const T* planes = gy + (n * g.K + group * filters) * P * Q;
     const T* taps = w + ((long long)group * filters * channels + c % channels) * R * S;
     ACC sum = 0;
     for (int r = 0; r < R; r++) {
@@ -34,8 +34,8 @@ KERNEL(conv2d_input_grad_direct, 256)(const T* __restrict__ gy, const T* __restr
 // for one filter position after another. The pixels of a tile agree in the remainders (h % sh, w % sw), so that a position
 // reaches all of them or none, and is skipped in the second case: a stride costs no multiplications with zero.
 KERNEL(conv2d_input_grad_gemm, THREADS)(const T* __restrict__ gy, const T* __restrict__ w, T* __restrict__ gx, ConvGeometry g) {
-  __shared__ RowTile filter_tile;
-  __shared__ ColumnTile output_tile;
+  __shared__ __align__(16) RowTile filter_tile;
+  __shared__ __align__(16) ColumnTile output_tile;
   const int H = g.in_shape[0], W = g.in_shape[1], P = g.out_shape[0], Q = g.out_shape[1], R = g.kernel[0], S = g.kernel[1];
   const int SH = g.stride[0], SW = g.stride[1], rows_left = (H + SH - 1) / SH, columns_left = (W + SW - 1) / SW;
   const int channels = g.C / g.groups, filters = g.K / g.groups;
@@ -50,8 +50,9 @@ KERNEL(conv2d_input_grad_gemm, THREADS)(const T* __restrict__ gy, const T* __res
 
     // A thread gathers outputs for one pixel only: row i, column j among those of its remainders.
     const long long pixel = first_column + t % COLUMNS;
-    const int j = pixel % columns_left, i = pixel / columns_left % rows_left, n = pixel / ((long long)rows_left * columns_left);
-    const T* image = gy + ((long long)n * g.K + group * filters) * P * Q;
+    long long n = pixel;
+    const int j = split_off(n, columns_left), i = split_off(n, rows_left);
+    const T* image = gy + (n * g.K + group * filters) * P * Q;
     const T* group_filters = w + (long long)group * filters * channels * R * S;
 
     ACC sum[PER_THREAD][PER_THREAD] = {};
@@ -78,9 +79,10 @@ KERNEL(conv2d_input_grad_gemm, THREADS)(const T* __restrict__ gy, const T* __res
 
 #pragma unroll
     for (int b = 0; b < PER_THREAD; b++) {
-      const long long out = first_column + column + b, image_out = out / ((long long)rows_left * columns_left);
-      const int h = out / columns_left % rows_left * SH + phase_h, v = out % columns_left * SW + phase_w;
-      if (out >= pixels || h >= H || v >= W) continue;
+      long long image_out = first_column + column + b;
+      if (image_out >= pixels) continue;
+      const int v = split_off(image_out, columns_left) * SW + phase_w, h = split_off(image_out, rows_left) * SH + phase_h;
+      if (h >= H || v >= W) continue;
 #pragma unroll
       for (int a = 0; a < PER_THREAD; a++) {
         const int c = first_row + row + a;

@@ -10,8 +10,8 @@
 // sums: (splits, K, C/groups, R, S).
 KERNEL(conv2d_weight_grad_gemm, THREADS)(const T* __restrict__ x, const T* __restrict__ gy, ACC* __restrict__ sums,
                                          ConvGeometry g, int splits, long long split_size) {
-  __shared__ RowTile output_tile;
-  __shared__ ColumnTile window_tile;
+  __shared__ __align__(16) RowTile output_tile;
+  __shared__ __align__(16) ColumnTile window_tile;
   constexpr int GATHERED = COLUMNS * DEPTH / THREADS, STEP = THREADS / DEPTH;
   const int H = g.in_shape[0], W = g.in_shape[1], P = g.out_shape[0], Q = g.out_shape[1], R = g.kernel[0], S = g.kernel[1];
   const int channels = g.C / g.groups, filters = g.K / g.groups, columns = channels * R * S;
@@ -38,8 +38,9 @@ KERNEL(conv2d_weight_grad_gemm, THREADS)(const T* __restrict__ x, const T* __res
 
     ACC sum[PER_THREAD][PER_THREAD] = {};
     for (long long first = begin; first < end; first += DEPTH) {
-      const long long pixel = first + t % DEPTH, n = pixel / plane;
-      const int place = pixel % plane, h0 = window_row(g, place / Q), w0 = window_column(g, place % Q);
+      const long long pixel = first + t % DEPTH;
+      long long n = pixel;
+      const int place = split_off(n, plane), h0 = window_row(g, place / Q), w0 = window_column(g, place % Q);
       const T* image = x + n * g.C * H * W;
       const T* outputs = gy + (n * g.K + group * filters) * plane + place;
       for (int i = t / DEPTH; i < ROWS; i += STEP)
@@ -80,8 +81,8 @@ KERNEL(conv2d_weight_grad_direct, 256)(const T* __restrict__ x, const T* __restr
     const int c = k / filters * channels + value / (S * R) % channels;
     ACC sum = 0;
     for (long long pixel = begin + t; pixel < end; pixel += 256) {
-      const long long n = pixel / plane;
-      const int place = pixel % plane;
+      long long n = pixel;
+      const int place = split_off(n, plane);
       const int h = window_row(g, place / Q) + r * g.dilation[0], v = window_column(g, place % Q) + s * g.dilation[1];
       if (inside(g, h, v)) sum += ACC(gy[(n * g.K + k) * plane + place]) * ACC(x[((n * g.C + c) * H + h) * W + v]);
     }

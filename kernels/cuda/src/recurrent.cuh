@@ -7,6 +7,7 @@
 #pragma once
 #include <cooperative_groups.h>
 #include "index.cuh"
+#include "vector.cuh"
 
 // The order of the steps. Step s of the loop is at time t; the state before it is in slot s of those kept: by time if they are
 // saved for the gradient (the state before the first time, or after the last, has a slot of its own), else two in turn.
@@ -55,8 +56,15 @@ template <int GATES> __device__ __forceinline__ void multiply(const ACC* rows, c
 #pragma unroll 4
     for (int d = 0; d < size; d++) {
       const ACC a = tile[mine.row * (DEPTH + 1) + d];
+      const ACC* w = slice + (first + d) * GATES;
+      if constexpr (GATES == 4) {
+        const Four all = four(w);
 #pragma unroll
-      for (int gate = 0; gate < GATES; gate++) sum[gate] += a * slice[(first + d) * GATES + gate];
+        for (int gate = 0; gate < GATES; gate++) sum[gate] += a * all.at[gate];
+      } else {
+#pragma unroll
+        for (int gate = 0; gate < GATES; gate++) sum[gate] += a * w[gate];
+      }
     }
   }
 }
