@@ -27,7 +27,7 @@ from . import shims
 from .errors import BackendUnavailable, ConfigError, DeviceError, DTypeError
 
 fallbacks: Counter[str] = Counter()
-"""Calls that a kernel set in force left to the reference, per "set:kernel[dtype]"; shown by `dlengine info` and `dlengine parity`."""
+"""Calls that a kernel set in force left to the reference, per "set:kernel[dtype]"; `dlengine parity` shows them."""
 
 
 @dataclass(eq=False)

@@ -60,7 +60,7 @@ def thread_count(units: int) -> int:
     if _interpreted.get():
         return max(1, min(2, units))
     _start_threads()
-    return max(1, min(numba.get_num_threads(), units))
+    return max(1, min(int(numba.get_num_threads()), units))
 
 
 @cache

@@ -43,7 +43,8 @@ class Sizes(NamedTuple):
 
 def sizes_of(g: ConvGeometry) -> Sizes:
     (H, W), (KH, KW), (OH, OW), (top, left) = g.in_shape, g.kernel, g.out_shape, g.pad_lo
-    return Sizes(g.N, g.C, H, W, g.K, g.groups, KH, KW, OH, OW, *g.stride, *g.dilation, top, left)
+    (SH, SW), (DH, DW) = g.stride, g.dilation
+    return Sizes(g.N, g.C, H, W, g.K, g.groups, KH, KW, OH, OW, SH, SW, DH, DW, top, left)
 
 
 class Packing(NamedTuple):

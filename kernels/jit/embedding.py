@@ -12,7 +12,6 @@ import numpy as np
 from numba import prange
 
 from ..types import Array
-
 from .compile import dense, inner, jit, thread_count
 
 GRAIN = 16384

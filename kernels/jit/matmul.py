@@ -31,10 +31,10 @@ def matmul(a: Array, b: Array) -> Array:
         a, b = (np.broadcast_to(m, lead + m.shape[-2:]) for m in (a, b))
     rows, depth, columns, batch = a.shape[-2], a.shape[-1], b.shape[-1], prod(lead)
     c = np.empty((*lead, rows, columns), a.dtype)
-    a, *a_steps = _flat(a)
-    b, *b_steps = _flat(b)
+    a, a_row, a_depth = _flat(a)
+    b, b_depth, b_column = _flat(b)
     threads = thread_count(1 << 30)
-    product = Product(batch, rows, depth, columns, *a_steps, *b_steps, _block_rows(rows, batch, threads))
+    product = Product(batch, rows, depth, columns, a_row, a_depth, b_depth, b_column, _block_rows(rows, batch, threads))
     multiply(a, b, as_row(c), product, threads)
     return c
 

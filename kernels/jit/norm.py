@@ -12,7 +12,6 @@ import numpy as np
 from numba import prange
 
 from ..types import Array
-
 from .compile import dense, jit, thread_count
 from .norm_rows import (
     add_products_row,

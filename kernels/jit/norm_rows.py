@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from ..types import Array
-
 from .compile import inner
 
 

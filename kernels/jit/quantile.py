@@ -11,7 +11,6 @@ import numpy as np
 
 from .. import philox as c
 from ..types import Array
-
 from .compile import inner
 
 CENTRAL_SHIFT, CENTRAL_LIMIT = c.CENTRAL_SHIFT, c.CENTRAL_LIMIT

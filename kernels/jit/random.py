@@ -15,7 +15,6 @@ from numba import prange
 
 from .. import philox
 from ..types import Array
-
 from .compile import inner, jit, thread_count
 from .quantile import invert
 

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 
 from ..types import Array
-
 from .compile import dense, thread_count
 from .recurrent_gates import GRU, LSTM
 from .recurrent_sequence import Scratch, Sizes, backward, blocks, forward, panels, uniform

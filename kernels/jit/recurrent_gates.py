@@ -16,7 +16,6 @@ import numpy as np
 from llvmlite import ir
 
 from ..types import Array
-
 from .compile import inner
 from .recurrent_tile import BLOCK, LANES
 from .vector import I32, Emitter, Value, copy_rows, emits, int64, window

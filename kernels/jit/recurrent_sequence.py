@@ -19,7 +19,6 @@ import numpy as np
 from numba import prange
 
 from ..types import Array
-
 from .compile import inner, jit
 from .recurrent_gates import cells, cells_back, output_again
 from .recurrent_tile import (

@@ -14,7 +14,6 @@ from collections.abc import Callable
 import numpy as np
 
 from ..types import Array
-
 from .compile import inner
 from .vector import MANY_REGISTERS, VECTOR_BYTES, Emitter, Value, copy_rows, emits, int64, window
 
