@@ -28,7 +28,7 @@ NOT_OPS = {
 """Public names that no row can call."""
 
 UNCALLED = {"_checkpointed"}
-"""Ops that only the engine calls; test_autograd has their tests."""
+"""Ops that only the engine calls; test_recompute has their tests. (Ops that tests make are named test_...)"""
 
 
 def graph_names(t: Any) -> set[str]:
@@ -67,7 +67,7 @@ def called() -> set[str]:
 
 
 def test_every_op_has_a_row(called: set[str]) -> None:
-    assert not sorted(set(OPS) - called - UNCALLED)
+    assert not sorted(name for name in set(OPS) - called - UNCALLED if not name.startswith("test_"))
 
 
 def public_functions() -> dict[str, Any]:
@@ -97,7 +97,7 @@ def test_every_public_function_says_what_it_does() -> None:
 
 
 def test_every_op_says_what_it_does() -> None:
-    assert not [name for name, f in OPS.items() if not (f.__doc__ or "").strip()]
+    assert not [name for name, f in OPS.items() if not (f.__doc__ or "").strip() and not name.startswith("test_")]
 
 
 def test_rows_have_samples(row: Case) -> None:

@@ -45,7 +45,7 @@ def _pooling(rank: str) -> tuple[Callable[..., Any], ...]:
     largest, scatter, gather = f"max_pool{rank}", f"max_pool{rank}_scatter", f"max_pool{rank}_gather"
     mean, mean_grad = f"avg_pool{rank}", f"avg_pool{rank}_input_grad"
 
-    @op(needs="", name=largest)
+    @op(needs="y1", name=largest)
     def max_pool(xp, x, /, g):
         """The largest value of each window and its flat position in the input plane; the first of equals."""
         y, index = getattr(xp, largest)(x, g)
