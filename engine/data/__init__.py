@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
-from . import transforms
+from . import synthetic, transforms
 from .bundled import digits
 from .collate import PadCollate, pad_sequence
+from .corpora import (
+    StringPairs,
+    builtin_text,
+    english_french,
+    sentence_pairs,
+    text_file,
+    tiny_shakespeare,
+    word_analogies,
+)
 from .dataset import ArrayDataset, Dataset
 from .draws import batch_generator
+from .idx import read_idx
 from .images import read_image
 from .iterable import IterableDataset
 from .loader import DataLoader
+from .pictures import ImageDataset, cifar10, fashion_mnist, mnist, omniglot, usps
 from .samplers import (
     BatchSampler,
     BucketSampler,
@@ -20,7 +31,18 @@ from .samplers import (
     SequentialSampler,
     WeightedRandomSampler,
 )
+from .series import TimeSeries, airline, sunspots, temperatures
+from .sources import data_folder, set_data_dir
 from .splits import Subset, group_split, random_split, stratified_split
+from .synthetic import (
+    adding_problem,
+    addition_strings,
+    blended_digits,
+    sequence_copy,
+    shapes_with_captions,
+    spirals,
+    two_moons,
+)
 from .text import (
     NegativeSampler,
     Vocabulary,
@@ -36,8 +58,12 @@ from .windows import ContiguousBatches, Scaling, TextWindows, chronological_spli
 
 __all__ = [
     "ArrayDataset", "BatchSampler", "BucketSampler", "ClassBalancedSampler", "ContiguousBatches", "DataLoader", "Dataset",
-    "EpisodeSampler", "IterableDataset", "NegativeSampler", "PadCollate", "RandomSampler", "Sampler", "Scaling",
-    "SequentialSampler", "Subset", "TextWindows", "Vocabulary", "WeightedRandomSampler", "bag_of_words", "batch_generator",
-    "cbow_windows", "chronological_split", "digits", "group_split", "ngrams", "one_hot", "pad_sequence", "random_split",
-    "read_image", "skipgram_pairs", "sliding_windows", "stratified_split", "subsample", "transforms", "words",
+    "EpisodeSampler", "ImageDataset", "IterableDataset", "NegativeSampler", "PadCollate", "RandomSampler", "Sampler",
+    "Scaling", "SequentialSampler", "StringPairs", "Subset", "TextWindows", "TimeSeries", "Vocabulary",
+    "WeightedRandomSampler", "adding_problem", "addition_strings", "airline", "bag_of_words", "batch_generator",
+    "blended_digits", "builtin_text", "cbow_windows", "chronological_split", "cifar10", "data_folder", "digits",
+    "english_french", "fashion_mnist", "group_split", "mnist", "ngrams", "omniglot", "one_hot", "pad_sequence",
+    "random_split", "read_idx", "read_image", "sentence_pairs", "sequence_copy", "set_data_dir", "shapes_with_captions",
+    "skipgram_pairs", "sliding_windows", "spirals", "stratified_split", "subsample", "sunspots", "synthetic",
+    "temperatures", "text_file", "tiny_shakespeare", "transforms", "two_moons", "usps", "word_analogies", "words",
 ]  # fmt: skip
