@@ -256,7 +256,8 @@ def _caller(op: Op) -> Callable[..., Any]:
         xp = spaces()[kind]
         if promotes is not None:
             x = arrays[0]
-            dtype = (x if type(x) is kind else arrays[-1]).dtype
+            holder: Any = x if type(x) is kind else arrays[-1]
+            dtype = holder.dtype
             if dtype not in FLOATS or not (mixed or n_arrays == 1 or dtype == arrays[-1].dtype):
                 arrays = promote(xp, arrays, promotes)
         if record and not recording.get():
