@@ -14,6 +14,7 @@ from ..registry import KernelSet
 FLOATS = ("float32", "float64", "float16")
 _FLOATING = {
     "conv": "conv2d conv2d_input_grad conv2d_weight_grad",
+    "unfold": "unfold2d fold2d",
     "pool": (
         "max_pool2d max_pool2d_scatter max_pool2d_gather avg_pool2d avg_pool2d_input_grad "
         "max_pool3d max_pool3d_scatter max_pool3d_gather avg_pool3d avg_pool3d_input_grad"
@@ -26,6 +27,8 @@ _FLOATING = {
 }
 DECLARED: dict[str, tuple[str, tuple[str, ...]]] = {
     **{name: (module, FLOATS) for module, names in _FLOATING.items() for name in names.split()},
+    # Their products are the library's, which has none of float16 that adds in float32.
+    **{name: ("unfold", ("float32", "float64")) for name in ("conv3d", "conv3d_input_grad", "conv3d_weight_grad")},
     "random_bits": ("random", ("*",)),
     "random_uniform": ("random", ("*",)),
     "random_bernoulli": ("random", ("*",)),

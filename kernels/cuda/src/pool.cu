@@ -2,21 +2,8 @@
 //
 // The gradients gather instead of scattering: a thread asks all windows that contain its position, so no two threads ever
 // add to the same place, and the order of the sum is fixed.
-#include "index.cuh"
+#include "volume.cuh"
 
-struct Place { int at[3]; };
-
-// Takes i, an index into (planes, *shape), apart: the position remains in the result, the plane in i.
-__device__ __forceinline__ Place position(long long& i, const int (&shape)[3]) {
-  Place place;
-#pragma unroll
-  for (int axis = 2; axis >= 0; axis--) place.at[axis] = split_off(i, shape[axis]);
-  return place;
-}
-__device__ __forceinline__ long long volume(const int (&shape)[3]) { return (long long)shape[0] * shape[1] * shape[2]; }
-__device__ __forceinline__ long long flat(const int (&shape)[3], int a, int b, int c) {
-  return ((long long)a * shape[1] + b) * shape[2] + c;
-}
 __device__ __forceinline__ int input_position(const PoolGeometry& g, int axis, int output, int tap) {
   return output * g.stride[axis] - g.pad_lo[axis] + tap * g.dilation[axis];
 }
@@ -79,7 +66,7 @@ KERNEL(max_pool_scatter, 256)(const T* __restrict__ gy, const long long* __restr
   for (long long i = blockIdx.x * (long long)blockDim.x + threadIdx.x; i < total; i += threads) {
     long long plane = i;
     const Place at = position(plane, g.in_shape);
-    const long long here = flat(g.in_shape, at.at[0], at.at[1], at.at[2]), first = plane * volume(g.out_shape);
+    const long long here = flat(g.in_shape, at), first = plane * volume(g.out_shape);
     const Windows A = windows_of(g, 0, at.at[0]), B = windows_of(g, 1, at.at[1]), C = windows_of(g, 2, at.at[2]);
     ACC sum = 0;
     for (int a = A.last; a >= A.first; a--) {
