@@ -70,7 +70,7 @@ def conv_geometry(
     reach = [d * (m - 1) + 1 for d, m in zip(dilation, kernel, strict=True)]
     padded = [i + a + b for i, a, b in zip(space, low, high, strict=True)]
     if any(p < r for p, r in zip(padded, reach, strict=True)):
-        raise ShapeError(f"{op}: no window fits: kernel {kernel}, dilation {dilation} spans {reach}; the padded input is {padded}")
+        raise ShapeError(f"{op}: no window fits: kernel {kernel}, dilation {dilation} spans {reach}; padded input: {padded}")
     out = tuple((p - r) // s + 1 for p, r, s in zip(padded, reach, stride, strict=True))
     return ConvGeometry(n, c, k, groups, space, kernel, stride, dilation, low, high, out)
 
