@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 from ..autograd.op import op
-from ..errors import ConfigError
-from .elementwise import logistic
+from ..errors import ConfigError, ShapeError
+from .elementwise import logistic, tanh
+from .shape import axis_of, split
 
-__all__ = ["elu", "erf", "gelu", "leaky_relu", "relu", "sigmoid", "silu", "softplus"]
+__all__ = [
+    "celu", "elu", "erf", "gelu", "glu", "leaky_relu", "logsigmoid", "mish", "relu", "selu", "sigmoid", "silu", "softplus",
+    "softsign", "tanhshrink",
+]  # fmt: skip
+
+SELU_ALPHA, SELU_SCALE = 1.6732632423543772, 1.0507009873554805
+"""Constants that make zero mean and unit variance the fixed point of a SELU network."""
 
 
 @op(needs="y")
@@ -91,3 +99,57 @@ def gelu(xp, x, /, *, approximate="none"):
         return 0.5 * (1 + xp.erf(x * math.sqrt(0.5)))
 
     return x * phi(), lambda gy: gy * (phi() + x * xp.exp(-0.5 * x * x) / math.sqrt(2 * math.pi))
+
+
+def selu(x: Any, /) -> Any:
+    """1.0507 times x where positive, 1.0507 times 1.6733 (exp(x) - 1) elsewhere.
+
+    Source: Klambauer et al. 2017, arXiv:1706.02515.
+    """
+    return elu(x, alpha=SELU_ALPHA) * SELU_SCALE
+
+
+def celu(x: Any, /, *, alpha: float = 1.0) -> Any:
+    """x where positive, alpha (exp(x / alpha) - 1) elsewhere: smooth for every alpha. Source: Barron 2017, arXiv:1704.07483."""
+    return elu(x / alpha, alpha=1.0) * alpha
+
+
+@op(needs="x", promotes="float")
+def mish(xp, x, /):
+    """x tanh(log(1 + exp(x))). Source: Misra 2019, arXiv:1908.08681."""
+
+    def pull(gy):
+        t = xp.tanh(xp.logaddexp(x, 0.0))
+        return gy * (t + x * (1 - t * t) * logistic(xp, x))
+
+    return x * xp.tanh(xp.logaddexp(x, 0.0)), pull
+
+
+@op(needs="x", promotes="float")
+def softsign(xp, x, /):
+    """x / (1 + |x|)."""
+
+    def pull(gy):
+        d = 1 + xp.abs(x)
+        return gy / (d * d)
+
+    return x / (1 + xp.abs(x)), pull
+
+
+def logsigmoid(x: Any, /) -> Any:
+    """The logarithm of sigmoid(x), without overflow."""
+    return -softplus(-x)
+
+
+def tanhshrink(x: Any, /) -> Any:
+    """x - tanh(x)."""
+    return x - tanh(x)
+
+
+def glu(x: Any, /, *, axis: int = -1) -> Any:
+    """a sigmoid(b), a and b the two halves of x along an axis. Source: Dauphin et al. 2017, arXiv:1612.08083."""
+    at = axis_of("glu", axis, x.ndim)
+    if x.shape[at] % 2:
+        raise ShapeError(f"glu: axis {axis} must have an even size, got shape {x.shape}")
+    a, b = split(x, x.shape[at] // 2, axis=at)
+    return a * sigmoid(b)

@@ -34,7 +34,7 @@ def check_reduction(name: str, reduction: str) -> str:
     return reduction
 
 
-def _reduced(name: str, loss: Any, reduction: str) -> Any:
+def reduced(name: str, loss: Any, reduction: str) -> Any:
     return {"none": lambda x: x, "mean": mean, "sum": sum}[check_reduction(name, reduction)](loss)
 
 
@@ -43,7 +43,7 @@ def _position(xp: Any, bad: Any) -> tuple[int, ...]:
     return tuple(int(axis[0]) for axis in xp.nonzero(bad)) if bad.ndim else ()
 
 
-def _checked_values(name: str, input: Any, target: Any, low: float | None = None, high: float | None = None) -> None:
+def check_values(name: str, input: Any, target: Any, low: float | None = None, high: float | None = None) -> None:
     """Check that a target has the input's shape and, on the CPU, holds finite numbers in [low, high]."""
     if input.shape != target.shape:
         raise ShapeError(f"{name}: target has shape {target.shape}, expected that of the input, {input.shape}")
@@ -62,7 +62,7 @@ def _checked_values(name: str, input: Any, target: Any, low: float | None = None
         raise DataError(f"{name}: target{list(at)} is {float(a[at])}, expected {wanted}")
 
 
-def _checked_labels(name: str, input: Any, labels: Any, ignore_index: int) -> tuple[Any, Any]:
+def checked_labels(name: str, input: Any, labels: Any, ignore_index: int) -> tuple[Any, Any]:
     """Scores as rows (M,V) and int64 labels (M,), checked, from (N,V), (N,V,*S) or (V,)."""
     shape = input.shape
     if input.ndim < 1 or labels.shape != (shape[:1] + shape[2:] if input.ndim > 1 else ()):
@@ -70,7 +70,7 @@ def _checked_labels(name: str, input: Any, labels: Any, ignore_index: int) -> tu
     classes = shape[1] if input.ndim > 1 else shape[0]
     if labels.dtype.kind not in "iu":
         if labels.dtype.kind == "f":
-            _checked_values(name, labels, labels)
+            check_values(name, labels, labels)
         raise DTypeError(f"{name}: labels must be integers (class numbers), got {labels.dtype}; use astype(dl.int64)")
     labels = labels if labels.dtype.name == "int64" else labels.astype("int64")
     if labels.device == "cpu" and labels.size:
@@ -91,7 +91,7 @@ def _checked_labels(name: str, input: Any, labels: Any, ignore_index: int) -> tu
     return input, reshape(labels, (-1,))
 
 
-def _chosen(rows: Any, labels: Any, ignore_index: int) -> Any:
+def chosen_entries(rows: Any, labels: Any, ignore_index: int) -> Any:
     """(M,V) booleans: the entry of each row that its label names; none where it is ignored."""
     classes = rows.shape[1]
     chosen = labels[:, None] == arange(classes, device=rows.device)
@@ -105,23 +105,23 @@ def _class_weight(name: str, weight: Any, classes: int) -> None:
 
 def mse_loss(input: Any, target: Any, reduction: str = "mean") -> Any:
     """Squared error, (input - target)^2. input, target: one shape."""
-    _checked_values("mse_loss", input, target)
-    return _reduced("mse_loss", square(input - target), reduction)
+    check_values("mse_loss", input, target)
+    return reduced("mse_loss", square(input - target), reduction)
 
 
 def l1_loss(input: Any, target: Any, reduction: str = "mean") -> Any:
     """Absolute error, |input - target|. input, target: one shape."""
-    _checked_values("l1_loss", input, target)
-    return _reduced("l1_loss", abs(input - target), reduction)
+    check_values("l1_loss", input, target)
+    return reduced("l1_loss", abs(input - target), reduction)
 
 
 def huber_loss(input: Any, target: Any, reduction: str = "mean", delta: float = 1.0) -> Any:
     """d^2 / 2 where |d| < delta, delta (|d| - delta / 2) beyond, d = input - target. Source: Huber 1964."""
     if delta <= 0:
         raise ConfigError(f"huber_loss: delta must be positive, got {delta}")
-    _checked_values("huber_loss", input, target)
+    check_values("huber_loss", input, target)
     d = abs(input - target)
-    return _reduced("huber_loss", where(d < delta, 0.5 * square(d), delta * (d - 0.5 * delta)), reduction)
+    return reduced("huber_loss", where(d < delta, 0.5 * square(d), delta * (d - 0.5 * delta)), reduction)
 
 
 def smooth_l1_loss(input: Any, target: Any, reduction: str = "mean", beta: float = 1.0) -> Any:
@@ -139,9 +139,9 @@ def nll_loss(input: Any, target: Any, weight: Any = None, ignore_index: int = -1
     input: (N,V), (N,V,*S) or (V,) log-probabilities. target: (N,*S) integers. weight: (V,) or None.
     Raises ShapeError, DTypeError, and DataError for a label that is no class.
     """
-    rows, labels = _checked_labels("nll_loss", input, target, ignore_index)
+    rows, labels = checked_labels("nll_loss", input, target, ignore_index)
     _class_weight("nll_loss", weight, rows.shape[1])
-    chosen = _chosen(rows, labels, ignore_index)
+    chosen = chosen_entries(rows, labels, ignore_index)
     loss = -sum(where(chosen, rows if weight is None else rows * weight, 0.0), axis=1)
     return _per_weight("nll_loss", loss, chosen, weight, target.shape, reduction)
 
@@ -171,7 +171,7 @@ def cross_entropy(
         raise ConfigError(f"{name}: label_smoothing must be between 0 and 1, got {label_smoothing}")
     if target.dtype.kind == "f" and target.shape == input.shape:
         return _soft_cross_entropy(input, target, weight, reduction, label_smoothing)
-    rows, labels = _checked_labels(name, input, target, ignore_index)
+    rows, labels = checked_labels(name, input, target, ignore_index)
     classes = rows.shape[1]
     _class_weight(name, weight, classes)
     if weight is None and not label_smoothing:
@@ -182,7 +182,7 @@ def cross_entropy(
     scores = log_softmax(rows, axis=1)
     if weight is not None:
         scores = scores * weight
-    chosen = _chosen(rows, labels, ignore_index)
+    chosen = chosen_entries(rows, labels, ignore_index)
     loss = -(1.0 - label_smoothing) * sum(where(chosen, scores, 0.0), axis=1)
     if label_smoothing:
         counted = (labels != ignore_index)[:, None]
@@ -192,7 +192,7 @@ def cross_entropy(
 
 def _soft_cross_entropy(input: Any, target: Any, weight: Any, reduction: str, label_smoothing: float) -> Any:
     name, axis = "cross_entropy", 0 if input.ndim == 1 else 1
-    _checked_values(name, input, target, 0.0, 1.0)
+    check_values(name, input, target, 0.0, 1.0)
     classes = input.shape[axis]
     _class_weight(name, weight, classes)
     scores = log_softmax(input, axis=axis)
@@ -200,7 +200,7 @@ def _soft_cross_entropy(input: Any, target: Any, weight: Any, reduction: str, la
         scores = scores * reshape(weight, (-1,) + (1,) * (input.ndim - axis - 1))
     if label_smoothing:
         target = target * (1.0 - label_smoothing) + label_smoothing / classes
-    return _reduced(name, -sum(target * scores, axis=axis), reduction)
+    return reduced(name, -sum(target * scores, axis=axis), reduction)
 
 
 @op(needs="p t", name="binary_cross_entropy")
@@ -222,9 +222,9 @@ def binary_cross_entropy(input: Any, target: Any, weight: Any = None, reduction:
     weight: a factor that broadcasts, or None. Better from scores: binary_cross_entropy_with_logits.
     """
     name = "binary_cross_entropy"
-    _checked_values(name, input, target, 0.0, 1.0)
+    check_values(name, input, target, 0.0, 1.0)
     loss = _binary_cross_entropy(input, target.astype(input.dtype))
-    return _reduced(name, loss if weight is None else loss * weight, reduction)
+    return reduced(name, loss if weight is None else loss * weight, reduction)
 
 
 def binary_cross_entropy_with_logits(
@@ -236,10 +236,10 @@ def binary_cross_entropy_with_logits(
     part of the loss that positive targets cause.
     """
     name = "binary_cross_entropy_with_logits"
-    _checked_values(name, input, target, 0.0, 1.0)
+    check_values(name, input, target, 0.0, 1.0)
     target = target.astype(input.dtype)
     if pos_weight is None:
         loss = softplus(input) - input * target
     else:
         loss = (1.0 - target) * input + (1.0 + (pos_weight - 1.0) * target) * softplus(-input)
-    return _reduced(name, loss if weight is None else loss * weight, reduction)
+    return reduced(name, loss if weight is None else loss * weight, reduction)

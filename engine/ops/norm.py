@@ -9,7 +9,7 @@ from ..autograd.op import op
 from ..errors import ConfigError, ShapeError
 from .shape import reshape
 
-__all__ = ["batch_norm", "batch_norm_inference", "group_norm", "instance_norm", "layer_norm"]
+__all__ = ["batch_norm", "batch_norm_inference", "group_norm", "instance_norm", "layer_norm", "rms_norm"]
 
 
 def _vector(name: str, argument: str, value: Any, size: int, letter: str) -> None:
@@ -111,3 +111,26 @@ def instance_norm(x: Any, weight: Any = None, bias: Any = None, eps: float = 1e-
     if x.ndim < 3:
         raise ShapeError(f"instance_norm: x must be (N,C,*S) with space, got shape {x.shape}")
     return group_norm(x, x.shape[1], weight, bias, eps)
+
+
+@op(needs="x weight", name="rms_norm")
+def _rms_norm(xp, x, weight, /, *, eps):
+    """See rms_norm; x (M,D)."""
+    y, rstd = xp.rms_norm(x, weight, eps)
+    return y, lambda gy, need: xp.rms_norm_grad(gy, x, weight, rstd)
+
+
+def rms_norm(x: Any, normalized_shape: Any, weight: Any = None, eps: float | None = None) -> Any:
+    """Divide by the root of the mean square over the last axes: y = x / sqrt(mean(x^2) + eps) * weight.
+
+    x: (..., *normalized_shape). weight: normalized_shape or None. eps: None is the spacing of x's dtype at 1.
+    Returns x's shape. Raises ShapeError. Source: Zhang & Sennrich 2019, arXiv:1910.07467.
+    """
+    shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
+    if not shape or x.shape[-len(shape) :] != shape or x.ndim < len(shape):
+        raise ShapeError(f"rms_norm: x {x.shape} must end in normalized_shape {shape}")
+    if weight is not None and weight.shape != shape:
+        raise ShapeError(f"rms_norm: weight must have normalized_shape {shape}, got {weight.shape}")
+    eps = {2: 2.0**-10, 4: 2.0**-23, 8: 2.0**-52}[x.dtype.itemsize] if eps is None else eps
+    rows = reshape(x, (prod(x.shape[: x.ndim - len(shape)]), prod(shape)))
+    return reshape(_rms_norm(rows, weight if weight is None else reshape(weight, (-1,)), eps=eps), x.shape)

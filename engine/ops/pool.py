@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import product
+from math import prod
 from typing import Any
 
 from dlengine.kernels.geometry import Ints, PoolGeometry
@@ -10,14 +12,18 @@ from ..errors import ConfigError, ShapeError
 from . import windows
 from .conv import each
 from .creation import arange
-from .index import put_at
+from .index import put_at, take, take_along_axis
+from .reduce import argmax
 from .shape import reshape, stack
 
 __all__ = [
     "adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_avg_pool3d", "adaptive_max_pool1d", "adaptive_max_pool2d",
-    "adaptive_max_pool3d", "avg_pool1d", "avg_pool2d", "avg_pool3d", "max_pool1d", "max_pool2d", "max_pool3d", "max_unpool2d",
-    "min_pool1d", "min_pool2d", "min_pool3d",
+    "adaptive_max_pool3d", "avg_pool1d", "avg_pool2d", "avg_pool3d", "max_pool1d", "max_pool2d", "max_pool3d", "max_unpool1d",
+    "max_unpool2d", "max_unpool3d", "min_pool1d", "min_pool2d", "min_pool3d",
 ]  # fmt: skip
+
+
+_PLACES = {1: "OW", 2: "OH,OW", 3: "OD,OH,OW"}
 
 
 def pool_geometry(
@@ -102,19 +108,33 @@ def max_pool3d(
     return _max("max_pool3d", 3, x, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
 
 
-def min_pool1d(x: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1, ceil_mode: bool = False) -> Any:
-    """The smallest value of each window of sequences (N,C,W)."""
-    return -_max("min_pool1d", 1, -x, kernel_size, stride, padding, dilation, ceil_mode, False)
+def _min(op: str, rank: int, x: Any, kernel: Any, stride: Any, padding: Any, dilation: Any, ceil: bool, indices: bool) -> Any:
+    y = _max(op, rank, -x, kernel, stride, padding, dilation, ceil, indices)
+    return (-y[0], y[1]) if indices else -y
 
 
-def min_pool2d(x: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1, ceil_mode: bool = False) -> Any:
+def min_pool1d(
+    x: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1, ceil_mode: bool = False,
+    return_indices: bool = False,
+) -> Any:  # fmt: skip
+    """The smallest value of each window of sequences (N,C,W); see max_pool2d."""
+    return _min("min_pool1d", 1, x, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
+
+
+def min_pool2d(
+    x: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1, ceil_mode: bool = False,
+    return_indices: bool = False,
+) -> Any:  # fmt: skip
     """The smallest value of each window of images (N,C,H,W); see max_pool2d."""
-    return -_max("min_pool2d", 2, -x, kernel_size, stride, padding, dilation, ceil_mode, False)
+    return _min("min_pool2d", 2, x, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
 
 
-def min_pool3d(x: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1, ceil_mode: bool = False) -> Any:
-    """The smallest value of each window of volumes (N,C,D,H,W)."""
-    return -_max("min_pool3d", 3, -x, kernel_size, stride, padding, dilation, ceil_mode, False)
+def min_pool3d(
+    x: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1, ceil_mode: bool = False,
+    return_indices: bool = False,
+) -> Any:  # fmt: skip
+    """The smallest value of each window of volumes (N,C,D,H,W); see max_pool2d."""
+    return _min("min_pool3d", 3, x, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
 
 
 def avg_pool1d(
@@ -142,18 +162,36 @@ def avg_pool3d(
     return _avg("avg_pool3d", 3, x, kernel_size, stride, padding, ceil_mode, count_include_pad)
 
 
-def max_unpool2d(x: Any, indices: Any, output_size: Ints) -> Any:
-    """Pooled values (N,C,OH,OW) put back at the positions that max_pool2d returned, zeros elsewhere: (N,C,*output_size)."""
-    if x.shape != indices.shape or x.ndim != 4:
-        raise ShapeError(f"max_unpool2d: x and indices must both be (N,C,OH,OW), got {x.shape} and {indices.shape}")
-    size = each("max_unpool2d", "output_size", output_size, 2)
-    n, c, plane = x.shape[0], x.shape[1], size[0] * size[1]
-    first = reshape(arange(n * c, device=x.device) * plane, (n, c, 1, 1))
+def _unpool(op: str, rank: int, x: Any, indices: Any, output_size: Any) -> Any:
+    if x.shape != indices.shape or x.ndim != rank + 2:
+        raise ShapeError(f"{op}: x and indices must both be (N,C,{_PLACES[rank]}), "
+                         f"got {x.shape} and {indices.shape}")  # fmt: skip
+    size = each(op, "output_size", output_size, rank)
+    n, c, plane = x.shape[0], x.shape[1], prod(size)
+    first = reshape(arange(n * c, device=x.device) * plane, (n, c, *(1,) * rank))
     flat = put_at(reshape(x, (-1,)), key=reshape(indices + first, (-1,)), shape=(n * c * plane,))
     return reshape(flat, (n, c, *size))
 
 
-def _adaptive(op: str, rank: int, x: Any, output_size: Any, largest: bool) -> Any:
+def max_unpool1d(x: Any, indices: Any, output_size: Any) -> Any:
+    """Pooled values (N,C,OW) put back at the positions that max_pool1d returned, zeros elsewhere: (N,C,*output_size)."""
+    return _unpool("max_unpool1d", 1, x, indices, output_size)
+
+
+def max_unpool2d(x: Any, indices: Any, output_size: Any) -> Any:
+    """Pooled values (N,C,OH,OW) put back at the positions that max_pool2d returned, zeros elsewhere: (N,C,*output_size).
+
+    Values that name the same position add up. Source: Zeiler & Fergus 2014, arXiv:1311.2901.
+    """
+    return _unpool("max_unpool2d", 2, x, indices, output_size)
+
+
+def max_unpool3d(x: Any, indices: Any, output_size: Any) -> Any:
+    """Pooled values (N,C,OD,OH,OW) put back at the positions that max_pool3d returned, zeros elsewhere."""
+    return _unpool("max_unpool3d", 3, x, indices, output_size)
+
+
+def _adaptive(op: str, rank: int, x: Any, output_size: Any, largest: bool, indices: bool = False) -> Any:
     """Windows from floor(i I/O) to ceil((i+1) I/O): one pooling if they are equal, else axis by axis, window by window."""
     if x.ndim != rank + 2:
         raise ShapeError(f"{op}: input must have {rank + 2} dimensions (N,C,...), got shape {x.shape}")
@@ -164,8 +202,10 @@ def _adaptive(op: str, rank: int, x: Any, output_size: Any, largest: bool) -> An
     if all(i % o == 0 and i > 0 for i, o in zip(space, out, strict=True)):
         kernel = tuple(i // o for i, o in zip(space, out, strict=True))
         if largest:
-            return _max(op, rank, x, kernel, None, 0, 1, False, False)
+            return _max(op, rank, x, kernel, None, 0, 1, False, indices)
         return _avg(op, rank, x, kernel, None, 0, False, True)
+    if indices:
+        return _adaptive_with_indices(x, space, out)
     from .reduce import max as largest_of
     from .reduce import mean
 
@@ -178,6 +218,20 @@ def _adaptive(op: str, rank: int, x: Any, output_size: Any, largest: bool) -> An
             parts.append(largest_of(part, axis=axis) if largest else mean(part, axis=axis))
         y = stack(parts, axis=axis)
     return y
+
+
+def _adaptive_with_indices(x: Any, space: Ints, out: Ints) -> Any:
+    """Window by window: the largest value and its flat position in the plane."""
+    plane = reshape(arange(prod(space), device=x.device), space)
+    values, places = [], []
+    for at in product(*map(range, out)):
+        window = tuple(slice(i * n // o, -(-(i + 1) * n // o)) for i, n, o in zip(at, space, out, strict=True))
+        inside = reshape(x[(slice(None), slice(None), *window)], (*x.shape[:2], -1))
+        first = argmax(inside, axis=-1)
+        values.append(take_along_axis(inside, first[..., None], axis=-1)[..., 0])
+        places.append(take(reshape(plane[window], (-1,)), first))
+    shape = (*x.shape[:2], *out)
+    return reshape(stack(values, axis=-1), shape), reshape(stack(places, axis=-1), shape)
 
 
 def adaptive_avg_pool1d(x: Any, output_size: Any) -> Any:
@@ -195,16 +249,16 @@ def adaptive_avg_pool3d(x: Any, output_size: Any) -> Any:
     return _adaptive("adaptive_avg_pool3d", 3, x, output_size, False)
 
 
-def adaptive_max_pool1d(x: Any, output_size: Any) -> Any:
+def adaptive_max_pool1d(x: Any, output_size: Any, return_indices: bool = False) -> Any:
     """Max pooling of sequences (N,C,W) to a given width."""
-    return _adaptive("adaptive_max_pool1d", 1, x, output_size, True)
+    return _adaptive("adaptive_max_pool1d", 1, x, output_size, True, return_indices)
 
 
-def adaptive_max_pool2d(x: Any, output_size: Any) -> Any:
+def adaptive_max_pool2d(x: Any, output_size: Any, return_indices: bool = False) -> Any:
     """Max pooling of images to (N,C,*output_size); 1 is global pooling."""
-    return _adaptive("adaptive_max_pool2d", 2, x, output_size, True)
+    return _adaptive("adaptive_max_pool2d", 2, x, output_size, True, return_indices)
 
 
-def adaptive_max_pool3d(x: Any, output_size: Any) -> Any:
+def adaptive_max_pool3d(x: Any, output_size: Any, return_indices: bool = False) -> Any:
     """Max pooling of volumes to (N,C,*output_size)."""
-    return _adaptive("adaptive_max_pool3d", 3, x, output_size, True)
+    return _adaptive("adaptive_max_pool3d", 3, x, output_size, True, return_indices)

@@ -16,8 +16,10 @@ from ..autograd.op import op
 from ..autograd.promotion import get_default_dtype
 from ..errors import ConfigError, DTypeError
 from ..generator import Generator, default_generator
+from .activation import SELU_ALPHA, SELU_SCALE
+from .elementwise import where
 
-__all__ = ["bernoulli", "dropout", "rand", "randint", "randn", "randperm"]
+__all__ = ["alpha_dropout", "bernoulli", "dropout", "rand", "randint", "randn", "randperm"]
 
 
 def _shape(shape: tuple[Any, ...]) -> tuple[int, ...]:
@@ -113,3 +115,23 @@ def dropout(
     shape = x.shape if mask_shape is None else tuple(mask_shape)
     key, counter = (generator or default_generator).take(prod(shape))
     return _dropout(x, p=float(p), key=key, counter=counter, shape=shape)
+
+
+def alpha_dropout(
+    x: Any, p: float = 0.5, training: bool = True, *, generator: Generator | None = None, mask_shape: Any = None
+) -> Any:
+    """Dropout for SELU networks: each value to SELU's lower limit with probability p, then an affine map that keeps mean 0
+    and variance 1; the identity if not training. mask_shape: see dropout. Raises ConfigError for p outside [0, 1].
+
+    Source: Klambauer et al. 2017, arXiv:1706.02515.
+    """
+    if not 0 <= p <= 1:
+        raise ConfigError(f"alpha_dropout: p must be between 0 and 1, got {p}")
+    if not training or p == 0:
+        return x
+    if p == 1:
+        return x * 0.0
+    limit = -SELU_ALPHA * SELU_SCALE
+    a = ((1 - p) * (1 + p * limit * limit)) ** -0.5
+    keep = bernoulli(1 - p, x.shape if mask_shape is None else mask_shape, device=x.device, generator=generator)
+    return where(keep, x * a - a * limit * p, a * limit * (1 - p))

@@ -9,9 +9,12 @@ import numpy as np
 from ..autograd.base import TensorBase
 from ..autograd.op import op
 from ..errors import ConfigError, DTypeError, ShapeError
-from .creation import asarray
+from .creation import arange, asarray, zeros
+from .elementwise import where
+from .linalg import matmul
+from .shape import broadcast_to, concat
 
-__all__ = ["gru", "lstm", "rnn"]
+__all__ = ["gru", "lstm", "lstm_projected", "rnn"]
 
 
 def sequence_lengths(name: str, lengths: Any, x: Any) -> Any:
@@ -72,6 +75,37 @@ def lstm(
     """
     _check("lstm", 4, x, {"h0": h0, "c0": c0}, w_ih, w_hh, {"bias": bias})
     return _lstm(x, h0, c0, w_ih, w_hh, bias, sequence_lengths("lstm", lengths, x), reverse=reverse)
+
+
+def lstm_projected(
+    x: Any, h0: Any, c0: Any, w_ih: Any, w_hh: Any, w_hr: Any, bias: Any = None, lengths: Any = None, *, reverse: bool = False
+) -> tuple[Any, Any, Any]:
+    """An LSTM whose state is projected: h_t = w_hr (o tanh(c_t)); see lstm for the rest.
+
+    x: (T,N,I). h0: (N,P), c0: (N,H). w_ih: (4H,I), w_hh: (4H,P), w_hr: (P,H). Returns y (T,N,P), the last h (N,P), c (N,H).
+    Source: Sak et al. 2014, arXiv:1402.1128.
+    """
+    name = "lstm_projected"
+    if w_hr.ndim != 2 or w_hh.shape[1:] != w_hr.shape[:1] or h0.shape != (x.shape[1], w_hr.shape[0]):
+        raise ShapeError(f"{name}: w_hr must be (P,H), w_hh (4H,P), h0 (N,P), got {w_hr.shape}, {w_hh.shape}, {h0.shape}")
+    steps, batch = x.shape[:2]
+    lengths = sequence_lengths(name, lengths, x)
+    # The same as an LSTM without projection whose recurrent weights are w_hh w_hr; only h0 enters by w_hh alone, so it is
+    # an input of the first step.
+    time = arange(steps, device=x.device)[:, None]
+    first = 0 if not reverse else steps - 1 if lengths is None else lengths - 1
+    start = where((time == first)[:, :, None], h0, 0.0)
+    start = start if start.shape[1] == batch else broadcast_to(start, (steps, batch, h0.shape[1]))
+    hidden = zeros(c0.shape, dtype=c0.dtype, device=c0.device)
+    y, h, c = lstm(
+        concat([x, start], axis=-1), hidden, c0, concat([w_ih, w_hh], axis=1), matmul(w_hh, w_hr), bias, lengths, reverse=reverse
+    )
+    h = matmul(h, w_hr.T)
+    if steps == 0:
+        h = h0 + 0.0
+    elif lengths is not None:
+        h = where((lengths > 0)[:, None], h, h0)
+    return matmul(y, w_hr.T), h, c
 
 
 @op(needs="x w_ih w_hh lengths", name="gru")

@@ -85,6 +85,26 @@ def group_norm_grad(
     return gx, xp.sum(gy * xp.reshape(y, x.shape), axis=axes), xp.sum(gy, axis=axes)
 
 
+@kernel
+def rms_norm(xp: Namespace, x: Array, weight: Array | None, eps: float) -> tuple[Array, Array]:
+    """Divide each row by the root of its mean square: y = x rstd weight, rstd = 1 / sqrt(mean(x^2) + eps).
+
+    x: (M, D). weight: (D,) or None. Returns y (M, D), rstd (M,).
+    Source: Zhang and Sennrich (2019), arXiv:1910.07467.
+    """
+    rstd = 1.0 / xp.sqrt(_mean(xp, x * x, (1,)) + eps)
+    return _affine(xp, x * rstd, weight, None, (x.shape[1],)), rstd[:, 0]
+
+
+@kernel
+def rms_norm_grad(xp: Namespace, gy: Array, x: Array, weight: Array | None, rstd: Array) -> tuple[Array, Array]:
+    """Gradient of rms_norm's y. rstd: (M,) as it returned it. Returns gx (M, D), gweight (D,)."""
+    rstd = rstd[:, None]
+    y = x * rstd
+    g = _affine(xp, gy, weight, None, (x.shape[1],))
+    return rstd * (g - y * _mean(xp, g * y, (1,))), xp.sum(gy * y, axis=0)
+
+
 def _normalise(xp: Namespace, x: Array, axes: Axes, eps: float) -> Normalised:
     """(x - mean) rstd, mean and rstd over some axes, which stay with size 1. Two passes: no cancellation in var."""
     mean = _mean(xp, x, axes)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ...errors import ConfigError
+from ...errors import ConfigError, ShapeError
 from ...ops import activation as ops
-from ..table import case, error, given, normal, off_zero, sample, ulp
+from ..table import case, error, forward_error, given, normal, off_zero, sample, ulp
 
 _FAR = sample(given([-90.0, -20.0, 0.0, 20.0, 90.0]), grad=False)
 _SAMPLES = (sample(off_zero(3, 5)), sample(off_zero()), sample(off_zero(0, 2)), _FAR)
@@ -20,3 +20,16 @@ case(
     ops.gelu, sample(normal(3, 5)), sample(normal()), error(ConfigError, "approximate", normal(3), approximate="x"), bound=ulp(32)
 )
 case(ops.gelu, sample(normal(3, 5), approximate="tanh"), sample(normal(), approximate="tanh"), bound=ulp(32), name="gelu_tanh")
+case(ops.selu, *_SAMPLES, bound=ulp(8))
+case(ops.celu, *_SAMPLES, sample(off_zero(4), alpha=0.5), bound=ulp(8))
+case(ops.mish, sample(normal(3, 5)), sample(normal()), _FAR, bound=ulp(64))
+case(ops.softsign, *_SAMPLES, bound=ulp(2))
+case(ops.logsigmoid, sample(normal(3, 5)), _FAR, bound=ulp(16))
+case(ops.tanhshrink, sample(normal(3, 5)), sample(normal(0, 2)), bound=forward_error(4))
+case(
+    ops.glu,
+    sample(normal(3, 6)),
+    sample(normal(2, 4, 3), axis=1),
+    error(ShapeError, "even size", normal(3, 5)),
+    bound=ulp(64),
+)

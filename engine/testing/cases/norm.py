@@ -53,3 +53,14 @@ case(
     error(ShapeError, "with space", normal(2, 3)),
     bound=_BOUND,
 )
+case(
+    ops.rms_norm,
+    sample(normal(5, 7), (7,), normal(7)),
+    sample(normal(2, 3, 4, 5), (4, 5), normal(4, 5), eps=1e-5),
+    sample(normal(3, 33), 33, label="no weight"),
+    sample(normal(0, 7), 7, label="no rows"),
+    error(ShapeError, "must end in normalized_shape", normal(5, 7), (6,)),
+    error(ShapeError, "weight must have", normal(5, 7), (7,), normal(6)),
+    bound=_BOUND,
+    kernels=("rms_norm", "rms_norm_grad"),
+)

@@ -52,7 +52,12 @@ case(
     bound=exact,
     kernels=("max_pool3d", "max_pool3d_scatter"),
 )
-case(ops.min_pool1d, sample(distinct(2, 3, 9), kernel_size=3, stride=2), bound=exact)
+case(
+    ops.min_pool1d,
+    sample(distinct(2, 3, 9), kernel_size=3, stride=2),
+    sample(distinct(2, 3, 9), kernel_size=3, ceil_mode=True, return_indices=True),
+    bound=exact,
+)
 case(ops.min_pool2d, sample(distinct(2, 3, 7, 9), kernel_size=(3, 2), stride=(2, 1), padding=1), bound=exact)
 case(ops.min_pool3d, sample(distinct(1, 2, 4, 5, 4), kernel_size=2), bound=exact)
 
@@ -106,6 +111,12 @@ case(
     error(ShapeError, "must both be", normal(1, 2, 2, 2), given([[[[0]]]], dtype="int64"), output_size=4),
     bound=exact,
 )
+case(ops.max_unpool1d, sample(normal(1, 2, 2), given([[[0, 3], [5, 2]]], dtype="int64"), output_size=6), bound=exact)
+case(
+    ops.max_unpool3d,
+    sample(normal(1, 1, 1, 2, 2), given([[[[[0, 3], [10, 15]]]]], dtype="int64"), output_size=(2, 2, 4)),
+    bound=exact,
+)
 case(ops.adaptive_avg_pool1d, sample(normal(2, 3, 10), output_size=4), sample(normal(2, 3, 8), output_size=4), bound=_MEAN)
 case(
     ops.adaptive_avg_pool2d,
@@ -121,6 +132,8 @@ case(
     ops.adaptive_max_pool2d,
     sample(distinct(2, 3, 7, 5), output_size=(3, 2)),
     sample(distinct(2, 3, 6, 4), output_size=1),
+    sample(distinct(2, 3, 7, 5), output_size=(3, 2), return_indices=True),
+    sample(distinct(2, 3, 6, 4), output_size=(3, 2), return_indices=True),
     bound=exact,
 )
 case(ops.adaptive_max_pool3d, sample(distinct(1, 2, 4, 5, 3), output_size=2), bound=exact)

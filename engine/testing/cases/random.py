@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ...errors import ConfigError, DTypeError
 from ...ops import random as ops
-from ..table import case, error, exact, normal, sample, ulp
+from ..table import case, error, exact, forward_error, normal, sample, ulp
 
 _SHAPES = (sample(7, 19), sample((3, 5)), sample(0), sample(1025))
 _RANDOM = ("random",)
@@ -36,6 +36,18 @@ case(
     sample(normal(5), 0.5, False),
     error(ConfigError, "between 0 and 1", normal(3), -0.1),
     bound=ulp(1),
+    kernels=("random_bernoulli",),
+    tags=_RANDOM,
+)
+case(
+    ops.alpha_dropout,
+    sample(normal(7, 9), 0.4),
+    sample(normal(4, 3, 5), 0.3, mask_shape=(4, 3, 1)),
+    sample(normal(5), 0.0),
+    sample(normal(5), 1.0),
+    sample(normal(5), 0.5, False),
+    error(ConfigError, "between 0 and 1", normal(3), 1.1),
+    bound=forward_error(4),
     kernels=("random_bernoulli",),
     tags=_RANDOM,
 )

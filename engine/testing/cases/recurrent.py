@@ -52,6 +52,17 @@ case(
     bound=_BOUND,
     kernels=("lstm", "lstm_grad"),
 )  # fmt: skip
+_PROJECTED = (normal(5, 4, 3), normal(4, 2), normal(4, 5), normal(20, 3, scale=0.3), normal(20, 2, scale=0.3), normal(2, 5))
+case(
+    ops.lstm_projected,
+    sample(*_PROJECTED),
+    sample(*_PROJECTED, normal(20), given([3, 0, 5, 1], dtype="int64")),
+    sample(*_PROJECTED, None, given([3, 0, 5, 1], dtype="int64"), reverse=True),
+    sample(*_PROJECTED, reverse=True),
+    error(ShapeError, "w_hr must be (P,H)", *_PROJECTED[:5], normal(3, 5)),
+    bound=_BOUND,
+    kernels=("lstm", "lstm_grad"),
+)
 case(
     ops.gru,
     *_samples(3, 1, 2),

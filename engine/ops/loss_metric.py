@@ -1,0 +1,153 @@
+"""Losses that arrange embeddings by distance or angle. N batch, D embedding; reduction as in loss.py."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..errors import ConfigError, DataError, ShapeError
+from .activation import relu
+from .creation import arange
+from .elementwise import abs, maximum, minimum, pow, sqrt, square, where
+from .index import one_hot
+from .linalg import matmul
+from .loss import check_values, cross_entropy, reduced
+from .reduce import max, sum
+
+__all__ = [
+    "contrastive_loss", "cosine_embedding_loss", "cosine_similarity", "info_nce_loss", "normalize", "pairwise_distance",
+    "prototypes", "prototypical_loss", "squared_distances", "triplet_margin_loss",
+]  # fmt: skip
+
+
+def _one_shape(name: str, **tensors: Any) -> None:
+    if len({t.shape for t in tensors.values()}) > 1:
+        given = ", ".join(f"{k} {t.shape}" for k, t in tensors.items())
+        raise ShapeError(f"{name}: expected tensors (N,D) of one shape, got {given}")
+
+
+def _norm(x: Any, p: float, keepdims: bool = False) -> Any:
+    """The p-norm over the last axis; its derivative at 0 is taken as 0."""
+    if p == float("inf"):
+        return max(abs(x), axis=-1, keepdims=keepdims)
+    if p == 1:
+        return sum(abs(x), axis=-1, keepdims=keepdims)
+    total = sum(square(x) if p == 2 else pow(abs(x), p), axis=-1, keepdims=keepdims)
+    some = total > 0
+    safe = where(some, total, 1.0)
+    return where(some, sqrt(safe) if p == 2 else pow(safe, 1 / p), 0.0)
+
+
+def pairwise_distance(x1: Any, x2: Any, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False) -> Any:
+    """The p-norm of x1 - x2 + eps over the last axis: (N,D), (N,D) -> (N,)."""
+    return _norm(x1 - x2 + eps, p, keepdim)
+
+
+def cosine_similarity(x1: Any, x2: Any, axis: int = 1, eps: float = 1e-8) -> Any:
+    """x1 . x2 / (|x1| |x2|) along an axis, each length at least eps: (N,D), (N,D) -> (N,)."""
+
+    def length(x: Any) -> Any:
+        return sqrt(maximum(sum(square(x), axis=axis), eps * eps))
+
+    return sum(x1 * x2, axis=axis) / (length(x1) * length(x2))
+
+
+def normalize(x: Any, p: float = 2.0, eps: float = 1e-12) -> Any:
+    """x divided by the p-norm of its last axis, at least eps: (..., D) of length 1."""
+    return x / maximum(_norm(x, p, keepdims=True), eps)
+
+
+def squared_distances(x: Any, y: Any) -> Any:
+    """|x_i - y_j|^2 for every pair of rows: (N,D), (M,D) -> (N,M), without cancellation."""
+    if x.ndim != 2 or y.ndim != 2 or x.shape[1] != y.shape[1]:
+        raise ShapeError(f"squared_distances: x (N,D) and y (M,D) must agree in D, got {x.shape} and {y.shape}")
+    return sum(square(x[:, None, :] - y[None, :, :]), axis=-1)
+
+
+def contrastive_loss(x1: Any, x2: Any, target: Any, margin: float | None = 1.0, reduction: str = "mean") -> Any:
+    """t d^2 + (1 - t) max(0, margin - d)^2, d = |x1 - x2|: pairs of a class together, others at least margin apart.
+
+    x1, x2: (N,D). target t: (N,), 1 for a pair of one class, else 0. margin None: t d - (1 - t) d, the distances within a
+    class minus those between classes. Returns (N,) reduced. Source: Hadsell, Chopra & LeCun 2006.
+    """
+    name = "contrastive_loss"
+    _one_shape(name, x1=x1, x2=x2)
+    d = _norm(x1 - x2, 2)
+    check_values(name, d, target, 0.0, 1.0)
+    if margin is None:
+        return reduced(name, target * d - (1 - target) * d, reduction)
+    return reduced(name, target * square(d) + (1 - target) * square(relu(margin - d)), reduction)
+
+
+def triplet_margin_loss(
+    anchor: Any, positive: Any, negative: Any, margin: float = 1.0, p: float = 2.0, eps: float = 1e-6, swap: bool = False,
+    reduction: str = "mean",
+) -> Any:  # fmt: skip
+    """max(0, d(anchor, positive) - d(anchor, negative) + margin), d the p-norm distance.
+
+    anchor, positive, negative: (N,D). swap: of d(anchor, negative) and d(positive, negative) the smaller counts.
+    Source: Schroff et al. 2015, arXiv:1503.03832; swap: Balntas et al. 2016.
+    """
+    _one_shape("triplet_margin_loss", anchor=anchor, positive=positive, negative=negative)
+    far = pairwise_distance(anchor, negative, p, eps)
+    if swap:
+        far = minimum(far, pairwise_distance(positive, negative, p, eps))
+    return reduced("triplet_margin_loss", relu(pairwise_distance(anchor, positive, p, eps) - far + margin), reduction)
+
+
+def cosine_embedding_loss(x1: Any, x2: Any, target: Any, margin: float = 0.0, reduction: str = "mean") -> Any:
+    """1 - cos(x1, x2) where target is 1, max(0, cos(x1, x2) - margin) where it is -1.
+
+    x1, x2: (N,D) or (D,). target: (N,) or (), -1 or 1.
+    """
+    name = "cosine_embedding_loss"
+    _one_shape(name, x1=x1, x2=x2)
+    tiny = 1e-12
+    cos = sum(x1 * x2, axis=-1) / sqrt((sum(square(x1), axis=-1) + tiny) * (sum(square(x2), axis=-1) + tiny))
+    check_values(name, cos, target, -1.0, 1.0)
+    return reduced(name, where(target > 0, 1.0 - cos, relu(cos - margin)), reduction)
+
+
+def info_nce_loss(
+    query: Any, positive: Any, negatives: Any = None, temperature: float = 0.1, reduction: str = "mean"
+) -> Any:
+    """-log of the share of a query's positive among its candidates: cross-entropy of cos(query, candidate) / temperature.
+
+    query, positive: (N,D). negatives: (M,D) for all queries, or None: the other queries' positives. Returns (N,) reduced.
+    Source: van den Oord et al. 2018, arXiv:1807.03748.
+    """
+    name = "info_nce_loss"
+    _one_shape(name, query=query, positive=positive)
+    if temperature <= 0:
+        raise ConfigError(f"{name}: temperature must be positive, got {temperature}")
+    q, k = normalize(query), normalize(positive)
+    n = query.shape[0]
+    if negatives is None:
+        return cross_entropy(matmul(q, k.T) / temperature, arange(n, device=query.device), reduction=reduction)
+    from .shape import concat
+
+    right = sum(q * k, axis=-1, keepdims=True)
+    scores = concat([right, matmul(q, normalize(negatives).T)], axis=1) / temperature
+    return cross_entropy(scores, arange(n, device=query.device) * 0, reduction=reduction)
+
+
+def prototypes(support: Any, labels: Any, ways: int) -> Any:
+    """The mean embedding of each class: support (M,D), labels (M,) integers below ways -> (ways, D)."""
+    if support.ndim != 2 or labels.shape != support.shape[:1]:
+        raise ShapeError(f"prototypes: support must be (M,D) and labels (M,), got {support.shape} and {labels.shape}")
+    member = one_hot(labels, ways).astype(support.dtype)
+    counts = sum(member, axis=0)
+    if support.device == "cpu" and bool((counts == 0).any() if hasattr(counts, "any") else False):
+        raise DataError(f"prototypes: a class of {ways} has no support example")
+    return matmul(member.T, support) / maximum(counts, 1.0)[:, None]
+
+
+def prototypical_loss(
+    support: Any, support_labels: Any, query: Any, query_labels: Any, ways: int, reduction: str = "mean"
+) -> Any:
+    """Cross-entropy of -|query - prototype|^2: a query goes to the class whose mean support embedding is nearest.
+
+    support: (M,D) with labels (M,), query: (Q,D) with labels (Q,); labels 0 ... ways - 1. Returns (Q,) reduced.
+    Source: Snell, Swersky & Zemel 2017, arXiv:1703.05175.
+    """
+    centres = prototypes(support, support_labels, ways)
+    return cross_entropy(-squared_distances(query, centres), query_labels, reduction=reduction)

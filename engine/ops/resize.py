@@ -1,0 +1,159 @@
+"""Images of another size: interpolation, and pixels traded for channels.
+
+Interpolation is linear and separable: along each axis every output is a weighted sum of a few inputs. Positions and
+weights are PyTorch's.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from ..autograd.op import op
+from ..errors import ConfigError, ShapeError
+from .conv import each
+from .shape import permute_dims, reshape
+
+__all__ = ["interpolate", "pixel_shuffle", "pixel_unshuffle"]
+
+Taps = tuple[tuple[tuple[int, ...], tuple[float, ...]], ...]
+"""The weighted sum along one axis: for each term the position of its input, and its weight, for every output."""
+
+
+@op(needs="")
+def resample(xp, x, /, *, axis, taps):
+    """y[o] = sum over the taps (positions, weights) of weights[o] x[positions[o]] along an axis.
+
+    The pullback is the product with the transposed matrix of the weights.
+    """
+    size = x.shape[axis]
+    line = [1] * x.ndim
+    line[axis] = -1
+    y = None
+    for positions, weights in taps:
+        part = xp.take(x, xp.asarray(list(positions), dtype=xp.int64), axis=axis)
+        if any(w != 1 for w in weights):
+            part = part * xp.reshape(xp.astype(xp.asarray(list(weights)), x.dtype), tuple(line))
+        y = part if y is None else y + part
+    matrix = np.zeros((len(taps[0][0]), size))
+    for positions, weights in taps:
+        np.add.at(matrix, (np.arange(len(positions)), list(positions)), weights)
+
+    def pull(gy):
+        m = xp.astype(xp.asarray(matrix), gy.dtype)
+        return xp.moveaxis(xp.matmul(xp.moveaxis(gy, axis, -1), m), -1, axis)
+
+    return y, pull
+
+
+def _cubic(t: float) -> tuple[float, float, float, float]:
+    """Weights of the four neighbours at distance t from the second. Source: Keys 1981, a = -0.75."""
+    a = -0.75
+
+    def near(d: float) -> float:
+        return ((a + 2) * d - (a + 3)) * d * d + 1
+
+    def far(d: float) -> float:
+        return ((d - 5) * d + 8) * d * a - 4 * a
+
+    return far(t + 1), near(t), near(1 - t), far(2 - t)
+
+
+def axis_taps(mode: str, size: int, out: int, align_corners: bool, scale: float | None) -> Taps:
+    """How `out` values are made of `size` ones; scale: outputs for each input where the user gave it."""
+    ratio = size / out if scale is None else 1 / scale
+    if mode in ("nearest", "nearest-exact"):
+        shift = 0.5 if mode == "nearest-exact" else 0.0
+        return ((tuple(min(int((o + shift) * ratio), size - 1) for o in range(out)), (1.0,) * out),)
+    if mode == "area":
+        windows = [(o * size // out, -(-(o + 1) * size // out)) for o in range(out)]
+        widest = max(b - a for a, b in windows)
+        return tuple(
+            (tuple(min(a + k, b - 1) for a, b in windows), tuple(1 / (b - a) if a + k < b else 0.0 for a, b in windows))
+            for k in range(widest)
+        )
+    if align_corners:
+        step = (size - 1) / (out - 1) if out > 1 else 0.0
+        places = [o * step for o in range(out)]
+    else:
+        places = [(o + 0.5) * ratio - 0.5 for o in range(out)]
+    if mode == "cubic":
+        low = [math.floor(p) for p in places]
+        weights = [_cubic(p - i) for p, i in zip(places, low, strict=True)]
+        return tuple(
+            (tuple(min(max(i - 1 + k, 0), size - 1) for i in low), tuple(w[k] for w in weights)) for k in range(4)
+        )
+    places = [max(p, 0.0) for p in places]
+    low = [min(int(p), size - 1) for p in places]
+    part = [p - i for p, i in zip(places, low, strict=True)]
+    return (tuple(low), tuple(1 - t for t in part)), (tuple(min(i + 1, size - 1) for i in low), tuple(part))
+
+
+_MODES = {
+    "nearest": ("nearest", (1, 2, 3)), "nearest-exact": ("nearest-exact", (1, 2, 3)), "area": ("area", (1, 2, 3)),
+    "linear": ("linear", (1,)), "bilinear": ("linear", (2,)), "trilinear": ("linear", (3,)), "bicubic": ("cubic", (2,)),
+}  # fmt: skip
+
+
+def interpolate(
+    x: Any, size: Any = None, scale_factor: Any = None, mode: str = "nearest", align_corners: bool | None = None
+) -> Any:
+    """Resize sequences (N,C,W), images (N,C,H,W) or volumes (N,C,D,H,W).
+
+    size: the new spatial size, an int or one for each axis; or scale_factor: what to multiply it by. mode: "nearest",
+    "nearest-exact", "area", "linear" (sequences), "bilinear", "bicubic" (images), "trilinear" (volumes). align_corners:
+    whether the centres of the corner pixels (True) or the outer edges (False) of input and output coincide.
+    Returns (N,C,*size). Raises ConfigError, ShapeError.
+    """
+    name, rank = "interpolate", x.ndim - 2
+    if rank not in (1, 2, 3):
+        raise ShapeError(f"{name}: input must be (N,C,*S) with 1 to 3 spatial axes, got shape {x.shape}")
+    if mode not in _MODES or rank not in _MODES[mode][1]:
+        raise ConfigError(f"{name}: mode must be one of {', '.join(m for m, (_, r) in _MODES.items() if rank in r)} for "
+                          f"{rank} spatial axes, got {mode!r}")  # fmt: skip
+    kind = _MODES[mode][0]
+    if align_corners is not None and kind not in ("linear", "cubic"):
+        raise ConfigError(f"{name}: align_corners has a meaning for linear and cubic modes only, not for {mode!r}")
+    if (size is None) == (scale_factor is None):
+        raise ConfigError(f"{name}: give either size or scale_factor")
+    space = x.shape[2:]
+    scales: tuple[float | None, ...] = (None,) * rank
+    if size is None:
+        factors = (scale_factor,) * rank if isinstance(scale_factor, (int, float)) else tuple(scale_factor)
+        if len(factors) != rank or any(f <= 0 for f in factors):
+            raise ConfigError(f"{name}: scale_factor must be positive, one number or {rank}, got {scale_factor!r}")
+        scales = tuple(map(float, factors)) if kind != "area" else scales
+        size = tuple(math.floor(n * f) for n, f in zip(space, factors, strict=True))
+    wanted = each(name, "size", size, rank)
+    if any(n == 0 for n in space):
+        raise ShapeError(f"{name}: nothing to resize in shape {x.shape}")
+    for axis, (n, o, s) in enumerate(zip(space, wanted, scales, strict=True), start=2):
+        taps = axis_taps(kind, n, o, bool(align_corners), s)
+        if taps[0] != (tuple(range(n)), (1.0,) * n):
+            x = resample(x, axis=axis, taps=taps)
+    return x
+
+
+def pixel_shuffle(x: Any, upscale_factor: int) -> Any:
+    """Channels become pixels: (N, C r r, H, W) -> (N, C, H r, W r), r the upscale factor.
+
+    Source: Shi et al. 2016, arXiv:1609.05158.
+    """
+    r = upscale_factor
+    if x.ndim != 4 or r < 1 or x.shape[1] % (r * r):
+        raise ShapeError(f"pixel_shuffle: input must be (N, C r r, H, W) with r={r}, got shape {x.shape}")
+    n, c, h, w = x.shape
+    x = permute_dims(reshape(x, (n, c // (r * r), r, r, h, w)), (0, 1, 4, 2, 5, 3))
+    return reshape(x, (n, c // (r * r), h * r, w * r))
+
+
+def pixel_unshuffle(x: Any, downscale_factor: int) -> Any:
+    """Pixels become channels, (N, C, H r, W r) -> (N, C r r, H, W): the inverse of pixel_shuffle."""
+    r = downscale_factor
+    if x.ndim != 4 or r < 1 or x.shape[2] % r or x.shape[3] % r:
+        raise ShapeError(f"pixel_unshuffle: input must be (N, C, H r, W r) with r={r}, got shape {x.shape}")
+    n, c, h, w = x.shape
+    x = permute_dims(reshape(x, (n, c, h // r, r, w // r, r)), (0, 1, 3, 5, 2, 4))
+    return reshape(x, (n, c * r * r, h // r, w // r))

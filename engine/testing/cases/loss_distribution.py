@@ -1,0 +1,48 @@
+"""Rows of the losses that compare distributions."""
+
+from __future__ import annotations
+
+from ...errors import ConfigError, DataError, ShapeError
+from ...ops import loss_distribution as ops
+from ..table import case, error, forward_error, given, normal, positive, sample, uniform
+
+_BOUND = forward_error(64)
+
+case(
+    ops.mbe_loss,
+    sample(normal(3, 5), normal(3, 5)),
+    sample(normal(4), normal(4), reduction="none"),
+    error(ShapeError, "target has shape (3,)", normal(3, 5), normal(3)),
+    bound=_BOUND,
+)
+case(
+    ops.kl_div,
+    sample(normal(3, 5), uniform(0.05, 0.9, 3, 5)),
+    sample(normal(3, 5), normal(3, 5), log_target=True, reduction="batchmean"),
+    sample(normal(3), given([0.0, 1.0, 0.5], grad=False), reduction="none"),
+    error(ConfigError, "batchmean, got 'average'", normal(3), normal(3), reduction="average"),
+    error(ShapeError, "target has shape (4,)", normal(3), normal(4), log_target=True),
+    bound=_BOUND,
+)
+case(
+    ops.gaussian_nll_loss,
+    sample(normal(3, 5), normal(3, 5), positive(3, 5)),
+    sample(normal(3, 5), normal(3, 5), positive(3), full=True, reduction="none"),
+    sample(normal(4), normal(4), uniform(0.1, 0.3, 4), eps=0.5, label="small variances"),
+    error(ShapeError, "var must have the shape", normal(3, 5), normal(3, 5), positive(4)),
+    error(DataError, "negative variance", normal(2), normal(2), given([1.0, -1.0])),
+    bound=_BOUND,
+)
+case(
+    ops.poisson_nll_loss,
+    sample(normal(3, 5), given([[0.0, 1.0, 2.0, 3.0, 7.0]] * 3, grad=False)),
+    sample(positive(3, 5), given([[0.0, 1.0, 2.0, 3.0, 7.0]] * 3, grad=False), log_input=False, full=True, reduction="sum"),
+    bound=_BOUND,
+)
+case(
+    ops.gaussian_kl,
+    sample(normal(4, 3), normal(4, 3)),
+    sample(normal(4, 3), normal(4, 3), reduction="none"),
+    error(ShapeError, "expected one shape", normal(4, 3), normal(4, 2)),
+    bound=_BOUND,
+)

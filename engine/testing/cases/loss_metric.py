@@ -1,0 +1,70 @@
+"""Rows of the losses that arrange embeddings."""
+
+from __future__ import annotations
+
+from ...errors import ConfigError, DataError, ShapeError
+from ...ops import loss_metric as ops
+from ..table import case, error, forward_error, given, integers, normal, sample
+
+_BOUND = forward_error(64)
+_PAIRS = given([1.0, 0.0, 0.0, 1.0, 1.0], grad=False)
+_SIGNS = given([1.0, -1.0, -1.0, 1.0, 1.0], grad=False)
+_LABELS = given([0, 1, 1, 2, 0], dtype="int64")
+
+case(
+    ops.pairwise_distance,
+    sample(normal(4, 3), normal(4, 3)),
+    sample(normal(4, 3), normal(4, 3), p=1.0),
+    sample(normal(4, 3), normal(4, 3), p=3.0, keepdim=True),
+    sample(normal(4, 3), normal(4, 3), p=float("inf")),
+    bound=_BOUND,
+)
+case(ops.cosine_similarity, sample(normal(4, 3), normal(4, 3)), sample(normal(4, 3, 2), normal(4, 3, 2), axis=2), bound=_BOUND)
+case(ops.normalize, sample(normal(4, 3)), sample(normal(2, 3, 4), p=1.0), bound=_BOUND)
+case(
+    ops.squared_distances,
+    sample(normal(4, 3), normal(5, 3)),
+    error(ShapeError, "must agree in D", normal(4, 3), normal(5, 2)),
+    bound=_BOUND,
+)
+case(
+    ops.contrastive_loss,
+    sample(normal(5, 3), normal(5, 3), _PAIRS, margin=3.0),
+    sample(normal(5, 3), normal(5, 3), _PAIRS, margin=None, reduction="none"),
+    error(ShapeError, "of one shape", normal(5, 3), normal(5, 2), _PAIRS),
+    error(DataError, "expected between 0 and 1", normal(5, 3), normal(5, 3), _SIGNS),
+    bound=_BOUND,
+)
+case(
+    ops.triplet_margin_loss,
+    sample(normal(5, 3), normal(5, 3), normal(5, 3)),
+    sample(normal(5, 3), normal(5, 3), normal(5, 3), margin=0.5, swap=True, reduction="none"),
+    error(ShapeError, "of one shape", normal(5, 3), normal(5, 2), normal(5, 3)),
+    bound=_BOUND,
+)
+case(
+    ops.cosine_embedding_loss,
+    sample(normal(5, 3), normal(5, 3), _SIGNS),
+    sample(normal(5, 3), normal(5, 3), _SIGNS, margin=0.2, reduction="sum"),
+    bound=_BOUND,
+)
+case(
+    ops.info_nce_loss,
+    sample(normal(5, 3), normal(5, 3)),
+    sample(normal(5, 3), normal(5, 3), normal(4, 3), temperature=0.5, reduction="none"),
+    error(ConfigError, "temperature must be positive", normal(5, 3), normal(5, 3), temperature=0.0),
+    bound=_BOUND,
+)
+case(
+    ops.prototypes,
+    sample(normal(5, 3), _LABELS, ways=3),
+    error(ShapeError, "support must be (M,D)", normal(5, 3), integers(0, 2, 4), ways=2),
+    error(DataError, "no support example", normal(5, 3), _LABELS, ways=4),
+    bound=_BOUND,
+)
+case(
+    ops.prototypical_loss,
+    sample(normal(5, 3), _LABELS, normal(4, 3), integers(0, 3, 4), ways=3),
+    sample(normal(5, 3), _LABELS, normal(4, 3), integers(0, 3, 4), ways=3, reduction="none"),
+    bound=_BOUND,
+)

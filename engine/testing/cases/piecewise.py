@@ -1,0 +1,61 @@
+"""Rows of the activation functions made of straight pieces."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ...errors import ConfigError, ShapeError
+from ...ops import piecewise as ops
+from ..table import Arg, case, distinct, error, exact, given, normal, sample, ulp, uniform
+
+
+def _between(*shape: int) -> Arg:
+    """Values of size up to 8 that stay away from the kinks, which lie at multiples of 1/2."""
+
+    def draw(r: np.random.Generator) -> np.ndarray:
+        return (r.integers(-16, 16, shape) + r.uniform(0.1, 0.9, shape)) / 2
+
+    return Arg(draw)
+
+
+_SAMPLES = (sample(_between(3, 5)), sample(_between()), sample(_between(0, 2)))
+_KINKS = sample(given([-6.0, -3.0, -1.0, -0.5, 0.0, 0.5, 1.0, 3.0, 6.0]), grad=False, label="kinks")
+
+case(
+    ops.hardtanh,
+    *_SAMPLES,
+    _KINKS,
+    sample(uniform(-0.9, 0.9, 3, 4)),
+    sample(_between(4), min_val=-2.0, max_val=0.5),
+    error(ConfigError, "must be below", normal(3), min_val=1.0),
+    bound=exact,
+)
+case(ops.relu6, *_SAMPLES, _KINKS, bound=exact)
+case(ops.hardsigmoid, *_SAMPLES, _KINKS, bound=ulp(8))
+case(ops.hardswish, *_SAMPLES, _KINKS, bound=ulp(32))
+case(
+    ops.softshrink,
+    *_SAMPLES,
+    _KINKS,
+    sample(_between(4), lambd=2.0),
+    error(ConfigError, "must not be negative", normal(3), lambd=-1.0),
+    bound=ulp(1),
+)
+case(ops.hardshrink, *_SAMPLES, _KINKS, sample(_between(4), lambd=2.0), bound=exact)
+case(ops.threshold, sample(_between(3, 5), 0.5, -2.0), sample(given([0.5, 1.0]), 0.5, 7.0, grad=False), bound=exact)
+case(ops.step, *_SAMPLES, _KINKS, bound=exact)
+case(
+    ops.prelu,
+    sample(_between(2, 3, 4), normal(3)),
+    sample(_between(5), normal(1)),
+    sample(_between(2, 3), normal(3)),
+    error(ShapeError, "weight must be (1,) or (C,)", normal(2, 3, 4), normal(4)),
+    bound=ulp(1),
+)
+case(
+    ops.maxout,
+    sample(distinct(3, 8), 2),
+    sample(distinct(2, 6, 4), 3, axis=1),
+    error(ShapeError, "does not fall into groups of 3", normal(3, 8), 3),
+    bound=exact,
+)
