@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from ..errors import ShapeError
 from .module import Module
 
 
@@ -38,6 +39,24 @@ class Sequential(Module):
         """Add a module at the end; returns self."""
         self.add_module(str(len(self)), _checked(self, module))
         return self
+
+
+class Residual(Module):
+    """A skip link: y = x + f(x), or shortcut(x) + f(x) where f changes the shape.
+
+    Residual(f) or Residual(f, shortcut); x: whatever f takes, the sum must have one shape. Source: He et al. 2016,
+    arXiv:1512.03385.
+    """
+
+    def __init__(self, module: Module, shortcut: Module | None = None) -> None:
+        self.module = _checked(self, module)
+        self.shortcut = shortcut if shortcut is None else _checked(self, shortcut)
+
+    def forward(self, x: Any) -> Any:
+        y, skip = self.module(x), x if self.shortcut is None else self.shortcut(x)
+        if y.shape != skip.shape:
+            raise ShapeError(f"Residual: the module gives {y.shape}, the skip link {skip.shape}; a shortcut must match them")
+        return skip + y
 
 
 class ModuleList(Module):

@@ -10,9 +10,13 @@ from ..errors import ConfigError
 from ..ops import conv as ops
 from ..ops.conv import each
 from ..ops.creation import zeros
+from ..ops.shape import pad
 from . import init
 from .linear import positive
 from .module import Module, Parameter
+
+PADDING_MODES = ("zeros", "reflect", "replicate", "circular")
+"""What the border is filled with: zeros, the image mirrored without its edge, the edge, the opposite side."""
 
 
 class _Convolution(Module):
@@ -32,11 +36,15 @@ class _Convolution(Module):
         dilation: Any = 1,
         groups: int = 1,
         bias: bool = True,
+        padding_mode: str = "zeros",
         *,
         device: str | None = None,
         dtype: Any = None,
     ) -> None:
         name = type(self).__name__
+        modes = PADDING_MODES[:1] if self.transposed else PADDING_MODES
+        if padding_mode not in modes:
+            raise ConfigError(f"{name}: padding_mode must be one of {', '.join(modes)}, got {padding_mode!r}")
         positive(name, in_channels=in_channels, out_channels=out_channels, groups=groups)
         if in_channels % groups or out_channels % groups:
             raise ConfigError(f"{name}: groups={groups} must divide in_channels={in_channels} and out_channels={out_channels}")
@@ -44,7 +52,7 @@ class _Convolution(Module):
         self.kernel_size = each(name, "kernel_size", kernel_size, self.rank)
         self.stride = each(name, "stride", stride, self.rank)
         self.dilation = each(name, "dilation", dilation, self.rank)
-        self.padding = padding
+        self.padding, self.padding_mode = padding, padding_mode
         first, second = (in_channels, out_channels) if self.transposed else (out_channels, in_channels)
         self.weight = Parameter(zeros((first, second // groups, *self.kernel_size), device=device, dtype=dtype))
         self.bias = Parameter(zeros((out_channels,), device=device, dtype=dtype)) if bias else None
@@ -57,18 +65,23 @@ class _Convolution(Module):
             init.uniform_(p, -bound, bound)
 
     def forward(self, x: Any) -> Any:
-        return type(self).op(x, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups)
+        padding = self.padding
+        if self.padding_mode != "zeros" and x.ndim == self.rank + 2:
+            low, high = ops.paddings(type(self).__name__, padding, self.kernel_size, self.stride, self.dilation)
+            x, padding = pad(x, tuple(zip(low, high, strict=True)), mode=self.padding_mode), 0
+        return type(self).op(x, self.weight, self.bias, self.stride, padding, self.dilation, self.groups)
 
     def extra_repr(self) -> str:
         parts = [f"{self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}, stride={self.stride}"]
         parts += [f"padding={self.padding!r}"] if self.padding != 0 else []
         parts += [f"dilation={self.dilation}"] if prod(self.dilation) != 1 else []
         parts += [f"groups={self.groups}"] if self.groups != 1 else []
+        parts += [f"padding_mode={self.padding_mode!r}"] if self.padding_mode != "zeros" else []
         return ", ".join(parts + (["bias=False"] if self.bias is None else []))
 
 
 class Conv1d(_Convolution):
-    """Cross-correlation of sequences (N,C,W) with K filters -> (N,K,OW); see Conv2d."""
+    """Cross-correlation of sequences (N,C,W) with K filters -> (N,K,OW). Source: Waibel et al. 1989; see Conv2d."""
 
     rank, op = 1, staticmethod(ops.conv1d)
 
@@ -77,14 +90,16 @@ class Conv2d(_Convolution):
     """Cross-correlation of images with K filters.
 
     x: (N,C,H,W). weight: (K,C/groups,kh,kw), bias: (K,). padding: int, pair, pairs (low, high), "valid", "same" or "full".
+    padding_mode: "zeros", "reflect", "replicate" or "circular".
     Returns (N,K,OH,OW), OH = (H + padding - dilation (kh - 1) - 1) // stride + 1.
+    Source: LeCun et al. 1989; arithmetic: Dumoulin & Visin 2016, arXiv:1603.07285.
     """
 
     rank, op = 2, staticmethod(ops.conv2d)
 
 
 class Conv3d(_Convolution):
-    """Cross-correlation of volumes (N,C,D,H,W) with K filters -> (N,K,OD,OH,OW); see Conv2d."""
+    """Cross-correlation of volumes (N,C,D,H,W) with K filters -> (N,K,OD,OH,OW). Source: Ji et al. 2010; see Conv2d."""
 
     rank, op = 3, staticmethod(ops.conv3d)
 
@@ -103,13 +118,15 @@ class _Transposed(_Convolution):
         groups: int = 1,
         bias: bool = True,
         dilation: Any = 1,
+        padding_mode: str = "zeros",
         *,
         device: str | None = None,
         dtype: Any = None,
     ) -> None:
         super().__init__(
-            in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias, device=device, dtype=dtype
-        )
+            in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias, padding_mode, device=device,
+            dtype=dtype,
+        )  # fmt: skip
         self.output_padding = each(type(self).__name__, "output_padding", output_padding, self.rank, 0)
 
     def forward(self, x: Any) -> Any:
@@ -119,7 +136,7 @@ class _Transposed(_Convolution):
 
 
 class ConvTranspose1d(_Transposed):
-    """Transposed convolution of sequences (N,C,W) -> (N,K,OW); see ConvTranspose2d."""
+    """Transposed convolution of sequences (N,C,W) -> (N,K,OW). Source: see ConvTranspose2d."""
 
     rank, op = 1, staticmethod(ops.conv_transpose1d)
 
@@ -129,12 +146,13 @@ class ConvTranspose2d(_Transposed):
 
     x: (N,C,H,W). weight: (C,K/groups,kh,kw), bias: (K,).
     Returns (N,K,OH,OW), OH = (H - 1) stride - 2 padding + dilation (kh - 1) + output_padding + 1.
+    Source: Zeiler et al. 2010, "Deconvolutional networks".
     """
 
     rank, op = 2, staticmethod(ops.conv_transpose2d)
 
 
 class ConvTranspose3d(_Transposed):
-    """Transposed convolution of volumes (N,C,D,H,W) -> (N,K,OD,OH,OW); see ConvTranspose2d."""
+    """Transposed convolution of volumes (N,C,D,H,W) -> (N,K,OD,OH,OW). Source: see ConvTranspose2d."""
 
     rank, op = 3, staticmethod(ops.conv_transpose3d)

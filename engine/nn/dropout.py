@@ -11,7 +11,7 @@ from .module import Module
 
 
 class Dropout(Module):
-    """Each value to zero with probability p, the others divided by 1 - p; the identity after eval().
+    """Each value to zero with probability p, the others divided by 1 - p, x of any shape; the identity after eval().
 
     generator: where the masks come from, by default the one that dl.manual_seed seeds. Source: Srivastava et al. 2014.
     """
@@ -39,7 +39,7 @@ class _ChannelDropout(Dropout):
 
 
 class Dropout1d(_ChannelDropout):
-    """Whole channels of sequences (N,C,W) to zero with probability p."""
+    """Whole channels of sequences (N,C,W) to zero with probability p. Source: see Dropout2d."""
 
     rank = 1
 
@@ -51,6 +51,6 @@ class Dropout2d(_ChannelDropout):
 
 
 class Dropout3d(_ChannelDropout):
-    """Whole channels of volumes (N,C,D,H,W) to zero with probability p."""
+    """Whole channels of volumes (N,C,D,H,W) to zero with probability p. Source: see Dropout2d."""
 
     rank = 3

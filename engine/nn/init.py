@@ -5,13 +5,17 @@ They are therefore the same on every backend and device. Names, arguments and fo
 
 from __future__ import annotations
 
-from math import prod, sqrt
+from math import ceil, prod, sqrt
 from typing import Any
+
+import numpy as np
 
 from ..autograd.base import no_grad
 from ..errors import ConfigError, ShapeError
 from ..generator import Generator
-from ..ops.random import rand, randn
+from ..ops.creation import asarray
+from ..ops.decompositions import qr
+from ..ops.random import rand, randn, randperm
 
 GAINS = {
     "linear": 1.0, "conv1d": 1.0, "conv2d": 1.0, "conv3d": 1.0, "sigmoid": 1.0, "tanh": 5 / 3, "relu": sqrt(2.0), "selu": 0.75
@@ -109,3 +113,98 @@ def kaiming_normal_(
 ) -> Any:
     """N(0, s^2), s = gain / sqrt(fan); a is leaky_relu's slope. Source: He et al. 2015, arXiv:1502.01852."""
     return normal_(tensor, 0.0, _kaiming(tensor, a, mode, nonlinearity), generator)
+
+
+def lecun_uniform_(tensor: Any, generator: Generator | None = None) -> Any:
+    """U(-b, b), b = sqrt(3 / fan in): variance 1 / fan in. Source: LeCun et al. 1998, "Efficient BackProp"."""
+    bound = sqrt(3.0 / fans(tensor)[0])
+    return uniform_(tensor, -bound, bound, generator)
+
+
+def lecun_normal_(tensor: Any, generator: Generator | None = None) -> Any:
+    """N(0, 1 / fan in). Source: LeCun et al. 1998; for SELU networks Klambauer et al. 2017, arXiv:1706.02515."""
+    return normal_(tensor, 0.0, sqrt(1.0 / fans(tensor)[0]), generator)
+
+
+def trunc_normal_(
+    tensor: Any, mean: float = 0.0, std: float = 1.0, a: float = -2.0, b: float = 2.0, generator: Generator | None = None
+) -> Any:
+    """N(mean, std^2) restricted to [a, b]: what falls outside is drawn again."""
+    if not a < b:
+        raise ConfigError(f"trunc_normal_: a must be below b, got {a} and {b}")
+    if (a - mean) / std > 4 or (b - mean) / std < -4:
+        raise ConfigError(f"trunc_normal_: [{a}, {b}] is more than 4 standard deviations from the mean {mean}")
+    values = np.empty(0, tensor.dtype)
+    while values.size < tensor.size:
+        drawn = randn(max(2 * tensor.size, 64), dtype=tensor.dtype, generator=generator).numpy() * std + mean
+        values = np.concatenate([values, drawn[(drawn >= a) & (drawn <= b)]])
+    return _fill(tensor, asarray(values[: tensor.size].reshape(tensor.shape).astype(tensor.dtype), device=tensor.device))
+
+
+def orthogonal_(tensor: Any, gain: float = 1.0, generator: Generator | None = None) -> Any:
+    """gain times a random matrix with orthonormal rows or columns, whichever are fewer; axes after the first count as one.
+
+    Source: Saxe et al. 2014, arXiv:1312.6120.
+    """
+    if tensor.ndim < 2:
+        raise ShapeError(f"orthogonal_: expected 2 or more dimensions, got shape {tensor.shape}")
+    rows, columns = tensor.shape[0], prod(tensor.shape[1:])
+    with no_grad():
+        # On the host and in float64, so that every device gets the same numbers.
+        q, r = qr(randn(max(rows, columns), min(rows, columns), dtype="float64", device="cpu", generator=generator))
+        q = q.numpy() * np.where(np.diagonal(r.numpy()) < 0, -1.0, 1.0)  # else not all orthogonal matrices are equally likely
+    q = q.T if rows < columns else q
+    return _fill(tensor, asarray((gain * q).reshape(tensor.shape).astype(tensor.dtype), device=tensor.device))
+
+
+def sparse_(tensor: Any, sparsity: float, std: float = 0.01, generator: Generator | None = None) -> Any:
+    """N(0, std^2), and in each column of a matrix (out, in) a share `sparsity` of zeros. Source: Martens 2010."""
+    if tensor.ndim != 2:
+        raise ShapeError(f"sparse_: expected a matrix, got shape {tensor.shape}")
+    if not 0 <= sparsity <= 1:
+        raise ConfigError(f"sparse_: sparsity must be between 0 and 1, got {sparsity}")
+    rows, columns = tensor.shape
+    zeros = ceil(sparsity * rows)
+    keep = np.ones((rows, columns), tensor.dtype)
+    for j in range(columns):
+        keep[randperm(rows, device="cpu", generator=generator).numpy()[:zeros], j] = 0
+    normal_(tensor, 0.0, std, generator)
+    return _fill(tensor, tensor * asarray(keep, device=tensor.device))
+
+
+def dirac_(tensor: Any, groups: int = 1) -> Any:
+    """A convolution that passes its channels through: 1 at the middle of filter k's channel k, else 0. (K,C/groups,*kernel)."""
+    if tensor.ndim < 3 or tensor.shape[0] % groups:
+        raise ShapeError(f"dirac_: expected a convolution's weight (K,C/groups,*kernel) with groups={groups}, got {tensor.shape}")
+    values = np.zeros(tensor.shape, tensor.dtype)
+    per_group = tensor.shape[0] // groups
+    middle = tuple(n // 2 for n in tensor.shape[2:])
+    for g in range(groups):
+        for k in range(min(per_group, tensor.shape[1])):
+            values[(g * per_group + k, k, *middle)] = 1
+    return _fill(tensor, asarray(values, device=tensor.device))
+
+
+def irnn_(rnn: Any, scale: float = 1.0) -> Any:
+    """The recurrent weights of a ReLU RNN to scale times the identity, its biases to 0: states are kept until input changes
+    them. Changes and returns the RNN. Source: Le, Jaitly & Hinton 2015, arXiv:1504.00941."""
+    for name, p in rnn.named_parameters():
+        if "weight_hh" in name:
+            eye_(p)
+            _fill(p, p * scale)
+        elif "bias" in name:
+            zeros_(p)
+    return rnn
+
+
+def forget_gate_bias_(lstm: Any, value: float = 1.0) -> Any:
+    """The bias of an LSTM's forget gates, bias_ih + bias_hh, to value: it starts by remembering. Changes and returns the LSTM.
+
+    Source: Gers et al. 2000; Jozefowicz et al. 2015.
+    """
+    with no_grad():
+        for name, p in lstm.named_parameters():
+            if "bias" in name:
+                hidden = p.shape[0] // 4
+                p[hidden : 2 * hidden] = value if "bias_ih" in name else 0.0
+    return lstm

@@ -8,6 +8,7 @@ from typing import Any
 from ..autograd.base import no_grad
 from ..errors import ConfigError, ShapeError
 from ..ops.creation import zeros
+from ..ops.einsum import einsum
 from ..ops.elementwise import where
 from ..ops.embedding import embedding
 from ..ops.linalg import matmul
@@ -27,6 +28,7 @@ class Linear(Module):
     """y = x W^T + b.
 
     x: (..., I). weight: (O,I), bias: (O,), both from U(-1/sqrt(I), 1/sqrt(I)). Returns (..., O).
+    Source: Rosenblatt 1958; Rumelhart et al. 1986.
     """
 
     def __init__(
@@ -54,11 +56,45 @@ class Linear(Module):
         return f"in_features={self.in_features}, out_features={self.out_features}, bias={self.bias is not None}"
 
 
+class Bilinear(Module):
+    """y[o] = x1^T W[o] x2 + b[o].
+
+    x1: (..., I1), x2: (..., I2). weight: (O,I1,I2), bias: (O,), both from U(-1/sqrt(I1), 1/sqrt(I1)). Returns (..., O).
+    Source: Tenenbaum & Freeman 2000, "Separating style and content with bilinear models".
+    """
+
+    def __init__(
+        self, in1_features: int, in2_features: int, out_features: int, bias: bool = True, *, device: str | None = None,
+        dtype: Any = None,
+    ) -> None:  # fmt: skip
+        positive("Bilinear", in1_features=in1_features, in2_features=in2_features, out_features=out_features)
+        self.in1_features, self.in2_features, self.out_features = in1_features, in2_features, out_features
+        self.weight = Parameter(zeros((out_features, in1_features, in2_features), device=device, dtype=dtype))
+        self.bias = Parameter(zeros((out_features,), device=device, dtype=dtype)) if bias else None
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Draw new initial values."""
+        bound = 1.0 / sqrt(self.in1_features)
+        for p in self.parameters():
+            init.uniform_(p, -bound, bound)
+
+    def forward(self, x1: Any, x2: Any) -> Any:
+        if x1.shape != (*x2.shape[:-1], self.in1_features) or x2.shape[-1] != self.in2_features:
+            wanted = f"(..., I1) and (..., I2) with I1={self.in1_features}, I2={self.in2_features}"
+            raise ShapeError(f"Bilinear: inputs must be {wanted}, got {x1.shape} and {x2.shape}")
+        y = einsum("...i,oij,...j->...o", x1, self.weight, x2)
+        return y if self.bias is None else y + self.bias
+
+    def extra_repr(self) -> str:
+        return f"{self.in1_features}, {self.in2_features}, {self.out_features}, bias={self.bias is not None}"
+
+
 class Embedding(Module):
     """A table of vectors, looked up by number.
 
     x: (...) integers from 0 to V - 1. weight: (V,D) from N(0, 1). Returns (..., D). The row padding_idx starts as zeros
-    and gets no gradient.
+    and gets no gradient. Source: Bengio et al. 2003, "A neural probabilistic language model".
     """
 
     def __init__(

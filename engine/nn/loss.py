@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..ops import loss as ops
+from ..ops import loss_distribution, loss_sequence
 from .module import Module
 
 
@@ -17,21 +18,28 @@ class _Loss(Module):
 
 
 class MSELoss(_Loss):
-    """The squared error of input and target, one shape."""
+    """(input - target)^2, input and target of one shape. Source: Gauss 1809."""
 
     def forward(self, input: Any, target: Any) -> Any:
         return ops.mse_loss(input, target, self.reduction)
 
 
 class L1Loss(_Loss):
-    """The absolute error of input and target, one shape."""
+    """|input - target|, the mean absolute error (MAE), input and target of one shape. Source: Boscovich 1757."""
 
     def forward(self, input: Any, target: Any) -> Any:
         return ops.l1_loss(input, target, self.reduction)
 
 
+class MBELoss(_Loss):
+    """target - input with its sign, the mean bias error, input and target of one shape. Source: Willmott 1982."""
+
+    def forward(self, input: Any, target: Any) -> Any:
+        return loss_distribution.mbe_loss(input, target, self.reduction)
+
+
 class HuberLoss(_Loss):
-    """Squared error up to delta, absolute error beyond."""
+    """d^2 / 2 up to delta, delta (|d| - delta / 2) beyond, d = input - target of one shape. Source: Huber 1964."""
 
     def __init__(self, reduction: str = "mean", delta: float = 1.0) -> None:
         super().__init__(reduction)
@@ -42,7 +50,7 @@ class HuberLoss(_Loss):
 
 
 class SmoothL1Loss(_Loss):
-    """Huber's loss divided by beta."""
+    """Huber's loss divided by beta, input and target of one shape. Source: Girshick 2015, arXiv:1504.08083."""
 
     def __init__(self, reduction: str = "mean", beta: float = 1.0) -> None:
         super().__init__(reduction)
@@ -63,7 +71,7 @@ class _Weighted(_Loss):
 
 
 class NLLLoss(_Weighted):
-    """-log-probability of the label: input (N,V,*S), target (N,*S) integers."""
+    """-log-probability of the label: input (N,V,*S), target (N,*S) integers. Source: Fisher 1922."""
 
     def __init__(self, weight: Any = None, ignore_index: int = -100, reduction: str = "mean") -> None:
         super().__init__(weight, reduction)
@@ -74,7 +82,11 @@ class NLLLoss(_Weighted):
 
 
 class CrossEntropyLoss(_Weighted):
-    """-log softmax(input)[label]: input (N,V,*S) scores, target (N,*S) integers, or probabilities of the input's shape."""
+    """-log softmax(input)[label]: input (N,V,*S) scores, target (N,*S) integers, or probabilities of the input's shape.
+
+    weight: (V,) or None. label_smoothing: the part of the target spread over all classes. Source: Bridle 1990; smoothing:
+    Szegedy et al. 2016, arXiv:1512.00567.
+    """
 
     def __init__(
         self, weight: Any = None, ignore_index: int = -100, reduction: str = "mean", label_smoothing: float = 0.0
@@ -87,14 +99,14 @@ class CrossEntropyLoss(_Weighted):
 
 
 class BCELoss(_Weighted):
-    """Binary cross-entropy of probabilities: input and target of one shape, values from 0 to 1."""
+    """Binary cross-entropy of probabilities: input and target of one shape, values from 0 to 1. Source: Cox 1958."""
 
     def forward(self, input: Any, target: Any) -> Any:
         return ops.binary_cross_entropy(input, target, self.weight, self.reduction)
 
 
 class BCEWithLogitsLoss(_Weighted):
-    """Binary cross-entropy of sigmoid(input): input scores, target of its shape with values from 0 to 1."""
+    """Binary cross-entropy of sigmoid(input): scores and targets of one shape, targets from 0 to 1. Source: see BCELoss."""
 
     pos_weight: Any
 
@@ -104,3 +116,61 @@ class BCEWithLogitsLoss(_Weighted):
 
     def forward(self, input: Any, target: Any) -> Any:
         return ops.binary_cross_entropy_with_logits(input, target, self.weight, self.reduction, self.pos_weight)
+
+
+class KLDivLoss(Module):
+    """target (log target - input): input log-probabilities, target probabilities of one shape (or their logarithms).
+
+    reduction "batchmean" is the divergence itself. Source: Kullback & Leibler 1951.
+    """
+
+    def __init__(self, reduction: str = "mean", log_target: bool = False) -> None:
+        self.reduction, self.log_target = reduction, log_target
+
+    def forward(self, input: Any, target: Any) -> Any:
+        return loss_distribution.kl_div(input, target, self.reduction, self.log_target)
+
+    def extra_repr(self) -> str:
+        return f"reduction={self.reduction!r}, log_target={self.log_target}"
+
+
+class GaussianNLLLoss(_Loss):
+    """(log v + (input - target)^2 / v) / 2, v = max(var, eps): all of one shape, or var (N,1) or (N,).
+
+    Source: Nix & Weigend 1994.
+    """
+
+    def __init__(self, *, full: bool = False, eps: float = 1e-6, reduction: str = "mean") -> None:
+        super().__init__(reduction)
+        self.full, self.eps = full, eps
+
+    def forward(self, input: Any, target: Any, var: Any) -> Any:
+        return loss_distribution.gaussian_nll_loss(input, target, var, self.full, self.eps, self.reduction)
+
+
+class PoissonNLLLoss(_Loss):
+    """exp(input) - target input: counts target and logarithms of rates input of one shape. Source: Nelder & Wedderburn 1972."""
+
+    def __init__(self, log_input: bool = True, full: bool = False, eps: float = 1e-8, reduction: str = "mean") -> None:
+        super().__init__(reduction)
+        self.log_input, self.full, self.eps = log_input, full, eps
+
+    def forward(self, input: Any, target: Any) -> Any:
+        return loss_distribution.poisson_nll_loss(input, target, self.log_input, self.full, self.eps, self.reduction)
+
+
+class CTCLoss(_Loss):
+    """-log of the probability of all alignments that spell the target, which is shorter than the input.
+
+    log_probs: (T,N,V), targets: (N,S) or (sum of lengths,) labels, input_lengths, target_lengths: (N,).
+    Source: Graves et al. 2006.
+    """
+
+    def __init__(self, blank: int = 0, reduction: str = "mean", zero_infinity: bool = False) -> None:
+        super().__init__(reduction)
+        self.blank, self.zero_infinity = blank, zero_infinity
+
+    def forward(self, log_probs: Any, targets: Any, input_lengths: Any, target_lengths: Any) -> Any:
+        return loss_sequence.ctc_loss(
+            log_probs, targets, input_lengths, target_lengths, self.blank, self.reduction, self.zero_infinity
+        )

@@ -217,6 +217,14 @@ class Module:
             p.requires_grad_(requires_grad)
         return self
 
+    def freeze(self) -> Self:
+        """requires_grad_(False): optimizers and backward leave every parameter alone; returns the module."""
+        return self.requires_grad_(False)
+
+    def unfreeze(self) -> Self:
+        """requires_grad_(True): train every parameter again; returns the module."""
+        return self.requires_grad_(True)
+
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Forget every parameter's gradient; or, not set_to_none, fill it with zeros."""
         for p in self.parameters():
@@ -260,6 +268,12 @@ class Module:
         return Handle(self.__dict__.setdefault("_post_hooks", {}), hook)
 
     # ------------------------------------------------------------------ how it looks
+    def summary(self, input_shape: tuple[int, ...], dtype: Any = None) -> Any:
+        """A table of the layers with shapes, parameter and FLOP counts for an input (N, ...); see nn.summary."""
+        from .summary import summary
+
+        return summary(self, input_shape, dtype)
+
     def extra_repr(self) -> str:
         """What the module's settings are, for repr."""
         return ""

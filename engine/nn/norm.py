@@ -93,7 +93,7 @@ class _BatchNorm(Module):
 
 
 class BatchNorm1d(_BatchNorm):
-    """Batch normalisation of vectors (N,C) or sequences (N,C,W); see BatchNorm2d."""
+    """Batch normalisation of vectors (N,C) or sequences (N,C,W). Source: see BatchNorm2d."""
 
     dims, letters = (2, 3), "(N,C) or (N,C,W)"
 
@@ -110,7 +110,7 @@ class BatchNorm2d(_BatchNorm):
 
 
 class BatchNorm3d(_BatchNorm):
-    """Batch normalisation of volumes (N,C,D,H,W); see BatchNorm2d."""
+    """Batch normalisation of volumes (N,C,D,H,W). Source: see BatchNorm2d."""
 
     dims, letters = (5,), "(N,C,D,H,W)"
 
@@ -132,6 +132,28 @@ class LayerNorm(Module):
 
     def forward(self, x: Any) -> Any:
         return ops.layer_norm(x, self.normalized_shape, self.weight, self.bias, self.eps)
+
+    def extra_repr(self) -> str:
+        return f"{self.normalized_shape}, eps={self.eps}, elementwise_affine={self.weight is not None}"
+
+
+class RMSNorm(Module):
+    """Each sample divided by the root of its mean square over the last axes, then scaled.
+
+    x: (..., *normalized_shape). weight: normalized_shape. eps: None is the spacing of x's dtype at 1. Returns x's shape.
+    Source: Zhang & Sennrich 2019, arXiv:1910.07467.
+    """
+
+    def __init__(
+        self, normalized_shape: Any, eps: float | None = None, elementwise_affine: bool = True, *, device: str | None = None,
+        dtype: Any = None,
+    ) -> None:  # fmt: skip
+        shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
+        self.normalized_shape, self.eps = shape, eps
+        self.weight = Parameter(ones(shape, device=device, dtype=dtype)) if elementwise_affine else None
+
+    def forward(self, x: Any) -> Any:
+        return ops.rms_norm(x, self.normalized_shape, self.weight, self.eps)
 
     def extra_repr(self) -> str:
         return f"{self.normalized_shape}, eps={self.eps}, elementwise_affine={self.weight is not None}"
@@ -193,7 +215,7 @@ class _InstanceNorm(_BatchNorm):
 
 
 class InstanceNorm1d(_InstanceNorm):
-    """Instance normalisation of sequences (N,C,W); see InstanceNorm2d."""
+    """Instance normalisation of sequences (N,C,W). Source: see InstanceNorm2d."""
 
     dims, letters = (3,), "(N,C,W)"
 
@@ -210,6 +232,6 @@ class InstanceNorm2d(_InstanceNorm):
 
 
 class InstanceNorm3d(_InstanceNorm):
-    """Instance normalisation of volumes (N,C,D,H,W); see InstanceNorm2d."""
+    """Instance normalisation of volumes (N,C,D,H,W). Source: see InstanceNorm2d."""
 
     dims, letters = (5,), "(N,C,D,H,W)"

@@ -1,4 +1,4 @@
-"""summary: a table of a model's layers with what comes out of each."""
+"""summary: a table of a model's layers with what comes out of each, how much is in it and how much work it is."""
 
 from __future__ import annotations
 
@@ -7,18 +7,20 @@ from typing import Any
 
 from ..autograd.base import no_grad
 from ..ops.creation import zeros
+from .flops import flops
 from .module import Module
 
 
 @dataclass(frozen=True)
 class Row:
-    """One layer: its dotted name, its class, the shape of what it returned, its own parameters, how many are trained."""
+    """One call of a layer: dotted name, class, shape of what it returned, own parameters, how many are trained, FLOPs."""
 
     name: str
     kind: str
     shape: str
     parameters: int
     trainable: int
+    flops: int
 
 
 @dataclass(frozen=True)
@@ -28,17 +30,18 @@ class Summary:
     rows: tuple[Row, ...]
     parameters: int
     trainable: int
+    flops: int
 
     def __str__(self) -> str:
-        head = ("layer", "kind", "output", "parameters")
-        lines = [(r.name, r.kind, r.shape, f"{r.parameters:,}") for r in self.rows]
-        last = ("total", "", "", f"{self.parameters:,}")
-        widths = [max(len(line[i]) for line in (head, last, *lines)) for i in range(4)]
-        rule = "-" * (sum(widths) + 6)
+        head = ("layer", "kind", "output", "parameters", "FLOPs")
+        lines = [(r.name, r.kind, r.shape, f"{r.parameters:,}", f"{r.flops:,}") for r in self.rows]
+        last = ("total", "", "", f"{self.parameters:,}", f"{self.flops:,}")
+        widths = [max(len(line[i]) for line in (head, last, *lines)) for i in range(5)]
+        rule = "-" * (sum(widths) + 8)
 
         def text(line: tuple[str, ...]) -> str:
-            cells = [c.ljust(w) for c, w in zip(line[:3], widths, strict=False)]
-            return "  ".join([*cells, line[3].rjust(widths[3])])
+            cells = [c.ljust(w) if i < 3 else c.rjust(w) for i, (c, w) in enumerate(zip(line, widths, strict=True))]
+            return "  ".join(cells)
 
         frozen = self.parameters - self.trainable
         notes = [f"{frozen:,} of them frozen"] if frozen else []
@@ -46,26 +49,29 @@ class Summary:
 
 
 def summary(model: Module, input_shape: tuple[int, ...], dtype: Any = None) -> Summary:
-    """Run zeros through a model, without gradients and as after eval(), and note every layer that has no layers inside.
+    """Run zeros through a model, without gradients and as after eval(), and note every layer that computes something.
 
-    input_shape: of a whole batch, (N, ...). dtype: of the input, by default that of the first parameter.
+    Listed are the layers that have none inside, and those with parameters of their own. input_shape: of a whole batch,
+    (N, ...). dtype: of the input, by default that of the first parameter. FLOPs: see flops.
     """
     rows: list[Row] = []
     names = {id(m): name for name, m in model.named_modules()}
-    leaves = [m for m in model.modules() if next(m.children(), None) is None]
+    inner = {id(m) for layer in model.modules() for m in _weights(layer) for m in m.modules()}
+    listed = [m for m in model.modules() if id(m) not in inner and (_own(m) or not _inside(m))]
 
     def note(module: Module, args: tuple[Any, ...], y: Any) -> None:
-        own = list(module.parameters(recurse=False))
+        own = _own(module)
         trained = sum(p.size for p in own if p.requires_grad)
         kind = type(module).__name__
-        rows.append(Row(names[id(module)] or kind, kind, _shapes(y), sum(p.size for p in own), trained))
+        size = sum(p.size for p in own)
+        rows.append(Row(names[id(module)] or kind, kind, _shapes(y), size, trained, flops(module, args, y)))
 
     first = next(model.parameters(), None)
     if first is None:
         x = zeros(input_shape, dtype=dtype)
     else:
         x = zeros(input_shape, dtype=dtype or first.dtype, device=first.device)
-    handles = [m.register_forward_hook(note) for m in leaves]
+    handles = [m.register_forward_hook(note) for m in listed]
     modes = {m: m.training for m in model.modules()}
     try:
         model.eval()
@@ -77,7 +83,22 @@ def summary(model: Module, input_shape: tuple[int, ...], dtype: Any = None) -> S
         for m, mode in modes.items():
             m.training = mode
     own = list(model.parameters())
-    return Summary(tuple(rows), sum(p.size for p in own), sum(p.size for p in own if p.requires_grad))
+    trained = sum(p.size for p in own if p.requires_grad)
+    return Summary(tuple(rows), sum(p.size for p in own), trained, sum(r.flops for r in rows))
+
+
+def _weights(m: Module) -> list[Module]:
+    """The modules that compute a layer's weights: part of the layer, not layers of the model."""
+    return [made for name, made in m.named_children() if name == "parametrizations"]
+
+
+def _inside(m: Module) -> list[Module]:
+    return [inner for name, inner in m.named_children() if name != "parametrizations"]
+
+
+def _own(m: Module) -> list[Any]:
+    """A layer's parameters without those of layers inside it."""
+    return [*m.parameters(recurse=False), *(p for made in _weights(m) for p in made.parameters())]
 
 
 def _shapes(y: Any) -> str:
