@@ -12,7 +12,7 @@ import numpy as np
 from . import backend
 from .autograd import transforms
 from .autograd.base import TensorBase, recording, set_tensor_class, wrap, written
-from .autograd.op import ForeignType
+from .autograd.call import ForeignType
 from .autograd.promotion import is_inexact
 from .errors import DeviceError, DTypeError, GradientError, ShapeError
 from .ops import activation, dtypes, elementwise, index, linalg, logic, reduce, sort

@@ -9,7 +9,8 @@ from typing import Any
 from .. import generator
 from ..errors import DTypeError
 from .base import TensorBase, enable_grad, no_grad, recording, wrap
-from .op import op, touched
+from .call import touched
+from .op import op
 from .promotion import is_inexact
 from .transforms import gradients
 

@@ -9,10 +9,11 @@ from typing import Any
 
 from .. import backend
 from ..errors import DTypeError, GradientError, ShapeError
-from . import op as _op
 from . import walk
 from .base import TensorBase, enable_grad, recording, wrap
+from .op import OPS
 from .promotion import is_inexact
+from .record import anomaly as anomalous
 
 
 def _space(t: TensorBase) -> Any:
@@ -215,7 +216,7 @@ def jacobian(f: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Callabl
             with _inside():
                 y = f(*inner)
             deeper = deeper or (outside and _closes_over(y, inner))
-            ns = _op.OPS
+            ns = OPS
             flat = ns["reshape"](y, (-1,))
             rows: list[list[Any]] = [[] for _ in nums]
             for i in range(flat._array.shape[0]):
@@ -248,8 +249,8 @@ def hessian(f: Callable[..., Any]) -> Callable[..., Any]:
 @contextmanager
 def anomaly() -> Iterator[None]:
     """Inside the block, the op whose forward or gradient first makes a NaN raises GradientError with its source line."""
-    token = _op.anomaly.set(True)
+    token = anomalous.set(True)
     try:
         yield
     finally:
-        _op.anomaly.reset(token)
+        anomalous.reset(token)
