@@ -1,106 +1,182 @@
-"""Optimizers: ten steps against the formula, and against PyTorch where it is installed; groups, state, schedules."""
+"""Optimizers and schedules: PyTorch's numbers step by step, live and stored; formulas where PyTorch has none; groups, state."""
 
 from __future__ import annotations
 
+import importlib.util
 import math
 from collections.abc import Callable
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import vectors_optim as rows
+from vectors_optim import START, label
 
 import dlengine as dl
 from dlengine import nn, optim
-from dlengine.errors import CheckpointError, ConfigError, DTypeError, ShapeError
+from dlengine.errors import CheckpointError, ConfigError, DTypeError, GradientError, ShapeError
 
-START = np.linspace(-1, 1, 6).reshape(2, 3)
-
-
-def gradient(p: Any) -> Any:
-    """Of sum(p^4 / 4 + p): written out, so that nothing but the optimizer is under test."""
-    return p**3 + 1
+VECTORS = Path(__file__).parent / "vectors"
+STORED = np.load(VECTORS / "optim.npz")
+OPTIMIZERS = [pytest.param(kind, settings, id=label(kind, settings)) for kind, settings in rows.OPTIMIZERS]
+SCHEDULES = [pytest.param(kind, settings, id=label(kind, settings)) for kind, settings in rows.SCHEDULES]
 
 
-def ours(make: Callable[[list[Any]], optim.Optimizer], steps: int = 10) -> Any:
-    p = nn.Parameter(dl.asarray(START))
-    optimizer = make([p])
-    for _ in range(steps):
+def closure_of(p: Any, optimizer: optim.Optimizer) -> Callable[[], Any]:
+    def closure() -> Any:
         optimizer.zero_grad()
-        dl.sum(p**4 / 4 + p).backward()
-        optimizer.step()
-    return p.numpy_copy()
+        loss = rows.loss(p)
+        loss.backward()
+        return loss
+
+    return closure
 
 
-def sgd(lr: float, momentum: float = 0.0, dampening: float = 0.0, weight_decay: float = 0.0, nesterov: bool = False) -> Any:
-    p, buffer = START.copy(), None
-    for _ in range(10):
-        d = gradient(p) + weight_decay * p
-        if momentum:
-            buffer = d if buffer is None else momentum * buffer + (1 - dampening) * d
-            d = d + momentum * buffer if nesterov else buffer
-        p = p - lr * d
-    return p
+def trajectory(make: Callable[[list[Any]], optim.Optimizer], start: Any = START, steps: int = rows.STEPS) -> Any:
+    p = nn.Parameter(dl.asarray(start))
+    optimizer = make([p])
+    found = []
+    for _ in range(steps):
+        optimizer.step(closure_of(p, optimizer))
+        found.append(p.numpy_copy())
+    return np.stack(found)
 
 
-def adam(
-    lr: float, betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8, weight_decay: float = 0.0, amsgrad: bool = False,
-    decoupled: bool = False,
-) -> Any:  # fmt: skip
-    p = START.copy()
-    m, v, top = (np.zeros_like(p) for _ in range(3))
-    for t in range(1, 11):
-        g = gradient(p)
-        if decoupled:
-            p = p * (1 - lr * weight_decay)
-        else:
-            g = g + weight_decay * p
-        m = betas[0] * m + (1 - betas[0]) * g
-        v = betas[1] * v + (1 - betas[1]) * g * g
-        top = np.maximum(top, v)
-        square = (top if amsgrad else v) / (1 - betas[1] ** t)
-        p = p - lr * m / (1 - betas[0] ** t) / (np.sqrt(square) + eps)
-    return p
-
-
-VARIANTS: list[tuple[str, dict[str, Any]]] = [
-    ("SGD", {"lr": 0.1}),
-    ("SGD", {"lr": 0.1, "weight_decay": 0.1}),
-    ("SGD", {"lr": 0.05, "momentum": 0.9}),
-    ("SGD", {"lr": 0.05, "momentum": 0.9, "dampening": 0.3, "weight_decay": 0.01}),
-    ("SGD", {"lr": 0.05, "momentum": 0.9, "nesterov": True}),
-    ("Adam", {"lr": 0.1}),
-    ("Adam", {"lr": 0.1, "betas": (0.8, 0.9), "eps": 1e-3, "weight_decay": 0.1}),
-    ("Adam", {"lr": 0.1, "betas": (0.5, 0.6), "amsgrad": True}),
-    ("AdamW", {"lr": 0.1}),
-    ("AdamW", {"lr": 0.1, "weight_decay": 0.5, "amsgrad": True}),
-]
-
-
-@pytest.mark.parametrize("kernels", ["numpy", "numba"])
-@pytest.mark.parametrize(("kind", "settings"), VARIANTS)
-def test_ten_steps_follow_the_formula(kind: str, settings: dict[str, Any], kernels: str) -> None:
-    if kind == "SGD":
-        expected = sgd(**settings)
-    else:
-        expected = adam(**{"weight_decay": 0.01 if kind == "AdamW" else 0.0} | settings, decoupled=kind == "AdamW")
+@pytest.mark.parametrize("kernels", ["numpy", "numba", "strict"])
+@pytest.mark.parametrize(("kind", "settings"), OPTIMIZERS)
+def test_ten_steps_agree_with_pytorch(kind: str, settings: dict[str, Any], kernels: str) -> None:
     with dl.use_backend(kernels):
-        found = ours(lambda p: getattr(optim, kind)(p, **settings))
-    np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-12)
+        found = trajectory(lambda p: getattr(optim, kind)(p, **settings))
+    np.testing.assert_allclose(found, STORED[label(kind, settings)], rtol=1e-10, atol=1e-10)
 
 
 @pytest.mark.skipif(find_spec("torch") is None, reason="PyTorch is not installed")
-@pytest.mark.parametrize(("kind", "settings"), VARIANTS)
-def test_ten_steps_agree_with_pytorch(kind: str, settings: dict[str, Any]) -> None:
+def test_the_stored_vectors_are_what_pytorch_does() -> None:
+    spec = importlib.util.spec_from_file_location("generate_optim", VECTORS / "generate_optim.py")
+    assert spec is not None
+    assert spec.loader is not None
+    generator = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(generator)
+    live = generator.vectors()
+    assert sorted(live) == sorted(STORED)
+    for name, values in live.items():
+        np.testing.assert_allclose(values, STORED[name], rtol=1e-10, atol=1e-10, err_msg=name)
+
+
+def test_lion_follows_its_formula() -> None:
+    p, m = START.copy(), np.zeros_like(START)
+    expected = []
+    for _ in range(rows.STEPS):
+        g = p**3 + 1 + 0.6 * p
+        step = np.sign(0.8 * m + 0.2 * g)
+        p = (1 - 0.05 * 0.1) * p - 0.05 * step
+        m = 0.95 * m + 0.05 * g
+        expected.append(p)
+    found = trajectory(lambda ps: optim.Lion(ps, lr=0.05, betas=(0.8, 0.95), weight_decay=0.1))
+    np.testing.assert_allclose(found, expected, rtol=1e-13)
+
+
+KINDS = ["SGD", "Adam", "AdamW", "Adagrad", "Adadelta", "RMSprop", "NAdam", "RAdam", "Lion", "LBFGS"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_state_continues_exactly(kind: str, tmp_path: Path) -> None:
+    """Also through a file, and for 0-d parameters next to others."""
+    settings: dict[str, Any] = {"SGD": {"momentum": 0.9}, "LBFGS": {"max_iter": 3}}.get(kind, {})
+    a, b = nn.Parameter(dl.asarray(START)), nn.Parameter(dl.asarray(0.5, dtype="float64"))
+
+    def step(p: Any, q: Any, optimizer: optim.Optimizer) -> None:
+        def closure() -> Any:
+            optimizer.zero_grad()
+            loss = rows.loss(p) + rows.loss(q)
+            loss.backward()
+            return loss
+
+        optimizer.step(closure)
+
+    first = getattr(optim, kind)([a, b], lr=0.1, **settings)
+    for _ in range(3):
+        step(a, b, first)
+    dl.io.save(tmp_path / "state", first.state_dict())
+    c, d = nn.Parameter(a.detach().clone()), nn.Parameter(b.detach().clone())
+    second = getattr(optim, kind)([c, d], lr=7.0, **settings)
+    second.load_state_dict(dl.io.load(tmp_path / "state"))
+    for _ in range(3):
+        step(a, b, first)
+        step(c, d, second)
+    np.testing.assert_array_equal(a.numpy_copy(), c.numpy_copy())
+    np.testing.assert_array_equal(b.numpy_copy(), d.numpy_copy())
+
+
+@pytest.mark.skipif(find_spec("torch") is None, reason="PyTorch is not installed")
+@pytest.mark.parametrize("kind", [k for k in KINDS if k != "Lion"])
+def test_a_state_of_pytorch_continues_here(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     import torch
 
+    def values(x: Any) -> Any:
+        if isinstance(x, dict):
+            return {k: values(v) for k, v in x.items()}
+        if isinstance(x, list):
+            return [values(v) for v in x]
+        return x.numpy().copy() if isinstance(x, torch.Tensor) else x
+
+    monkeypatch.setattr("torch.get_default_dtype", lambda: torch.float64)  # NAdam keeps its product of momenta in it
+    settings: dict[str, Any] = {"SGD": {"momentum": 0.9}, "Adam": {"amsgrad": True}}.get(kind, {})
     q = torch.nn.Parameter(torch.from_numpy(START.copy()))
-    theirs = getattr(torch.optim, kind)([q], **settings)
-    for _ in range(10):
+    theirs = getattr(torch.optim, kind)([q], lr=0.1, **settings)
+
+    def closure() -> Any:
         theirs.zero_grad()
-        (q**4 / 4 + q).sum().backward()
-        theirs.step()
-    np.testing.assert_allclose(ours(lambda p: getattr(optim, kind)(p, **settings)), q.detach().numpy(), rtol=1e-10, atol=1e-10)
+        loss = rows.loss(q)
+        loss.backward()
+        return loss
+
+    theirs.step(closure)
+    state = theirs.state_dict()
+    p = nn.Parameter(dl.asarray(q.detach().numpy().copy()))
+    ours = getattr(optim, kind)([p], **settings)
+    ours.load_state_dict(values(state))
+    for _ in range(3):
+        theirs.step(closure)
+        ours.step(closure_of(p, ours))
+    np.testing.assert_allclose(p.numpy_copy(), q.detach().numpy(), rtol=1e-10, atol=1e-12)
+    kept = {k for k, v in theirs.state_dict()["state"][0].items() if v is not None}
+    assert set(ours.state_dict()["state"][0]) == kept
+
+
+@pytest.mark.parametrize("kind", KINDS[3:-1])
+def test_half_precision_is_computed_in_single(kind: str) -> None:
+    start = START.astype(np.float16)
+    found = trajectory(lambda ps: getattr(optim, kind)(ps), start)
+    assert found.dtype == np.float16
+    expected = trajectory(lambda ps: getattr(optim, kind)(ps), start.astype(np.float64))
+    np.testing.assert_allclose(found, expected, atol=0.02)
+
+
+def test_lbfgs_solves_what_gradient_descent_does_not() -> None:
+    """Rosenbrock's valley, and a start from where the full step overflows."""
+    for start, lr in (([-1.2, 1.0], 1.0), ([1.5, -1.0], 1e6)):
+        p = nn.Parameter(dl.asarray(start, dtype="float64"))
+        optimizer = optim.LBFGS([p], lr=lr, max_iter=200, tolerance_change=1e-14, line_search_fn="strong_wolfe")
+
+        def closure(p: Any = p, optimizer: Any = optimizer) -> Any:
+            optimizer.zero_grad()
+            loss = (1 - p[0]) ** 2 + 100 * (p[1] - p[0] ** 2) ** 2
+            loss.backward()
+            return loss
+
+        for _ in range(3):
+            optimizer.step(closure)
+        np.testing.assert_allclose(p.numpy_copy(), [1, 1], atol=1e-5)
+    p = nn.Parameter(dl.ones(2))
+    with pytest.raises(ConfigError, match="needs a closure"):
+        optim.LBFGS([p]).step()
+    with pytest.raises(ConfigError, match="strong_wolfe"):
+        optim.LBFGS([p], line_search_fn="armijo")
+    with pytest.raises(ConfigError, match="one group"):
+        optim.LBFGS([{"params": [p]}, {"params": [nn.Parameter(dl.ones(1))]}])
 
 
 def test_groups_have_settings_of_their_own() -> None:
@@ -140,27 +216,6 @@ def test_a_step_invalidates_what_backward_still_needs() -> None:
         y.backward()
 
 
-def test_state_continues_exactly_and_survives_json_keys() -> None:
-    def run(p: Any, optimizer: optim.Optimizer, steps: int) -> None:
-        for _ in range(steps):
-            optimizer.zero_grad()
-            dl.sum(p**4 / 4 + p).backward()
-            optimizer.step()
-
-    p = nn.Parameter(dl.asarray(START))
-    first = optim.Adam([p], lr=0.1)
-    run(p, first, 5)
-    state = first.state_dict()
-    assert set(state["state"][0]) == {"step", "exp_avg", "exp_avg_sq"}
-    assert state["param_groups"][0]["params"] == [0]
-    q = nn.Parameter(p.detach().clone())
-    second = optim.Adam([q])
-    second.load_state_dict({"state": {"0": state["state"][0]}, "param_groups": state["param_groups"]})
-    run(p, first, 5)
-    run(q, second, 5)
-    np.testing.assert_array_equal(p.numpy_copy(), q.numpy_copy())
-
-
 def test_state_that_does_not_fit_is_refused() -> None:
     optimizer = optim.Adam([nn.Parameter(dl.ones(2))])
     good = optimizer.state_dict()
@@ -195,26 +250,143 @@ def test_settings_and_parameters_that_make_no_sense() -> None:
         optim.SGD([p]).step()
 
 
-def test_schedules() -> None:
-    def rates(make: Callable[[optim.Optimizer], optim.Scheduler], n: int = 5) -> list[float]:
-        optimizer = optim.SGD([nn.Parameter(dl.ones(1))], lr=1.0)
-        scheduler = make(optimizer)
-        found = []
-        for _ in range(n):
-            found += scheduler.get_last_lr()
-            scheduler.step()
-        return found
+def gradients(*values: Any) -> list[Any]:
+    found = []
+    for value in values:
+        p = nn.Parameter(dl.zeros(np.shape(value)))
+        p.grad = dl.asarray(value)
+        found.append(p)
+    return [*found, nn.Parameter(dl.ones(2))]
 
-    assert rates(lambda o: optim.StepLR(o, 2, 0.5)) == [1, 1, 0.5, 0.5, 0.25]
-    expected = [0.1 + 0.9 * (1 + math.cos(math.pi * i / 4)) / 2 for i in range(5)]
-    assert rates(lambda o: optim.CosineAnnealingLR(o, 4, 0.1)) == pytest.approx(expected)
-    assert rates(lambda o: optim.LambdaLR(o, lambda e: 1 / (e + 1)), 2) == [1, 0.5]
-    optimizer = optim.SGD([nn.Parameter(dl.ones(1))], lr=1.0)
-    scheduler = optim.StepLR(optimizer, 1)
-    scheduler.load_state_dict({"last_epoch": 2, "base_lrs": [1.0]})
-    assert optimizer.param_groups[0]["lr"] == pytest.approx(0.01)
-    assert scheduler.state_dict() == {"last_epoch": 2, "base_lrs": [1.0]}
-    with pytest.raises(ConfigError, match="step_size"):
-        optim.StepLR(optimizer, 0)
-    with pytest.raises(ConfigError, match="T_max"):
-        optim.CosineAnnealingLR(optimizer, 0)
+
+@pytest.mark.parametrize("norm_type", [2.0, 1.0, 3.0, math.inf])
+def test_clipping_by_norm(norm_type: float) -> None:
+    whole = np.array([3.0, -4.0, 12.0, 0.0])
+    norm = np.abs(whole).max() if norm_type == math.inf else (np.abs(whole) ** norm_type).sum() ** (1 / norm_type)
+    for most in (6.5, 100.0):
+        ps = gradients([3.0, -4.0], [[12.0], [0.0]])
+        total = optim.clip_grad_norm_(ps, most, norm_type)
+        assert float(total) == pytest.approx(norm)
+        found = np.concatenate([p.grad.numpy_copy().reshape(-1) for p in ps[:2]])
+        np.testing.assert_allclose(found, whole * min(1.0, most / (norm + 1e-6)), rtol=1e-6)
+
+
+def test_clipping_refuses_and_bounds() -> None:
+    ps = gradients([1.0, np.inf])
+    with pytest.raises(GradientError, match="the norm of the gradients is inf"):
+        optim.clip_grad_norm_(ps, 1.0, error_if_nonfinite=True)
+    with pytest.raises(ConfigError, match="max_norm"):
+        optim.clip_grad_norm_(ps, -1.0)
+    assert float(optim.clip_grad_norm_([nn.Parameter(dl.ones(1))], 1.0)) == 0
+    ps = gradients([0.5, -3.0, np.nan, np.inf])
+    optim.clip_grad_value_(ps, 2.0)
+    np.testing.assert_array_equal(ps[0].grad.numpy_copy(), np.array([0.5, -2.0, np.nan, 2.0], np.float32))
+    with pytest.raises(ConfigError, match="clip_value"):
+        optim.clip_grad_value_(ps, -1.0)
+
+
+def test_average_of_the_weights() -> None:
+    p = nn.Parameter(dl.zeros(2, dtype="float64"))
+    ema, plain = optim.EMA([p], 0.5, warmup=False), optim.EMA([p], 0.999)
+    expected = growing = 0.0
+    for n in range(5):
+        with dl.no_grad():
+            p[...] = float(n + 1)
+        ema.update()
+        plain.update()
+        expected = 0.5 * expected + 0.5 * (n + 1)
+        d = min(0.999, (1 + n) / (10 + n))
+        growing = d * growing + (1 - d) * (n + 1)
+    for average, value in ((ema, expected), (plain, growing)):
+        with average.applied():
+            np.testing.assert_allclose(p.numpy_copy(), value, rtol=1e-12)
+        assert p.numpy_copy().tolist() == [5, 5]
+    other = optim.EMA([nn.Parameter(dl.zeros(2, dtype="float64"))])
+    other.load_state_dict(ema.state_dict())
+    assert other.average[0].numpy_copy().tolist() == ema.average[0].numpy_copy().tolist()
+    for state, words in (({}, "not the state"), ({**ema.state_dict(), "average": [dl.ones(3)]}, r"shapes \[\(3,\)\]")):
+        with pytest.raises(CheckpointError, match=words):
+            other.load_state_dict(state)
+    with pytest.raises(ConfigError, match="decay"):
+        optim.EMA([p], 1.0)
+    with pytest.raises(ConfigError, match="at least one"):
+        optim.EMA([])
+
+
+def two_groups() -> optim.Optimizer:
+    a, b = nn.Parameter(dl.ones(1)), nn.Parameter(dl.ones(1))
+    return optim.SGD([{"params": [a], "lr": 1.0}, {"params": [b], "lr": 0.4}], lr=0.1, momentum=0.9)
+
+
+def schedule_of(kind: str, settings: dict[str, Any], optimizer: optim.Optimizer) -> Any:
+    if kind == "chained":
+        parts = [optim.LinearLR(optimizer, 0.2, total_iters=5), optim.ExponentialLR(optimizer, 0.95)]
+        return optim.ChainedScheduler([*parts, optim.MultiStepLR(optimizer, [8, 20])])
+    if kind == "sequential":
+        warm, down = optim.LinearLR(optimizer, 0.1, total_iters=4), optim.CosineAnnealingLR(optimizer, 10)
+        return optim.SequentialLR(optimizer, [warm, down, optim.ExponentialLR(optimizer, 0.8)], [4, 15])
+    return getattr(optim, kind)(optimizer, **settings)
+
+
+@pytest.mark.parametrize(("kind", "settings"), [*SCHEDULES, *(pytest.param(kind, {}, id=kind) for kind in rows.MIXED)])
+def test_schedules_agree_with_pytorch_and_resume(kind: str, settings: dict[str, Any]) -> None:
+    optimizer = two_groups()
+    schedule = schedule_of(kind, settings, optimizer)
+    found = []
+    for i in range(rows.RATE_STEPS):
+        if i == 13:  # go on with another optimizer and schedule
+            states = optimizer.state_dict(), schedule.state_dict()
+            optimizer = two_groups()
+            schedule = schedule_of(kind, settings, optimizer)
+            optimizer.load_state_dict(states[0])
+            schedule.load_state_dict(states[1])
+        found.append([[g["lr"], g["momentum"]] for g in optimizer.param_groups])
+        assert schedule.get_last_lr() == [lr for lr, _ in found[-1]]
+        schedule.step(*([rows.MEASURED[i]] if kind == "ReduceLROnPlateau" else []))
+    np.testing.assert_allclose(found, STORED[label(kind, settings)], rtol=1e-10, atol=1e-12)
+
+
+def test_schedules_of_functions_and_of_domain_adversarial_training() -> None:
+    optimizer = two_groups()
+    schedule = optim.LambdaLR(optimizer, [lambda e: 1 / (e + 1), lambda e: 0.5**e])
+    schedule.step()
+    assert schedule.get_last_lr() == [0.5, 0.2]
+    assert optim.lr_scheduler.LambdaLR(two_groups(), lambda e: 2.0).get_last_lr() == [2.0, 0.8]
+    ganin = optim.DANNLR(two_groups(), total=4)
+    ganin.step()
+    assert ganin.get_last_lr()[0] == pytest.approx(1 / (1 + 10 / 4) ** 0.75)
+    assert [optim.dann_ramp(p) for p in (0.0, 0.5)] == pytest.approx([0, 2 / (1 + math.exp(-5)) - 1])
+    adam = optim.Adam([nn.Parameter(dl.ones(1))])
+    cycle = optim.OneCycleLR(adam, 0.1, total_steps=2)
+    cycle.step()
+    assert adam.param_groups[0]["betas"] == (0.95, 0.999)
+    cycle.step()
+    with pytest.raises(ConfigError, match="step 3 of a cycle of 2 steps"):
+        cycle.step()
+
+
+def test_schedules_that_make_no_sense() -> None:
+    o = two_groups()
+    step, cycle = optim.StepLR(o, 1), optim.OneCycleLR(two_groups(), 1.0, total_steps=3)
+    for words, call in (
+        ("step_size must be an integer of at least 1", lambda: optim.StepLR(o, 0)),
+        ("T_max", lambda: optim.CosineAnnealingLR(o, 0)),
+        ("T_mult", lambda: optim.CosineAnnealingWarmRestarts(o, 2, 0)),
+        ("factors must be between", lambda: optim.LinearLR(o, 0.0)),
+        ("1 functions for 2 groups", lambda: optim.LambdaLR(o, [lambda e: 1.0])),
+        ("needs total_steps", lambda: optim.OneCycleLR(o, 1.0)),
+        ("pct_start", lambda: optim.OneCycleLR(o, 1.0, 5, pct_start=1.0)),
+        ("3 values of max_lr", lambda: optim.OneCycleLR(o, [1.0, 1.0, 1.0], 5)),
+        ("neither momentum nor betas", lambda: optim.OneCycleLR(optim.Adagrad([nn.Parameter(dl.ones(1))]), 1.0, 5)),
+        ("factor < 1", lambda: optim.ReduceLROnPlateau(o, factor=1.0)),
+        ("not one-cycle", lambda: optim.ChainedScheduler([cycle])),
+        ("2 schedules need 1 rising", lambda: optim.SequentialLR(o, [step, step], [])),
+        ("different optimizers", lambda: optim.ChainedScheduler([step, optim.StepLR(two_groups(), 1)])),
+    ):
+        with pytest.raises(ConfigError, match=words):
+            call()  # type: ignore[no-untyped-call]
+    for schedule in (step, optim.ReduceLROnPlateau(o)):
+        with pytest.raises(CheckpointError, match="not the state of a schedule"):
+            schedule.load_state_dict({})
+    with pytest.raises(CheckpointError, match="1 groups, this one 2"):
+        step.load_state_dict({"last_epoch": 1, "base_lrs": [1.0]})

@@ -1,13 +1,23 @@
-"""Optimizers and learning-rate schedules. Names, arguments and state_dict layouts are PyTorch's."""
+"""Optimizers, clipping, weight averages and learning-rate schedules. Names, arguments and state_dict layouts are PyTorch's."""
 
 from __future__ import annotations
 
-from . import scheduler as lr_scheduler
+from . import lr_scheduler
 from .adam import Adam, AdamW
+from .adam_variants import Lion, NAdam, RAdam
+from .adaptive import Adadelta, Adagrad, RMSprop
+from .average import EMA
+from .clip import clip_grad_norm_, clip_grad_value_
+from .combined import ChainedScheduler, ReduceLROnPlateau, SequentialLR
+from .cycles import CosineAnnealingLR, CosineAnnealingWarmRestarts, OneCycleLR
+from .lbfgs import LBFGS
 from .optimizer import Optimizer
-from .scheduler import CosineAnnealingLR, LambdaLR, Scheduler, StepLR
+from .scheduler import DANNLR, ExponentialLR, LambdaLR, LinearLR, MultiStepLR, Scheduler, StepLR, dann_ramp
 from .sgd import SGD
 
 __all__ = [
-    "SGD", "Adam", "AdamW", "CosineAnnealingLR", "LambdaLR", "Optimizer", "Scheduler", "StepLR", "lr_scheduler",
+    "DANNLR", "EMA", "LBFGS", "SGD", "Adadelta", "Adagrad", "Adam", "AdamW", "ChainedScheduler", "CosineAnnealingLR",
+    "CosineAnnealingWarmRestarts", "ExponentialLR", "LambdaLR", "LinearLR", "Lion", "MultiStepLR", "NAdam", "OneCycleLR",
+    "Optimizer", "RAdam", "RMSprop", "ReduceLROnPlateau", "Scheduler", "SequentialLR", "StepLR", "clip_grad_norm_",
+    "clip_grad_value_", "dann_ramp", "lr_scheduler",
 ]  # fmt: skip

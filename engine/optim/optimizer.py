@@ -52,7 +52,7 @@ class Optimizer:
 
     def _check(self, group: dict[str, Any]) -> None:
         """Raise ConfigError for settings that make no sense; called for every group."""
-        for key in ("lr", "weight_decay", "eps", "momentum"):
+        for key in ("lr", "weight_decay", "eps", "momentum", "lr_decay", "momentum_decay", "initial_accumulator_value"):
             if key in group and not group[key] >= 0:
                 raise ConfigError(f"{type(self).__name__}: {key} must not be negative, got {group[key]}")
         for beta in group.get("betas", ()):
@@ -82,7 +82,8 @@ class Optimizer:
                 for p in group["params"]:
                     if p._grad is not None:
                         array = self._changeable(p)
-                        self._update(spaces[type(array)], array, p._grad._array, group, self.state.setdefault(p, {}))
+                        gradient = -p._grad._array if group.get("maximize") else p._grad._array
+                        self._update(spaces[type(array)], array, gradient, group, self.state.setdefault(p, {}))
                         written(p)
         finally:
             unquiet(token)
@@ -138,17 +139,19 @@ class Optimizer:
             if not 0 <= i < len(params):
                 raise CheckpointError(f"{name}: the state names parameter {i}, there are {len(params)}")
             p = params[i]
-            loaded[p] = {k: self._restored(name, i, k, v, p) for k, v in state.items()}
-        for mine, group in zip(self.param_groups, groups, strict=True):
-            missing = [k for k in mine if k not in group]
+            loaded[p] = {k: self._restored(name, i, k, v, p) for k, v in state.items() if v is not None}
+        for group in groups:
+            missing = [k for k in self.defaults if k not in group]
             if missing:
                 raise CheckpointError(f"{name}: the state lacks the settings {', '.join(missing)}")
         for mine, group in zip(self.param_groups, groups, strict=True):
-            mine.update({k: _same_kind(mine[k], group[k]) for k in mine if k != "params"})
+            known = {"initial_lr", *self.defaults}
+            mine.update({k: _same_kind(mine.get(k), v) for k, v in group.items() if k in known})
         self.state = loaded
 
-    @staticmethod
-    def _restored(name: str, i: int, key: str, value: Any, p: Any) -> Any:
+    def _restored(self, name: str, i: int, key: str, value: Any, p: Any) -> Any:
+        if key in _COUNTS:
+            return _COUNTS[key](value)
         if not hasattr(value, "shape"):
             return value
         if tuple(value.shape) != p.shape:
@@ -158,6 +161,10 @@ class Optimizer:
     def __repr__(self) -> str:
         settings = ", ".join(f"{k}={v}" for k, v in self.defaults.items())
         return f"{type(self).__name__}({len(self._params())} parameters, {settings})"
+
+
+_COUNTS: dict[str, Callable[[Any], Any]] = {"step": int, "mu_product": float}
+"""Numbers in a state, which PyTorch keeps as tensors."""
 
 
 def _same_kind(mine: Any, value: Any) -> Any:

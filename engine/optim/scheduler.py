@@ -1,21 +1,28 @@
-"""Learning-rate schedules: a formula from the epoch and a group's first rate to its rate now."""
+"""Learning-rate schedules: a formula from the epoch and a group's first rate to its rate now.
+
+An epoch is whatever lies between two calls of step(): a pass over the data, or a batch.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from math import cos, pi
+from bisect import bisect_right
+from collections.abc import Callable, Mapping, Sequence
+from math import exp
 from typing import Any
 
-from ..errors import ConfigError
+from ..errors import CheckpointError, ConfigError
 from .optimizer import Optimizer
 
 
 class Scheduler:
-    """Base: call step() after each epoch (or after each batch, if the numbers mean batches). Subclasses write rate()."""
+    """Base: call step() after each epoch, or after each batch if the numbers mean batches. Subclasses write rate().
+
+    A group's first rate is kept in it as "initial_lr", so that several schedules of one optimizer agree about it.
+    """
 
     def __init__(self, optimizer: Optimizer) -> None:
         self.optimizer = optimizer
-        self.base_lrs = [float(g["lr"]) for g in optimizer.param_groups]
+        self.base_lrs = [float(g.setdefault("initial_lr", g["lr"])) for g in optimizer.param_groups]
         self.last_epoch = 0
         self._apply()
 
@@ -40,9 +47,15 @@ class Scheduler:
         """Where the schedule is."""
         return {"last_epoch": self.last_epoch, "base_lrs": self.base_lrs}
 
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Continue from a state_dict()."""
-        self.last_epoch, self.base_lrs = int(state_dict["last_epoch"]), [float(r) for r in state_dict["base_lrs"]]
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Continue from a state_dict(). Raises CheckpointError."""
+        try:
+            epoch, rates = int(state_dict["last_epoch"]), [float(r) for r in state_dict["base_lrs"]]
+        except (KeyError, TypeError, ValueError) as error:
+            raise CheckpointError(f"{type(self).__name__}: not the state of a schedule: {error!r}") from None
+        if len(rates) != len(self.base_lrs):
+            raise CheckpointError(f"{type(self).__name__}: the state has {len(rates)} groups, this one {len(self.base_lrs)}")
+        self.last_epoch, self.base_lrs = epoch, rates
         self._apply()
 
 
@@ -50,34 +63,97 @@ class StepLR(Scheduler):
     """Times gamma every step_size epochs."""
 
     def __init__(self, optimizer: Optimizer, step_size: int, gamma: float = 0.1) -> None:
-        if step_size < 1:
-            raise ConfigError(f"StepLR: step_size must be at least 1, got {step_size}")
-        self.step_size, self.gamma = step_size, gamma
+        self.step_size, self.gamma = at_least("StepLR", "step_size", step_size), gamma
         super().__init__(optimizer)
 
     def rate(self, base: float, epoch: int) -> float:
-        return base * self.gamma ** (epoch // self.step_size)
+        return float(base * self.gamma ** (epoch // self.step_size))
 
 
-class CosineAnnealingLR(Scheduler):
-    """Half a cosine from the first rate down to eta_min in T_max epochs. Source: Loshchilov & Hutter 2017, arXiv:1608.03983."""
+class MultiStepLR(Scheduler):
+    """Times gamma at each of the epochs in milestones; one that occurs twice counts twice."""
 
-    def __init__(self, optimizer: Optimizer, T_max: int, eta_min: float = 0.0) -> None:  # noqa: N803 - PyTorch's name
-        if T_max < 1:
-            raise ConfigError(f"CosineAnnealingLR: T_max must be at least 1, got {T_max}")
-        self.T_max, self.eta_min = T_max, eta_min
+    def __init__(self, optimizer: Optimizer, milestones: Sequence[int], gamma: float = 0.1) -> None:
+        self.milestones, self.gamma = sorted(milestones), gamma
         super().__init__(optimizer)
 
     def rate(self, base: float, epoch: int) -> float:
-        return self.eta_min + (base - self.eta_min) * (1.0 + cos(pi * epoch / self.T_max)) / 2.0
+        return float(base * self.gamma ** bisect_right(self.milestones, epoch))
+
+
+class ExponentialLR(Scheduler):
+    """Times gamma every epoch."""
+
+    def __init__(self, optimizer: Optimizer, gamma: float) -> None:
+        self.gamma = gamma
+        super().__init__(optimizer)
+
+    def rate(self, base: float, epoch: int) -> float:
+        return float(base * self.gamma**epoch)
+
+
+class LinearLR(Scheduler):
+    """The warm-up: the factor goes in a straight line from start_factor to end_factor in total_iters epochs, and stays."""
+
+    def __init__(
+        self, optimizer: Optimizer, start_factor: float = 1.0 / 3, end_factor: float = 1.0, total_iters: int = 5
+    ) -> None:
+        if not 0 < start_factor <= 1 or not 0 <= end_factor <= 1:
+            raise ConfigError(f"LinearLR: factors must be between 0 and 1, the first not 0; got {start_factor}, {end_factor}")
+        self.start_factor, self.end_factor = start_factor, end_factor
+        self.total_iters = at_least("LinearLR", "total_iters", total_iters)
+        super().__init__(optimizer)
+
+    def rate(self, base: float, epoch: int) -> float:
+        part = min(epoch, self.total_iters) / self.total_iters
+        return base * (self.start_factor + (self.end_factor - self.start_factor) * part)
 
 
 class LambdaLR(Scheduler):
-    """The first rate times a function of the epoch."""
+    """The first rate times a function of the epoch; a list has one function per group."""
 
-    def __init__(self, optimizer: Optimizer, lr_lambda: Callable[[int], float]) -> None:
-        self.lr_lambda = lr_lambda
+    def __init__(self, optimizer: Optimizer, lr_lambda: Callable[[int], float] | Sequence[Callable[[int], float]]) -> None:
+        n = len(optimizer.param_groups)
+        self.lr_lambdas = [lr_lambda] * n if callable(lr_lambda) else list(lr_lambda)
+        if len(self.lr_lambdas) != n:
+            raise ConfigError(f"LambdaLR: {len(self.lr_lambdas)} functions for {n} groups")
         super().__init__(optimizer)
 
     def rate(self, base: float, epoch: int) -> float:
-        return base * self.lr_lambda(epoch)
+        if len(set(self.lr_lambdas)) > 1:
+            raise ConfigError("LambdaLR: functions of their own for each group cannot be chained")
+        return base * self.lr_lambdas[0](epoch)
+
+    def _apply(self) -> None:
+        for group, base, f in zip(self.optimizer.param_groups, self.base_lrs, self.lr_lambdas, strict=True):
+            group["lr"] = base * f(self.last_epoch)
+
+
+class DANNLR(Scheduler):
+    """The rate of domain-adversarial training: lr / (1 + alpha p)^beta, p = epoch / total, from 0 to 1.
+
+    Source: Ganin et al. 2016, JMLR 17, section 5.2.2.
+    """
+
+    def __init__(self, optimizer: Optimizer, total: int, alpha: float = 10.0, beta: float = 0.75) -> None:
+        self.total, self.alpha, self.beta = at_least("DANNLR", "total", total), alpha, beta
+        super().__init__(optimizer)
+
+    def rate(self, base: float, epoch: int) -> float:
+        return float(base / (1.0 + self.alpha * min(1.0, epoch / self.total)) ** self.beta)
+
+
+def dann_ramp(progress: float, gamma: float = 10.0) -> float:
+    """The weight of a gradient reversal at a part of the training from 0 to 1: 2 / (1 + exp(-gamma progress)) - 1.
+
+    It rises from 0 to almost 1, so that the domain head disturbs nothing while it knows nothing.
+    Source: Ganin et al. 2016, JMLR 17, section 5.2.2.
+    """
+    return 2.0 / (1.0 + exp(-gamma * progress)) - 1.0
+
+
+def at_least(name: str, argument: str, value: int, least: int = 1) -> int:
+    """The value, if it is an integer that large."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise ConfigError(f"{name}: {argument} must be an integer of at least {least}, got {value!r}")
+    return value

@@ -1,0 +1,72 @@
+"""Clipping gradients before a step, so that one steep place does not throw the parameters far away."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from math import inf
+from typing import Any
+
+from .. import backend
+from ..autograd.base import TensorBase, wrap
+from ..autograd.quiet import quiet, unquiet
+from ..errors import ConfigError, GradientError
+
+
+def clip_grad_norm_(
+    parameters: Any, max_norm: float, norm_type: float = 2.0, error_if_nonfinite: bool = False
+) -> Any:
+    """Scale all gradients by one factor so that together their norm is at most max_norm; returns the norm before, a tensor.
+
+    The factor is min(1, max_norm / (norm + 1e-6)). norm_type: 2, 1, any p > 0, or inf (the largest entry).
+    Raises GradientError for a norm that is not finite, if error_if_nonfinite. Source: Pascanu et al. 2013, arXiv:1211.5063.
+    """
+    if not max_norm >= 0 or not norm_type > 0:
+        raise ConfigError(f"clip_grad_norm_: max_norm >= 0 and norm_type > 0, got {max_norm} and {norm_type}")
+    arrays = _gradients(parameters)
+    token = quiet()
+    try:
+        total = grad_norm(arrays, norm_type)
+        if error_if_nonfinite and not float(total) < inf:
+            raise GradientError(f"clip_grad_norm_: the norm of the gradients is {float(total)}")
+        for a in arrays:
+            xp = backend.policy().spaces[type(a)]
+            # On the device: reading the norm would wait for it.
+            factor = xp.asarray(max_norm, dtype=total.dtype) / (xp.to_device(total, a.device) + 1e-6)
+            factor = xp.where(factor > 1.0, xp.ones_like(factor), factor)  # a NaN goes on
+            a[...] = a * xp.astype(factor, a.dtype)
+    finally:
+        unquiet(token)
+    return wrap(total)
+
+
+def clip_grad_value_(parameters: Any, clip_value: float) -> None:
+    """Bring every entry of the gradients into [-clip_value, clip_value]; NaN stays."""
+    if not clip_value >= 0:
+        raise ConfigError(f"clip_grad_value_: clip_value must not be negative, got {clip_value}")
+    for a in _gradients(parameters):
+        a[...] = backend.policy().spaces[type(a)].clip(a, -clip_value, clip_value)
+
+
+def grad_norm(arrays: list[Any], norm_type: float = 2.0) -> Any:
+    """The norm of several arrays taken as one vector, a 0-d array in at least float32."""
+    if not arrays:
+        return backend.namespace_for().zeros((), dtype=backend.namespace_for().float32)
+    parts = []
+    for a in arrays:
+        xp = backend.policy().spaces[type(a)]
+        a = xp.abs(a if a.dtype == xp.float64 else xp.astype(a, xp.float32))
+        if norm_type == inf:
+            parts.append(xp.max(a) if 0 not in a.shape else xp.sum(a))
+        else:
+            parts.append(xp.sum(a**norm_type) if norm_type != 2.0 else xp.sum(a * a))
+    xp = backend.policy().spaces[type(arrays[0])]
+    wide = xp.float64 if any(part.dtype == xp.float64 for part in parts) else xp.float32
+    home = parts[0].device
+    sums = xp.stack([xp.astype(xp.to_device(xp.asarray(part), home), wide) for part in parts])
+    return xp.max(sums) if norm_type == inf else xp.asarray(xp.sum(sums) ** (1.0 / norm_type))
+
+
+def _gradients(parameters: Any) -> list[Any]:
+    """The gradients, as arrays that may be written."""
+    given: Iterable[Any] = [parameters] if isinstance(parameters, TensorBase) else parameters
+    return [p._grad._array for p in given if p._grad is not None]

@@ -1,0 +1,12 @@
+"""The schedules under PyTorch's module name: optim.lr_scheduler.StepLR is optim.StepLR."""
+
+from __future__ import annotations
+
+from .combined import ChainedScheduler, ReduceLROnPlateau, SequentialLR
+from .cycles import CosineAnnealingLR, CosineAnnealingWarmRestarts, OneCycleLR
+from .scheduler import DANNLR, ExponentialLR, LambdaLR, LinearLR, MultiStepLR, Scheduler, StepLR
+
+__all__ = [
+    "DANNLR", "ChainedScheduler", "CosineAnnealingLR", "CosineAnnealingWarmRestarts", "ExponentialLR", "LambdaLR", "LinearLR",
+    "MultiStepLR", "OneCycleLR", "ReduceLROnPlateau", "Scheduler", "SequentialLR", "StepLR",
+]  # fmt: skip
