@@ -41,6 +41,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "ops_only: rows of layers are left out: what is tested holds for them if it holds for their ops")
     config.addinivalue_line("markers", "backends(*names): the backends that this test is worth running on")
     # The core asks `dtype in FLOATS` of every array; for a foreign dtype the answer no is right, and it then looks closer.
     config.addinivalue_line("filterwarnings", "ignore:You are comparing a array_api_strict dtype")
@@ -53,11 +54,13 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if marker is not None:
         chosen = [name for name in marker.args if name in chosen]
     wanted = set(metafunc.fixturenames)
+    left_out = "layer" if metafunc.definition.get_closest_marker("ops_only") else ""
+    table = [row for row in rows() if left_out not in row.tags] if "row" in wanted else []
     if {"row", "backend"} <= wanted:
-        cells = [(row, name) for row in rows() for name in chosen if runs_on(row, name)]
+        cells = [(row, name) for row in table for name in chosen if runs_on(row, name)]
         metafunc.parametrize(("row", "backend"), cells, ids=[f"{r.name}-{n}" for r, n in cells], indirect=["backend"])
     elif "row" in wanted:
-        metafunc.parametrize("row", rows(), ids=[row.name for row in rows()])
+        metafunc.parametrize("row", table, ids=[row.name for row in table])
     elif "backend" in wanted:
         metafunc.parametrize("backend", chosen, indirect=True)
 

@@ -59,6 +59,7 @@ def compare(row: Case, number: int, arrays: list[Any], layout: Callable[[Any], A
         assert same(a, b), f"{place}: gradient {i} differs"
 
 
+@pytest.mark.ops_only
 @pytest.mark.backends("numpy", "numba", "cuda")
 def test_layouts(row: Case, backend: str) -> None:
     if not backend.startswith(("num", "cuda-emulate")):

@@ -8,6 +8,7 @@ from dlengine.testing import Case
 from dlengine.testing.overwrite import overwrites
 
 
+@pytest.mark.ops_only
 @pytest.mark.backends("numpy", "numba", "cuda")
 def test_overwrite(row: Case, backend: str) -> None:
     wrong = overwrites(row)

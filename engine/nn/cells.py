@@ -79,7 +79,7 @@ class RNNCell(_Cell):
         super().__init__(input_size, hidden_size, bias, device=device, dtype=dtype)
 
     def _step(self, x: Any, *state: Any) -> tuple[Any, ...]:
-        return ops.rnn(x, *state, self.weight_ih, self.weight_hh, self._bias(), nonlinearity=self.nonlinearity)[1:]
+        return ops.rnn(x, state[0], self.weight_ih, self.weight_hh, self._bias(), nonlinearity=self.nonlinearity)[1:]
 
 
 class LSTMCell(_Cell):
@@ -88,7 +88,7 @@ class LSTMCell(_Cell):
     gates, states = 4, 2
 
     def _step(self, x: Any, *state: Any) -> tuple[Any, ...]:
-        return ops.lstm(x, *state, self.weight_ih, self.weight_hh, self._bias())[1:]
+        return ops.lstm(x, state[0], state[1], self.weight_ih, self.weight_hh, self._bias())[1:]
 
 
 class GRUCell(_Cell):
@@ -97,4 +97,4 @@ class GRUCell(_Cell):
     gates = 3
 
     def _step(self, x: Any, *state: Any) -> tuple[Any, ...]:
-        return ops.gru(x, *state, self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh)[1:]
+        return ops.gru(x, state[0], self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh)[1:]

@@ -114,7 +114,7 @@ class Embedding(Module):
         init.normal_(self.weight)
         if self.padding_idx is not None:
             with no_grad():
-                self.weight[self.padding_idx] = 0.0
+                self.weight[self.padding_idx, ...] = 0.0
 
     def forward(self, x: Any) -> Any:
         y = embedding(self.weight, x)

@@ -36,7 +36,8 @@ class GaussianNoise(Module):
     def forward(self, x: Any) -> Any:
         if not self.training or self.std == 0:
             return x
-        return x + randn(x.shape, dtype=x.dtype, device=x.device, generator=self.generator) * self.std
+        noise = randn(x.shape, dtype="float32", device=x.device, generator=self.generator)  # the same for every dtype
+        return x + noise.astype(x.dtype) * self.std
 
     def extra_repr(self) -> str:
         return f"std={self.std}"
