@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import itertools
 import json
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -160,6 +163,19 @@ def test_what_cannot_be_sent_to_processes_is_refused() -> None:
     loader = data.DataLoader(SET, 2, num_workers=1, worker_kind="spawn", transform=lambda x, g: x)
     with pytest.raises(ConfigError, match="worker_kind='thread'"):
         next(iter(loader))
+
+
+def test_a_dead_worker_is_an_error_and_not_a_wait(tmp_path: Path) -> None:
+    """Without the guard every worker would begin the script again; Python ends it, and the loader says why."""
+    script = tmp_path / "unguarded.py"
+    script.write_text(
+        "from dlengine import data\n"
+        "loader = data.DataLoader(data.digits(), 64, num_workers=1, worker_kind='spawn')\n"
+        "next(iter(loader))\n"
+    )
+    ended = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=120)
+    assert "DataError: DataLoader: a worker process ended" in ended.stderr.splitlines()[-1]
+    assert "__main__" in ended.stderr.splitlines()[-1]
 
 
 def test_collate_pads_sequences() -> None:

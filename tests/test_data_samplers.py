@@ -145,6 +145,14 @@ def test_draws_are_those_of_the_ops() -> None:
     assert (draws.permutation(dl.Generator(3), 50) == randperm(50, generator=dl.Generator(3)).numpy()).all()
 
 
+@pytest.mark.backends("numpy", "numba", "strict", "cuda")
+def test_many_draws_are_the_same_on_every_backend(backend: str) -> None:
+    n = draws.MANY + 5
+    found = draws.normal(dl.Generator(3), n)
+    with dl.use_backend("numpy"):
+        assert (found == draws.normal(dl.Generator(3), n)).all()
+
+
 SET = data.ArrayDataset(np.arange(100), LABELS, classes=list("abcdefghij"))
 
 

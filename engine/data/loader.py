@@ -5,13 +5,14 @@ from __future__ import annotations
 import weakref
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor
+from concurrent.futures.process import BrokenProcessPool
 from contextvars import copy_context
 from itertools import islice
 from typing import Any
 
 import numpy as np
 
-from ..errors import CheckpointError, ConfigError
+from ..errors import CheckpointError, ConfigError, DataError
 from ..generator import Generator, default_generator
 from ..ops.creation import asarray
 from .collate import stack
@@ -101,9 +102,14 @@ class DataLoader:
         skip, self._resume = self._resume, 0
         self._start, self._given = self._position(), skip
         made = self._streamed(skip) if self.sampler is None else self._drawn(self.sampler, skip)
-        for i, parts in enumerate(made, skip):
-            self._given = i + 1
-            yield tuple(self._tensor(part) for part in parts)
+        try:
+            for i, parts in enumerate(made, skip):
+                self._given = i + 1
+                yield tuple(self._tensor(part) for part in parts)
+        except BrokenProcessPool:
+            self.close()  # a broken pool stays broken; another epoch may begin with a new one
+            causes = "it was killed (memory?), or the script lacks `if __name__ == '__main__':` around what it runs"
+            raise DataError(f"DataLoader: a worker process ended: {causes}") from None
         if self.sampler is not None:
             self.sampler.end()
         self._start, self._given = self._position(), 0
@@ -149,8 +155,8 @@ class DataLoader:
 
     def _workers(self) -> Executor:
         if self._pool is None:
-            self._pool = executor(self.worker_kind, self.num_workers, self._maker)
-            weakref.finalize(self, self._pool.shutdown, wait=False, cancel_futures=True)
+            self._pool, end = executor(self.worker_kind, self.num_workers, self._maker)
+            self._end = weakref.finalize(self, end)
         return self._pool
 
     def _tensor(self, part: Any) -> Any:
@@ -161,7 +167,7 @@ class DataLoader:
     def close(self) -> None:
         """End the workers; the next epoch starts new ones."""
         if self._pool is not None:
-            self._pool.shutdown(wait=True, cancel_futures=True)
+            self._end()
             self._pool = None
 
     def _own(self) -> list[tuple[str, Generator]]:

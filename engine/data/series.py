@@ -70,7 +70,7 @@ def parse_series(text: str, name: str) -> tuple[tuple[str, ...], HostArray]:
             time, value = row
             times.append(time)
             values.append(float(value))
-        except ValueError:
+        except (ValueError, csv.Error):
             raise DataError(f"{name}: line {rows.line_num} is not a time and a number: {','.join(row)[:60]!r}") from None
     if not values or not np.isfinite(values).all():
         raise DataError(f"{name}: expected finite numbers, got {len(values)} rows")

@@ -9,14 +9,12 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-import http.client
 import io
 import lzma
 import os
 import struct
 import sys
 import tarfile
-import urllib.request
 import zipfile
 import zlib
 from collections.abc import Callable, Sequence
@@ -191,13 +189,15 @@ def _said(error: BaseException) -> str:
 
 def _downloaded(file: DataFile, base: Path) -> bytes:
     """Fetch a file into the folder; its verified content."""
+    from http.client import HTTPException
+
     failures = []
     for place in file.places:
         for url in place.urls:
             try:
                 packed = fetch(url)
                 found = _verified(io.BytesIO(packed), place, file)
-            except (_Refused, OSError, http.client.HTTPException, ValueError) as error:
+            except (_Refused, OSError, HTTPException, ValueError) as error:
                 failures.append(f"{url}: {_said(error)}")
                 continue
             _keep(base / place.path, packed)
@@ -210,8 +210,10 @@ def _downloaded(file: DataFile, base: Path) -> bytes:
 
 def fetch(url: str) -> bytes:
     """What a server answers to https; whole, or an OSError or HTTPException."""
-    request = urllib.request.Request(url, headers={"User-Agent": "dlengine"})
-    with urllib.request.urlopen(request, timeout=TIMEOUT) as answer:
+    from urllib import request
+
+    asked = request.Request(url, headers={"User-Agent": "dlengine"})
+    with request.urlopen(asked, timeout=TIMEOUT) as answer:
         packed: bytes = answer.read(LARGEST + 1)
         told = answer.headers.get("Content-Length")
     if len(packed) > LARGEST or (told is not None and int(told) != len(packed)):

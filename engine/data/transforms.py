@@ -155,9 +155,11 @@ def rotate(images: Any, degrees: Any) -> HostArray:
     top = np.minimum(np.floor(from_y).astype(np.intp), h)
     left = np.minimum(np.floor(from_x).astype(np.intp), w)
     down, right = (from_y - top).astype(x.dtype)[..., None], (from_x - left).astype(x.dtype)[..., None]
-    pixels, image = wide.transpose(0, 2, 3, 1), np.arange(n)[:, None, None]
-    upper = pixels[image, top, left] * (1 - right) + pixels[image, top, left + 1] * right
-    lower = pixels[image, top + 1, left] * (1 - right) + pixels[image, top + 1, left + 1] * right
+    # One number for each pixel of the batch: that is twice as fast as three.
+    pixels = np.ascontiguousarray(wide.transpose(0, 2, 3, 1)).reshape(-1, x.shape[1])
+    place = (np.arange(n)[:, None, None] * (h + 2) + top) * (w + 2) + left
+    upper = pixels[place] * (1 - right) + pixels[place + 1] * right
+    lower = pixels[place + w + 2] * (1 - right) + pixels[place + w + 3] * right
     return np.ascontiguousarray((upper * (1 - down) + lower * down).transpose(0, 3, 1, 2))
 
 

@@ -5,17 +5,20 @@ Never fork: a forked child of a process that has run threaded kernels does not s
 
 from __future__ import annotations
 
+import os
 import pickle
+import tempfile
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
 from contextvars import copy_context
 from dataclasses import dataclass
 from multiprocessing import get_context
 from typing import Any
 
-from ..errors import ConfigError, DataError
+from ..backend import set_backend
+from ..errors import ConfigError
 from ..generator import Generator, default_generator
 from .draws import HostArray, _current
 
@@ -57,24 +60,40 @@ class Maker:
         return parts if self.transform is None else (self.transform(parts[0], generator), *parts[1:])
 
 
-def executor(kind: str, workers: int, maker: Maker) -> Executor:
-    """A pool of threads, or of processes that each hold a copy of the maker."""
+def executor(kind: str, workers: int, maker: Maker) -> tuple[Executor, Callable[[], None]]:
+    """A pool of threads, or of processes that each hold a copy of the maker; and what ends it."""
     if kind == "thread":
-        return ThreadPoolExecutor(workers, thread_name_prefix="dlengine-data")
+        threads = ThreadPoolExecutor(workers, thread_name_prefix="dlengine-data")
+        return threads, lambda: threads.shutdown(wait=False, cancel_futures=True)
+    # Through a file: a process that dies before it has read a large argument would leave its parent writing for ever.
+    descriptor, path = tempfile.mkstemp(prefix="dlengine-data-", suffix=".pickle")
     try:
-        content = pickle.dumps(maker)
-    except (pickle.PicklingError, AttributeError, TypeError) as error:
+        with open(descriptor, "wb") as file:
+            pickle.dump(maker, file, protocol=5)
+    except BaseException as error:
+        os.unlink(path)
+        if not isinstance(error, pickle.PicklingError | AttributeError | TypeError):
+            raise
         what = "the data set, transform or collate_fn cannot be sent to a process"
         raise ConfigError(f"DataLoader: {what} ({error}); use worker_kind='thread', or define them in a module") from None
-    return ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_start, initargs=(content,))
+    processes = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_start, initargs=(path,))
+
+    def end() -> None:
+        processes.shutdown(wait=True, cancel_futures=True)
+        with suppress(OSError):
+            os.unlink(path)
+
+    return processes, end
 
 
 _held: list[Maker] = []
 
 
-def _start(content: bytes) -> None:
-    """In a new worker process: take the maker."""
-    _held[:] = [pickle.loads(content)]
+def _start(path: str) -> None:
+    """In a new worker process: take the maker. It computes with NumPy, so that processes start no threads of their own."""
+    set_backend("numpy")
+    with open(path, "rb") as file:
+        _held[:] = [pickle.load(file)]
 
 
 def _make(rows: Any, seed: int) -> tuple[Any, ...]:
@@ -96,9 +115,6 @@ def batches(pool: Executor, maker: Maker, jobs: Iterable[Job], depth: int) -> It
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
-    except BrokenProcessPool:
-        causes = "it was killed (memory?), or the script lacks `if __name__ == '__main__':` around what it runs"
-        raise DataError(f"DataLoader: a worker process ended: {causes}") from None
     finally:
         for future in waiting:
             future.cancel()
