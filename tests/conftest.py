@@ -41,7 +41,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "ops_only: rows of layers are left out: what is tested holds for them if it holds for their ops")
+    config.addinivalue_line("markers", "ops_only: without the rows of layers: it holds for them if it holds for their ops")
     config.addinivalue_line("markers", "backends(*names): the backends that this test is worth running on")
     # The core asks `dtype in FLOATS` of every array; for a foreign dtype the answer no is right, and it then looks closer.
     config.addinivalue_line("filterwarnings", "ignore:You are comparing a array_api_strict dtype")

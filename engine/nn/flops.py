@@ -29,7 +29,7 @@ def flops(layer: Module, args: tuple[Any, ...], y: Any) -> int:
 @flops.register(Perceptron)
 @flops.register(Maxout)
 def _(layer: Any, args: tuple[Any, ...], y: Any) -> int:
-    return 2 * prod(args[0].shape[:-1]) * int(layer.weight.size)
+    return 2 * int(prod(args[0].shape[:-1])) * int(layer.weight.size)
 
 
 @flops.register(Bilinear)
@@ -39,18 +39,18 @@ def _(layer: Any, args: tuple[Any, ...], y: Any) -> int:
 
 @flops.register(_Convolution)
 def _(layer: Any, args: tuple[Any, ...], y: Any) -> int:
-    return 2 * int(y.shape[0]) * prod(y.shape[2:]) * int(layer.weight.size)
+    return 2 * int(y.shape[0]) * int(prod(y.shape[2:])) * int(layer.weight.size)
 
 
 @flops.register(_Transposed)
 def _(layer: Any, args: tuple[Any, ...], y: Any) -> int:
-    return 2 * int(y.shape[0]) * prod(args[0].shape[2:]) * int(layer.weight.size)
+    return 2 * int(y.shape[0]) * int(prod(args[0].shape[2:])) * int(layer.weight.size)
 
 
 @flops.register(_Recurrent)
 @flops.register(_Cell)
 def _(layer: Any, args: tuple[Any, ...], y: Any) -> int:
-    return 2 * prod(args[0].shape[:-1]) * sum(int(p.size) for p in layer.parameters() if p.ndim == 2)
+    return 2 * int(prod(args[0].shape[:-1])) * sum(int(p.size) for p in layer.parameters() if p.ndim == 2)
 
 
 @flops.register(MultiheadAttention)
@@ -59,7 +59,7 @@ def _(layer: Any, args: tuple[Any, ...], y: Any) -> int:
     batch = 1 if query.ndim == 2 else query.shape[0 if layer.batch_first else 1]
     e, steps, keys = layer.embed_dim, prod(query.shape[:-1]) // batch, prod(key.shape[:-1]) // batch
     projections = steps * e * e + keys * e * (layer.kdim + layer.vdim)
-    return 2 * int(batch) * (projections + 2 * steps * keys * e)  # the output's projection is a layer inside
+    return int(2 * batch * (projections + 2 * steps * keys * e))  # the output's projection is a layer inside
 
 
 @flops.register(AdditiveAttention)

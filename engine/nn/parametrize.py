@@ -83,7 +83,7 @@ class _SpectralNorm(Module):
 def _parametrize(module: Module, name: str, source: Module) -> Module:
     """Let module.<name> be what source computes, anew in each forward."""
     if "parametrizations" not in module.__dict__:
-        module.parametrizations = ModuleDict()  # type: ignore[attr-defined]
+        module.parametrizations = ModuleDict()
 
         def recompute(m: Module, args: Any) -> None:
             for key, made in m.__dict__["parametrizations"].items():

@@ -107,7 +107,7 @@ for _name in (
     layer(_name, inputs=[ANY])
 layer("LeakyReLU", 0.2, inputs=[ANY])
 layer("ELU", 0.7, inputs=[ANY])
-layer("CELU", 0.7, inputs=[ANY])
+layer("CELU", 0.5, inputs=[ANY])
 layer("GELU", inputs=[ANY], approximate="tanh")
 layer("Softplus", 2.0, inputs=[ANY])
 layer("Hardtanh", -0.5, 2.0, inputs=[ANY])
