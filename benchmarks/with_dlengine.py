@@ -12,8 +12,9 @@ from dlengine import nn, optim
 from dlengine.backend import fallbacks, get_backend
 
 __all__ = [
-    "NAME", "batch_norm", "constant", "conv2d", "cross_entropy", "describe", "embedding", "fallbacks", "layer_norm", "leaf",
-    "lstm", "max_pool2d", "nn", "no_grad", "optim", "placed", "sigmoid", "sum", "synchronise", "tanh", "value", "write",
+    "NAME", "batch_norm", "concat", "constant", "conv2d", "cross_entropy", "describe", "embedding", "exp", "fallbacks", "gru",
+    "layer_norm", "leaf", "logsigmoid", "lstm", "matmul", "max_pool2d", "mean", "nn", "no_grad", "optim", "permute", "placed",
+    "relu", "sigmoid", "softmax", "standard_normal", "sum", "synchronise", "tanh", "value", "write",
 ]  # fmt: skip
 
 NAME = "dlengine"
@@ -25,6 +26,24 @@ sum = dl.sum
 conv2d = dl.conv2d
 max_pool2d = dl.max_pool2d
 embedding = dl.embedding
+relu = dl.relu
+exp = dl.exp
+matmul = dl.matmul
+logsigmoid = dl.logsigmoid
+softmax = dl.softmax
+concat = dl.concat
+permute = dl.permute_dims
+mean = dl.mean
+standard_normal = dl.randn
+relu = dl.relu
+exp = dl.exp
+matmul = dl.matmul
+logsigmoid = dl.logsigmoid
+softmax = dl.softmax
+concat = dl.concat
+permute = dl.permute_dims
+mean = dl.mean
+standard_normal = dl.randn
 
 
 def constant(array: Any) -> Any:
@@ -66,6 +85,16 @@ def lstm(x: Any, h0: Any, c0: Any, layers: list[tuple[Any, Any, Any]]) -> Any:
     for w_ih, w_hh, bias in layers:
         x = dl.lstm(x, h0, c0, w_ih, w_hh, bias)[0]
     return x
+
+
+def gru(x: Any, h0: Any, w_ih: Any, w_hh: Any, b_ih: Any, b_hh: Any) -> Any:
+    """One layer over x (T,N,I) from the state h0 (N,H); returns y (T,N,H)."""
+    return dl.gru(x, h0, w_ih, w_hh, b_ih, b_hh)[0]
+
+
+def gru(x: Any, h0: Any, w_ih: Any, w_hh: Any, b_ih: Any, b_hh: Any) -> Any:
+    """One layer over x (T,N,I) from the state h0 (N,H); returns y (T,N,H)."""
+    return dl.gru(x, h0, w_ih, w_hh, b_ih, b_hh)[0]
 
 
 def cross_entropy(logits: Any, labels: Any) -> Any:

@@ -10,8 +10,9 @@ from torch import nn, optim
 from torch.nn import functional as F
 
 __all__ = [
-    "NAME", "batch_norm", "constant", "conv2d", "cross_entropy", "describe", "embedding", "fallbacks", "layer_norm", "leaf",
-    "lstm", "max_pool2d", "nn", "no_grad", "optim", "placed", "sigmoid", "sum", "synchronise", "tanh", "value", "write",
+    "NAME", "batch_norm", "concat", "constant", "conv2d", "cross_entropy", "describe", "embedding", "exp", "fallbacks", "gru",
+    "layer_norm", "leaf", "logsigmoid", "lstm", "matmul", "max_pool2d", "mean", "nn", "no_grad", "optim", "permute", "placed",
+    "relu", "sigmoid", "softmax", "standard_normal", "sum", "synchronise", "tanh", "value", "write",
 ]  # fmt: skip
 
 NAME = "torch"
@@ -25,6 +26,30 @@ sum = torch.sum
 conv2d = F.conv2d
 max_pool2d = F.max_pool2d
 cross_entropy = F.cross_entropy
+relu = F.relu
+exp = torch.exp
+matmul = torch.matmul
+logsigmoid = F.logsigmoid
+softmax = F.softmax
+concat = torch.cat
+permute = torch.permute
+mean = torch.mean
+relu = F.relu
+exp = torch.exp
+matmul = torch.matmul
+logsigmoid = F.logsigmoid
+softmax = F.softmax
+concat = torch.cat
+permute = torch.permute
+mean = torch.mean
+
+
+def standard_normal(*shape: int) -> Any:
+    return torch.randn(*shape, device=DEVICE)
+
+
+def standard_normal(*shape: int) -> Any:
+    return torch.randn(*shape, device=DEVICE)
 
 
 def constant(array: Any) -> Any:
@@ -65,6 +90,14 @@ def lstm(x: Any, h0: Any, c0: Any, layers: list[tuple[Any, Any, Any]]) -> Any:
     weights = [w for w_ih, w_hh, bias in layers for w in (w_ih, w_hh, bias, torch.zeros_like(bias))]
     h, c = (s.expand(len(layers), *s.shape).contiguous() for s in (h0, c0))
     return torch.lstm(x, (h, c), weights, True, len(layers), 0.0, torch.is_grad_enabled(), False, False)[0]
+
+
+def gru(x: Any, h0: Any, w_ih: Any, w_hh: Any, b_ih: Any, b_hh: Any) -> Any:
+    return torch.gru(x, h0[None], [w_ih, w_hh, b_ih, b_hh], True, 1, 0.0, torch.is_grad_enabled(), False, False)[0]
+
+
+def gru(x: Any, h0: Any, w_ih: Any, w_hh: Any, b_ih: Any, b_hh: Any) -> Any:
+    return torch.gru(x, h0[None], [w_ih, w_hh, b_ih, b_hh], True, 1, 0.0, torch.is_grad_enabled(), False, False)[0]
 
 
 def synchronise() -> None:

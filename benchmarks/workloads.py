@@ -12,7 +12,7 @@ import numpy as np
 
 from dlengine.errors import ConfigError
 
-from . import bodies, steps
+from . import bodies, networks, steps
 from .bodies import Body, Framework
 
 KINDS = {
@@ -57,8 +57,10 @@ def _both(name: str, body: Callable[..., Body], **sizes: int) -> tuple[Workload,
     return *_op(name, body, **sizes), Workload(f"{name}-fwd", "forward", body, sizes, {"backward": False})
 
 
-def _step(name: str, body: Callable[..., Body], checked_with: dict[str, Any] | None = None, **sizes: int) -> tuple[Workload, ...]:
-    return (Workload(name, "step", body, sizes, checked_with=checked_with or {}),)
+def _step(
+    name: str, body: Callable[..., Body], checked_with: dict[str, Any] | None = None, tolerance: float = 1e-4, **sizes: int
+) -> tuple[Workload, ...]:
+    return (Workload(name, "step", body, sizes, checked_with=checked_with or {}, tolerance=tolerance),)
 
 
 _ROWS = (
@@ -66,16 +68,42 @@ _ROWS = (
     _op("pointwise-chain", bodies.pointwise_chain, elements=1_000_000),
     _both("conv-mnist1", bodies.conv, N=64, C=1, H=28, K=32, kernel=3),
     _both("conv-mnist2", bodies.conv, N=64, C=32, H=26, K=64, kernel=3),
+    _both("conv-c64", bodies.conv, N=32, C=64, H=28, K=64, kernel=3, padding=1),
+    _both("conv-stem", bodies.conv, N=8, C=3, H=224, K=64, kernel=7, stride=2, padding=3),
+    _both("conv-pointwise", bodies.conv, N=32, C=256, H=14, K=256, kernel=1),
+    _both("conv-depthwise", bodies.conv, N=32, C=128, H=28, K=128, kernel=3, padding=1, groups=128),
+    _both("conv-c64", bodies.conv, N=32, C=64, H=28, K=64, kernel=3, padding=1),
+    _both("conv-stem", bodies.conv, N=8, C=3, H=224, K=64, kernel=7, stride=2, padding=3),
+    _both("conv-pointwise", bodies.conv, N=32, C=256, H=14, K=256, kernel=1),
+    _both("conv-depthwise", bodies.conv, N=32, C=128, H=28, K=128, kernel=3, padding=1, groups=128),
     _op("maxpool", bodies.max_pool, N=64, C=64, H=28, kernel=2),
     _op("batchnorm", bodies.batch_norm, N=64, C=64, H=28),
     _op("layernorm", bodies.layer_norm, M=4096, D=512),
     _both("lstm-small", bodies.lstm, T=50, N=50, I=128, H=128, layers=2),
+    _both("lstm-medium", bodies.lstm, T=64, N=64, I=128, H=256, layers=1),
+    _both("lstm-large", bodies.lstm, T=100, N=32, I=512, H=512, layers=1),
+    _both("gru-medium", bodies.gru, T=64, N=64, I=128, H=256),
+    _both("lstm-medium", bodies.lstm, T=64, N=64, I=128, H=256, layers=1),
+    _both("lstm-large", bodies.lstm, T=100, N=32, I=512, H=512, layers=1),
+    _both("gru-medium", bodies.gru, T=64, N=64, I=128, H=256),
     _op("softmax-xent", bodies.softmax_cross_entropy, N=2500, V=65),
     _op("embedding", bodies.embedding, V=50_000, D=128, N=64, T=200),
     _step("adam-4m", steps.adam, parameters=4_000_000, tensors=4),
     _step("mlp-mnist", steps.mlp, N=128, I=784, H=256, classes=10),
     _step("cnn-mnist", steps.cnn, {"dropout": 0.0}, N=64, H=28, K=32, hidden=128),
+    _step("resnet20", networks.resnet, tolerance=1e-3, N=32, H=32, width=16, blocks=3),
+    _step("autoencoder", networks.autoencoder, N=128, I=784, H=400, D=20),
+    _step("vae", networks.vae, {"noise": 0.0}, N=128, I=784, H=400, D=20),
+    _step("dcgan28", networks.dcgan, N=64, D=64, width=64),
+    _step("resnet20", networks.resnet, tolerance=1e-3, N=32, H=32, width=16, blocks=3),
+    _step("autoencoder", networks.autoencoder, N=128, I=784, H=400, D=20),
+    _step("vae", networks.vae, {"noise": 0.0}, N=128, I=784, H=400, D=20),
+    _step("dcgan28", networks.dcgan, N=64, D=64, width=64),
     _step("char-lstm", steps.char_lstm, T=50, N=50, H=128, layers=2, V=65),
+    _step("seq2seq", networks.seq2seq, T=20, N=64, V=1000, H=256),
+    _step("word2vec-sgns", networks.word2vec, V=10_000, D=100, N=4096, negatives=5),
+    _step("seq2seq", networks.seq2seq, T=20, N=64, V=1000, H=256),
+    _step("word2vec-sgns", networks.word2vec, V=10_000, D=100, N=4096, negatives=5),
     (Workload("import", "import", None, {}),),
 )
 
