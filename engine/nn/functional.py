@@ -5,6 +5,7 @@ from __future__ import annotations
 from ..ops.activation import *  # noqa: F403
 from ..ops.attention import *  # noqa: F403
 from ..ops.conv import *  # noqa: F403
+from ..ops.conv import output_size as output_size
 from ..ops.embedding import *  # noqa: F403
 from ..ops.loss import *  # noqa: F403
 from ..ops.loss_distribution import *  # noqa: F403

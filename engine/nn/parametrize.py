@@ -81,7 +81,7 @@ class _SpectralNorm(Module):
 
 
 def _parametrize(module: Module, name: str, source: Module) -> Module:
-    """Let module.<name> be what source computes, anew in each forward."""
+    """Let module.<name> be what source computes, anew in each forward; between them it is only the value, without a graph."""
     if "parametrizations" not in module.__dict__:
         module.parametrizations = ModuleDict()
 
@@ -89,10 +89,15 @@ def _parametrize(module: Module, name: str, source: Module) -> Module:
             for key, made in m.__dict__["parametrizations"].items():
                 m.__dict__[key] = made()
 
+        def release(m: Module, args: Any, y: Any) -> None:
+            for key in m.__dict__["parametrizations"]:
+                m.__dict__[key] = m.__dict__[key].detach()
+
         module.register_forward_pre_hook(recompute)
+        module.register_forward_hook(release)
     delattr(module, name)
     module.__dict__["parametrizations"][name] = source
-    module.__dict__[name] = source()
+    module.__dict__[name] = source().detach()
     return module
 
 

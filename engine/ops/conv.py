@@ -48,6 +48,17 @@ def paddings(op: str, padding: Any, kernel: Ints, stride: Ints, dilation: Ints) 
     return both, both
 
 
+def output_size(size: int, kernel: int, stride: int = 1, padding: int = 0, dilation: int = 1, strict: bool = False) -> int:
+    """How many windows fit along an axis: O = (W - K + 2 P) / S + 1, K widened by dilation, rounded down.
+
+    Raises ShapeError if none fits, or, if strict, if a rest is left over.
+    """
+    room = size + 2 * padding - dilation * (kernel - 1) - 1
+    if room < 0 or (strict and room % stride):
+        raise ShapeError(f"output_size: windows of {kernel} every {stride} do not fit {size} with padding {padding}")
+    return room // stride + 1
+
+
 def conv_geometry(
     op: str, x: Ints, w: Ints, stride: Any, padding: Any, dilation: Any, groups: int
 ) -> ConvGeometry:
