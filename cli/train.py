@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -17,14 +18,26 @@ from .options import backend_options, on_backend, pairs
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Change a setting of the recipe; may be repeated.")
 @click.option("--out", type=click.Path(path_type=Path), help="The run folder. [default: runs/NAME, or the next free number]")
 @click.option("--overwrite", is_flag=True, help="Replace the run that the folder holds.")
+@click.option("--resume", "run_folder", type=click.Path(path_type=Path), metavar="RUN", help="Go on with a run that was stopped.")
+@click.pass_context
 def train(
-    name: str | None, backend: str | None, emulate: bool, seed: int, dtype: str, settings: tuple[str, ...], out: Path | None,
-    overwrite: bool,
+    context: click.Context, name: str | None, backend: str | None, emulate: bool, seed: int, dtype: str,
+    settings: tuple[str, ...], out: Path | None, overwrite: bool, run_folder: Path | None,
 ) -> None:  # fmt: skip
-    """Train the recipe NAME. Without NAME, list the recipes and their settings."""
+    """Train the recipe NAME. Without NAME, list the recipes and their settings.
+
+    --resume RUN goes on with the run in a folder, with its own settings and, unless --backend says otherwise, on its own
+    backend. A run that was killed at any instant ends as if nothing had happened.
+    """
     from dlengine.recipes import find
+    from dlengine.recipes import resume as resume_run
     from dlengine.recipes import train as run_recipe
 
+    if run_folder is not None:
+        _refuse_settings(context)
+        with on_backend(backend, emulate):
+            _report(resume_run(run_folder, own_backend=backend is None and not emulate))
+        return
     if name is None:
         _list()
         return
@@ -32,8 +45,21 @@ def train(
     chosen = recipe.configure(pairs(settings))
     with on_backend(backend, emulate) as used:
         click.echo(f"{name}: {recipe.title}, on {used}")
-        run = run_recipe(name, chosen, seed=seed, dtype=dtype, out=out, overwrite=overwrite)
-    column, least = recipe.figure
+        _report(run_recipe(name, chosen, seed=seed, dtype=dtype, out=out, overwrite=overwrite))
+
+
+def _refuse_settings(context: click.Context) -> None:
+    """A resumed run has its settings already."""
+    given = ("name", "seed", "dtype", "settings", "out", "overwrite")
+    source = click.core.ParameterSource.COMMANDLINE
+    for parameter in context.command.params:
+        if parameter.name in given and context.get_parameter_source(parameter.name) is source:
+            raise click.UsageError(f"--resume goes on with the run's own settings: leave out {parameter.opts[-1]}")
+
+
+def _report(run: Any) -> None:
+    """What a run reached, and where it is."""
+    column, least = run.recipe.figure
     verdict = "reached" if run.reached else "not reached"
     click.echo(
         f"test {column} {100 * run.results[column]:.2f}% of {run.results['samples']} images in {run.results['seconds']:.1f} s "

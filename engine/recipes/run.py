@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,9 @@ from ..training import Accuracy, Checkpoint, ConfusionMatrix, CSVLog, Trainer, p
 from .recipe import Experiment, Recipe, find
 
 DTYPES = ("float32", "float64")
+CHECKPOINT_SECONDS = 60.0
+"""How much of a long epoch a kill may cost."""
+
 FILES = (
     "config.json", "log.csv", "last.safetensors", "best.safetensors", "results.json", "curves.png", "confusion.png"
 )  # fmt: skip
@@ -84,25 +87,62 @@ def train(
         manual_seed(seed)
         experiment = recipe.build(chosen, seed)
         folder = _folder(out, name, overwrite, _json(config))
-        trainer = Trainer(
-            experiment.model,
-            experiment.loss,
-            experiment.optimizer,
-            scheduler=experiment.scheduler,
-            callbacks=[CSVLog(folder / "log.csv"), Checkpoint(folder, monitor="val_loss")],
-            batch_size=chosen["batch_size"],
-            progress=progress,
-        )
+        trainer = _trainer(folder, chosen, experiment, progress)
         try:
-            trainer.fit(experiment.train, chosen["epochs"], validate=experiment.test)
+            return _finish(folder, recipe, chosen, experiment, trainer, start)
         except BaseException:
-            if not trainer.history:
+            if not (folder / "last.safetensors").exists():
                 _clear(folder)
             raise
-        results, matrix = _measure(experiment, trainer)
+
+
+def resume(folder: str | Path, *, own_backend: bool = True, progress: bool = True) -> Run:
+    """Go on with a run that was stopped or killed, from its last checkpoint; a finished one is only measured again.
+
+    It ends bit for bit as if it had never been stopped, on the run's own backend (own_backend; else the one in force).
+    Raises CheckpointError, ConfigError, BackendUnavailable.
+    """
+    start = time.perf_counter()
+    folder = Path(folder)
+    recipe, config = _config(folder)
+    checkpoint = folder / "last.safetensors"
+    for file in FILES:  # what was being written when the run was killed
+        for rest in folder.glob(f".{file}.*.tmp"):
+            rest.unlink(missing_ok=True)
+    with _backend(config["backend"]) if own_backend else nullcontext(), _dtype(config["dtype"]):
+        manual_seed(config["seed"])
+        experiment = recipe.build(config["settings"], config["seed"])
+        trainer = _trainer(folder, config["settings"], experiment, progress)
+        if checkpoint.exists():  # else it was killed before its first, and begins again
+            state = load(checkpoint)
+            try:
+                trainer.load_state_dict(state)
+            except (KeyError, TypeError, ValueError) as error:
+                raise CheckpointError(f"{checkpoint}: {error}") from None
+        return _finish(folder, recipe, config["settings"], experiment, trainer, start)
+
+
+def _trainer(folder: Path, settings: Mapping[str, Any], experiment: Experiment, progress: bool) -> Trainer:
+    return Trainer(
+        experiment.model,
+        experiment.loss,
+        experiment.optimizer,
+        scheduler=experiment.scheduler,
+        callbacks=[CSVLog(folder / "log.csv"), Checkpoint(folder, monitor="val_loss", seconds=CHECKPOINT_SECONDS)],
+        batch_size=settings["batch_size"],
+        progress=progress,
+    )
+
+
+def _finish(
+    folder: Path, recipe: Recipe, settings: Mapping[str, Any], experiment: Experiment, trainer: Trainer, start: float
+) -> Run:
+    """Train to the end, measure, and write what a finished run holds."""
+    trainer.fit(experiment.train, settings["epochs"], validate=experiment.test)
+    results, matrix = _measure(experiment, trainer)
     results = {**results, "seconds": round(time.perf_counter() - start, 2)}
-    plot_curves(folder / "curves.png", trainer.history, name)
-    plot_confusion(folder / "confusion.png", matrix, experiment.classes, name)
+    plot_curves(folder / "curves.png", trainer.history, recipe.name)
+    plot_confusion(folder / "confusion.png", matrix, experiment.classes, recipe.name)
     write_atomically(folder / "results.json", _json(results))
     return Run(folder, recipe, results)
 
@@ -140,11 +180,27 @@ def _measure(experiment: Experiment, trainer: Trainer) -> tuple[dict[str, Any], 
 def _restore(folder: str | Path) -> tuple[Path, Recipe, dict[str, Any], Experiment]:
     """Rebuild a run's experiment with the trained weights."""
     folder = Path(folder)
+    recipe, config = _config(folder)
+    checkpoint = folder / "last.safetensors"
+    state = load(checkpoint)
+    with _dtype(config["dtype"]):
+        manual_seed(config["seed"])
+        experiment = recipe.build(config["settings"], config["seed"])
+    try:
+        experiment.model.load_state_dict(state["model"])
+    except (KeyError, CheckpointError) as error:
+        raise CheckpointError(f"{checkpoint}: {error}") from None
+    return folder, recipe, config, experiment
+
+
+def _config(folder: Path) -> tuple[Recipe, dict[str, Any]]:
+    """A run's recipe and its checked config.json. Raises CheckpointError, ConfigError."""
     path = folder / "config.json"
     try:
         config = json.loads(path.read_text())
-        recipe, seed, dtype = find(config["recipe"]), int(config["seed"]), str(config["dtype"])
-        settings = recipe.configure(config["settings"])
+        recipe, dtype = find(config["recipe"]), str(config["dtype"])
+        checked: dict[str, Any] = {"seed": int(config["seed"]), "dtype": dtype, "backend": str(config["backend"])}
+        checked["settings"] = recipe.configure(config["settings"])
     except FileNotFoundError:
         raise CheckpointError(f"{folder}: not a run folder (no config.json)") from None
     except (KeyError, TypeError, ValueError, OSError) as error:
@@ -153,16 +209,7 @@ def _restore(folder: str | Path) -> tuple[Path, Recipe, dict[str, Any], Experime
         raise CheckpointError(f"{path}: damaged ({type(error).__name__}: {error})") from None
     if dtype not in DTYPES:
         raise ConfigError(f"{path}: dtype: expected one of {', '.join(DTYPES)}, got {dtype!r}")
-    checkpoint = folder / "last.safetensors"
-    state = load(checkpoint)
-    with _dtype(dtype):
-        manual_seed(seed)
-        experiment = recipe.build(settings, seed)
-    try:
-        experiment.model.load_state_dict(state["model"])
-    except (KeyError, CheckpointError) as error:
-        raise CheckpointError(f"{checkpoint}: {error}") from None
-    return folder, recipe, config, experiment
+    return recipe, checked
 
 
 def _folder(out: str | Path | None, name: str, overwrite: bool, config: bytes) -> Path:
@@ -195,6 +242,12 @@ def _free(name: str) -> Path:
     while folder.exists():
         folder = Path("runs") / f"{name}-{next(numbers)}"
     return folder
+
+
+def _backend(name: str) -> Any:
+    """The backend of a name that get_backend() gave, for a block."""
+    emulate = name.endswith("-emulate")
+    return backend.use_backend(name.removesuffix("-emulate"), emulate=emulate)
 
 
 @contextmanager

@@ -2,13 +2,31 @@
 
 from __future__ import annotations
 
-from .callbacks import Callback, Checkpoint, CSVLog, EarlyStopping
-from .metrics import Accuracy, ConfusionMatrix, Metric
-from .plots import plot_confusion, plot_curves
+from .bleu import BLEU
+from .callbacks import (
+    Callback,
+    Checkpoint,
+    ClipGradients,
+    CSVLog,
+    EarlyStopping,
+    Schedule,
+    TimeLimit,
+    WeightAverage,
+)
+from .gradient_flow import GradientFlow
+from .metrics import F1, Accuracy, BitsPerChar, ConfusionMatrix, Metric, Perplexity, Precision, Recall
+from .plots import plot_confusion, plot_curves, plot_gradient_flow, plot_rate_search
+from .precision import GradScaler, MixedPrecision
 from .progress import Progress
+from .rate_finder import RateSearch, find_learning_rate
+from .regression import MAE, MSE, R2
+from .sequences import TruncatedBPTT, detach, segments
+from .tensorboard import TensorBoard
 from .trainer import Trainer
 
 __all__ = [
-    "Accuracy", "CSVLog", "Callback", "Checkpoint", "ConfusionMatrix", "EarlyStopping", "Metric", "Progress", "Trainer",
-    "plot_confusion", "plot_curves",
+    "BLEU", "F1", "MAE", "MSE", "R2", "Accuracy", "BitsPerChar", "CSVLog", "Callback", "Checkpoint", "ClipGradients",
+    "ConfusionMatrix", "EarlyStopping", "GradScaler", "GradientFlow", "Metric", "MixedPrecision", "Perplexity", "Precision",
+    "Progress", "RateSearch", "Recall", "Schedule", "TensorBoard", "TimeLimit", "Trainer", "TruncatedBPTT", "WeightAverage",
+    "detach", "find_learning_rate", "plot_confusion", "plot_curves", "plot_gradient_flow", "plot_rate_search", "segments",
 ]  # fmt: skip

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from math import exp, log
 from typing import Any
 
 import numpy as np
 
-from ..errors import ShapeError
+from ..errors import CheckpointError, ConfigError, ShapeError
+
+Host = np.ndarray[Any, Any]
 
 
 class Metric:
-    """Base: update() with each batch, compute() at the end. name: its column; best: "max" or "min"; scalar: for the log."""
+    """Base: update() with each batch, compute() at the end. name: its column; counts: the attributes that reset() sets."""
 
     name: str
-    best = "max"
+    counts: tuple[str, ...]
 
     def reset(self) -> None:
         """Forget everything."""
@@ -24,28 +28,43 @@ class Metric:
         raise NotImplementedError
 
     def compute(self) -> Any:
-        """The number over everything taken in."""
+        """The number over everything taken in; NaN if that was nothing."""
         raise NotImplementedError
 
+    def state_dict(self) -> dict[str, Any]:
+        """What has been gathered so far."""
+        return {name: getattr(self, name) for name in self.counts}
 
-def host(values: Any) -> np.ndarray[Any, Any]:
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Continue from a state_dict(). Raises CheckpointError."""
+        missing = [name for name in self.counts if name not in state]
+        if missing:
+            raise CheckpointError(f"{type(self).__name__}: the state lacks {', '.join(missing)}")
+        for name in self.counts:
+            value = state[name]
+            setattr(self, name, host(value).copy() if hasattr(value, "shape") else value)
+
+
+def host(values: Any) -> Host:
     """A NumPy array of a tensor's values."""
     return values.numpy_copy() if hasattr(values, "numpy_copy") else np.asarray(values)
 
 
-def classes_of(outputs: Any, targets: Any) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
-    """Predicted and true classes (M,) from scores (N,V,*S) and labels (N,*S)."""
+def scores_of(outputs: Any, targets: Any, ignore_index: int) -> tuple[Host, Host]:
+    """Scores (M,V) and labels (M,) from scores (N,V,*S) and labels (N,*S), without the labels to ignore."""
     scores, labels = host(outputs), host(targets)
-    if scores.ndim != labels.ndim + 1:
+    if scores.ndim != labels.ndim + 1 or scores.shape[:1] + scores.shape[2:] != labels.shape:
         raise ShapeError(f"metric: scores must be (N,V,*S) for labels (N,*S), got {scores.shape} and {labels.shape}")
-    return scores.argmax(axis=1).reshape(-1), labels.reshape(-1)
+    rows, flat = np.moveaxis(scores, 1, -1).reshape(-1, scores.shape[1]), labels.reshape(-1)
+    kept = flat != ignore_index
+    return (rows, flat) if kept.all() else (rows[kept], flat[kept])
 
 
 class Average:
     """A mean of batch means, each weighted by its number of samples."""
 
-    def __init__(self) -> None:
-        self.total, self.count = 0.0, 0
+    def __init__(self, total: float = 0.0, count: int = 0) -> None:
+        self.total, self.count = total, count
 
     def update(self, value: float, samples: int) -> None:
         """Take in the mean over some samples."""
@@ -56,21 +75,37 @@ class Average:
         """The mean over all samples; NaN if there were none."""
         return self.total / self.count if self.count else float("nan")
 
+    def state_dict(self) -> list[Any]:
+        """What Average(*state) continues from."""
+        return [self.total, self.count]
+
 
 class Accuracy(Metric):
-    """The part of samples whose highest score is at their label."""
+    """The part of samples whose label is among the k highest scores; of equal scores the first counts as the highest.
 
-    name = "accuracy"
+    Labels equal to ignore_index count nowhere. The column is "accuracy", or "top3_accuracy" for k = 3.
+    """
 
-    def __init__(self) -> None:
+    counts = ("right", "count")
+
+    def __init__(self, k: int = 1, ignore_index: int = -100) -> None:
+        if k < 1:
+            raise ConfigError(f"Accuracy: k must be at least 1, got {k}")
+        self.k, self.ignore_index = k, ignore_index
+        self.name = "accuracy" if k == 1 else f"top{k}_accuracy"
         self.reset()
 
     def reset(self) -> None:
         self.right = self.count = 0
 
     def update(self, outputs: Any, targets: Any) -> None:
-        predicted, labels = classes_of(outputs, targets)
-        self.right += int((predicted == labels).sum())
+        scores, labels = scores_of(outputs, targets, self.ignore_index)
+        if self.k == 1:
+            self.right += int((scores.argmax(axis=1) == labels).sum()) if labels.size else 0
+        else:
+            own = np.take_along_axis(scores, labels[:, None], axis=1)
+            before = (scores > own) | ((scores == own) & (np.arange(scores.shape[1]) < labels[:, None]))
+            self.right += int(((before.sum(axis=1) < self.k) & ~np.isnan(own[:, 0])).sum())
         self.count += labels.size
 
     def compute(self) -> float:
@@ -81,17 +116,105 @@ class ConfusionMatrix(Metric):
     """matrix[i, j]: how many samples of class i were taken for class j."""
 
     name = "confusion"
+    counts = ("matrix",)
 
-    def __init__(self, classes: int) -> None:
-        self.classes = classes
+    def __init__(self, classes: int, ignore_index: int = -100) -> None:
+        self.classes, self.ignore_index = classes, ignore_index
         self.reset()
 
     def reset(self) -> None:
         self.matrix = np.zeros((self.classes, self.classes), dtype=np.int64)
 
     def update(self, outputs: Any, targets: Any) -> None:
-        predicted, labels = classes_of(outputs, targets)
-        np.add.at(self.matrix, (labels, predicted), 1)
+        scores, labels = scores_of(outputs, targets, self.ignore_index)
+        if labels.size:
+            np.add.at(self.matrix, (labels, scores.argmax(axis=1)), 1)
 
-    def compute(self) -> np.ndarray[Any, Any]:
+    def compute(self) -> Any:
         return self.matrix.copy()
+
+
+class Precision(ConfusionMatrix):
+    """Of the samples taken for a class, the part that is of it: TP / (TP + FP).
+
+    average: "macro", the mean over the classes; "micro", all samples together; "weighted", by the samples of each class;
+    None, an array with a value per class. A class with nothing to divide by has 0.
+    """
+
+    name = "precision"
+
+    def __init__(self, classes: int, average: str | None = "macro", ignore_index: int = -100) -> None:
+        if average not in ("macro", "micro", "weighted", None):
+            raise ConfigError(f"{type(self).__name__}: average must be macro, micro, weighted or None, got {average!r}")
+        self.average = average
+        super().__init__(classes, ignore_index)
+
+    def compute(self) -> Any:
+        right, taken, true = np.diag(self.matrix), self.matrix.sum(axis=0), self.matrix.sum(axis=1)
+        if not true.sum():
+            return float("nan")
+        if self.average == "micro":
+            return float(self._ratio(right.sum(), taken.sum(), true.sum()))
+        values = self._ratio(right, taken, true)
+        if self.average is None:
+            return values
+        return float((values * true).sum() / true.sum()) if self.average == "weighted" else float(values.mean())
+
+    def _ratio(self, right: Any, taken: Any, true: Any) -> Any:
+        return right / np.maximum(taken, 1)
+
+
+class Recall(Precision):
+    """Of the samples of a class, the part that was found: TP / (TP + FN). average: as in Precision."""
+
+    name = "recall"
+
+    def _ratio(self, right: Any, taken: Any, true: Any) -> Any:
+        return right / np.maximum(true, 1)
+
+
+class F1(Precision):
+    """The harmonic mean of precision and recall: 2 TP / (2 TP + FP + FN). average: as in Precision."""
+
+    name = "f1"
+
+    def _ratio(self, right: Any, taken: Any, true: Any) -> Any:
+        return 2 * right / np.maximum(taken + true, 1)
+
+
+class Perplexity(Metric):
+    """exp of the mean cross-entropy of labels (N,*S) under scores (N,V,*S): among how many words the model still wavers."""
+
+    name = "perplexity"
+    counts = ("total", "count")
+
+    def __init__(self, ignore_index: int = -100) -> None:
+        self.ignore_index = ignore_index
+        self.reset()
+
+    def reset(self) -> None:
+        self.total, self.count = 0.0, 0
+
+    def update(self, outputs: Any, targets: Any) -> None:
+        scores, labels = scores_of(outputs, targets, self.ignore_index)
+        if not labels.size:
+            return
+        shifted = scores.astype(np.float64) - scores.max(axis=1, keepdims=True)
+        own = np.take_along_axis(shifted, labels[:, None].astype(np.int64), axis=1)[:, 0]
+        self.total += float((np.log(np.exp(shifted).sum(axis=1)) - own).sum())
+        self.count += labels.size
+
+    def compute(self) -> float:
+        if not self.count:
+            return float("nan")
+        mean = self.total / self.count
+        return exp(mean) if mean < 709 else float("inf")
+
+
+class BitsPerChar(Perplexity):
+    """The mean cross-entropy of characters in bits: log2 of the perplexity."""
+
+    name = "bits_per_char"
+
+    def compute(self) -> float:
+        return self.total / self.count / log(2) if self.count else float("nan")

@@ -9,7 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from ..errors import ConfigError
 from ..io import write_atomically
+from .gradient_flow import GradientFlow, layer_names
+from .rate_finder import RateSearch
 
 TRAIN, VALIDATION, INK = "#2a6f97", "#d1495b", "#333333"
 STYLE: Any = {
@@ -97,4 +100,72 @@ def plot_confusion(path: str | Path, matrix: Any, classes: Sequence[str], title:
         right = int(np.trace(counts))
         note = f"{right} of {counts.sum()} right ({100 * right / max(1, counts.sum()):.1f} %)"
         axes.set_title(f"{title}\n{note}" if title else note, loc="left", fontsize=11, fontweight="bold")
+        _write(figure, path)
+
+
+def plot_gradient_flow(path: str | Path, flow: GradientFlow, title: str = "") -> None:
+    """Gradient norms on a logarithmic scale: by layer over the records, and by time step, a line for each series watched."""
+    from matplotlib import rc_context
+
+    panels = [draw for draw, present in ((_by_layer, flow.layers), (_by_time, flow.steps)) if present]
+    if not panels:
+        raise ConfigError("plot_gradient_flow: nothing was recorded")
+    with rc_context(STYLE):
+        figure = _figure(6.2 * len(panels), 4.0)
+        for i, draw in enumerate(panels):
+            draw(figure.add_subplot(1, len(panels), i + 1), flow)
+        if title:
+            figure.suptitle(title, x=0.01, ha="left", fontsize=12, fontweight="bold")
+        _write(figure, path)
+
+
+def _by_layer(axes: Any, flow: GradientFlow) -> None:
+    """The range and the median over all records of each parameter's gradient norm, input at the left."""
+    names = layer_names(flow.layers)
+    values = [_visible([r[n] for r in flow.layers if n in r]) for n in names]
+    low, middle, high = (np.array([f(v) for v in values]) for f in (np.min, np.median, np.max))
+    place = np.arange(len(names))
+    axes.vlines(place, low, high, color=TRAIN, lw=5, alpha=0.3, label="all records")
+    axes.plot(place, middle, color=TRAIN, marker="o", ms=4, lw=1.2, label="median")
+    axes.plot(place, [v[-1] for v in values], color=VALIDATION, marker="o", ms=4, lw=0, label="last")
+    axes.set_yscale("log")
+    axes.set_xticks(place, names, rotation=45, ha="right", fontsize=8)
+    axes.set_title("gradient norm by layer", loc="left", fontweight="bold")
+    axes.grid(axis="y", color="#dddddd", lw=0.7)
+    axes.legend(frameon=False)
+
+
+def _by_time(axes: Any, flow: GradientFlow) -> None:
+    """How the norm of the loss's gradient changes on its way back through time; each line is named at its end."""
+    shades = ("#2a6f97", "#d1495b", "#66a182", "#8d6a9f", "#edae49", "#777777")
+    for (name, norms), colour in zip(flow.steps.items(), [shades[i % len(shades)] for i in range(len(flow.steps))], strict=True):
+        axes.plot(range(1, len(norms) + 1), _visible(norms), color=colour, lw=1.8, label=name)
+    axes.set_yscale("log")
+    axes.set_xlabel("time step t")
+    axes.set_title("norm of dL/dh(t)", loc="left", fontweight="bold")
+    axes.grid(axis="y", color="#dddddd", lw=0.7)
+    axes.legend(frameon=False)
+
+
+def _visible(norms: Sequence[float]) -> np.ndarray[Any, Any]:
+    """What a logarithmic axis can show: zeros and values that are not finite leave a gap."""
+    values = np.asarray(norms, dtype=np.float64)
+    return np.where((values > 0) & np.isfinite(values), values, np.nan)
+
+
+def plot_rate_search(path: str | Path, search: RateSearch, title: str = "") -> None:
+    """Loss over learning rate, and the suggested rate."""
+    from matplotlib import rc_context
+
+    with rc_context(STYLE):
+        figure = _figure(5.4, 3.6)
+        axes = figure.add_subplot()
+        axes.plot(search.rates, search.losses, color=TRAIN, lw=1.8)
+        axes.axvline(search.suggestion, color=VALIDATION, lw=1.2, ls="--", label=f"suggestion {search.suggestion:.2g}")
+        axes.set_xscale("log")
+        axes.set_xlabel("learning rate")
+        axes.set_ylabel("loss")
+        axes.set_title(title or "learning-rate search", loc="left", fontweight="bold")
+        axes.grid(axis="y", color="#dddddd", lw=0.7)
+        axes.legend(frameon=False)
         _write(figure, path)

@@ -32,6 +32,8 @@ class Progress(Callback):
         if self.console is None:
             self.console = Console(highlight=False)
         self._headed = False
+        if trainer.mixed is not None:
+            self.console.print(trainer.mixed.describe(), soft_wrap=True)
         if self.console.is_terminal:
             self._bar = Bar(
                 TextColumn("[bold]{task.description}"),

@@ -3,25 +3,35 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 from ..autograd.base import no_grad
 from ..data import DataLoader, Dataset
 from ..errors import CheckpointError, ConfigError, GradientError
-from ..generator import default_generator
+from ..generator import Generator, default_generator
 from ..nn import CrossEntropyLoss, Module, NLLLoss
-from ..optim import Optimizer, Scheduler
-from .callbacks import Callback
+from ..optim import Optimizer
+from .callbacks import Callback, step_schedule
 from .metrics import Accuracy, Average, Metric
+from .precision import MixedPrecision
 from .progress import Progress
+
+KEYS = (
+    "model", "optimizer", "scheduler", "scaler", "generator", "generators", "loader", "epoch", "batch", "averages", "metrics",
+    "history", "callbacks",
+)  # fmt: skip
 
 
 class Trainer:
-    """Trains a model on batches (input, target).
+    """Trains a model on batches (input, target); for anything else write train_step().
 
-    metrics: by default the accuracy if the loss is one of classes. scheduler: stepped after each epoch. callbacks: see
-    Callback; progress=False leaves out the bar and the table. batch_size: where data come without a loader.
+    optimizer: one, or a dict of several by name (GANs): then train_step() calls update(loss, name) for each.
+    metrics: by default the accuracy if the loss is one of classes. scheduler: stepped after each epoch (see also Schedule).
+    callbacks: see Callback; progress=False leaves out the bar and the table. batch_size: where data come without a loader.
+    accumulate: batches whose gradients make one step, weighted by their samples, as if they were one batch.
+    mixed: True or a MixedPrecision runs the model in half precision where the device has it.
     history: one dict per epoch with "epoch", "loss", the metrics, the same with "val_" before, "lr" and "seconds".
     """
 
@@ -29,25 +39,41 @@ class Trainer:
         self,
         model: Module,
         loss: Any,
-        optimizer: Optimizer,
+        optimizer: Optimizer | Mapping[str, Optimizer],
         *,
         metrics: Sequence[Metric] | None = None,
-        scheduler: Scheduler | None = None,
+        scheduler: Any = None,
         callbacks: Sequence[Callback] = (),
         batch_size: int = 64,
+        accumulate: int = 1,
+        mixed: bool | MixedPrecision = False,
         progress: bool = True,
     ) -> None:
-        self.model, self.loss, self.optimizer, self.scheduler = model, loss, optimizer, scheduler
+        self.model, self.loss, self.scheduler = model, loss, scheduler
+        self.optimizers = {"optimizer": optimizer} if isinstance(optimizer, Optimizer) else dict(optimizer)
+        if not self.optimizers or accumulate < 1 or (accumulate > 1 and len(self.optimizers) > 1):
+            raise ConfigError("Trainer: needs an optimizer; accumulate must be at least 1, and 1 with several optimizers")
         classes = isinstance(loss, CrossEntropyLoss | NLLLoss)
         self.metrics = list(metrics) if metrics is not None else [Accuracy()] if classes else []
-        self.callbacks: list[Callback] = [*([Progress()] if progress else []), *callbacks]
-        self.batch_size = batch_size
+        given = [*([Progress()] if progress else []), *callbacks]
+        self.callbacks: list[Callback] = sorted(given, key=lambda c: c.after_all)
+        self.batch_size, self.accumulate = batch_size, accumulate
+        self.mixed = MixedPrecision(model) if mixed is True else mixed or None
         self.history: list[dict[str, float]] = []
-        self.epoch = 0
-        self.epochs = 0
+        self.epoch = self.epochs = 0
+        self.batch = 0
+        """Batches of the epoch that are done."""
         self.stop = False
         self.train_loader: Any = None
-        self._loader_state: dict[str, Any] | None = None
+        self._averages: dict[str, Average] = {}
+        self._measured = self.metrics
+        self._share = (0, 1, 1.0)  # of the batches that make one step: which, how many, this one's weight
+        self._pending: dict[str, Any] = {}
+
+    @property
+    def optimizer(self) -> Optimizer:
+        """The optimizer; of several the first."""
+        return next(iter(self.optimizers.values()))
 
     # ------------------------------------------------------------------ the loop
     def fit(self, train: Any, epochs: int = 1, validate: Any = None) -> list[dict[str, float]]:
@@ -59,18 +85,14 @@ class Trainer:
         if epochs < 1:
             raise ConfigError(f"fit: epochs must be at least 1, got {epochs}")
         self.train_loader = self._loader(train, shuffle=True)
-        if self._loader_state is not None and hasattr(self.train_loader, "load_state_dict"):
-            self.train_loader.load_state_dict(self._loader_state)
-        self._loader_state = None
         checked = None if validate is None else self._loader(validate, shuffle=False)
+        self._place()
         self.epochs, self.stop = epochs, False
         try:
-            for callback in self.callbacks:
-                callback.on_fit_start(self)
+            self._tell("on_fit_start")
             while self.epoch < epochs and not self.stop:
                 self._epoch(checked)
-            for callback in self.callbacks:
-                callback.on_fit_end(self)
+            self._tell("on_fit_end")
         finally:
             for callback in self.callbacks:
                 callback.close()
@@ -83,104 +105,223 @@ class Trainer:
             raise ConfigError(f"fit: expected a Dataset or an iterable of batches, got {type(data).__name__}")
         return data
 
+    def _tell(self, event: str, *values: Any) -> None:
+        for callback in self.callbacks:
+            getattr(callback, event)(self, *values)
+
     def _epoch(self, checked: Any) -> None:
         start = time.perf_counter()
-        for callback in self.callbacks:
-            callback.on_epoch_start(self)
+        self._tell("on_epoch_start")
         self.model.train()
-        average = Average()
-        for metric in self.metrics:
-            metric.reset()
-        for i, batch in enumerate(self.train_loader):
-            inputs, targets = _pair(batch)
-            value = self.train_step(inputs, targets)
-            average.update(value, _samples(inputs))
-            for callback in self.callbacks:
-                callback.on_batch_end(self, i, {"loss": average.compute()})
-        row: dict[str, float] = {"epoch": self.epoch + 1, "loss": average.compute()}
+        if not self.batch:
+            self._averages = {}
+            for metric in self.metrics:
+                metric.reset()
+        for batches in self._chunks():
+            for values, samples in self._step(batches):
+                for name, value in values.items():
+                    self._averages.setdefault(name, Average()).update(value, samples)
+            self.batch += len(batches)
+            self._tell("on_batch_end", self.batch - 1, {k: a.compute() for k, a in self._averages.items()})
+            if self.stop:
+                self._pending = {"loader": self._position()}
+                return
+        row: dict[str, Any] = {"epoch": self.epoch + 1, **{k: a.compute() for k, a in self._averages.items()}}
         row |= {m.name: m.compute() for m in self.metrics}
         if checked is not None:
-            row |= {f"val_{k}": v for k, v in self.evaluate(checked).items()}
+            self._tell("on_validation_start")
+            try:
+                row |= {f"val_{k}": v for k, v in self.evaluate(checked).items()}
+            finally:
+                self._tell("on_validation_end")
         row |= {"lr": self.optimizer.param_groups[0]["lr"], "seconds": time.perf_counter() - start}
         self.history.append(row)
-        self.epoch += 1
+        self.epoch, self.batch = self.epoch + 1, 0
         if self.scheduler is not None:
-            self.scheduler.step()
-        for callback in self.callbacks:
-            callback.on_epoch_end(self, row)
+            step_schedule(self.scheduler, row, "val_loss" if checked is not None else "loss")
+        self._tell("on_epoch_end", row)
 
-    def train_step(self, inputs: Any, targets: Any) -> float:
-        """One batch: forward, backward, step; returns the loss. Raises GradientError if the loss is not finite."""
-        self.optimizer.zero_grad()
-        outputs = self.model(inputs)
-        loss = self.loss(outputs, targets)
+    def _chunks(self) -> Iterator[list[Any]]:
+        """The batches still to come in this epoch, as many together as make one step."""
+        batches = iter(self.train_loader)
+        if self.batch and not hasattr(self.train_loader, "load_state_dict"):
+            batches = islice(batches, self.batch, None)  # it cannot continue by itself
+        while chunk := list(islice(batches, self.accumulate)):
+            yield chunk
+
+    def _step(self, batches: list[Any]) -> Iterator[tuple[dict[str, float], int]]:
+        """Train on the batches of one step: the values of each, and its number of samples."""
+        counts = [self.samples(batch) for batch in batches]
+        for i, (batch, n) in enumerate(zip(batches, counts, strict=True)):
+            self._share = (i, len(batches), n / sum(counts) if len(batches) > 1 else 1.0)
+            values = self.train_step(batch)
+            yield values if isinstance(values, dict) else {"loss": values}, n
+
+    # ------------------------------------------------------------------ one batch: what a subclass may change
+    def train_step(self, batch: Any) -> float | dict[str, float]:
+        """One batch: forward, then update(); returns the loss, or values by name. Write it for other kinds of training."""
+        inputs, targets = pair(batch)
+        outputs = self.forward(inputs)
+        value = self.update(self.loss(outputs, targets))
+        self.measure(outputs, targets)
+        return value
+
+    def evaluate_step(self, batch: Any) -> float | dict[str, float]:
+        """One batch without training: the loss, or values by name."""
+        inputs, targets = pair(batch)
+        outputs = self.forward(inputs)
+        self.measure(outputs, targets)
+        return float(self.loss(outputs, targets))
+
+    def samples(self, batch: Any) -> int:
+        """How many samples a batch holds: the length of its first part."""
+        return int((batch[0] if isinstance(batch, tuple | list) else batch).shape[0])
+
+    def forward(self, *inputs: Any) -> Any:
+        """The model's outputs, in mixed precision if that is on."""
+        return self.model(*inputs) if self.mixed is None else self.mixed(*inputs)
+
+    def measure(self, outputs: Any, targets: Any) -> None:
+        """Show a batch to the metrics."""
+        for metric in self._measured:
+            metric.update(outputs.detach() if hasattr(outputs, "detach") else outputs, targets)
+
+    def update(self, loss: Any, name: str | None = None) -> float:
+        """Backward and the step of an optimizer, the only one or the one of a name; returns the loss as a number.
+
+        Raises GradientError if the loss is not finite.
+        """
+        optimizer = self.optimizer if name is None else self.optimizers[name]
         value = float(loss.detach())
         if not abs(value) < float("inf"):
             raise GradientError(
                 f"fit: the loss became {value} in epoch {self.epoch + 1}; lower the learning rate, or look with dl.anomaly()"
             )
-        loss.backward()
-        self.optimizer.step()
-        for metric in self.metrics:
-            metric.update(outputs.detach(), targets)
+        i, count, weight = self._share
+        if i == 0:
+            optimizer.zero_grad()
+        loss = loss if count == 1 else loss * weight
+        (loss if self.mixed is None else self.mixed.scaler.scale(loss)).backward()
+        if i < count - 1:
+            return value
+        if self.mixed is not None:
+            self.mixed.scaler.unscale_(optimizer)
+        self._tell("on_gradients", optimizer)
+        if self.mixed is None:
+            optimizer.step()
+        else:
+            self.mixed.scaler.step(optimizer)
+            self.mixed.scaler.update()
+        self._tell("on_step_end", optimizer)
         return value
 
     # ------------------------------------------------------------------ using the model
     def evaluate(self, data: Any, metrics: Sequence[Metric] | None = None) -> dict[str, Any]:
         """Loss and metrics over a Dataset or batches, as after eval() and without gradients."""
         used = self.metrics if metrics is None else list(metrics)
-        average = Average()
+        averages: dict[str, Average] = {}
         for metric in used:
             metric.reset()
         mode = self.model.training
         self.model.eval()
+        self._measured = used
         try:
             with no_grad():
                 for batch in self._loader(data, shuffle=False):
-                    inputs, targets = _pair(batch)
-                    outputs = self.model(inputs)
-                    average.update(float(self.loss(outputs, targets)), _samples(inputs))
-                    for metric in used:
-                        metric.update(outputs, targets)
+                    values = self.evaluate_step(batch)
+                    for name, value in (values if isinstance(values, dict) else {"loss": values}).items():
+                        averages.setdefault(name, Average()).update(value, self.samples(batch))
         finally:
+            self._measured = self.metrics
             self.model.train(mode)
-        return {"loss": average.compute(), **{m.name: m.compute() for m in used}}
+        return {**{k: a.compute() for k, a in averages.items()}, **{m.name: m.compute() for m in used}}
 
     # ------------------------------------------------------------------ its state
     def state_dict(self) -> dict[str, Any]:
-        """Everything that continuing needs: model, optimizer, scheduler, random numbers, place in the data, history."""
-        loader = self.train_loader.state_dict() if hasattr(self.train_loader, "state_dict") else self._loader_state
+        """All that continuing needs: model, optimizers, schedules, averages, random numbers, place in the data, history."""
         return {
             "model": self.model.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
+            "optimizer": {name: o.state_dict() for name, o in self.optimizers.items()},
             "scheduler": None if self.scheduler is None else self.scheduler.state_dict(),
+            "scaler": None if self.mixed is None else self.mixed.scaler.state_dict(),
             "generator": default_generator.state_dict(),
-            "loader": loader,
+            "generators": {name: g.state_dict() for name, g in self._generators().items()},
+            "loader": self._position(),
             "epoch": self.epoch,
+            "batch": self.batch,
+            "averages": {name: a.state_dict() for name, a in self._averages.items()} if self.batch else {},
+            "metrics": [m.state_dict() for m in self.metrics] if self.batch else [],
             "history": self.history,
+            "callbacks": {name: c.state_dict() for name, c in self._lasting().items()},
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Continue from a state_dict() at the next fit(). Raises CheckpointError for what does not fit."""
-        missing = [k for k in ("model", "optimizer", "scheduler", "generator", "loader", "epoch", "history") if k not in state]
+        missing = [k for k in KEYS if k not in state]
         if missing:
             raise CheckpointError(f"Trainer: the state lacks {', '.join(missing)}")
-        if (state["scheduler"] is None) != (self.scheduler is None):
-            raise CheckpointError("Trainer: one of the state and this trainer has a scheduler, the other has none")
+        for key, own in (("scheduler", self.scheduler), ("scaler", self.mixed)):
+            if (state[key] is None) != (own is None):
+                raise CheckpointError(f"Trainer: one of the state and this trainer has a {key}, the other has none")
+        callbacks, generators = self._lasting(), self._generators()
+        parts = (("optimizer", self.optimizers), ("generators", generators), ("callbacks", callbacks))
+        for key, expected in parts:
+            if missing := [k for k in expected if k not in state[key]]:
+                raise CheckpointError(f"Trainer: {key} of the state lacks {', '.join(missing)}")
+        if state["batch"] and len(state["metrics"]) != len(self.metrics):
+            raise CheckpointError(f"Trainer: the state has {len(state['metrics'])} metrics, this trainer {len(self.metrics)}")
         self.model.load_state_dict(state["model"])
-        self.optimizer.load_state_dict(state["optimizer"])
+        for name, optimizer in self.optimizers.items():
+            optimizer.load_state_dict(state["optimizer"][name])
         if self.scheduler is not None:
             self.scheduler.load_state_dict(state["scheduler"])
+        if self.mixed is not None:
+            self.mixed.scaler.load_state_dict(state["scaler"])
+        for name, generator in generators.items():
+            generator.load_state_dict(state["generators"][name])
+        for name, callback in callbacks.items():
+            callback.load_state_dict(state["callbacks"][name])
         default_generator.load_state_dict(state["generator"])
-        self._loader_state = state["loader"]
-        self.epoch, self.history = int(state["epoch"]), [dict(row) for row in state["history"]]
+        self._pending = {"loader": state["loader"], "generator": state["generator"]}
+        self.epoch, self.batch = int(state["epoch"]), int(state["batch"])
+        self.history = [dict(row) for row in state["history"]]
+        self._averages = {name: Average(*a) for name, a in state["averages"].items()}
+        for metric, held in zip(self.metrics, state["metrics"], strict=False):
+            metric.load_state_dict(held)
+
+    def _position(self) -> Any:
+        """The place in the training data: the loader's, or the one that the next loader is to get."""
+        if hasattr(self.train_loader, "state_dict"):
+            return self.train_loader.state_dict()
+        return self._pending.get("loader")
+
+    def _place(self) -> None:
+        """Put loader and random numbers where a state had them: only now, since making loaders draws."""
+        pending, self._pending = self._pending, {}
+        if pending.get("loader") is not None and hasattr(self.train_loader, "load_state_dict"):
+            self.train_loader.load_state_dict(pending["loader"])
+        if "generator" in pending:
+            default_generator.load_state_dict(pending["generator"])
+
+    def _generators(self) -> dict[str, Generator]:
+        """The generators that layers have of their own."""
+        found = {name: getattr(m, "generator", None) for name, m in self.model.named_modules()}
+        return {name: g for name, g in found.items() if isinstance(g, Generator)}
+
+    def _lasting(self) -> dict[str, Callback]:
+        """The callbacks that have a state, by name, a second of a kind with a number."""
+        found: dict[str, Callback] = {}
+        for callback in self.callbacks:
+            if callback.state_dict() is not None:
+                kind = type(callback).__name__
+                same = sum(type(c) is type(callback) for c in found.values())
+                found[f"{kind}{same + 1}" if same else kind] = callback
+        return found
 
 
-def _pair(batch: Any) -> tuple[Any, Any]:
+def pair(batch: Any) -> tuple[Any, Any]:
+    """Input and target of a batch. Raises ConfigError for one that is something else."""
     if not isinstance(batch, tuple | list) or len(batch) != 2:
-        raise ConfigError(f"Trainer: a batch must be (input, target), got {type(batch).__name__}; others need their own loop")
+        what = f"{len(batch)} parts" if isinstance(batch, tuple | list) else type(batch).__name__
+        raise ConfigError(f"Trainer: a batch must be (input, target), got {what}; for others write train_step()")
     return batch[0], batch[1]
-
-
-def _samples(inputs: Any) -> int:
-    return int(inputs.shape[0])
