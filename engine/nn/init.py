@@ -8,14 +8,15 @@ from __future__ import annotations
 from math import ceil, prod, sqrt
 from typing import Any
 
-import numpy as np
-
 from ..autograd.base import no_grad
 from ..errors import ConfigError, ShapeError
 from ..generator import Generator
-from ..ops.creation import asarray
+from ..ops.creation import eye
 from ..ops.decompositions import qr
+from ..ops.elementwise import where
 from ..ops.random import rand, randn, randperm
+from ..ops.reduce import sum as total
+from ..ops.shape import concat, reshape, stack
 
 GAINS = {
     "linear": 1.0, "conv1d": 1.0, "conv2d": 1.0, "conv3d": 1.0, "sigmoid": 1.0, "tanh": 5 / 3, "relu": sqrt(2.0), "selu": 0.75
@@ -134,11 +135,12 @@ def trunc_normal_(
         raise ConfigError(f"trunc_normal_: a must be below b, got {a} and {b}")
     if (a - mean) / std > 4 or (b - mean) / std < -4:
         raise ConfigError(f"trunc_normal_: [{a}, {b}] is more than 4 standard deviations from the mean {mean}")
-    values = np.empty(0, tensor.dtype)
-    while values.size < tensor.size:
-        drawn = randn(max(2 * tensor.size, 64), dtype=tensor.dtype, generator=generator).numpy() * std + mean
-        values = np.concatenate([values, drawn[(drawn >= a) & (drawn <= b)]])
-    return _fill(tensor, asarray(values[: tensor.size].reshape(tensor.shape).astype(tensor.dtype), device=tensor.device))
+    found: list[Any] = []
+    with no_grad():
+        while sum(v.size for v in found) < tensor.size:
+            drawn = randn(max(2 * tensor.size, 64), dtype=tensor.dtype, device=tensor.device, generator=generator) * std + mean
+            found.append(drawn[(drawn >= a) & (drawn <= b)])
+        return _fill(tensor, reshape(concat(found)[: tensor.size], tensor.shape))
 
 
 def orthogonal_(tensor: Any, gain: float = 1.0, generator: Generator | None = None) -> Any:
@@ -152,9 +154,11 @@ def orthogonal_(tensor: Any, gain: float = 1.0, generator: Generator | None = No
     with no_grad():
         # On the host and in float64, so that every device gets the same numbers.
         q, r = qr(randn(max(rows, columns), min(rows, columns), dtype="float64", device="cpu", generator=generator))
-        q = q.numpy() * np.where(np.diagonal(r.numpy()) < 0, -1.0, 1.0)  # else not all orthogonal matrices are equally likely
-    q = q.T if rows < columns else q
-    return _fill(tensor, asarray((gain * q).reshape(tensor.shape).astype(tensor.dtype), device=tensor.device))
+        n = min(rows, columns)
+        diagonal = total(r * eye(n, dtype="float64", device="cpu"), axis=0)
+        q = q * where(diagonal < 0, -gain, gain)  # without the sign not all orthogonal matrices are equally likely
+        q = q.T if rows < columns else q
+        return _fill(tensor, reshape(q, tensor.shape).astype(tensor.dtype).to(tensor.device))
 
 
 def sparse_(tensor: Any, sparsity: float, std: float = 0.01, generator: Generator | None = None) -> Any:
@@ -165,24 +169,24 @@ def sparse_(tensor: Any, sparsity: float, std: float = 0.01, generator: Generato
         raise ConfigError(f"sparse_: sparsity must be between 0 and 1, got {sparsity}")
     rows, columns = tensor.shape
     zeros = ceil(sparsity * rows)
-    keep = np.ones((rows, columns), tensor.dtype)
-    for j in range(columns):
-        keep[randperm(rows, device="cpu", generator=generator).numpy()[:zeros], j] = 0
+    kept = [randperm(rows, device=tensor.device, generator=generator) >= zeros for _ in range(columns)]
     normal_(tensor, 0.0, std, generator)
-    return _fill(tensor, tensor * asarray(keep, device=tensor.device))
+    with no_grad():
+        return _fill(tensor, where(stack(kept, axis=1), tensor, 0.0)) if columns else tensor
 
 
 def dirac_(tensor: Any, groups: int = 1) -> Any:
     """A convolution that passes its channels through: 1 at the middle of filter k's channel k, else 0. (K,C/groups,*kernel)."""
     if tensor.ndim < 3 or tensor.shape[0] % groups:
         raise ShapeError(f"dirac_: expected a convolution's weight (K,C/groups,*kernel) with groups={groups}, got {tensor.shape}")
-    values = np.zeros(tensor.shape, tensor.dtype)
+    zeros_(tensor)
     per_group = tensor.shape[0] // groups
     middle = tuple(n // 2 for n in tensor.shape[2:])
-    for g in range(groups):
-        for k in range(min(per_group, tensor.shape[1])):
-            values[(g * per_group + k, k, *middle)] = 1
-    return _fill(tensor, asarray(values, device=tensor.device))
+    with no_grad():
+        for g in range(groups):
+            for k in range(min(per_group, tensor.shape[1])):
+                tensor[(g * per_group + k, k, *middle)] = 1.0
+    return tensor
 
 
 def irnn_(rnn: Any, scale: float = 1.0) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, NamedTuple, Self
+from typing import Any, ClassVar, NamedTuple, Self
 
 from ..autograd.base import TensorBase, no_grad, written
 from ..errors import CheckpointError, DTypeError
@@ -53,6 +53,8 @@ class Module:
     """
 
     training: bool = True
+    _summarise: ClassVar[Callable[..., Any]]
+    """nn.summary, entered by its module, which knows the kinds of layers."""
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """What the module computes; every layer writes its own."""
@@ -270,9 +272,7 @@ class Module:
     # ------------------------------------------------------------------ how it looks
     def summary(self, input_shape: tuple[int, ...], dtype: Any = None) -> Any:
         """A table of the layers with shapes, parameter and FLOP counts for an input (N, ...); see nn.summary."""
-        from .summary import summary
-
-        return summary(self, input_shape, dtype)
+        return self._summarise(self, input_shape, dtype)
 
     def extra_repr(self) -> str:
         """What the module's settings are, for repr."""

@@ -106,3 +106,6 @@ def _shapes(y: Any) -> str:
     if isinstance(y, (tuple, list)):
         return ", ".join(_shapes(v) for v in y)
     return str(tuple(y.shape)) if hasattr(y, "shape") else type(y).__name__
+
+
+Module._summarise = staticmethod(summary)

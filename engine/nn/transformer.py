@@ -7,11 +7,11 @@ from collections.abc import Callable
 from copy import deepcopy
 from typing import Any
 
-import numpy as np
-
 from ..errors import ConfigError, ShapeError
 from ..ops.activation import gelu, relu
-from ..ops.creation import asarray
+from ..ops.creation import arange
+from ..ops.elementwise import cos, exp, sin
+from ..ops.shape import reshape, stack
 from .attention import MultiheadAttention
 from .container import ModuleList
 from .dropout import Dropout
@@ -93,9 +93,10 @@ class PositionalEncoding(Module):
     def __init__(self, d_model: int, max_len: int = 5000, batch_first: bool = False) -> None:
         if d_model % 2:
             raise ConfigError(f"PositionalEncoding: d_model must be even, got {d_model}")
-        angles = np.arange(max_len)[:, None] * np.exp(np.arange(0, d_model, 2) * (-math.log(10000.0) / d_model))
-        both = np.stack([np.sin(angles), np.cos(angles)], axis=-1).reshape(max_len, d_model)
-        self.register_buffer("table", asarray(both.astype(np.float32)), persistent=False)
+        pairs = arange(0, d_model, 2, dtype="float64")
+        angles = arange(max_len, dtype="float64")[:, None] * exp(pairs * (-math.log(10000.0) / d_model))
+        both = reshape(stack([sin(angles), cos(angles)], axis=-1), (max_len, d_model))
+        self.register_buffer("table", both.astype("float32"), persistent=False)
         self.batch_first = batch_first
 
     def forward(self, x: Any) -> Any:
