@@ -167,7 +167,8 @@ layer("AdditiveAttention", 3, 4, 5, inputs=[normal(2, 3), normal(2, 3, 4), norma
 layer("TransformerEncoderLayer", 8, 2, 6, inputs=[WIDE], dropout=0.0, check=False)  # a kink of its relu lies too near
 layer("TransformerEncoderLayer", 8, 2, 6, inputs=[WIDE], dropout=0.0, activation="gelu", norm_first=True, bias=False)
 layer(
-    "TransformerEncoderLayer", 8, 2, 6, inputs=[normal(2, 5, 8), None, HIDDEN_KEYS], dropout=0.0, batch_first=True, activation="gelu",
+    "TransformerEncoderLayer", 8, 2, 6, inputs=[normal(2, 5, 8), None, HIDDEN_KEYS], dropout=0.0, batch_first=True,
+    activation="gelu",
 )  # fmt: skip
 layer(
     "TransformerEncoder", lambda ns: ns.TransformerEncoderLayer(8, 2, 6, dropout=0.0), 2, lambda ns: ns.LayerNorm(8),
