@@ -389,4 +389,21 @@ def test_schedules_that_make_no_sense() -> None:
         with pytest.raises(CheckpointError, match="not the state of a schedule"):
             schedule.load_state_dict({})
     with pytest.raises(CheckpointError, match="1 groups, this one 2"):
-        step.load_state_dict({"last_epoch": 1, "base_lrs": [1.0]})
+        step.load_state_dict({"last_epoch": 1, "base_lrs": [1.0], "last_lrs": [1.0]})
+
+
+def test_schedules_leave_each_other_their_part() -> None:
+    """Warm-up by batch and a plateau by epoch; and a rate set by hand in between."""
+    optimizer = two_groups()
+    warm, plateau = optim.LinearLR(optimizer, 0.5, total_iters=2), optim.ReduceLROnPlateau(optimizer, factor=0.1, patience=0)
+    found = []
+    for value in (1.0, 2.0, 3.0):
+        warm.step()
+        plateau.step(value)
+        found.append(optimizer.param_groups[0]["lr"])
+    assert found == pytest.approx([0.75, 0.1, 0.01])
+    optimizer = two_groups()
+    down = optim.ExponentialLR(optimizer, 0.5)
+    optimizer.param_groups[1]["lr"] = 8.0
+    down.step()
+    assert down.get_last_lr() == [0.5, 4.0]

@@ -17,7 +17,7 @@ class ChainedScheduler(Scheduler):
     """Several schedules at once: their factors of the first rate multiply."""
 
     def __init__(self, schedulers: Sequence[Scheduler], optimizer: Optimizer | None = None) -> None:
-        self.schedulers = _checked("ChainedScheduler", schedulers)
+        self.schedulers = _only("ChainedScheduler", schedulers)
         super().__init__(optimizer or self.schedulers[0].optimizer)
 
     def rate(self, base: float, epoch: int) -> float:
@@ -31,7 +31,7 @@ class SequentialLR(Scheduler):
     """One schedule after the other: the next begins anew, with the first rate, at each of the milestones."""
 
     def __init__(self, optimizer: Optimizer, schedulers: Sequence[Scheduler], milestones: Sequence[int]) -> None:
-        self.schedulers, self.milestones = _checked("SequentialLR", schedulers), list(milestones)
+        self.schedulers, self.milestones = _only("SequentialLR", schedulers), list(milestones)
         if len(milestones) != len(self.schedulers) - 1 or sorted(milestones) != self.milestones:
             raise ConfigError(
                 f"SequentialLR: {len(self.schedulers)} schedules need {len(self.schedulers) - 1} rising milestones, "
@@ -118,11 +118,13 @@ class ReduceLROnPlateau:
         self.last_epoch, self.bad, self.resting = counts
 
 
-def _checked(name: str, schedulers: Sequence[Scheduler]) -> list[Scheduler]:
-    """The schedules, if they are formulas of the first rate, all of one optimizer."""
+def _only(name: str, schedulers: Sequence[Scheduler]) -> list[Scheduler]:
+    """The schedules, if they are formulas of the first rate, all of one optimizer; the rate is the first again."""
     found = list(schedulers)
     if not found or not all(isinstance(s, Scheduler) and not isinstance(s, OneCycleLR) for s in found):
         raise ConfigError(f"{name}: takes schedules that are a formula of the first rate, not one-cycle or plateau")
     if len({id(s.optimizer) for s in found}) > 1:
         raise ConfigError(f"{name}: the schedules are of different optimizers")
+    for group in found[0].optimizer.param_groups:
+        group["lr"] = group["initial_lr"]  # making the schedules has moved it
     return found

@@ -94,7 +94,7 @@ class OneCycleLR(Scheduler):
         if cycle_momentum and not all("momentum" in g or "betas" in g for g in groups):
             raise ConfigError(f"{name}: the optimizer has neither momentum nor betas; pass cycle_momentum=False")
         for group, rate in zip(groups, rates, strict=True):
-            group["initial_lr"] = rate / div_factor
+            group["initial_lr"] = group["lr"] = rate / div_factor
         super().__init__(optimizer)
 
     def _phase(self, epoch: int) -> tuple[float, tuple[float, float, float, float, float]]:

@@ -17,13 +17,14 @@ from .optimizer import Optimizer
 class Scheduler:
     """Base: call step() after each epoch, or after each batch if the numbers mean batches. Subclasses write rate().
 
-    A group's first rate is kept in it as "initial_lr", so that several schedules of one optimizer agree about it.
+    A group's first rate is kept in it as "initial_lr", so that several schedules of one optimizer agree about it. A rate
+    that something else has changed since the last step, another schedule or a user, is multiplied by the formula's change.
     """
 
     def __init__(self, optimizer: Optimizer) -> None:
         self.optimizer = optimizer
         self.base_lrs = [float(g.setdefault("initial_lr", g["lr"])) for g in optimizer.param_groups]
-        self.last_epoch = 0
+        self.last_epoch, self._set = 0, list(self.base_lrs)
         self._apply()
 
     def rate(self, base: float, epoch: int) -> float:
@@ -36,27 +37,32 @@ class Scheduler:
         self._apply()
 
     def _apply(self) -> None:
-        for group, base in zip(self.optimizer.param_groups, self.base_lrs, strict=True):
-            group["lr"] = self.rate(base, self.last_epoch)
+        rates = self._rates()
+        for group, before, rate in zip(self.optimizer.param_groups, self._set, rates, strict=True):
+            group["lr"] = rate if group["lr"] == before or not before else group["lr"] * (rate / before)
+        self._set = rates
+
+    def _rates(self) -> list[float]:
+        return [self.rate(base, self.last_epoch) for base in self.base_lrs]
 
     def get_last_lr(self) -> list[float]:
         """Each group's rate now."""
         return [g["lr"] for g in self.optimizer.param_groups]
 
     def state_dict(self) -> dict[str, Any]:
-        """Where the schedule is."""
-        return {"last_epoch": self.last_epoch, "base_lrs": self.base_lrs}
+        """Where the schedule is; the rates now are in the optimizer's state."""
+        return {"last_epoch": self.last_epoch, "base_lrs": self.base_lrs, "last_lrs": self._set}
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Continue from a state_dict(). Raises CheckpointError."""
         try:
-            epoch, rates = int(state_dict["last_epoch"]), [float(r) for r in state_dict["base_lrs"]]
+            epoch = int(state_dict["last_epoch"])
+            rates, last = ([float(r) for r in state_dict[k]] for k in ("base_lrs", "last_lrs"))
         except (KeyError, TypeError, ValueError) as error:
             raise CheckpointError(f"{type(self).__name__}: not the state of a schedule: {error!r}") from None
-        if len(rates) != len(self.base_lrs):
+        if not len(rates) == len(last) == len(self.base_lrs):
             raise CheckpointError(f"{type(self).__name__}: the state has {len(rates)} groups, this one {len(self.base_lrs)}")
-        self.last_epoch, self.base_lrs = epoch, rates
-        self._apply()
+        self.last_epoch, self.base_lrs, self._set = epoch, rates, last
 
 
 class StepLR(Scheduler):
@@ -124,9 +130,8 @@ class LambdaLR(Scheduler):
             raise ConfigError("LambdaLR: functions of their own for each group cannot be chained")
         return base * self.lr_lambdas[0](epoch)
 
-    def _apply(self) -> None:
-        for group, base, f in zip(self.optimizer.param_groups, self.base_lrs, self.lr_lambdas, strict=True):
-            group["lr"] = base * f(self.last_epoch)
+    def _rates(self) -> list[float]:
+        return [base * f(self.last_epoch) for base, f in zip(self.base_lrs, self.lr_lambdas, strict=True)]
 
 
 class DANNLR(Scheduler):

@@ -126,7 +126,10 @@ def _by_layer(axes: Any, flow: GradientFlow) -> None:
     low, middle, high = (np.array([f(v) for v in values]) for f in (np.min, np.median, np.max))
     place = np.arange(len(names))
     axes.vlines(place, low, high, color=TRAIN, lw=5, alpha=0.3, label="all records")
-    axes.plot(place, middle, color=TRAIN, marker="o", ms=4, lw=1.2, label="median")
+    axes.plot(place, middle, color=TRAIN, marker="o", ms=4, lw=0, label="median")
+    for kind in dict.fromkeys(n.rsplit(".", 1)[-1] for n in names):  # weights to weights, biases to biases
+        own = [i for i, n in enumerate(names) if n.rsplit(".", 1)[-1] == kind]
+        axes.plot(place[own], middle[own], color=TRAIN, lw=1.0, alpha=0.6)
     axes.plot(place, [v[-1] for v in values], color=VALIDATION, marker="o", ms=4, lw=0, label="last")
     axes.set_yscale("log")
     axes.set_xticks(place, names, rotation=45, ha="right", fontsize=8)

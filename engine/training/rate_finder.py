@@ -1,4 +1,4 @@
-"""The learning-rate finder: train with a rate that grows at each batch, and see where the loss falls fastest."""
+"""The learning-rate finder: train with a rate that grows at each batch, and see from where on the loss rises."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .trainer import Trainer
 
 @dataclass(frozen=True)
 class RateSearch:
-    """What a search saw: rates, smoothed losses, and the rate to begin with, where the loss fell fastest."""
+    """What a search saw: rates, smoothed losses, and the rate to begin with, a tenth of that with the least loss."""
 
     rates: list[float]
     losses: list[float]
@@ -62,14 +62,9 @@ def find_learning_rate(
         default_generator.load_state_dict(forks)
         for metric in trainer.metrics:
             metric.reset()
-    return RateSearch(rates, losses, _steepest(rates, losses))
-
-
-def _steepest(rates: list[float], losses: list[float]) -> float:
-    """The rate before the least loss at which it falls fastest per factor of the rate."""
-    end = losses.index(min(losses)) if losses else 0
-    falls = [losses[i] - losses[i - 1] for i in range(1, end + 1)]
-    return rates[falls.index(min(falls))] if falls else (rates[0] if rates else float("nan"))
+    if not losses:
+        raise ConfigError(f"find_learning_rate: the loss is not finite even at the rate {low}")
+    return RateSearch(rates, losses, rates[losses.index(min(losses))] / 10.0)
 
 
 def _endless(loader: Any) -> Iterator[Any]:
