@@ -121,12 +121,6 @@ def gru(fw: Framework, rng: np.random.Generator, *, T: int, N: int, I: int, H: i
     return differentiated(fw, rng, lambda x, *w: fw.gru(x, h0, *w), normal(rng, T, N, I), *weights, backward=backward)
 
 
-def gru(fw: Framework, rng: np.random.Generator, *, T: int, N: int, I: int, H: int, backward: bool = True) -> Body:
-    h0 = fw.constant(np.zeros((N, H), np.float32))
-    weights = normal(rng, 3 * H, I, scale=I**-0.5), normal(rng, 3 * H, H, scale=H**-0.5), normal(rng, 3 * H), normal(rng, 3 * H)
-    return differentiated(fw, rng, lambda x, *w: fw.gru(x, h0, *w), normal(rng, T, N, I), *weights, backward=backward)
-
-
 def softmax_cross_entropy(fw: Framework, rng: np.random.Generator, *, N: int, V: int) -> Body:
     labels = fw.constant(rng.integers(0, V, N))
     return differentiated(fw, rng, lambda logits: fw.cross_entropy(logits, labels), normal(rng, N, V))

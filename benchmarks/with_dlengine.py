@@ -92,11 +92,6 @@ def gru(x: Any, h0: Any, w_ih: Any, w_hh: Any, b_ih: Any, b_hh: Any) -> Any:
     return dl.gru(x, h0, w_ih, w_hh, b_ih, b_hh)[0]
 
 
-def gru(x: Any, h0: Any, w_ih: Any, w_hh: Any, b_ih: Any, b_hh: Any) -> Any:
-    """One layer over x (T,N,I) from the state h0 (N,H); returns y (T,N,H)."""
-    return dl.gru(x, h0, w_ih, w_hh, b_ih, b_hh)[0]
-
-
 def cross_entropy(logits: Any, labels: Any) -> Any:
     return dl.mean(dl.softmax_cross_entropy(logits, labels))
 

@@ -48,10 +48,6 @@ def standard_normal(*shape: int) -> Any:
     return torch.randn(*shape, device=DEVICE)
 
 
-def standard_normal(*shape: int) -> Any:
-    return torch.randn(*shape, device=DEVICE)
-
-
 def constant(array: Any) -> Any:
     return torch.tensor(array, device=DEVICE)
 
@@ -90,10 +86,6 @@ def lstm(x: Any, h0: Any, c0: Any, layers: list[tuple[Any, Any, Any]]) -> Any:
     weights = [w for w_ih, w_hh, bias in layers for w in (w_ih, w_hh, bias, torch.zeros_like(bias))]
     h, c = (s.expand(len(layers), *s.shape).contiguous() for s in (h0, c0))
     return torch.lstm(x, (h, c), weights, True, len(layers), 0.0, torch.is_grad_enabled(), False, False)[0]
-
-
-def gru(x: Any, h0: Any, w_ih: Any, w_hh: Any, b_ih: Any, b_hh: Any) -> Any:
-    return torch.gru(x, h0[None], [w_ih, w_hh, b_ih, b_hh], True, 1, 0.0, torch.is_grad_enabled(), False, False)[0]
 
 
 def gru(x: Any, h0: Any, w_ih: Any, w_hh: Any, b_ih: Any, b_hh: Any) -> Any:

@@ -22,14 +22,14 @@ SELU_ALPHA, SELU_SCALE = 1.6732632423543772, 1.0507009873554805
 @op(needs="y")
 def relu(xp, x, /):
     """max(x, 0); its derivative at 0 is taken as 0."""
-    y = xp.maximum(x, 0)
-    return y, lambda gy: xp.where(y > 0, gy, 0)
+    y = xp.relu(x)
+    return y, lambda gy: xp.relu_grad(gy, y)
 
 
 @op(needs="x", promotes="float")
 def leaky_relu(xp, x, /, *, negative_slope=0.01):
     """x where positive, negative_slope x elsewhere. Source: Maas et al. 2013."""
-    return xp.where(x > 0, x, x * negative_slope), lambda gy: xp.where(x > 0, gy, gy * negative_slope)
+    return xp.leaky_relu(x, negative_slope), lambda gy: xp.leaky_relu_grad(gy, x, negative_slope)
 
 
 @op(needs="x", promotes="float")
@@ -48,25 +48,20 @@ def elu(xp, x, /, *, alpha=1.0):
 @op(needs="y", promotes="float")
 def sigmoid(xp, x, /):
     """1 / (1 + exp(-x)), the logistic function."""
-    y = logistic(xp, x)
-    return y, lambda gy: gy * (y * (1 - y))
+    y = xp.sigmoid(x)
+    return y, lambda gy: xp.sigmoid_grad(gy, y)
 
 
 @op(needs="x", promotes="float")
 def silu(xp, x, /):
     """x sigmoid(x), also called swish. Source: Elfwing et al. 2017, arXiv:1702.03118."""
-
-    def pull(gy):
-        s = logistic(xp, x)
-        return gy * (s * (1 + x * (1 - s)))
-
-    return x * logistic(xp, x), pull
+    return xp.silu(x), lambda gy: xp.silu_grad(gy, x)
 
 
 @op(needs="x", promotes="float")
 def softplus(xp, x, /, *, beta=1.0):
     """log(1 + exp(beta x)) / beta without overflow: a smooth relu."""
-    return xp.logaddexp(x * beta, 0.0) / beta, lambda gy: gy * logistic(xp, x * beta)
+    return xp.softplus(x, beta), lambda gy: xp.softplus_grad(gy, x, beta)
 
 
 @op(needs="x", promotes="float")

@@ -57,10 +57,12 @@ def interpreted() -> Iterator[None]:
 
 def thread_count(units: int) -> int:
     """How many threads share this many units of work. Kernels take it as an argument: asking inside defeats the cache."""
+    if units <= 1:  # asking Numba takes longer than a small kernel
+        return 1
     if _interpreted.get():
-        return max(1, min(2, units))
+        return min(2, units)
     _start_threads()
-    return max(1, min(int(numba.get_num_threads()), units))
+    return min(int(numba.get_num_threads()), units)
 
 
 @cache

@@ -122,6 +122,18 @@ def exp32(x: Any) -> Any:
     return y if x == x else x
 
 
+A1, A2, A3, A4, A5, A6, A7, A8 = (_f(1 / (2 * k + 1)) for k in range(1, 9))  # the series of atanh
+
+
+@inner(exact=True)
+def log1p_unit(t: Any) -> Any:
+    """log(1 + t) of a float32 t, 0 <= t <= 1, to 1.5 ulp: 2 atanh(s) with s = t / (2 + t) at most 1/3, by its series."""
+    s = t / (TWO + t)
+    z = s * s
+    p = fma(fma(fma(fma(fma(fma(fma(A8, z, A7), z, A6), z, A5), z, A4), z, A3), z, A2), z, A1)
+    return TWO * fma(s * z, p, s)
+
+
 def exp(x: Any) -> Any:
     """e ** x in the precision of x."""
     return exp32(x) if isinstance(x, np.float32) else np.exp(x)

@@ -14,6 +14,9 @@ _MODULES = {
         "max_pool3d max_pool3d_scatter max_pool3d_gather avg_pool3d avg_pool3d_input_grad"
     ),
     "norm": "batch_norm batch_norm_grad layer_norm layer_norm_grad group_norm group_norm_grad rms_norm rms_norm_grad",
+    "activation": (
+        "relu relu_grad leaky_relu leaky_relu_grad sigmoid sigmoid_grad tanh_grad silu silu_grad softplus softplus_grad"
+    ),
     "softmax": "softmax softmax_grad log_softmax log_softmax_grad cross_entropy cross_entropy_grad",
     "embedding": "embedding embedding_grad",
     "recurrent": "lstm lstm_grad gru gru_grad rnn rnn_grad",

@@ -7,14 +7,37 @@ from ...ops import activation as ops
 from ..table import case, error, forward_error, given, normal, off_zero, sample, ulp
 
 _FAR = sample(given([-90.0, -20.0, 0.0, 20.0, 90.0]), grad=False)
+_LARGE = sample(off_zero(190, 173), label="more than one thread's share")
 _SAMPLES = (sample(off_zero(3, 5)), sample(off_zero()), sample(off_zero(0, 2)), _FAR)
 
-case(ops.relu, *_SAMPLES, bound=ulp(0.5))
-case(ops.leaky_relu, *_SAMPLES, sample(off_zero(4), negative_slope=0.2), bound=ulp(1))
+case(ops.relu, *_SAMPLES, _LARGE, bound=ulp(0.5), kernels=("relu", "relu_grad"))
+case(
+    ops.leaky_relu,
+    *_SAMPLES,
+    sample(off_zero(4), negative_slope=0.2),
+    bound=ulp(1),
+    kernels=("leaky_relu", "leaky_relu_grad"),
+)
 case(ops.elu, *_SAMPLES, sample(off_zero(4), alpha=0.5), bound=ulp(8))
-case(ops.sigmoid, sample(normal(3, 5)), sample(normal()), sample(normal(0, 2)), _FAR, bound=ulp(64))
-case(ops.silu, sample(normal(3, 5)), sample(normal()), _FAR, bound=ulp(64))
-case(ops.softplus, sample(normal(3, 5)), sample(normal(4), beta=2.0), _FAR, bound=ulp(16))
+case(
+    ops.sigmoid,
+    sample(normal(3, 5)),
+    sample(normal()),
+    sample(normal(0, 2)),
+    _FAR,
+    _LARGE,
+    bound=ulp(64),
+    kernels=("sigmoid", "sigmoid_grad"),
+)
+case(ops.silu, sample(normal(3, 5)), sample(normal()), _FAR, bound=ulp(64), kernels=("silu", "silu_grad"))
+case(
+    ops.softplus,
+    sample(normal(3, 5)),
+    sample(normal(4), beta=2.0),
+    _FAR,
+    bound=ulp(16),
+    kernels=("softplus", "softplus_grad"),
+)
 case(ops.erf, sample(normal(3, 5)), sample(normal()), sample(normal(0, 2)), bound=ulp(8))
 case(
     ops.gelu, sample(normal(3, 5)), sample(normal()), error(ConfigError, "approximate", normal(3), approximate="x"), bound=ulp(32)

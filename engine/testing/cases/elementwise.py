@@ -118,6 +118,7 @@ for _op, _arg in (
         sample(_complex_from(_low)),
         error(DTypeError, "expected a tensor", "a"),
         bound=ulp(8),
+        kernels=("tanh_grad",) if _op is ops.tanh else (),
     )
 case(ops.acosh, sample(uniform(1.5, 4.0, 3, 5)), sample(uniform(1.5, 4.0)), sample(complex_normal(4)), bound=ulp(8))
 case(ops.conj, sample(normal(3, 2)), sample(complex_normal(3, 2)), bound=exact)
