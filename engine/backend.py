@@ -298,6 +298,16 @@ def use_backend(name: str, *, emulate: bool = False) -> Iterator[None]:
         _scoped.reset(token)
 
 
+@contextmanager
+def in_force(chosen: Policy) -> Iterator[None]:
+    """Switch to a policy that was in force before, inside a block."""
+    token = _scoped.set(chosen)
+    try:
+        yield
+    finally:
+        _scoped.reset(token)
+
+
 def get_backend() -> str:
     """The name of the backend in force, as given to set_backend ("cuda-emulate" when emulating)."""
     return policy().creation.name

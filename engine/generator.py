@@ -10,12 +10,14 @@ from collections.abc import Iterator
 from contextvars import ContextVar
 from typing import Any
 
-from .errors import ConfigError
+from .errors import ConfigError, GradientError
 
-draws: ContextVar[list[tuple[int, int]] | None] = ContextVar("dlengine_draws", default=None)
+Drawn = tuple[int, int, int]  # key, counter, words
+
+draws: ContextVar[list[Drawn] | None] = ContextVar("dlengine_draws", default=None)
 """While a checkpoint runs its function the first time: what was drawn."""
 
-replayed: ContextVar[Iterator[tuple[int, int]] | None] = ContextVar("dlengine_replayed", default=None)
+replayed: ContextVar[Iterator[Drawn] | None] = ContextVar("dlengine_replayed", default=None)
 """While it runs again: what to hand out once more."""
 
 
@@ -38,15 +40,20 @@ class Generator:
 
     def take(self, words: int) -> tuple[int, int]:
         """Reserve 32-bit words: the (key, counter) for a random kernel that uses that many."""
-        again = replayed.get()
-        if again is not None:
-            return next(again)
-        drawn = (self.seed, self.counter)
-        self.counter += -(-words // 4)
-        log = draws.get()
-        if log is not None:
-            log.append(drawn)
-        return drawn
+        again, log = replayed.get(), draws.get()
+        if again is None:
+            key, counter = self.seed, self.counter
+            self.counter += -(-words // 4)
+        else:
+            key, counter, before = next(again, (0, 0, -1))
+            if before != words:
+                raise GradientError(
+                    "checkpoint: the function drew other random numbers when it ran again for its gradient; "
+                    "it must do the same on the same arguments"
+                )
+        if log is not None:  # a checkpoint that runs inside another's second run notes them too
+            log.append((key, counter, words))
+        return key, counter
 
     def fork(self) -> Generator:
         """A generator with a stream of its own, far from this one's and from other forks'."""

@@ -5,12 +5,14 @@ get_at(x, key): x[key]. set_at(x, value, key): a copy of x with value written at
 put_at(gy, key, shape): zeros of a shape with gy added at key, any index; an element named twice receives both.
 erf(x): the error function.
 to_device(x, device): x on "cpu" or "cuda:N".
+sum, var, std, cumulative_sum: NumPy's, but for 16-bit floats, whose totals it would round at every step.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from importlib import import_module
 from operator import getitem
 from typing import Any
 
@@ -100,6 +102,23 @@ def _numpy_erf(x: Array) -> Array:
     return erf(x).astype(x.dtype, copy=False)  # SciPy has none for float16
 
 
+def _halves(name: str) -> Callable[..., Array]:
+    """A NumPy reduction that keeps its running totals of 16-bit floats in float32: in float16, 2048 + 1 is 2048."""
+
+    found: list[Callable[..., Array]] = []
+
+    def reduction(x: Array, /, **options: Any) -> Array:
+        if not found:
+            found.append(getattr(import_module("array_api_compat.numpy"), name))
+        function = found[0]
+        if x.dtype.itemsize != 2 or x.dtype.kind not in "fV" or options.get("dtype") not in (None, x.dtype):
+            return function(x, **options)
+        options.pop("dtype", None)
+        return function(x.astype(np.float32), **options).astype(x.dtype)
+
+    return reduction
+
+
 def _cupy_scatter_add(x: Array, indices: Array, updates: Array) -> Array:
     import cupy
     import cupyx
@@ -158,6 +177,10 @@ NUMPY: Shims = {
     "put_at": _numpy_put_at,
     "erf": _numpy_erf,
     "to_device": _to_device,
+    "sum": _halves("sum"),
+    "var": _halves("var"),
+    "std": _halves("std"),
+    "cumulative_sum": _halves("cumulative_sum"),
 }
 CUPY: Shims = {
     "scatter_add": _cupy_scatter_add,

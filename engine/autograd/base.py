@@ -5,7 +5,7 @@ A tensor is an array and its place in the graph. A node is one recorded op. Neit
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import ContextDecorator
 from contextvars import ContextVar, Token
 from itertools import count
@@ -15,6 +15,9 @@ Array = Any
 
 recording: ContextVar[bool] = ContextVar("dlengine_recording", default=True)
 """Whether ops on tensors that require gradients are recorded."""
+
+touched: ContextVar[dict[TensorBase, None] | None] = ContextVar("dlengine_touched", default=None)
+"""While a checkpoint runs its function: the tensors requiring gradients that its ops and its inner gradients saw."""
 
 next_sequence = count(1).__next__
 
@@ -142,6 +145,18 @@ def wrap(array: Array, requires_grad: bool = False) -> Any:
 def written(t: TensorBase) -> None:
     """Note that the storage of a tensor, and so of all its views, was just overwritten."""
     t._version[0] = next_sequence()
+
+
+def graph(roots: Iterable[Node], stop: Collection[Any] = ()) -> list[Node]:
+    """All nodes behind the roots, oldest first; not those beyond the outputs (node, index) in stop."""
+    seen = set(roots)
+    stack = list(seen)
+    while stack:
+        for s in stack.pop().inputs:
+            if type(s) is tuple and s[0] not in seen and (not stop or (s[0], s[1]) not in stop):
+                seen.add(s[0])
+                stack.append(s[0])
+    return sorted(seen, key=lambda n: n.seq)
 
 
 def flatten(args: tuple[Any, ...]) -> tuple[list[Any], tuple[int, ...] | None]:

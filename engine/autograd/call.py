@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextvars import ContextVar
 from typing import Any
 from weakref import ref
 
@@ -12,14 +11,11 @@ import numpy as np
 from .. import backend
 from ..backend import spaces
 from ..errors import DeviceError, DLEngineError, DTypeError, ShapeError
-from .base import Node, TensorBase, flatten, next_sequence, recording, wrap
+from .base import Node, TensorBase, flatten, next_sequence, recording, touched, wrap
 from .declaration import Op
 from .promotion import FLOATS, REAL_FLOATS, is_inexact, promote
 from .quiet import quiet, unquiet
 from .record import anomaly, recorded, refusal, refuse_complex, trace
-
-touched: ContextVar[dict[TensorBase, None] | None] = ContextVar("dlengine_touched", default=None)
-"""While a checkpoint runs its function: the leaves that its ops saw."""
 
 _SCALARS = frozenset((int, float, bool, complex, type(None)))
 

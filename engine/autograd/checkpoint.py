@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from typing import Any
 
-from .. import generator
-from ..errors import DTypeError
-from .base import TensorBase, enable_grad, no_grad, recording, wrap
-from .call import touched
-from .op import op
-from .promotion import is_inexact
-from .transforms import gradients
+from .. import backend, generator
+from ..errors import DTypeError, GradientError
+from . import walk
+from .base import TensorBase, enable_grad, graph, next_sequence, no_grad, recording, touched, wrap
+from .op import OPS, op
 
 recomputing: ContextVar[bool] = ContextVar("dlengine_recomputing", default=False)
 """Whether a checkpointed function is running again: layers leave their buffers alone then."""
@@ -21,69 +19,128 @@ recomputing: ContextVar[bool] = ContextVar("dlengine_recomputing", default=False
 def checkpoint(f: Callable[..., Any], *args: Any) -> Any:
     """f(*args) without keeping its intermediate values: they are computed again in the backward pass.
 
-    Gradients reach the tensors in args and every leaf that f used (found in the first run). Random numbers are the same
+    Gradients reach the tensors in args and every tensor that f used (found in the first run). Random numbers are the same
     in the second run, and buffers such as running statistics are updated once.
-    f must return a tensor or a tuple of tensors. Source: Chen et al. 2016, arXiv:1604.06174.
+    f must return a tensor or a tuple of tensors, and do the same each time: what it reads must not be written in between.
+    Source: Chen et al. 2016, arXiv:1604.06174.
     """
     if not recording.get():
         return f(*args)
-    leaves: dict[TensorBase, None] = {}
-    drawn: list[tuple[int, int]] = []
-    seen, log = touched.set(leaves), generator.draws.set(drawn)
-    try:
-        with no_grad():
-            y = f(*args)
-    finally:
-        touched.reset(seen)
-        generator.draws.reset(log)
-    single = isinstance(y, TensorBase)
-    outputs = tuple(y) if isinstance(y, (tuple, list)) else (y,)
-    if not all(isinstance(v, TensorBase) for v in outputs):
-        raise DTypeError("checkpoint: f must return a tensor or a tuple of tensors")
+    # f gets stand-ins of its arguments, so that one which it also closes over is seen as what it is: used twice
     places = [i for i, a in enumerate(args) if isinstance(a, TensorBase)]
     inputs = [args[i] for i in places]
-    extra = [t for t in leaves if all(t is not a for a in inputs)]
-    first = [y]  # handed over once, so that the node does not keep its own output
+    standing = [_stand_in(a) for a in inputs]
+    start, policy = next_sequence(), backend.policy()
+    used: dict[TensorBase, None] = {}
+    drawn: list[generator.Drawn] = []
 
-    def run(tensors: list[Any]) -> Any:
-        """f again, on these tensors in the places of the tensor arguments."""
+    def run(tensors: Sequence[Any]) -> Any:
+        """f on these tensors in the places of the tensor arguments."""
         full = list(args)
         for i, t in zip(places, tensors, strict=True):
             full[i] = t
-        again, redo = generator.replayed.set(iter(drawn)), recomputing.set(True)
-        try:
-            return f(*full)
-        finally:
-            generator.replayed.reset(again)
-            recomputing.reset(redo)
+        return f(*full)
 
-    return _checkpointed([*inputs, *extra], run=run, first=first, count=len(inputs), leaves=extra, single=single)
+    def again(tensors: Sequence[Any]) -> Any:
+        """f once more, with the same random numbers and kernels."""
+        left = iter(drawn)
+        replay, redo = generator.replayed.set(left), recomputing.set(True)
+        try:
+            with backend.in_force(policy):
+                y = run(tensors)
+        finally:
+            generator.replayed.reset(replay)
+            recomputing.reset(redo)
+        if next(left, None) is not None:
+            raise GradientError(
+                "checkpoint: the function drew fewer random numbers when it ran again for its gradient; "
+                "it must do the same on the same arguments"
+            )
+        return y
+
+    seen, log = touched.set(used), generator.draws.set(drawn)
+    try:
+        with no_grad():
+            y = run(standing)
+    finally:
+        touched.reset(seen)
+        generator.draws.reset(log)
+    outputs = tuple(y) if isinstance(y, (tuple, list)) else (y,)
+    if not all(isinstance(v, TensorBase) for v in outputs):
+        raise DTypeError("checkpoint: f must return a tensor or a tuple of tensors")
+    used.update((v, None) for v in outputs if v._requires_grad)
+    own = {id(t) for t in standing}
+    extra = [t for t in _outside(used, start) if id(t) not in own]
+    outer_seen, outer_log = touched.get(), generator.draws.get()
+    if outer_seen is not None:  # inside the first run of another checkpoint, which must know them too
+        outer_seen.update((t, None) for t in (*inputs, *extra) if t._requires_grad)
+    if outer_log is not None:
+        outer_log.extend(drawn)
+    # what is an argument, or a view of one, would share memory with it unseen
+    outputs = tuple([OPS["clone"](v.detach()) if v._view or v._requires_grad else v for v in outputs])
+    if not any(t._requires_grad for t in (*inputs, *extra)):
+        return outputs[0] if isinstance(y, TensorBase) else outputs
+    tracked = [t._requires_grad for t in inputs]
+    single = isinstance(y, TensorBase)
+    first = [outputs]  # handed over once, so that the node does not keep its own outputs
+    return _checkpointed([*inputs, *extra], again=again, first=first, tracked=tracked, leaves=extra, single=single)
+
+
+def _stand_in(t: TensorBase) -> TensorBase:
+    """A leaf with the same storage, of which it counts writes."""
+    alias: TensorBase = wrap(t._array, t._requires_grad)
+    alias._version, alias._view = t._version, True
+    return alias
+
+
+def _outside(used: dict[TensorBase, None], start: int) -> list[TensorBase]:
+    """The tensors that were there before the sequence number start, or are leaves, and that the used ones depend on."""
+    found: dict[TensorBase, None] = {}
+    for t in used:
+        if t._node is None or t._node.seq < start:
+            found[t] = None
+            continue
+        for node in graph([t._node]):  # recorded within f: under enable_grad, or by a transform
+            if node.seq > start:
+                sources = [s[2]() if type(s) is tuple and s[0].seq < start else s for s in node.inputs]
+                found.update((s, None) for s in sources if isinstance(s, TensorBase) and s._requires_grad)
+    return list(found)
 
 
 @op(complex=True)
 def _checkpointed(
-    xp: Any, inputs: Any, /, *, run: Callable[..., Any], first: list[Any], count: int, leaves: list[Any], single: bool
+    xp: Any, inputs: Any, /, *, again: Callable[..., Any], first: list[Any], tracked: list[bool], leaves: list[Any], single: bool
 ) -> Any:
     """The recorded form of checkpoint: its pullback runs the function again, this time recording."""
-    tensors = [x if isinstance(x, TensorBase) else wrap(x, is_inexact(x)) for x in inputs[:count]]
-    differentiable = bool(inputs) and isinstance(inputs[0], TensorBase)
-    y = first.pop() if first else None
-    if y is None:
-        with no_grad():
-            y = run(tensors)
-    arrays = y._array if single else tuple(v._array for v in y)
+    given = inputs[: len(tracked)]
+    differentiable = any(isinstance(x, TensorBase) for x in inputs)
+
+    def fresh(x: Any, track: bool) -> Any:
+        if isinstance(x, TensorBase):
+            return OPS["multiply"](x, 1) if track else x
+        return wrap(x, track)
 
     def pull(gy: Any) -> list[Any]:
         with enable_grad():
-            again = run(tensors)
-        outs = [again] if single else list(again)
-        given = [gy] if single else list(gy)
+            # fresh tensors, one a place: what is behind an argument is the caller's business, not this pullback's
+            tensors = [fresh(x, t) for x, t in zip(given, tracked, strict=True)]
+            ys = again(tensors)
         pairs = [
-            (o, g if isinstance(g, TensorBase) else wrap(g)) for o, g in zip(outs, given, strict=True) if o._requires_grad
+            (y, g if isinstance(g, TensorBase) else wrap(g))
+            for y, g in zip([ys] if single else ys, [gy] if single else gy, strict=True)
+            if y._requires_grad and g is not None
         ]
-        wanted = [t for t in (*tensors, *leaves) if t._requires_grad]
-        found = gradients([o for o, _ in pairs], wanted, [g for _, g in pairs], create_graph=differentiable)
-        grads = {id(t): g if differentiable else g._array for t, g in zip(wanted, found, strict=True)}
-        return [grads.get(id(t)) for t in (*tensors, *leaves)]
+        roots = pairs if differentiable else [(y, g._array) for y, g in pairs]
+        targets = [t for t in (*tensors, *leaves) if t._requires_grad]
+        found = walk.run(roots, targets, create_graph=differentiable, retain_graph=differentiable, upto=True)
+        return [found.get(t if t._node is None else (t._node, t._index)) for t in (*tensors, *leaves)]
 
-    return arrays, pull
+    if differentiable:  # read for the pullback alone: the values are known
+        return None, pull
+    outputs = first.pop() if first else None
+    if outputs is None:
+        with no_grad():
+            ys = again([wrap(x) for x in given])
+        outputs = (ys,) if single else tuple(ys)
+    arrays = tuple(v._array for v in outputs)
+    return (arrays[0] if single else arrays), pull

@@ -51,7 +51,8 @@ class Op:
             if self.needs is None:  # everything
                 slots = {*range(len(need)), -1}
             elif len(need) != len(self.arrays):  # a list argument: all of it, or nothing
-                slots = set(range(len(need))) if self.needs else set()
+                text = self.needs if isinstance(self.needs, str) else " ".join(self.needs)
+                slots = {*range(len(need)), *([-1] if "y" in text.split() else [])} if text else set()
             else:
                 each = [self.needs] * len(need) if isinstance(self.needs, str) else self.needs
                 names = {n for wanted, text in zip(need, each, strict=True) if wanted for n in text.split()}

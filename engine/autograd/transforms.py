@@ -10,7 +10,7 @@ from typing import Any
 from .. import backend
 from ..errors import DTypeError, GradientError, ShapeError
 from . import walk
-from .base import TensorBase, enable_grad, recording, wrap
+from .base import TensorBase, enable_grad, graph, recording, wrap
 from .op import OPS
 from .promotion import is_inexact
 from .record import anomaly as anomalous
@@ -56,12 +56,13 @@ def backward(y: Any, gradient: Any = None, *, create_graph: bool = False, retain
     found.clear()
     for leaf, g in pairs:
         held = leaf._grad
-        if held is None:
-            leaf._grad = g if create_graph else wrap(g)
+        if held is None:  # a recorded gradient may be another leaf's too, or the caller's: .grad is this leaf's alone
+            leaf._grad = OPS["clone"](g) if create_graph else wrap(g)
         elif create_graph:
             leaf._grad = held + g
         else:
-            leaf._grad = wrap(held._array + g)
+            total = held._array + g
+            leaf._grad = wrap(total if type(total) is type(held._array) else _space(held).asarray(total))
 
 
 def gradients(
@@ -124,7 +125,7 @@ def _closes_over(y: Any, inner: Sequence[Any]) -> bool:
     own = {id(t) for t in inner}
     return isinstance(y, TensorBase) and any(
         isinstance(a, TensorBase) and a._requires_grad and id(a) not in own
-        for node in walk.graph([y._node] if y._node is not None else [])
+        for node in graph([y._node] if y._node is not None else [])
         for a in node.inputs
     )
 

@@ -10,7 +10,7 @@ tensors, so the pullbacks are themselves recorded.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from heapq import heappop, heappush
 from typing import Any
 
@@ -18,7 +18,7 @@ import numpy as np
 
 from .. import backend
 from ..errors import GradientError
-from .base import Node, TensorBase, recording, second_reading, unflatten, wrap
+from .base import Node, TensorBase, graph, recording, second_reading, touched, unflatten, wrap
 from .promotion import promote
 from .quiet import quiet, unquiet
 
@@ -41,26 +41,34 @@ def run(
     *,
     create_graph: bool,
     retain_graph: bool,
+    upto: bool = False,
 ) -> dict[Any, Any]:
     """Pull cotangents back from roots, pairs (tensor, cotangent), to leaves; with targets to these alone.
 
+    upto: go no further than the targets, as if they all were leaves, and leave their hooks to the caller.
     Returns {leaf, or (node, index) of an intermediate target: gradient}; gradients are arrays, tensors with create_graph.
     """
+    seen = touched.get()
+    if seen is not None:
+        seen.update((t, None) for t, _ in roots)
     token = recording.set(create_graph)
     silence = quiet()
     try:
-        return _Walk(create_graph, retain_graph, targets).run(roots)
+        return _Walk(create_graph, retain_graph, targets, upto).run(roots)
     finally:
         unquiet(silence)
         recording.reset(token)
 
 
 class _Walk:
-    def __init__(self, create_graph: bool, retain_graph: bool, targets: Sequence[TensorBase] | None) -> None:
+    def __init__(self, create_graph: bool, retain_graph: bool, targets: Sequence[TensorBase] | None, upto: bool) -> None:
         self.create_graph = create_graph
         self.retain = retain_graph
         self.targets = targets
         self.wanted = {(t._node, t._index) for t in targets or () if t._node is not None}
+        self.sinks = {t for t in targets or () if t._node is None}
+        self.stop = self.wanted if upto else set()
+        self.upto = upto
         self.pending: dict[Any, Any] = {}  # (node, index) -> cotangent
         self.owned: set[Any] = set()
         self.leaves: dict[Any, Any] = {}
@@ -72,9 +80,9 @@ class _Walk:
     def run(self, roots: Sequence[tuple[Any, Any]]) -> dict[Any, Any]:
         nodes = [t._node for t, _ in roots if t._node is not None]
         if self.targets is not None:
-            self.relevant = _leading_to(nodes, self.targets)
+            self.relevant = _leading_to(nodes, self.targets, self.stop)
         if self.create_graph:
-            self.values = _replay(nodes)
+            self.values = _replay(nodes, self.stop, (self.targets or ()) if self.upto else ())
         for t, g in roots:
             self.add(t._node, t._index, t, g)
         heap, pending = self.heap, self.pending
@@ -97,9 +105,10 @@ class _Walk:
             if self.relevant is not None and node not in self.relevant:
                 continue
             self.step(node, g)
-        for leaf, g in self.leaves.items():
-            if leaf._hooks is not None:
-                self.leaves[leaf] = self.hooked(leaf._hooks, g)
+        if not self.upto:
+            for leaf, g in self.leaves.items():
+                if leaf._hooks is not None:
+                    self.leaves[leaf] = self.hooked(leaf._hooks, g)
         return {**self.leaves, **found}
 
     def collect(self, node: Node, found: dict[Any, Any]) -> tuple[Any, ...]:
@@ -145,19 +154,28 @@ class _Walk:
         inputs = node.inputs
         if type(pull) is list:
             for source, p in zip(inputs, pull, strict=True):
-                if p is not None:
+                if p is not None and (self.relevant is None or self.leads(source)):
                     g = p(gy)
                     if g is not None:
                         self.hand_on(node, source, g)
             return
+        need = node.need
+        if self.relevant is not None:
+            need = tuple([n and self.leads(source) for source, n in zip(inputs, need, strict=True)])
         if node.layout is None:
-            grads = pull(gy, node.need)
+            grads = pull(gy, need)
         else:
-            grads = pull(gy) if len(node.layout) == 1 else pull(gy, node.need)
+            grads = pull(gy) if len(node.layout) == 1 else pull(gy, need)
             grads, _ = _spread(grads, node.layout)
-        for source, n, g in zip(inputs, node.need, grads, strict=True):
+        for source, n, g in zip(inputs, need, grads, strict=True):
             if n and g is not None:
                 self.hand_on(node, source, g)
+
+    def leads(self, source: Any) -> bool:
+        """Whether an input is a target, or depends on one."""
+        if type(source) is tuple:
+            return source[0] in self.relevant or (source[0], source[1]) in self.wanted  # type: ignore[operator]
+        return source in self.sinks
 
     def hand_on(self, node: Node, source: Any, g: Any) -> None:
         if node.trace is not None:
@@ -180,6 +198,8 @@ class _Walk:
                 return
             store: dict[Any, Any] = self.leaves
             key: Any = source
+        elif self.upto and (node, index) in self.stop:
+            store, key = self.leaves, (node, index)
         else:
             store, key = self.pending, (node, index)
             if node not in self.queued:
@@ -197,10 +217,27 @@ class _Walk:
                 self.owned.add(key)
 
     def hooked(self, hooks: Any, g: Any) -> Any:
+        """A gradient after its hooks. It may be the gradient of other tensors too, so a hook must not write to it."""
         for hook in tuple((hooks or {}).values()):
-            changed = hook(g if self.create_graph else wrap(g))
-            if changed is not None:
-                g = changed if self.create_graph else changed._array
+            given = g if self.create_graph else wrap(np.asarray(g) if isinstance(g, np.generic) else g)
+            before, version = given._array, given._version[0]
+            changed = hook(given)
+            if given._array is not before or given._version[0] != version:
+                raise GradientError("register_hook: the hook wrote to the gradient in place; return a new tensor instead")
+            if changed is None:
+                continue
+            shape, dtype = tuple(before.shape), before.dtype
+            if not isinstance(changed, TensorBase):
+                raise GradientError(
+                    f"register_hook: the hook must return None or a tensor of shape {shape} and dtype {dtype}, "
+                    f"got {type(changed).__name__}"
+                )
+            if type(changed._array) is not type(before) or tuple(changed._array.shape) != shape or changed._array.dtype != dtype:
+                raise GradientError(
+                    f"register_hook: the hook must return a gradient of shape {shape} and dtype {dtype}, "
+                    f"got {tuple(changed._array.shape)} and {changed._array.dtype} on {backend.device_of(changed._array)}"
+                )
+            g = changed if self.create_graph else changed._array
         return g
 
     def read_again(self, node: Node) -> Any:
@@ -244,7 +281,8 @@ def _fit(node: Node, g: Any, shape: tuple[int, ...], dtype: Any) -> Any:
             if n == 1 and g.shape[i] != 1:
                 axes.append(i)
         if axes:  # an array's own method saves the namespace's argument checks, which cost more than a small sum
-            g = g.sum(axis=tuple(axes)) if hasattr(g, "sum") else xp.sum(g, axis=tuple(axes))
+            direct = hasattr(g, "sum") and g.dtype.itemsize > 2  # NumPy's own sum of float16 rounds at every step
+            g = g.sum(axis=tuple(axes)) if direct else xp.sum(g, axis=tuple(axes))
         if g.shape != shape:
             g = xp.reshape(g, shape)
     if g.dtype != dtype:
@@ -265,38 +303,33 @@ def _sources(node: Node) -> Iterable[tuple[Node, int, Any]]:
     return [s for s in node.inputs if type(s) is tuple]
 
 
-def graph(roots: list[Node]) -> list[Node]:
-    """All nodes behind the roots, oldest first."""
-    seen = set(roots)
-    stack = list(seen)
-    while stack:
-        for s in _sources(stack.pop()):
-            if s[0] not in seen:
-                seen.add(s[0])
-                stack.append(s[0])
-    return sorted(seen, key=lambda n: n.seq)
-
-
-def _leading_to(roots: list[Node], targets: Sequence[TensorBase]) -> set[Node]:
-    """The nodes through which some target is reached."""
+def _leading_to(roots: list[Node], targets: Sequence[TensorBase], stop: Collection[Any]) -> set[Node]:
+    """The nodes through which some target is reached, on a way that does not pass stop."""
     leaves = {t for t in targets if t._node is None}
     inner = {(t._node, t._index) for t in targets if t._node is not None}
     relevant: set[Node] = set()
-    for node in graph(roots):
+    for node in graph(roots, stop):
         for s, n in zip(node.inputs, node.need, strict=True):
-            if n and (s[0] in relevant or (s[0], s[1]) in inner if type(s) is tuple else s in leaves):
+            if n and (_reaches(s, relevant, inner, stop) if type(s) is tuple else s in leaves):
                 relevant.add(node)
                 break
     return relevant
 
 
-def _replay(roots: list[Node]) -> dict[Node, list[Any]]:
-    """Every node's inputs as tensors, the dead ones computed again from the leaves."""
-    order = graph(roots)
-    alive: dict[tuple[Node, int], Any] = {}
+def _reaches(source: Any, relevant: set[Node], inner: Collection[Any], stop: Collection[Any]) -> bool:
+    place = (source[0], source[1])
+    return place in inner or (source[0] in relevant and place not in stop)
+
+
+def _replay(roots: list[Node], stop: Collection[Any], held: Sequence[TensorBase]) -> dict[Node, list[Any]]:
+    """Every node's inputs as tensors, the dead ones computed again from the leaves (or from held, where stop cuts)."""
+    order = graph(roots, stop)
+    alive: dict[tuple[Node, int], Any] = {(t._node, t._index): t for t in held if t._node is not None}
     dead: set[Node] = set()
     for node in reversed(order):
         for s in _sources(node):
+            if (s[0], s[1]) in stop:
+                continue
             t = s[2]()
             if t is not None and t._node is s[0] and t._index == s[1]:
                 alive[s[0], s[1]] = t

@@ -151,6 +151,8 @@ def become(t: Any, new: Any, what: str) -> None:
         )
     t._array, t._node, t._index = new._array, new._node, new._index
     t._requires_grad, t._version = new._requires_grad, new._version
+    if t._node is not None:  # older nodes that hold t itself must see that it is another value now
+        t._version[0] = t._node.seq
 
 
 # ---------------------------------------------------------------------- gather and scatter
