@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import random
+from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -74,6 +77,16 @@ def test_other_files_are_refused(path: Path, monkeypatch: pytest.MonkeyPatch) ->
         io.load(path)
     with pytest.raises(CheckpointError, match="a/0 is a object"):
         io.save(path, {"a": [object()]})
+    for state, words in (
+        ({"a": np.ones(1, complex)}, "cannot hold complex128"),
+        ({"a": np.array(["text"])}, "cannot hold <U4"),
+        ({"a": {1: 2, "1": 3}}, "a has keys that are one as strings"),
+        ({"$tensor": 1}, "the key"),
+    ):
+        with pytest.raises(CheckpointError, match=words):
+            io.save(path, state)
+    io.save(path, {"a": np.arange(3, dtype=">f4")})
+    assert io.load(path)["a"].numpy().tolist() == [0, 1, 2]
     with pytest.raises(CheckpointError, match="two tensors would be called 'a/b'"):
         io.save(path, {"a/b": dl.ones(1), "a": {"b": dl.ones(1)}})
 
@@ -99,3 +112,99 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(path: Path, monkeyp
         io.save(path, {"a": 1})
     assert path.read_bytes() == before
     assert [p.name for p in path.parent.iterdir()] == [path.name]
+
+
+def damaged(content: bytes, draw: random.Random) -> bytes:
+    """Flipped bits, overwritten, repeated or missing pieces, or a cut."""
+    data = bytearray(content)
+    kind = draw.randrange(6)
+    if kind == 0:
+        for _ in range(draw.randint(1, 8)):
+            data[draw.randrange(len(data))] ^= 1 << draw.randrange(8)
+    elif kind == 1:
+        del data[draw.randrange(len(data)) :]
+    elif kind == 2:
+        start = draw.randrange(len(data))
+        del data[start : start + draw.randint(1, 50)]
+    elif kind == 3:
+        start = draw.randrange(len(data))
+        data[start:start] = draw.randbytes(draw.randint(1, 50))
+    elif kind == 4:
+        start = draw.randrange(len(data))
+        data[start : start + 8] = draw.choice([b"\xff" * 8, bytes(8), draw.randbytes(8)])
+    else:  # the head, where lengths and names are
+        data[draw.randrange(min(300, len(data)))] = draw.choice([0, 9, 32, 34, 44, 48, 57, 91, 92, 93, 123, 125, 128, 255])
+    return bytes(data)
+
+
+def alike(a: Any, b: Any) -> bool:
+    if isinstance(a, dl.Tensor):
+        return isinstance(b, dl.Tensor) and a.dtype == b.dtype and a.numpy_copy().tobytes() == b.numpy_copy().tobytes()
+    if isinstance(a, dict):
+        return isinstance(b, dict) and a.keys() == b.keys() and all(alike(a[k], b[k]) for k in a)
+    if isinstance(a, list):
+        return isinstance(b, list) and len(a) == len(b) and all(map(alike, a, b))
+    return type(a) is type(b) and a == b
+
+
+def fuzz(path: Path, seeds: range) -> int:
+    """Every damaged copy is refused or gives exactly what was saved; how many were refused with the file's name."""
+    content, good = path.read_bytes(), io.load(path)
+    refused = 0
+    for seed in seeds:
+        path.write_bytes(damaged(content, random.Random(seed)))
+        try:
+            found = io.load(path)
+        except CheckpointError as error:
+            refused += "c.safetensors" in str(error)
+        else:
+            assert alike(found, good), seed
+        try:  # plain weights have no checksum, but whatever comes of them comes as one kind of error
+            io.load_weights(path)
+        except CheckpointError:
+            pass
+    return refused
+
+
+def test_forty_damaged_checkpoints(path: Path) -> None:
+    assert fuzz(path, range(40)) > 35
+
+
+@pytest.mark.slow
+def test_many_damaged_checkpoints(path: Path) -> None:
+    assert fuzz(path, range(40, 1040)) > 900
+
+
+@pytest.mark.skipif(find_spec("torch") is None, reason="PyTorch is not installed")
+@pytest.mark.parametrize("dtype", ["float32", "float64", "float16", "bfloat16"])
+def test_weights_of_pytorch_load_unchanged(path: Path, dtype: str) -> None:
+    import torch
+    from safetensors.torch import save_file
+
+    def network(library: Any) -> Any:
+        return library.Sequential(
+            library.Conv2d(1, 4, 3), library.BatchNorm2d(4), library.Flatten(), library.Linear(16, 6), library.LayerNorm(6)
+        )
+
+    theirs, ours = network(torch.nn).to(getattr(torch, dtype)), network(nn)
+    save_file(theirs.state_dict(), path)
+    if dtype == "float64":
+        ours.double()
+    ours.load_state_dict(io.load_weights(path))
+    for name, value in theirs.state_dict().items():
+        mine = ours.state_dict()[name].numpy_copy()
+        np.testing.assert_array_equal(mine, value.to(torch.float64).numpy().astype(mine.dtype), err_msg=name)
+    x = np.random.default_rng(0).standard_normal((3, 1, 4, 4))
+    if dtype == "float64":
+        y = theirs.eval()(torch.from_numpy(x)).detach().numpy()
+        np.testing.assert_allclose(ours.eval()(dl.asarray(x)).numpy_copy(), y, rtol=1e-10, atol=1e-12)
+
+
+def test_loading_says_what_does_not_fit(path: Path) -> None:
+    io.save_weights(path, nn.Linear(2, 3).state_dict())
+    state = io.load_weights(path)
+    words = r"misshapen: weight is \(3, 2\), expected \(4, 2\), bias is \(3,\), expected \(4,\)"
+    with pytest.raises(CheckpointError, match=words):
+        nn.Linear(2, 4).load_state_dict(state)
+    with pytest.raises(CheckpointError, match=r"missing: 0\.weight, 0\.bias; unexpected: bias, weight"):
+        nn.Sequential(nn.Linear(2, 3)).load_state_dict(state)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from dlengine import data
+from dlengine import data, io
 from dlengine.cli.main import main
 from dlengine.data import bundled
 
@@ -127,6 +128,67 @@ def test_a_run_that_fails_in_its_first_epoch_leaves_no_folder(tmp_path: Path, ca
     assert run("train", "digits-cnn", *TINY, "--set", "lr=1e38", "--out", tmp_path / "run") == 2
     assert "the loss became" in capsys.readouterr().err
     assert not (tmp_path / "run").exists()
+
+
+def trained(folder: Path) -> dict[str, bytes]:
+    """The numbers of a run, without those that measure time."""
+    state = io.load(folder / "last.safetensors")
+    values = {k: v.numpy_copy().tobytes() for k, v in state["model"].items()}
+    rows = [{k: v for k, v in row.items() if k != "seconds"} for row in state["history"]]
+    return {**values, "history": json.dumps(rows).encode()}
+
+
+@pytest.mark.parametrize("killed", ["before the first checkpoint", "after an epoch", "inside an epoch", "at the end"])
+def test_resume_ends_as_if_nothing_had_happened(
+    killed: str, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "run"
+
+    class Kill(BaseException):
+        pass
+
+    def kill(*where: str) -> None:
+        def replace(source: object, target: object) -> None:
+            write(source, target)
+            if str(target).endswith(where):
+                raise Kill
+
+        monkeypatch.setattr(os, "replace", replace)
+
+    write = os.replace
+    if killed == "before the first checkpoint":
+        kill("config.json")
+    elif killed != "at the end":
+        kill("last.safetensors")
+        monkeypatch.setattr("dlengine.recipes.run.CHECKPOINT_SECONDS", 0.0 if killed == "inside an epoch" else 60.0)
+    try:
+        main(["train", "digits-cnn", *TINY, "--out", str(out)])
+    except (Kill, SystemExit):
+        monkeypatch.undo()
+    (out / ".last.safetensors.77.tmp").write_bytes(b"half")
+    capsys.readouterr()
+    assert run("train", "--resume", out) == 0
+    assert f"run folder: {out}" in capsys.readouterr().out
+    assert trained(out) == trained(folder)
+    assert {p.name for p in out.iterdir()} == FILES
+    assert run("train", "--resume", out, "--backend", "numba") == 0
+
+
+def test_resume_refuses_what_it_cannot_continue(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for arguments, words in (
+        ((tmp_path,), "not a run folder"),
+        ((folder, "--seed", "1"), "leave out --seed"),
+        ((folder, "digits-cnn"), "leave out name"),
+        ((folder, "--set", "epochs=9"), "leave out --set"),
+    ):
+        assert run("train", "--resume", *arguments) == 2
+        assert words in capsys.readouterr().err
+    copy = tmp_path / "run"
+    copy.mkdir()
+    (copy / "config.json").write_text((folder / "config.json").read_text().replace('"width": 4', '"width": 5'))
+    (copy / "last.safetensors").write_bytes((folder / "last.safetensors").read_bytes())
+    assert run("train", "--resume", copy) == 2
+    assert "last.safetensors: load_state_dict: the state does not fit" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("damage", ["absent", "config", "recipe", "checkpoint", "shape"])

@@ -24,6 +24,12 @@ FORMAT = "dlengine-checkpoint"
 VERSION = 1
 _TENSOR = "$tensor"
 
+_DTYPES = {
+    "F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2", "I64": "<i8", "I32": "<i4", "I16": "<i2", "I8": "i1",
+    "U64": "<u8", "U32": "<u4", "U16": "<u2", "U8": "u1", "BOOL": "?", "C64": "<c8",
+}  # fmt: skip
+_NAMES = {np.dtype(d) for name, d in _DTYPES.items() if name != "BF16"}
+
 Host = np.ndarray[Any, Any]
 
 
@@ -32,12 +38,10 @@ def save(path: str | Path, state: Mapping[str, Any]) -> None:
 
     Keys become strings. Raises CheckpointError for a value of another kind.
     """
-    from safetensors.numpy import save as serialize
-
     tensors: dict[str, Host] = {}
     tree = json.dumps(_packed(state, "", tensors))
     metadata = {"format": FORMAT, "version": str(VERSION), "state": tree, "sha256": _digest(tree, tensors)}
-    write_atomically(path, serialize(tensors, metadata))
+    write_atomically(path, _serialized(tensors, metadata))
 
 
 def load(path: str | Path) -> dict[str, Any]:
@@ -61,14 +65,21 @@ def load(path: str | Path) -> dict[str, Any]:
 
 def save_weights(path: str | Path, state_dict: Mapping[str, Any]) -> None:
     """Write tensors by name as plain safetensors, as other libraries read them."""
-    from safetensors.numpy import save as serialize
-
-    write_atomically(path, serialize({name: _host(value) for name, value in state_dict.items()}))
+    write_atomically(path, _serialized({name: _host(value) for name, value in state_dict.items()}, None))
 
 
 def load_weights(path: str | Path) -> dict[str, Any]:
-    """Tensors by name from any safetensors file, for load_state_dict. Raises CheckpointError naming the file."""
+    """Tensors by name from any safetensors file, for load_state_dict; bfloat16 comes as float32, the same values.
+
+    Raises CheckpointError naming the file.
+    """
     return {name: asarray(a) for name, a in _tensors(path, _content(path)).items()}
+
+
+def _serialized(tensors: Mapping[str, Host], metadata: dict[str, str] | None) -> bytes:
+    from safetensors.numpy import save as serialize
+
+    return serialize(dict(tensors), metadata)
 
 
 def _content(path: str | Path) -> bytes:
@@ -79,13 +90,21 @@ def _content(path: str | Path) -> bytes:
 
 
 def _tensors(path: str | Path, content: bytes) -> dict[str, Host]:
-    from safetensors import SafetensorError
-    from safetensors.numpy import load as deserialize
+    from safetensors import SafetensorError, deserialize
 
     try:
-        return deserialize(content)
-    except (SafetensorError, ValueError, KeyError, TypeError, AttributeError) as error:
+        found = deserialize(content)  # type: ignore[no-untyped-call]
+    except (SafetensorError, ValueError, TypeError, AttributeError) as error:
         raise CheckpointError(f"{path}: damaged or cut short ({error})") from None
+    tensors = {}
+    for name, entry in found:
+        if entry["dtype"] not in _DTYPES:
+            raise CheckpointError(f"{path}: {name} has the dtype {entry['dtype']}; known: {', '.join(_DTYPES)}")
+        values = np.frombuffer(entry["data"], dtype=_DTYPES[entry["dtype"]]).reshape(entry["shape"])
+        if entry["dtype"] == "BF16":  # NumPy has none; its values are the upper halves of float32
+            values = (values.astype(np.uint32) << 16).view(np.float32)
+        tensors[name] = values
+    return tensors
 
 
 def _metadata(path: str | Path, content: bytes) -> dict[str, str]:
@@ -109,9 +128,12 @@ def _digest(tree: str, tensors: Mapping[str, Host]) -> str:
 
 
 def _host(value: Any) -> Host:
-    """A contiguous NumPy array of a tensor or array."""
+    """A contiguous little-endian NumPy array of a tensor or array. Raises CheckpointError for a dtype that files cannot hold."""
     array: Host = value.numpy_copy() if hasattr(value, "numpy_copy") else np.asarray(value)
-    return array if array.flags.c_contiguous else array.copy(order="C")
+    kind = array.dtype.newbyteorder("<")
+    if kind not in _NAMES:
+        raise CheckpointError(f"save: safetensors files cannot hold {array.dtype}")
+    return np.ascontiguousarray(array, dtype=kind) if array.ndim else array.astype(kind)
 
 
 def _packed(value: Any, path: str, tensors: dict[str, Host]) -> Any:
@@ -122,7 +144,10 @@ def _packed(value: Any, path: str, tensors: dict[str, Host]) -> Any:
         tensors[path] = _host(value)
         return {_TENSOR: path}
     if isinstance(value, Mapping):
-        return {str(k): _packed(v, f"{path}/{k}" if path else str(k), tensors) for k, v in value.items()}
+        packed = {str(k): _packed(v, f"{path}/{k}" if path else str(k), tensors) for k, v in value.items()}
+        if len(packed) < len(value) or _TENSOR in packed:
+            raise CheckpointError(f"save: {path or 'the state'} has keys that are one as strings, or the key {_TENSOR!r}")
+        return packed
     if isinstance(value, (list, tuple)):
         return [_packed(v, f"{path}/{i}", tensors) for i, v in enumerate(value)]
     if isinstance(value, np.generic):
