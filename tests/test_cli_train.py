@@ -171,7 +171,8 @@ def test_resume_ends_as_if_nothing_had_happened(
     assert f"run folder: {out}" in capsys.readouterr().out
     assert trained(out) == trained(folder)
     assert {p.name for p in out.iterdir()} == FILES
-    assert run("train", "--resume", out, "--backend", "numba") == 0
+    if killed == "at the end":
+        assert run("train", "--resume", out, "--backend", "numba") == 0
 
 
 def test_resume_refuses_what_it_cannot_continue(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -60,3 +60,16 @@ def test_folders_of_the_map_exist() -> None:
     assert folders
     for folder in folders:
         assert (README.parent / folder).exists(), folder
+
+
+def test_names_of_the_migration_table_exist() -> None:
+    import dlengine as dl
+
+    section = TEXT.split("## Coming from PyTorch")[1].split("\n## ")[0]
+    ours = "\n".join(row.split("|")[2] for row in section.splitlines() if row.startswith("|"))
+    names = set(re.findall(r"\b((?:dl|nn|optim|data|training|io)\.[\w.]+)", ours))
+    assert len(names) > 20
+    for name in sorted(names):
+        place: object = dl
+        for part in name.removeprefix("dl.").split("."):
+            place = getattr(place, part)
