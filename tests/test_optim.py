@@ -259,8 +259,14 @@ def gradients(*values: Any) -> list[Any]:
     return [*found, nn.Parameter(dl.ones(2))]
 
 
+@pytest.mark.parametrize("kernels", ["numpy", "strict"])
 @pytest.mark.parametrize("norm_type", [2.0, 1.0, 3.0, math.inf])
-def test_clipping_by_norm(norm_type: float) -> None:
+def test_clipping_by_norm(norm_type: float, kernels: str) -> None:
+    with dl.use_backend(kernels):
+        clip_by_norm(norm_type)
+
+
+def clip_by_norm(norm_type: float) -> None:
     whole = np.array([3.0, -4.0, 12.0, 0.0])
     norm = np.abs(whole).max() if norm_type == math.inf else (np.abs(whole) ** norm_type).sum() ** (1 / norm_type)
     for most in (6.5, 100.0):

@@ -27,6 +27,13 @@ def write_atomically(path: str | Path, content: bytes) -> None:
     _flush_folder(path.parent)
 
 
+def remove_leftovers(path: str | Path) -> None:
+    """Take away what processes that were killed while writing this file have left beside it."""
+    path = Path(path)
+    for rest in path.parent.glob(f".{path.name}.*.tmp"):
+        rest.unlink(missing_ok=True)
+
+
 def _flush_folder(folder: Path) -> None:
     """Make a rename durable; systems that cannot open a folder do it by themselves."""
     if not hasattr(os, "O_DIRECTORY"):

@@ -31,8 +31,8 @@ def clip_grad_norm_(
         for a in arrays:
             xp = backend.policy().spaces[type(a)]
             # On the device: reading the norm would wait for it.
-            factor = xp.asarray(max_norm, dtype=total.dtype) / (xp.to_device(total, a.device) + 1e-6)
-            factor = xp.where(factor > 1.0, xp.ones_like(factor), factor)  # a NaN goes on
+            factor = max_norm / (xp.to_device(total, backend.device_of(a)) + 1e-6)
+            factor = xp.asarray(xp.where(factor > 1.0, xp.ones_like(factor), factor))  # a NaN goes on
             a[...] = a * xp.astype(factor, a.dtype)
     finally:
         unquiet(token)
@@ -61,7 +61,7 @@ def grad_norm(arrays: list[Any], norm_type: float = 2.0) -> Any:
             parts.append(xp.sum(a**norm_type) if norm_type != 2.0 else xp.sum(a * a))
     xp = backend.policy().spaces[type(arrays[0])]
     wide = xp.float64 if any(part.dtype == xp.float64 for part in parts) else xp.float32
-    home = parts[0].device
+    home = backend.device_of(arrays[0])
     sums = xp.stack([xp.astype(xp.to_device(xp.asarray(part), home), wide) for part in parts])
     return xp.max(sums) if norm_type == inf else xp.asarray(xp.sum(sums) ** (1.0 / norm_type))
 

@@ -22,7 +22,7 @@ from ..autograd.promotion import get_default_dtype, set_default_dtype
 from ..data import read_image
 from ..errors import CheckpointError, ConfigError
 from ..generator import manual_seed
-from ..io import load, write_atomically
+from ..io import load, remove_leftovers, write_atomically
 from ..ops.creation import asarray
 from ..ops.softmax import softmax
 from ..training import Accuracy, Checkpoint, ConfusionMatrix, CSVLog, Trainer, plot_confusion, plot_curves
@@ -106,9 +106,8 @@ def resume(folder: str | Path, *, own_backend: bool = True, progress: bool = Tru
     folder = Path(folder)
     recipe, config = _config(folder)
     checkpoint = folder / "last.safetensors"
-    for file in FILES:  # what was being written when the run was killed
-        for rest in folder.glob(f".{file}.*.tmp"):
-            rest.unlink(missing_ok=True)
+    for file in FILES:
+        remove_leftovers(folder / file)
     with _backend(config["backend"]) if own_backend else nullcontext(), _dtype(config["dtype"]):
         manual_seed(config["seed"])
         experiment = recipe.build(config["settings"], config["seed"])

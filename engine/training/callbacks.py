@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ConfigError
-from ..io import save, write_atomically
+from ..io import remove_leftovers, save, write_atomically
 from ..optim import EMA, Optimizer, ReduceLROnPlateau, clip_grad_norm_, clip_grad_value_
 
 if TYPE_CHECKING:
@@ -115,6 +115,8 @@ class Checkpoint(Callback):
         self._written = (0, 0.0)
 
     def on_fit_start(self, trainer: Trainer) -> None:
+        for name in ("last.safetensors", "best.safetensors"):
+            remove_leftovers(self.folder / name)
         self._written = (trainer.batch, time.monotonic())
         self.monitor = None if self.column is None else Monitor(self.column)
         for row in trainer.history:

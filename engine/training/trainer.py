@@ -9,7 +9,7 @@ from typing import Any
 
 from ..autograd.base import no_grad
 from ..data import DataLoader, Dataset
-from ..errors import CheckpointError, ConfigError, GradientError
+from ..errors import CheckpointError, ConfigError, DTypeError, GradientError
 from ..generator import Generator, default_generator
 from ..nn import CrossEntropyLoss, Module, NLLLoss
 from ..optim import Optimizer
@@ -49,6 +49,8 @@ class Trainer:
         mixed: bool | MixedPrecision = False,
         progress: bool = True,
     ) -> None:
+        if not isinstance(model, Module):
+            raise DTypeError(f"Trainer: model must be a Module, got {type(model).__name__}")
         self.model, self.loss, self.scheduler = model, loss, scheduler
         self.optimizers = {"optimizer": optimizer} if isinstance(optimizer, Optimizer) else dict(optimizer)
         if not self.optimizers or accumulate < 1 or (accumulate > 1 and len(self.optimizers) > 1):
@@ -156,6 +158,7 @@ class Trainer:
             self._share = (i, len(batches), n / sum(counts) if len(batches) > 1 else 1.0)
             values = self.train_step(batch)
             yield values if isinstance(values, dict) else {"loss": values}, n
+        self._share = (0, 1, 1.0)
 
     # ------------------------------------------------------------------ one batch: what a subclass may change
     def train_step(self, batch: Any) -> float | dict[str, float]:
