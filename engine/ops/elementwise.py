@@ -211,9 +211,8 @@ def log10(xp, x, /):
 
 def logistic(xp: Any, x: Any) -> Any:
     """1 / (1 + exp(-x)); exp never overflows, and small results keep all their digits."""
-    low = xp.minimum(x, 0)
-    e = xp.exp(low)
-    return e / (e + xp.exp(low - x))
+    e = xp.exp(xp.minimum(x, 0))
+    return e / (e + xp.exp(-xp.maximum(x, 0)))
 
 
 @op(needs="x1 x2", promotes="float")

@@ -11,6 +11,13 @@ from .compile import dense
 from .conv_forward import direct
 from .conv_input_grad import input_grad
 from .conv_weight_grad import weight_grad
+from .matmul import matmul
+
+
+def is_product(g: ConvGeometry, x: Array) -> bool:
+    """Whether each image is seen by the filters at one place only: a matrix product, without neighbours to share loads."""
+    whole = g.kernel == g.in_shape and not any(g.pad_lo + g.pad_hi) and g.groups == 1
+    return whole and x.dtype == np.float32
 
 
 def conv2d(x: Array, w: Array, g: ConvGeometry) -> Array:
@@ -18,6 +25,8 @@ def conv2d(x: Array, w: Array, g: ConvGeometry) -> Array:
     if 0 in x.shape + w.shape + g.y_shape:
         return np.zeros(g.y_shape, x.dtype)
     x, w = dense(x), dense(w)
+    if is_product(g, x):
+        return matmul(x.reshape(g.N, -1), w.reshape(g.K, -1).T).reshape(g.y_shape)
     y = winograd.forward(x, w, g) if winograd.pays(g) else None
     return direct(x, w, g) if y is None else y
 
@@ -27,6 +36,8 @@ def conv2d_input_grad(gy: Array, w: Array, g: ConvGeometry) -> Array:
     if 0 in gy.shape + w.shape + g.x_shape:
         return np.zeros(g.x_shape, gy.dtype)
     gy, w = dense(gy), dense(w)
+    if is_product(g, gy):
+        return matmul(gy.reshape(g.N, g.K), w.reshape(g.K, -1)).reshape(g.x_shape)
     if not np.isfinite(w).all():  # padding would meet the weights: see conv_plain
         return conv_plain.input_grad(gy, w, g)
     gx = winograd.input_grad(gy, w, g) if winograd.pays(g) else None
@@ -38,5 +49,7 @@ def conv2d_weight_grad(x: Array, gy: Array, g: ConvGeometry) -> Array:
     if 0 in x.shape + gy.shape + g.w_shape:
         return np.zeros(g.w_shape, x.dtype)
     x, gy = dense(x), dense(gy)
+    if is_product(g, x):
+        return matmul(gy.reshape(g.N, g.K).T, x.reshape(g.N, -1)).reshape(g.w_shape)
     gw = weight_grad(x, gy, g)
     return gw if np.isfinite(gw).all() else conv_plain.weight_grad(x, gy, g)

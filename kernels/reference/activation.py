@@ -33,9 +33,8 @@ def leaky_relu_grad(xp: Namespace, gy: Array, x: Array, slope: float) -> Array:
 @kernel
 def sigmoid(xp: Namespace, x: Array) -> Array:
     """1 / (1 + exp(-x)); exp never overflows, and small results keep all their digits."""
-    low = xp.minimum(x, 0)
-    e = xp.exp(low)
-    return e / (e + xp.exp(low - x))
+    e = xp.exp(xp.minimum(x, 0))
+    return e / (e + xp.exp(-xp.maximum(x, 0)))
 
 
 @kernel
