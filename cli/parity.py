@@ -76,7 +76,7 @@ def parity(
             console.print(f"[bold red]FAIL[/bold red] {escape(text)}", soft_wrap=True)
     for summary in report.summaries(cells):
         color = "green" if summary.passed == summary.cells else "bold red"
-        console.print(f"[{color}]{escape(summary.line())}[/{color}]", soft_wrap=True)
+        console.print(f"[{color}]{escape(summary.line())}[/{color}]", soft_wrap=not console.is_terminal)
     if json_file is not None:
         json_file.write_text(report.as_json(cells))
     if html_file is not None:

@@ -18,6 +18,10 @@ class DTypeError(DLEngineError, TypeError):
     """A dtype, or a kind of object, that an op does not take."""
 
 
+class BadIndexError(DLEngineError, IndexError):
+    """An index that names no element, or that is none."""
+
+
 class DeviceError(DLEngineError, ValueError):
     """Tensors on different devices, or on one that an op cannot use."""
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from .. import backend
 from ..backend import spaces
-from ..errors import DeviceError, DLEngineError, DTypeError, ShapeError
+from ..errors import BadIndexError, DeviceError, DLEngineError, DTypeError, ShapeError
 from .base import Node, TensorBase, flatten, next_sequence, recording, touched, wrap
 from .declaration import Op
 from .promotion import FLOATS, REAL_FLOATS, is_inexact, promote
@@ -73,6 +73,8 @@ def caller(op: Op) -> Callable[..., Any]:
             else:
                 raise refuse(op, a)
         if kind is None:
+            if nested and not any(args):
+                raise ShapeError(f"{op.name}: the list of tensors ({op.arrays[0]}) is empty")
             raise refuse(op, args[0] if args else None)
         xp = spaces()[kind]
         if promotes is not None:
@@ -95,7 +97,7 @@ def caller(op: Op) -> Callable[..., Any]:
                 y, pull = text(xp, *arrays, **settings, save=record)
             else:
                 y, pull = text(xp, *arrays, **settings)
-        except (ValueError, TypeError) as e:
+        except (ValueError, TypeError, IndexError) as e:
             told = explained(op, arrays, e)
             if told is e:
                 raise
@@ -159,7 +161,7 @@ def unrolled(op: Op, general: Callable[..., Any]) -> Callable[..., Any]:
         token = quiet()
         try:
             y, pull = text(xp, x1, x2)
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, IndexError):
             return general(a, b)  # which says what was wrong in words
         finally:
             unquiet(token)
@@ -262,15 +264,16 @@ def explained(op: Op, arrays: Sequence[Any], error: Exception) -> Exception:
     """An array library's complaint as one of ours, naming the op and what it got."""
     if isinstance(error, (DLEngineError, np.linalg.LinAlgError)) or op.name.startswith("_"):
         return error
-    if isinstance(error, IndexError) and not isinstance(error, ValueError):
-        return error
+    text = str(error).strip().rstrip(".")
+    if isinstance(error, IndexError) and text.startswith(f"{op.name}:"):
+        return BadIndexError(text)
     got = []
     for name, a in zip(op.arrays, arrays, strict=False):
         parts = a if isinstance(a, list) else [a]
         shown = [f"{tuple(b.shape)} {b.dtype}" if hasattr(b, "dtype") else repr(b) for b in parts[:8]]
         got.append(f"{name} {', '.join(shown)}")
-    kind = ShapeError if isinstance(error, ValueError) else DTypeError
-    return kind(f"{op.name}: {str(error).strip().rstrip('.')}; got {'; '.join(got)}")
+    kind = ShapeError if isinstance(error, ValueError) else BadIndexError if isinstance(error, IndexError) else DTypeError
+    return kind(f"{op.name}: {text}; got {'; '.join(got)}")
 
 
 def devices(op: Op, args: tuple[Any, ...]) -> DeviceError:

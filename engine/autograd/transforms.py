@@ -77,6 +77,11 @@ def gradients(
     targets = list(xs) if many else [xs]
     outputs = list(ys) if isinstance(ys, (list, tuple)) else [ys]
     given = list(gradient) if isinstance(gradient, (list, tuple)) else [gradient] * len(outputs)
+    for i, y in enumerate(outputs):
+        if not isinstance(y, TensorBase):
+            raise DTypeError(f"gradients: ys[{i}] must be a tensor, got {type(y).__name__}")
+    if len(given) != len(outputs):
+        raise ShapeError(f"gradients: gradient must have one entry for each of {len(outputs)} ys, got {len(given)}")
     for i, x in enumerate(targets):
         if not isinstance(x, TensorBase) or not x._requires_grad:
             raise GradientError(f"gradients: xs[{i}] does not require a gradient; call requires_grad_() before the forward")
@@ -190,6 +195,9 @@ def vjp(f: Callable[..., Any], *args: Any) -> tuple[Any, Callable[..., Any]]:
 
 def jvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
     """f(*primals), and its derivative along tangents (the Jacobian-vector product), as a pullback of a pullback."""
+    if not all(isinstance(v, (list, tuple)) for v in (primals, tangents)) or len(primals) != len(tangents):
+        shown = [f"{len(v)}" if isinstance(v, (list, tuple)) else type(v).__name__ for v in (primals, tangents)]
+        raise ShapeError(f"jvp: primals and tangents must be sequences of one length, got {shown[0]} and {shown[1]}")
     deeper, outside = _tracked((*primals, *tangents)), recording.get()
     with enable_grad():
         inner = _fresh_args(tuple(primals), tuple(range(len(primals))), "jvp")
@@ -240,6 +248,8 @@ def hessian(f: Callable[..., Any]) -> Callable[..., Any]:
     """The function returning the second derivatives of a scalar function of one tensor, shape x.shape + x.shape."""
 
     def call(x: Any) -> Any:
+        if not isinstance(x, TensorBase) or not is_inexact(x._array):
+            raise DTypeError("hessian: the argument must be a floating tensor to be differentiated")
         start = x if x._requires_grad else wrap(x._array, True)
         out = jacobian(grad(f))(start)
         return out if x._requires_grad else out.detach()

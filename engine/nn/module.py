@@ -176,14 +176,17 @@ class Module:
         Nothing is changed unless everything fits. strict: every name must occur on both sides; returns what was passed
         over otherwise. Raises CheckpointError that lists all missing, unexpected and misshapen names.
         """
+        if not isinstance(state_dict, Mapping):
+            raise CheckpointError(f"load_state_dict: expected a mapping from names to tensors, got {type(state_dict).__name__}")
         own = self.state_dict()
         missing = [k for k in own if k not in state_dict]
         unexpected = [k for k in state_dict if k not in own]
         shared = {k: t for k, t in own.items() if k in state_dict}
+        shapes = {k: getattr(state_dict[k], "shape", None) for k in shared}
         wrong = [
-            f"{k} is {tuple(state_dict[k].shape)}, expected {t.shape}"
+            f"{k} is {type(state_dict[k]).__name__ if shapes[k] is None else tuple(shapes[k])}, expected {t.shape}"
             for k, t in shared.items()
-            if tuple(state_dict[k].shape) != t.shape
+            if shapes[k] is None or tuple(shapes[k]) != t.shape
         ]
         parts = [
             f"{what}: {', '.join(names)}"

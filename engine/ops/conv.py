@@ -21,7 +21,7 @@ _SPACE = {1: "W", 2: "H,W", 3: "D,H,W"}
 
 def each(op: str, name: str, value: Any, rank: int, least: int = 1) -> Ints:
     """An int or one int per spatial dimension, checked."""
-    values = (value,) * rank if isinstance(value, int) else tuple(value)
+    values = tuple(value) if isinstance(value, Sequence) else (value,) * rank
     if len(values) != rank or any(not isinstance(v, int) or v < least for v in values):
         raise ConfigError(f"{op}: {name} must be an int >= {least} or {rank} of them, got {value!r}")
     return values

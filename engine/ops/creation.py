@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy as np
 from .. import backend
 from ..autograd.base import TensorBase, wrap
 from ..autograd.promotion import default_complex_dtype, get_default_dtype
-from ..errors import DTypeError, GradientError
+from ..errors import ConfigError, DLEngineError, DTypeError, GradientError, ShapeError
 from .dtypes import astype, clone
 from .shape import broadcast_to
 
@@ -18,6 +19,24 @@ __all__ = [
     "arange", "asarray", "empty", "empty_like", "eye", "from_dlpack", "full", "full_like", "linspace", "ones", "ones_like",
     "zeros", "zeros_like",
 ]  # fmt: skip
+
+
+def _named(create: Callable[..., Any]) -> Callable[..., Any]:
+    """Let the array library's complaints name the function."""
+
+    @wraps(create)
+    def call(*args: Any, **options: Any) -> Any:
+        try:
+            return create(*args, **options)
+        except DLEngineError:
+            raise
+        except ZeroDivisionError:
+            raise ConfigError(f"{create.__name__}: step must not be 0") from None
+        except (ValueError, TypeError) as e:
+            kind = ShapeError if isinstance(e, ValueError) else DTypeError
+            raise kind(f"{create.__name__}: {str(e).strip().rstrip('.')}") from e
+
+    return call
 
 
 def _default(dtype: Any) -> Any:
@@ -36,6 +55,7 @@ def _dtype_of_number(*values: Any) -> Any:
     return np.dtype("bool" if values and all(isinstance(v, bool) for v in values) else "int64")
 
 
+@_named
 def asarray(obj: Any, /, *, dtype: Any = None, device: str | None = None, copy: bool | None = None) -> Any:
     """A tensor from a number, nested sequence, NumPy or CuPy array, anything with a buffer, or a tensor.
 
@@ -123,24 +143,28 @@ def from_dlpack(x: Any, /, *, device: str | None = None, copy: bool | None = Non
 
 
 # ---------------------------------------------------------------------- of a shape
+@_named
 def empty(shape: Any, *, dtype: Any = None, device: str | None = None) -> Any:
     """A tensor whose values nobody has set."""
     xp = backend.namespace_for(device)
     return wrap(xp.empty(shape, dtype=xp.dtype(_default(dtype))))
 
 
+@_named
 def zeros(shape: Any, *, dtype: Any = None, device: str | None = None) -> Any:
     """A tensor of zeros."""
     xp = backend.namespace_for(device)
     return wrap(xp.zeros(shape, dtype=xp.dtype(_default(dtype))))
 
 
+@_named
 def ones(shape: Any, *, dtype: Any = None, device: str | None = None) -> Any:
     """A tensor of ones."""
     xp = backend.namespace_for(device)
     return wrap(xp.ones(shape, dtype=xp.dtype(_default(dtype))))
 
 
+@_named
 def full(shape: Any, fill_value: Any, *, dtype: Any = None, device: str | None = None) -> Any:
     """A tensor of one value, a number or a 0-d tensor (gradients reach it)."""
     if isinstance(fill_value, TensorBase):
@@ -150,6 +174,7 @@ def full(shape: Any, fill_value: Any, *, dtype: Any = None, device: str | None =
     return wrap(xp.full(shape, fill_value, dtype=xp.dtype(_dtype_of_number(fill_value) if dtype is None else dtype)))
 
 
+@_named
 def eye(
     n_rows: int, n_cols: int | None = None, /, *, k: int = 0, dtype: Any = None, device: str | None = None
 ) -> Any:  # fmt: skip
@@ -186,6 +211,7 @@ def full_like(x: Any, /, fill_value: Any, *, dtype: Any = None, device: str | No
 
 
 # ---------------------------------------------------------------------- sequences
+@_named
 def arange(start: Any, /, stop: Any = None, step: Any = 1, *, dtype: Any = None, device: str | None = None) -> Any:
     """start, start + step ... below stop; arange(n) counts from 0. Floats give the default dtype."""
     xp = backend.namespace_for(device)
@@ -197,6 +223,7 @@ def arange(start: Any, /, stop: Any = None, step: Any = 1, *, dtype: Any = None,
     return wrap(xp.arange(start, stop, step, dtype=xp.dtype(dtype)))
 
 
+@_named
 def linspace(
     start: Any, stop: Any, /, num: int, *, dtype: Any = None, device: str | None = None, endpoint: bool = True
 ) -> Any:  # fmt: skip

@@ -15,7 +15,7 @@ from ..autograd.op import op
 from ..autograd.promotion import get_default_dtype, is_complex
 from ..autograd.quiet import quiet, unquiet
 from ..backend import spaces
-from ..errors import DTypeError, GradientError, ShapeError
+from ..errors import BadIndexError, DTypeError, GradientError, ShapeError
 from .reduce import axes_of
 
 __all__ = ["gather", "nonzero", "one_hot", "scatter_add", "set_at", "take", "take_along_axis"]
@@ -57,7 +57,7 @@ def _frozen_part(x: Any, k: Any, copy: bool) -> Any:
     elif isinstance(k, (list, range)):
         k = np.asarray(k) if len(k) else np.zeros(0, np.int64)
     elif not hasattr(k, "dtype"):
-        raise IndexError(f"an index holds integers, slices, None, ... and integer or boolean tensors, got {type(k).__name__}")
+        raise BadIndexError(f"an index holds integers, slices, None, ... and integer or boolean tensors, got {type(k).__name__}")
     if type(k) is kind and not copy:
         return k
     return spaces()[kind].asarray(k, copy=True)
@@ -133,6 +133,8 @@ def set_item(t: Any, key: Any, value: Any) -> None:
         t._array[frozen(t, key, False)] = array
     except ValueError as e:
         raise ShapeError(f"t[k] = v: {e}; t has shape {tuple(t._array.shape)}, v {tuple(getattr(array, 'shape', ()))}") from e
+    except IndexError as e:
+        raise BadIndexError(f"t[k] = v: {e}; t has shape {tuple(t._array.shape)}") from e
     finally:
         unquiet(token)
     written(t)

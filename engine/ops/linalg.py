@@ -7,7 +7,7 @@ import math
 from typing import Any
 
 from ..autograd.op import op
-from ..errors import ShapeError
+from ..errors import DTypeError, ShapeError
 from .elementwise import cc, multiply
 from .reduce import expand, extremum_pull, sum
 from .shape import axis_of, matrix_transpose, permute_dims, reshape
@@ -18,6 +18,9 @@ __all__ = ["matmul", "matrix_transpose", "tensordot", "vecdot"]
 @op(needs=("x2", "x1"), promotes="join", complex=True)
 def matmul(xp, x1, x2, /):
     """The matrix product over the last two axes, (..., M, K) by (..., K, N) -> (..., M, N); vectors as in NumPy."""
+    if not (hasattr(x1, "ndim") and hasattr(x2, "ndim")):
+        number = x2 if hasattr(x1, "ndim") else x1
+        raise DTypeError(f"matmul: x1 and x2 must be tensors, got the number {number!r}; multiply with *")
     if x1.ndim == 0 or x2.ndim == 0 or x1.shape[-1] != x2.shape[-2 if x2.ndim > 1 else 0]:
         k1, k2 = x1.shape[-1:], x2.shape[-2:-1] or x2.shape
         raise ShapeError(

@@ -27,8 +27,8 @@ def sequence_lengths(name: str, lengths: Any, x: Any) -> Any:
         raise ShapeError(f"{name}: lengths must be (N,)=({batch},), got {t.shape}")
     if t.dtype.kind not in "iu":
         raise DTypeError(f"{name}: lengths must be integers, got {t.dtype}")
-    if not isinstance(lengths, TensorBase):
-        host = np.asarray(lengths)
+    host = lengths._array if isinstance(lengths, TensorBase) else np.asarray(lengths)
+    if isinstance(host, np.ndarray):  # on a GPU, looking would wait for it
         if host.size and (host.min() < 0 or host.max() > steps):
             raise ShapeError(f"{name}: lengths must be from 0 to T={steps}, got {host.min()} to {host.max()}")
     return t.astype(np.dtype("int64")).to(x.device)

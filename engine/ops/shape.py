@@ -8,7 +8,7 @@ from typing import Any
 from ..autograd.base import TensorBase
 from ..autograd.op import op
 from ..autograd.promotion import promote
-from ..errors import ConfigError, DTypeError, ShapeError
+from ..errors import BadIndexError, ConfigError, DTypeError, ShapeError
 from .elementwise import subtract
 from .logic import not_equal
 from .reduce import axes_of
@@ -93,7 +93,7 @@ def expand_dims(xp, x, /, axis):
     new = (axis,) if isinstance(axis, int) else tuple(axis)
     rank = len(before) + len(new)
     if any(not -rank <= a < rank for a in new):
-        raise IndexError(f"expand_dims: axis {axis} is no place in a result of {rank} axes")
+        raise BadIndexError(f"expand_dims: axis {axis} is no place in a result of {rank} axes")
     places = {a % rank for a in new}
     if len(places) != len(new):
         raise ShapeError(f"expand_dims: axis {axis} names a place twice")

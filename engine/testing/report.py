@@ -32,9 +32,10 @@ class Summary:
         """For people."""
         text = f"{self.backend}: {self.passed} of {self.cells} cells pass, {self.launches} kernel launches"
         if self.fell_back:
-            text += f", {self.fell_back} cells fell back to the reference"
+            text += f", {self.fell_back} cells on the reference"
         if self.worst is not None:
-            text += f"; nearest to its bound: {self.worst.op} {self.worst.dtype}, {share(self.worst):.0%}"
+            dtype = _SHORT.get(self.worst.dtype, self.worst.dtype)
+            text += f"; nearest to its bound: {self.worst.op} {dtype} {share(self.worst):.0%}"
         return text
 
 
