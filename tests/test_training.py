@@ -102,6 +102,27 @@ def test_state_that_does_not_fit() -> None:
         t.load_state_dict({})
     with pytest.raises(CheckpointError, match="scheduler"):
         t.load_state_dict({**t.state_dict(), "scheduler": None})
+    for key, value in (("model", [1]), ("optimizer", 3), ("epoch", "x"), ("generator", {}), ("history", [1])):
+        with pytest.raises(CheckpointError):
+            t.load_state_dict({**t.state_dict(), key: value})
+
+
+def test_an_interrupted_fit_goes_on_inside_the_epoch() -> None:
+    class Interrupt(training.Callback):
+        armed = True
+
+        def on_batch_end(self, trainer: training.Trainer, batch: int, values: dict[str, float]) -> None:
+            if self.armed and batch == 1:
+                self.armed = False
+                raise KeyboardInterrupt
+
+    whole = trainer()
+    whole.fit(DATA, epochs=1)
+    broken = trainer(callbacks=[Interrupt()])
+    with pytest.raises(KeyboardInterrupt):
+        broken.fit(DATA, epochs=1)
+    broken.fit(DATA, epochs=1)
+    assert broken.history[0]["loss"] == whole.history[0]["loss"]
 
 
 def test_early_stopping() -> None:

@@ -116,7 +116,7 @@ def resume(folder: str | Path, *, own_backend: bool = True, progress: bool = Tru
             state = load(checkpoint)
             try:
                 trainer.load_state_dict(state)
-            except (KeyError, TypeError, ValueError) as error:
+            except CheckpointError as error:
                 raise CheckpointError(f"{checkpoint}: {error}") from None
         return _finish(folder, recipe, config["settings"], experiment, trainer, start)
 

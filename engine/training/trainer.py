@@ -96,13 +96,17 @@ class Trainer:
                 self._epoch(checked)
             self._tell("on_fit_end")
         finally:
+            if self.batch:  # stopped or interrupted inside an epoch: the next fit goes on behind the batch last begun
+                self._pending = {"loader": self._position()}
             for callback in self.callbacks:
                 callback.close()
         return self.history
 
     def _loader(self, data: Any, shuffle: bool) -> Any:
         if isinstance(data, Dataset):
-            return DataLoader(data, self.batch_size, shuffle)
+            first = next(self.model.parameters(), None)
+            away = None if first is None or first.device == "cpu" else first.device
+            return DataLoader(data, self.batch_size, shuffle, device=away)
         if not isinstance(data, Iterable):
             raise ConfigError(f"fit: expected a Dataset or an iterable of batches, got {type(data).__name__}")
         return data
@@ -126,7 +130,6 @@ class Trainer:
             self.batch += len(batches)
             self._tell("on_batch_end", self.batch - 1, {k: a.compute() for k, a in self._averages.items()})
             if self.stop:
-                self._pending = {"loader": self._position()}
                 return
         row: dict[str, Any] = {"epoch": self.epoch + 1, **{k: a.compute() for k, a in self._averages.items()}}
         row |= {m.name: m.compute() for m in self.metrics}
@@ -260,6 +263,14 @@ class Trainer:
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Continue from a state_dict() at the next fit(). Raises CheckpointError for what does not fit."""
+        try:
+            self._load(state)
+        except CheckpointError:
+            raise
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise CheckpointError(f"Trainer: not the state of a training: {type(error).__name__}: {error}") from None
+
+    def _load(self, state: Mapping[str, Any]) -> None:
         missing = [k for k in KEYS if k not in state]
         if missing:
             raise CheckpointError(f"Trainer: the state lacks {', '.join(missing)}")
