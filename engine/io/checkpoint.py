@@ -97,7 +97,7 @@ def _tensors(path: str | Path, content: bytes) -> dict[str, Host]:
     except (SafetensorError, ValueError, TypeError, AttributeError) as error:
         raise CheckpointError(f"{path}: damaged or cut short ({error})") from None
     tensors = {}
-    for name, entry in found:
+    for name, entry in sorted(found, key=lambda pair: pair[0]):  # the library gives them in no order
         if entry["dtype"] not in _DTYPES:
             raise CheckpointError(f"{path}: {name} has the dtype {entry['dtype']}; known: {', '.join(_DTYPES)}")
         values = np.frombuffer(entry["data"], dtype=_DTYPES[entry["dtype"]]).reshape(entry["shape"])
