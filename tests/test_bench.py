@@ -22,7 +22,10 @@ from dlengine.cli.main import main
 from dlengine.errors import BackendUnavailable, ConfigError, DataError
 
 IN_WORKERS = [workload for workload in WORKLOADS.values() if workload.body is not None]
-CAPS = {"N": 4, "T": 3, "C": 2, "K": 4, "groups": 2, "M": 5, "D": 6, "I": 5, "V": 7, "hidden": 6, "ops": 6, "elements": 11, "parameters": 12}
+CAPS = {
+    "N": 4, "T": 3, "C": 2, "K": 4, "groups": 2, "M": 5, "D": 6, "I": 5, "V": 7, "hidden": 6, "ops": 6, "elements": 11,
+    "parameters": 12,
+}  # fmt: skip
 """Sizes at which a body still makes sense; others keep theirs unless larger than 16."""
 
 
