@@ -6,12 +6,13 @@ from pathlib import Path
 
 import click
 
-from .options import backend_options, on_backend
+from .options import backend_options, data_option, on_backend
 
 
 @click.command("eval")
 @click.argument("run", type=click.Path(path_type=Path))
 @backend_options
+@data_option
 def evaluate(run: Path, backend: str | None, emulate: bool) -> None:
     """Measure the model in the run folder RUN on its test images."""
     from dlengine.recipes import evaluate as evaluate_run

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import click
@@ -17,6 +18,25 @@ def backend_options(command: Callable[..., Any]) -> Callable[..., Any]:
         metavar="NAME",
         help="numpy, numba, cuda or auto: numba if it is installed, else numpy. [default: $DLENGINE_BACKEND, else auto]",
     )(command)
+
+
+def data_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """--data-dir, which takes effect at once."""
+    return click.option(
+        "--data-dir",
+        type=click.Path(path_type=Path, exists=True, file_okay=False),
+        expose_value=False,
+        callback=_look_in,
+        help="The folder that holds the data sets. [default: $DLENGINE_DATA, else the cache folder]",
+    )(command)
+
+
+def _look_in(context: click.Context, parameter: click.Parameter, folder: Path | None) -> None:
+    if folder is not None:
+        from dlengine.data import set_data_dir
+
+        set_data_dir(folder)
+        context.call_on_close(lambda: set_data_dir(None))
 
 
 @contextmanager

@@ -7,12 +7,13 @@ from typing import Any
 
 import click
 
-from .options import backend_options, on_backend, pairs
+from .options import backend_options, data_option, on_backend, pairs
 
 
 @click.command()
 @click.argument("name", required=False)
 @backend_options
+@data_option
 @click.option("--seed", default=0, show_default=True, help="Decides initial weights, dropout, shuffles and splits.")
 @click.option("--dtype", default="float32", show_default=True, metavar="NAME", help="float32 or float64.")
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Change a setting of the recipe; may be repeated.")

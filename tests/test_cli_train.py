@@ -233,3 +233,11 @@ def test_a_damaged_image_is_named(folder: Path, tmp_path: Path, capsys: pytest.C
 def test_digits_cnn_reaches_its_figure(kernels: str, tmp_path: Path) -> None:
     assert run("train", "digits-cnn", "--backend", kernels, "--out", tmp_path / "run") == 0
     assert json.loads((tmp_path / "run" / "results.json").read_text())["accuracy"] >= 0.98
+
+
+def test_data_dir_is_where_data_are_looked_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = data.data_folder()
+    run("train", "digits-cnn", "--set", "epochs=0", "--data-dir", tmp_path / "absent", "--out", tmp_path / "run")
+    assert "absent" in capsys.readouterr().err
+    assert run("train", "nosuch", "--data-dir", tmp_path) == 2
+    assert data.data_folder() == before

@@ -186,3 +186,14 @@ def test_pictures(tmp_path: Path) -> None:
     for name in ("curves.png", "confusion.png"):
         with Image.open(tmp_path / name) as picture:
             assert np.asarray(picture.convert("L")).std() > 10
+
+
+def test_a_stream_of_samples_is_trained_on() -> None:
+    class Stream(data.IterableDataset):
+        def __iter__(self):
+            yield from zip(X, Y, strict=True)
+
+    t = trainer()
+    t.fit(Stream(), epochs=2, validate=Stream())
+    assert t.history[-1]["loss"] < t.history[0]["loss"]
+    assert t.history[-1]["val_loss"] > 0

@@ -8,7 +8,7 @@ from itertools import islice
 from typing import Any
 
 from ..autograd.base import no_grad
-from ..data import DataLoader, Dataset
+from ..data import DataLoader, Dataset, IterableDataset
 from ..errors import CheckpointError, ConfigError, DTypeError, GradientError
 from ..generator import Generator, default_generator
 from ..nn import CrossEntropyLoss, Module, NLLLoss
@@ -103,10 +103,10 @@ class Trainer:
         return self.history
 
     def _loader(self, data: Any, shuffle: bool) -> Any:
-        if isinstance(data, Dataset):
+        if isinstance(data, (Dataset, IterableDataset)):
             first = next(self.model.parameters(), None)
             away = None if first is None or first.device == "cpu" else first.device
-            return DataLoader(data, self.batch_size, shuffle, device=away)
+            return DataLoader(data, self.batch_size, shuffle and isinstance(data, Dataset), device=away)
         if not isinstance(data, Iterable):
             raise ConfigError(f"fit: expected a Dataset or an iterable of batches, got {type(data).__name__}")
         return data
