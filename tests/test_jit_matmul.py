@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 import numpy as np
 import pytest
 
@@ -99,3 +101,18 @@ def test_nan_and_infinity_stay_in_their_rows_and_columns(always_ours):
     with np.errstate(invalid="ignore"):
         want = np.matmul(a, b)
     np.testing.assert_allclose(matmul(a, b), want, rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("plain", [False, True], ids=["compiled", "interpreted"])
+@pytest.mark.parametrize("b_transposed", [False, True])
+@pytest.mark.parametrize("a_transposed", [False, True])
+@pytest.mark.parametrize(
+    "shapes", [((300, 6, 100), (300, 100, 1)), ((300, 20, 6), (300, 6, 1)), ((200, 6, 1), (200, 1, 300)), ((300, 7, 9), (300, 9, 20))]
+)
+def test_stacks_of_small_matrices(shapes, a_transposed, b_transposed, plain):
+    if plain:
+        shapes = [(20, *shape[1:]) for shape in shapes]
+    a, b = operands(*shapes, a_transposed, b_transposed)
+    a[0, 0, 0], b[1, 0, 0] = np.nan, np.inf
+    with nullcontext() if not plain else interpreted(), np.errstate(invalid="ignore"):
+        np.testing.assert_allclose(matmul(a, b), np.matmul(a, b), rtol=1e-5, atol=1e-4)

@@ -369,6 +369,16 @@ def compute(node: Node, args: list[Any]) -> list[Any]:
     return outs
 
 
+def _whole(g: Any) -> bool:
+    """Whether nothing else sees this array's memory: its own, or the whole of a buffer that it alone holds (when reshaped)."""
+    base = getattr(g, "base", g)
+    if base is None:
+        return True
+    if type(base) is not np.ndarray or base.nbytes != g.nbytes or not base.flags.owndata or not base.flags.writeable:
+        return False
+    return g.flags.c_contiguous and g.flags.writeable and _holders(base) == _ALONE + 1
+
+
 def own(grads: dict[Any, Any]) -> list[tuple[Any, Any]]:
     """Empty a result of run() into (key, array) pairs whose arrays nothing else holds: copied where something may."""
     out = []
@@ -376,7 +386,7 @@ def own(grads: dict[Any, Any]) -> list[tuple[Any, Any]]:
         key, g = grads.popitem()
         if isinstance(g, np.generic):
             g = np.asarray(g)
-        elif _holders(g) > _ALONE or getattr(g, "base", g) is not None:
+        elif _holders(g) > _ALONE or not _whole(g):
             g = backend.policy().spaces[type(g)].asarray(g, copy=True)
         out.append((key, g))
     return out

@@ -9,7 +9,7 @@ Threads share out first the panels to copy, then the (rows, panel) blocks of c.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import prange
@@ -183,3 +183,43 @@ def multiply(a: Array, b: Array, c: Array, p: Product, threads: int) -> None:
             multiply_block(
                 a, start, p.a_row, p.a_depth, packed, at, p.depth, c, to, p.columns, rows, columns, spare
             )  # fmt: skip
+
+
+@inner()
+def dot(a: Array, b: Array) -> Any:
+    total = a.dtype.type(0)
+    for k in range(a.size):
+        total += a[k] * b[k]
+    return total
+
+
+@inner()
+def add_multiple(c: Array, factor: Any, b: Array) -> None:
+    for j in range(c.size):
+        c[j] += factor * b[j]
+
+
+@jit()
+def multiply_small(a: Array, b: Array, c: Array, p: Product, threads: int) -> None:
+    """The same for many small matrices: plain loops, dot products where both run along the depth, else sums of rows."""
+    along_depth = p.a_depth == 1 and p.b_depth == 1
+    for t in prange(threads):
+        for i in range(t * p.batch // threads, (t + 1) * p.batch // threads):
+            ao, bo = i * p.rows * p.depth, i * p.depth * p.columns
+            for r in range(p.rows):
+                first = ao + r * p.a_row
+                target = c[(i * p.rows + r) * p.columns : (i * p.rows + r + 1) * p.columns]
+                if along_depth:
+                    row = a[first : first + p.depth]
+                    for j in range(p.columns):
+                        start = bo + j * p.b_column
+                        target[j] = dot(row, b[start : start + p.depth])
+                else:
+                    clear(target)
+                    for k in range(p.depth):
+                        start, factor = bo + k * p.b_depth, a[first + k * p.a_depth]
+                        if p.b_column == 1:
+                            add_multiple(target, factor, b[start : start + p.columns])
+                        else:
+                            for j in range(p.columns):
+                                target[j] += factor * b[start + j * p.b_column]

@@ -12,11 +12,12 @@ import numpy as np
 
 from ..types import Array
 from .compile import dense, thread_count
-from .gemm import ROWS, Product, multiply
+from .gemm import ROWS, Product, multiply, multiply_small
 from .vector import as_row
 
 SERIAL_MULTIPLY_ADDS = 1 << 18  # up to here OpenBLAS too stays on the calling thread
 BLOCK_ROWS = 16 * ROWS
+SMALL_MULTIPLY_ADDS = 1 << 12  # of one matrix of a stack: less than calling BLAS, or arranging it for the tile, takes
 
 
 def matmul(a: Array, b: Array) -> Array:
@@ -30,10 +31,19 @@ def matmul(a: Array, b: Array) -> Array:
         lead = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
         a, b = (np.broadcast_to(m, lead + m.shape[-2:]) for m in (a, b))
     rows, depth, columns, batch = a.shape[-2], a.shape[-1], b.shape[-1], prod(lead)
+    work = rows * depth * columns
+    if SMALL_MULTIPLY_ADDS < work <= SERIAL_MULTIPLY_ADDS:
+        return np.matmul(a, b)
     c = np.empty((*lead, rows, columns), a.dtype)
     a, a_row, a_depth = _flat(a)
     b, b_depth, b_column = _flat(b)
     threads = thread_count(1 << 30)
+    if work <= SMALL_MULTIPLY_ADDS:
+        if columns == 1 and a_row == 1 < rows:  # c' = b' a', whose rows are longer
+            a, b, rows, columns = b, a, 1, rows
+            a_row, a_depth, b_depth, b_column = 1, b_depth, a_depth, a_row
+        multiply_small(a, b, as_row(c), Product(batch, rows, depth, columns, a_row, a_depth, b_depth, b_column, rows), threads)
+        return c
     product = Product(batch, rows, depth, columns, a_row, a_depth, b_depth, b_column, _block_rows(rows, batch, threads))
     multiply(a, b, as_row(c), product, threads)
     return c

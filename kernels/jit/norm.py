@@ -24,16 +24,21 @@ from .norm_rows import (
     deviations_row,
     grad_row,
     grad_sums_row,
+    layer_grad_columns_row,
     layer_grad_row,
     layer_grad_sums_row,
     sum_row,
 )
+from .vector import clear
 
 GRAIN = 8192
 """Elements below which another thread does not pay."""
 
 PIECES = 64
 """Runs of rows into which layer_norm_grad cuts its sums over rows: fixed, so that the thread count changes no bit."""
+
+ROWS = 16
+"""Rows that layer_norm_grad sums in their own dtype before float64 takes over."""
 
 COLUMNS = 64
 """Channels that one thread treats together where a sample has one number per channel."""
@@ -159,10 +164,18 @@ def _layer_grad(
     rows, count = x.shape
     kind = x.dtype.type
     for t in prange(threads):
+        some_w, some_b = np.zeros(count, x.dtype), np.zeros(count, x.dtype)
         for p in range(t * PIECES // threads, (t + 1) * PIECES // threads):
-            for r in range(p * rows // PIECES, (p + 1) * rows // PIECES):
+            end = (p + 1) * rows // PIECES
+            for r in range(p * rows // PIECES, end):
+                layer_grad_columns_row(gy[r], x[r], means[r], rstds[r], some_w, some_b)
+                if r % ROWS == ROWS - 1 or r == end - 1:
+                    add_row(gw[p], some_w)
+                    add_row(gb[p], some_b)
+                    clear(some_w)
+                    clear(some_b)
+                total, product = layer_grad_sums_row(gy[r], x[r], weight, means[r], rstds[r])
                 rstd = np.float64(rstds[r])
-                total, product = layer_grad_sums_row(gy[r], x[r], weight, means[r], rstd, gw[p], gb[p])
                 slope, level = rstd * rstd * product / count, rstd * total / count
                 layer_grad_row(gy[r], x[r], weight, means[r], kind(rstd), kind(slope), kind(level), gx[r])
 

@@ -12,6 +12,9 @@ import numpy as np
 from ..types import Array
 from .compile import inner
 
+RUN = 512
+"""Elements that are summed in their own dtype, in the lanes of vectors, before float64 takes over."""
+
 
 @inner()
 def sum_row(x: Array) -> float:
@@ -97,21 +100,32 @@ def columns_grad_row(gy: Array, x: Array, mean: Array, scale: Array, slope: Arra
 
 
 @inner()
-def layer_grad_sums_row(gy: Array, x: Array, weight: Array, mean: float, rstd: float, gw: Array, gb: Array) -> Any:
-    """Sums of gy weight and gy weight xhat along the row; adds gy xhat and gy to the sums over rows.
+def layer_grad_columns_row(gy: Array, x: Array, mean: Any, rstd: Any, gw: Array, gb: Array) -> None:
+    """Adds gy xhat and gy to the sums over a few rows, in the dtype of x."""
+    for i in range(x.size):
+        gb[i] += gy[i]
+        gw[i] += gy[i] * ((x[i] - mean) * rstd)
 
-    In two loops, so that the order of the sums does not depend on where the arrays lie in memory.
-    """
+
+@inner()
+def layer_grad_sums_run(gy: Array, x: Array, weight: Array, mean: Any, rstd: Any) -> Any:
+    total, product = x.dtype.type(0), x.dtype.type(0)
     for i in range(x.size):
-        g = np.float64(gy[i])
-        gb[i] += g
-        gw[i] += g * (np.float64(x[i]) - mean) * rstd
+        g = gy[i] * weight[i]
+        total += g
+        product += g * ((x[i] - mean) * rstd)
+    return total, product
+
+
+@inner()
+def layer_grad_sums_row(gy: Array, x: Array, weight: Array, mean: Any, rstd: Any) -> Any:
+    """Sums of gy weight and gy weight xhat along the row: short runs in the dtype of x, their sums in float64."""
     total, product = np.float64(0), np.float64(0)
-    for i in range(x.size):
-        xhat = (np.float64(x[i]) - mean) * rstd
-        g = np.float64(gy[i])
-        total += g * weight[i]
-        product += g * weight[i] * xhat
+    for lo in range(0, x.size, RUN):
+        hi = min(x.size, lo + RUN)
+        t, p = layer_grad_sums_run(gy[lo:hi], x[lo:hi], weight[lo:hi], mean, rstd)
+        total += t
+        product += p
     return total, product
 
 

@@ -197,11 +197,22 @@ def log_softmax_grad(gy: Array, y: Array, axis: int) -> Array:
     return _by_rows(_log_softmax_grad, (gy, y), axis)
 
 
-def _check_labels(labels: Array, classes: int, ignore_index: int) -> None:
-    """A label outside the classes would read or write foreign memory."""
-    wrong = (labels != ignore_index) & ((labels < 0) | (labels >= classes))
-    if wrong.any():
-        raise IndexError(f"cross_entropy: label {labels[wrong][0]} is outside 0 ... {classes - 1}")
+@jit(parallel=False)
+def _first_wrong(labels: Array, classes: int, ignore: int) -> int:
+    """The place of the first label outside the classes, or -1."""
+    for i in range(labels.size):
+        if labels[i] != ignore and not 0 <= labels[i] < classes:
+            return i
+    return -1
+
+
+def _checked(labels: Array, classes: int, ignore_index: int) -> Array:
+    """The labels as int64; one outside the classes would read or write foreign memory."""
+    labels = dense(labels if labels.dtype == np.int64 else labels.astype(np.int64))
+    wrong = _first_wrong(labels, classes, ignore_index)
+    if wrong >= 0:
+        raise IndexError(f"cross_entropy: label {labels[wrong]} is outside 0 ... {classes - 1}")
+    return labels
 
 
 def cross_entropy(logits: Array, labels: Array, ignore_index: int) -> tuple[Array, Array]:
@@ -209,9 +220,9 @@ def cross_entropy(logits: Array, labels: Array, ignore_index: int) -> tuple[Arra
 
     logits: (N, V). labels: (N,) integers. Returns loss (N,) and lse (N,).
     """
-    logits, labels = dense(logits), dense(labels.astype(np.int64, copy=False))
+    logits = dense(logits)
     n, v = logits.shape
-    _check_labels(labels, v, ignore_index)
+    labels = _checked(labels, v, ignore_index)
     loss, lse = np.empty(n, logits.dtype), np.empty(n, logits.dtype)
     if logits.size:
         _cross_entropy(logits, labels, ignore_index, loss, lse, thread_count(min(n, logits.size // GRAIN)))
@@ -223,10 +234,10 @@ def cross_entropy(logits: Array, labels: Array, ignore_index: int) -> tuple[Arra
 
 def cross_entropy_grad(gloss: Array, logits: Array, labels: Array, lse: Array, ignore_index: int) -> Array:
     """glogits = gloss (softmax(logits) - onehot(label)), 0 in ignored rows."""
-    gloss, logits, lse, labels = dense(gloss), dense(logits), dense(lse), dense(labels.astype(np.int64, copy=False))
+    gloss, logits, lse = dense(gloss), dense(logits), dense(lse)
     n, v = logits.shape
-    _check_labels(labels, v, ignore_index)
-    out = np.empty_like(logits)
+    labels = _checked(labels, v, ignore_index)
+    out = np.empty((n, v), logits.dtype)
     if out.size:
         _cross_entropy_grad(gloss, logits, labels, lse, ignore_index, out, thread_count(min(n, out.size // GRAIN)))
     return out
