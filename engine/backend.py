@@ -340,6 +340,13 @@ def namespace_for(device: str | None = None) -> Namespace:
     raise DeviceError(f"unknown device {device!r}; expected 'cpu', 'cuda' or 'cuda:N'")
 
 
+def fastest_host() -> Namespace:
+    """NumPy arrays with the fastest kernels that are installed, whatever the switch says: for work beside the computation
+    whose numbers are bit-equal in every set, such as drawing data.
+    """
+    return namespace(NUMPY, None if _no_numba() else _jit())
+
+
 def register(backend: Backend, array_type: type) -> None:
     """Add a backend of one's own (tests add array_api_strict): its name becomes known to set_backend and use_backend."""
     BACKENDS[backend.name] = backend

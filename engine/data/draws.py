@@ -23,7 +23,7 @@ _current: ContextVar[Generator | None] = ContextVar("dlengine_batch_generator", 
 
 
 MANY = 2**14
-"""Normal numbers from which on numba repays."""
+"""Normal numbers from which on compiled kernels repay their loading."""
 
 
 def _xp() -> Any:
@@ -37,9 +37,8 @@ def uniform(generator: Generator, shape: int | Sequence[int], dtype: Any = np.fl
 
 def normal(generator: Generator, shape: int | Sequence[int], dtype: Any = np.float64) -> HostArray:
     """Standard normal numbers."""
-    host = backend.policy().host
     many = prod((shape,) if isinstance(shape, int) else shape) >= MANY
-    xp = backend.namespace(backend.NUMPY, host.kernels()) if many and host.name == "numba" else _xp()
+    xp = backend.fastest_host() if many else _xp()
     return _drawn(xp, "random_normal", generator, shape, dtype)
 
 

@@ -87,7 +87,7 @@ def asarray(obj: Any, /, *, dtype: Any = None, device: str | None = None, copy: 
         elif host.dtype == np.complex128:
             dtype = default_complex_dtype()
     host = np.array(host, dtype=dtype, copy=None if copy is False or not typed else True)
-    return wrap(host if xp.library.name == "numpy" else xp.asarray(host, dtype=xp.dtype(host.dtype)))
+    return wrap(xp.asarray(host, dtype=xp.dtype(host.dtype)))
 
 
 def _check_kind(host: Any, obj: Any) -> None:
