@@ -213,7 +213,11 @@ def case(
     name: str | None = None,
     tags: Sequence[str] = (),
 ) -> Case:
-    """Add a row to the table. name defaults to the op's; a second row of one op needs a name of its own."""
+    """Add a row to the table. name defaults to the op's; a second row of one op needs a name of its own.
+
+    kernels: those that must answer wherever a set declares them. tags: "symmetric" (gradcheck moves symmetric arguments
+    only among symmetric ones, for ops that read one triangle), "layer" (not an op: tests of ops alone leave it out).
+    """
     row = Case(
         name or op.__name__,
         op,

@@ -7,25 +7,24 @@ from ...ops import random as ops
 from ..table import case, error, exact, forward_error, normal, sample, ulp
 
 _SHAPES = (sample(7, 19), sample((3, 5)), sample(0), sample(1025))
-_RANDOM = ("random",)
 
 case(
     ops.rand, *_SHAPES, error(DTypeError, "dtype must be floating", 3, dtype="int64"),
-    bound=exact, differentiable=False, kernels=("random_uniform",), tags=_RANDOM,
+    bound=exact, differentiable=False, kernels=("random_uniform",),
 )  # fmt: skip
-case(ops.randn, *_SHAPES, bound=exact, differentiable=False, kernels=("random_normal",), tags=_RANDOM)
+case(ops.randn, *_SHAPES, bound=exact, differentiable=False, kernels=("random_normal",))
 case(
     ops.bernoulli, sample(0.3, 7, 19), sample(0.7, 0), sample(1.0, 9), sample(0.0, 9),
     error(ConfigError, "between 0 and 1", 1.5, 3),
-    bound=exact, differentiable=False, kernels=("random_bernoulli",), tags=_RANDOM,
+    bound=exact, differentiable=False, kernels=("random_bernoulli",),
 )  # fmt: skip
 case(
     ops.randint, sample(-3, 1000, 7, 19), sample(0, 2, 0), error(ConfigError, "low < high", 2, 2, 3),
-    bound=exact, differentiable=False, kernels=("random_uniform",), tags=_RANDOM,
+    bound=exact, differentiable=False, kernels=("random_uniform",),
 )  # fmt: skip
 case(
     ops.randperm, sample(101), sample(0), sample(1), error(ConfigError, "at least 0", -1),
-    bound=exact, differentiable=False, kernels=("random_permutation",), tags=_RANDOM,
+    bound=exact, differentiable=False, kernels=("random_permutation",),
 )  # fmt: skip
 case(
     ops.dropout,
@@ -37,7 +36,6 @@ case(
     error(ConfigError, "between 0 and 1", normal(3), -0.1),
     bound=ulp(1),
     kernels=("random_bernoulli",),
-    tags=_RANDOM,
 )
 case(
     ops.alpha_dropout,
@@ -49,5 +47,4 @@ case(
     error(ConfigError, "between 0 and 1", normal(3), 1.1),
     bound=forward_error(4),
     kernels=("random_bernoulli",),
-    tags=_RANDOM,
 )
