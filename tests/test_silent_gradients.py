@@ -140,6 +140,15 @@ def test_a_step_between_forward_and_backward() -> None:
         y.backward()
 
 
+def test_recorded_gradients_know_that_they_were_clipped() -> None:
+    x = leaf(3.0, 4.0)
+    dl.sum(x * x * x).backward(create_graph=True)
+    penalty = dl.sum(x.grad * x.grad)
+    dl.optim.clip_grad_norm_([x], 1.0)
+    with pytest.raises(GradientError, match="overwritten in place"):
+        penalty.backward()
+
+
 # ---------------------------------------------------------------------- checkpoint
 def test_checkpoint_of_an_argument_that_is_also_closed_over() -> None:
     w = scalar(3.0)

@@ -7,7 +7,7 @@ from math import inf
 from typing import Any
 
 from .. import backend
-from ..autograd.base import TensorBase, wrap
+from ..autograd.base import TensorBase, wrap, written
 from ..autograd.quiet import quiet, unquiet
 from ..errors import ConfigError, GradientError
 
@@ -67,6 +67,9 @@ def grad_norm(arrays: list[Any], norm_type: float = 2.0) -> Any:
 
 
 def _gradients(parameters: Any) -> list[Any]:
-    """The gradients, as arrays that may be written."""
+    """The gradients, as arrays that will be written: a recorded one may be part of a graph, which must know."""
     given: Iterable[Any] = [parameters] if isinstance(parameters, TensorBase) else parameters
-    return [p._grad._array for p in given if p._grad is not None]
+    grads = [p._grad for p in given if p._grad is not None]
+    for g in grads:
+        written(g)
+    return [g._array for g in grads]

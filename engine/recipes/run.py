@@ -200,7 +200,7 @@ def _config(folder: Path) -> tuple[Recipe, dict[str, Any]]:
         recipe, dtype = find(config["recipe"]), str(config["dtype"])
         checked: dict[str, Any] = {"seed": int(config["seed"]), "dtype": dtype, "backend": str(config["backend"])}
         checked["settings"] = recipe.configure(config["settings"])
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         raise CheckpointError(f"{folder}: not a run folder (no config.json)") from None
     except (KeyError, TypeError, ValueError, OSError) as error:
         if isinstance(error, ConfigError):

@@ -87,7 +87,6 @@ HEADINGS = ("op", "dtype", "backend", "error", "gradient", "kernel launches", "v
 def table(cells: Iterable[Cell]) -> list[tuple[str, ...]]:
     """One line per cell under HEADINGS, the failing ones last."""
     ordered = sorted(cells, key=lambda c: not c.ok)
-    ordered = [c for c in ordered if c.ok] + [c for c in ordered if not c.ok]
     return [
         (c.op, c.dtype, c.backend, error_text(c), gradient_text(c), kernels_text(c), c.verdict.upper() if not c.ok else c.verdict)
         for c in ordered
@@ -139,7 +138,8 @@ def _versions() -> dict[str, str]:
 
 STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 75rem; padding: 0 1rem; color: #222; background: #fff }
-table { border-collapse: collapse; width: 100%; font-size: 13px } th { text-align: left; border-bottom: 2px solid #888 }
+table { border-collapse: collapse; width: 100%; font-size: 13px }
+th { text-align: left; border-bottom: 2px solid #888; padding: 0 .6rem .15rem 0 }
 td { border-bottom: 1px solid #ddd; padding: .15rem .6rem .15rem 0; vertical-align: top }
 .fail { background: #fdd; font-weight: 600 } .good { color: #176b2c } .bad { color: #b00020 }
 svg { max-width: 100%; height: auto }

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from .. import backend
+from ..autograd.base import written
 from ..autograd.quiet import quiet, unquiet
 from ..errors import CheckpointError, ConfigError
 from ..nn import Module
@@ -50,11 +51,14 @@ class GradScaler:
         if not self.enabled or id(optimizer) in self._unscaled:
             return
         self._unscaled.add(id(optimizer))
-        arrays = [p._grad._array for g in optimizer.param_groups for p in g["params"] if p._grad is not None]
+        grads = [p._grad for g in optimizer.param_groups for p in g["params"] if p._grad is not None]
+        arrays = [g._array for g in grads]
         token = quiet()
         try:
             for a in arrays:
                 a[...] = a * (1.0 / self.factor)
+            for g in grads:
+                written(g)
             self._bad = self._bad or not np.isfinite(float(grad_norm(arrays, float("inf"))))
         finally:
             unquiet(token)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ..backend import policy
 from .callbacks import Callback
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ class Progress(Callback):
                 TextColumn("[bold]{task.description}"),
                 BarColumn(bar_width=30),
                 MofNCompleteColumn(),
-                TextColumn("loss {task.fields[loss]:.4f}"),
+                TextColumn("{task.fields[state]}"),
                 TimeRemainingColumn(),
                 console=self.console,
                 transient=True,
@@ -53,11 +54,11 @@ class Progress(Callback):
         if self._task is not None:
             self._bar.remove_task(self._task)
         name = f"epoch {trainer.epoch + 1}/{trainer.epochs}"
-        self._task = self._bar.add_task(name, total=batches, loss=float("nan"))
+        self._task = self._bar.add_task(name, total=batches, state=_before_the_first(self._headed))
 
     def on_batch_end(self, trainer: Trainer, batch: int, values: dict[str, float]) -> None:
         if self._bar is not None:
-            self._bar.update(self._task, completed=batch + 1, loss=values["loss"])
+            self._bar.update(self._task, completed=batch + 1, state=f"loss {values['loss']:.4f}")
 
     def on_epoch_end(self, trainer: Trainer, row: dict[str, float]) -> None:
         columns = {c: WIDTHS.get(c, max(9, len(c) + 2)) for c in row}
@@ -72,6 +73,11 @@ class Progress(Callback):
         if self._bar is not None:
             self._bar.stop()
             self._bar = self._task = None
+
+
+def _before_the_first(warm: bool) -> str:
+    """What the bar says before the first batch is done, which on a backend that compiles may take a while."""
+    return "" if warm or policy().creation.kernels() is None else "compiling kernels (kept for the next time)"
 
 
 def _cell(column: str, value: float, epochs: int) -> str:
