@@ -91,7 +91,10 @@ class Tensor(TensorBase):
 
     def __init__(self, obj: Any, *, dtype: Any = None, device: str | None = None, requires_grad: bool = False) -> None:
         source = asarray(obj, dtype=dtype, device=device, copy=None)
-        self._array, self._node, self._requires_grad, self._version = source._array, None, False, [0]
+        if source._requires_grad:
+            source._leave("Tensor()")
+        self._array, self._node, self._requires_grad, self._version = source._array, None, False, source._version
+        self._view = source is obj or source._view
         if requires_grad:
             self.requires_grad_()
 

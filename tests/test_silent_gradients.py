@@ -128,6 +128,25 @@ def test_writes_through_views_of_views() -> None:
         y.backward()
 
 
+def test_a_tensor_made_of_a_tensor_is_a_view_of_it() -> None:
+    x = leaf(1.0, 2.0)
+    y = dl.sum(x * x)
+    dl.Tensor(x.detach())[0] = 9.0
+    with pytest.raises(GradientError, match="overwritten in place"):
+        y.backward()
+    with pytest.raises(GradientError, match=r"Tensor\(\): this tensor requires a gradient"):
+        dl.Tensor(x)
+
+
+@pytest.mark.parametrize("create_graph", [False, True])
+def test_a_target_named_twice_gets_two_gradients(create_graph: bool) -> None:
+    x = leaf(1.0, 2.0)
+    first, second = dl.gradients(dl.sum(x * x), [x, x], create_graph=create_graph)
+    with dl.no_grad():
+        first[...] = 7.0
+    same(second, [2.0, 4.0])
+
+
 def test_a_step_between_forward_and_backward() -> None:
     layer = nn.Linear(2, 2)
     x = dl.ones((1, 2)).requires_grad_()

@@ -92,10 +92,12 @@ def gradients(
     ]  # fmt: skip
     retain = create_graph if retain_graph is None else retain_graph
     found = walk.run(roots, targets, create_graph=create_graph, retain_graph=retain)
-    out = []
+    out: list[Any] = []
     arrays = found if create_graph else dict(walk.own(found))
     for x in targets:
         g = arrays.get(x if x._node is None else (x._node, x._index))
+        if g is not None and any(x is t for t in targets[: len(out)]):  # asked for twice: each gets its own
+            g = OPS["clone"](g) if create_graph else _space(x).asarray(g, copy=True)
         if g is None:
             g = _space(x).zeros(x._array.shape, dtype=x._array.dtype)
             g = wrap(g)

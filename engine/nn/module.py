@@ -182,7 +182,7 @@ class Module:
         missing = [k for k in own if k not in state_dict]
         unexpected = [k for k in state_dict if k not in own]
         shared = {k: t for k, t in own.items() if k in state_dict}
-        shapes = {k: getattr(state_dict[k], "shape", None) for k in shared}
+        shapes: dict[str, Any] = {k: getattr(state_dict[k], "shape", None) for k in shared}
         wrong = [
             f"{k} is {type(state_dict[k]).__name__ if shapes[k] is None else tuple(shapes[k])}, expected {t.shape}"
             for k, t in shared.items()
