@@ -101,20 +101,24 @@ def test_killed_at_twenty_random_instants(tmp_path: Path) -> None:
     subprocess.run(command(whole, epochs), check=True, timeout=300)
     length = time.monotonic() - start
     expected = io.load(whole / "done.safetensors")
-    hits = 0
-    for i in range(20):
-        folder = tmp_path / str(i)
+    hits = tries = 0
+    while hits < 20:
+        tries += 1
+        assert tries <= 60, "most runs end before they are killed"
+        folder = tmp_path / str(tries)
         folder.mkdir()
         run = subprocess.Popen(command(folder, epochs))
         time.sleep(draw.uniform(0.15, 0.95) * length)
         run.send_signal(signal.SIGKILL)
-        hits += run.wait() == -signal.SIGKILL
+        if run.wait() == -signal.SIGKILL:
+            hits += 1
+        else:
+            length *= 0.8  # it was faster than the one that was timed
         readable(folder)
         subprocess.run(command(folder, epochs), check=True, timeout=300)
-        same(io.load(folder / "done.safetensors"), expected, f"kill {i}")
+        same(io.load(folder / "done.safetensors"), expected, f"kill {tries}")
         assert not list(folder.glob(".*"))
-        same(io.load(folder / "best.safetensors")["model"], io.load(whole / "best.safetensors")["model"], f"kill {i}, best")
-    assert hits >= 15
+        same(io.load(folder / "best.safetensors")["model"], io.load(whole / "best.safetensors")["model"], f"kill {tries}, best")
 
 
 @pytest.mark.slow
