@@ -19,6 +19,7 @@ from .info import info
 from .parity import parity
 from .predict import predict
 from .train import train
+from .warmup import warmup
 
 FAILED, BAD_INPUT, INTERRUPTED = 1, 2, 130
 BAD_INPUT_ERRORS = (
@@ -56,6 +57,7 @@ app.add_command(info)
 app.add_command(parity)
 app.add_command(predict)
 app.add_command(train)
+app.add_command(warmup)
 
 
 def describe(error: BaseException) -> tuple[str, int]:

@@ -77,7 +77,7 @@ class Progress(Callback):
 
 def _before_the_first(warm: bool) -> str:
     """What the bar says before the first batch is done, which on a backend that compiles may take a while."""
-    return "" if warm or policy().creation.kernels() is None else "compiling kernels (kept for the next time)"
+    return "" if warm or policy().creation.kernels() is None else "compiling kernels, once"
 
 
 def _cell(column: str, value: float, epochs: int) -> str:

@@ -8,7 +8,7 @@ from ..geometry import ConvGeometry
 from ..types import Array
 from . import conv_plain, winograd
 from .compile import dense
-from .conv_forward import direct
+from .conv_forward import direct, has_mirror, mirrored
 from .conv_input_grad import input_grad
 from .conv_weight_grad import weight_grad
 from .matmul import matmul
@@ -41,7 +41,9 @@ def conv2d_input_grad(gy: Array, w: Array, g: ConvGeometry) -> Array:
     if not np.isfinite(w).all():  # padding would meet the weights: see conv_plain
         return conv_plain.input_grad(gy, w, g)
     gx = winograd.input_grad(gy, w, g) if winograd.pays(g) else None
-    return input_grad(gy, w, g) if gx is None else gx
+    if gx is None:
+        gx = mirrored(gy, w, g) if has_mirror(g) else input_grad(gy, w, g)
+    return gx
 
 
 def conv2d_weight_grad(x: Array, gy: Array, g: ConvGeometry) -> Array:

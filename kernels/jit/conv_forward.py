@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 from numba import prange
 
 from ..geometry import ConvGeometry
 from ..types import Array
 from .compile import inner, jit, thread_count
-from .conv_pack import pack_image, put
+from .conv_pack import pack_image
 from .conv_plan import ForwardPlan, Packing, Sizes, forward_plan
 from .tile import rows_for, tiles
 from .vector import as_row, copy_rows, lanes_of
@@ -16,30 +18,74 @@ from .vector import as_row, copy_rows, lanes_of
 
 def direct(x: Array, w: Array, g: ConvGeometry) -> Array:
     """y = x * w for any geometry; x and w dense, no size zero."""
+    return _run(x, w, g, False)
+
+
+def mirrored(gy: Array, w: Array, g: ConvGeometry) -> Array:
+    """The input gradient of a geometry that has_mirror: again a convolution, of gy with the filters turned around."""
+    return _run(gy, w, mirror(g), True)
+
+
+def has_mirror(g: ConvGeometry) -> bool:
+    """Stride 1, and no more padding than the filter reaches."""
+    reach = [d * (k - 1) for d, k in zip(g.dilation, g.kernel, strict=True)]
+    return g.stride == (1, 1) and all(max(p) <= r for p, r in zip(zip(g.pad_lo, g.pad_hi, strict=True), reach, strict=True))
+
+
+def _run(x: Array, w: Array, g: ConvGeometry, turned: bool) -> Array:
     plan = forward_plan(g, x.itemsize, thread_count(1 << 30))
     y = np.empty(g.y_shape, x.dtype)
-    _forward(as_row(x), as_row(w), as_row(y), *plan, thread_count(g.N * plan[-1].strips))
+    weights = weight_places(g, turned)
+    _forward(as_row(x), as_row(w), as_row(y), *weights, *plan, thread_count(g.N * plan[-1].strips))
     return y
 
 
+@lru_cache(maxsize=512)
+def mirror(g: ConvGeometry) -> ConvGeometry:
+    """The convolution that is the input gradient of g: from y's shape to x's."""
+    low, high = (
+        tuple(d * (k - 1) - p for d, k, p in zip(g.dilation, g.kernel, pads, strict=True)) for pads in (g.pad_lo, g.pad_hi)
+    )
+    return ConvGeometry(g.N, g.K, g.C, g.groups, g.out_shape, g.kernel, g.stride, g.dilation, low, high, g.in_shape)
+
+
+@lru_cache(maxsize=512)
+def weight_places(g: ConvGeometry, turned: bool) -> tuple[int, Array]:
+    """Where w holds the weights of one group: the step from one output channel of g to the next, and each tap's offset.
+
+    turned: w belongs to the convolution whose mirror g is; its channels swap roles and its taps run backwards.
+    """
+    taps, inputs = g.kernel[0] * g.kernel[1], g.C // g.groups
+    if not turned:
+        return inputs * taps, np.arange(inputs * taps)
+    outputs = g.K // g.groups
+    return taps, np.array([c * outputs * taps + taps - 1 - t for c in range(inputs) for t in range(taps)])
+
+
 @inner()
-def pack_weights(packed: Array, w: Array, g: int, block: int, rows: int, blocks: int, depth: int, Kg: int) -> None:
+def pack_weights(
+    packed: Array, w: Array, g: int, block: int, rows: int, blocks: int, Kg: int, step: int, places: Array
+) -> None:
     """One block (depth, rows) of the weights of group g. Rows past the last channel stay zero."""
-    at = (g * blocks + block) * depth * rows
+    depth = places.size
+    at, group = (g * blocks + block) * depth * rows, g * Kg * depth
     for m in range(min(rows, Kg - block * rows)):
-        first = (g * Kg + block * rows + m) * depth
-        put(packed[at + m : at + depth * rows], w[first : first + depth], rows)
+        first = group + (block * rows + m) * step
+        for k in range(depth):
+            packed[at + k * rows + m] = w[first + places[k]]
 
 
 @jit()
-def _forward(x: Array, w: Array, y: Array, s: Sizes, packing: Packing, p: ForwardPlan, threads: int) -> None:
+def _forward(
+    x: Array, w: Array, y: Array, step: int, places: Array, s: Sizes, packing: Packing, p: ForwardPlan, threads: int
+) -> None:
     width = packing.width
     Kg, Cg, depth, lanes = s.K // s.G, s.C // s.G, p.offsets.size, lanes_of(x)
     rows = rows_for(Kg)
     blocks = (Kg + rows - 1) // rows
     packed = np.zeros(s.G * blocks * depth * rows, x.dtype)
     for u in prange(s.G * blocks):
-        pack_weights(packed, w, u // blocks, u % blocks, rows, blocks, depth, Kg)
+        pack_weights(packed, w, u // blocks, u % blocks, rows, blocks, Kg, step, places)
     units, image = s.N * p.strips, s.C * s.H * s.W
     pitch = (p.strip * width + lanes - 1) // lanes * lanes
     for t in prange(threads):
@@ -53,13 +99,12 @@ def _forward(x: Array, w: Array, y: Array, s: Sizes, packing: Packing, p: Forwar
             in_place = p.unpadded and start + p.reach + vectors * lanes <= x.size  # no load may leave x
             if not in_place:
                 pack_image(buffer, 0, x, n * image, first, packing)
+            # one call for both cases: every further one is compiled at length
+            pixels, table = (x, p.direct_offsets) if in_place else (buffer, p.offsets)
+            channel = s.H * s.W if in_place else p.plane
             for g in range(s.G):
-                at, spot = g * blocks * depth * rows, start + g * Cg * s.H * s.W
-                if in_place:
-                    tiles(rows, packed, at, blocks, depth, p.direct_offsets, 0, x, spot, vectors, out, 0, pitch)
-                else:
-                    spot = g * Cg * p.plane
-                    tiles(rows, packed, at, blocks, depth, p.offsets, 0, buffer, spot, vectors, out, 0, pitch)
+                at, spot = g * blocks * depth * rows, g * Cg * channel + (start if in_place else 0)
+                tiles(rows, packed, at, blocks, depth, table, 0, pixels, spot, vectors, out, 0, pitch)
                 for k in range(Kg):  # drop the junk columns
                     target = ((n * s.K + g * Kg + k) * s.OH + first) * s.OW
                     copy_rows(y, target, s.OW, out, k * pitch, width, s.OW, count)

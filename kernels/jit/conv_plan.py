@@ -98,7 +98,6 @@ class InputGradPlan(NamedTuple):
     offsets: Array
     taps: Array
     counts: Array
-    in_place: bool
 
 
 @lru_cache(maxsize=512)
@@ -165,7 +164,6 @@ def input_grad_plan(g: ConvGeometry, item_bytes: int, threads: int) -> tuple[Siz
         offsets=_table(offsets),
         taps=_table(taps),
         counts=np.array([len(row) for row in taps]),
-        in_place=g.kernel == g.stride == (1, 1) and not any(g.pad_lo + g.pad_hi) and strip == rows,
     )
     return s, packing, plan
 

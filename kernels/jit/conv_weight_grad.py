@@ -74,14 +74,12 @@ def _weight_grad(
                     d = q * g_ahead + (k // Kg * blocks[0] * rows + k % Kg) * pitch
                     copy_rows(grads, d, width, gy, (n * s.K + k) * area + first * s.OW, s.OW, s.OW, count)
                     clear(grads[d + count * width : d + pitch])
+            pixels = x if in_place else images
             for g in range(s.G):
                 go, at, channel = g * blocks[0] * rows * pitch, t * share + g * group, g * Cg * p.plane
-                if in_place:
-                    gaps, channel = (pitch, g_ahead, image), channel + u * image
-                    dots(alone, grads, go, x, channel, offsets, blocks, pitch // lanes, segments, gaps, sums, at)
-                else:
-                    gaps = (pitch, g_ahead, x_ahead)
-                    dots(alone, grads, go, images, channel, offsets, blocks, pitch // lanes, segments, gaps, sums, at)
+                channel += u * image if in_place else 0
+                gaps = (pitch, g_ahead, image if in_place else x_ahead)
+                dots(alone, grads, go, pixels, channel, offsets, blocks, pitch // lanes, segments, gaps, sums, at)
             u += segments
     for k in range(s.K):
         block, m = k % Kg // rows, k % Kg % rows
