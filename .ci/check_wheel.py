@@ -10,7 +10,6 @@ from pathlib import Path
 
 import dlengine
 
-
 EXTRA = {"torch"}
 """What a module may need that only an extra of pyproject.toml installs (bench: the benchmarks' other side)."""
 
