@@ -107,7 +107,8 @@ def test_nan_and_infinity_stay_in_their_rows_and_columns(always_ours):
 @pytest.mark.parametrize("b_transposed", [False, True])
 @pytest.mark.parametrize("a_transposed", [False, True])
 @pytest.mark.parametrize(
-    "shapes", [((300, 6, 100), (300, 100, 1)), ((300, 20, 6), (300, 6, 1)), ((200, 6, 1), (200, 1, 300)), ((300, 7, 9), (300, 9, 20))]
+    "shapes",
+    [((300, 6, 100), (300, 100, 1)), ((300, 20, 6), (300, 6, 1)), ((200, 6, 1), (200, 1, 300)), ((300, 7, 9), (300, 9, 20))],
 )
 def test_stacks_of_small_matrices(shapes, a_transposed, b_transposed, plain):
     if plain:
