@@ -23,7 +23,7 @@ import numpy as np
 from dlengine.kernels import reference
 from dlengine.kernels.registry import KernelSet
 
-from . import shims
+from . import heap, shims
 from .errors import BackendUnavailable, ConfigError, DeviceError, DTypeError
 
 fallbacks: Counter[str] = Counter()
@@ -155,6 +155,7 @@ class Backend:
 def _jit() -> KernelSet:
     from dlengine.kernels import jit
 
+    heap.keep()
     return jit.SET
 
 

@@ -17,6 +17,7 @@ from typing import Any
 from dlengine.kernels import cuda, jit, reference
 from dlengine.kernels.cache import cache_root
 
+from . import heap
 from .backend import BACKENDS, CUPY
 
 LIBRARIES = (
@@ -66,6 +67,7 @@ def report() -> Report:
     result.sections["Kernels"] = _kernels()
     result.sections["BLAS"], hints = _blas()
     result.sections["Numba"] = _numba()
+    result.sections["Host memory"] = {"buffer pool": heap.keep(), "heap": heap.usage() or "unknown"}
     result.sections["Folders"] = _folders()
     result.hints += hints
     return result

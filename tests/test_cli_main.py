@@ -94,6 +94,7 @@ def test_report_has_its_facts() -> None:
     assert found.sections["Versions"]["numpy"][0].isdigit()
     assert "conv2d" in found.sections["Kernels"]["reference"]
     assert found.sections["Backends"]["numpy"] == "ready"
+    assert found.sections["Host memory"]["buffer pool"]
     assert "GFLOP/s" in found.sections["BLAS"]["float32 product"]
 
 
