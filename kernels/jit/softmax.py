@@ -1,6 +1,6 @@
 """Softmax and its relatives: every row in one thread, three short passes that stay in the cache.
 
-Sums are carried in float64. Rows are what the axis runs along; another axis than the last is brought there first.
+Long sums are carried in float64. Rows are what the axis runs along; another axis than the last is brought there first.
 """
 
 from __future__ import annotations
@@ -17,6 +17,9 @@ from .vecmath import exp, maximum
 GRAIN = 8192
 """Elements below which another thread does not pay."""
 
+RUN = 512
+"""Elements that are summed in their own dtype before float64 takes over."""
+
 
 @inner()
 def row_max(x: Array) -> Any:
@@ -28,10 +31,21 @@ def row_max(x: Array) -> Any:
 
 
 @inner()
-def sum_row(a: Array) -> float:
-    total = np.float64(0)
+def sum_run(a: Array) -> Any:
+    total = a.dtype.type(0)
     for i in range(a.size):
         total += a[i]
+    return total
+
+
+@inner()
+def sum_row(a: Array) -> float:
+    """Short runs in the dtype of a, in the lanes of vectors; their sums in float64."""
+    if a.size <= RUN:
+        return np.float64(sum_run(a))
+    total = np.float64(0)
+    for lo in range(0, a.size, RUN):
+        total += sum_run(a[lo : lo + RUN])
     return total
 
 
@@ -61,11 +75,21 @@ def exp_row(x: Array, m: Any, y: Array) -> float:
 
 
 @inner()
-def exp_sum(x: Array, m: Any) -> float:
-    """Sum of exp(x - m)."""
-    total = np.float64(0)
+def exp_sum_run(x: Array, m: Any) -> Any:
+    total = x.dtype.type(0)
     for i in range(x.size):
         total += exp(x[i] - m)
+    return total
+
+
+@inner()
+def exp_sum(x: Array, m: Any) -> float:
+    """Sum of exp(x - m)."""
+    if x.size <= RUN:
+        return np.float64(exp_sum_run(x, m))
+    total = np.float64(0)
+    for lo in range(0, x.size, RUN):
+        total += exp_sum_run(x[lo : lo + RUN], m)
     return total
 
 
