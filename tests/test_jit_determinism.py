@@ -7,7 +7,7 @@ import pytest
 
 pytest.importorskip("numba")
 
-from dlengine.kernels.jit import softmax
+from dlengine.kernels.jit import norm, optim, softmax
 
 
 def _placed(buffer: np.ndarray, at: int, values: np.ndarray) -> np.ndarray:
@@ -38,3 +38,22 @@ def test_rows(shape: tuple[int, int], dtype: str) -> None:
     assert len(_everywhere(x, lambda a, y: softmax._softmax(a, y, 1))) == 1
     assert len(_everywhere(x, lambda a, y: softmax._cross_entropy_grad(gloss, a, labels, lse, -100, y, 1))) == 1
 
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("shape", [(5, 7), (3, 33)])
+def test_gradients_wherever_memory_is_free(shape: tuple[int, int], dtype: str) -> None:
+    rng = np.random.default_rng(3)
+    x, gy = rng.standard_normal((2, *shape)).astype(dtype)
+    weight = rng.standard_normal(shape[1]).astype(dtype)
+    found, blocks = set(), []
+    for _ in range(500):
+        blocks.append(np.empty(int(rng.integers(1, 600)), np.uint8))  # moves the arrays below to another place
+        if len(blocks) > 40:
+            blocks.pop(int(rng.integers(0, 40)))
+        y, mean, rstd = norm.layer_norm(x.copy(), weight.copy(), None, 1e-5)
+        p, m, v = weight.copy(), np.zeros_like(weight), np.zeros_like(weight)
+        optim.adam(p, gy[0].copy(), m, v, None, 1e-3, 0.9, 0.999, 1e-8, 0.01, True, 3)
+        gradients = norm.layer_norm_grad(gy.copy(), x.copy(), weight.copy(), mean, rstd)
+        found.add(b"".join(a.tobytes() for a in (y, *gradients, p, m, v)))
+    assert len(found) == 1

@@ -20,82 +20,82 @@ GRAIN = 16384
 """Elements below which another thread does not pay."""
 
 
-@inner()
+@inner(exact=True)
 def relu_row(x: Array, y: Array, s: Any) -> None:
     zero = x.dtype.type(0)
     for i in range(x.size):
         y[i] = zero if x[i] <= zero else x[i]  # NaN is not below 0
 
 
-@inner()
+@inner(exact=True)
 def relu_grad_row(gy: Array, y: Array, gx: Array, s: Any) -> None:
     zero = y.dtype.type(0)
     for i in range(y.size):
         gx[i] = gy[i] if y[i] > zero else zero
 
 
-@inner()
+@inner(exact=True)
 def leaky_relu_row(x: Array, y: Array, slope: Any) -> None:
     zero = x.dtype.type(0)
     for i in range(x.size):
         y[i] = x[i] if x[i] > zero else x[i] * slope
 
 
-@inner()
+@inner(exact=True)
 def leaky_relu_grad_row(gy: Array, x: Array, gx: Array, slope: Any) -> None:
     zero = x.dtype.type(0)
     for i in range(x.size):
         gx[i] = gy[i] if x[i] > zero else gy[i] * slope
 
 
-@inner()
+@inner(exact=True)
 def logistic(x: Any) -> Any:
     """1 / (1 + exp(-x)), of which only exp(-|x|) is computed."""
     e = exp(-abs(x))
     return (e if x < ZERO else ONE) / (ONE + e)
 
 
-@inner()
+@inner(exact=True)
 def sigmoid_row(x: Array, y: Array, s: Any) -> None:
     for i in range(x.size):
         y[i] = logistic(x[i])
 
 
-@inner()
+@inner(exact=True)
 def sigmoid_grad_row(gy: Array, y: Array, gx: Array, s: Any) -> None:
     one = y.dtype.type(1)
     for i in range(y.size):
         gx[i] = gy[i] * (y[i] * (one - y[i]))
 
 
-@inner()
+@inner(exact=True)
 def tanh_grad_row(gy: Array, y: Array, gx: Array, s: Any) -> None:
     one = y.dtype.type(1)
     for i in range(y.size):
         gx[i] = gy[i] * (one - y[i] * y[i])
 
 
-@inner()
+@inner(exact=True)
 def silu_row(x: Array, y: Array, s: Any) -> None:
     for i in range(x.size):
         y[i] = x[i] * logistic(x[i])
 
 
-@inner()
+@inner(exact=True)
 def silu_grad_row(gy: Array, x: Array, gx: Array, s: Any) -> None:
     for i in range(x.size):
         p = logistic(x[i])
         gx[i] = gy[i] * (p * (ONE + x[i] * (ONE - p)))
 
 
-@inner()
+@inner(exact=True)
 def softplus_row(x: Array, y: Array, beta: Any) -> None:
     for i in range(x.size):
         z = x[i] * beta
         y[i] = ((z if z > ZERO else ZERO) + log1p_unit(exp(-abs(z)))) / beta
 
 
-@inner()
+@inner(exact=True)
 def softplus_grad_row(gy: Array, x: Array, gx: Array, beta: Any) -> None:
     for i in range(x.size):
         gx[i] = gy[i] * logistic(x[i] * beta)

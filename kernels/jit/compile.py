@@ -139,7 +139,11 @@ def jit(*, parallel: bool = True, exact: bool = False) -> Callable[[Callable[...
 
 
 def inner(*, exact: bool = False, inline: bool = False) -> Callable[[F], F]:
-    """Mark a function for use inside entry points; Python can go on calling it."""
+    """Mark a function for use inside entry points; Python can go on calling it.
+
+    A loop that stores its results must be exact: it becomes vector code that runs only where the arrays lie far enough
+    apart in memory, beside scalar code for where they do not, and with licence to reorder the two round differently.
+    """
     options = _options(exact) | ({"forceinline": True} if inline else {})
 
     def mark(function: F) -> F:

@@ -35,14 +35,14 @@ def deviations_row(x: Array, mean: float) -> Any:
     return total, squares
 
 
-@inner()
+@inner(exact=True)
 def affine_row(x: Array, mean: Any, scale: Any, shift: Any, y: Array) -> None:
     """y = (x - mean) scale + shift."""
     for i in range(x.size):
         y[i] = (x[i] - mean) * scale + shift
 
 
-@inner()
+@inner(exact=True)
 def affine_columns(x: Array, mean: Any, scale: Any, weight: Array, bias: Array, rest: Any, y: Array) -> None:
     """y = ((x - mean) scale - rest) weight + bias, weight and bias running along the row."""
     for i in range(x.size):
@@ -59,47 +59,47 @@ def grad_sums_row(gy: Array, x: Array, mean: float) -> Any:
     return total, product
 
 
-@inner()
+@inner(exact=True)
 def grad_row(gy: Array, x: Array, mean: Any, scale: Any, slope: Any, level: Any, gx: Array) -> None:
     """gx = scale gy - slope (x - mean) - level."""
     for i in range(x.size):
         gx[i] = scale * gy[i] - slope * (x[i] - mean) - level
 
 
-@inner()
+@inner(exact=True)
 def add_row(total: Array, x: Array) -> None:
     for i in range(x.size):
         total[i] += x[i]
 
 
-@inner()
+@inner(exact=True)
 def add_squares_row(total: Array, x: Array, mean: Array) -> None:
     for i in range(x.size):
         d = np.float64(x[i]) - mean[i]
         total[i] += d * d
 
 
-@inner()
+@inner(exact=True)
 def add_products_row(total: Array, gy: Array, x: Array, mean: Array) -> None:
     for i in range(x.size):
         total[i] += gy[i] * (np.float64(x[i]) - mean[i])
 
 
-@inner()
+@inner(exact=True)
 def columns_row(x: Array, mean: Array, scale: Array, shift: Array, y: Array) -> None:
     """y = (x - mean) scale + shift, all of them running along the row, carried out in float64."""
     for i in range(x.size):
         y[i] = (x[i] - mean[i]) * scale[i] + shift[i]
 
 
-@inner()
+@inner(exact=True)
 def columns_grad_row(gy: Array, x: Array, mean: Array, scale: Array, slope: Array, level: Array, gx: Array) -> None:
     """gx = scale gy - slope (x - mean) - level, all of them running along the row."""
     for i in range(x.size):
         gx[i] = scale[i] * gy[i] - slope[i] * (x[i] - mean[i]) - level[i]
 
 
-@inner()
+@inner(exact=True)
 def layer_grad_columns_row(gy: Array, x: Array, mean: Any, rstd: Any, gw: Array, gb: Array) -> None:
     """Adds gy xhat and gy to the sums over a few rows, in the dtype of x."""
     for i in range(x.size):
@@ -129,7 +129,7 @@ def layer_grad_sums_row(gy: Array, x: Array, weight: Array, mean: Any, rstd: Any
     return total, product
 
 
-@inner()
+@inner(exact=True)
 def layer_grad_row(
     gy: Array, x: Array, weight: Array, mean: Any, scale: Any, slope: Any, level: Any, gx: Array
 ) -> None:

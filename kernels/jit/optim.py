@@ -15,20 +15,20 @@ GRAIN = 16384
 """Elements below which another thread does not pay."""
 
 
-@inner()
+@inner(exact=True)
 def sgd_plain(p: Array, g: Array, lr: Any, decay: Any) -> None:
     for i in range(p.size):
         p[i] -= lr * (g[i] + decay * p[i])
 
 
-@inner()
+@inner(exact=True)
 def sgd_momentum(p: Array, g: Array, buf: Array, lr: Any, keep: Any, take: Any, decay: Any) -> None:
     for i in range(p.size):
         buf[i] = keep * buf[i] + take * (g[i] + decay * p[i])
         p[i] -= lr * buf[i]
 
 
-@inner()
+@inner(exact=True)
 def sgd_nesterov(p: Array, g: Array, buf: Array, lr: Any, momentum: Any, keep: Any, take: Any, decay: Any) -> None:
     for i in range(p.size):
         d = g[i] + decay * p[i]
@@ -36,7 +36,7 @@ def sgd_nesterov(p: Array, g: Array, buf: Array, lr: Any, momentum: Any, keep: A
         p[i] -= lr * (d + momentum * buf[i])
 
 
-@inner()
+@inner(exact=True)
 def adam_plain(p: Array, g: Array, m: Array, v: Array, s: Any) -> None:
     shrink, decay, b1, take1, b2, take2, rate, root, eps = s
     for i in range(p.size):
@@ -46,7 +46,7 @@ def adam_plain(p: Array, g: Array, m: Array, v: Array, s: Any) -> None:
         p[i] = shrink * p[i] - rate * m[i] / (np.sqrt(v[i]) * root + eps)
 
 
-@inner()
+@inner(exact=True)
 def adam_max(p: Array, g: Array, m: Array, v: Array, largest: Array, s: Any) -> None:
     shrink, decay, b1, take1, b2, take2, rate, root, eps = s
     for i in range(p.size):

@@ -62,7 +62,7 @@ def loss_of(x: Any, m: Any, log_sum: Any) -> Any:
     return log_sum - (np.float64(x) - m)
 
 
-@inner()
+@inner(exact=True)
 def exp_row(x: Array, m: Any, y: Array) -> float:
     """y = exp(x - m) and its sum.
 
@@ -93,7 +93,7 @@ def exp_sum(x: Array, m: Any) -> float:
     return total
 
 
-@inner()
+@inner(exact=True)
 def scale_row(y: Array, factor: Any) -> None:
     for i in range(y.size):
         y[i] *= factor
@@ -107,13 +107,13 @@ def dot_row(a: Array, b: Array) -> float:
     return total
 
 
-@inner()
+@inner(exact=True)
 def softmax_grad_row(gy: Array, y: Array, dot: Any, gx: Array) -> None:
     for i in range(y.size):
         gx[i] = y[i] * (gy[i] - dot)
 
 
-@inner()
+@inner(exact=True)
 def log_softmax_grad_row(gy: Array, y: Array, total: Any, gx: Array) -> None:
     for i in range(y.size):
         gx[i] = gy[i] - exp(y[i]) * total
