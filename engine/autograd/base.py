@@ -78,9 +78,13 @@ class Node:
 class _Mode(ContextDecorator):
     """Sets `recording` for a block or a function; the same object may be entered again inside itself."""
 
-    def __init__(self, on: bool) -> None:
-        self._on = on
+    _on: bool
+
+    def __init__(self) -> None:
         self._tokens: list[Token[bool]] = []
+
+    def _recreate_cm(self) -> _Mode:
+        return type(self)()  # a decorated function gets tokens of its own at each call
 
     def __enter__(self) -> None:
         self._tokens.append(recording.set(self._on))
@@ -92,21 +96,13 @@ class _Mode(ContextDecorator):
 class no_grad(_Mode):  # noqa: N801 - PyTorch's name
     """Record nothing inside the block: `with dl.no_grad():`, or `@dl.no_grad()` on a function."""
 
-    def __init__(self) -> None:
-        super().__init__(False)
-
-    def _recreate_cm(self) -> no_grad:
-        return no_grad()
+    _on = False
 
 
 class enable_grad(_Mode):  # noqa: N801 - PyTorch's name
     """Record again inside a no_grad block."""
 
-    def __init__(self) -> None:
-        super().__init__(True)
-
-    def _recreate_cm(self) -> enable_grad:
-        return enable_grad()
+    _on = True
 
 
 def is_grad_enabled() -> bool:
