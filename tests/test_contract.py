@@ -66,8 +66,14 @@ def called() -> set[str]:
     return found
 
 
+def shipped() -> dict[str, Any]:
+    """The ops that dlengine defines; tests of other files, run before these, may have registered toys of their own."""
+    return {name: f for name, f in OPS.items() if f.__module__.startswith("dlengine.")}
+
+
 def test_every_op_has_a_row(called: set[str]) -> None:
-    assert not sorted(name for name in set(OPS) - called - UNCALLED if not name.startswith("test_"))
+    assert len(shipped()) > 150
+    assert not sorted(set(shipped()) - called - UNCALLED)
 
 
 def public_functions() -> dict[str, Any]:
@@ -97,7 +103,7 @@ def test_every_public_function_says_what_it_does() -> None:
 
 
 def test_every_op_says_what_it_does() -> None:
-    assert not [name for name, f in OPS.items() if not (f.__doc__ or "").strip() and not name.startswith("test_")]
+    assert not [name for name, f in shipped().items() if not (f.__doc__ or "").strip()]
 
 
 def test_rows_have_samples(row: Case) -> None:
