@@ -7,16 +7,19 @@ from pathlib import Path
 import click
 
 from .options import backend_options, data_option, on_backend
+from .recipes import report_figures
 
 
 @click.command("eval")
-@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("folder", metavar="RUN", type=click.Path(path_type=Path))
 @backend_options
 @data_option
-def evaluate(run: Path, backend: str | None, emulate: bool) -> None:
-    """Measure the model in the run folder RUN on its test images."""
+def evaluate(folder: Path, backend: str | None, emulate: bool) -> None:
+    """Measure the models in the run folder RUN on its test data."""
     from dlengine.recipes import evaluate as evaluate_run
 
     with on_backend(backend, emulate):
-        results = evaluate_run(run).results
-    click.echo(f"{run}: test accuracy {100 * results['accuracy']:.2f}%, loss {results['loss']:.4f}, {results['samples']} images")
+        run = evaluate_run(folder)
+    report_figures(run)
+    names = {figure.name for figure in run.scale.figures}
+    click.echo(", ".join(f"{name} {value:.6g}" for name, value in run.results.items() if name not in names))

@@ -18,7 +18,9 @@ from .evaluate import evaluate
 from .info import info
 from .parity import parity
 from .predict import predict
+from .recipes import explain, recipes
 from .train import train
+from .use import COMMANDS
 from .warmup import warmup
 
 FAILED, BAD_INPUT, INTERRUPTED = 1, 2, 130
@@ -51,13 +53,8 @@ def app(context: click.Context, debug: bool) -> None:
         click.echo(context.get_help())
 
 
-app.add_command(bench)
-app.add_command(evaluate)
-app.add_command(info)
-app.add_command(parity)
-app.add_command(predict)
-app.add_command(train)
-app.add_command(warmup)
+for command in (bench, evaluate, explain, info, parity, predict, recipes, train, warmup, *COMMANDS):
+    app.add_command(command)
 
 
 def describe(error: BaseException) -> tuple[str, int]:

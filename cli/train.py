@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from .options import backend_options, data_option, on_backend, pairs
+from .recipes import report_figures
 
 
 @click.command()
@@ -16,16 +17,18 @@ from .options import backend_options, data_option, on_backend, pairs
 @data_option
 @click.option("--seed", default=0, show_default=True, help="Decides initial weights, dropout, shuffles and splits.")
 @click.option("--dtype", default="float32", show_default=True, metavar="NAME", help="float32 or float64.")
+@click.option("--quick", is_flag=True, help="The smallest scale: seconds, on bundled or generated data.")
+@click.option("--scale", metavar="NAME", help="full, small or quick. [default: full if its data are there, else small]")
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Change a setting of the recipe; may be repeated.")
 @click.option("--out", type=click.Path(path_type=Path), help="The run folder. [default: runs/NAME, or the next free number]")
 @click.option("--overwrite", is_flag=True, help="Replace the run that the folder holds.")
 @click.option("--resume", "run_folder", type=click.Path(path_type=Path), metavar="RUN", help="Go on with a run that was stopped.")
 @click.pass_context
 def train(
-    context: click.Context, name: str | None, backend: str | None, emulate: bool, seed: int, dtype: str,
-    settings: tuple[str, ...], out: Path | None, overwrite: bool, run_folder: Path | None,
+    context: click.Context, name: str | None, backend: str | None, emulate: bool, seed: int, dtype: str, quick: bool,
+    scale: str | None, settings: tuple[str, ...], out: Path | None, overwrite: bool, run_folder: Path | None,
 ) -> None:  # fmt: skip
-    """Train the recipe NAME. Without NAME, list the recipes and their settings.
+    """Train the recipe NAME (`dlengine recipes` lists them, `dlengine explain NAME` says what each does and its settings).
 
     --resume RUN goes on with the run in a folder, with its own settings and, unless --backend says otherwise, on its own
     backend. A run that was killed at any instant ends as if nothing had happened.
@@ -40,18 +43,22 @@ def train(
             _report(resume_run(run_folder, own_backend=backend is None and not emulate))
         return
     if name is None:
-        _list()
-        return
+        raise click.UsageError("name a recipe; `dlengine recipes` lists them")
     recipe = find(name)
-    chosen = recipe.configure(pairs(settings))
+    if quick and scale not in (None, "quick"):
+        raise click.UsageError(f"--quick and --scale {scale} contradict each other")
+    scale = "quick" if quick else scale or recipe.default_scale()
+    chosen = pairs(settings)
     with on_backend(backend, emulate) as used:
-        click.echo(f"{name}: {recipe.title}, on {used}")
-        _report(run_recipe(name, chosen, seed=seed, dtype=dtype, out=out, overwrite=overwrite))
+        click.echo(f"{name}: {recipe.title}, {scale} scale, on {used}")
+        if scale == "small":
+            click.echo(f"(on small data: the data folder has no {', '.join(recipe.full.data)}; see --data-dir)")
+        _report(run_recipe(name, chosen, scale=scale, seed=seed, dtype=dtype, out=out, overwrite=overwrite))
 
 
 def _refuse_settings(context: click.Context) -> None:
     """A resumed run has its settings already."""
-    given = ("name", "seed", "dtype", "settings", "out", "overwrite")
+    given = ("name", "seed", "dtype", "quick", "scale", "settings", "out", "overwrite")
     source = click.core.ParameterSource.COMMANDLINE
     for parameter in context.command.params:
         if parameter.name in given and context.get_parameter_source(parameter.name) is source:
@@ -60,19 +67,5 @@ def _refuse_settings(context: click.Context) -> None:
 
 def _report(run: Any) -> None:
     """What a run reached, and where it is."""
-    column, least = run.recipe.figure
-    verdict = "reached" if run.reached else "not reached"
-    click.echo(
-        f"test {column} {100 * run.results[column]:.2f}% of {run.results['samples']} images in {run.results['seconds']:.1f} s "
-        f"({100 * least:g}% {verdict})"
-    )
-    click.echo(f"run folder: {run.folder}")
-
-
-def _list() -> None:
-    from dlengine.recipes import RECIPES
-
-    for recipe in RECIPES.values():
-        click.echo(f"{recipe.name}: {recipe.title}")
-        for key, setting in recipe.settings.items():
-            click.echo(f"    {key}={setting.default}".ljust(24) + setting.meaning)
+    report_figures(run)
+    click.echo(f"run folder: {run.folder} ({run.results['seconds']:.1f} s)")

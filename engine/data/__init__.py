@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from . import synthetic, transforms
 from .bundled import digits
+from .catalogue import held
 from .collate import PadCollate, pad_sequence
 from .corpora import (
     StringPairs,
@@ -62,7 +63,7 @@ __all__ = [
     "Scaling", "SequentialSampler", "StringPairs", "Subset", "TextWindows", "TimeSeries", "Vocabulary",
     "WeightedRandomSampler", "adding_problem", "addition_strings", "airline", "bag_of_words", "batch_generator",
     "blended_digits", "builtin_text", "cbow_windows", "chronological_split", "cifar10", "data_folder", "digits",
-    "english_french", "fashion_mnist", "group_split", "mnist", "ngrams", "omniglot", "one_hot", "pad_sequence",
+    "english_french", "fashion_mnist", "group_split", "held", "mnist", "ngrams", "omniglot", "one_hot", "pad_sequence",
     "random_split", "read_idx", "read_image", "sentence_pairs", "sequence_copy", "set_data_dir", "shapes_with_captions",
     "skipgram_pairs", "sliding_windows", "spirals", "stratified_split", "subsample", "sunspots", "synthetic",
     "temperatures", "text_file", "tiny_shakespeare", "transforms", "two_moons", "usps", "word_analogies", "words",

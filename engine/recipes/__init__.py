@@ -1,11 +1,14 @@
-"""Named experiments with the figure that each must reach."""
+"""Named experiments with the figures that each must reach."""
 
 from __future__ import annotations
 
 from . import digits
-from .recipe import RECIPES, Experiment, Recipe, Setting, find
-from .run import Prediction, Run, evaluate, predict, resume, train
+from .experiment import Classifier, Experiment, Prediction, Stage
+from .recipe import RECIPES, Figure, Recipe, Scale, Setting, find
+from .run import Run, evaluate, first_values, restored, resume, train
+from .use import explain, predict, use
 
 __all__ = [
-    "RECIPES", "Experiment", "Prediction", "Recipe", "Run", "Setting", "digits", "evaluate", "find", "predict", "resume", "train",
+    "RECIPES", "Classifier", "Experiment", "Figure", "Prediction", "Recipe", "Run", "Scale", "Setting", "Stage", "digits",
+    "evaluate", "explain", "find", "first_values", "predict", "restored", "resume", "train", "use",
 ]  # fmt: skip

@@ -1,16 +1,17 @@
-"""Recipe: a named experiment with typed settings and the figure that it must reach."""
+"""Recipe: a named experiment with typed settings and the figures that it must reach at each of its scales."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ..data import Dataset
+from ..data import held
 from ..errors import ConfigError
-from ..nn import Module
-from ..optim import Optimizer, Scheduler
+
+if TYPE_CHECKING:
+    from .experiment import Experiment
 
 
 @dataclass(frozen=True)
@@ -53,39 +54,79 @@ class Setting:
         return value
 
 
-@dataclass
-class Experiment:
-    """What a recipe builds: everything that a Trainer needs, and how images become inputs.
+@dataclass(frozen=True)
+class Figure:
+    """A result and the bound that it must keep, one of at_least and at_most. percent: shown as a percentage."""
 
-    classes: their names, for reports. image_size: (H,W) of an input image.
+    name: str
+    at_least: float | None = None
+    at_most: float | None = None
+    percent: bool = False
+
+    def reached(self, results: Mapping[str, Any]) -> bool:
+        """Whether the results keep the bound; NaN does not."""
+        value = results[self.name]
+        return bool(value >= self.at_least) if self.at_least is not None else bool(value <= self.at_most)
+
+    def show(self, value: float) -> str:
+        """A value as text."""
+        return f"{100 * value:.2f} %" if self.percent else f"{value:.4g}"
+
+    @property
+    def bound(self) -> str:
+        """The bound as text."""
+        sign, value = (">=", self.at_least) if self.at_least is not None else ("<=", self.at_most)
+        return f"{sign} {100 * value:g} %" if self.percent else f"{sign} {value:g}"
+
+
+@dataclass(frozen=True)
+class Scale:
+    """A size at which a recipe runs: the figures it must reach there, and the settings that differ from the defaults.
+
+    data: the sets that must be in the data folder (see data.held).
     """
 
-    model: Module
-    loss: Module
-    optimizer: Optimizer
-    train: Dataset
-    test: Dataset
-    classes: tuple[str, ...]
-    image_size: tuple[int, int]
-    scheduler: Scheduler | None = None
+    figures: tuple[Figure, ...]
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    data: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """build(settings, seed) makes the experiment. figure: the column of the test results and the least value it must reach."""
+    """A named experiment.
+
+    experiment: called with (settings, seed), usually the subclass of Experiment, whose docstring explains it.
+    full: the scale that reaches the figure of the literature. small: what runs instead where full's data are absent.
+    quick: seconds on what is bundled, with figures that a broken model misses.
+    shows: the functions and classes in which the idea stands, for `dlengine explain`.
+    """
 
     name: str
     title: str
-    build: Callable[[Mapping[str, Any], int], Experiment]
+    experiment: Callable[[Mapping[str, Any], int], Experiment]
     settings: Mapping[str, Setting]
-    figure: tuple[str, float]
+    full: Scale
+    quick: Scale
+    small: Scale | None = None
+    shows: tuple[Any, ...] = ()
 
-    def configure(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        """All settings, the given ones parsed. Raises ConfigError; an unknown name is told the nearest known one."""
+    @property
+    def scales(self) -> dict[str, Scale]:
+        """Its scales by name, the largest first."""
+        found = {"full": self.full, "small": self.small, "quick": self.quick}
+        return {name: scale for name, scale in found.items() if scale is not None}
+
+    def default_scale(self) -> str:
+        """full, or small where the data that full needs are not in the data folder."""
+        return "full" if self.small is None or all(held(name) for name in self.full.data) else "small"
+
+    def configure(self, given: Mapping[str, Any], scale: str = "full") -> dict[str, Any]:
+        """All settings at a scale, the given ones parsed. Raises ConfigError; an unknown name is told the nearest known one."""
         for name in given:
             if name not in self.settings:
                 raise ConfigError(f"{self.name} has no setting {name!r}{nearest(name, self.settings)}")
-        return {name: s.parse(name, given.get(name, s.default)) for name, s in self.settings.items()}
+        chosen = {**self.scales[scale].settings, **given}
+        return {name: s.parse(name, chosen.get(name, s.default)) for name, s in self.settings.items()}
 
 
 def nearest(name: str, known: Mapping[str, Any]) -> str:
@@ -100,6 +141,8 @@ RECIPES: dict[str, Recipe] = {}
 
 def add(recipe: Recipe) -> Recipe:
     """Make a recipe known."""
+    if recipe.name in RECIPES:
+        raise ConfigError(f"a recipe {recipe.name!r} exists already")
     RECIPES[recipe.name] = recipe
     return recipe
 

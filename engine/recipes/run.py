@@ -1,70 +1,81 @@
-"""Runs of recipes: train into a folder, measure a folder's model again, use it on images.
+"""Runs of recipes: train into a folder, go on with it, measure it again, use what it learnt.
 
-A run folder holds config.json (recipe, settings, seed, backend, dtype), log.csv, last.safetensors and best.safetensors, and
-at the end results.json, curves.png and confusion.png. Every file is written at once or not at all.
+A run folder holds config.json (recipe, scale, settings, seed, backend, dtype), for each training log.csv and
+last.safetensors (best.safetensors where one epoch can be better), and at the end results.json, curves.png and the
+recipe's own pictures. Every file is written at once or not at all.
 """
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from .. import backend
-from ..autograd.base import no_grad
 from ..autograd.promotion import get_default_dtype, set_default_dtype
-from ..data import read_image
 from ..errors import CheckpointError, ConfigError
 from ..generator import manual_seed
 from ..io import load, remove_leftovers, write_atomically
-from ..ops.creation import asarray
-from ..ops.softmax import softmax
-from ..training import Accuracy, Checkpoint, ConfusionMatrix, CSVLog, Trainer, plot_confusion, plot_curves
-from .recipe import Experiment, Recipe, find
+from ..training import Callback, Checkpoint, CSVLog, Progress, Trainer, plot_curves
+from .experiment import Experiment, Stage
+from .recipe import Figure, Recipe, Scale, find
 
 DTYPES = ("float32", "float64")
 CHECKPOINT_SECONDS = 60.0
 """How much of a long epoch a kill may cost."""
 
-FILES = (
-    "config.json", "log.csv", "last.safetensors", "best.safetensors", "results.json", "curves.png", "confusion.png"
-)  # fmt: skip
+STAGE_FILES = ("log.csv", "last.safetensors", "best.safetensors")
+RUN_FILES = ("config.json", "results.json")
 
 
 @dataclass(frozen=True)
 class Run:
-    """A finished run: its folder, its recipe, and what it reached on the test images."""
+    """A finished run: its folder, its recipe, the scale, and what it reached."""
 
     folder: Path
     recipe: Recipe
+    scale: Scale
     results: dict[str, Any]
 
     @property
     def reached(self) -> bool:
-        """Whether the recipe's figure was reached."""
-        column, least = self.recipe.figure
-        return bool(self.results[column] >= least)
+        """Whether every figure was reached."""
+        return all(figure.reached(self.results) for figure in self.scale.figures)
+
+    def verdicts(self) -> list[tuple[Figure, float, bool]]:
+        """Each figure, its value, and whether it was reached."""
+        return [(f, self.results[f.name], f.reached(self.results)) for f in self.scale.figures]
 
 
 @dataclass(frozen=True)
-class Prediction:
-    """The class of one image, and the probability that the model gives it."""
+class _Config:
+    """What config.json says."""
 
-    path: Path
-    label: str
-    confidence: float
+    recipe: Recipe
+    scale: str
+    settings: dict[str, Any]
+    seed: int
+    dtype: str
+    backend: str
+
+    def write(self, path: Path) -> None:
+        content = {**vars(self), "recipe": self.recipe.name}
+        write_atomically(path, _json(content))
+
+    def build(self) -> Experiment:
+        manual_seed(self.seed)
+        return self.recipe.experiment(self.settings, self.seed)
 
 
 def train(
     name: str,
     settings: Mapping[str, Any] | None = None,
     *,
+    scale: str | None = None,
     seed: int = 0,
     dtype: str = "float32",
     out: str | Path | None = None,
@@ -73,26 +84,28 @@ def train(
 ) -> Run:
     """Train a recipe on the backend in force and leave a run folder.
 
+    scale: "full", "small" or "quick"; by default full where its data are in the data folder, else small.
     out: the folder; by default runs/NAME, or with the first free number behind it. One that holds anything is refused,
-    unless overwrite says that the files of an earlier run in it go. All settings are checked and the data are read before
-    the folder is touched. Raises ConfigError, DataError.
+    unless overwrite says that an earlier run in it goes. All settings are checked and the data are read before the folder
+    is touched. Raises ConfigError, DataError.
     """
     recipe = find(name)
-    chosen = recipe.configure(settings or {})
+    scale = scale or recipe.default_scale()
+    if scale not in recipe.scales:
+        raise ConfigError(f"scale: {name} has {', '.join(recipe.scales)}, got {scale!r}")
+    chosen = recipe.configure(settings or {}, scale)
     if dtype not in DTYPES:
         raise ConfigError(f"dtype: expected one of {', '.join(DTYPES)}, got {dtype!r}")
     start = time.perf_counter()
-    config = {"recipe": name, "settings": chosen, "seed": seed, "dtype": dtype, "backend": backend.get_backend()}
+    config = _Config(recipe, scale, chosen, seed, dtype, backend.get_backend())
     with _dtype(dtype):
-        manual_seed(seed)
-        experiment = recipe.build(chosen, seed)
-        folder = _folder(out, name, overwrite, _json(config))
-        trainer = _trainer(folder, chosen, experiment, progress)
+        experiment = config.build()
+        folder = _folder(out, name, overwrite, config)
         try:
-            return _finish(folder, recipe, chosen, experiment, trainer, start)
+            return _finish(folder, config, experiment, progress, start)
         except BaseException:
-            if not (folder / "last.safetensors").exists():
-                _clear(folder)
+            if not any(folder.rglob("last.safetensors")):
+                _clear(folder, recipe)
             raise
 
 
@@ -104,135 +117,154 @@ def resume(folder: str | Path, *, own_backend: bool = True, progress: bool = Tru
     """
     start = time.perf_counter()
     folder = Path(folder)
-    recipe, config = _config(folder)
-    checkpoint = folder / "last.safetensors"
-    for file in FILES:
-        remove_leftovers(folder / file)
-    with _backend(config["backend"]) if own_backend else nullcontext(), _dtype(config["dtype"]):
-        manual_seed(config["seed"])
-        experiment = recipe.build(config["settings"], config["seed"])
-        trainer = _trainer(folder, config["settings"], experiment, progress)
-        if checkpoint.exists():  # else it was killed before its first, and begins again
-            state = load(checkpoint)
-            try:
-                trainer.load_state_dict(state)
-            except CheckpointError as error:
-                raise CheckpointError(f"{checkpoint}: {error}") from None
-        return _finish(folder, recipe, config["settings"], experiment, trainer, start)
-
-
-def _trainer(folder: Path, settings: Mapping[str, Any], experiment: Experiment, progress: bool) -> Trainer:
-    return Trainer(
-        experiment.model,
-        experiment.loss,
-        experiment.optimizer,
-        scheduler=experiment.scheduler,
-        callbacks=[CSVLog(folder / "log.csv"), Checkpoint(folder, monitor="val_loss", seconds=CHECKPOINT_SECONDS)],
-        batch_size=settings["batch_size"],
-        progress=progress,
-    )
-
-
-def _finish(
-    folder: Path, recipe: Recipe, settings: Mapping[str, Any], experiment: Experiment, trainer: Trainer, start: float
-) -> Run:
-    """Train to the end, measure, and write what a finished run holds."""
-    trainer.fit(experiment.train, settings["epochs"], validate=experiment.test)
-    results, matrix = _measure(experiment, trainer)
-    results = {**results, "seconds": round(time.perf_counter() - start, 2)}
-    plot_curves(folder / "curves.png", trainer.history, recipe.name)
-    plot_confusion(folder / "confusion.png", matrix, experiment.classes, recipe.name)
-    write_atomically(folder / "results.json", _json(results))
-    return Run(folder, recipe, results)
+    config = _read(folder)
+    with _backend(config.backend) if own_backend else nullcontext(), _dtype(config.dtype):
+        return _finish(folder, config, config.build(), progress, start)
 
 
 def evaluate(folder: str | Path) -> Run:
-    """Measure a run's model again, on the test images of its own split. Raises CheckpointError, ConfigError."""
-    folder, recipe, config, experiment = _restore(folder)
-    with _dtype(config["dtype"]):
-        trainer = Trainer(experiment.model, experiment.loss, experiment.optimizer, progress=False)
-        results, _ = _measure(experiment, trainer)
-    return Run(folder, recipe, results)
+    """Measure a run's models again, on its own test data. Raises CheckpointError, ConfigError."""
+    with restored(folder) as (config, experiment):
+        return Run(Path(folder), config.recipe, config.recipe.scales[config.scale], experiment.measure())
 
 
-def predict(folder: str | Path, images: Sequence[str | Path]) -> list[Prediction]:
-    """The class of each image by a run's model. All images are read first. Raises DataError naming a file, CheckpointError."""
-    _, _, config, experiment = _restore(folder)
-    read = [read_image(path, experiment.image_size) for path in images]
-    experiment.model.eval()
-    with no_grad():
-        x = asarray(np.stack(read).astype(config["dtype"]))
-        shares = softmax(experiment.model(x), axis=1).numpy_copy()
-    best = shares.argmax(axis=1)
-    return [
-        Prediction(Path(path), experiment.classes[k], float(row[k])) for path, row, k in zip(images, shares, best, strict=True)
-    ]
+@contextmanager
+def restored(folder: str | Path) -> Iterator[tuple[_Config, Experiment]]:
+    """A run's experiment with its trained models, its dtype being the default in the block.
 
-
-def _measure(experiment: Experiment, trainer: Trainer) -> tuple[dict[str, Any], Any]:
-    confusion = ConfusionMatrix(len(experiment.classes))
-    results = trainer.evaluate(experiment.test, [Accuracy(), confusion])
-    matrix = results.pop("confusion")
-    return {**results, "samples": int(matrix.sum())}, matrix
-
-
-def _restore(folder: str | Path) -> tuple[Path, Recipe, dict[str, Any], Experiment]:
-    """Rebuild a run's experiment with the trained weights."""
+    Raises CheckpointError if a training of the run has not begun, ConfigError.
+    """
     folder = Path(folder)
-    recipe, config = _config(folder)
-    checkpoint = folder / "last.safetensors"
+    config = _read(folder)
+    with _dtype(config.dtype):
+        experiment = config.build()
+        for stage in experiment.stages():
+            if not _load(folder / stage.name / "last.safetensors", stage.trainer):
+                raise CheckpointError(f"{folder}: the run is not finished; go on with it: dlengine train --resume {folder}")
+        yield config, experiment
+
+
+def first_values(
+    name: str, settings: Mapping[str, Any] | None = None, *, scale: str = "quick", steps: int = 20, seed: int = 0,
+    dtype: str = "float64",
+) -> list[dict[str, float]]:  # fmt: skip
+    """What the first steps of a recipe's training report, loss and all, on the backend in force; nothing is written.
+
+    Each entry has the means over the epoch so far. Two backends must agree in them: see tests/test_recipes.py.
+    """
+    recipe = find(name)
+    recorder = _Recorder(steps)
+    with _dtype(dtype):
+        experiment = _Config(recipe, scale, recipe.configure(settings or {}, scale), seed, dtype, "").build()
+        for stage in experiment.stages():
+            stage.trainer.add_callbacks(recorder)
+            stage.trainer.fit(stage.train, stage.epochs)
+            if len(recorder.values) == steps:
+                break
+    return recorder.values
+
+
+class _Recorder(Callback):
+    """Keeps what the first steps report, then stops."""
+
+    def __init__(self, steps: int) -> None:
+        self.steps, self.values = steps, list[dict[str, float]]()
+
+    def on_batch_end(self, trainer: Trainer, batch: int, values: dict[str, float]) -> None:
+        self.values.append(values)
+        trainer.stop = trainer.stop or len(self.values) == self.steps
+
+
+def _finish(folder: Path, config: _Config, experiment: Experiment, progress: bool, start: float) -> Run:
+    """Train to the end, measure, and write what a finished run holds."""
+    histories = {}
+    for stage in experiment.stages():
+        histories[stage.name] = _train_stage(folder / stage.name, stage, progress)
+    results = experiment.measure()
+    scale = config.recipe.scales[config.scale]
+    missing = [f.name for f in scale.figures if f.name not in results]
+    if missing:
+        raise ConfigError(f"{config.recipe.name}: its results lack {', '.join(missing)}; they have {', '.join(results)}")
+    for name, history in histories.items():
+        plot_curves(folder / (f"curves-{name}.png" if name else "curves.png"), history, name or config.recipe.name)
+    experiment.draw(folder)
+    results = {**results, "seconds": round(time.perf_counter() - start, 2)}
+    write_atomically(folder / "results.json", _json(results))
+    return Run(folder, config.recipe, scale, results)
+
+
+def _train_stage(folder: Path, stage: Stage, progress: bool) -> list[dict[str, float]]:
+    folder.mkdir(exist_ok=True)
+    for file in STAGE_FILES:
+        remove_leftovers(folder / file)
+    # A run that was killed before its first checkpoint begins again.
+    _load(folder / "last.safetensors", stage.trainer)
+    if progress:
+        stage.trainer.add_callbacks(Progress(title=stage.name))
+    stage.trainer.add_callbacks(CSVLog(folder / "log.csv"), Checkpoint(folder, monitor=stage.monitor, seconds=CHECKPOINT_SECONDS))
+    return stage.trainer.fit(stage.train, stage.epochs, stage.validate)
+
+
+def _load(checkpoint: Path, trainer: Trainer) -> bool:
+    """Put a trainer where its checkpoint left it; False if there is none. Raises CheckpointError naming the file."""
+    if not checkpoint.exists():
+        return False
     state = load(checkpoint)
-    with _dtype(config["dtype"]):
-        manual_seed(config["seed"])
-        experiment = recipe.build(config["settings"], config["seed"])
     try:
-        experiment.model.load_state_dict(state["model"])
-    except (KeyError, CheckpointError) as error:
+        trainer.load_state_dict(state)
+    except CheckpointError as error:
         raise CheckpointError(f"{checkpoint}: {error}") from None
-    return folder, recipe, config, experiment
+    return True
 
 
-def _config(folder: Path) -> tuple[Recipe, dict[str, Any]]:
-    """A run's recipe and its checked config.json. Raises CheckpointError, ConfigError."""
+def _read(folder: Path) -> _Config:
+    """A run's checked config.json. Raises CheckpointError, ConfigError."""
     path = folder / "config.json"
     try:
-        config = json.loads(path.read_text())
-        recipe, dtype = find(config["recipe"]), str(config["dtype"])
-        checked: dict[str, Any] = {"seed": int(config["seed"]), "dtype": dtype, "backend": str(config["backend"])}
-        checked["settings"] = recipe.configure(config["settings"])
+        held = json.loads(path.read_text())
+        recipe, scale, dtype = find(held["recipe"]), str(held["scale"]), str(held["dtype"])
+        if scale not in recipe.scales:
+            raise ConfigError(f"scale: {recipe.name} has {', '.join(recipe.scales)}, got {scale!r}")
+        if dtype not in DTYPES:
+            raise ConfigError(f"dtype: expected one of {', '.join(DTYPES)}, got {dtype!r}")
+        settings = recipe.configure(held["settings"], scale)
+        return _Config(recipe, scale, settings, int(held["seed"]), dtype, str(held["backend"]))
     except (FileNotFoundError, NotADirectoryError):
         raise CheckpointError(f"{folder}: not a run folder (no config.json)") from None
     except (KeyError, TypeError, ValueError, OSError) as error:
         if isinstance(error, ConfigError):
             raise ConfigError(f"{path}: {error}") from None
         raise CheckpointError(f"{path}: damaged ({type(error).__name__}: {error})") from None
-    if dtype not in DTYPES:
-        raise ConfigError(f"{path}: dtype: expected one of {', '.join(DTYPES)}, got {dtype!r}")
-    return recipe, checked
 
 
-def _folder(out: str | Path | None, name: str, overwrite: bool, config: bytes) -> Path:
+def _folder(out: str | Path | None, name: str, overwrite: bool, config: _Config) -> Path:
     """Make the run folder with its config.json, so be sure that it can be written. Raises ConfigError."""
     folder = _free(name) if out is None else Path(out)
     try:
         if folder.is_dir() and any(folder.iterdir()):
             if not overwrite:
                 raise ConfigError(f"{folder}: the run folder is not empty; choose another, or overwrite it with --overwrite")
-            for file in FILES:
-                (folder / file).unlink(missing_ok=True)
+            _clear(folder, config.recipe)
         folder.mkdir(parents=True, exist_ok=True)
-        write_atomically(folder / "config.json", config)
+        config.write(folder / "config.json")
     except OSError as error:
         raise ConfigError(f"{folder}: the run folder cannot be written ({error.strerror})") from None
     return folder
 
 
-def _clear(folder: Path) -> None:
-    """Take away what a run left that finished no epoch, and the folder if nothing else is in it."""
+def _clear(folder: Path, recipe: Recipe) -> None:
+    """Take away a run: the files that the recipe leaves, and each folder in which nothing else is."""
+    pictures = getattr(recipe.experiment, "captions", {})
     with suppress(OSError):
-        for file in FILES:
-            (folder / file).unlink(missing_ok=True)
-        folder.rmdir()
+        stages = {path.parent for file in STAGE_FILES for path in folder.glob(f"*/{file}")}
+        for place in (*stages, folder):
+            for file in (*STAGE_FILES, *RUN_FILES, *pictures):
+                (place / file).unlink(missing_ok=True)
+        for curves in folder.glob("curves*.png"):
+            curves.unlink()
+        for place in (*stages, folder):
+            with suppress(OSError):
+                place.rmdir()
 
 
 def _free(name: str) -> Path:

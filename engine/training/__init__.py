@@ -15,7 +15,7 @@ from .callbacks import (
 )
 from .gradient_flow import GradientFlow
 from .metrics import F1, Accuracy, BitsPerChar, ConfusionMatrix, Metric, Perplexity, Precision, Recall
-from .plots import plot_confusion, plot_curves, plot_gradient_flow, plot_rate_search
+from .plots import new_figure, plot_confusion, plot_curves, plot_gradient_flow, plot_rate_search, save_figure
 from .precision import GradScaler, MixedPrecision
 from .progress import Progress
 from .rate_finder import RateSearch, find_learning_rate
@@ -28,5 +28,6 @@ __all__ = [
     "BLEU", "F1", "MAE", "MSE", "R2", "Accuracy", "BitsPerChar", "CSVLog", "Callback", "Checkpoint", "ClipGradients",
     "ConfusionMatrix", "EarlyStopping", "GradScaler", "GradientFlow", "Metric", "MixedPrecision", "Perplexity", "Precision",
     "Progress", "RateSearch", "Recall", "Schedule", "TensorBoard", "TimeLimit", "Trainer", "TruncatedBPTT", "WeightAverage",
-    "detach", "find_learning_rate", "plot_confusion", "plot_curves", "plot_gradient_flow", "plot_rate_search", "segments",
+    "detach", "find_learning_rate", "new_figure", "plot_confusion", "plot_curves", "plot_gradient_flow", "plot_rate_search",
+    "save_figure", "segments",
 ]  # fmt: skip

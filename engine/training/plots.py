@@ -21,8 +21,8 @@ STYLE: Any = {
 }  # fmt: skip
 
 
-def _figure(width: float, height: float) -> Any:
-    """A figure that belongs to no window system and no global state."""
+def new_figure(width: float, height: float) -> Any:
+    """A matplotlib figure of so many inches that belongs to no window system and no global state."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -31,7 +31,8 @@ def _figure(width: float, height: float) -> Any:
     return figure
 
 
-def _write(figure: Any, path: str | Path) -> None:
+def save_figure(figure: Any, path: str | Path) -> None:
+    """Write a figure as a PNG file, whole or not at all."""
     content = io.BytesIO()
     figure.savefig(content, format="png")
     write_atomically(path, content.getvalue())
@@ -45,7 +46,7 @@ def plot_curves(path: str | Path, history: Sequence[dict[str, float]], title: st
     names = [k for k in history[0] if k not in ("epoch", "lr", "seconds") and not k.startswith("val_")]
     epochs = [row["epoch"] for row in history]
     with rc_context(STYLE):
-        figure = _figure(4.4 * len(names), 3.4)
+        figure = new_figure(4.4 * len(names), 3.4)
         for i, name in enumerate(names):
             axes = figure.add_subplot(1, len(names), i + 1)
             for key, label, colour in ((name, "training", TRAIN), (f"val_{name}", "validation", VALIDATION)):
@@ -66,7 +67,7 @@ def plot_curves(path: str | Path, history: Sequence[dict[str, float]], title: st
             axes.legend(frameon=False, loc="best")
         if title:
             figure.suptitle(title, x=0.01, ha="left", fontsize=12, fontweight="bold")
-        _write(figure, path)
+        save_figure(figure, path)
 
 
 def plot_confusion(path: str | Path, matrix: Any, classes: Sequence[str], title: str = "") -> None:
@@ -78,7 +79,7 @@ def plot_confusion(path: str | Path, matrix: Any, classes: Sequence[str], title:
     n = len(classes)
     side = max(3.6, 0.42 * n + 1.4)
     with rc_context(STYLE):
-        figure = _figure(side, side)
+        figure = new_figure(side, side)
         axes = figure.add_subplot()
         axes.imshow(parts, cmap="Blues", vmin=0.0, vmax=1.0)
         for i in range(n):
@@ -100,7 +101,7 @@ def plot_confusion(path: str | Path, matrix: Any, classes: Sequence[str], title:
         right = int(np.trace(counts))
         note = f"{right} of {counts.sum()} right ({100 * right / max(1, counts.sum()):.1f} %)"
         axes.set_title(f"{title}\n{note}" if title else note, loc="left", fontsize=11, fontweight="bold")
-        _write(figure, path)
+        save_figure(figure, path)
 
 
 def plot_gradient_flow(path: str | Path, flow: GradientFlow, title: str = "") -> None:
@@ -111,12 +112,12 @@ def plot_gradient_flow(path: str | Path, flow: GradientFlow, title: str = "") ->
     if not panels:
         raise ConfigError("plot_gradient_flow: nothing was recorded")
     with rc_context(STYLE):
-        figure = _figure(6.2 * len(panels), 4.0)
+        figure = new_figure(6.2 * len(panels), 4.0)
         for i, draw in enumerate(panels):
             draw(figure.add_subplot(1, len(panels), i + 1), flow)
         if title:
             figure.suptitle(title, x=0.01, ha="left", fontsize=12, fontweight="bold")
-        _write(figure, path)
+        save_figure(figure, path)
 
 
 def _by_layer(axes: Any, flow: GradientFlow) -> None:
@@ -161,7 +162,7 @@ def plot_rate_search(path: str | Path, search: RateSearch, title: str = "") -> N
     from matplotlib import rc_context
 
     with rc_context(STYLE):
-        figure = _figure(5.4, 3.6)
+        figure = new_figure(5.4, 3.6)
         axes = figure.add_subplot()
         axes.plot(search.rates, search.losses, color=TRAIN, lw=1.8)
         axes.axvline(search.suggestion, color=VALIDATION, lw=1.2, ls="--", label=f"suggestion {search.suggestion:.2g}")
@@ -171,4 +172,4 @@ def plot_rate_search(path: str | Path, search: RateSearch, title: str = "") -> N
         axes.set_title(title or "learning-rate search", loc="left", fontweight="bold")
         axes.grid(axis="y", color="#dddddd", lw=0.7)
         axes.legend(frameon=False)
-        _write(figure, path)
+        save_figure(figure, path)

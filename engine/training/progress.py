@@ -17,10 +17,11 @@ class Progress(Callback):
     """Prints a row per epoch; on a terminal also a bar of the epoch's batches with the loss so far and the time left.
 
     Rows are printed above the bar, so that a long training scrolls. console: a rich Console, by default standard output's.
+    title: printed above the table, where several trainings follow each other.
     """
 
-    def __init__(self, console: Any = None) -> None:
-        self.console = console
+    def __init__(self, console: Any = None, title: str = "") -> None:
+        self.console, self.title = console, title
         self._bar: Any = None
         self._task: Any = None
         self._headed = False
@@ -33,6 +34,8 @@ class Progress(Callback):
         if self.console is None:
             self.console = Console(highlight=False)
         self._headed = False
+        if self.title:
+            self.console.print(f"[bold]{self.title}[/bold]", soft_wrap=True)
         if trainer.mixed is not None:
             self.console.print(trainer.mixed.describe(), soft_wrap=True)
         if self.console.is_terminal:
@@ -58,7 +61,7 @@ class Progress(Callback):
 
     def on_batch_end(self, trainer: Trainer, batch: int, values: dict[str, float]) -> None:
         if self._bar is not None:
-            self._bar.update(self._task, completed=batch + 1, state=f"loss {values['loss']:.4f}")
+            self._bar.update(self._task, completed=batch + 1, state=_state(values))
 
     def on_epoch_end(self, trainer: Trainer, row: dict[str, float]) -> None:
         columns = {c: WIDTHS.get(c, max(9, len(c) + 2)) for c in row}
@@ -73,6 +76,12 @@ class Progress(Callback):
         if self._bar is not None:
             self._bar.stop()
             self._bar = self._task = None
+
+
+def _state(values: dict[str, float]) -> str:
+    """The loss so far, or everything where a training has several."""
+    shown = {"loss": values["loss"]} if "loss" in values else values
+    return "  ".join(f"{name} {value:.4f}" for name, value in shown.items())
 
 
 def _before_the_first(warm: bool) -> str:

@@ -57,8 +57,8 @@ class Trainer:
             raise ConfigError("Trainer: needs an optimizer; accumulate must be at least 1, and 1 with several optimizers")
         classes = isinstance(loss, CrossEntropyLoss | NLLLoss)
         self.metrics = list(metrics) if metrics is not None else [Accuracy()] if classes else []
-        given = [*([Progress()] if progress else []), *callbacks]
-        self.callbacks: list[Callback] = sorted(given, key=lambda c: c.after_all)
+        self.callbacks: list[Callback] = []
+        self.add_callbacks(*([Progress()] if progress else []), *callbacks)
         self.batch_size, self.accumulate = batch_size, accumulate
         self.mixed = MixedPrecision(model) if mixed is True else mixed or None
         self.history: list[dict[str, float]] = []
@@ -71,6 +71,10 @@ class Trainer:
         self._measured = self.metrics
         self._share = (0, 1, 1.0)  # of the batches that make one step: which, how many, this one's weight
         self._pending: dict[str, Any] = {}
+
+    def add_callbacks(self, *callbacks: Callback) -> None:
+        """Let more callbacks take part; those that look at what the others leave stay behind them."""
+        self.callbacks = sorted([*self.callbacks, *callbacks], key=lambda c: c.after_all)
 
     @property
     def optimizer(self) -> Optimizer:

@@ -1,0 +1,36 @@
+"""`dlengine sample`, `interpolate`, `attack`, `neighbours`: what a trained run can do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from .options import backend_options, data_option, on_backend, pairs
+
+
+def _command(ability: str, text: str, arguments: tuple[str, ...] = ()) -> click.Command:
+    """One command for one ability of experiments."""
+
+    def command(run: Path, backend: str | None, emulate: bool, options: tuple[str, ...], **given: str) -> None:
+        from dlengine.recipes import use
+
+        with on_backend(backend, emulate):
+            answer = use(run, ability, *given.values(), **pairs(options))
+        click.echo(f"picture: {answer}" if isinstance(answer, Path) else answer)
+
+    told = "Change an option of the recipe's own; an unknown one is told the known."
+    command = click.option("--set", "options", multiple=True, metavar="KEY=VALUE", help=told)(
+        data_option(backend_options(command))
+    )
+    for name in reversed(arguments):
+        command = click.argument(name)(command)
+    command = click.argument("run", type=click.Path(path_type=Path))(command)
+    return click.command(ability, help=text)(command)
+
+
+sample = _command("sample", "Let the generative model in the run folder RUN make something new: a picture or a text.")
+interpolate = _command("interpolate", "Walk between two points of the latent space of the model in the run folder RUN.")
+attack = _command("attack", "Attack the classifier in the run folder RUN with adversarial examples.")
+neighbours = _command("neighbours", "Words or samples nearest to WORD in the embedding of the run folder RUN.", ("word",))
+COMMANDS = (sample, interpolate, attack, neighbours)

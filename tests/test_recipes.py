@@ -1,0 +1,60 @@
+"""Every recipe at its quick scale: it reaches its figures, leaves its pictures, and trains alike on both CPU backends."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import dlengine as dl
+from dlengine import recipes
+from dlengine.optim import Optimizer
+from dlengine.recipes import RECIPES
+
+STEPS = 20
+
+
+@pytest.mark.recipes
+@pytest.mark.parametrize("name", RECIPES)
+def test_quick_reaches_its_figures_and_leaves_its_pictures(name: str, tmp_path: Path) -> None:
+    run = recipes.train(name, scale="quick", out=tmp_path / "run", progress=False)
+    assert run.reached, run.verdicts()
+    pictures = {p.name for p in run.folder.glob("*.png") if not p.name.startswith("curves")}
+    assert pictures == set(run.recipe.experiment.captions)
+    again = recipes.evaluate(run.folder)
+    assert {f.name: v for f, v, _ in again.verdicts()} == {f.name: v for f, v, _ in run.verdicts()}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_model_that_does_not_learn_misses_a_figure(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Optimizer, "step", lambda self, closure=None: closure() if closure else None)
+    run = recipes.train(name, scale="quick", out=tmp_path / "run", progress=False)
+    assert not run.reached, run.verdicts()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", RECIPES)
+def test_the_first_losses_are_those_of_the_other_backend(name: str) -> None:
+    found: list[Any] = []
+    for backend in ("numpy", "numba"):
+        with dl.use_backend(backend):
+            found.append(recipes.first_values(name, steps=STEPS))
+    ours, theirs = found
+    assert len(ours) == len(theirs) > 0
+    for a, b in zip(ours, theirs, strict=True):
+        assert a.keys() == b.keys()
+        for key, value in a.items():
+            assert value == pytest.approx(b[key], rel=1e-8, abs=1e-8), key
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_recipe_explains_itself(name: str) -> None:
+    recipe = RECIPES[name]
+    text = recipes.explain(recipe)
+    assert recipe.title in text
+    assert len((recipe.experiment.__doc__ or "").split()) > 30, "an idea, its equations and its source"
+    for scale in recipe.scales:
+        recipe.configure({}, scale)
+        assert recipe.scales[scale].figures
