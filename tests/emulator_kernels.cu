@@ -68,19 +68,6 @@ extern "C" __global__ void recurrence(const float *w, float *h, int steps, int s
   }
 }
 
-// One tile 16 x 8 += 16 x 8 . 8 x 8 on tensor cores.
-extern "C" __global__ void tensor_tile(const float *a, const float *b, float *d) {
-#ifdef CUDA_EMULATOR
-  const int row = threadIdx.x / 4, t = threadIdx.x % 4;
-  const unsigned fa[4] = {__float_as_uint(a[row * 8 + t]), __float_as_uint(a[(row + 8) * 8 + t]),
-                          __float_as_uint(a[row * 8 + t + 4]), __float_as_uint(a[(row + 8) * 8 + t + 4])};
-  const unsigned fb[2] = {__float_as_uint(b[t * 8 + row]), __float_as_uint(b[(t + 4) * 8 + row])};
-  float fd[4] = {};
-  emu::mma_m16n8k8_tf32(fd, fa, fb);
-  for (int i = 0; i < 4; i++) d[(row + i / 2 * 8) * 8 + 2 * t + i % 2] = fd[i];
-#endif
-}
-
 // 0: atomics and a vote, right. 1: the same histogram without atomics.
 extern "C" __global__ void histogram(const unsigned char *x, int *count, int *small, int n) {
   for (int i = threadIdx.x; i < n; i += blockDim.x) {

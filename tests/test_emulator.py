@@ -92,15 +92,6 @@ def test_grid_barrier(check: bool) -> None:
 
 @needs_emulator
 @MODES
-def test_tensor_core_tile(check: bool) -> None:
-    a, b = (np.round(64 * normal(*shape)) / 64 for shape in ((16, 8), (8, 8)))  # exact in ten bits of mantissa
-    d = np.full((16, 8), np.nan, f32)
-    module(check).get_function("tensor_tile")((1,), (32,), (a, b, d))
-    np.testing.assert_allclose(d, a @ b, rtol=1e-6, atol=1e-6)
-
-
-@needs_emulator
-@MODES
 def test_votes_and_byte_arrays(check: bool) -> None:
     x = np.random.default_rng(0).integers(0, 5, 60).astype(np.uint8)
     count, small = np.zeros(5, i32), np.zeros(1, i32)
@@ -152,9 +143,7 @@ def test_planted_bug_is_reported(bug: str) -> None:
 @needs_emulator
 def test_report_names_kernel_and_line() -> None:
     line = next(n for n, text in enumerate(TEXT.splitlines(), 1) if "BUG == 2" in text)
-    with pytest.raises(
-        KernelError, match=rf"kernels\.cu:{line} \[kernel matmul, block \(\d,\d,\d\), thread \(\d+,\d+,\d\)\]"
-    ):
+    with pytest.raises(KernelError, match=rf"kernels\.cu:{line} \[kernel matmul, block \(\d,\d,\d\), thread \(\d+,\d+,\d\)\]"):
         matmul(True, 2)
 
 

@@ -28,9 +28,10 @@ enum BarrierMode { SYNC, COUNT, AND, OR };
 
 void *dynamic_shared();                             // base of this block's dynamic shared memory
 int barrier(int predicate, BarrierMode mode, int line);
-void warp_exchange(unsigned mask, const void *mine, void *slots_of_32_lanes, unsigned size, int line);
+void warp_exchange(unsigned mask, const void *mine, void *slots_of_32_lanes, unsigned size, int line, bool orders_memory = true);
 void grid_barrier(int line);
 void note_atomic(const void *p, unsigned size);     // tells the checker that this access is atomic
+void note_read(const void *p, unsigned size);       // and of a read that it does not see by itself
 void async_copy(void *to, const void *from, unsigned size, unsigned zero_fill);
 void async_commit();
 void async_wait(unsigned groups_still_open);

@@ -78,6 +78,13 @@ void check_access(const void *address, unsigned size, bool write, bool atomic, c
   fail("out-of-bounds %s of %u bytes (no array argument covers the address) at @%x", verb, size, at);
 }
 
+void forget_write(const void *address, unsigned size) {
+  const char *p = (const char *)address;
+  for (auto &r : now.regions)
+    if (now.checking && r.shared() && p >= r.begin && p < r.end)
+      for (size_t i = p - r.begin; i < size_t(p - r.begin) + size; i++) (*r.cells)[i].written = false;
+}
+
 }  // namespace emu
 
 using emu::check_access;

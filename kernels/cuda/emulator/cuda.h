@@ -96,6 +96,7 @@ template <class T> void describe(char *&out) {
   } else {
     *out++ = std::is_same_v<T, bool>                                           ? 'b'
              : std::is_floating_point_v<T> || std::is_same_v<T, __half>        ? 'f'
+             : std::is_same_v<T, __nv_bfloat16>                                ? 'B'
              : std::is_integral_v<T> ? (std::is_signed_v<T> ? 'i' : 'u') : 'V';
     out += sprintf(out, "%zu", sizeof(T));
   }
@@ -230,11 +231,11 @@ struct grid_group {
 static inline grid_group this_grid() { return {}; }
 }  // namespace cooperative_groups
 
-// ---- tensor cores
+// ---- tensor cores: the twins of mma.cuh, where the layout of registers is written down
 namespace emu {
 template <class T, int N> struct WarpRegisters { T of_lane[32][N]; };
 
-// Every lane's fragment registers, exchanged 16 bytes at a time.
+// Every lane's fragment registers, exchanged 16 bytes at a time. Orders no memory: neither does the instruction.
 template <class T, int N> EMU_UNCHECKED WarpRegisters<T, N> gather_warp(const T (&mine)[N], int line) {
   constexpr int per_exchange = 16 / sizeof(T);
   WarpRegisters<T, N> w;
@@ -243,27 +244,64 @@ template <class T, int N> EMU_UNCHECKED WarpRegisters<T, N> gather_warp(const T 
     Slots s;
     int n = N - i < per_exchange ? N - i : per_exchange;
     memcpy(part, mine + i, n * sizeof(T));
-    warp_exchange(0xffffffffu, part, &s, sizeof part, line);
+    warp_exchange(0xffffffffu, part, &s, sizeof part, line, false);
     for (int l = 0; l < 32; l++) memcpy(w.of_lane[l] + i, s.of_lane[l], n * sizeof(T));
   }
   return w;
 }
-static inline float round_to_tf32(float x) {  // to nearest, ties away, 10 bits of mantissa
-  unsigned u = __float_as_uint(x);
-  return (u & 0x7f800000u) == 0x7f800000u ? x : __uint_as_float((u + 0x1000u) & 0xffffe000u);
-}
-// mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 with PTX's register layout (row = lane / 4, t = lane % 4):
-//   a0 (row, t)  a1 (row + 8, t)  a2 (row, t + 4)  a3 (row + 8, t + 4);  b0 (k = t, n = row)  b1 (k = t + 4, n = row);
-//   d0, d1 (row, 2t ..)  d2, d3 (row + 8, 2t ..)
-EMU_UNCHECKED inline void mma_m16n8k8_tf32(float (&d)[4], const unsigned (&a)[4], const unsigned (&b)[2],
-                                           int line = __builtin_LINE()) {
+
+// d (16 x 8) += a (16 x 8 words) b (8 words x 8), a word being PARTS numbers that value(word, part) reads.
+template <int PARTS, class Value>
+EMU_UNCHECKED void mma(float (&d)[4], const unsigned (&a)[4], const unsigned (&b)[2], int line, Value value) {
   auto A = gather_warp(a, line);
   auto B = gather_warp(b, line);
-  auto value = [](unsigned u) { return __uint_as_float(u & 0xffffe000u); };  // hardware ignores the low 13 bits
   for (int i = 0; i < 4; i++) {
-    int row = (lane() >> 2) + (i >> 1) * 8, col = (lane() & 3) * 2 + (i & 1);
-    for (int k = 0; k < 8; k++)
-      d[i] += value(A.of_lane[(row & 7) * 4 + (k & 3)][(row >> 3) + (k >> 2) * 2]) * value(B.of_lane[col * 4 + (k & 3)][k >> 2]);
+    int row = (lane() >> 2) + (i >> 1) * 8, column = (lane() & 3) * 2 + (i & 1);
+    for (int w = 0; w < 8; w++)
+      for (int part = 0; part < PARTS; part++)
+        d[i] += value(A.of_lane[(row & 7) * 4 + (w & 3)][(row >> 3) + (w >> 2) * 2], part) *
+                value(B.of_lane[column * 4 + (w & 3)][w >> 2], part);
   }
+}
+inline void mma_tf32(float (&d)[4], const unsigned (&a)[4], const unsigned (&b)[2], int line = __builtin_LINE()) {
+  mma<1>(d, a, b, line, [](unsigned u, int) { return __uint_as_float(u & 0xffffe000u); });  // hardware ignores the low 13 bits
+}
+inline void mma_f16(float (&d)[4], const unsigned (&a)[4], const unsigned (&b)[2], int line = __builtin_LINE()) {
+  mma<2>(d, a, b, line, [](unsigned u, int part) { return (float)emu_bits<_Float16>((uint16_t)(u >> 16 * part)); });
+}
+inline void mma_bf16(float (&d)[4], const unsigned (&a)[4], const unsigned (&b)[2], int line = __builtin_LINE()) {
+  mma<2>(d, a, b, line, [](unsigned u, int part) { return __uint_as_float((u >> 16 * part) << 16); });
+}
+
+inline unsigned to_tf32(float x) {  // to nearest, ties away, 10 bits of fraction
+  unsigned u = __float_as_uint(x);
+  return (u & 0x7f800000u) == 0x7f800000u ? u : (u + 0x1000u) & 0xffffe000u;
+}
+inline unsigned pack_bf16(float low, float high) { return __nv_bfloat16(low).v | (unsigned)__nv_bfloat16(high).v << 16; }
+inline unsigned pack_f16(float low, float high) {
+  return emu_bits<uint16_t>((_Float16)low) | (unsigned)emu_bits<uint16_t>((_Float16)high) << 16;
+}
+
+EMU_UNCHECKED inline void read_matrices(unsigned (&r)[4], const void *from, bool transposed, int line) {
+  Slots s;
+  note_read(from, 16);
+  warp_exchange(0xffffffffu, from, &s, 16, line, false);
+  int row = lane() >> 2, t = lane() & 3;
+  for (int m = 0; m < 4; m++) {
+    if (transposed) {
+      uint16_t low, high;
+      memcpy(&low, s.of_lane[8 * m + 2 * t] + 2 * row, 2);
+      memcpy(&high, s.of_lane[8 * m + 2 * t + 1] + 2 * row, 2);
+      r[m] = low | (unsigned)high << 16;
+    } else {
+      memcpy(&r[m], s.of_lane[8 * m + row] + 4 * t, 4);
+    }
+  }
+}
+inline void load_matrices(unsigned (&r)[4], const void *from, int line = __builtin_LINE()) {
+  read_matrices(r, from, false, line);
+}
+inline void load_matrices_transposed(unsigned (&r)[4], const void *from, int line = __builtin_LINE()) {
+  read_matrices(r, from, true, line);
 }
 }  // namespace emu

@@ -179,6 +179,8 @@ def _between_red_zones(array: Array) -> tuple[Array, Array]:
 
 
 def _kind(dtype: np.dtype[Any]) -> str:
+    if dtype.name == "bfloat16":  # ml_dtypes registers it as a type of its own
+        return "B2"
     return f"{dtype.kind if dtype.kind in 'fiub' else 'V'}{dtype.itemsize}"
 
 

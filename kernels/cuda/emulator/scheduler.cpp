@@ -250,7 +250,7 @@ int barrier(int predicate, BarrierMode mode, int line) {
   return mode == COUNT ? now.block->count : mode == AND ? now.block->all : mode == OR ? now.block->any : 0;
 }
 
-void warp_exchange(unsigned mask, const void *mine, void *slots_of_32_lanes, unsigned size, int line) {
+void warp_exchange(unsigned mask, const void *mine, void *slots_of_32_lanes, unsigned size, int line, bool orders_memory) {
   unsigned lane = now.thread & 31, base = now.thread & ~31u, threads = now.block->fibers.size();
   Warp &w = now.block->warps[now.thread >> 5];
   auto fibers = now.block->fibers.begin() + base;
@@ -262,7 +262,7 @@ void warp_exchange(unsigned mask, const void *mine, void *slots_of_32_lanes, uns
     if ((mask >> i & 1) && fibers[i].state == DONE) fail("line %d: warp function names lane %u, which has exited", line, i);
   if ((w.arrived & mask) == mask) {  // the last to arrive lets the others go
     w.arrived &= ~mask;
-    w.epoch++;
+    w.epoch += orders_memory;
     for (unsigned i = 0; i < 32; i++) {
       if (!(mask >> i & 1)) continue;
       memcpy(w.snapshot[i], w.slot[i], 16);
@@ -281,9 +281,16 @@ void grid_barrier(int line) {
 
 void note_atomic(const void *p, unsigned size) { check_access(p, size, true, true, __builtin_return_address(0)); }
 
+void note_read(const void *p, unsigned size) { check_access(p, size, false, false, __builtin_return_address(0)); }
+
 void async_copy(void *to, const void *from, unsigned size, unsigned zero_fill) {
   if (size != 4 && size != 8 && size != 16) fail("cp.async of %u bytes (4, 8 or 16 are allowed)", size);
   if ((uintptr_t)to % size || (uintptr_t)from % size) fail("cp.async of %u bytes to or from a misaligned address", size);
+  if (zero_fill > size) fail("cp.async of %u bytes, of which %u are 0", size, zero_fill);
+  // From here on the place belongs to the copy: who reads it before the copy has been waited for, or read it since the last
+  // barrier, is found out.
+  check_access(to, size, true, false, __builtin_return_address(0));
+  forget_write(to, size);
   now.fiber->copies.back().push_back({to, from, size, zero_fill});
 }
 

@@ -84,6 +84,7 @@ struct Launch {
 extern Launch now;
 
 void check_access(const void *p, unsigned size, bool write, bool atomic, const void *pc);
+void forget_write(const void *p, unsigned size);  // shared memory: as if nothing had been written there
 void watch_shared(Block &block);
 
 }  // namespace emu
