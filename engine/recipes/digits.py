@@ -54,7 +54,7 @@ add(
             "holdout": Setting(0.2, "part of the images kept for the test", low=0.01, high=0.9),
         },
         full=Scale((Figure("accuracy", at_least=0.98, percent=True),)),
-        quick=Scale((Figure("accuracy", at_least=0.96, percent=True),), {"epochs": 6, "width": 16}),
+        quick=Scale((Figure("accuracy", at_least=0.96, percent=True),), {"epochs": 12, "width": 16}),
         shows=(nn.Conv2d, nn.MaxPool2d, nn.CrossEntropyLoss),
     )
 )
