@@ -19,6 +19,7 @@ from .info import info
 from .parity import parity
 from .predict import predict
 from .recipes import explain, recipes
+from .report import report
 from .train import train
 from .use import COMMANDS
 from .warmup import warmup
@@ -53,7 +54,7 @@ def app(context: click.Context, debug: bool) -> None:
         click.echo(context.get_help())
 
 
-for command in (bench, evaluate, explain, info, parity, predict, recipes, train, warmup, *COMMANDS):
+for command in (bench, evaluate, explain, info, parity, predict, recipes, report, train, warmup, *COMMANDS):
     app.add_command(command)
 
 

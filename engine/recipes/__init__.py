@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from . import digits
 from .experiment import Classifier, Experiment, Prediction, Stage
+from .gallery import finished, gallery
 from .recipe import RECIPES, Figure, Recipe, Scale, Setting, find
 from .run import Run, evaluate, first_values, restored, resume, train
 from .use import explain, predict, use
 
 __all__ = [
     "RECIPES", "Classifier", "Experiment", "Figure", "Prediction", "Recipe", "Run", "Scale", "Setting", "Stage", "digits",
-    "evaluate", "explain", "find", "first_values", "predict", "restored", "resume", "train", "use",
+    "evaluate", "explain", "find", "finished", "first_values", "gallery", "predict", "restored", "resume", "train", "use",
 ]  # fmt: skip

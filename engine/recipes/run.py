@@ -52,8 +52,8 @@ class Run:
 
 
 @dataclass(frozen=True)
-class _Config:
-    """What config.json says."""
+class Config:
+    """What a run's config.json says."""
 
     recipe: Recipe
     scale: str
@@ -97,7 +97,7 @@ def train(
     if dtype not in DTYPES:
         raise ConfigError(f"dtype: expected one of {', '.join(DTYPES)}, got {dtype!r}")
     start = time.perf_counter()
-    config = _Config(recipe, scale, chosen, seed, dtype, backend.get_backend())
+    config = Config(recipe, scale, chosen, seed, dtype, backend.get_backend())
     with _dtype(dtype):
         experiment = config.build()
         folder = _folder(out, name, overwrite, config)
@@ -117,7 +117,7 @@ def resume(folder: str | Path, *, own_backend: bool = True, progress: bool = Tru
     """
     start = time.perf_counter()
     folder = Path(folder)
-    config = _read(folder)
+    config = read_config(folder)
     with _backend(config.backend) if own_backend else nullcontext(), _dtype(config.dtype):
         return _finish(folder, config, config.build(), progress, start)
 
@@ -129,13 +129,13 @@ def evaluate(folder: str | Path) -> Run:
 
 
 @contextmanager
-def restored(folder: str | Path) -> Iterator[tuple[_Config, Experiment]]:
+def restored(folder: str | Path) -> Iterator[tuple[Config, Experiment]]:
     """A run's experiment with its trained models, its dtype being the default in the block.
 
     Raises CheckpointError if a training of the run has not begun, ConfigError.
     """
     folder = Path(folder)
-    config = _read(folder)
+    config = read_config(folder)
     with _dtype(config.dtype):
         experiment = config.build()
         for stage in experiment.stages():
@@ -155,7 +155,7 @@ def first_values(
     recipe = find(name)
     recorder = _Recorder(steps)
     with _dtype(dtype):
-        experiment = _Config(recipe, scale, recipe.configure(settings or {}, scale), seed, dtype, "").build()
+        experiment = Config(recipe, scale, recipe.configure(settings or {}, scale), seed, dtype, "").build()
         for stage in experiment.stages():
             stage.trainer.add_callbacks(recorder)
             stage.trainer.fit(stage.train, stage.epochs)
@@ -175,11 +175,13 @@ class _Recorder(Callback):
         trainer.stop = trainer.stop or len(self.values) == self.steps
 
 
-def _finish(folder: Path, config: _Config, experiment: Experiment, progress: bool, start: float) -> Run:
+def _finish(folder: Path, config: Config, experiment: Experiment, progress: bool, start: float) -> Run:
     """Train to the end, measure, and write what a finished run holds."""
-    histories = {}
+    histories, fitting = {}, 0.0
     for stage in experiment.stages():
+        begun = time.perf_counter()
         histories[stage.name] = _train_stage(folder / stage.name, stage, progress)
+        fitting += time.perf_counter() - begun
     results = experiment.measure()
     scale = config.recipe.scales[config.scale]
     missing = [f.name for f in scale.figures if f.name not in results]
@@ -188,7 +190,9 @@ def _finish(folder: Path, config: _Config, experiment: Experiment, progress: boo
     for name, history in histories.items():
         plot_curves(folder / (f"curves-{name}.png" if name else "curves.png"), history, name or config.recipe.name)
     experiment.draw(folder)
-    results = {**results, "seconds": round(time.perf_counter() - start, 2)}
+    # A resumed run counts the epochs before it was stopped too.
+    spent = sum(row["seconds"] for history in histories.values() for row in history)
+    results = {**results, "seconds": round(time.perf_counter() - start - fitting + spent, 2)}
     write_atomically(folder / "results.json", _json(results))
     return Run(folder, config.recipe, scale, results)
 
@@ -217,7 +221,7 @@ def _load(checkpoint: Path, trainer: Trainer) -> bool:
     return True
 
 
-def _read(folder: Path) -> _Config:
+def read_config(folder: Path) -> Config:
     """A run's checked config.json. Raises CheckpointError, ConfigError."""
     path = folder / "config.json"
     try:
@@ -228,7 +232,7 @@ def _read(folder: Path) -> _Config:
         if dtype not in DTYPES:
             raise ConfigError(f"dtype: expected one of {', '.join(DTYPES)}, got {dtype!r}")
         settings = recipe.configure(held["settings"], scale)
-        return _Config(recipe, scale, settings, int(held["seed"]), dtype, str(held["backend"]))
+        return Config(recipe, scale, settings, int(held["seed"]), dtype, str(held["backend"]))
     except (FileNotFoundError, NotADirectoryError):
         raise CheckpointError(f"{folder}: not a run folder (no config.json)") from None
     except (KeyError, TypeError, ValueError, OSError) as error:
@@ -237,7 +241,7 @@ def _read(folder: Path) -> _Config:
         raise CheckpointError(f"{path}: damaged ({type(error).__name__}: {error})") from None
 
 
-def _folder(out: str | Path | None, name: str, overwrite: bool, config: _Config) -> Path:
+def _folder(out: str | Path | None, name: str, overwrite: bool, config: Config) -> Path:
     """Make the run folder with its config.json, so be sure that it can be written. Raises ConfigError."""
     folder = _free(name) if out is None else Path(out)
     try:
