@@ -34,6 +34,9 @@ from .ops.sets import *  # noqa: F403
 from .ops.shape import *  # noqa: F403
 from .ops.softmax import *  # noqa: F403
 from .ops.sort import *  # noqa: F403
+from .precision import get_matmul_precision as get_matmul_precision
+from .precision import set_matmul_precision as set_matmul_precision
+from .precision import use_matmul_precision as use_matmul_precision
 from .tensor import Tensor as Tensor
 
 bool = _inspection.bool_  # the standard's name, which no module here may take from Python's

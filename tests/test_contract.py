@@ -19,8 +19,8 @@ from dlengine.testing.parity import Oracle
 NOT_OPS = {
     # the engine itself
     "Generator", "Tensor", "anomaly", "backward", "checkpoint", "enable_grad", "get_backend", "get_default_dtype", "grad",
-    "gradients", "hessian", "is_grad_enabled", "jacobian", "jvp", "manual_seed", "no_grad", "op", "set_backend",
-    "set_default_dtype", "use_backend", "value_and_grad", "vjp",
+    "get_matmul_precision", "gradients", "hessian", "is_grad_enabled", "jacobian", "jvp", "manual_seed", "no_grad", "op", "set_backend",
+    "set_default_dtype", "set_matmul_precision", "use_backend", "use_matmul_precision", "value_and_grad", "vjp",
     # questions about dtypes and arrays, and what computes nothing; tests of their own
     "asarray", "broadcast_shapes", "can_cast", "default_device", "empty", "empty_like", "finfo", "from_dlpack", "iinfo",
     "isdtype", "result_type",
@@ -140,9 +140,9 @@ MUST = {
         "avg_pool2d_input_grad batch_norm batch_norm_grad layer_norm layer_norm_grad group_norm group_norm_grad softmax "
         "softmax_grad log_softmax log_softmax_grad cross_entropy cross_entropy_grad embedding embedding_grad lstm lstm_grad "
         "gru gru_grad relu relu_grad leaky_relu leaky_relu_grad sigmoid sigmoid_grad tanh_grad silu silu_grad softplus "
-        "softplus_grad random_bits random_uniform random_bernoulli random_normal random_permutation sgd adam"
+        "softplus_grad dropout random_bits random_uniform random_bernoulli random_normal random_permutation sgd adam"
     ),
-    "cuda": "conv2d random_bits random_uniform random_bernoulli random_normal random_permutation",
+    "cuda": "conv2d relu relu_grad leaky_relu leaky_relu_grad sigmoid sigmoid_grad tanh_grad silu silu_grad softplus softplus_grad dropout random_bits random_uniform random_bernoulli random_normal random_permutation",
 }
 """What each set must declare: a kernel that is taken away must be taken from here too."""
 

@@ -1,0 +1,24 @@
+"""How exactly kernels multiply float32: one setting, read by matrix products, convolutions and recurrent networks alike.
+
+Only kernels with another way to multiply obey it (those of CUDA, from sm_80); sums are kept in float32 in any case.
+"""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+
+NUMBERS = {"highest": "float32", "high": "tf32", "medium": "bfloat16"}
+"""Precision -> what the factors of a float32 product are rounded to: 24, 11 or 8 significant bits."""
+
+scoped: ContextVar[str | None] = ContextVar("dlengine_precision", default=None)
+default = ["highest"]
+
+
+def current() -> str:
+    """The precision in force: highest, high or medium."""
+    return scoped.get() or default[0]
+
+
+def numbers(dtype: str) -> str:
+    """What arrays of a dtype are multiplied as: "tf32" or "bfloat16" for float32 where the precision says so, else the dtype."""
+    return NUMBERS[current()] if dtype == "float32" else dtype
