@@ -1,0 +1,121 @@
+"""Pictures that several recipes draw: image grids, lines, point clouds with classes, decision regions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..training.plots import INK, STYLE, new_figure, save_figure
+
+COLOURS = (
+    "#2a6f97", "#d1495b", "#66a182", "#edae49", "#8d6a9f", "#3d405b", "#e07a5f", "#81b29a", "#b08968", "#6c757d"
+)  # fmt: skip
+
+
+def draw(path: str | Path | None, size: tuple[float, float], rows: int, columns: int, fill: Callable[[Any], None]) -> Any:
+    """A figure of rows x columns axes in the house's style, which fill(axes array) draws on; written if there is a path."""
+    from matplotlib import rc_context
+
+    with rc_context(STYLE):
+        figure = new_figure(*size)
+        fill(figure.subplots(rows, columns, squeeze=False))
+        if path is not None:
+            save_figure(figure, path)
+    return figure
+
+
+def image_grid(
+    path: str | Path | None,
+    images: Any,
+    columns: int = 10,
+    *,
+    titles: Sequence[str] = (),
+    rows: Sequence[str] = (),
+    cell: float = 0.9,
+    diverging: bool = False,
+) -> Any:
+    """Images (N,H,W), (N,1,H,W) or (N,3,H,W) in rows of so many columns.
+
+    titles: above each image. rows: a name for each row. diverging: each image blue below zero and red above, for weights;
+    otherwise 0 is black and 1 white. A row of NaN images stays empty.
+    """
+    images = np.asarray(images, dtype=np.float64)
+    images = images[:, 0] if images.ndim == 4 and images.shape[1] == 1 else images
+    height = -(-len(images) // columns)
+
+    def fill(axes: Any) -> None:
+        for k, place in enumerate(axes.flat):
+            place.set_axis_off()
+            if k >= len(images) or np.isnan(images[k]).all():
+                continue
+            if diverging:
+                top = np.abs(images[k]).max() or 1.0
+                place.imshow(images[k], cmap="RdBu_r", vmin=-top, vmax=top)
+            elif images.ndim == 4:
+                place.imshow(np.clip(images[k].transpose(1, 2, 0), 0, 1))
+            else:
+                place.imshow(images[k], cmap="gray", vmin=0, vmax=1)
+            if k < len(titles):
+                place.set_title(titles[k], fontsize=8, pad=2)
+        for place, name in zip(axes[:, 0], rows, strict=False):
+            place.text(-0.15, 0.5, name, transform=place.transAxes, ha="right", va="center", fontsize=9)
+
+    margin = 1.3 if rows else 0.0
+    title = 0.22 if titles else 0.0
+    return draw(path, (cell * columns + margin, (cell + title) * height), height, columns, fill)
+
+
+def lines(
+    axes: Any, series: Mapping[str, Sequence[float]], *, x: Sequence[float] | None = None, xlabel: str = "", ylabel: str = "",
+    title: str = "", log: bool = False,
+) -> None:  # fmt: skip
+    """One line for each series, over x or the positions from 1."""
+    for (name, values), colour in zip(series.items(), COLOURS * (1 + len(series) // len(COLOURS)), strict=False):
+        places = x if x is not None else range(1, len(values) + 1)
+        axes.plot(places, values, color=colour, lw=1.8, label=name)
+    if log:
+        axes.set_yscale("log")
+    dress(axes, xlabel, ylabel, title)
+    if len(series) > 1:
+        axes.legend(frameon=False)
+
+
+def points(
+    axes: Any, xy: Any, labels: Any, classes: Sequence[str], *, title: str = "", size: float = 6.0, legend: bool = True
+) -> None:
+    """Points (N,2) coloured by their class (N,)."""
+    for k, name in enumerate(classes):
+        own = np.asarray(labels) == k
+        axes.scatter(*np.asarray(xy)[own].T, s=size, color=COLOURS[k % len(COLOURS)], label=name, linewidths=0)
+    dress(axes, "", "", title)
+    if legend:
+        axes.legend(frameon=False, markerscale=2, fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5))
+
+
+def regions(axes: Any, classify: Callable[[Any], Any], xy: Any, labels: Any, *, title: str = "") -> None:
+    """The regions that classify((M,2) points) -> (M,) classes cuts the plane into, and the points (N,2) with classes (N,)."""
+    xy, labels = np.asarray(xy), np.asarray(labels)
+    reach = 1.15 * np.abs(xy).max()
+    ticks = np.linspace(-reach, reach, 160)
+    plane = np.stack(np.meshgrid(ticks, ticks), axis=-1).reshape(-1, 2)
+    found = np.asarray(classify(plane)).reshape(160, 160)
+    count = int(max(labels.max(), found.max())) + 1
+    axes.contourf(ticks, ticks, found, levels=np.arange(count + 1) - 0.5, colors=COLOURS[:count], alpha=0.25)
+    for k in range(count):
+        axes.scatter(*xy[labels == k].T, s=7, color=COLOURS[k], linewidths=0)
+    axes.set_aspect("equal")
+    axes.set_xticks([])
+    axes.set_yticks([])
+    axes.set_title(title, loc="left", fontsize=10)
+
+
+def dress(axes: Any, xlabel: str = "", ylabel: str = "", title: str = "") -> None:
+    """Labels, title and a quiet grid."""
+    axes.set_xlabel(xlabel)
+    axes.set_ylabel(ylabel, color=INK)
+    if title:
+        axes.set_title(title, loc="left", fontweight="bold")
+    axes.grid(axis="y", color="#dddddd", lw=0.7)
