@@ -141,6 +141,11 @@ def limits(x: Array) -> tuple[int, int]:
     return EMULATED_LIMITS if isinstance(x, np.ndarray) else _limits(x.device.id)
 
 
+def capturing(x: Array) -> bool:
+    """Whether launches for an array are being recorded into a CUDA graph now, and so do not run."""
+    return not isinstance(x, np.ndarray) and bool(device_library().cuda.get_current_stream().is_capturing())
+
+
 def team_of(n: int) -> int:
     """How many threads (team.cuh) share a row of n elements that lie side by side: a warp, or a block of 256."""
     return 32 if n <= 1024 else 256

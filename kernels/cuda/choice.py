@@ -1,0 +1,156 @@
+"""Which of several kernels answers for a shape: measured once on a card and remembered, else the heuristic's.
+
+    variant = fastest("gemm", {"tiles_128": run_128, "tiles_64": run_64}, "tiles_64", x, "nt", bucket(m), bucket(n))
+
+On a GPU the first call with a new key runs every candidate and times it with events; the answer is kept in a file, per card and
+per version of the kernels' sources. During a capture, and on the emulator, nothing is measured: the table's answer stands if
+there is one, else the heuristic's.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+import threading
+from collections.abc import Callable, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .. import precision
+from ..cache import cache_root
+from ..types import Array
+from .launch import capturing, device_library
+from .source import FOLDER
+
+REPEATS = 5
+"""Timed runs of a candidate, after one that compiles; the fastest counts."""
+
+Candidates = Mapping[str, Callable[[], object]]
+
+
+class Table:
+    """Answers by key, in memory and in a JSON file that processes share.
+
+    path: of the file; damaged or of other sources, it counts as empty. measure: microseconds that a candidate takes.
+    """
+
+    def __init__(self, path: Path, measure: Callable[[Callable[[], object]], float]) -> None:
+        self.path, self.measure = path, measure
+        self.answers: dict[str, dict[str, Any]] = {}
+        self.read = False
+        self._lock = threading.Lock()
+
+    def known(self, key: str) -> str | None:
+        """The remembered answer."""
+        if not self.read:
+            self.answers |= self._load()
+            self.read = True
+        found = self.answers.get(key)
+        return None if found is None else str(found["variant"])
+
+    def choose(self, key: str, candidates: Candidates) -> str:
+        """The remembered answer if it is one of the candidates, else that of a measurement, which is remembered.
+
+        A candidate that raises is out of the race; if all do, the last error is raised.
+        """
+        found = self.known(key)
+        if found in candidates:
+            return str(found)
+        with self._lock:
+            times: dict[str, float] = {}
+            failure: Exception | None = None
+            for name, run in candidates.items():
+                try:
+                    times[name] = self.measure(run)
+                except Exception as error:
+                    failure = error
+            if not times and failure is not None:
+                raise failure
+            winner = min(times, key=lambda name: times[name])
+            self.answers[key] = {"variant": winner, "us": {name: round(time, 2) for name, time in times.items()}}
+            self._save()
+        return winner
+
+    def _load(self) -> dict[str, dict[str, Any]]:
+        try:
+            content = json.loads(self.path.read_text())
+            answers = content["answers"] if content["sources"] == sources() else {}
+            return {key: answer for key, answer in answers.items() if isinstance(answer["variant"], str)}
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            return {}
+
+    def _save(self) -> None:
+        """Write the file with what others wrote meanwhile; a folder that cannot be written costs only the memory of it."""
+        self.answers = self._load() | self.answers
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            handle, temporary = tempfile.mkstemp(dir=self.path.parent, suffix=".json")
+        except OSError:
+            return
+        try:
+            with os.fdopen(handle, "w") as file:
+                json.dump({"sources": sources(), "answers": dict(sorted(self.answers.items()))}, file, indent=1)
+            os.replace(temporary, self.path)
+        finally:
+            Path(temporary).unlink(missing_ok=True)
+
+
+def fastest(kernel: str, candidates: Candidates, heuristic: str, x: Array, *shape: object) -> str:
+    """The name of the candidate to run for this kernel and class of shape on the card that holds x.
+
+    candidates: name -> what runs it; run again and again when measured, so it must not change its arguments.
+    heuristic: the name to answer with where nothing is measured. shape: what else the answer depends on.
+    """
+    if isinstance(x, np.ndarray) or len(candidates) == 1:
+        return heuristic
+    words = (kernel, card(x.device.id), str(x.dtype), precision.numbers(str(x.dtype)), *map(str, shape))
+    key = " | ".join(words)
+    if capturing(x):
+        found = table().known(key)
+        return found if found in candidates else heuristic
+    return table().choose(key, candidates)
+
+
+def bucket(n: int) -> int:
+    """Sizes that share an answer: up to the next power of two."""
+    return 1 << (n - 1).bit_length() if n > 0 else 0
+
+
+@cache
+def table() -> Table:
+    """The table of this process."""
+    return Table(cache_root() / "cuda-choices.json", _microseconds)
+
+
+@cache
+def sources() -> str:
+    """A hash of all kernel texts: an answer is of no use once they change."""
+    files = sorted([*FOLDER.glob("*.cu"), *FOLDER.glob("*.cuh")])
+    return hashlib.sha256(b"\0".join(file.read_bytes() for file in files)).hexdigest()[:24]
+
+
+@cache
+def card(device: int) -> str:
+    """The name of a device, such as NVIDIA H200."""
+    name = device_library().cuda.runtime.getDeviceProperties(device)["name"]
+    return name.decode() if isinstance(name, bytes) else str(name)
+
+
+def _microseconds(run: Callable[[], object]) -> float:
+    """The fastest of some runs on the current stream, by device events."""
+    cuda = device_library().cuda
+    run()
+    times = []
+    for _ in range(REPEATS):
+        start, end = cuda.Event(), cuda.Event()
+        start.record()
+        run()
+        end.record()
+        end.synchronize()
+        times.append(1000 * float(cuda.get_elapsed_time(start, end)))
+    return min(times)

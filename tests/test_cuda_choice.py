@@ -1,0 +1,154 @@
+"""The measured choice between kernels: a fake timer, a fake card, a real file."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from dlengine.kernels import precision
+from dlengine.kernels.cuda import choice
+from dlengine.kernels.cuda.choice import Table
+
+
+class Timer:
+    """Candidates return their time; which were asked is recorded."""
+
+    def __init__(self) -> None:
+        self.runs: list[float] = []
+
+    def __call__(self, run: Callable[[], Any]) -> float:
+        time = run()
+        if isinstance(time, Exception):
+            raise time
+        self.runs.append(time)
+        return float(time)
+
+
+def candidates(**times: Any) -> Any:
+    return {name: lambda time=time: time for name, time in times.items()}
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "folder" / "choices.json"
+
+
+def test_fastest_is_chosen_and_remembered(path: Path) -> None:
+    timer = Timer()
+    table = Table(path, timer)
+    assert table.choose("key", candidates(slow=3.0, fast=1.0, middle=2.0)) == "fast"
+    assert table.choose("key", candidates(slow=3.0, fast=9.0, middle=2.0)) == "fast"
+    assert timer.runs == [3.0, 1.0, 2.0]
+    assert Table(path, timer).choose("key", candidates(slow=1.0, fast=9.0)) == "fast"  # another process
+    assert timer.runs == [3.0, 1.0, 2.0]
+    assert json.loads(path.read_text())["answers"]["key"]["us"] == {"slow": 3.0, "fast": 1.0, "middle": 2.0}
+
+
+def test_keys_are_apart_and_processes_add_up(path: Path) -> None:
+    one, two = Table(path, Timer()), Table(path, Timer())
+    assert one.known("a") is None
+    assert two.known("b") is None
+    one.choose("a", candidates(x=1.0, y=2.0))
+    two.choose("b", candidates(x=2.0, y=1.0))
+    third = Table(path, Timer())
+    assert (third.known("a"), third.known("b")) == ("x", "y")
+
+
+def test_answer_that_is_no_candidate_is_measured_again(path: Path) -> None:
+    table = Table(path, Timer())
+    table.choose("key", candidates(gone=1.0))
+    assert table.choose("key", candidates(x=2.0, y=1.0)) == "y"
+
+
+def test_candidate_that_fails_is_out_of_the_race(path: Path) -> None:
+    table = Table(path, Timer())
+    assert table.choose("key", candidates(broken=RuntimeError("no"), works=1.0)) == "works"
+    with pytest.raises(RuntimeError, match="no"):
+        table.choose("other", candidates(broken=RuntimeError("no")))
+
+
+OLD = '{"sources": "old", "answers": {"key": {"variant": "x"}}}'
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"answers": {"key": 1}}', OLD])
+def test_damaged_or_old_file_counts_as_empty(content: str, path: Path) -> None:
+    path.parent.mkdir()
+    path.write_text(content)
+    table = Table(path, Timer())
+    assert table.known("key") is None
+    assert table.choose("key", candidates(x=2.0, y=1.0)) == "y"
+    assert Table(path, Timer()).known("key") == "y"
+
+
+def test_folder_that_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    table = Table(tmp_path / "file" / "choices.json", Timer())
+    assert table.choose("key", candidates(x=2.0, y=1.0)) == "y"
+    assert table.known("key") == "y"
+
+
+def test_host_arrays_take_the_heuristic() -> None:
+    def never() -> None:
+        raise AssertionError
+
+    assert choice.fastest("gemm", {"a": never, "b": never}, "b", np.zeros(3, "f4"), 128) == "b"
+
+
+@pytest.mark.parametrize(("n", "expected"), [(0, 0), (1, 1), (2, 2), (3, 4), (64, 64), (65, 128)])
+def test_buckets(n: int, expected: int) -> None:
+    assert choice.bucket(n) == expected
+
+
+@pytest.fixture
+def gpu(monkeypatch: pytest.MonkeyPatch, path: Path) -> Any:
+    """A fake card, on which each run of a candidate takes the milliseconds that it returns."""
+    clock = [0.0]
+
+    class Event:
+        def record(self) -> None:
+            self.time = clock[0]
+
+        def synchronize(self) -> None:
+            pass
+
+    state = SimpleNamespace(capturing=False, clock=clock)
+    stream = SimpleNamespace(is_capturing=lambda: state.capturing)
+    runtime = SimpleNamespace(getDeviceProperties=lambda device: {"name": b"NVIDIA Test"})
+    cuda = SimpleNamespace(
+        Event=Event, runtime=runtime, get_current_stream=lambda: stream, get_elapsed_time=lambda a, b: b.time - a.time
+    )
+    monkeypatch.setitem(sys.modules, "cupy", SimpleNamespace(cuda=cuda))
+    table = Table(path, choice._microseconds)
+    monkeypatch.setattr(choice, "table", lambda: table)
+    choice.card.cache_clear()
+    yield state
+    choice.card.cache_clear()
+
+
+def spends(state: Any, milliseconds: float) -> Callable[[], None]:
+    def run() -> None:
+        state.clock[0] += milliseconds
+
+    return run
+
+
+def test_events_on_a_card(gpu: Any, path: Path) -> None:
+    x: Any = SimpleNamespace(dtype=np.dtype("f4"), device=SimpleNamespace(id=0))
+    race = {"slow": spends(gpu, 0.004), "fast": spends(gpu, 0.001)}
+    assert choice.fastest("gemm", race, "slow", x, "nt", 128) == "fast"
+    token = precision.scoped.set("high")
+    try:
+        gpu.capturing = True  # nothing runs now, and nothing is known of this precision
+        assert choice.fastest("gemm", race, "slow", x, "nt", 128) == "slow"
+    finally:
+        precision.scoped.reset(token)
+    assert choice.fastest("gemm", race, "slow", x, "nt", 128) == "fast"
+    answers = json.loads(path.read_text())["answers"]
+    assert answers == {"gemm | NVIDIA Test | float32 | float32 | nt | 128": {"variant": "fast", "us": {"slow": 4.0, "fast": 1.0}}}
