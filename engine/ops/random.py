@@ -17,6 +17,7 @@ from ..autograd.promotion import get_default_dtype
 from ..errors import ConfigError, DTypeError
 from ..generator import Generator, default_generator
 from .activation import SELU_ALPHA, SELU_SCALE
+from .dtypes import astype
 from .elementwise import where
 
 __all__ = ["alpha_dropout", "bernoulli", "dropout", "rand", "randint", "randn", "randperm"]
@@ -89,13 +90,10 @@ def randperm(n: int, *, device: str | None = None, generator: Generator | None =
     return wrap(xp.random_permutation(key, counter, n))
 
 
-@op(needs="", name="dropout")
-def _dropout(xp, x, /, *, p, key, counter, shape):
-    """See dropout; shape is that of the mask, which is broadcast."""
-    scale = 1.0 / (1.0 - p)
-    keep = xp.reshape(xp.random_bernoulli(key, counter, prod(shape), 1.0 - p), shape)
-    factor = xp.astype(keep, x.dtype) * scale
-    return x * factor, lambda gy: gy * factor
+@op(needs="", name="dropout", linear=True)
+def _dropout(xp, x, /, key, counter, p, inner):
+    """See dropout. inner: how many neighbours share their fate. No mask is kept: the gradient makes it again."""
+    return xp.dropout(x, key, counter, p, inner), lambda gy: xp.dropout(gy, key, counter, p, inner)
 
 
 def dropout(
@@ -113,8 +111,11 @@ def dropout(
     if p == 1:
         return x * 0.0
     shape = x.shape if mask_shape is None else tuple(mask_shape)
+    own = next((i for i in range(len(shape)) if shape[i:] != x.shape[i:]), len(shape))
+    if len(shape) != len(x.shape) or any(n != 1 for n in shape[own:]):  # not whole runs of neighbours
+        return x * (astype(bernoulli(1.0 - p, shape, device=x.device, generator=generator), x.dtype) * (1.0 / (1.0 - p)))
     key, counter = (generator or default_generator).take(prod(shape))
-    return _dropout(x, p=float(p), key=key, counter=counter, shape=shape)
+    return _dropout(x, key=key, counter=counter, p=float(p), inner=max(prod(x.shape[own:]), 1))
 
 
 def alpha_dropout(

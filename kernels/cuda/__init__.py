@@ -20,10 +20,14 @@ _FLOATING = {
         "max_pool3d max_pool3d_scatter max_pool3d_gather avg_pool3d avg_pool3d_input_grad"
     ),
     "norm": "batch_norm batch_norm_grad layer_norm layer_norm_grad group_norm group_norm_grad",
+    "activation": (
+        "relu relu_grad leaky_relu leaky_relu_grad sigmoid sigmoid_grad tanh_grad silu silu_grad softplus softplus_grad"
+    ),
+    "dropout": "dropout",
     "softmax": "softmax softmax_grad log_softmax log_softmax_grad cross_entropy cross_entropy_grad",
     "embedding": "embedding embedding_grad",
     "recurrent": "lstm lstm_grad gru gru_grad rnn rnn_grad",
-    "optim": "sgd adam",
+    "optim": "sgd adam sum_of_squares scale",
 }
 DECLARED: dict[str, tuple[str, tuple[str, ...]]] = {
     **{name: (module, FLOATS) for module, names in _FLOATING.items() for name in names.split()},

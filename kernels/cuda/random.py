@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from .. import philox
+from ..live import place
 from ..types import Array
 from .launch import Kernel, blocks_for, device_library, empty
 
@@ -22,13 +23,13 @@ ROUNDED = {"float16": "__double2half", "bfloat16": "(float)", "float32": "(float
 """How a float64 becomes a number; bfloat16 goes through float32, as it does in the array libraries."""
 
 PHILOX_WORDS = 4
-_integers = {name: value for name, value in vars(philox).items() if isinstance(value, int) and name.isupper()}
+integers_of_philox = {name: value for name, value in vars(philox).items() if isinstance(value, int) and name.isupper()}
 _coefficients = {name: value for name, value in vars(philox).items() if isinstance(value, float | tuple)}
 _per_dtype = {"DIGITS": DIGITS, "WORDS": WORDS, "ROUNDED": ROUNDED}
-_constants = _integers | _coefficients | _per_dtype
+_constants = integers_of_philox | _coefficients | _per_dtype
 
-_bits = Kernel("random_words.cu", "random_bits", constants=_integers)
-_bernoulli = Kernel("random_words.cu", "random_bernoulli", constants=_integers)
+_bits = Kernel("random_words.cu", "random_bits", constants=integers_of_philox)
+_bernoulli = Kernel("random_words.cu", "random_bernoulli", constants=integers_of_philox)
 _uniform = Kernel("random_real.cu", "random_uniform", REALS, constants=_constants, options=("-fmad=false",))
 _normal = Kernel("random_real.cu", "random_normal", REALS, constants=_constants, options=("-fmad=false",))
 
@@ -36,14 +37,14 @@ _normal = Kernel("random_real.cu", "random_normal", REALS, constants=_constants,
 def random_bits(key: int, counter: int, n: int, host: bool = False) -> Array:
     """The first n words of the stream. Returns uint32 (n,)."""
     out = empty(_library(host), (n,), "uint32")
-    _bits[_blocks(_bits, n)](out, n, *_seed(key, counter))
+    _bits[_blocks(_bits, n)](out, n, *start(key, counter))
     return out
 
 
 def random_bernoulli(key: int, counter: int, n: int, p: float, host: bool = False) -> Array:
     """True with probability p. Returns bool (n,)."""
     out = empty(_library(host), (n,), "bool")
-    _bernoulli[_blocks(_bernoulli, n)](out, n, *_seed(key, counter), round(p * 2**32))
+    _bernoulli[_blocks(_bernoulli, n)](out, n, *start(key, counter), round(p * 2**32))
     return out
 
 
@@ -66,7 +67,7 @@ def random_permutation(key: int, counter: int, n: int, host: bool = False) -> Ar
 
 def _real(kernel: Kernel, key: int, counter: int, n: int, dtype: Any, host: bool) -> Array:
     out = empty(_library(host), (n,), dtype)
-    kernel[_blocks(kernel, WORDS.get(str(out.dtype), 1) * n)](out, n, *_seed(key, counter))
+    kernel[_blocks(kernel, WORDS.get(str(out.dtype), 1) * n)](out, n, *start(key, counter))
     return out
 
 
@@ -74,9 +75,15 @@ def _library(host: bool) -> Any:
     return np if host else device_library()
 
 
-def _seed(key: int, counter: int) -> tuple[int, int, int]:
+def seed(key: int, counter: int) -> tuple[int, int, int]:
     """Key and both halves of the counter."""
     return key & philox.MASK64, counter & philox.MASK64, (counter >> 64) & philox.MASK64
+
+
+def start(key: int, counter: int) -> tuple[Any, ...]:
+    """Where a stream begins, as kernels take it: three numbers, and the array that holds them in a captured step."""
+    live = place("uint64", seed, key, counter)
+    return (*seed(key, counter), None) if live is None else (0, 0, 0, live)
 
 
 def _blocks(kernel: Kernel, words: int) -> int:

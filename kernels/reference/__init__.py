@@ -20,8 +20,9 @@ _MODULES = {
     "softmax": "softmax softmax_grad log_softmax log_softmax_grad cross_entropy cross_entropy_grad",
     "embedding": "embedding embedding_grad",
     "recurrent": "lstm lstm_grad gru gru_grad rnn rnn_grad",
+    "dropout": "dropout",
     "random": "random_bits random_uniform random_bernoulli random_normal random_permutation",
-    "optim": "sgd adam",
+    "optim": "sgd adam sum_of_squares scale",
 }
 
 DECLARED = {name: (module, ("*",)) for module, names in _MODULES.items() for name in names.split()}

@@ -30,12 +30,15 @@ case(
     ops.dropout,
     sample(normal(7, 9), 0.4),
     sample(normal(4, 3, 5, 5), 0.3, mask_shape=(4, 3, 1, 1)),
+    sample(normal(3, 7, 2), 0.3, mask_shape=(3, 7, 1)),
+    sample(normal(3, 7, 2), 0.3, mask_shape=(1, 7, 1)),
+    sample(normal(2, 0, 3), 0.3),
     sample(normal(5), 0.0),
     sample(normal(5), 1.0),
     sample(normal(5), 0.5, False),
     error(ConfigError, "between 0 and 1", normal(3), -0.1),
     bound=ulp(1),
-    kernels=("random_bernoulli",),
+    kernels=("dropout",),
 )
 case(
     ops.alpha_dropout,

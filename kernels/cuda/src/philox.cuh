@@ -3,6 +3,15 @@
 
 struct Words { unsigned int w[4]; };
 
+// In a captured step key and counter are read from memory, which is written before each replay; else live is null.
+__device__ __forceinline__ void from_memory(const unsigned long long* live, unsigned long long& key, unsigned long long& low,
+                                            unsigned long long& high) {
+  if (!live) return;
+  key = live[0];
+  low = live[1];
+  high = live[2];
+}
+
 // Block `block` of the stream that starts at the 128-bit counter high:low. The low half advances and wraps; the high half stays.
 __device__ __forceinline__ Words philox(unsigned long long key, unsigned long long low, unsigned long long high,
                                         unsigned long long block) {

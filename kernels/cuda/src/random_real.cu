@@ -26,7 +26,8 @@ __device__ __forceinline__ T normal(const Words& words, int i) {
 }
 
 KERNEL(random_uniform, 256)(T* __restrict__ out, long long n, unsigned long long key, unsigned long long low,
-                            unsigned long long high) {
+                            unsigned long long high, const unsigned long long* __restrict__ live) {
+  from_memory(live, key, low, high);
   constexpr int per_block = 4 / WORDS;
   const long long threads = (long long)gridDim.x * blockDim.x;
   for (long long b = blockIdx.x * (long long)blockDim.x + threadIdx.x; per_block * b < n; b += threads) {
@@ -38,7 +39,8 @@ KERNEL(random_uniform, 256)(T* __restrict__ out, long long n, unsigned long long
 }
 
 KERNEL(random_normal, 256)(T* __restrict__ out, long long n, unsigned long long key, unsigned long long low,
-                           unsigned long long high) {
+                           unsigned long long high, const unsigned long long* __restrict__ live) {
+  from_memory(live, key, low, high);
   constexpr int per_block = 4 / WORDS;
   const long long threads = (long long)gridDim.x * blockDim.x;
   for (long long b = blockIdx.x * (long long)blockDim.x + threadIdx.x; per_block * b < n; b += threads) {
