@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from . import digits
+# One line for each file of recipes; importing it makes them known.
+from . import digits as digits
+from . import linear as linear
 from .experiment import Classifier, Experiment, Prediction, Stage
 from .gallery import finished, gallery
 from .recipe import RECIPES, Figure, Recipe, Scale, Setting, find
@@ -10,6 +12,6 @@ from .run import Run, evaluate, first_values, restored, resume, train
 from .use import explain, predict, use
 
 __all__ = [
-    "RECIPES", "Classifier", "Experiment", "Figure", "Prediction", "Recipe", "Run", "Scale", "Setting", "Stage", "digits",
-    "evaluate", "explain", "find", "finished", "first_values", "gallery", "predict", "restored", "resume", "train", "use",
+    "RECIPES", "Classifier", "Experiment", "Figure", "Prediction", "Recipe", "Run", "Scale", "Setting", "Stage", "evaluate",
+    "explain", "find", "finished", "first_values", "gallery", "predict", "restored", "resume", "train", "use",
 ]  # fmt: skip

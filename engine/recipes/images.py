@@ -1,0 +1,97 @@
+"""What the recipes about images share: the data, training to reproduce the input, and measures of codes and scores."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .. import data
+from ..autograd.base import no_grad
+from ..data import ArrayDataset
+from ..nn import Module
+from ..ops.creation import asarray
+from ..training import Trainer
+from .experiment import dtype_of
+
+Host = np.ndarray[Any, Any]
+
+
+def image_sets(name: str, seed: int = 0, limit: int = 0) -> tuple[ArrayDataset, ArrayDataset]:
+    """Training and test images with labels: "digits" (bundled, a fifth for the test), "mnist" or "fashion".
+
+    limit: take so many of the training images only, 0 for all.
+    """
+    if name == "digits":
+        train, test = data.digits().split(0.8, seed=seed, stratified=True)
+    else:
+        read = {"mnist": data.mnist, "fashion": data.fashion_mnist}[name]
+        train, test = read(True), read(False)
+    return (train.subset(range(limit)) if limit else train), test
+
+
+def images_of(samples: ArrayDataset, dtype: Any = None) -> tuple[Host, Host]:
+    """All images (N,C,H,W), from 0 to 1, and all labels (N,)."""
+    images, labels = samples.batch(range(len(samples)))
+    return images if dtype is None else images.astype(dtype), labels
+
+
+class Reconstruction(Trainer):
+    """Training to give back the input: the loss compares model(x) with x, the first part of a batch, whatever else it has."""
+
+    def train_step(self, batch: Any) -> float:
+        x = batch[0]
+        return self.update(self.loss(self.forward(x), x))
+
+    def evaluate_step(self, batch: Any) -> float:
+        x = batch[0]
+        return float(self.loss(self.forward(x), x))
+
+
+def outputs(model: Module, inputs: Any, call: Any = None, batch: int = 500) -> Host:
+    """What a model, or one of its parts (call), makes of many inputs, as after eval() and without gradients."""
+    mode, kind = model.training, dtype_of(model)
+    model.eval()
+    with no_grad():
+        made = [
+            (call or model)(asarray(inputs[i : i + batch].astype(kind) if inputs.dtype.kind == "f" else inputs[i : i + batch]))
+            for i in range(0, len(inputs), batch)
+        ]
+    model.train(mode)
+    return np.concatenate([m.numpy_copy() for m in made])
+
+
+def principal_components(x: Any, k: int) -> tuple[Host, Host]:
+    """Mean (I,) and the k orthonormal directions (k,I) of greatest variance of rows (N,I). Source: Pearson 1901."""
+    values = np.asarray(x, dtype=np.float64)
+    mean = values.mean(axis=0)
+    _, vectors = np.linalg.eigh((values - mean).T @ (values - mean))
+    return mean, np.ascontiguousarray(vectors[:, ::-1][:, :k].T)
+
+
+def largest_angle(a: Any, b: Any) -> float:
+    """The largest principal angle, in radians, between the spaces that the rows of two matrices span.
+
+    Source: Bjoerck and Golub 1973, by the sine, which is exact for small angles.
+    """
+    p, q = (np.linalg.qr(np.asarray(m, dtype=np.float64).T)[0] for m in (a, b))
+    sine = np.linalg.norm(q - p @ (p.T @ q), 2)
+    return float(np.arcsin(min(1.0, float(sine))))
+
+
+def area_under_curve(scores: Any, positive: Any) -> float:
+    """The chance that a positive sample has a higher score than another: the area under the ROC curve; ties count half."""
+    values, flags = np.asarray(scores, dtype=np.float64), np.asarray(positive, dtype=bool)
+    _, place, counts = np.unique(values, return_inverse=True, return_counts=True)
+    ranks = (np.cumsum(counts) - (counts - 1) / 2)[place]
+    n, m = int(flags.sum()), int((~flags).sum())
+    return float((ranks[flags].sum() - n * (n + 1) / 2) / (n * m))
+
+
+def nearest(queries: Any, keys: Any, k: int, skip_self: bool = False) -> Host:
+    """The numbers (M,k) of the keys (N,D) nearest to each query (M,D); skip_self: query i is key i, which does not count."""
+    q, table = np.asarray(queries, dtype=np.float64), np.asarray(keys, dtype=np.float64)
+    far = (table * table).sum(axis=1) - 2 * (q @ table.T)
+    if skip_self:
+        far[np.arange(len(q)), np.arange(len(q))] = np.inf
+    return np.argsort(far, axis=1, kind="stable")[:, :k]
