@@ -89,12 +89,14 @@ class Namespace:
         loaded: list[Callable[..., Any]] = []
 
         def run(*args: Any, **kwargs: Any) -> Any:
-            if args[0].dtype in taken:
+            first = args[0]
+            dtype = first[0].dtype if type(first) is list else first.dtype
+            if dtype in taken:
                 if not loaded:
                     loaded.append(chosen.load(name))
                 launches[name] += 1
                 return loaded[0](*args, **kwargs)
-            fallbacks[f"{label}[{args[0].dtype}]"] += 1
+            fallbacks[f"{label}[{dtype}]"] += 1
             return fallback(*args, **kwargs)
 
         return run

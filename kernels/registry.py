@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import Any
 
 Declared = Mapping[str, tuple[str, tuple[str, ...]]]
-"""Kernel name -> (module inside the set's package, dtypes of the first array argument; "*" takes every dtype)."""
+"""Kernel name -> (module inside the set's package, dtypes of the first argument, an array or a list of them; "*" takes all)."""
 
 
 @dataclass(frozen=True)

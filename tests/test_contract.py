@@ -140,7 +140,8 @@ MUST = {
         "avg_pool2d_input_grad batch_norm batch_norm_grad layer_norm layer_norm_grad group_norm group_norm_grad softmax "
         "softmax_grad log_softmax log_softmax_grad cross_entropy cross_entropy_grad embedding embedding_grad lstm lstm_grad "
         "gru gru_grad relu relu_grad leaky_relu leaky_relu_grad sigmoid sigmoid_grad tanh_grad silu silu_grad softplus "
-        "softplus_grad dropout random_bits random_uniform random_bernoulli random_normal random_permutation sgd adam"
+        "softplus_grad dropout random_bits random_uniform random_bernoulli random_normal random_permutation sgd adam "
+        "sum_of_squares scale"
     ),
     "cuda": (
         "conv2d relu relu_grad leaky_relu leaky_relu_grad sigmoid sigmoid_grad tanh_grad silu silu_grad softplus softplus_grad "

@@ -38,13 +38,13 @@ def steps(kernels: Any, first: tuple[Any, ...], make: Make, options: tuple[Any, 
         momentum, *more = options
         state = [make(rng)] if momentum else []
         for k in range(count):
-            kernels.sgd(*first, p, make(rng), state[0] if momentum else None, 0.1, momentum, *more, k == 0)
+            kernels.sgd(*first, [p], [make(rng)], state if momentum else None, 0.1, momentum, *more, k == 0)
     else:
         amsgrad, *more = options
         state = [np.zeros_like(p) for _ in range(2 + amsgrad)]
         for k in range(count):
-            largest = state[2] if amsgrad else None
-            kernels.adam(*first, p, make(rng), *state[:2], largest, 0.1, 0.9, 0.99, 1e-8, *more, k + 1)
+            m, v, *largest = [[a] for a in state]
+            kernels.adam(*first, [p], [make(rng)], m, v, *(largest or [None]), 0.1, 0.9, 0.99, 1e-8, *more, k + 1)
     return [p, *state]
 
 
@@ -77,7 +77,7 @@ def test_views_are_updated_in_place(options: tuple[Any, ...]) -> None:
 
 def test_rest_of_a_view_stays() -> None:
     whole = np.ones((4, 4), "f4")
-    optim.sgd(whole[:, ::2], np.ones((4, 2), "f4"), None, 1.0, 0.0, 0.0, 0.0, False, True)
+    optim.sgd([whole[:, ::2]], [np.ones((4, 2), "f4")], None, 1.0, 0.0, 0.0, 0.0, False, True)
     np.testing.assert_array_equal(whole, np.tile([0, 1], (4, 2)))
 
 

@@ -53,7 +53,7 @@ def test_gradients_wherever_memory_is_free(shape: tuple[int, int], dtype: str) -
             blocks.pop(int(rng.integers(0, 40)))
         y, mean, rstd = norm.layer_norm(x.copy(), weight.copy(), None, 1e-5)
         p, m, v = weight.copy(), np.zeros_like(weight), np.zeros_like(weight)
-        optim.adam(p, gy[0].copy(), m, v, None, 1e-3, 0.9, 0.999, 1e-8, 0.01, True, 3)
+        optim.adam([p], [gy[0].copy()], [m], [v], None, 1e-3, 0.9, 0.999, 1e-8, 0.01, True, 3)
         gradients = norm.layer_norm_grad(gy.copy(), x.copy(), weight.copy(), mean, rstd)
         found.add(b"".join(a.tobytes() for a in (y, *gradients, p, m, v)))
     assert len(found) == 1

@@ -32,13 +32,13 @@ def run(kernels, first, make, steps, options):
         momentum, *more = options
         state = [make(rng)] if momentum else []
         for k in range(steps):
-            kernels.sgd(*first, p, make(rng), state[0] if momentum else None, 0.1, momentum, *more, k == 0)
+            kernels.sgd(*first, [p], [make(rng)], state if momentum else None, 0.1, momentum, *more, k == 0)
     else:
         amsgrad, *more = options
         state = [np.zeros_like(p) for _ in range(2 + amsgrad)]
         for k in range(steps):
-            largest = state[2] if amsgrad else None
-            kernels.adam(*first, p, make(rng), *state[:2], largest, 0.1, 0.9, 0.99, 1e-8, *more, k + 1)
+            m, v, *largest = [[a] for a in state]
+            kernels.adam(*first, [p], [make(rng)], m, v, *(largest or [None]), 0.1, 0.9, 0.99, 1e-8, *more, k + 1)
     return [p, *state]
 
 
@@ -66,7 +66,7 @@ def test_views_are_updated_in_place(options):
     for view in (np.s_[::2, ::-3], np.s_[:, 2:5]):
         compare((6, 10), np.float32, options, view)
     whole = np.ones((4, 4), np.float32)
-    jit.sgd(whole[:, ::2], np.ones((4, 2), np.float32), None, 1.0, 0.0, 0.0, 0.0, False, True)
+    jit.sgd([whole[:, ::2]], [np.ones((4, 2), np.float32)], None, 1.0, 0.0, 0.0, 0.0, False, True)
     np.testing.assert_array_equal(whole, np.tile([0, 1], (4, 2)))
 
 
@@ -79,13 +79,13 @@ def test_interpreted(options):
 def test_nan_gradient_reaches_the_parameter():
     p, g = np.ones(5, np.float32), np.array([0, np.nan, 1, np.inf, 0], np.float32)
     m, v, largest = np.zeros((3, 5), np.float32)
-    jit.adam(p, g, m, v, largest, 0.1, 0.9, 0.99, 1e-8, 0.0, False, 1)
+    jit.adam([p], [g], [m], [v], [largest], 0.1, 0.9, 0.99, 1e-8, 0.0, False, 1)
     np.testing.assert_array_equal(np.isnan(p), [False, True, False, True, False])
     assert np.isnan(largest[1])
 
 
 def test_garbage_in_a_new_buffer_is_not_read():
     p, buf = np.ones(3, np.float32), np.full(3, np.nan, np.float32)
-    jit.sgd(p, np.ones(3, np.float32), buf, 0.5, 0.9, 0.0, 0.0, True, True)
+    jit.sgd([p], [np.ones(3, np.float32)], [buf], 0.5, 0.9, 0.0, 0.0, True, True)
     np.testing.assert_allclose(p, 1 - 0.5 * 1.9, rtol=1e-6)
     np.testing.assert_array_equal(buf, 1)

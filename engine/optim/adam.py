@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from .optimizer import Optimizer
+from .optimizer import Member, Optimizer
 
 
 class Adam(Optimizer):
@@ -34,18 +34,25 @@ class Adam(Optimizer):
         }  # fmt: skip
         super().__init__(params, defaults)
 
-    def _update(self, xp: Any, p: Any, g: Any, group: dict[str, Any], state: dict[str, Any]) -> None:
-        if not state:
-            state |= {"step": 0, "exp_avg": self._zeros(xp, p), "exp_avg_sq": self._zeros(xp, p)}
-        if group["amsgrad"] and "max_exp_avg_sq" not in state:
-            state["max_exp_avg_sq"] = self._zeros(xp, p)
-        state["step"] += 1
-        largest = state["max_exp_avg_sq"]._array if group["amsgrad"] else None
+    def _update_all(self, xp: Any, members: list[Member], group: dict[str, Any]) -> None:
+        by_step: dict[int, list[Member]] = {}
+        for member in members:
+            p, _, state = member
+            if not state:
+                state |= {"step": 0, "exp_avg": self._zeros(xp, p), "exp_avg_sq": self._zeros(xp, p)}
+            if group["amsgrad"] and "max_exp_avg_sq" not in state:
+                state["max_exp_avg_sq"] = self._zeros(xp, p)
+            state["step"] += 1
+            by_step.setdefault(state["step"], []).append(member)
         beta1, beta2 = group["betas"]
-        xp.adam(
-            p, g, state["exp_avg"]._array, state["exp_avg_sq"]._array, largest, float(group["lr"]), float(beta1),
-            float(beta2), float(group["eps"]), float(group["weight_decay"]), self.decoupled, state["step"],
-        )  # fmt: skip
+        for step, together in by_step.items():
+            ps, gs, states = map(list, zip(*together, strict=True))
+            ms, vs = ([state[key]._array for state in states] for key in ("exp_avg", "exp_avg_sq"))
+            largest = [state["max_exp_avg_sq"]._array for state in states] if group["amsgrad"] else None
+            xp.adam(
+                ps, gs, ms, vs, largest, float(group["lr"]), float(beta1), float(beta2), float(group["eps"]),
+                float(group["weight_decay"]), self.decoupled, step,
+            )  # fmt: skip
 
 
 class AdamW(Adam):

@@ -28,12 +28,12 @@ def clip_grad_norm_(
         total = grad_norm(arrays, norm_type)
         if error_if_nonfinite and not float(total) < inf:
             raise GradientError(f"clip_grad_norm_: the norm of the gradients is {float(total)}")
-        for a in arrays:
-            xp = backend.policy().spaces[type(a)]
+        for together in _alike(arrays):
+            xp = backend.policy().spaces[type(together[0])]
             # On the device: reading the norm would wait for it.
-            factor = max_norm / (xp.to_device(total, backend.device_of(a)) + 1e-6)
+            factor = max_norm / (xp.to_device(total, backend.device_of(together[0])) + 1e-6)
             factor = xp.asarray(xp.where(factor > 1.0, xp.ones_like(factor), factor))  # a NaN goes on
-            a[...] = a * xp.astype(factor, a.dtype)
+            xp.scale(together, xp.astype(factor, _wide(xp, together[0])))
     finally:
         unquiet(token)
     return wrap(total)
@@ -52,18 +52,35 @@ def grad_norm(arrays: list[Any], norm_type: float = 2.0) -> Any:
     if not arrays:
         return backend.namespace_for().zeros((), dtype=backend.namespace_for().float32)
     parts = []
-    for a in arrays:
-        xp = backend.policy().spaces[type(a)]
-        a = xp.abs(a if a.dtype == xp.float64 else xp.astype(a, xp.float32))
-        if norm_type == inf:
-            parts.append(xp.max(a) if 0 not in a.shape else xp.sum(a))
-        else:
-            parts.append(xp.sum(a**norm_type) if norm_type != 2.0 else xp.sum(a * a))
+    for together in _alike(arrays):
+        xp = backend.policy().spaces[type(together[0])]
+        if norm_type == 2.0:
+            parts.append(xp.sum_of_squares(together))
+            continue
+        for a in together:
+            a = xp.abs(xp.astype(a, _wide(xp, a), copy=False))
+            if norm_type == inf:
+                parts.append(xp.max(a) if 0 not in a.shape else xp.sum(a))
+            else:
+                parts.append(xp.sum(a**norm_type))
     xp = backend.policy().spaces[type(arrays[0])]
     wide = xp.float64 if any(part.dtype == xp.float64 for part in parts) else xp.float32
     home = backend.device_of(arrays[0])
     sums = xp.stack([xp.astype(xp.to_device(xp.asarray(part), home), wide) for part in parts])
     return xp.max(sums) if norm_type == inf else xp.asarray(xp.sum(sums) ** (1.0 / norm_type))
+
+
+def _alike(arrays: list[Any]) -> list[list[Any]]:
+    """The arrays, those of one dtype and device together."""
+    groups: dict[Any, list[Any]] = {}
+    for a in arrays:
+        groups.setdefault((type(a), a.dtype, backend.device_of(a)), []).append(a)
+    return list(groups.values())
+
+
+def _wide(xp: Any, a: Any) -> Any:
+    """The dtype in which an array's elements are summed."""
+    return xp.float64 if a.dtype == xp.float64 else xp.float32
 
 
 def _gradients(parameters: Any) -> list[Any]:

@@ -1,4 +1,4 @@
-"""Optimizer: parameter groups, state, and a step that is one kernel call per parameter, whatever the backend."""
+"""Optimizer: parameter groups, state, and a step that changes what one kernel call can change together, whatever the backend."""
 
 from __future__ import annotations
 
@@ -11,9 +11,12 @@ from ..autograd.quiet import quiet, unquiet
 from ..errors import CheckpointError, ConfigError, DeviceError, DTypeError, ShapeError
 from ..ops.creation import asarray
 
+Member = tuple[Any, Any, dict[str, Any]]
+"""A parameter's array, its gradient and its state."""
+
 
 class Optimizer:
-    """Base: subclasses name their settings in defaults and write _update(xp, p, g, group, state).
+    """Base: subclasses name their settings in defaults and write _update(xp, p, g, group, state), or _update_all.
 
     params: tensors, or dicts {"params": tensors, setting: value ...}, one per group. state_dict() has PyTorch's layout.
     """
@@ -79,12 +82,17 @@ class Optimizer:
         token = quiet()
         try:
             for group in self.param_groups:
-                for p in group["params"]:
-                    if p._grad is not None:
-                        array = self._changeable(p)
-                        gradient = -p._grad._array if group.get("maximize") else p._grad._array
-                        self._update(spaces[type(array)], array, gradient, group, self.state.setdefault(p, {}))
-                        written(p)
+                changed = [p for p in group["params"] if p._grad is not None]
+                alike: dict[Any, list[Member]] = {}
+                for p in changed:
+                    array = self._changeable(p)
+                    gradient = -p._grad._array if group.get("maximize") else p._grad._array
+                    key = type(array), array.dtype, backend.device_of(array)
+                    alike.setdefault(key, []).append((array, gradient, self.state.setdefault(p, {})))
+                for (kind, *_), members in alike.items():
+                    self._update_all(spaces[kind], members, group)
+                for p in changed:
+                    written(p)
         finally:
             unquiet(token)
         return loss
@@ -100,6 +108,11 @@ class Optimizer:
                 f"its gradient {p.grad.shape} and {p.grad.dtype}"
             )
         return array
+
+    def _update_all(self, xp: Any, members: list[Member], group: dict[str, Any]) -> None:
+        """Change the parameters of a group that share a dtype and a device."""
+        for p, g, state in members:
+            self._update(xp, p, g, group, state)
 
     def _update(self, xp: Any, p: Any, g: Any, group: dict[str, Any], state: dict[str, Any]) -> None:
         """Change one parameter's array in place. Tensors in state are saved, and made with self._zeros."""

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from ..errors import ConfigError
-from .optimizer import Optimizer
+from .optimizer import Member, Optimizer
 
 
 class SGD(Optimizer):
@@ -38,12 +38,18 @@ class SGD(Optimizer):
         if group["nesterov"] and (group["momentum"] == 0 or group["dampening"] != 0):
             raise ConfigError("SGD: nesterov needs momentum > 0 and dampening 0")
 
-    def _update(self, xp: Any, p: Any, g: Any, group: dict[str, Any], state: dict[str, Any]) -> None:
-        first = "momentum_buffer" not in state
-        if first and group["momentum"]:
-            state["momentum_buffer"] = self._zeros(xp, p)
-        buffer = state["momentum_buffer"]._array if group["momentum"] else None
-        xp.sgd(
-            p, g, buffer, float(group["lr"]), float(group["momentum"]), float(group["dampening"]),
-            float(group["weight_decay"]), bool(group["nesterov"]), first,
-        )  # fmt: skip
+    def _update_all(self, xp: Any, members: list[Member], group: dict[str, Any]) -> None:
+        begun: dict[bool, list[Member]] = {}
+        for member in members:
+            p, _, state = member
+            first = bool(group["momentum"]) and "momentum_buffer" not in state
+            if first:
+                state["momentum_buffer"] = self._zeros(xp, p)
+            begun.setdefault(first, []).append(member)
+        for first, together in begun.items():
+            ps, gs, states = map(list, zip(*together, strict=True))
+            buffers = [state["momentum_buffer"]._array for state in states] if group["momentum"] else None
+            xp.sgd(
+                ps, gs, buffers, float(group["lr"]), float(group["momentum"]), float(group["dampening"]),
+                float(group["weight_decay"]), bool(group["nesterov"]), first,
+            )  # fmt: skip

@@ -39,8 +39,9 @@ def _update(dtype: str) -> None:
     """The kernels of no op: the optimizers' updates."""
     xp = backend.namespace_for("cpu")
     p, g, m, v = (np.ones(2, dtype) for _ in range(4))
-    for buffer in (None, m):
+    for buffer in (None, [m]):
         for nesterov in (False, True):
-            xp.sgd(p, g, buffer, 0.1, 0.9, 0.0, 0.0, nesterov, False)
-    for largest in (None, np.ones(2, dtype)):
-        xp.adam(p, g, m, v, largest, 0.1, 0.9, 0.999, 1e-8, 0.0, False, 1)
+            xp.sgd([p], [g], buffer, 0.1, 0.9, 0.0, 0.0, nesterov, False)
+    for largest in (None, [np.ones(2, dtype)]):
+        xp.adam([p], [g], [m], [v], largest, 0.1, 0.9, 0.999, 1e-8, 0.0, False, 1)
+    xp.scale([g], 0.5 * xp.sum_of_squares([g]))

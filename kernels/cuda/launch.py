@@ -21,6 +21,7 @@ import numpy as np
 from ..types import Array
 from . import emulator
 from .source import DTYPES, Head, accumulator, compose, exported_name, heads, pack
+from .table import Table
 
 ARCHITECTURES = (75, 80, 90, 100, 120)
 MAX_BLOCKS = 1 << 16
@@ -107,7 +108,8 @@ class Launch:
             _array(kernel, p.name, _declared(p.c_type, dtype), a) if p.pointer else _scalar(kernel, p.c_type, dtype, a)
             for p, a in zip(kernel.head.parameters, arguments, strict=True)
         ]
-        arrays = [a for a, p in zip(arguments, kernel.head.parameters, strict=True) if p.pointer and a is not None]
+        given = [a for a, p in zip(arguments, kernel.head.parameters, strict=True) if p.pointer and a is not None]
+        arrays = [a.first if isinstance(a, Table) else a for a in given]
         if len({_place(a) for a in arrays}) != 1:
             places = ", ".join(sorted({_place(a) for a in arrays}))
             raise ValueError(f"{kernel.name}: arrays are on different devices: {places}")
@@ -121,7 +123,7 @@ class Launch:
 
     def _dtype(self, arguments: tuple[Any, ...]) -> str:
         for parameter, argument in zip(self.kernel.head.parameters, arguments, strict=True):
-            if parameter.pointer and parameter.c_type == "T" and argument is not None:
+            if isinstance(argument, Table) or (parameter.pointer and parameter.c_type == "T" and argument is not None):
                 dtype = str(argument.dtype)
                 if dtype not in self.kernel.dtypes:
                     raise TypeError(
@@ -189,8 +191,8 @@ def _declared(c_type: str, dtype: str) -> str:
 
 
 def _array(kernel: Kernel, name: str, dtype: str, array: Any) -> Any:
-    if array is None:
-        return None
+    if array is None or isinstance(array, Table):
+        return array
     if str(array.dtype) != dtype:
         raise TypeError(f"{kernel.name}: {name} must be {dtype}, got {array.dtype}")
     if not array.flags.c_contiguous:
@@ -241,7 +243,7 @@ def _run_on_device(launch: Launch, dtype: str, arrays: list[Array], arguments: l
     null, kernel = np.uint64(0), launch.kernel
     with arrays[0].device as device:
         _require_listed(kernel, device.id)
-        values = tuple(null if a is None else a for a in arguments)
+        values = tuple(null if a is None else a.on_device() if isinstance(a, Table) else a for a in arguments)
         function = _compiled(kernel, dtype)
         if not launch.shared:
             function(launch.grid, (kernel.threads,), values)

@@ -1,22 +1,30 @@
-"""Optimizer steps on the GPU, in place, one launch a parameter."""
+"""Optimizer steps on the GPU, in place, one launch for all parameters of a group; sums and scaling that clip gradients."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import sqrt
 from typing import Any
 
+import numpy as np
+
 from ..types import Array
 from . import FLOATS
-from .launch import Kernel, blocks_for, contiguous
+from .launch import Kernel, contiguous, empty, library_of
+from .source import accumulator
+from .table import CHUNK, Table
 
-_sgd = Kernel("optim.cu", "sgd", FLOATS)
-_adam = Kernel("optim.cu", "adam", FLOATS)
+_sgd = Kernel("optim.cu", "sgd", FLOATS, constants={"CHUNK": CHUNK})
+_adam = Kernel("optim.cu", "adam", FLOATS, constants={"CHUNK": CHUNK})
+_squares = Kernel("clip.cu", "squares", FLOATS, constants={"CHUNK": CHUNK})
+_scale = Kernel("clip.cu", "scale", FLOATS, constants={"CHUNK": CHUNK})
+_total_of = Kernel("total.cu", "total_of", ("float32", "float64"))
 
 
 def sgd(
-    p: Array,
-    g: Array,
-    buf: Array | None,
+    ps: list[Array],
+    gs: list[Array],
+    bufs: list[Array] | None,
     lr: float,
     momentum: float,
     dampening: float,
@@ -24,17 +32,17 @@ def sgd(
     nesterov: bool,
     first: bool,
 ) -> None:
-    """Gradient descent with momentum, as the reference states it. p, g, buf: any one shape; buf is None without momentum."""
+    """Gradient descent with momentum, as the reference states it; bufs is None without momentum."""
     scalars = (lr, momentum, 1.0 - dampening, weight_decay, nesterov, first)
-    _step(_sgd, (p, buf), (p, g, buf), scalars)
+    _step(_sgd, [ps, gs, bufs], (0, 2), scalars)
 
 
 def adam(
-    p: Array,
-    g: Array,
-    m: Array,
-    v: Array,
-    vmax: Array | None,
+    ps: list[Array],
+    gs: list[Array],
+    ms: list[Array],
+    vs: list[Array],
+    vmaxs: list[Array] | None,
     lr: float,
     beta1: float,
     beta2: float,
@@ -43,19 +51,36 @@ def adam(
     decoupled: bool,
     step: int,
 ) -> None:
-    """Adam; AdamW if decoupled; AMSGrad if there is a vmax. p, g, m, v, vmax: any one shape. step counts from 1."""
+    """Adam; AdamW if decoupled; AMSGrad if there are vmaxs. step counts from 1."""
     keep, added = (1.0 - lr * weight_decay, 0.0) if decoupled else (1.0, weight_decay)
     rate, correction = lr / (1.0 - beta1**step), sqrt(1.0 - beta2**step)
     scalars = (rate, 1.0 - beta1, beta2, 1.0 - beta2, eps, correction, keep, added)
-    _step(_adam, (p, m, v, vmax), (p, g, m, v, vmax), scalars)
+    _step(_adam, [ps, gs, ms, vs, vmaxs], (0, 2, 3, 4), scalars)
 
 
-def _step(kernel: Kernel, written: tuple[Array | None, ...], arrays: tuple[Array | None, ...], scalars: tuple[Any, ...]) -> None:
+def sum_of_squares(gs: list[Array]) -> Array:
+    """The sum of the squares of all elements, 0-d: by chunks of fixed size, then over these."""
+    library = library_of(gs[0])
+    table = Table([[contiguous(g) for g in gs]], ())
+    wide = np.dtype(accumulator(table.dtype))
+    sums, total = empty(library, (table.chunks,), wide), empty(library, (), wide)
+    _squares[table.chunks](table, table.tensors, table.columns, table.chunks, sums)
+    _total_of[1](sums, table.chunks, total)
+    return total
+
+
+def scale(gs: list[Array], factor: Array) -> None:
+    """Multiply all elements by a factor, in place. factor: 0-d, in device memory."""
+    _step(_scale, [gs], (0,), (contiguous(factor),))
+
+
+def _step(kernel: Kernel, roles: Sequence[list[Array] | None], written: tuple[int, ...], rest: tuple[Any, ...]) -> None:
     """Launch on contiguous arrays; what the kernel wrote into a copy goes back to the view that it was copied from."""
-    given = [None if a is None else contiguous(a) for a in arrays]
-    size = given[0].size if given[0] is not None else 0
-    kernel[blocks_for(size, kernel.threads)](*given, size, *scalars)
-    copies = {id(a): copy for a, copy in zip(arrays, given, strict=True)}
-    for a in written:
-        if a is not None and copies[id(a)] is not a:
-            a[...] = copies[id(a)]
+    given = [arrays for arrays in roles if arrays is not None]
+    dense = [[contiguous(a) for a in arrays] for arrays in given]
+    table = Table(dense, written)
+    kernel[table.chunks](table, table.tensors, table.columns, table.chunks, *rest)
+    for role, (arrays, copies) in enumerate(zip(given, dense, strict=True)):
+        for a, copy in zip(arrays, copies, strict=True):
+            if role in written and copy is not a:
+                a[...] = copy

@@ -1,8 +1,10 @@
-"""Optimizer updates in one pass over memory: a parameter and its state are read and written once."""
+"""Optimizer updates in one pass over memory, all parameters of a group in one call; sums and scaling that clip gradients.
+
+The formulas are the reference's; each thread takes its share of all elements, see table.py.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,9 +12,16 @@ from numba import prange
 
 from ..types import Array
 from .compile import dense, inner, jit, thread_count
+from .table import Table, elements
 
 GRAIN = 16384
 """Elements below which another thread does not pay."""
+
+PIECE = 8192
+"""Elements whose squares make one partial sum: fixed, so that the thread count changes no bit."""
+
+RUN = 512
+"""Elements that are summed in their own dtype before float64 takes over."""
 
 
 @inner(exact=True)
@@ -57,64 +66,89 @@ def adam_max(p: Array, g: Array, m: Array, v: Array, largest: Array, s: Any) -> 
         p[i] = shrink * p[i] - rate * m[i] / (np.sqrt(largest[i]) * root + eps)
 
 
-@jit()
-def _sgd(p: Array, g: Array, lr: Any, decay: Any, threads: int) -> None:
-    for t in prange(threads):
-        lo, hi = t * p.size // threads, (t + 1) * p.size // threads
-        sgd_plain(p[lo:hi], g[lo:hi], lr, decay)
+@inner(exact=True)
+def scale_row(g: Array, factor: Any) -> None:
+    for i in range(g.size):
+        g[i] *= factor
+
+
+@inner()
+def square_run(g: Array) -> Any:
+    total = g.dtype.type(0)
+    for i in range(g.size):
+        total += g[i] * g[i]
+    return total
+
+
+@inner()
+def share(ends: Array, i: int, t: int, threads: int) -> Any:
+    """Which elements of tensor i fall to thread t."""
+    lo, hi = t * ends[-1] // threads, (t + 1) * ends[-1] // threads
+    return max(lo, ends[i]) - ends[i], min(hi, ends[i + 1]) - ends[i]
 
 
 @jit()
-def _sgd_momentum(
-    p: Array,
-    g: Array,
-    buf: Array,
-    lr: Any,
-    momentum: Any,
-    keep: Any,
-    take: Any,
-    decay: Any,
-    nesterov: bool,
-    threads: int,
-) -> None:
+def _sgd(addresses: Array, ends: Array, like: Array, s: Any, nesterov: bool, threads: int) -> None:
+    """Roles: parameter, gradient and, with momentum, buffer."""
+    lr, momentum, keep, take, decay = s
     for t in prange(threads):
-        lo, hi = t * p.size // threads, (t + 1) * p.size // threads
-        if nesterov:
-            sgd_nesterov(p[lo:hi], g[lo:hi], buf[lo:hi], lr, momentum, keep, take, decay)
-        else:
-            sgd_momentum(p[lo:hi], g[lo:hi], buf[lo:hi], lr, keep, take, decay)
+        for i in range(ends.size - 1):
+            lo, hi = share(ends, i, t, threads)
+            if lo < hi:
+                p, g = elements(addresses[i, 0], lo, hi, like), elements(addresses[i, 1], lo, hi, like)
+                if addresses.shape[1] == 2:
+                    sgd_plain(p, g, lr, decay)
+                elif nesterov:
+                    sgd_nesterov(p, g, elements(addresses[i, 2], lo, hi, like), lr, momentum, keep, take, decay)
+                else:
+                    sgd_momentum(p, g, elements(addresses[i, 2], lo, hi, like), lr, keep, take, decay)
 
 
 @jit()
-def _adam(p: Array, g: Array, m: Array, v: Array, s: Any, threads: int) -> None:
+def _adam(addresses: Array, ends: Array, like: Array, s: Any, threads: int) -> None:
+    """Roles: parameter, gradient, m, v and, for AMSGrad, vmax."""
     for t in prange(threads):
-        lo, hi = t * p.size // threads, (t + 1) * p.size // threads
-        adam_plain(p[lo:hi], g[lo:hi], m[lo:hi], v[lo:hi], s)
+        for i in range(ends.size - 1):
+            lo, hi = share(ends, i, t, threads)
+            if lo < hi:
+                p, g = elements(addresses[i, 0], lo, hi, like), elements(addresses[i, 1], lo, hi, like)
+                m, v = elements(addresses[i, 2], lo, hi, like), elements(addresses[i, 3], lo, hi, like)
+                if addresses.shape[1] == 4:
+                    adam_plain(p, g, m, v, s)
+                else:
+                    adam_max(p, g, m, v, elements(addresses[i, 4], lo, hi, like), s)
 
 
 @jit()
-def _adam_max(p: Array, g: Array, m: Array, v: Array, largest: Array, s: Any, threads: int) -> None:
+def _scale(addresses: Array, ends: Array, like: Array, factor: Any, threads: int) -> None:
     for t in prange(threads):
-        lo, hi = t * p.size // threads, (t + 1) * p.size // threads
-        adam_max(p[lo:hi], g[lo:hi], m[lo:hi], v[lo:hi], largest[lo:hi], s)
+        for i in range(ends.size - 1):
+            lo, hi = share(ends, i, t, threads)
+            if lo < hi:
+                scale_row(elements(addresses[i, 0], lo, hi, like), factor)
 
 
-def _in_place(update: Callable[..., None], arrays: list[Array], g: Array, *scalars: Any) -> None:
-    """Run update(p, g, *state, *scalars, threads) on flat views; an array that has none is copied there and back."""
-    plain = [a.flags.c_contiguous and a.flags.aligned and a.dtype.isnative for a in arrays]
-    flat = [(a if ok else dense(a.copy(order="C"))).reshape(-1) for a, ok in zip(arrays, plain, strict=True)]
-    if not flat[0].size:
-        return
-    update(flat[0], dense(g).reshape(-1), *flat[1:], *scalars, thread_count(flat[0].size // GRAIN))
-    for a, ok, result in zip(arrays, plain, flat, strict=True):
-        if not ok:
-            a[...] = result.reshape(a.shape)
+@jit()
+def _sum_of_squares(addresses: Array, ends: Array, like: Array, sums: Array, threads: int) -> None:
+    """sums: one partial sum for each piece of each tensor, in their order."""
+    for t in prange(threads):
+        first = 0
+        for i in range(ends.size - 1):
+            size = ends[i + 1] - ends[i]
+            pieces = (size + PIECE - 1) // PIECE
+            for n in range(t * sums.size // threads, (t + 1) * sums.size // threads):
+                if first <= n < first + pieces:
+                    total = np.float64(0)
+                    for lo in range((n - first) * PIECE, min(size, (n - first + 1) * PIECE), RUN):
+                        total += square_run(elements(addresses[i, 0], lo, min(size, lo + RUN), like))
+                    sums[n] = total
+            first += pieces
 
 
 def sgd(
-    p: Array,
-    g: Array,
-    buf: Array | None,
+    ps: list[Array],
+    gs: list[Array],
+    bufs: list[Array] | None,
     lr: float,
     momentum: float,
     dampening: float,
@@ -126,23 +160,22 @@ def sgd(
 
     The first time (first) buf is filled with d itself. nesterov: p -= lr (d + momentum buf).
     """
-    kind = p.dtype.type
-    if buf is None:
-        _in_place(_sgd, [p], g, kind(lr), kind(weight_decay))
-        return
-    if first:
+    for buf in bufs if bufs and first else ():
         buf[...] = 0  # whatever it held: 0 * NaN would stay
     keep, take = (0.0, 1.0) if first else (momentum, 1 - dampening)
-    scalars = (kind(lr), kind(momentum), kind(keep), kind(take), kind(weight_decay))
-    _in_place(_sgd_momentum, [p, buf], g, *scalars, bool(nesterov))
+    table = Table(ps, [dense(g) for g in gs], *([] if bufs is None else [bufs]))
+    kind = table.like.dtype.type
+    s = (kind(lr), kind(momentum), kind(keep), kind(take), kind(weight_decay))
+    _sgd(table.addresses, table.ends, table.like, s, bool(nesterov), thread_count(table.size // GRAIN))
+    table.give_back()
 
 
 def adam(
-    p: Array,
-    g: Array,
-    m: Array,
-    v: Array,
-    vmax: Array | None,
+    ps: list[Array],
+    gs: list[Array],
+    ms: list[Array],
+    vs: list[Array],
+    vmaxs: list[Array] | None,
     lr: float,
     beta1: float,
     beta2: float,
@@ -153,14 +186,30 @@ def adam(
 ) -> None:
     """Adam (Kingma and Ba 2015), in place: p -= lr mhat / (sqrt(vhat) + eps), hats for the corrected averages.
 
-    decoupled: weight decay shrinks p itself (AdamW) instead of entering the gradient. vmax: largest v so far (AMSGrad).
+    decoupled: weight decay shrinks p itself (AdamW) instead of entering the gradient. vmaxs: largest v so far (AMSGrad).
     step counts from 1.
     """
-    kind = p.dtype.type
     shrink, decay = (1 - lr * weight_decay, 0.0) if decoupled else (1.0, weight_decay)
     rate, root = lr / (1 - beta1**step), (1 - beta2**step) ** -0.5
-    s = tuple(kind(value) for value in (shrink, decay, beta1, 1 - beta1, beta2, 1 - beta2, rate, root, eps))
-    if vmax is None:
-        _in_place(_adam, [p, m, v], g, s)
-    else:
-        _in_place(_adam_max, [p, m, v, vmax], g, s)
+    table = Table(ps, [dense(g) for g in gs], ms, vs, *([] if vmaxs is None else [vmaxs]))
+    kind = table.like.dtype.type
+    s = tuple([kind(value) for value in (shrink, decay, beta1, 1 - beta1, beta2, 1 - beta2, rate, root, eps)])
+    _adam(table.addresses, table.ends, table.like, s, thread_count(table.size // GRAIN))
+    table.give_back()
+
+
+def sum_of_squares(gs: list[Array]) -> Array:
+    """The sum of the squares of all elements, 0-d: short runs in their own dtype, what they come to in float64."""
+    table = Table([dense(g) for g in gs])
+    sums = np.empty(sum(-(-g.size // PIECE) for g in gs))
+    _sum_of_squares(table.addresses, table.ends, table.like, sums, thread_count(sums.size * PIECE // GRAIN))
+    return np.asarray(sums.sum(), gs[0].dtype)
+
+
+def scale(gs: list[Array], factor: Array) -> None:
+    """Multiply all elements by a factor, in place. factor: 0-d."""
+    if factor != 1:
+        table = Table(gs)
+        kind = table.like.dtype.type
+        _scale(table.addresses, table.ends, table.like, kind(factor), thread_count(table.size // GRAIN))
+        table.give_back()

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from ...types import Array
+from ..table import Table
 from .build import KernelError, build, source_line
 
 ORDERS = {"forward": 0, "reverse": 1, "random": 2}
@@ -122,6 +123,7 @@ class _Frame:
         self.copies: dict[tuple[int, int], tuple[Array, Array]] = {}  # aliased arguments share one copy
         self.watched: list[_CheckedArray] = []
         self.outputs: list[tuple[Array, Array]] = []
+        self.tables: list[Array] = []
 
     def add(self, position: int, argument: Any, parameter: str) -> None:
         if parameter[0] in "pP":
@@ -138,6 +140,9 @@ class _Frame:
     def _address(self, position: int, argument: Any, parameter: str) -> int:
         if argument is None:
             return 0
+        if isinstance(argument, Table):  # its arrays are arguments too, and it is one itself
+            argument = argument.rows(lambda array, written: self._place(position, array, written))
+            self.tables.append(argument)
         if not isinstance(argument, np.ndarray):
             raise TypeError(f"argument {position}: a pointer parameter needs an array, got {type(argument).__name__}")
         kind, untyped = _kind(argument.dtype), parameter[1] == "V"
@@ -145,15 +150,19 @@ class _Frame:
             raise TypeError(f"argument {position}: array of {argument.dtype} for a pointer to {parameter[1:]}")
         if parameter[0] == "p" and not argument.flags.writeable:
             raise TypeError(f"argument {position}: a read-only array for a pointer that may be written")
+        return self._place(position, argument, parameter[0] == "p")
+
+    def _place(self, position: int, argument: Array, written: bool) -> int:
+        """The address that a kernel gets for an array."""
         if not self.check:
-            return argument.ctypes.data
+            return int(argument.ctypes.data)
         key = (argument.ctypes.data, argument.nbytes)
         if key not in self.copies:
             self.copies[key] = _between_red_zones(argument)
             inside = self.copies[key][1]
             grain = min(argument.dtype.itemsize, 16)
             self.watched.append(_CheckedArray(inside.ctypes.data, inside.nbytes, grain, position))
-        if parameter[0] == "p":
+        if written:
             self.outputs.append((argument, self.copies[key][1]))
         return int(self.copies[key][1].ctypes.data)
 

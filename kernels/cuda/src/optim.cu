@@ -1,41 +1,51 @@
-// One step of an optimizer on one parameter, in place on the parameter and its state. One thread an element.
+// One step of an optimizer on all parameters of a group, in place on them and their state. A block takes chunk after chunk.
+#include "table.cuh"
 
 // d = g + weight_decay p;  buf <- momentum buf + fresh d (d itself on the first step);  p <- p - lr (buf, or nesterov d + momentum buf)
-KERNEL(sgd, 256)(T* __restrict__ p, const T* __restrict__ g, T* __restrict__ buf, long long n, ACC lr, ACC momentum, ACC fresh,
+// Roles: p, g and, where there is momentum, buf.
+KERNEL(sgd, 256)(const long long* __restrict__ table, int tensors, int columns, long long chunks, ACC lr, ACC momentum, ACC fresh,
                  ACC weight_decay, int nesterov, int first) {
-  const long long threads = (long long)gridDim.x * blockDim.x;
-  for (long long i = blockIdx.x * (long long)blockDim.x + threadIdx.x; i < n; i += threads) {
-    const ACC value = ACC(p[i]);
-    ACC step = ACC(g[i]);
-    if (weight_decay != 0) step += weight_decay * value;
-    if (buf) {
-      const ACC moved = first ? step : momentum * ACC(buf[i]) + fresh * step;
-      buf[i] = T(moved);
-      step = nesterov ? step + momentum * moved : moved;
+  for (long long c = blockIdx.x; c < chunks; c += gridDim.x) {
+    const Chunk chunk = chunk_at(table, tensors, columns, c);
+    T *p = chunk.of<T>(0), *buf = columns > 4 ? chunk.of<T>(2) : nullptr;
+    const T* g = chunk.of<const T>(1);
+    for (int i = threadIdx.x; i < chunk.count; i += 256) {
+      const ACC value = ACC(p[i]);
+      ACC step = ACC(g[i]);
+      if (weight_decay != 0) step += weight_decay * value;
+      if (buf) {
+        const ACC moved = first ? step : momentum * ACC(buf[i]) + fresh * step;
+        buf[i] = T(moved);
+        step = nesterov ? step + momentum * moved : moved;
+      }
+      p[i] = T(value - lr * step);
     }
-    p[i] = T(value - lr * step);
   }
 }
 
 // m <- m + mean_rate (g - m);  v <- beta2 v + square_rate g^2;  p <- p - lr m / (sqrt(v) / correction + eps), and vmax for v if given.
 // lr already holds the correction of m. keep: what weight decay leaves of p; weight_decay: what it adds to g.
-KERNEL(adam, 256)(T* __restrict__ p, const T* __restrict__ g, T* __restrict__ m, T* __restrict__ v, T* __restrict__ vmax,
-                  long long n, ACC lr, ACC mean_rate, ACC beta2, ACC square_rate, ACC eps, ACC correction, ACC keep,
-                  ACC weight_decay) {
-  const long long threads = (long long)gridDim.x * blockDim.x;
-  for (long long i = blockIdx.x * (long long)blockDim.x + threadIdx.x; i < n; i += threads) {
-    const ACC value = ACC(p[i]) * keep;
-    ACC gradient = ACC(g[i]);
-    if (weight_decay != 0) gradient += weight_decay * value;
-    const ACC old = ACC(m[i]), mean = old + mean_rate * (gradient - old);
-    ACC square = beta2 * ACC(v[i]) + square_rate * gradient * gradient;
-    m[i] = T(mean);
-    v[i] = T(square);
-    if (vmax) {
-      const ACC largest = ACC(vmax[i]);
-      if (square <= largest) square = largest;  // a NaN in square goes on
-      vmax[i] = T(square);
+// Roles: p, g, m, v and, for AMSGrad, vmax.
+KERNEL(adam, 256)(const long long* __restrict__ table, int tensors, int columns, long long chunks, ACC lr, ACC mean_rate,
+                  ACC beta2, ACC square_rate, ACC eps, ACC correction, ACC keep, ACC weight_decay) {
+  for (long long c = blockIdx.x; c < chunks; c += gridDim.x) {
+    const Chunk chunk = chunk_at(table, tensors, columns, c);
+    T *p = chunk.of<T>(0), *m = chunk.of<T>(2), *v = chunk.of<T>(3), *vmax = columns > 6 ? chunk.of<T>(4) : nullptr;
+    const T* g = chunk.of<const T>(1);
+    for (int i = threadIdx.x; i < chunk.count; i += 256) {
+      const ACC value = ACC(p[i]) * keep;
+      ACC gradient = ACC(g[i]);
+      if (weight_decay != 0) gradient += weight_decay * value;
+      const ACC old = ACC(m[i]), mean = old + mean_rate * (gradient - old);
+      ACC square = beta2 * ACC(v[i]) + square_rate * gradient * gradient;
+      m[i] = T(mean);
+      v[i] = T(square);
+      if (vmax) {
+        const ACC largest = ACC(vmax[i]);
+        if (square <= largest) square = largest;  // a NaN in square goes on
+        vmax[i] = T(square);
+      }
+      p[i] = T(value - lr * mean / (sqrt(square) / correction + eps));
     }
-    p[i] = T(value - lr * mean / (sqrt(square) / correction + eps));
   }
 }
