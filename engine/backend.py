@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from importlib import import_module
 from importlib.util import find_spec
@@ -50,6 +50,8 @@ class Namespace:
     def __init__(self, library: Library, kernels: KernelSet | None) -> None:
         self.library = library
         self.kernels = kernels
+        self.several = library is CUPY and gpu_count() > 1
+        """Whether arrays may be on different GPUs, so that one must look before computing."""
         self._to_native: dict[Any, Any] = {}
         self._from_native: dict[Any, Any] = {}
 
@@ -146,12 +148,16 @@ def _library_of(kind: type) -> Library:
 
 @dataclass(frozen=True)
 class Backend:
-    """One thing a user switches to: an array library and a kernel set over the reference. unavailable says why not, or None."""
+    """One thing a user switches to: an array library and a kernel set over the reference. unavailable says why not, or None.
+
+    gpu: the one on which new tensors are made.
+    """
 
     name: str
     library: Library
     kernels: Callable[[], KernelSet | None]
     unavailable: Callable[[], str | None]
+    gpu: int = 0
 
 
 def _jit() -> KernelSet:
@@ -268,6 +274,10 @@ def _start() -> Policy:
 
 
 def _find(name: str, emulate: bool = False) -> Backend:
+    kind, _, number = name.partition(":")
+    if kind == "cuda" and number:
+        chosen = _find(kind, emulate)
+        return replace(chosen, name=name, gpu=_gpu(name)) if chosen.library is CUPY and number != "0" else chosen
     if name == "auto":
         name = "numpy" if _no_numba() else "numba"
     if emulate:
@@ -284,7 +294,7 @@ def _find(name: str, emulate: bool = False) -> Backend:
 
 
 def set_backend(name: str, *, emulate: bool = False) -> None:
-    """Switch the process default: "numpy", "numba", "cuda" or "auto" (numba if it is there, else numpy; never cuda).
+    """Switch the process default: "numpy", "numba", "cuda", "cuda:1" or "auto" (numba if it is there, else numpy; never cuda).
 
     emulate=True with "cuda" runs the CUDA kernels on the CPU. Raises BackendUnavailable with the mend if it cannot run here.
     """
@@ -324,14 +334,66 @@ def device_of(array: Any) -> str:
 
 def default_device() -> str:
     """Where creation functions put new tensors."""
-    return "cuda:0" if policy().creation.library is CUPY else "cpu"
+    creation = policy().creation
+    return f"cuda:{creation.gpu}" if creation.library is CUPY else "cpu"
+
+
+def located(device: str) -> str:
+    """A device with its number: "cuda" is the GPU of the backend in force, else the first."""
+    if device != "cuda":
+        return device
+    default = default_device()
+    return default if default != "cpu" else "cuda:0"
+
+
+def gpu_count() -> int:
+    """How many GPUs there are."""
+    if _no_cuda() is not None:
+        return 0
+    import cupy
+
+    return int(cupy.cuda.runtime.getDeviceCount())
+
+
+def _gpu(device: str) -> int:
+    """The number in "cuda:N". Raises DeviceError if there is no such GPU."""
+    number, count = device.split(":")[1], gpu_count()
+    if not number.isdecimal() or int(number) >= count:
+        there = "the only GPU is cuda:0" if count == 1 else f"there are cuda:0 ... cuda:{count - 1}"
+        raise DeviceError(f"unknown device {device!r}; {there}")
+    return int(number)
+
+
+def make_current(array: Any) -> None:
+    """Let what follows run on the GPU that an array is on: CuPy computes, and puts results, on the current one."""
+    array.device.use()
+
+
+def space_of(array: Any) -> Namespace:
+    """The namespace for an array outside of ops; what follows runs on its GPU."""
+    found = spaces()[type(array)]
+    if found.several:
+        make_current(array)
+    return found
+
+
+def _enter(number: int) -> None:
+    import cupy
+
+    cupy.cuda.Device(number).use()
 
 
 def namespace_for(device: str | None = None) -> Namespace:
-    """The namespace that creation functions use for a device ("cpu", "cuda", "cuda:1"); None is the default device."""
+    """The namespace that creation functions use for a device ("cpu", "cuda", "cuda:1"); None is the default device.
+
+    Where there are several GPUs, the one meant becomes the current one.
+    """
     p = policy()
     if device is None:
-        return namespace(p.creation.library, p.creation.kernels())
+        found = namespace(p.creation.library, p.creation.kernels())
+        if found.several:
+            _enter(p.creation.gpu)
+        return found
     kind = device.split(":")[0] if isinstance(device, str) else device
     if kind == "cpu":
         return namespace(p.host.library, p.host.kernels())
@@ -339,7 +401,11 @@ def namespace_for(device: str | None = None) -> Namespace:
         reason = _no_cuda()
         if reason is not None:
             raise BackendUnavailable(f"device {device}: {reason}")
-        return namespace(CUPY, p.device.kernels())
+        found = namespace(CUPY, p.device.kernels())
+        number = _gpu(located(device))
+        if found.several:
+            _enter(number)
+        return found
     raise DeviceError(f"unknown device {device!r}; expected 'cpu', 'cuda' or 'cuda:N'")
 
 

@@ -152,8 +152,8 @@ def _to_device(x: Array, device: str) -> Array:
         return x.get() if hasattr(x, "get") else x
     import cupy
 
-    with cupy.cuda.Device(int(number or 0)):
-        return cupy.asarray(x)
+    cupy.cuda.Device(int(number or 0)).use()  # what follows works on the result
+    return cupy.asarray(x)
 
 
 def _generic_to_device(xp: Any, x: Array, device: str) -> Array:

@@ -77,6 +77,8 @@ def caller(op: Op) -> Callable[..., Any]:
                 raise ShapeError(f"{op.name}: the list of tensors ({op.arrays[0]}) is empty")
             raise refuse(op, args[0] if args else None)
         xp = spaces()[kind]
+        if xp.several:
+            follow(op, args, arrays)
         if promotes is not None:
             x = arrays[0]
             holder: Any = x if type(x) is kind else arrays[-1]
@@ -158,6 +160,8 @@ def unrolled(op: Op, general: Callable[..., Any]) -> Callable[..., Any]:
         if dtype not in REAL_FLOATS or (record and (not recording.get() or anomaly.get())):
             return general(a, b)
         xp = spaces()[type(x1)]
+        if xp.several:
+            return general(a, b)
         token = quiet()
         try:
             y, pull = text(xp, x1, x2)
@@ -274,6 +278,14 @@ def explained(op: Op, arrays: Sequence[Any], error: Exception) -> Exception:
         got.append(f"{name} {', '.join(shown)}")
     kind = ShapeError if isinstance(error, ValueError) else BadIndexError if isinstance(error, IndexError) else DTypeError
     return kind(f"{op.name}: {text}; got {'; '.join(got)}")
+
+
+def follow(op: Op, args: tuple[Any, ...], arrays: Sequence[Any]) -> None:
+    """Compute on the GPU that the arguments are on."""
+    flat = [b for a in arrays for b in (a if isinstance(a, list) else [a]) if hasattr(b, "device")]
+    if any(a.device.id != flat[0].device.id for a in flat):
+        raise devices(op, args)
+    backend.make_current(flat[0])
 
 
 def devices(op: Op, args: tuple[Any, ...]) -> DeviceError:

@@ -17,7 +17,7 @@ from .record import anomaly as anomalous
 
 
 def _space(t: TensorBase) -> Any:
-    return backend.policy().spaces[type(t._array)]
+    return backend.space_of(t._array)
 
 
 def _cotangent(y: Any, g: Any, who: str, create_graph: bool) -> Any:
@@ -61,8 +61,9 @@ def backward(y: Any, gradient: Any = None, *, create_graph: bool = False, retain
         elif create_graph:
             leaf._grad = held + g
         else:
+            xp = _space(held)
             total = held._array + g
-            leaf._grad = wrap(total if type(total) is type(held._array) else _space(held).asarray(total))
+            leaf._grad = wrap(total if type(total) is type(held._array) else xp.asarray(total))
 
 
 def gradients(

@@ -143,6 +143,8 @@ class _Walk:
         if self.create_graph:
             pull = self.read_again(node)
         else:
+            if node.xp.several:
+                backend.make_current(gy if node.single else next(g for g in gy if g is not None))
             pull = node.pull
             if pull is None:
                 raise GradientError(
@@ -387,6 +389,6 @@ def own(grads: dict[Any, Any]) -> list[tuple[Any, Any]]:
         if isinstance(g, np.generic):
             g = np.asarray(g)
         elif _holders(g) > _ALONE or not _whole(g):
-            g = backend.policy().spaces[type(g)].asarray(g, copy=True)
+            g = backend.space_of(g).asarray(g, copy=True)
         out.append((key, g))
     return out

@@ -30,7 +30,7 @@ def astype(xp, x, dtype, /, *, copy=True, device=None):
     if device is None:
         return y, lambda gy: gy
     backend.namespace_for(device)
-    home = _home(x)
+    home, device = _home(x), backend.located(device)
     return xp.to_device(y, device), lambda gy: xp.to_device(gy, home)
 
 
@@ -38,7 +38,7 @@ def astype(xp, x, dtype, /, *, copy=True, device=None):
 def to_device(xp, x, /, device):
     """x on another device ("cpu", "cuda", "cuda:1"); the gradient comes back to the first."""
     backend.namespace_for(device)  # raises if there is no such device
-    home = _home(x)
+    home, device = _home(x), backend.located(device)
     return xp.to_device(x, device), lambda gy: xp.to_device(gy, home)
 
 

@@ -10,12 +10,13 @@ from typing import Any
 
 import numpy as np
 
+from .. import backend
 from ..autograd.base import TensorBase, recording, written
 from ..autograd.op import op
 from ..autograd.promotion import get_default_dtype, is_complex
 from ..autograd.quiet import quiet, unquiet
 from ..backend import spaces
-from ..errors import BadIndexError, DTypeError, GradientError, ShapeError
+from ..errors import BadIndexError, DeviceError, DTypeError, GradientError, ShapeError
 from .reduce import axes_of
 
 __all__ = ["gather", "nonzero", "one_hot", "scatter_add", "set_at", "take", "take_along_axis"]
@@ -128,6 +129,10 @@ def set_item(t: Any, key: Any, value: Any) -> None:
     array = value._array if isinstance(value, TensorBase) else value
     if hasattr(array, "dtype") and is_complex(array) and not is_complex(t._array):
         raise DTypeError(f"t[k] = v: complex values do not fit into {t._array.dtype}; write their real or imaginary part")
+    if isinstance(value, TensorBase) and backend.device_of(array) != backend.device_of(t._array):
+        there, here = backend.device_of(array), backend.device_of(t._array)
+        raise DeviceError(f"t[k] = v: t is on {here}, v on {there}; move it with v.to(device)")
+    backend.space_of(t._array)
     token = quiet()
     try:
         t._array[frozen(t, key, False)] = array

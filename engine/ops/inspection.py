@@ -11,7 +11,7 @@ import numpy as np
 from .. import backend
 from ..autograd.base import TensorBase
 from ..autograd.promotion import default_complex_dtype, get_default_dtype
-from ..errors import BackendUnavailable, DTypeError
+from ..errors import DTypeError
 
 __all__ = [
     "__array_api_version__", "__array_namespace_info__", "can_cast", "complex128", "complex64", "e", "finfo", "float16",
@@ -132,12 +132,7 @@ class Info:
 
     def devices(self) -> tuple[str, ...]:
         """The devices that tensors can be on here."""
-        found = ("cpu",)
-        try:
-            backend.namespace_for("cuda")
-        except BackendUnavailable:
-            return found
-        return (*found, "cuda:0")
+        return ("cpu", *(f"cuda:{number}" for number in range(backend.gpu_count())))
 
     def default_dtypes(self, *, device: Any = None) -> dict[str, Any]:
         """The dtypes of new tensors."""

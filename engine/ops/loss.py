@@ -52,7 +52,7 @@ def check_values(name: str, input: Any, target: Any, low: float | None = None, h
     if target.device != "cpu" or target.requires_grad or (target.dtype.kind != "f" and low is None):
         return
     a = target._array
-    xp = backend.policy().spaces[type(a)]
+    xp = backend.space_of(a)
     bad = ~xp.isfinite(a)
     if low is not None and target.dtype.kind != "b":
         bad = bad | (a < low) | (a > high)
@@ -75,7 +75,7 @@ def checked_labels(name: str, input: Any, labels: Any, ignore_index: int) -> tup
     labels = labels if labels.dtype.name == "int64" else labels.astype("int64")
     if labels.device == "cpu" and labels.size:
         a = labels._array
-        xp = backend.policy().spaces[type(a)]
+        xp = backend.space_of(a)
         if int(xp.min(a)) < 0 or int(xp.max(a)) >= classes:
             bad = ((a < 0) | (a >= classes)) & (a != ignore_index)
             if bool(xp.any(bad)):

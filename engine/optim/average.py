@@ -48,7 +48,7 @@ class EMA:
     def swap(self) -> None:
         """Exchange the weights and the average; again brings them back."""
         for a, p in zip(self.average, self.params, strict=True):
-            held = backend.policy().spaces[type(p._array)].asarray(p._array, copy=True)
+            held = backend.space_of(p._array).asarray(p._array, copy=True)
             p._array[...] = a._array
             a._array[...] = held
             written(a)

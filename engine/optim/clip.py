@@ -29,7 +29,7 @@ def clip_grad_norm_(
         if error_if_nonfinite and not float(total) < inf:
             raise GradientError(f"clip_grad_norm_: the norm of the gradients is {float(total)}")
         for together in _alike(arrays):
-            xp = backend.policy().spaces[type(together[0])]
+            xp = backend.space_of(together[0])
             # On the device: reading the norm would wait for it.
             factor = max_norm / (xp.to_device(total, backend.device_of(together[0])) + 1e-6)
             factor = xp.asarray(xp.where(factor > 1.0, xp.ones_like(factor), factor))  # a NaN goes on
@@ -44,7 +44,7 @@ def clip_grad_value_(parameters: Any, clip_value: float) -> None:
     if not clip_value >= 0:
         raise ConfigError(f"clip_grad_value_: clip_value must not be negative, got {clip_value}")
     for a in _gradients(parameters):
-        a[...] = backend.policy().spaces[type(a)].clip(a, -clip_value, clip_value)
+        a[...] = backend.space_of(a).clip(a, -clip_value, clip_value)
 
 
 def grad_norm(arrays: list[Any], norm_type: float = 2.0) -> Any:
@@ -53,7 +53,7 @@ def grad_norm(arrays: list[Any], norm_type: float = 2.0) -> Any:
         return backend.namespace_for().zeros((), dtype=backend.namespace_for().float32)
     parts = []
     for together in _alike(arrays):
-        xp = backend.policy().spaces[type(together[0])]
+        xp = backend.space_of(together[0])
         if norm_type == 2.0:
             parts.append(xp.sum_of_squares(together))
             continue
@@ -63,7 +63,7 @@ def grad_norm(arrays: list[Any], norm_type: float = 2.0) -> Any:
                 parts.append(xp.max(a) if 0 not in a.shape else xp.sum(a))
             else:
                 parts.append(xp.sum(a**norm_type))
-    xp = backend.policy().spaces[type(arrays[0])]
+    xp = backend.space_of(arrays[0])
     wide = xp.float64 if any(part.dtype == xp.float64 for part in parts) else xp.float32
     home = backend.device_of(arrays[0])
     sums = xp.stack([xp.astype(xp.to_device(xp.asarray(part), home), wide) for part in parts])

@@ -64,7 +64,7 @@ class LBFGS(Optimizer):
         token = quiet()
         try:
             with no_grad():
-                return self._minimize(backend.policy().spaces[type(params[0]._array)], closure)
+                return self._minimize(backend.space_of(params[0]._array), closure)
         finally:
             unquiet(token)
 

@@ -78,7 +78,6 @@ class Optimizer:
         if closure is not None:
             with enable_grad():
                 loss = closure()
-        spaces = backend.policy().spaces
         token = quiet()
         try:
             for group in self.param_groups:
@@ -86,11 +85,12 @@ class Optimizer:
                 alike: dict[Any, list[Member]] = {}
                 for p in changed:
                     array = self._changeable(p)
+                    backend.space_of(array)  # maximize computes on its GPU
                     gradient = -p._grad._array if group.get("maximize") else p._grad._array
                     key = type(array), array.dtype, backend.device_of(array)
                     alike.setdefault(key, []).append((array, gradient, self.state.setdefault(p, {})))
-                for (kind, *_), members in alike.items():
-                    self._update_all(spaces[kind], members, group)
+                for members in alike.values():
+                    self._update_all(backend.space_of(members[0][0]), members, group)
                 for p in changed:
                     written(p)
         finally:
