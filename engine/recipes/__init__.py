@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 # One line for each file of recipes; importing it makes them known.
+from . import autoencoder as autoencoder
 from . import digits as digits
 from . import linear as linear
+from . import perceptrons as perceptrons
 from .experiment import Classifier, Experiment, Prediction, Stage
 from .gallery import finished, gallery
 from .recipe import RECIPES, Figure, Recipe, Scale, Setting, find
