@@ -42,30 +42,47 @@ def image_grid(
     titles: above each image. rows: a name for each row. diverging: each image blue below zero and red above, for weights;
     otherwise 0 is black and 1 white. A row of NaN images stays empty.
     """
-    images = np.asarray(images, dtype=np.float64)
-    images = images[:, 0] if images.ndim == 4 and images.shape[1] == 1 else images
-    height = -(-len(images) // columns)
+    tiles = _coloured(np.asarray(images, dtype=np.float64), diverging)
+    height, side = -(-len(tiles) // columns), tiles.shape[1:3]
+    gap, head = max(1, side[1] // 14), max(2, side[0] // 3)
+    heads = [head if titles[k * columns : (k + 1) * columns] else 0 for k in range(height)]
+    tops = [k * (side[0] + gap) + sum(heads[: k + 1]) for k in range(height)]
+    # One picture of them all: an axes for each image takes a hundred times as long.
+    sheet = np.zeros((tops[-1] + side[0], columns * (side[1] + gap) - gap, 4))
+    corners = [(tops[k // columns], k % columns * (side[1] + gap)) for k in range(len(tiles))]
+    for (y, x), tile in zip(corners, tiles, strict=True):
+        sheet[y : y + side[0], x : x + side[1]] = tile
+    margin = side[1] / cell * (0.085 * max(map(len, rows)) + 0.1 if rows else 0.0)
 
     def fill(axes: Any) -> None:
-        for k, place in enumerate(axes.flat):
-            place.set_axis_off()
-            if k >= len(images) or np.isnan(images[k]).all():
-                continue
-            if diverging:
-                top = np.abs(images[k]).max() or 1.0
-                place.imshow(images[k], cmap="RdBu_r", vmin=-top, vmax=top)
-            elif images.ndim == 4:
-                place.imshow(np.clip(images[k].transpose(1, 2, 0), 0, 1))
-            else:
-                place.imshow(images[k], cmap="gray", vmin=0, vmax=1)
-            if k < len(titles):
-                place.set_title(titles[k], fontsize=8, pad=2)
-        for place, name in zip(axes[:, 0], rows, strict=False):
-            place.text(-0.15, 0.5, name, transform=place.transAxes, ha="right", va="center", fontsize=9)
+        place = axes[0, 0]
+        place.set_axis_off()
+        place.imshow(sheet, interpolation="nearest")
+        place.set_xlim(-margin - 0.5, sheet.shape[1] - 0.5)
+        for (y, x), text in zip(corners, titles, strict=False):
+            place.text(x + side[1] / 2 - 0.5, y - 0.5 - head / 4, text, ha="center", va="bottom", fontsize=8)
+        for y, text in zip(tops, rows, strict=False):
+            place.text(-0.5 - side[1] / cell * 0.08, y + side[0] / 2 - 0.5, text, ha="right", va="center", fontsize=9)
 
-    margin = 1.3 if rows else 0.0
-    title = 0.22 if titles else 0.0
-    return draw(path, (cell * columns + margin, (cell + title) * height), height, columns, fill)
+    across, down = cell * (sheet.shape[1] + margin) / side[1], cell * sheet.shape[0] / side[1]
+    return draw(path, (across + 0.1, down + 0.1), 1, 1, fill)
+
+
+def _coloured(images: Any, diverging: bool) -> Any:
+    """Images as (N,H,W,4), an image of NaN transparent."""
+    from matplotlib import colormaps
+
+    images = images[:, 0] if images.ndim == 4 and images.shape[1] == 1 else images
+    empty = np.isnan(images).reshape(len(images), -1).all(axis=1)
+    values = np.nan_to_num(images)
+    if diverging:
+        top = np.abs(values).reshape(len(values), -1).max(axis=1)[:, None, None]
+        tiles = np.asarray(colormaps["RdBu_r"](0.5 + 0.5 * values / np.where(top > 0, top, 1.0)))
+    else:
+        colour = values.transpose(0, 2, 3, 1) if values.ndim == 4 else np.repeat(values[..., None], 3, axis=3)
+        tiles = np.concatenate([np.clip(colour, 0.0, 1.0), np.ones((*colour.shape[:3], 1))], axis=3)
+    tiles[empty] = 0.0
+    return tiles
 
 
 def lines(
