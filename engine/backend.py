@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from importlib import import_module
 from importlib.util import find_spec
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -362,6 +362,31 @@ def _gpu(device: str) -> int:
         there = "the only GPU is cuda:0" if count == 1 else f"there are cuda:0 ... cuda:{count - 1}"
         raise DeviceError(f"unknown device {device!r}; {there}")
     return int(number)
+
+
+class DeviceMemory(NamedTuple):
+    """Bytes of a GPU. used: by arrays. total: kept by the pool for arrays to come, used ones among them. limit: of the pool,
+    None if it has none. free, capacity: of the card, for all processes.
+    """
+
+    used: int
+    total: int
+    limit: int | None
+    free: int
+    capacity: int
+
+
+def device_memory(device: str = "cuda") -> DeviceMemory:
+    """What CuPy's memory pool holds on a GPU, and what is left of it. Raises BackendUnavailable, DeviceError."""
+    reason = _no_cuda()
+    if reason is not None:
+        raise BackendUnavailable(f"device {device}: {reason}")
+    import cupy
+
+    with cupy.cuda.Device(_gpu(located(device))) as gpu:
+        pool = cupy.get_default_memory_pool()
+        free, capacity = gpu.mem_info
+        return DeviceMemory(pool.used_bytes(), pool.total_bytes(), pool.get_limit() or None, free, capacity)
 
 
 def make_current(array: Any) -> None:

@@ -18,7 +18,7 @@ from dlengine.kernels import cuda, jit, reference
 from dlengine.kernels.cache import cache_root
 
 from . import heap
-from .backend import BACKENDS, CUPY
+from .backend import BACKENDS, CUPY, device_memory, gpu_count
 
 LIBRARIES = (
     ("dlengine", "dlengine-xp"),
@@ -68,6 +68,8 @@ def report() -> Report:
     result.sections["BLAS"], hints = _blas()
     result.sections["Numba"] = _numba()
     result.sections["Host memory"] = {"buffer pool": heap.keep(), "heap": heap.usage() or "unknown"}
+    if BACKENDS["cuda"].unavailable() is None:
+        result.sections["Device memory"] = _device_memory()
     result.sections["Folders"] = _folders()
     result.hints += hints
     return result
@@ -179,6 +181,19 @@ def _gpus() -> list[str]:
 
     properties = [runtime.getDeviceProperties(number) for number in range(runtime.getDeviceCount())]
     return [f"{found['name'].decode()} (sm_{found['major']}{found['minor']})" for found in properties]
+
+
+def _device_memory() -> dict[str, str]:
+    """For each GPU what this process's pool holds, and what the card has left."""
+    rows = {}
+    for number in range(gpu_count()):
+        m = device_memory(f"cuda:{number}")
+        limit = "no limit" if m.limit is None else f"limit {m.limit / 2**30:.1f} GiB"
+        rows[f"cuda:{number}"] = (
+            f"{m.used / 2**30:.1f} GiB in arrays, {m.total / 2**30:.1f} GiB in the pool ({limit}), "
+            f"{m.free / 2**30:.1f} of {m.capacity / 2**30:.1f} GiB free on the card"
+        )
+    return rows
 
 
 def _kernels() -> dict[str, str]:

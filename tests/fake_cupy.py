@@ -446,6 +446,7 @@ class Function:
     """A compiled kernel: launches go to the emulator, on the arrays' memory."""
 
     max_dynamic_shared_size_bytes = 48 << 10
+    num_regs = 32
 
     def __init__(self, function: Any, cooperative: bool, name: str) -> None:
         self.function, self.cooperative, self.name = function, cooperative, name

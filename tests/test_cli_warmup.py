@@ -9,7 +9,7 @@ pytest.importorskip("numba")
 
 from dlengine.cli.warmup import warmup
 from dlengine.kernels import jit
-from dlengine.testing.warm import warm
+from dlengine.testing.warm import warm, warm_cuda
 
 
 def test_every_kernel_runs() -> None:
@@ -30,3 +30,32 @@ def test_the_command_says_where_kernels_are_kept(monkeypatch: pytest.MonkeyPatch
 
 def test_the_command_takes_no_unknown_dtype() -> None:
     assert CliRunner().invoke(warmup, ["--dtype", "int8"]).exit_code == 2
+
+
+def test_cuda_kernels_are_compiled_where_there_is_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    import fake_cupy
+
+    from dlengine.kernels.cuda import compile_check, launch
+
+    kernels = {kernel.name: kernel for kernel in compile_check.declared_kernels()}
+    some = [kernels[name] for name in ("dropout", "random_bits", "relu")]
+    monkeypatch.setattr(compile_check, "declared_kernels", lambda: some)
+    compiled: list[tuple[str, str]] = []
+    told: list[str] = []
+
+    def compile_now(kernel: launch.Kernel, dtype: str) -> bool:
+        compiled.append((kernel.name, dtype))
+        return real(kernel, dtype)
+
+    real = launch.compile_now
+    monkeypatch.setattr(launch, "compile_now", compile_now)
+    with fake_cupy.installed(monkeypatch):
+        warm_cuda(("float32",), lambda what, done, total: told.append(what))
+    assert compiled == [("dropout", "float32"), ("random_bits", ""), ("relu", "float32")]
+    assert told == ["dropout float32", "random_bits", "relu float32", "done"]
+
+
+def test_float16_is_for_cuda() -> None:
+    result = CliRunner().invoke(warmup, ["--dtype", "float16"])
+    assert result.exit_code == 2
+    assert "is for --backend cuda" in result.output

@@ -79,7 +79,7 @@ def test_wrong_number_of_arguments() -> None:
 def test_scalars_take_the_declared_type() -> None:
     words = np.zeros(4, "u4")
     with pytest.raises(OverflowError):
-        random._bits[1](words, 4, 1 << 64, 0, 0)
+        random._bits[1](words, 4, 1 << 64, 0, 0, None)
 
 
 def test_no_blocks_launch_nothing() -> None:
@@ -202,10 +202,10 @@ def test_cooperative_launch_with_shared_memory(monkeypatch: pytest.MonkeyPatch) 
 def test_random_is_compiled_without_contraction(monkeypatch: pytest.MonkeyPatch) -> None:
     out = FakeArray(np.zeros(4, "f8"))
     with card(monkeypatch, 8, 0) as launched:
-        random._normal[1](out, 4, 1, 2, 3)
+        random._normal[1](out, 4, 1, 2, 3, None)
     ((exported, options, _, _, args),) = launched
     assert (exported, options) == ("random_normal_float64", ("-fmad=false",))
-    assert [type(a) for a in args[1:]] == [np.int64, np.uint64, np.uint64, np.uint64]
+    assert [type(a) for a in args[1:]] == [np.int64, *4 * [np.uint64]]
 
 
 def test_null_pointer(monkeypatch: pytest.MonkeyPatch) -> None:

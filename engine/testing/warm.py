@@ -1,4 +1,4 @@
-"""Compile the kernels of the numba backend ahead of time: run the rows of the op table that prove them."""
+"""Compile kernels ahead of time: the numba backend's by running the rows of the op table that prove them, CUDA's as they are."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from dlengine.kernels import jit
+from dlengine.kernels.cuda import compile_check, launch
 
 from .. import backend
 from . import calls
@@ -28,6 +29,16 @@ def warm(dtypes: Sequence[str], progress: Callable[[str, int, int], None]) -> No
                     calls.run(row, sample, calls.draw(row, number, np.dtype(dtype)), np.dtype(dtype))
         for dtype in dtypes:
             _update(dtype)
+    progress("done", len(todo), len(todo))
+
+
+def warm_cuda(dtypes: Sequence[str], progress: Callable[[str, int, int], None]) -> None:
+    """Compile every CUDA kernel that lists this card, in each dtype that it has; CuPy keeps the results on disk."""
+    todo = [(k, d) for k in compile_check.declared_kernels() for d in k.dtypes if not d or d in dtypes]
+    with backend.use_backend("cuda"):
+        for done, (kernel, dtype) in enumerate(todo):
+            progress(f"{kernel.name} {dtype}".rstrip(), done, len(todo))
+            launch.compile_now(kernel, dtype)
     progress("done", len(todo), len(todo))
 
 

@@ -143,6 +143,11 @@ def limits(x: Array) -> tuple[int, int]:
     return EMULATED_LIMITS if isinstance(x, np.ndarray) else _limits(x.device.id)
 
 
+def supports(kernel: Kernel, x: Array) -> bool:
+    """Whether the device of an array runs a kernel."""
+    return isinstance(x, np.ndarray) or _is_listed(kernel, x.device.id)
+
+
 def capturing(x: Array) -> bool:
     """Whether launches for an array are being recorded into a CUDA graph now, and so do not run."""
     return not isinstance(x, np.ndarray) and bool(device_library().cuda.get_current_stream().is_capturing())
@@ -253,6 +258,15 @@ def _run_on_device(launch: Launch, dtype: str, arrays: list[Array], arguments: l
         function(launch.grid, (kernel.threads,), values, shared_mem=launch.shared)
 
 
+def compile_now(kernel: Kernel, dtype: str) -> bool:
+    """Compile a kernel for the current device, or find it compiled on disk; False if it is not for this card."""
+    try:
+        _require_listed(kernel, device_library().cuda.Device().id)
+    except UnsupportedDevice:
+        return False
+    return bool(_compiled(kernel, dtype).num_regs)  # CuPy compiles when something is asked of the function
+
+
 @cache
 def _compiled(kernel: Kernel, dtype: str) -> Any:
     more = {"enable_cooperative_groups": True} if kernel.cooperative else {}
@@ -267,15 +281,19 @@ def _limits(device: int) -> tuple[int, int]:
 
 
 @cache
-def _require_listed(kernel: Kernel, device: int) -> None:
-    """Refuse a card for which nobody has compiled and checked the kernel.
+def _is_listed(kernel: Kernel, device: int) -> bool:
+    """Code for sm_80 runs on 86, 87 and 89 too, and so for each generation: same major number, same or later minor number."""
+    card = device_library().cuda.runtime.getDeviceProperties(device)
+    return any(arch // 10 == card["major"] and arch % 10 <= card["minor"] for arch in kernel.architectures)
 
-    Code for sm_80 runs on 86, 87 and 89 too, and so for each generation: same major number, same or later minor number.
-    """
+
+@cache
+def _require_listed(kernel: Kernel, device: int) -> None:
+    """Refuse a card for which nobody has compiled and checked the kernel."""
+    if _is_listed(kernel, device):
+        return
     card = device_library().cuda.runtime.getDeviceProperties(device)
     major, minor = card["major"], card["minor"]
-    if any(arch // 10 == major and arch % 10 <= minor for arch in kernel.architectures):
-        return
     name = card["name"].decode() if isinstance(card["name"], bytes) else card["name"]
     listed = ", ".join(f"sm_{arch}" for arch in kernel.architectures)
     raise UnsupportedDevice(
