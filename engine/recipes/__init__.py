@@ -4,6 +4,7 @@ from __future__ import annotations
 
 # One line for each file of recipes; importing it makes them known.
 from . import autoencoder as autoencoder
+from . import convnets as convnets
 from . import digits as digits
 from . import linear as linear
 from . import perceptrons as perceptrons
