@@ -30,13 +30,14 @@ def normal(rng: np.random.Generator, *shape: int, scale: float = 1.0) -> Array:
 
 
 def differentiated(
-    fw: Framework, rng: np.random.Generator, function: Callable[..., Any], *arrays: Array, backward: bool = True
-) -> Body:
+    fw: Framework, rng: np.random.Generator, function: Callable[..., Any], *arrays: Array, backward: bool = True,
+    dtype: str | None = None,
+) -> Body:  # fmt: skip
     """function of the arrays, forward and backward from a random cotangent; or forward alone, as for inference."""
-    leaves = [fw.leaf(a) for a in arrays]
+    leaves = [fw.leaf(a, dtype) for a in arrays]
     with fw.no_grad():
         shape = tuple(function(*leaves).shape)
-    cotangent = (fw.constant(normal(rng, *shape)),) if shape else ()
+    cotangent = (fw.constant(normal(rng, *shape), dtype),) if shape else ()
 
     def forward() -> Any:
         with fw.no_grad():
@@ -78,14 +79,14 @@ def pointwise_chain(fw: Framework, rng: np.random.Generator, *, elements: int) -
 
 def conv(
     fw: Framework, rng: np.random.Generator, *, N: int, C: int, H: int, K: int, kernel: int, stride: int = 1, padding: int = 0,
-    groups: int = 1, backward: bool = True,
+    groups: int = 1, backward: bool = True, dtype: str | None = None,
 ) -> Body:  # fmt: skip
     def convolved(x: Any, w: Any) -> Any:
         return fw.conv2d(x, w, stride=stride, padding=padding, groups=groups)
 
     x = normal(rng, N, C, H, H)
     w = normal(rng, K, C // groups, kernel, kernel, scale=(kernel * kernel * C // groups) ** -0.5)
-    return differentiated(fw, rng, convolved, x, w, backward=backward)
+    return differentiated(fw, rng, convolved, x, w, backward=backward, dtype=dtype)
 
 
 def max_pool(fw: Framework, rng: np.random.Generator, *, N: int, C: int, H: int, kernel: int) -> Body:
@@ -100,9 +101,11 @@ def layer_norm(fw: Framework, rng: np.random.Generator, *, M: int, D: int) -> Bo
     return differentiated(fw, rng, fw.layer_norm, normal(rng, M, D), 1 + normal(rng, D, scale=0.1), normal(rng, D))
 
 
-def lstm(
-    fw: Framework, rng: np.random.Generator, *, T: int, N: int, I: int, H: int, layers: int, backward: bool = True
-) -> Body:
+def dropout(fw: Framework, rng: np.random.Generator, *, elements: int, p: float = 0.5) -> Body:
+    return differentiated(fw, rng, lambda x: fw.dropout(x, p), normal(rng, elements))
+
+
+def lstm(fw: Framework, rng: np.random.Generator, *, T: int, N: int, I: int, H: int, layers: int, backward: bool = True) -> Body:
     h0, c0 = fw.constant(np.zeros((N, H), np.float32)), fw.constant(np.zeros((N, H), np.float32))
     weights = []
     for layer in range(layers):

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from contextlib import suppress
 from typing import IO, Any, Self
 
 
@@ -14,7 +15,7 @@ class WorkerFailed(RuntimeError):
     """A worker that ended, or that answered with an error."""
 
 
-def environment(backend: str, threads: int, heap: str) -> dict[str, str]:
+def environment(backend: str, threads: int, heap: str, precision: str = "highest") -> dict[str, str]:
     """What every worker gets: the same threads, the same malloc, and BLAS free to choose its kernels.
 
     OPENBLAS_CORETYPE, which some environments set to older kernels, halves matrix products: both sides go without it.
@@ -26,7 +27,8 @@ def environment(backend: str, threads: int, heap: str) -> dict[str, str]:
     if heap == "warm":
         keep = str(1 << 33)
         chosen |= {"MALLOC_MMAP_THRESHOLD_": keep, "MALLOC_TRIM_THRESHOLD_": keep, "MALLOC_TOP_PAD_": str(1 << 28)}
-    return chosen | {"DLENGINE_BACKEND": backend, "DLENGINE_BENCH_DEVICE": "cuda" if backend == "cuda" else "cpu"}
+    chosen |= {"DLENGINE_BACKEND": backend, "DLENGINE_BENCH_DEVICE": "cuda" if backend == "cuda" else "cpu"}
+    return chosen | {"DLENGINE_BENCH_PRECISION": precision}
 
 
 class WorkerProcess:
@@ -51,15 +53,19 @@ class WorkerProcess:
 
     def ask(self, what: str, **arguments: Any) -> dict[str, Any]:
         """One request and its answer. Raises WorkerFailed."""
-        to, back = self.process.stdin, self.process.stdout
-        if to is None or back is None:
-            raise WorkerFailed(f"{self.name}: not started")
-        try:
-            to.write(json.dumps({"do": what, **arguments}) + "\n")
-            to.flush()
-            line = back.readline()
-        except OSError:
-            line = ""
+        self.send(what, **arguments)
+        return self.receive()
+
+    def send(self, what: str, **arguments: Any) -> None:
+        """A request whose answer is fetched later; a worker that has ended shows then."""
+        if self.process.stdin is not None:
+            with suppress(OSError):
+                self.process.stdin.write(json.dumps({"do": what, **arguments}) + "\n")
+                self.process.stdin.flush()
+
+    def receive(self) -> dict[str, Any]:
+        """The answer to the request that was sent. Raises WorkerFailed."""
+        line = self.process.stdout.readline() if self.process.stdout is not None else ""
         if not line:
             self.process.wait()
             self.errors.seek(0)

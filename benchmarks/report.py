@@ -1,27 +1,35 @@
-"""A result for people: the table on the terminal, a picture of the ratios, and both as one HTML page."""
+"""A result for people: the table on the terminal, and one HTML page with the pictures."""
 
 from __future__ import annotations
 
 import base64
-import io
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from html import escape
-from typing import TYPE_CHECKING, Any
+from statistics import median
+from typing import TYPE_CHECKING
 
-from .results import Change, Result, Row
+from . import pictures
+from .compare import Change, Changes, headline
+from .memory import LIMIT
+from .results import OURS, Result, Row
+from .rooflines import achieved, share_of_ceiling
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-OURS = "dlengine"
-
 STYLE = """
-body { font: 15px/1.45 system-ui, sans-serif; margin: 2rem auto; max-width: 70rem; padding: 0 1rem; color: #222; }
+body { font: 15px/1.45 system-ui, sans-serif; margin: 2rem auto; max-width: 75rem; padding: 0 1rem; color: #222; }
 table { border-collapse: collapse; margin: 1rem 0; }
-td, th { padding: .25rem .7rem; text-align: right; border-bottom: 1px solid #ddd; }
-td:first-child, th:first-child, .text { text-align: left; } .slower { color: #b3261e; } .faster { color: #146c2e; }
+td, th { padding: .25rem .7rem; text-align: right; border-bottom: 1px solid #ddd; vertical-align: top; }
+td:first-child, th:first-child, .text { text-align: left; } .slower td { color: #b3261e; } .faster td { color: #146c2e; }
+tbody tr:hover { background: #f4f4f4; } thead th { position: sticky; top: 0; background: white; }
 img { max-width: 100%; } h1 { font-size: 1.4rem; } h2 { font-size: 1.1rem; }
 """
+
+Line = dict[str, Row]
+"""The rows of one workload, by heap."""
+Column = tuple[str, Callable[[Line], str]]
 
 
 def duration(seconds: float) -> str:
@@ -32,138 +40,216 @@ def duration(seconds: float) -> str:
     return f"{seconds / 1e-6:.3g} us"
 
 
-def spread(row: Row, name: str) -> str:
-    """Median, and how far the turns lie apart."""
-    timing = row.timings.get(name)
-    if timing is None:
-        return "-"
-    return f"{duration(timing.median)} ±{50 * (timing.high - timing.low) / timing.median:.0f}%"
+def lines(result: Result) -> list[Line]:
+    """The rows, those of one workload together."""
+    found: dict[str, Line] = {}
+    for row in result.rows:
+        found.setdefault(row.name, {})[row.heap] = row
+    return list(found.values())
 
 
-def memory(row: Row) -> str:
-    """Peak memory of each side, in MiB."""
-    peaks = [timing.peak_mib for timing in row.timings.values()]
-    return " / ".join("-" if peak is None else f"{peak:.0f}" for peak in peaks) or "-"
-
-
-def headings(result: Result, changes: dict[str, Change] | None) -> list[str]:
-    paired = ["ratio", "of pairs"] if len(result.frameworks) > 1 else []
-    compared = ["then", "gain"] if changes is not None else []
-    return ["workload", *result.frameworks, "MiB", *paired, *compared]
-
-
-def cells(result: Result, row: Row, changes: dict[str, Change] | None) -> list[str]:
-    """One row of the table as text, under headings()."""
-    shown = [row.name, *(spread(row, name) for name in result.frameworks), memory(row)]
-    if len(result.frameworks) > 1:
-        shown += ["-", "-"] if row.ratio is None else [f"{row.ratio:.2f}", f"{row.ratio_low:.2f}-{row.ratio_high:.2f}"]
+def columns(result: Result, changes: Changes | None = None, full: bool = True) -> list[Column]:
+    """What the table shows of a line: heading and text. Not full: of the second heap the ratio alone, to fit a terminal."""
+    heaps, paired = result.heaps, len(result.frameworks) > 1
+    names = [OURS, *([str(result.settings["against"])] if paired else [])]
+    marks = {heap: f"{heap}: " if heap != heaps[0] else "" for heap in heaps}
+    found: list[Column] = [("workload", lambda line: next(iter(line.values())).name)]
+    for heap in heaps:
+        if full or heap == heaps[0] or not paired:
+            for number, name in enumerate(names):
+                text = partial(time_of, number=number, spread=full or not paired)
+                found.append((f"{marks[heap]}{name}", _of(heap, text)))
+        if paired:
+            found.append((f"{marks[heap]}ratio", _of(heap, ratio_of)))
+    if result.ceilings:
+        found += [("host", _of(heaps[0], host_of)), ("achieved", _of(heaps[0], partial(achieved, name=OURS)))]
+        found.append(("of ceiling", _of(heaps[0], lambda row: percent(share_of_ceiling(result, row, OURS)))))
+    found.append(("MiB", _of(heaps[0], memory_of)))
     if changes is not None:
-        change = changes.get(row.name)
-        shown += ["-", "-"] if change is None else [duration(change.old_median), gain(change)]
-    return shown
+        for heap in heaps:
+            found.append((f"{marks[heap]}then", _of(heap, lambda row: then_of(changes.get((row.name, row.heap))))))
+            found.append((f"{marks[heap]}gain", _of(heap, lambda row: gain_of(changes.get((row.name, row.heap))))))
+    return found
 
 
-def gain(change: Change) -> str:
-    return f"{change.gain:.2f}" if change.by_ratio else f"{change.gain:.2f} in time"
+def _of(heap: str, text: Callable[[Row], str]) -> Callable[[Line], str]:
+    return lambda line: text(line[heap]) if heap in line else "-"
+
+
+def time_of(row: Row, number: int, spread: bool = False) -> str:
+    """The median of one side, and how far its turns lie apart."""
+    timings = list(row.timings.values())
+    if number >= len(timings):
+        return "-"
+    timing = timings[number]
+    apart = f" ±{50 * (timing.high - timing.low) / timing.median:.0f}%" if spread else ""
+    return duration(timing.median) + apart
+
+
+def ratio_of(row: Row) -> str:
+    """The ratio, and how far the pairs lie apart."""
+    if row.ratio is None:
+        return "-"
+    low, high = row.ratios
+    return f"{row.ratio:.2f} ±{50 * (high - low) / row.ratio:.0f}%"
+
+
+def host_of(row: Row) -> str:
+    timing = row.timings.get(OURS)
+    return "-" if timing is None or timing.host is None else duration(timing.host)
+
+
+def percent(share: float | None) -> str:
+    return "-" if share is None else f"{share:.0%}"
+
+
+def memory_of(row: Row) -> str:
+    """Peak memory of each side, and ours over the peer's."""
+    peaks = [timing.peak_mib for timing in row.timings.values()]
+    if all(peak is None for peak in peaks):
+        return "-"
+    text = "/".join("-" if peak is None else f"{peak:.0f}" for peak in peaks)
+    if row.memory_ratio is None or row.kind != "step":
+        return text
+    return f"{text} {row.memory_ratio:.2f}{'!' if row.too_much_memory else ''}"
+
+
+def then_of(change: Change | None) -> str:
+    if change is None:
+        return "-"
+    return f"{change.old_ratio:.2f}" if change.by_ratio else duration(change.old_median)
+
+
+def gain_of(change: Change | None) -> str:
+    """How many times faster; in brackets where the spread explains it as well."""
+    if change is None:
+        return "-"
+    text = f"{change.gain:.2f}{'' if change.by_ratio else ' in time'}"
+    return text if change.significant else f"({text})"
 
 
 def facts(result: Result) -> dict[str, str]:
     """What the numbers depend on, as lines."""
-    asked = result.settings
-    lines = {
+    found = {
         "date": result.date,
         "machine": ", ".join(f"{key} {text}" for key, text in result.machine.items()),
-        "settings": ", ".join(f"{key} {text}" for key, text in asked.items()),
+        "settings": ", ".join(f"{key} {text}" for key, text in result.settings.items()),
     }
-    for name, found in result.frameworks.items():
-        plain = {key: text for key, text in found.items() if key not in ("pools", "precision")}
-        precision = ", ".join(str(text) for text in found["precision"].values())
-        lines[name] = ", ".join([*(f"{key} {text}" for key, text in plain.items()), f"precision {precision}"])
-        pools = [" ".join(str(pool[key]) for key in pool if key != "user_api") for pool in found.get("pools", [])]
-        lines[f"{name}: thread pools"] = "; ".join(pools) or "none"
-    return lines
+    if result.ceilings:
+        rates = [f"copy {result.ceilings['copy'] / 1e9:.0f} GB/s"] if "copy" in result.ceilings else []
+        rates += [f"{name} {rate / 1e12:.1f} TFLOP/s" for name, rate in result.ceilings.items() if name != "copy"]
+        found["measured ceilings"] = ", ".join(rates)
+    for name, told in result.frameworks.items():
+        plain = {key: text for key, text in told.items() if key not in ("pools", "precision")}
+        precision = ", ".join(str(text) for text in told["precision"].values())
+        found[name] = ", ".join([*(f"{key} {text}" for key, text in plain.items()), f"precision {precision}"])
+        pools = [" ".join(str(pool[key]) for key in pool if key != "user_api") for pool in told.get("pools", [])]
+        found[f"{name}: thread pools"] = "; ".join(pools) or "none"
+    return found
 
 
-def summary(result: Result) -> str:
-    """The one line that counts."""
-    mean = result.geometric_mean
-    count = sum(row.ratio is not None and row.kind != "import" for row in result.rows)
-    if mean is None:
-        return f"{len(result.rows)} timed, none of them beside another library: no ratios"
-    peer = result.settings["against"]
-    return f"geometric mean of {peer} / {OURS} over {count} rows: {mean:.2f} (above 1: {OURS} is faster)"
+def summary(result: Result) -> list[str]:
+    """The lines that count: the means, what lies below them, memory, and how near the ceilings."""
+    means = result.geometric_means
+    peer = result.settings.get("against")
+    if not means:
+        told = [f"{len(lines(result))} timed, none of them beside another library: no ratios"]
+    else:
+        count = len(result.paired(next(iter(means))))
+        shown = ", ".join(f"{mean:.2f} {heap} heap" for heap, mean in means.items())
+        if result.settings.get("backend") == "cuda":
+            shown = f"{next(iter(means.values())):.2f}"
+        told = [f"geometric mean of {peer} / {OURS} over {count} workloads: {shown} (above 1: {OURS} is faster)"]
+    for heap in means:
+        rows = sorted(result.paired(heap), key=lambda row: row.ratio or 0)
+        slow = [row for row in rows if (row.ratio or 0) < (1.0 if row.kind == "step" else 0.9)]
+        if slow:
+            names = ", ".join(f"{row.name} {row.ratio:.2f}" for row in slow)
+            told.append(f"steps below 1.0 and others below 0.9, {heap} heap: {names}")
+    steps = [row for row in result.rows if row.kind == "step" and row.memory_ratio is not None]
+    if steps:
+        worst = max(steps, key=lambda row: row.memory_ratio or 0)
+        told.append(
+            f"memory of training steps: at most {worst.memory_ratio:.2f} times {peer}'s ({worst.name}; limit {LIMIT:.2f})"
+        )
+    shares = [s for row in result.rows if (s := share_of_ceiling(result, row, OURS)) is not None]
+    if shares:
+        told.append(f"of this card's measured ceilings: median {median(shares):.0%} over {len(shares)} workloads")
+    return told
 
 
 def notes(rows: Iterable[Row]) -> list[str]:
     """What the table has no room for."""
-    return [f"{row.name}: {text}" for row in rows for text in (row.note, row.error and f"failed: {row.error}") if text]
+    found = []
+    for row in rows:
+        where = row.name if row.heap == "default" else f"{row.name}, {row.heap} heap"
+        texts = [row.note, f"failed: {row.error}" if row.error else "", rates(row)]
+        if row.too_much_memory:
+            texts.append(f"{row.memory_ratio:.2f} times the peer's memory, above the limit {LIMIT:.2f}")
+        found += [f"{where}: {text}" for text in texts if text]
+    return found
 
 
-def table(result: Result, changes: dict[str, Change] | None = None) -> Table:
+def rates(row: Row) -> str:
+    """How many of what it counts a workload does in a second."""
+    if row.unit is None or not row.timings:
+        return ""
+    unit, count = row.unit
+    each = ", ".join(f"{name} {count / timing.median / 1e6:.2f} M" for name, timing in row.timings.items())
+    return f"{unit}/s: {each}"
+
+
+def style_of(line: Line) -> str:
+    """failed, faster, slower, or nothing to say."""
+    row = next(iter(line.values()))
+    if any(r.error for r in line.values()):
+        return "failed"
+    return "" if row.ratio is None else "faster" if row.ratio >= 1 else "slower"
+
+
+def table(result: Result, changes: Changes | None = None) -> Table:
     from rich import box
     from rich.table import Table
 
-    shown = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for number, heading in enumerate(headings(result, changes)):
+    shown = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    found = columns(result, changes, full=False)
+    for number, (heading, _) in enumerate(found):
         shown.add_column(heading, justify="left" if number == 0 else "right", no_wrap=True)
-    for row in result.rows:
-        style = "red" if row.error else None if row.ratio is None else "green" if row.ratio >= 1 else "yellow"
-        shown.add_row(*cells(result, row, changes), style=style)
+    colours = {"failed": "red", "faster": "green", "slower": "yellow"}
+    for line in lines(result):
+        shown.add_row(*(text(line) for _, text in found), style=colours.get(style_of(line)))
     return shown
 
 
-def picture(result: Result) -> bytes:
-    """A PNG: one bar per workload, its ratio to the peer on a logarithmic axis, or its time where there is no peer."""
-    from matplotlib.figure import Figure
-
-    rows = [row for row in reversed(result.rows) if row.timings and row.kind != "import"]
-    paired = any(row.ratio is not None for row in rows)
-    values = [(row.ratio or 1.0) if paired else 1e3 * row.timings[OURS].median for row in rows]
-    figure = Figure(figsize=(8, 1.6 + 0.28 * len(rows)), layout="constrained")
-    axes: Any = figure.subplots()
-    start = 1.0 if paired else min(values, default=1.0) / 2
-    colours = ["#2a7f4f" if not paired or value >= 1 else "#c0562f" for value in values]
-    places = range(len(rows))
-    axes.barh(places, [value - start for value in values], left=start, color=colours)
-    if paired:
-        below = [value - (row.ratio_low or value) for row, value in zip(rows, values, strict=True)]
-        above = [(row.ratio_high or value) - value for row, value in zip(rows, values, strict=True)]
-        axes.errorbar(values, places, xerr=(below, above), fmt="none", ecolor="#333333", elinewidth=1, capsize=2)
-        axes.axvline(1.0, color="black", linewidth=1)
-    if rows:
-        axes.set_xscale("log")
-        low, high = min(*values, start / 1.5), max(*values, start * 1.5)
-        steps = [10.0**power * digit for power in range(-6, 7) for digit in (1, 2, 5)]
-        axes.set_xticks([step for step in steps if low <= step <= high], minor=False)
-        axes.set_xticks([], minor=True)
-        axes.xaxis.set_major_formatter("{x:g}")
-    axes.set_yticks(places, [row.name for row in rows])
-    peer = result.settings["against"]
-    axes.set_xlabel(f"time of {peer} / time of {OURS} (right of 1: {OURS} is faster)" if paired else "ms")
-    axes.set_title(f"{OURS} {result.settings['backend']}, {result.settings['threads']} threads, {result.date[:10]}", fontsize=10)
-    axes.grid(axis="x", alpha=0.3)
-    out = io.BytesIO()
-    figure.savefig(out, format="png", dpi=120)
-    return out.getvalue()
-
-
-def html(result: Result, changes: dict[str, Change] | None = None) -> str:
-    """One page with everything in it, the picture too."""
-    image = base64.b64encode(picture(result)).decode()
-    head = "".join(f"<th>{escape(text)}</th>" for text in headings(result, changes))
+def html(result: Result, changes: Changes | None = None) -> str:
+    """One page with everything in it, the pictures too."""
+    found = columns(result, changes)
+    head = "".join(f"<th>{escape(heading)}</th>" for heading, _ in found)
     body = []
-    for row in result.rows:
-        style = "" if row.ratio is None else f' class="{"faster" if row.ratio >= 1 else "slower"}"'
-        sizes = " ".join(f"{key}={size}" for key, size in row.sizes.items())
-        first, *others = (escape(text) for text in cells(result, row, changes))
+    for line in lines(result):
+        row = next(iter(line.values()))
+        sizes = " ".join(
+            [*(f"{key}={size}" for key, size in row.sizes.items()), *(["kernels:", *row.kernels] if row.kernels else [])]
+        )
+        first, *others = (escape(text(line)) for _, text in found)
         rest = "".join(f"<td>{text}</td>" for text in others)
+        style = f' class="{style_of(line)}"' if style_of(line) else ""
         body.append(f'<tr{style}><td title="{escape(sizes)}">{first}</td>{rest}</tr>')
-    lines = "".join(f'<tr><td>{escape(key)}</td><td class="text">{escape(text)}</td></tr>' for key, text in facts(result).items())
+    told = [*summary(result), *([headline(changes)] if changes is not None else [])]
+    images = [("The ratios", pictures.ratios(result))]
+    if result.ceilings:
+        images.append(("The roofline", pictures.roofline(result)))
+    shown = "".join(
+        f'<img alt="{escape(alt)}" src="data:image/png;base64,{base64.b64encode(image).decode()}">' for alt, image in images
+    )
+    depends = "".join(
+        f'<tr><td>{escape(key)}</td><td class="text">{escape(text)}</td></tr>' for key, text in facts(result).items()
+    )
     remarks = "".join(f"<li>{escape(text)}</li>" for text in notes(result.rows))
     return (
-        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>dlengine bench</title><style>{STYLE}</style>'
-        f"<h1>dlengine bench</h1><p>{escape(summary(result))}</p>"
-        f'<img alt="{escape(summary(result))}" src="data:image/png;base64,{image}">'
-        f"<table><tr>{head}</tr>{''.join(body)}</table><ul>{remarks}</ul>"
-        f"<h2>What the numbers depend on</h2><table>{lines}</table></html>\n"
+        '<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
+        f"<title>dlengine bench</title><style>{STYLE}</style></head><body>"
+        f"<h1>dlengine bench</h1>{''.join(f'<p>{escape(text)}</p>' for text in told)}{shown}"
+        f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody></table><ul>{remarks}</ul>"
+        f"<h2>What the numbers depend on</h2><table>{depends}</table></body></html>\n"
     )

@@ -1,4 +1,4 @@
-"""What a run of the benchmark found: its JSON form, and the comparison with an older one."""
+"""What a run of the benchmark found, and its JSON form."""
 
 from __future__ import annotations
 
@@ -11,17 +11,21 @@ from pathlib import Path
 from statistics import median
 from typing import Any, Self
 
-from dlengine.errors import ConfigError, DataError
+from dlengine.errors import DataError
+
+from .memory import LIMIT
+from .workloads import APART
 
 SCHEMA = "dlengine-bench-1"
+OURS = "dlengine"
 
 
 @dataclass
 class Timing:
     """Seconds of one workload in one framework: the median in each turn, their median, least and greatest.
 
-    first: the very first call, compilation included. peak_mib: resident memory at its peak over a build and three runs,
-    less what was resident before; None where it cannot be measured.
+    first: the very first call, compilation included. peak_mib: memory at its peak over a build and three runs, less what was
+    there before; None where it cannot be measured. host: seconds that a run keeps the Python thread, on a device.
     """
 
     median: float
@@ -30,17 +34,20 @@ class Timing:
     turns: list[float]
     first: float
     peak_mib: float | None = None
+    host: float | None = None
 
     @classmethod
-    def of(cls, turns: list[float], first: float, peak_mib: float | None = None) -> Self:
-        return cls(median(turns), min(turns), max(turns), turns, first, peak_mib)
+    def of(cls, turns: list[float], first: float, peak_mib: float | None = None, host: float | None = None) -> Self:
+        return cls(median(turns), min(turns), max(turns), turns, first, peak_mib, host)
 
 
 @dataclass
 class Row:
-    """One workload. ratio: peer's time over ours, the median over the pairs of turns; above 1 dlengine is faster.
+    """One workload on one heap. ratio: peer's time over ours, the median over the pairs of turns; above 1 dlengine is faster.
 
     difference: largest difference of the frameworks' results, relative to the largest value. error: why there is no time.
+    flops and bytes: see work.py. precision: of the products, where it is not the run's own. kernels: those of ours that ran.
+    unit: what is counted beside seconds, and how many of them in a run.
     """
 
     name: str
@@ -54,6 +61,12 @@ class Row:
     dtypes: list[str] = field(default_factory=list)
     note: str = ""
     error: str | None = None
+    heap: str = "default"
+    flops: float | None = None
+    bytes: float | None = None
+    precision: str = ""
+    kernels: list[str] = field(default_factory=list)
+    unit: tuple[str, int] | None = None
 
     def pair(self, ours: str, peer: str | None = None) -> None:
         """Fill in the ratio from the turns, pair by pair."""
@@ -62,30 +75,60 @@ class Row:
         pairs = [b / a for a, b in zip(self.timings[ours].turns, self.timings[peer].turns, strict=True)]
         self.ratio, self.ratio_low, self.ratio_high = median(pairs), min(pairs), max(pairs)
 
+    @property
+    def ratios(self) -> tuple[float, float]:
+        """Least and greatest ratio of the pairs."""
+        return self.ratio_low or 0.0, self.ratio_high or 0.0
+
+    @property
+    def memory_ratio(self) -> float | None:
+        """Our peak of memory over the peer's; below 1 dlengine takes less."""
+        peaks = [timing.peak_mib for timing in self.timings.values()]
+        if len(peaks) < 2 or peaks[0] is None or not peaks[1]:
+            return None
+        return peaks[0] / peaks[1]
+
+    @property
+    def too_much_memory(self) -> bool:
+        return self.kind == "step" and (self.memory_ratio or 0.0) > LIMIT
+
 
 @dataclass
 class Result:
-    """settings: what was asked; machine and frameworks: where and with what it ran; rows in the table's order."""
+    """settings: what was asked; machine and frameworks: where and with what it ran; rows in the table's order.
+
+    ceilings: what a device can do at best, see ceilings.py.
+    """
 
     settings: dict[str, Any]
     machine: dict[str, Any]
     frameworks: dict[str, dict[str, Any]]
     rows: list[Row] = field(default_factory=list)
     date: str = ""
+    ceilings: dict[str, float] = field(default_factory=dict)
     schema: str = SCHEMA
 
     @property
-    def geometric_mean(self) -> float | None:
-        """Of the ratios of all ops and steps; the import row stands apart."""
-        logs = [math.log(row.ratio) for row in self.rows if row.ratio is not None and row.kind != "import"]
-        return math.exp(sum(logs) / len(logs)) if logs else None
+    def heaps(self) -> list[str]:
+        """The settings of malloc that there are rows of, in the order of the first rows."""
+        return list(dict.fromkeys(row.heap for row in self.rows)) or ["default"]
+
+    def paired(self, heap: str) -> list[Row]:
+        """The rows of a heap that the geometric mean is of: every op and step with a ratio."""
+        return [row for row in self.rows if row.heap == heap and row.ratio is not None and row.kind not in APART]
+
+    @property
+    def geometric_means(self) -> dict[str, float]:
+        """Of the ratios, for each heap that has any."""
+        logs = {heap: [math.log(row.ratio) for row in self.paired(heap) if row.ratio] for heap in self.heaps}
+        return {heap: math.exp(sum(found) / len(found)) for heap, found in logs.items() if found}
 
     @property
     def precision(self) -> dict[str, Any]:
-        return dict(self.frameworks["dlengine"]["precision"])
+        return dict(self.frameworks[OURS]["precision"])
 
     def save(self, path: Path) -> None:
-        write_whole(path, json.dumps({**asdict(self), "geometric_mean": self.geometric_mean}, indent=1) + "\n")
+        write_whole(path, json.dumps({**asdict(self), "geometric_means": self.geometric_means}, indent=1) + "\n")
 
     @classmethod
     def load(cls, path: Path) -> Result:
@@ -101,47 +144,14 @@ class Result:
                 Row(**{**row, "timings": {name: Timing(**timing) for name, timing in row["timings"].items()}})
                 for row in raw["rows"]
             ]
-            known = {f.name: raw[f.name] for f in fields(cls)}
+            known = {f.name: raw[f.name] for f in fields(cls) if f.name in raw}
             result = cls(**{**known, "rows": rows})
-            result.precision  # noqa: B018  a result without it is damaged
+            result.precision, result.settings["threads"]  # noqa: B018  a result without them is damaged
+            for row in rows:
+                row.unit = (row.unit[0], row.unit[1]) if row.unit else None
         except (KeyError, TypeError, AttributeError, ValueError) as error:
             raise DataError(f"bench: {path} is damaged: {type(error).__name__} {error}") from error
         return result
-
-
-@dataclass
-class Change:
-    """A workload then and now: our seconds in the old result, and how many times faster it is now.
-
-    by_ratio: the gain is that of the ratio to the peer, which a busier machine leaves alone; else of our time.
-    """
-
-    old_median: float
-    old_ratio: float | None
-    gain: float
-    by_ratio: bool
-
-
-def compare(new: Result, old: Result) -> dict[str, Change]:
-    """Changes by workload, where both have a time. Raises ConfigError for unlike precision or sizes."""
-    if new.precision != old.precision:
-        raise ConfigError(f"bench: cannot compare unlike precision: now {new.precision}, then {old.precision}")
-    before = {row.name: row for row in old.rows if row.error is None}
-    changes = {}
-    for row in new.rows:
-        then = before.get(row.name)
-        if row.error is not None or then is None:
-            continue
-        if row.sizes != then.sizes or row.dtypes != then.dtypes:
-            raise ConfigError(
-                f"bench: {row.name} is another workload now: {row.sizes} {row.dtypes}, then {then.sizes} {then.dtypes}"
-            )
-        now_ours, then_ours = row.timings["dlengine"].median, then.timings["dlengine"].median
-        if row.ratio is not None and then.ratio is not None:
-            changes[row.name] = Change(then_ours, then.ratio, row.ratio / then.ratio, True)
-        else:
-            changes[row.name] = Change(then_ours, then.ratio, then_ours / now_ours, False)
-    return changes
 
 
 def write_whole(path: Path, text: str | bytes) -> None:

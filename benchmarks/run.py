@@ -9,10 +9,11 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -22,28 +23,43 @@ from dlengine.report import processor
 
 from . import import_time
 from .process import WorkerFailed, WorkerProcess, environment
-from .results import Result, Row, Timing
+from .results import OURS, Result, Row, Timing
 from .workloads import Workload
 
 PAUSE_SECONDS = 0.3
 """Between turns: thread pools spin for a while after a call and would take the other side's cores."""
+SIDE_SECONDS = 6.0
+"""About as long as one side of one workload may run in all: slow ones get fewer turns."""
+HEAPS = {"default": ("default",), "warm": ("warm",), "both": ("default", "warm")}
+
+Progress = Callable[[str, int, int], None]
 
 
 @dataclass
 class Settings:
-    """backend: of dlengine. against: the peer, or None. repeat: turns of each side. heap: "default" or "warm"."""
+    """backend: of dlengine. against: the peer, or None. repeat: turns of each side. heap: a key of HEAPS.
+
+    precision: of float32 products, for both sides alike.
+    """
 
     backend: str
     against: str | None = None
     repeat: int = 5
     heap: str = "default"
     threads: int = 0
+    precision: str = "highest"
 
     def __post_init__(self) -> None:
         # Ask for the backend here, where its error reaches the user as it is.
         with use_backend(self.backend):
             self.backend = get_backend()
         self.threads = self.threads or usable_cores()
+        if self.device == "cuda":
+            self.heap = "default"  # the heap is the host's
+
+    @property
+    def device(self) -> str:
+        return "cuda" if self.backend == "cuda" else "cpu"
 
 
 def usable_cores() -> int:
@@ -64,39 +80,75 @@ def machine() -> dict[str, object]:
     }
 
 
-def run(settings: Settings, workloads: list[Workload], progress: Callable[[str, int, int], None]) -> Result:
+@dataclass
+class Crew:
+    """The workers, one for each framework and heap, started when first asked for and kept until the end."""
+
+    settings: Settings
+    stack: ExitStack
+    workers: dict[tuple[str, str], Any] = field(default_factory=dict)
+
+    def worker(self, name: str, heap: str) -> Any:
+        if (name, heap) not in self.workers:
+            self.workers[name, heap] = self.stack.enter_context(self.fresh(name, heap))
+        return self.workers[name, heap]
+
+    def fresh(self, name: str, heap: str) -> WorkerProcess:
+        asked = self.settings
+        return WorkerProcess(name, environment(asked.backend, asked.threads, heap, asked.precision))
+
+
+def run(settings: Settings, workloads: list[Workload], progress: Progress) -> Result:
     """Time the workloads. progress(what, turns done, turns in all) is told as it goes.
 
     Raises ConfigError if the two sides compute in unlike precision; a workload that fails is a row with its error.
     """
-    names = ["dlengine", *([settings.against] if settings.against else [])]
+    names = [OURS, *([settings.against] if settings.against else [])]
+    heaps = HEAPS[settings.heap]
     result = Result(asdict(settings), machine(), {}, date=datetime.now(UTC).isoformat(timespec="seconds"))
-    total = len(workloads) * len(names) * settings.repeat
+    each = len(names) * len(heaps) * settings.repeat
+    total = len(workloads) * each
     with ExitStack() as stack:
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        env = environment(settings.backend, settings.threads, settings.heap)
+        crew = Crew(settings, stack)
         progress("starting workers", 0, total)
-        workers = [stack.enter_context(WorkerProcess(name, env)) for name in names]
-        result.frameworks = {w.name: w.ask("describe") for w in workers}
+        result.frameworks = {name: crew.worker(name, heaps[0]).ask("describe") for name in names}
         refuse_unlike_precision(result)
+        if settings.device == "cuda":
+            progress("ceilings", 0, total)
+            result.ceilings = ceilings([crew.worker(name, heaps[0]) for name in names])
         for number, workload in enumerate(workloads):
-            before = number * len(names) * settings.repeat
-            turns = iter(range(before + 1, total + 1))
+            turns = iter(range(number * each + 1, (number + 1) * each + 1))
 
-            def advance(what: str = workload.name, turns: Iterator[int] = turns) -> None:
-                progress(what, next(turns), total)
+            def advance(what: str = workload.name, turns: Iterator[int] = turns, last: int = (number + 1) * each) -> None:
+                progress(what, next(turns, last), total)
 
-            progress(workload.name, before, total)
+            progress(workload.name, number * each, total)
             if workload.kind == "import":
-                row = measure_import(names, settings.repeat, advance)
+                result.rows.append(measure_import(names, settings.repeat, advance))
             else:
-                row = measure(workload, workers, settings.repeat, scratch, advance)
-            result.rows.append(row)
+                result.rows += measure(workload, crew, sides(workload, names), scratch, advance)
         # Libraries load their thread pools with the first workload that needs them: ask again.
-        for w in workers:
-            result.frameworks[w.name] = w.ask("describe")
+        for name in dict.fromkeys(name for name, _ in crew.workers):
+            result.frameworks[name] = crew.worker(name, heaps[0]).ask("describe")
     progress("done", total, total)
     return result
+
+
+def sides(workload: Workload, names: list[str]) -> list[str]:
+    """Who runs a workload: dlengine and the run's peer, or the workload's own peer where it is installed."""
+    if workload.peer is None:
+        return names
+    return [OURS, workload.peer] if len(names) > 1 and find_spec(workload.peer) else [OURS]
+
+
+def ceilings(workers: list[Any]) -> dict[str, float]:
+    """What the device can do at best, by whoever does it best."""
+    found: dict[str, float] = {}
+    for worker in workers:
+        for name, rate in worker.ask("ceilings").items():
+            found[name] = max(rate, found.get(name, 0.0))
+    return found
 
 
 def measure_import(names: list[str], repeat: int, advance: Callable[[], None]) -> Row:
@@ -114,34 +166,88 @@ def refuse_unlike_precision(result: Result) -> None:
             raise ConfigError(f"bench: will not compare unlike precision: dlengine {ours}, {name} {facts['precision']}")
 
 
-def measure(workload: Workload, workers: list[WorkerProcess], repeat: int, scratch: Path, advance: Callable[[], None]) -> Row:
-    """One row: agreement, memory, then turns. A failure is written into the row."""
-    row = Row(workload.name, workload.kind, dict(workload.sizes))
-    seconds: dict[str, list[float]] = {w.name: [] for w in workers}
+def measure(
+    workload: Workload, crew: Crew, names: list[str], scratch: Path, advance: Callable[[], None]
+) -> list[Row]:  # fmt: skip
+    """The rows of one workload, one for each heap: agreement, memory, then turns. A failure is written into the rows."""
+    heaps = HEAPS[crew.settings.heap]
+    rows = {heap: new_row(workload, heap) for heap in heaps}
     try:
-        files = {w.name: scratch / f"{w.name}.npz" for w in workers}
-        first = {w.name: w.ask("check", workload=workload.name, path=str(files[w.name])) for w in workers}
-        row.dtypes = first[workers[0].name]["dtypes"]
-        if len(workers) > 1:
-            row.difference = agreement(*(files[w.name] for w in workers[:2]))
-            if not row.difference <= workload.tolerance:
-                row.error = f"the results differ by {row.difference:.1e} of the largest value (at most {workload.tolerance:.0e})"
-                return row
-        ready = {w.name: w.ask("prepare", workload=workload.name) for w in workers}
-        if fallen := ready[workers[0].name]["fallbacks"]:
-            row.note = f"run by the reference: {', '.join(fallen)}"
-        for _ in range(repeat):
-            for w in workers:
-                time.sleep(PAUSE_SECONDS)
-                seconds[w.name].append(w.ask("time")["seconds"])
-                advance()
+        first = agree(workload, [crew.worker(name, heaps[0]) for name in names], rows[heaps[0]], scratch)
+        for row in rows.values():
+            row.difference, row.dtypes, row.note = rows[heaps[0]].difference, rows[heaps[0]].dtypes, rows[heaps[0]].note
+        ready = {(name, heap): crew.worker(name, heap).ask("prepare", workload=workload.name) for heap in heaps for name in names}
+        slowest = max(answer["usual"] for answer in ready.values())
+        turns = max(min(crew.settings.repeat, 2), min(crew.settings.repeat, int(SIDE_SECONDS / slowest)))
+        times = in_turns({key: crew.worker(*key) for key in ready}, turns, advance)
+        if workload.kind == "step" and crew.settings.device == "cpu":
+            for name, peak in step_memory(workload, crew, names).items():
+                for heap in heaps:
+                    ready[name, heap]["peak_mib"] = peak if heap == heaps[0] else None
     except (WorkerFailed, ConfigError) as error:
-        row.error = str(error)
-        return row
-    for name, turns in seconds.items():
-        row.timings[name] = Timing.of(turns, first[name]["first"], ready[name]["peak_mib"])
-    row.pair(*seconds)
+        for row in rows.values():
+            row.error = str(error)
+        return list(rows.values())
+    for heap, row in rows.items():
+        if fallen := ready[OURS, heap]["fallbacks"]:
+            row.note = "; ".join([*filter(None, [row.note]), f"run by the reference: {', '.join(fallen)}"])
+        row.kernels = ready[OURS, heap]["kernels"]
+        for name in names:
+            answers, answer = times[name, heap], ready[name, heap]
+            started = first[name] if heap == heaps[0] else answer["first"]
+            host = answers[-1]["host"]
+            row.timings[name] = Timing.of([a["seconds"] for a in answers], started, answer["peak_mib"], host)
+        row.pair(*names)
+    return list(rows.values())
+
+
+def new_row(workload: Workload, heap: str) -> Row:
+    row = Row(workload.name, workload.kind, dict(workload.sizes), heap=heap, precision=workload.products, unit=workload.unit)
+    found = workload.work()
+    if found is not None:
+        row.flops, row.bytes = found.flops, found.bytes
     return row
+
+
+def agree(workload: Workload, workers: list[Any], row: Row, scratch: Path) -> dict[str, float]:
+    """Check that the workers compute the same in the same precision; how long each took. Raises ConfigError where not."""
+    files = [scratch / f"{w.name}.npz" for w in workers]
+    answers = [w.ask("check", workload=workload.name, path=str(file)) for w, file in zip(workers, files, strict=True)]
+    row.dtypes = answers[0]["dtypes"]
+    kinds = [answer["precision"] for answer in answers]
+    if any(kind != kinds[0] for kind in kinds):
+        raise ConfigError(f"will not compare unlike precision: {kinds[0]} and {kinds[1]}")
+    if not workload.compared:
+        row.note = "; ".join(
+            f"{key} {w.name} {x:.4g}" for w, a in zip(workers, answers, strict=True) for key, x in a["told"].items()
+        )
+    elif len(workers) > 1:
+        row.difference = agreement(files[0], files[1])
+        if not row.difference <= workload.tolerance:
+            raise ConfigError(
+                f"the results differ by {row.difference:.1e} of the largest value (at most {workload.tolerance:.0e})"
+            )
+    return {w.name: answer["first"] for w, answer in zip(workers, answers, strict=True)}
+
+
+def in_turns(workers: dict[Any, Any], repeat: int, advance: Callable[[], None]) -> dict[Any, list[dict[str, Any]]]:
+    """The workers' times, one turn each and again, with a pause before each for the other's threads to go to sleep."""
+    times: dict[Any, list[dict[str, Any]]] = {key: [] for key in workers}
+    for _ in range(repeat):
+        for key, worker in workers.items():
+            time.sleep(PAUSE_SECONDS)
+            times[key].append(worker.ask("time"))
+            advance()
+    return times
+
+
+def step_memory(workload: Workload, crew: Crew, names: list[str]) -> dict[str, float | None]:
+    """Peak memory of a training step in fresh processes, side by side: nobody is timed meanwhile."""
+    with ExitStack() as stack:
+        workers = [stack.enter_context(crew.fresh(name, "default")) for name in names]
+        for worker in workers:
+            worker.send("memory", workload=workload.name)
+        return {worker.name: worker.receive()["peak_mib"] for worker in workers}
 
 
 def agreement(ours: Path, theirs: Path) -> float:

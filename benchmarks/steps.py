@@ -42,6 +42,19 @@ def trained(fw: Framework, parameters: list[tuple[str, Any]], optimizer: Any, lo
     return Body(step, results)
 
 
+def captured(fw: Framework, rng: np.random.Generator, *, step: Callable[..., Body], **arguments: Any) -> Body:
+    """Another step, recorded once and replayed where a framework can; compared as it is without."""
+    body = step(fw, rng, **arguments)
+    replays: list[Callable[[], Any]] = []
+
+    def run() -> Any:
+        if not replays:
+            replays.append(fw.captured(body.run))
+        return replays[0]()
+
+    return Body(run, body.results)
+
+
 def adam(fw: Framework, rng: np.random.Generator, *, parameters: int, tensors: int) -> Body:
     """The optimizer alone, over several parameters with fixed gradients."""
     each = parameters // tensors

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from importlib import import_module
 from importlib.metadata import version
 from typing import Any
 
@@ -9,12 +11,17 @@ import numpy as np
 
 import dlengine as dl
 from dlengine import nn, optim
-from dlengine.backend import fallbacks, get_backend
+from dlengine.backend import fallbacks, get_backend, policy
+from dlengine.errors import ConfigError
+from dlengine.kernels import reference
+
+from .clocks import Clock, DeviceClock, host_clock
 
 __all__ = [
-    "NAME", "batch_norm", "concat", "constant", "conv2d", "cross_entropy", "describe", "embedding", "exp", "fallbacks", "gru",
-    "layer_norm", "leaf", "logsigmoid", "lstm", "matmul", "max_pool2d", "mean", "nn", "no_grad", "optim", "permute", "placed",
-    "relu", "sigmoid", "softmax", "standard_normal", "sum", "synchronise", "tanh", "value", "write",
+    "NAME", "batch_norm", "captured", "clock", "concat", "constant", "conv2d", "copied", "cross_entropy", "describe", "dropout",
+    "embedding", "empty_pool", "exp", "fallbacks", "gru", "launches", "layer_norm", "leaf", "logsigmoid", "lstm", "matmul",
+    "max_pool2d", "mean", "nn", "no_grad", "optim", "permute", "placed", "pool", "precision", "relu", "set_precision", "sigmoid",
+    "softmax", "standard_normal", "sum", "tanh", "value", "write",
 ]  # fmt: skip
 
 NAME = "dlengine"
@@ -26,15 +33,7 @@ sum = dl.sum
 conv2d = dl.conv2d
 max_pool2d = dl.max_pool2d
 embedding = dl.embedding
-relu = dl.relu
-exp = dl.exp
-matmul = dl.matmul
-logsigmoid = dl.logsigmoid
-softmax = dl.softmax
-concat = dl.concat
-permute = dl.permute_dims
-mean = dl.mean
-standard_normal = dl.randn
+dropout = dl.dropout
 relu = dl.relu
 exp = dl.exp
 matmul = dl.matmul
@@ -46,19 +45,27 @@ mean = dl.mean
 standard_normal = dl.randn
 
 
-def constant(array: Any) -> Any:
-    """A tensor without gradient, on the device under test."""
+def constant(array: Any, dtype: str | None = None) -> Any:
+    """A tensor without gradient, on the device under test, float32 unless dtype says otherwise."""
+    if dtype == "bfloat16":
+        # NumPy has none of its own; where this extension is missing, the workload's row says so.
+        array = np.asarray(array, import_module("ml_dtypes").bfloat16)
     return dl.asarray(array)
 
 
-def leaf(array: Any) -> Any:
+def leaf(array: Any, dtype: str | None = None) -> Any:
     """A tensor whose gradient is wanted."""
-    return dl.asarray(array).requires_grad_()
+    return constant(array, dtype).requires_grad_()
 
 
 def value(tensor: Any) -> Any:
-    """Its values as a NumPy array."""
-    return tensor.numpy_copy()
+    """Its values as a NumPy array; bfloat16, which files of arrays do not know, as float32."""
+    array = tensor.numpy_copy()
+    return array.astype(np.float32) if array.dtype.name == "bfloat16" else array
+
+
+def copied(x: Any) -> Any:
+    return dl.asarray(x, copy=True)
 
 
 def placed(model: Any) -> Any:
@@ -96,20 +103,80 @@ def cross_entropy(logits: Any, labels: Any) -> Any:
     return dl.mean(dl.softmax_cross_entropy(logits, labels))
 
 
-def synchronise() -> None:
-    """Wait until the device has finished."""
-    if get_backend() == "cuda":
-        from cupy.cuda import runtime
+def captured(step: Callable[[], Any]) -> Callable[[], Any]:
+    """The step recorded once as a CUDA graph, to be replayed; on the host, where there are no graphs, the step itself."""
+    if not _on_cuda():
+        return step
+    capture = getattr(import_module("dlengine.training"), "capture", None)
+    if capture is None:
+        raise ConfigError("bench: this version of dlengine cannot capture a step")
+    replay: Callable[[], Any] = capture(step)
+    return replay
 
-        runtime.deviceSynchronize()
+
+def clock() -> Clock:
+    """Device events on a GPU, else the host's clock."""
+    if not _on_cuda():
+        return host_clock
+    from cupy import cuda
+
+    return DeviceClock(cuda.Event, cuda.get_elapsed_time, cuda.runtime.deviceSynchronize)
+
+
+def pool() -> dict[str, float]:
+    """MiB that the device's memory pool holds, and how much of it is in use; empty on the host."""
+    if not _on_cuda():
+        return {}
+    import cupy
+
+    held = cupy.get_default_memory_pool()
+    return {"used_mib": held.used_bytes() / 2**20, "held_mib": held.total_bytes() / 2**20}
+
+
+def empty_pool() -> None:
+    """Give the device what the pool does not use."""
+    if _on_cuda():
+        import cupy
+
+        cupy.get_default_memory_pool().free_all_blocks()
+
+
+def launches() -> dict[str, int]:
+    """How often each kernel of the set in force has answered so far."""
+    return dict((policy().creation.kernels() or reference.SET).launches)
+
+
+def set_precision(name: str) -> None:
+    """How float32 products are computed: "highest" as float32, "high" in TF32, "medium" in bfloat16."""
+    choose = getattr(dl, "set_matmul_precision", None)
+    if choose is not None:
+        choose(name)
+    elif name != "highest":
+        raise ConfigError(f"bench: this version of dlengine has no products of precision {name!r}")
+
+
+def precision() -> dict[str, str]:
+    """What is computed: the dtype, and the precision of its products."""
+    told = getattr(dl, "get_matmul_precision", None)
+    return {"dtype": str(np.dtype(dl.get_default_dtype())), "matmul": told() if told is not None else "highest"}
 
 
 def describe() -> dict[str, Any]:
-    """Version, threads and precision, as the result records them."""
+    """Version, threads and precision, as the result records them; on a GPU the card too."""
     facts = {"version": version("dlengine-xp"), "backend": get_backend(), "numpy": np.__version__}
     if get_backend() == "numba":
         import numba
 
         facts |= {"numba": numba.__version__, "threads": numba.config.NUMBA_NUM_THREADS}
-    device = "cuda" if get_backend() == "cuda" else "cpu"
-    return facts | {"device": device, "precision": {"dtype": str(np.dtype(dl.get_default_dtype())), "matmul": "highest"}}
+    if _on_cuda():
+        import cupy
+        from cupy.cuda import runtime
+
+        card = runtime.getDeviceProperties(cupy.cuda.Device().id)
+        facts |= {"cupy": cupy.__version__, "card": card["name"].decode(), "driver": runtime.driverGetVersion()}
+        facts |= {"capability": f"{card['major']}.{card['minor']}", "cuda": runtime.runtimeGetVersion()}
+    return facts | {"device": "cuda" if _on_cuda() else "cpu", "precision": precision()}
+
+
+def _on_cuda() -> bool:
+    return get_backend() == "cuda"

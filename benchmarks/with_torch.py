@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import nn, optim
 from torch.nn import functional as F
 
+from .clocks import Clock, DeviceClock, host_clock
+
 __all__ = [
-    "NAME", "batch_norm", "concat", "constant", "conv2d", "cross_entropy", "describe", "embedding", "exp", "fallbacks", "gru",
-    "layer_norm", "leaf", "logsigmoid", "lstm", "matmul", "max_pool2d", "mean", "nn", "no_grad", "optim", "permute", "placed",
-    "relu", "sigmoid", "softmax", "standard_normal", "sum", "synchronise", "tanh", "value", "write",
+    "NAME", "batch_norm", "captured", "clock", "concat", "constant", "conv2d", "copied", "cross_entropy", "describe", "dropout",
+    "embedding", "empty_pool", "exp", "fallbacks", "gru", "launches", "layer_norm", "leaf", "logsigmoid", "lstm", "matmul",
+    "max_pool2d", "mean", "nn", "no_grad", "optim", "permute", "placed", "pool", "precision", "relu", "set_precision", "sigmoid",
+    "softmax", "standard_normal", "sum", "tanh", "value", "write",
 ]  # fmt: skip
 
 NAME = "torch"
@@ -26,6 +30,7 @@ sum = torch.sum
 conv2d = F.conv2d
 max_pool2d = F.max_pool2d
 cross_entropy = F.cross_entropy
+dropout = F.dropout
 relu = F.relu
 exp = torch.exp
 matmul = torch.matmul
@@ -34,30 +39,24 @@ softmax = F.softmax
 concat = torch.cat
 permute = torch.permute
 mean = torch.mean
-relu = F.relu
-exp = torch.exp
-matmul = torch.matmul
-logsigmoid = F.logsigmoid
-softmax = F.softmax
-concat = torch.cat
-permute = torch.permute
-mean = torch.mean
+copied = torch.clone
 
 
 def standard_normal(*shape: int) -> Any:
     return torch.randn(*shape, device=DEVICE)
 
 
-def constant(array: Any) -> Any:
-    return torch.tensor(array, device=DEVICE)
+def constant(array: Any, dtype: str | None = None) -> Any:
+    return torch.tensor(array, device=DEVICE, dtype=getattr(torch, dtype) if dtype else None)
 
 
-def leaf(array: Any) -> Any:
-    return torch.tensor(array, device=DEVICE, requires_grad=True)
+def leaf(array: Any, dtype: str | None = None) -> Any:
+    return constant(array, dtype).requires_grad_()
 
 
 def value(tensor: Any) -> Any:
-    return tensor.detach().cpu().numpy().copy()
+    tensor = tensor.detach().cpu()
+    return (tensor.float() if tensor.dtype == torch.bfloat16 else tensor).numpy().copy()
 
 
 def placed(model: Any) -> Any:
@@ -92,11 +91,49 @@ def gru(x: Any, h0: Any, w_ih: Any, w_hh: Any, b_ih: Any, b_hh: Any) -> Any:
     return torch.gru(x, h0[None], [w_ih, w_hh, b_ih, b_hh], True, 1, 0.0, torch.is_grad_enabled(), False, False)[0]
 
 
-def synchronise() -> None:
+def captured(step: Callable[[], Any]) -> Callable[[], Any]:
+    """The step as it is: the peer of our captured steps is eager PyTorch."""
+    return step
+
+
+def clock() -> Clock:
+    if DEVICE != "cuda":
+        return host_clock
+    return DeviceClock(lambda: torch.cuda.Event(enable_timing=True), lambda a, b: a.elapsed_time(b), torch.cuda.synchronize)
+
+
+def pool() -> dict[str, float]:
+    if DEVICE != "cuda":
+        return {}
+    return {"used_mib": torch.cuda.memory_allocated() / 2**20, "held_mib": torch.cuda.memory_reserved() / 2**20}
+
+
+def empty_pool() -> None:
     if DEVICE == "cuda":
-        torch.cuda.synchronize()
+        torch.cuda.empty_cache()
+
+
+def launches() -> dict[str, int]:
+    return {}
+
+
+def set_precision(name: str) -> None:
+    torch.set_float32_matmul_precision(name)
+    # On its own switch, and on by default: without this PyTorch would convolve in TF32 where float32 was asked for.
+    torch.backends.cudnn.allow_tf32 = name != "highest"
+
+
+def precision() -> dict[str, str]:
+    """What is computed, not what was asked for: on CUDA "medium" is TF32 too."""
+    asked = torch.get_float32_matmul_precision()
+    kind = "high" if asked == "medium" and DEVICE == "cuda" else asked
+    return {"dtype": str(torch.get_default_dtype()).removeprefix("torch."), "matmul": kind}
 
 
 def describe() -> dict[str, Any]:
-    precision = {"dtype": str(torch.get_default_dtype()).removeprefix("torch."), "matmul": torch.get_float32_matmul_precision()}
-    return {"version": torch.__version__, "threads": torch.get_num_threads(), "device": DEVICE, "precision": precision}
+    facts = {"version": torch.__version__, "threads": torch.get_num_threads(), "device": DEVICE, "precision": precision()}
+    if DEVICE == "cuda":
+        cudnn = torch.backends.cudnn
+        facts |= {"card": torch.cuda.get_device_name(), "cuda": torch.version.cuda, "cudnn": cudnn.version()}
+        facts |= {"TF32 convolutions": cudnn.allow_tf32}
+    return facts

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
+from contextlib import ExitStack
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -13,18 +14,20 @@ import numpy as np
 import pytest
 
 import dlengine as dl
-from dlengine.benchmarks import import_time, profile, report, run, with_dlengine
+from dlengine.benchmarks import import_time, pictures, profile, report, run, with_dlengine
+from dlengine.benchmarks.compare import compare, headline
+from dlengine.benchmarks.memory import peak_memory
 from dlengine.benchmarks.process import WorkerFailed, WorkerProcess, environment
-from dlengine.benchmarks.results import Result, Row, Timing, compare
-from dlengine.benchmarks.worker import Worker, peak_memory, serve
-from dlengine.benchmarks.workloads import KINDS, WORKLOADS, Workload, select
+from dlengine.benchmarks.results import Result, Row, Timing
+from dlengine.benchmarks.worker import Worker, serve
+from dlengine.benchmarks.workloads import APART, KINDS, WORKLOADS, Workload, select
 from dlengine.cli.main import main
 from dlengine.errors import BackendUnavailable, ConfigError, DataError
 
 IN_WORKERS = [workload for workload in WORKLOADS.values() if workload.body is not None]
 CAPS = {
     "N": 4, "T": 3, "C": 2, "K": 4, "groups": 2, "M": 5, "D": 6, "I": 5, "V": 7, "hidden": 6, "ops": 6, "elements": 11,
-    "parameters": 12,
+    "parameters": 12, "tokens": 60,
 }  # fmt: skip
 """Sizes at which a body still makes sense; others keep theirs unless larger than 16."""
 
@@ -67,6 +70,7 @@ def test_both_sides_compute_the_same(workload: Workload, tmp_path: Path) -> None
     from dlengine.benchmarks import with_torch
 
     for fw in (with_dlengine, with_torch):
+        fw.set_precision("highest")
         np.savez(tmp_path / f"{fw.NAME}.npz", **workload.build(fw, check=True, **small(workload)).results())
     assert run.agreement(tmp_path / "dlengine.npz", tmp_path / "torch.npz") <= workload.tolerance
 
@@ -81,7 +85,9 @@ def test_both_sides_have_the_same_names() -> None:
 
 
 def test_select() -> None:
-    assert select(()) == list(WORKLOADS.values())
+    assert select(()) == [workload for workload in WORKLOADS.values() if "cpu" in workload.places]
+    assert {"conv-c64", "conv-c64-tf32", "mlp-mnist-captured"} <= {workload.name for workload in select((), "cuda")}
+    assert "import" not in {workload.name for workload in select((), "cuda")}
     assert [w.name for w in select(("conv-mnist1",))] == ["conv-mnist1", "conv-mnist1-fwd"]
     assert [w.name for w in select(("tiny*", "import"))] == ["tiny-ops", "import"]
     with pytest.raises(ConfigError, match="no workload matches 'speed'"):
@@ -103,8 +109,10 @@ def test_a_run_through_a_real_worker(tmp_path: Path) -> None:
     assert result.frameworks["dlengine"]["precision"]["dtype"] == "float32"
     result.save(tmp_path / "result.json")
     raw = json.loads((tmp_path / "result.json").read_text())
-    assert set(raw) == {"schema", "date", "settings", "machine", "frameworks", "rows", "geometric_mean"}
-    assert {"median", "low", "high", "turns", "first", "peak_mib"} == set(raw["rows"][0]["timings"]["dlengine"])
+    assert set(raw) == {
+        "schema", "date", "settings", "machine", "frameworks", "rows", "ceilings", "geometric_means"
+    }  # fmt: skip
+    assert {"median", "low", "high", "turns", "first", "peak_mib", "host"} == set(raw["rows"][0]["timings"]["dlengine"])
     assert Result.load(tmp_path / "result.json") == result
     assert [path.name for path in tmp_path.iterdir()] == ["result.json"]
 
@@ -159,30 +167,50 @@ def test_peak_memory_sees_what_is_freed_again() -> None:
 class Scripted:
     """A worker that gives prepared answers."""
 
-    def __init__(self, name: str, results: dict[str, Any], seconds: float) -> None:
-        self.name, self.results, self.seconds = name, results, seconds
+    def __init__(self, name: str, results: dict[str, Any], seconds: float, usual: float = 0.01) -> None:
+        self.name, self.results, self.seconds, self.usual = name, results, seconds, usual
+        self.precision = {"dtype": "float32", "matmul": "highest"}
 
     def ask(self, what: str, **arguments: Any) -> dict[str, Any]:
         if what == "check":
             np.savez(arguments["path"], **self.results)
         return {
-            "check": {"first": 1.0, "dtypes": ["float32"]},
-            "prepare": {"peak_mib": 2.0, "fallbacks": ["cuda:lstm"]},
-            "time": {"seconds": self.seconds},
+            "check": {"first": 1.0, "dtypes": ["float32"], "precision": self.precision, "told": {}},
+            "prepare": {"first": 2.0, "usual": self.usual, "peak_mib": 2.0, "fallbacks": ["cuda:lstm"], "kernels": ["lstm"]},
+            "time": {"seconds": self.seconds, "host": None},
         }[what]
 
 
-def measured(ours: dict[str, Any], theirs: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Row:
+class Staff(run.Crew):
+    """A crew of scripted workers; fresh processes would cost the test seconds."""
+
+    def __init__(self, *workers: Scripted, heap: str = "default") -> None:
+        super().__init__(run.Settings("numpy", "torch", repeat=3, heap=heap, threads=1), ExitStack())
+        self.workers = {(w.name, h): w for w in workers for h in run.HEAPS[heap]}
+
+
+def measured(*workers: Scripted, path: Path, monkeypatch: pytest.MonkeyPatch, heap: str = "default") -> list[Row]:
     monkeypatch.setattr(run, "PAUSE_SECONDS", 0.0)
-    workers: Any = [Scripted("dlengine", ours, 0.5), Scripted("torch", theirs, 0.75)]
-    return run.measure(WORKLOADS["tiny-ops"], workers, 3, tmp_path, lambda: None)
+    return run.measure(WORKLOADS["tiny-ops"], Staff(*workers, heap=heap), ["dlengine", "torch"], path, lambda: None)
 
 
-def test_ratios_are_of_pairs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ratios_are_of_pairs_on_each_heap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     y = {"y": np.ones(3, np.float32)}
-    row = measured(y, y, tmp_path, monkeypatch)
-    assert (row.ratio, row.ratio_low, row.ratio_high) == (1.5, 1.5, 1.5)
-    assert (row.difference, row.error, row.note) == (0.0, None, "run by the reference: cuda:lstm")
+    workers = Scripted("dlengine", y, 0.5), Scripted("torch", y, 0.75)
+    rows = measured(*workers, path=tmp_path, monkeypatch=monkeypatch, heap="both")
+    assert [row.heap for row in rows] == ["default", "warm"]
+    for row in rows:
+        assert (row.ratio, row.ratio_low, row.ratio_high) == (1.5, 1.5, 1.5)
+        assert (row.difference, row.error, row.note) == (0.0, None, "run by the reference: cuda:lstm")
+        assert row.kernels == ["lstm"]
+        assert len(row.timings["dlengine"].turns) == 3
+
+
+def test_slow_workloads_get_fewer_turns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    y = {"y": np.ones(3, np.float32)}
+    workers = Scripted("dlengine", y, 5.0, usual=5.0), Scripted("torch", y, 0.75)
+    (row,) = measured(*workers, path=tmp_path, monkeypatch=monkeypatch)
+    assert [len(timing.turns) for timing in row.timings.values()] == [2, 2]
 
 
 @pytest.mark.parametrize(
@@ -199,10 +227,20 @@ def test_ratios_are_of_pairs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 def test_what_does_not_agree_is_not_timed(
     theirs: dict[str, Any], why: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    row = measured({"y": np.ones(3, np.float32)}, theirs, tmp_path, monkeypatch)
-    assert not row.timings
+    workers = Scripted("dlengine", {"y": np.ones(3, np.float32)}, 0.5), Scripted("torch", theirs, 0.75)
+    for row in measured(*workers, path=tmp_path, monkeypatch=monkeypatch, heap="both"):
+        assert not row.timings
+        assert row.error is not None
+        assert re.search(why, row.error)
+
+
+def test_products_of_unlike_precision_are_not_timed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    y = {"y": np.ones(3, np.float32)}
+    workers = Scripted("dlengine", y, 0.5), Scripted("torch", y, 0.75)
+    workers[1].precision = {"dtype": "float32", "matmul": "high"}
+    (row,) = measured(*workers, path=tmp_path, monkeypatch=monkeypatch)
     assert row.error is not None
-    assert re.search(why, row.error)
+    assert "unlike precision" in row.error
 
 
 def test_unlike_precision_is_refused() -> None:
@@ -241,7 +279,12 @@ def test_profile_knows_ops_by_their_texts() -> None:
 # ------------------------------------------------------------------ results and reports
 
 
-def made(precision: dict[str, str] | None = None, ours: float = 0.002, theirs: float | None = 0.003) -> Result:
+def made(
+    precision: dict[str, str] | None = None,
+    ours: float = 0.002,
+    theirs: float | None = 0.003,
+    heaps: tuple[str, ...] = ("default",),
+) -> Result:
     """A result as a run would make it."""
     names = ["dlengine", *(["torch"] if theirs else [])]
     pools = [{"user_api": "blas", "internal_api": "x"}]
@@ -252,32 +295,63 @@ def made(precision: dict[str, str] | None = None, ours: float = 0.002, theirs: f
         {name: dict(facts) for name in names},
         date="2026-01-02T03:04:05+00:00",
     )
-    for name, kind in (("tiny-ops", "op"), ("import", "import")):
-        row = Row(name, kind, {"H": 4}, dtypes=["float32"], note="numpy 1 s")
-        row.timings["dlengine"] = Timing.of([ours, ours], first=1.0, peak_mib=3.0)
-        if theirs:
-            row.timings["torch"] = Timing.of([theirs, 2 * theirs], first=1.0)
-        row.pair(*names)
-        result.rows.append(row)
+    for name, kind in (("tiny-ops", "op"), ("vae", "step"), ("import", "import")):
+        for heap in heaps if kind != "import" else heaps[:1]:
+            row = Row(name, kind, {"H": 4}, dtypes=["float32"], note="numpy 1 s", heap=heap, unit=("pairs", 1000))
+            row.timings["dlengine"] = Timing.of([ours, 1.1 * ours], first=1.0, peak_mib=3.0)
+            if theirs:
+                row.timings["torch"] = Timing.of([theirs, 2 * theirs], first=1.0, peak_mib=2.0)
+            row.pair(*names)
+            result.rows.append(row)
     result.rows.append(Row("embedding", "op", {}, error="out of memory"))
     return result
 
 
-def test_geometric_mean_leaves_the_import_row_out() -> None:
+def test_the_geometric_mean_is_of_one_heap_and_leaves_some_kinds_out() -> None:
+    result = made(heaps=("default", "warm"))
+    for row in result.rows:
+        row.ratio = row.ratio and {"tiny-ops": 2.0, "vae": 4.5, "import": 100.0}[row.name] * (0.5 if row.heap == "warm" else 1)
+    assert result.geometric_means == pytest.approx({"default": 3.0, "warm": 1.5})
+    assert "3.00 default heap, 1.50 warm heap" in report.summary(result)[0]
+    assert made(theirs=None).geometric_means == {}
+    assert set(APART) <= set(KINDS)
+
+
+def test_memory_of_a_step_is_held_against_the_limit() -> None:
     result = made()
-    result.rows[1].ratio = 100.0
-    assert result.geometric_mean == pytest.approx(2.25)
-    assert made(theirs=None).geometric_mean is None
+    step = result.rows[1]
+    assert step.memory_ratio == 1.5
+    assert step.too_much_memory
+    assert not result.rows[0].too_much_memory
+    assert "vae: 1.50 times the peer's memory, above the limit 1.25" in report.notes(result.rows)
+    assert any("at most 1.50 times torch's (vae; limit 1.25)" in line for line in report.summary(result))
+
+
+def test_rates_are_told_in_the_unit_of_the_workload() -> None:
+    assert report.rates(made().rows[0]) == "pairs/s: dlengine 0.48 M, torch 0.22 M"
 
 
 def test_compare_by_ratio_and_by_time() -> None:
-    by_ratio = compare(made(ours=0.001), made())["tiny-ops"]
+    by_ratio = compare(made(ours=0.001), made())["tiny-ops", "default"]
     assert by_ratio.by_ratio
     assert by_ratio.gain == pytest.approx(2.0)
-    by_time = compare(made(ours=0.001, theirs=None), made())["tiny-ops"]
+    by_time = compare(made(ours=0.001, theirs=None), made())["tiny-ops", "default"]
     assert not by_time.by_ratio
     assert by_time.gain == pytest.approx(2.0)
-    assert "embedding" not in compare(made(), made())
+    assert ("embedding", "default") not in compare(made(), made())
+
+
+def test_a_change_within_the_spread_is_told_apart() -> None:
+    slower = compare(made(ours=0.0021, theirs=None), made(theirs=None))
+    assert not slower["vae", "default"].significant
+    assert report.gain_of(slower["vae", "default"]) == "(0.95 in time)"
+    faster = compare(made(ours=0.001, theirs=None), made(theirs=None))
+    assert faster["vae", "default"].significant
+    assert headline(faster) == "since then: 3 faster, 0 slower, 0 within the spread of their turns"
+
+
+def test_compare_keeps_the_heaps_apart() -> None:
+    assert set(compare(made(heaps=("default", "warm")), made())) == {(n, "default") for n in ("tiny-ops", "vae", "import")}
 
 
 def test_compare_refuses_what_is_unlike() -> None:
@@ -287,19 +361,34 @@ def test_compare_refuses_what_is_unlike() -> None:
     other.rows[0].sizes = {"H": 5}
     with pytest.raises(ConfigError, match="tiny-ops is another workload now"):
         compare(made(), other)
+    other = made()
+    other.settings["threads"] = 1
+    with pytest.raises(ConfigError, match="unlike threads: now 2, then 1"):
+        compare(made(), other)
 
 
+@pytest.mark.parametrize("heaps", [("default",), ("default", "warm")], ids=["one heap", "both"])
 @pytest.mark.parametrize("theirs", [0.003, None], ids=["against torch", "alone"])
-def test_reports(theirs: float | None) -> None:
-    result = made(theirs=theirs)
-    changes = compare(result, made(theirs=theirs))
-    assert report.table(result, changes).row_count == 3
-    assert report.picture(result).startswith(b"\x89PNG")
+def test_reports(theirs: float | None, heaps: tuple[str, ...]) -> None:
+    result = made(theirs=theirs, heaps=heaps)
+    changes = compare(result, made(theirs=theirs, heaps=heaps))
+    shown = report.table(result, changes)
+    assert shown.row_count == 4
+    assert pictures.ratios(result).startswith(b"\x89PNG")
     page = report.html(result, changes)
     assert "a &amp; b" in page
     assert "1 &lt;b&gt;" in page
     assert "embedding: failed: out of memory" in page
     assert ("geometric mean" in page) == (theirs is not None)
+    assert ("warm: dlengine" in page) == (len(heaps) > 1)
+
+
+def test_a_table_of_both_heaps_fits_a_terminal() -> None:
+    from rich.console import Console
+
+    console = Console(width=80, record=True, file=io.StringIO())
+    console.print(report.table(made(heaps=("default", "warm"))))
+    assert "…" not in console.export_text()
 
 
 @pytest.mark.parametrize(("seconds", "text"), [(12.3456, "12.3 s"), (0.00123, "1.23 ms"), (4.5e-5, "45 us")])
@@ -343,6 +432,11 @@ def test_list(capsys: pytest.CaptureFixture[str]) -> None:
         (("--json", "no-such-folder/result.json"), "no-such-folder"),
         (("--html", "."), "."),
         (("--profile", "--json", "x.json"), "--profile"),
+        (("--profile", "--scaling"), "--scaling"),
+        (("--scaling", "--html", "x.html"), "--scaling"),
+        (("--scaling", "--filter", "speed"), "no curve matches 'speed'"),
+        (("--precision", "high"), "--backend cuda"),
+        (("--roofline", "x.png"), "--backend cuda"),
     ],
     ids=lambda value: value[0] if isinstance(value, tuple) else "",
 )
