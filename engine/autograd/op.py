@@ -19,6 +19,7 @@ import inspect
 from collections.abc import Callable, Sequence
 from typing import Any, overload
 
+from . import ranges
 from .call import caller, unrolled
 from .declaration import Op
 
@@ -73,6 +74,8 @@ def op(
     """
 
     def decorate(text: Callable[..., Any]) -> Callable[..., Any]:
+        if ranges.ENABLED:
+            text = ranges.ranged(text, name or text.__name__)
         declared = Op(text, needs, view, promotes, complex, none_cotangents, constants, name, arrays, result)
         if linear:
             LINEAR.add(declared.name)
