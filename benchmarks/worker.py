@@ -84,7 +84,7 @@ class Worker:
         end = perf_counter() + WARM_UP_SECONDS
         while first < SLOW_SECONDS and (len(seconds) == 1 or perf_counter() < end):
             seconds += self.clock(body.run, 1).seconds
-        usual = median(seconds)
+        usual = max(median(seconds), 1e-6)  # events may be too close for the device to tell apart
         self.runs = 1 if usual >= SLOW_SECONDS else int(min(MOST_RUNS, max(LEAST_RUNS, TURN_SECONDS / usual)))
         host = peak[0] if peak else None
         return {
