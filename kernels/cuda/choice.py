@@ -14,10 +14,9 @@ import json
 import os
 import tempfile
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -31,56 +30,59 @@ REPEATS = 5
 """Timed runs of a candidate, after one that compiles; the fastest counts."""
 
 Candidates = Mapping[str, Callable[[], object]]
+Times = dict[str, float | None]
+"""Candidate -> microseconds, or None if it failed."""
 
 
 class Table:
-    """Answers by key, in memory and in a JSON file that processes share.
+    """Times by key, in memory and in a JSON file that processes share.
 
     path: of the file; damaged or of other sources, it counts as empty. measure: microseconds that a candidate takes.
     """
 
     def __init__(self, path: Path, measure: Callable[[Callable[[], object]], float]) -> None:
         self.path, self.measure = path, measure
-        self.answers: dict[str, dict[str, Any]] = {}
+        self.answers: dict[str, Times] = {}
         self.read = False
         self._lock = threading.Lock()
 
-    def known(self, key: str) -> str | None:
-        """The remembered answer."""
+    def known(self, key: str, candidates: Iterable[str]) -> str | None:
+        """The fastest of these candidates as far as measured, or None."""
         if not self.read:
             self.answers |= self._load()
             self.read = True
-        found = self.answers.get(key)
-        return None if found is None else str(found["variant"])
+        times = self.answers.get(key, {})
+        measured = {name: times[name] for name in candidates if times.get(name) is not None}
+        return min(measured, key=lambda name: measured[name]) if measured else None
 
     def choose(self, key: str, candidates: Candidates) -> str:
-        """The remembered answer if it is one of the candidates, else that of a measurement, which is remembered.
+        """The fastest candidate; those of which nothing is known are measured first, and their times remembered.
 
         A candidate that raises is out of the race; if all do, the last error is raised.
         """
-        found = self.known(key)
-        if found in candidates:
-            return str(found)
+        found = self.known(key, candidates)
+        new = candidates.keys() - self.answers.get(key, {}).keys()
+        if found is not None and not new:
+            return found
         with self._lock:
-            times: dict[str, float] = {}
+            times: dict[str, float | None] = {}
             failure: Exception | None = None
-            for name, run in candidates.items():
+            for name in sorted(new):
                 try:
-                    times[name] = self.measure(run)
+                    times[name] = round(self.measure(candidates[name]), 2)
                 except Exception as error:
-                    failure = error
-            if not times and failure is not None:
+                    times[name], failure = None, error
+            if failure is not None and found is None and set(times.values()) == {None}:
                 raise failure
-            winner = min(times, key=lambda name: times[name])
-            self.answers[key] = {"variant": winner, "us": {name: round(time, 2) for name, time in times.items()}}
+            self.answers[key] = self.answers.get(key, {}) | times
             self._save()
-        return winner
+        return str(self.known(key, candidates))
 
-    def _load(self) -> dict[str, dict[str, Any]]:
+    def _load(self) -> dict[str, Times]:
         try:
             content = json.loads(self.path.read_text())
-            answers = content["answers"] if content["sources"] == sources() else {}
-            return {key: answer for key, answer in answers.items() if isinstance(answer["variant"], str)}
+            answers = content["microseconds"] if content["sources"] == sources() else {}
+            return {str(key): {name: t and float(t) for name, t in times.items()} for key, times in answers.items()}
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return {}
 
@@ -94,7 +96,7 @@ class Table:
             return
         try:
             with os.fdopen(handle, "w") as file:
-                json.dump({"sources": sources(), "answers": dict(sorted(self.answers.items()))}, file, indent=1)
+                json.dump({"sources": sources(), "microseconds": dict(sorted(self.answers.items()))}, file, indent=1)
             os.replace(temporary, self.path)
         finally:
             Path(temporary).unlink(missing_ok=True)
@@ -111,8 +113,7 @@ def fastest(kernel: str, candidates: Candidates, heuristic: str, x: Array, *shap
     words = (kernel, card(x.device.id), str(x.dtype), precision.numbers(str(x.dtype)), *map(str, shape))
     key = " | ".join(words)
     if capturing(x):
-        found = table().known(key)
-        return found if found in candidates else heuristic
+        return table().known(key, candidates) or heuristic
     return table().choose(key, candidates)
 
 
