@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from ..backend import CUPY, default_device, namespace_for
 from ..errors import CheckpointError, ConfigError, DataError
 from ..generator import Generator, default_generator
 from ..ops.creation import asarray
@@ -20,6 +21,7 @@ from .dataset import ArrayDataset, Dataset
 from .draws import _current, derived_seed
 from .iterable import IterableDataset
 from .samplers import GivenSampler, RandomSampler, Sampler, SequentialSampler
+from .upload import Uploader
 from .workers import KINDS, Job, Maker, batches, executor
 
 
@@ -103,7 +105,7 @@ class DataLoader:
         self._start, self._given = self._position(), skip
         made = self._streamed(skip) if self.sampler is None else self._drawn(self.sampler, skip)
         try:
-            for i, parts in enumerate(made, skip):
+            for i, parts in enumerate(self._moved(made), skip):
                 self._given = i + 1
                 yield tuple(self._tensor(part) for part in parts)
         except BrokenProcessPool:
@@ -158,6 +160,11 @@ class DataLoader:
             self._pool, end = executor(self.worker_kind, self.num_workers, self._maker)
             self._end = weakref.finalize(self, end)
         return self._pool
+
+    def _moved(self, made: Iterable[tuple[Any, ...]]) -> Iterable[tuple[Any, ...]]:
+        """For a GPU, the batches with their arrays there, the upload of each begun while the one before is in use."""
+        device = self.device or default_device()
+        return Uploader(device).through(made) if namespace_for(device).library is CUPY else made
 
     def _tensor(self, part: Any) -> Any:
         if isinstance(part, np.ndarray) and part.dtype.kind in "US":

@@ -1,0 +1,118 @@
+"""Batches to a GPU beside the computation: through pinned host memory, on a stream of its own, one batch ahead.
+
+    host array -> pinned slot -> (copy stream) device slot -> (the caller's stream) an array of the batch's own
+
+Two slots take turns. The last step is a copy inside the device, which costs next to nothing: without it the memory of a batch
+that the caller dropped could be written by the next upload while kernels still read it. Events order the two streams; the
+host waits for nothing but a pinned slot that is still being read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+
+from .. import backend
+from ..autograd.base import wrap
+
+ALIGNMENT = 256
+"""Bytes between whose multiples parts of a batch begin, as the device likes it."""
+
+Part = tuple[int, int, Any, tuple[int, ...]]
+"""First byte, bytes, dtype and shape of a part in its slot."""
+
+
+class _Slot:
+    def __init__(self, cuda: Any) -> None:
+        self.pinned: Any = None
+        self.device: Any = None
+        self.copied = cuda.Event(disable_timing=True)
+        self.consumed = cuda.Event(disable_timing=True)
+
+
+class Uploader:
+    """Tuples of host arrays to tuples of tensors on one GPU ("cuda:N")."""
+
+    def __init__(self, device: str) -> None:
+        import cupy
+        import cupyx
+
+        self.cupy, self.cupyx, self.device = cupy, cupyx, backend.located(device)
+        with self._gpu():
+            self.stream = cupy.cuda.Stream(non_blocking=True)
+            self.slots = [_Slot(cupy.cuda) for _ in range(2)]
+        self.turn = 0
+
+    def through(self, batches: Iterable[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:
+        """The batches in their order, each handed out when the upload of the next has begun.
+
+        What is no NumPy array of numbers stays as it is.
+        """
+        source = iter(batches)
+        waiting = self._started(source)
+        while waiting is not None:
+            try:
+                following = self._started(source)
+            except Exception:  # the batch before is whole: it is given first
+                yield self._finished(*waiting)
+                raise
+            yield self._finished(*waiting)
+            waiting = following
+
+    def _gpu(self) -> Any:
+        return self.cupy.cuda.Device(int(self.device.partition(":")[2]))
+
+    def _started(self, source: Iterator[tuple[Any, ...]]) -> tuple[_Slot, list[Part | Any]] | None:
+        for parts in source:
+            slot = self.slots[self.turn]
+            self.turn = 1 - self.turn
+            layout, size = _laid_out(parts)
+            slot.copied.synchronize()
+            with self._gpu():
+                if slot.pinned is None or slot.pinned.size < size:
+                    slot.pinned = self.cupyx.empty_pinned((max(size, 1),), np.uint8)
+                    slot.device = self.cupy.empty((max(size, 1),), np.uint8)
+                    slot.consumed.record()  # new memory may still be in use on the caller's stream
+                for part, place in zip(parts, layout, strict=True):
+                    if isinstance(place, tuple):
+                        first, count, dtype, shape = place
+                        slot.pinned[first : first + count].view(dtype).reshape(shape)[...] = part
+                self.stream.wait_event(slot.consumed)
+                slot.device[:size].set(slot.pinned[:size], stream=self.stream)
+                slot.copied.record(self.stream)
+            return slot, layout
+        return None
+
+    def _finished(self, slot: _Slot, layout: list[Part | Any]) -> tuple[Any, ...]:
+        with self._gpu():
+            current = self.cupy.cuda.get_current_stream()
+            current.wait_event(slot.copied)
+            parts = []
+            for place in layout:
+                if isinstance(place, tuple):
+                    first, count, dtype, shape = place
+                    parts.append(wrap(slot.device[first : first + count].view(dtype).reshape(shape).copy()))
+                else:
+                    parts.append(place)
+            slot.consumed.record(current)
+        return tuple(parts)
+
+
+def uploadable(part: Any) -> bool:
+    """Whether a part of a batch is a NumPy array of numbers."""
+    return isinstance(part, np.ndarray) and part.dtype.kind in "biufc" and part.dtype.isnative
+
+
+def _laid_out(parts: tuple[Any, ...]) -> tuple[list[Part | Any], int]:
+    """Where each array goes in a slot, other parts as they are, and the bytes needed."""
+    layout: list[Part | Any] = []
+    size = 0
+    for part in parts:
+        if uploadable(part):
+            layout.append((size, part.nbytes, part.dtype, part.shape))
+            size += -(-part.nbytes // ALIGNMENT) * ALIGNMENT
+        else:
+            layout.append(part)
+    return layout, size
