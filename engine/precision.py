@@ -29,11 +29,8 @@ def get_matmul_precision() -> str:
 @contextmanager
 def use_matmul_precision(name: str, /) -> Iterator[None]:
     """Set the precision inside a block, for this thread or task alone; see set_matmul_precision."""
-    token = precision.scoped.set(_checked("use_matmul_precision", name))
-    try:
+    with precision.in_force(_checked("use_matmul_precision", name)):
         yield
-    finally:
-        precision.scoped.reset(token)
 
 
 def _checked(who: str, word: str) -> str:

@@ -154,12 +154,9 @@ def test_events_on_a_card(gpu: Any, path: Path) -> None:
     x: Any = SimpleNamespace(dtype=np.dtype("f4"), device=SimpleNamespace(id=0))
     race = {"slow": spends(gpu, 0.004), "fast": spends(gpu, 0.001)}
     assert choice.fastest("gemm", race, "slow", x, "nt", 128) == "fast"
-    token = precision.scoped.set("high")
-    try:
+    with precision.in_force("high"):
         gpu.capturing = True  # nothing runs now, and nothing is known of this precision
         assert choice.fastest("gemm", race, "slow", x, "nt", 128) == "slow"
-    finally:
-        precision.scoped.reset(token)
     assert choice.fastest("gemm", race, "slow", x, "nt", 128) == "fast"
     times = json.loads(path.read_text())["microseconds"]
     assert times == {"gemm | NVIDIA Test | float32 | float32 | nt | 128": {"slow": 4.0, "fast": 1.0}}

@@ -44,9 +44,8 @@ def short_splits(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def use(request: pytest.FixtureRequest) -> Iterator[tuple[str, str]]:
     dtype, word = request.param
-    token = precision.scoped.set(word)
-    yield dtype, word
-    precision.scoped.reset(token)
+    with precision.in_force(word):
+        yield dtype, word
 
 
 def operands(m: int, n: int, k: int, dtype: str, way: str = "nn", batch: tuple[int, ...] = ()) -> tuple[Any, Any]:
@@ -217,9 +216,8 @@ def test_nan_and_infinity_stay_in_their_lines() -> None:
     a, b = operands(40, 30, 20, "float32")
     a[3, 4], a[5, 6] = np.nan, np.inf
     for word in precision.NUMBERS:
-        token = precision.scoped.set(word)
-        c = matmul.matmul(a, b)
-        precision.scoped.reset(token)
+        with precision.in_force(word):
+            c = matmul.matmul(a, b)
         assert np.isnan(c[3]).all()
         assert np.isinf(c[5]).all()
         assert np.isfinite(np.delete(c, (3, 5), 0)).all()

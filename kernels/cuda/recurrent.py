@@ -11,9 +11,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from .. import precision
 from ..types import Array
 from . import FLOATS
 from .launch import Kernel, blocks_for, contiguous, empty, integers, library_of
+from .matmul import matmul
 from .recurrent_plan import CONSTANTS, RecurrentPlan, fit
 from .source import accumulator
 
@@ -192,6 +194,7 @@ class _Loop:
         self.steps, self.batch, self.hidden = self.shape
         self.gates, self.reverse, self.save = gates, reverse, save
         self.dtype = accumulator(str(x.dtype))
+        self.widened = self.dtype != str(x.dtype)
         self.w_hh = contiguous(w_hh)
         self.lengths = None if lengths is None else integers(lengths)
 
@@ -222,19 +225,26 @@ class _Loop:
 
     def project(self, x: Array, w: Array, bias: Array | None) -> Array:
         """x w' + bias for all steps at once: (T, N, gates H)."""
-        z = self.library.matmul(self._rows(self._valid(x)), w.astype(self.dtype, copy=False).T)
+        z = self.product(self._rows(self._valid(x)), w.astype(self.dtype, copy=False).T)
         if bias is not None:
             z = z + bias.astype(self.dtype, copy=False)
         return contiguous(z.reshape(self.steps, self.batch, self.gates * self.hidden))
 
     def input_grads(self, dz: Array, x: Array, w_ih: Array) -> tuple[Array, Array]:
         """The gradients of x and of the weights that it was multiplied with."""
-        gx = self.library.matmul(self._rows(dz), w_ih.astype(self.dtype, copy=False))
+        gx = self.product(self._rows(dz), w_ih.astype(self.dtype, copy=False))
         return contiguous(self.narrow(gx, x).reshape(x.shape)), self.contract(dz, self._valid(x), x)
 
     def contract(self, dz: Array, other: Array, x: Array) -> Array:
         """The sum over time and batch of the outer products, in the dtype of x."""
-        return contiguous(self.narrow(self.library.matmul(self._rows(dz).T, self._rows(other)), x))
+        return contiguous(self.narrow(self.product(self._rows(dz).T, self._rows(other)), x))
+
+    def product(self, a: Array, b: Array) -> Array:
+        """a b with the precision in force, if x is float32: 16-bit numbers, widened, are multiplied as they are."""
+        if self.widened:
+            with precision.in_force("highest"):
+                return matmul(a, b)
+        return matmul(a, b)
 
     def sum(self, dz: Array, x: Array) -> Array:
         return self.narrow(self.library.sum(dz, axis=(0, 1)), x)
@@ -250,7 +260,7 @@ class _Loop:
         w = self.w_hh.astype(self.dtype, copy=False).T
         blocks = blocks_for(self.batch * self.hidden, step.threads)
         for s in range(self.steps):
-            step[blocks](*before, contiguous(self.library.matmul(h[self._slot(s)], w)), *after, plan, s)
+            step[blocks](*before, self.product(h[self._slot(s)], w), *after, plan, s)
 
     def backward(self, whole: Kernel, step: Kernel, dz: Array, before: tuple[Any, ...], after: tuple[Any, ...]) -> None:
         """The same from the last step to the first, and once more to take in the first step's product."""
@@ -265,7 +275,7 @@ class _Loop:
         for s in range(self.steps - 1, -2, -1):
             step[blocks](*before, products, *after, plan, s)
             if s >= 0:
-                products = contiguous(self.library.matmul(dz[self.steps - 1 - s if self.reverse else s], w))
+                products = self.product(dz[self.steps - 1 - s if self.reverse else s], w)
 
     def _slot(self, s: int) -> int:
         """Where the state before step s is kept; slot_of in recurrent.cuh."""
