@@ -21,6 +21,7 @@ from .idx import read_idx
 from .images import read_image
 from .iterable import IterableDataset
 from .loader import DataLoader
+from .motion import trajectories
 from .pictures import ImageDataset, cifar10, fashion_mnist, mnist, omniglot, usps
 from .samplers import (
     BatchSampler,
@@ -66,5 +67,5 @@ __all__ = [
     "english_french", "fashion_mnist", "group_split", "held", "mnist", "ngrams", "omniglot", "one_hot", "pad_sequence",
     "random_split", "read_idx", "read_image", "sentence_pairs", "sequence_copy", "set_data_dir", "shapes_with_captions",
     "skipgram_pairs", "sliding_windows", "spirals", "stratified_split", "subsample", "sunspots", "synthetic",
-    "temperatures", "text_file", "tiny_shakespeare", "transforms", "two_moons", "usps", "word_analogies", "words",
+    "temperatures", "text_file", "tiny_shakespeare", "trajectories", "transforms", "two_moons", "usps", "word_analogies", "words",
 ]  # fmt: skip

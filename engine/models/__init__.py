@@ -11,3 +11,4 @@ from .convolutional import ConvNet as ConvNet
 from .language import LanguageModel as LanguageModel
 from .language import generate as generate
 from .perceptrons import MLP as MLP
+from .vae import VAE as VAE

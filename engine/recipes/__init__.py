@@ -4,10 +4,14 @@ from __future__ import annotations
 
 # One line for each file of recipes; importing it makes them known.
 from . import autoencoder as autoencoder
+from . import coding as coding
 from . import convnets as convnets
+from . import depth as depth
 from . import digits as digits
 from . import linear as linear
 from . import perceptrons as perceptrons
+from . import stacked as stacked
+from . import variational as variational
 from .experiment import Classifier, Experiment, Prediction, Stage
 from .gallery import finished, gallery
 from .recipe import RECIPES, Figure, Recipe, Scale, Setting, find

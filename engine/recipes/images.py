@@ -95,3 +95,9 @@ def nearest(queries: Any, keys: Any, k: int, skip_self: bool = False) -> Host:
     if skip_self:
         far[np.arange(len(q)), np.arange(len(q))] = np.inf
     return np.argsort(far, axis=1, kind="stable")[:, :k]
+
+
+def alike(codes: Any, labels: Any, k: int = 10, queries: int = 1000) -> float:
+    """How many of the k samples with the nearest codes are of the same class, as a part, over the first so many samples."""
+    found = nearest(codes[:queries], codes, k, skip_self=True)
+    return float((labels[found] == labels[:queries, None]).mean())
