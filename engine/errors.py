@@ -42,5 +42,9 @@ class GradientError(DLEngineError, RuntimeError):
     """A gradient that does not exist or could only be wrong."""
 
 
+class CaptureError(DLEngineError, RuntimeError):
+    """A training step that cannot be captured into a CUDA graph, or replayed as it was captured; the message says why."""
+
+
 class ConfigError(DLEngineError, ValueError):
     """A setting, name or key that does not exist or has no such value."""

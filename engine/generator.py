@@ -8,7 +8,10 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterator
 from contextvars import ContextVar
+from functools import partial
 from typing import Any
+
+from dlengine.kernels import live
 
 from .errors import ConfigError, GradientError
 
@@ -42,8 +45,7 @@ class Generator:
         """Reserve 32-bit words: the (key, counter) for a random kernel that uses that many."""
         again, log = replayed.get(), draws.get()
         if again is None:
-            key, counter = self.seed, self.counter
-            self.counter += -(-words // 4)
+            key, counter = live.again("a draw of random numbers", partial(self._reserve, words))
         else:
             key, counter, before = next(again, (0, 0, -1))
             if before != words:
@@ -54,6 +56,11 @@ class Generator:
         if log is not None:  # a checkpoint that runs inside another's second run notes them too
             log.append((key, counter, words))
         return key, counter
+
+    def _reserve(self, words: int) -> tuple[int, int]:
+        start = self.seed, self.counter
+        self.counter += -(-words // 4)
+        return start
 
     def fork(self) -> Generator:
         """A generator with a stream of its own, far from this one's and from other forks'."""

@@ -83,12 +83,25 @@ class Slot:
 
 @dataclass(eq=False)
 class Recording:
-    """The live numbers of one captured step. block: SLOTS unsigned 64-bit integers in device memory."""
+    """The live numbers of one captured step.
+
+    block: SLOTS unsigned 64-bit integers in device memory. empty(shape, dtype): makes an array there. constants: arrays and
+    what must be copied into them before the first replay. written: told of every tensor that the step writes in place.
+    """
 
     block: Array
+    empty: Callable[[tuple[int, ...], Any], Array]
+    constants: list[tuple[Array, Any]] = field(default_factory=list)
+    written: Callable[[Any], None] = lambda tensor: None
     sources: list[Source] = field(default_factory=list)
     slots: list[Slot] = field(default_factory=list)
     used: int = 0
+
+    def constant(self, values: Any) -> Array:
+        """An array in device memory that will hold values, a NumPy array, when the step is replayed."""
+        array = self.empty(values.shape, values.dtype)
+        self.constants.append((array, values))
+        return array
 
     def place(self, dtype: str, function: Callable[..., Sequence[Any]], arguments: tuple[Any, ...]) -> Array:
         for argument in arguments:

@@ -248,7 +248,7 @@ def run(function: Callable[..., Any], *args: Any, **options: Any) -> Any:
     result = work()
     fresh: list[Any] = []
     out = wrapped(result, given, fresh)
-    if stream.is_capturing() and fresh:
+    if stream.is_capturing() and fresh and name != "empty":
         if not state.allocators:
             raise RuntimeError("memory of a graph must come from a pool of its own")
         device = state.device
@@ -436,7 +436,7 @@ for _name in "lt le gt ge eq ne".split():
     setattr(ndarray, f"__{_name}__", operator(f"__{_name}__"))
 for _name in "neg pos abs invert".split():
     setattr(ndarray, f"__{_name}__", method(f"__{_name}__"))
-for _name in "astype copy reshape ravel sum mean any all max min view transpose squeeze take conj".split():
+for _name in "astype copy reshape ravel sum mean any all max min view transpose swapaxes squeeze take conj".split():
     setattr(ndarray, _name, method(_name))
 ndarray.__hash__ = object.__hash__  # type: ignore[method-assign]
 ndarray.__module__ = "cupy"

@@ -11,6 +11,8 @@ from contextvars import ContextVar, Token
 from itertools import count
 from typing import Any
 
+from dlengine.kernels import live
+
 Array = Any
 
 recording: ContextVar[bool] = ContextVar("dlengine_recording", default=True)
@@ -141,6 +143,9 @@ def wrap(array: Array, requires_grad: bool = False) -> Any:
 def written(t: TensorBase) -> None:
     """Note that the storage of a tensor, and so of all its views, was just overwritten."""
     t._version[0] = next_sequence()
+    step = live.recording.get()
+    if step is not None:
+        step.written(t)
 
 
 def graph(roots: Iterable[Node], stop: Collection[Any] = ()) -> list[Node]:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from typing import Any
+
+from dlengine.kernels.live import again
 
 from .optimizer import Member, Optimizer
 
@@ -17,6 +20,7 @@ class Adam(Optimizer):
     """
 
     decoupled = False
+    replays = True
 
     def __init__(
         self,
@@ -42,17 +46,25 @@ class Adam(Optimizer):
                 state |= {"step": 0, "exp_avg": self._zeros(xp, p), "exp_avg_sq": self._zeros(xp, p)}
             if group["amsgrad"] and "max_exp_avg_sq" not in state:
                 state["max_exp_avg_sq"] = self._zeros(xp, p)
-            state["step"] += 1
             by_step.setdefault(state["step"], []).append(member)
-        beta1, beta2 = group["betas"]
-        for step, together in by_step.items():
+        for together in by_step.values():
             ps, gs, states = map(list, zip(*together, strict=True))
+            lr, beta1, beta2, eps, weight_decay, step = again(
+                f"the settings of {type(self).__name__}", partial(_settings, group, states)
+            )
             ms, vs = ([state[key]._array for state in states] for key in ("exp_avg", "exp_avg_sq"))
             largest = [state["max_exp_avg_sq"]._array for state in states] if group["amsgrad"] else None
             xp.adam(
-                ps, gs, ms, vs, largest, float(group["lr"]), float(beta1), float(beta2), float(group["eps"]),
-                float(group["weight_decay"]), self.decoupled, step,
+                ps, gs, ms, vs, largest, lr, beta1, beta2, eps, weight_decay, self.decoupled, step,
             )  # fmt: skip
+
+
+def _settings(group: dict[str, Any], states: list[dict[str, Any]]) -> tuple[Any, ...]:
+    """The numbers of the next step of parameters that have made equally many, which is counted here."""
+    for state in states:
+        state["step"] += 1
+    beta1, beta2 = map(float, group["betas"])
+    return float(group["lr"]), beta1, beta2, float(group["eps"]), float(group["weight_decay"]), states[0]["step"]
 
 
 class AdamW(Adam):

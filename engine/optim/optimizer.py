@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from dlengine.kernels.live import NotCapturable, recording
+
 from .. import backend
 from ..autograd.base import TensorBase, enable_grad, no_grad, wrap, written
 from ..autograd.quiet import quiet, unquiet
@@ -20,6 +22,9 @@ class Optimizer:
 
     params: tensors, or dicts {"params": tensors, setting: value ...}, one per group. state_dict() has PyTorch's layout.
     """
+
+    replays = False
+    """Whether a captured step may hold it: its numbers are taken anew at each replay, through kernels.live.again."""
 
     def __init__(self, params: Iterable[Any], defaults: dict[str, Any]) -> None:
         self.defaults = defaults
@@ -78,6 +83,8 @@ class Optimizer:
         if closure is not None:
             with enable_grad():
                 loss = closure()
+        if recording.get() is not None:
+            self._check_capturable()
         token = quiet()
         try:
             for group in self.param_groups:
@@ -96,6 +103,15 @@ class Optimizer:
         finally:
             unquiet(token)
         return loss
+
+    def _check_capturable(self) -> None:
+        """Raise NotCapturable for what a replay would not repeat."""
+        if not self.replays:
+            raise NotCapturable(f"{type(self).__name__} computes with numbers of its own on the host; SGD, Adam and AdamW do not")
+        for group in self.param_groups:
+            stateful = "betas" in group or group.get("momentum")
+            if stateful and any(p._grad is not None and not self.state.get(p) for p in group["params"]):
+                raise NotCapturable(f"{type(self).__name__} has no state yet: let the step run more often before it is captured")
 
     def _changeable(self, p: Any) -> Any:
         """The parameter's array, if its gradient fits it."""

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from typing import Any
+
+from dlengine.kernels.live import again
 
 from ..errors import ConfigError
 from .optimizer import Member, Optimizer
@@ -15,6 +18,8 @@ class SGD(Optimizer):
     d = g + weight_decay p; with momentum buf <- momentum buf + (1 - dampening) d (d itself at first), and buf is the step, or
     with nesterov d + momentum buf. Source: Polyak 1964; Sutskever et al. 2013.
     """
+
+    replays = True
 
     def __init__(
         self,
@@ -49,7 +54,9 @@ class SGD(Optimizer):
         for first, together in begun.items():
             ps, gs, states = map(list, zip(*together, strict=True))
             buffers = [state["momentum_buffer"]._array for state in states] if group["momentum"] else None
-            xp.sgd(
-                ps, gs, buffers, float(group["lr"]), float(group["momentum"]), float(group["dampening"]),
-                float(group["weight_decay"]), bool(group["nesterov"]), first,
-            )  # fmt: skip
+            lr, momentum, dampening, weight_decay = again("the settings of SGD", partial(_settings, group))
+            xp.sgd(ps, gs, buffers, lr, momentum, dampening, weight_decay, bool(group["nesterov"]), first)
+
+
+def _settings(group: dict[str, Any]) -> tuple[float, ...]:
+    return tuple(float(group[key]) for key in ("lr", "momentum", "dampening", "weight_decay"))

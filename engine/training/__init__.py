@@ -13,6 +13,7 @@ from .callbacks import (
     TimeLimit,
     WeightAverage,
 )
+from .capture import CapturedStep, capture
 from .gradient_flow import GradientFlow
 from .metrics import F1, Accuracy, BitsPerChar, ConfusionMatrix, Metric, Perplexity, Precision, Recall
 from .plots import new_figure, plot_confusion, plot_curves, plot_gradient_flow, plot_rate_search, save_figure
@@ -25,9 +26,9 @@ from .tensorboard import TensorBoard
 from .trainer import Trainer
 
 __all__ = [
-    "BLEU", "F1", "MAE", "MSE", "R2", "Accuracy", "BitsPerChar", "CSVLog", "Callback", "Checkpoint", "ClipGradients",
+    "BLEU", "F1", "MAE", "MSE", "R2", "Accuracy", "BitsPerChar", "CSVLog", "Callback", "CapturedStep", "Checkpoint", "ClipGradients",
     "ConfusionMatrix", "EarlyStopping", "GradScaler", "GradientFlow", "Metric", "MixedPrecision", "Perplexity", "Precision",
     "Progress", "RateSearch", "Recall", "Schedule", "TensorBoard", "TimeLimit", "Trainer", "TruncatedBPTT", "WeightAverage",
-    "detach", "find_learning_rate", "new_figure", "plot_confusion", "plot_curves", "plot_gradient_flow", "plot_rate_search",
+    "capture", "detach", "find_learning_rate", "new_figure", "plot_confusion", "plot_curves", "plot_gradient_flow", "plot_rate_search",
     "save_figure", "segments",
 ]  # fmt: skip

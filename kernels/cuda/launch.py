@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from ..live import NotCapturable, recording
 from ..types import Array
 from . import emulator
 from .source import DTYPES, Head, accumulator, compose, exported_name, heads, pack
@@ -269,6 +270,8 @@ def compile_now(kernel: Kernel, dtype: str) -> bool:
 
 @cache
 def _compiled(kernel: Kernel, dtype: str) -> Any:
+    if recording.get() is not None:
+        raise NotCapturable(f"the kernel {kernel.name} is not compiled yet: let the step run more often before it is captured")
     more = {"enable_cooperative_groups": True} if kernel.cooperative else {}
     module = device_library().RawModule(code=kernel.source(dtype), options=kernel.options, **more)
     return module.get_function(kernel.exported_name(dtype))

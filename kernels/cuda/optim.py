@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import sqrt
 from typing import Any
 
 import numpy as np
 
+from ..live import place
 from ..types import Array
 from . import FLOATS
 from .launch import Kernel, contiguous, empty, library_of
@@ -33,8 +34,8 @@ def sgd(
     first: bool,
 ) -> None:
     """Gradient descent with momentum, as the reference states it; bufs is None without momentum."""
-    scalars = (lr, momentum, 1.0 - dampening, weight_decay, nesterov, first)
-    _step(_sgd, [ps, gs, bufs], (0, 2), scalars)
+    scalars = numbers(_sgd_numbers, lr, momentum, dampening, weight_decay)
+    _step(_sgd, [ps, gs, bufs], (0, 2), (*scalars, nesterov, first))
 
 
 def adam(
@@ -52,10 +53,28 @@ def adam(
     step: int,
 ) -> None:
     """Adam; AdamW if decoupled; AMSGrad if there are vmaxs. step counts from 1."""
+    scalars = numbers(_adam_numbers, lr, beta1, beta2, eps, weight_decay, decoupled, step)
+    _step(_adam, [ps, gs, ms, vs, vmaxs], (0, 2, 3, 4), scalars)
+
+
+def _sgd_numbers(lr: float, momentum: float, dampening: float, weight_decay: float) -> tuple[float, ...]:
+    return lr, momentum, 1.0 - dampening, weight_decay
+
+
+def _adam_numbers(
+    lr: float, beta1: float, beta2: float, eps: float, weight_decay: float, decoupled: bool, step: int
+) -> tuple[float, ...]:
     keep, added = (1.0 - lr * weight_decay, 0.0) if decoupled else (1.0, weight_decay)
     rate, correction = lr / (1.0 - beta1**step), sqrt(1.0 - beta2**step)
-    scalars = (rate, 1.0 - beta1, beta2, 1.0 - beta2, eps, correction, keep, added)
-    _step(_adam, [ps, gs, ms, vs, vmaxs], (0, 2, 3, 4), scalars)
+    return rate, 1.0 - beta1, beta2, 1.0 - beta2, eps, correction, keep, added
+
+
+def numbers(function: Callable[..., tuple[float, ...]], *settings: Any) -> tuple[Any, ...]:
+    """What a function makes of an optimizer's settings, as kernels take it: numbers, and the array that holds them in a
+    captured step, whose settings may be others at each replay.
+    """
+    live = place("float64", function, *settings)
+    return (*function(*settings), None) if live is None else (*[0.0] * live.size, live)
 
 
 def sum_of_squares(gs: list[Array]) -> Array:

@@ -1,10 +1,12 @@
 // One step of an optimizer on all parameters of a group, in place on them and their state. A block takes chunk after chunk.
+// live: the numbers before it, where a captured step reads them from memory.
 #include "table.cuh"
 
 // d = g + weight_decay p;  buf <- momentum buf + fresh d (d itself on the first step);  p <- p - lr (buf, or nesterov d + momentum buf)
 // Roles: p, g and, where there is momentum, buf.
 KERNEL(sgd, 256)(const long long* __restrict__ table, int tensors, int columns, long long chunks, ACC lr, ACC momentum, ACC fresh,
-                 ACC weight_decay, int nesterov, int first) {
+                 ACC weight_decay, const double* __restrict__ live, int nesterov, int first) {
+  if (live) lr = ACC(live[0]), momentum = ACC(live[1]), fresh = ACC(live[2]), weight_decay = ACC(live[3]);
   for (long long c = blockIdx.x; c < chunks; c += gridDim.x) {
     const Chunk chunk = chunk_at(table, tensors, columns, c);
     T *p = chunk.of<T>(0), *buf = columns > 4 ? chunk.of<T>(2) : nullptr;
@@ -27,7 +29,12 @@ KERNEL(sgd, 256)(const long long* __restrict__ table, int tensors, int columns, 
 // lr already holds the correction of m. keep: what weight decay leaves of p; weight_decay: what it adds to g.
 // Roles: p, g, m, v and, for AMSGrad, vmax.
 KERNEL(adam, 256)(const long long* __restrict__ table, int tensors, int columns, long long chunks, ACC lr, ACC mean_rate,
-                  ACC beta2, ACC square_rate, ACC eps, ACC correction, ACC keep, ACC weight_decay) {
+                  ACC beta2, ACC square_rate, ACC eps, ACC correction, ACC keep, ACC weight_decay,
+                  const double* __restrict__ live) {
+  if (live) {
+    lr = ACC(live[0]), mean_rate = ACC(live[1]), beta2 = ACC(live[2]), square_rate = ACC(live[3]);
+    eps = ACC(live[4]), correction = ACC(live[5]), keep = ACC(live[6]), weight_decay = ACC(live[7]);
+  }
   for (long long c = blockIdx.x; c < chunks; c += gridDim.x) {
     const Chunk chunk = chunk_at(table, tensors, columns, c);
     T *p = chunk.of<T>(0), *m = chunk.of<T>(2), *v = chunk.of<T>(3), *vmax = columns > 6 ? chunk.of<T>(4) : nullptr;
