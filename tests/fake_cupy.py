@@ -553,7 +553,7 @@ cupy = module(
 )
 cupy.__dict__.update(
     cuda=cuda, ndarray=ndarray, RawModule=RawModule, is_available=usable, asarray=asarray,
-    array=lambda obj, dtype=None, copy=True: asarray(obj, dtype, copy), empty=through("empty", np.empty),
+    array=lambda obj, dtype=None, copy=True, order="K": asarray(obj, dtype, copy), empty=through("empty", np.empty),
     argsort=through("argsort", np.argsort), zeros=through("zeros", np.zeros),
     get_default_memory_pool=lambda: default_pool, uint64=np.uint64,
 )  # fmt: skip

@@ -15,9 +15,10 @@ import pytest
 
 import dlengine as dl
 from dlengine import nn, optim, training
-from dlengine.errors import CaptureError
+from dlengine.autograd.base import wrap
+from dlengine.errors import CaptureError, GradientError
+from dlengine.generator import default_generator
 from dlengine.kernels.cuda import emulator
-from dlengine.nn import functional as F
 
 pytestmark = pytest.mark.skipif(emulator.available() is not None, reason=str(emulator.available()))
 
@@ -79,7 +80,7 @@ def everything(model: Any, opt: Any) -> dict[str, Any]:
     state = {k: v.to("cpu").numpy().copy() for k, v in model.state_dict().items()}
     for i, s in opt.state_dict()["state"].items():
         state |= {f"{i}.{k}": v.to("cpu").numpy().copy() if hasattr(v, "shape") else v for k, v in s.items()}
-    return {**state, "random": dl.Generator.state_dict(dl.manual_seed.__globals__["default_generator"])}
+    return {**state, "random": default_generator.state_dict()}
 
 
 def same(found: dict[str, Any], expected: dict[str, Any]) -> None:
@@ -120,3 +121,284 @@ def test_mlp_with_dropout(optimizer: str, machine: Any) -> None:
 
 def test_cnn_with_batch_norm(machine: Any) -> None:
     compare(lambda: classifier(cnn, OPTIMIZERS["adam"]), images(4, 6))
+
+
+class CharLSTM(nn.Module):
+    def __init__(self) -> None:
+        self.embedding = nn.Embedding(11, 8)
+        self.lstm = nn.LSTM(8, 8)
+        self.dropout = nn.Dropout(0.2)
+        self.head = nn.Linear(8, 11)
+
+    def forward(self, ids: Any) -> Any:
+        return self.head(self.dropout(self.lstm(self.embedding(ids))[0]).reshape((-1, 11 - 3)))
+
+
+def texts(count: int) -> list[tuple[Any, ...]]:
+    rng = np.random.default_rng(0)
+    return [(dl.asarray(t[:-1]), dl.asarray(t[1:].reshape(-1))) for t in (rng.integers(0, 11, (7, 3)) for _ in range(count))]
+
+
+def test_char_lstm_with_clipping(machine: Any) -> None:
+    def make() -> tuple[Step, Any, Any]:
+        dl.manual_seed(2)
+        model = CharLSTM()
+        opt = optim.Adam(model.parameters(), lr=0.02)
+
+        def step(ids: Any, labels: Any) -> Any:
+            opt.zero_grad()
+            loss = nn.CrossEntropyLoss()(model(ids), labels)
+            loss.backward()
+            optim.clip_grad_norm_(model.parameters(), 0.5)
+            opt.step()
+            return loss
+
+        return step, model, opt
+
+    compare(make, texts(6))
+
+
+def test_settings_may_change_between_replays(machine: Any) -> None:
+    def schedule(number: int, opt: Any) -> None:
+        opt.param_groups[0]["lr"] = 0.1 / (1 + number)
+        opt.param_groups[0]["momentum"] = 0.9 - 0.05 * number
+
+    compare(lambda: classifier(mlp, OPTIMIZERS["momentum"]), images(5, 7), schedule)
+
+
+def test_captured_and_other_steps_take_turns(machine: Any) -> None:
+    """The generator and the step count are where they would be, so a step that is not captured goes on from there."""
+    batches = images(5, 8)
+
+    def run(captured: bool) -> list[Any]:
+        step, model, opt = classifier(mlp, OPTIMIZERS["adam"])
+        train = training.capture(step) if captured else step
+        losses = []
+        for number, batch in enumerate(batches):
+            losses.append(float((train if number % 4 != 3 else step)(*batch).detach()))
+            losses.append(float(dl.rand(1)[0]))
+        return [losses, everything(model, opt)]
+
+    (losses, state), (found, replayed) = run(False), run(True)
+    assert found == losses
+    same(replayed, state)
+
+
+# ---------------------------------------------------------------------- what goes in and comes out
+def test_nothing_runs_while_a_step_is_captured(machine: Any) -> None:
+    """Otherwise the fake would prove nothing: a forgotten operation would have left its result from the capture."""
+    total = dl.zeros((3,))
+
+    def step(x: Any) -> Any:
+        total[...] = total + x
+        return total * 2.0
+
+    train = training.capture(step, warmup=1)
+    for number in range(1, 5):
+        assert train(dl.ones((3,))).to("cpu").numpy().tolist() == [2.0 * number] * 3
+    assert train.replays == 3
+    tape = train._graph.graph.tape
+    assert len(tape) == 3  # add, copy, multiply
+    total[...] = 0.0
+    for work in tape:
+        work()
+    assert total.to("cpu").numpy().tolist() == [1.0] * 3
+
+
+def test_inputs_may_come_from_the_host_and_results_are_overwritten(machine: Any) -> None:
+    train = training.capture(lambda x, y: {"sum": x + y, "both": (x * 2.0, None)}, warmup=1)
+    x, y = np.ones((2, 3), "float32"), dl.ones((2, 3)) * 3.0
+    results = [train(dl.asarray(x * n, device="cpu"), y) for n in (1, 2, 3)]
+    assert results[1]["sum"] is results[2]["sum"]
+    assert results[2]["sum"].to("cpu").numpy().tolist() == (3 * x + 3).tolist()
+    assert results[0]["sum"].to("cpu").numpy().tolist() == (x + 3).tolist()  # the first run was an ordinary one
+    assert results[2]["both"][0].to("cpu").numpy().tolist() == (6 * x).tolist()
+    assert results[2]["both"][1] is None
+
+
+def test_a_step_without_inputs(machine: Any) -> None:
+    count = dl.zeros(())
+
+    def step() -> None:
+        count[...] = count + 1.0
+
+    train = training.capture(step)
+    for _ in range(5):
+        assert train() is None
+    assert float(count) == 5
+
+
+def test_a_replay_counts_as_a_write(machine: Any) -> None:
+    step, model, _ = classifier(mlp, OPTIMIZERS["sgd"])
+    train = training.capture(step)
+    (x, y), *more = images(5, 5)
+    for batch in more:
+        train(*batch)
+    loss = nn.CrossEntropyLoss()(model(x), y)
+    train(x, y)
+    with pytest.raises(GradientError, match="overwritten in place"):
+        loss.backward()
+
+
+def test_recomputed_dropout(machine: Any) -> None:
+    """A checkpoint draws the same numbers again, at each replay others."""
+
+    def make() -> tuple[Step, Any, Any]:
+        dl.manual_seed(1)
+        model = nn.Sequential(nn.Flatten(), nn.Linear(64, 9), nn.Dropout(0.5), nn.Linear(9, 3))
+        opt = optim.Adam(model.parameters(), lr=0.01)
+
+        def step(x: Any, y: Any) -> Any:
+            opt.zero_grad()
+            loss = nn.CrossEntropyLoss()(dl.checkpoint(model, x), y)
+            loss.backward()
+            opt.step()
+            return loss
+
+        return step, model, opt
+
+    compare(make, images(4, 5))
+
+
+def test_many_kinds_of_random_numbers(machine: Any) -> None:
+    def step(x: Any) -> Any:
+        noise = dl.randn(*x.shape) + dl.rand(*x.shape) + dl.bernoulli(0.5, x.shape).astype("float32")
+        return dl.alpha_dropout(dl.dropout(x, 0.5, mask_shape=(4, 1)), 0.3) + noise + dl.randn(*x.shape, dtype="float64")
+
+    x = dl.ones((4, 7))
+
+    def run(train: Step) -> list[bytes]:
+        dl.manual_seed(9)
+        return [train(x).to("cpu").numpy().tobytes() for _ in range(5)]
+
+    expected = run(step)
+    assert len(set(expected)) == 5
+    assert run(training.capture(step)) == expected
+
+
+def test_another_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    with fake_cupy.installed(monkeypatch, devices=2):
+        train = training.capture(lambda x: dl.dropout(x, 0.5) + 1.0)
+        x = dl.ones((4, 4), device="cuda:1")
+        found = [train(x) for _ in range(4)]
+        assert {y.device for y in found} == {"cuda:1"}
+
+
+# ---------------------------------------------------------------------- what is refused
+def refused(step: Step, *inputs: Any) -> str:
+    train = training.capture(step)
+    train(*inputs)
+    train(*inputs)
+    with pytest.raises(CaptureError, match=r"^capture: ") as error:
+        train(*inputs)
+    assert not fake_cupy.current().is_capturing()
+    assert dl.ones((2,)).sum() == 2.0  # and life goes on
+    return str(error.value)
+
+
+def third(first: Step, then: Step) -> Step:
+    """Something else from the third call on."""
+    calls: list[int] = []
+
+    def step(*inputs: Any) -> Any:
+        calls.append(1)
+        return (first if len(calls) < 3 else then)(*inputs)
+
+    return step
+
+
+def trained(optimizer: Any) -> Step:
+    p = nn.Parameter(dl.ones((3,)))
+    opt = optimizer([p])
+
+    def step(x: Any) -> Any:
+        opt.zero_grad()
+        (p * x).sum().backward()
+        opt.step()
+
+    return step
+
+
+def replaced() -> Step:
+    p = nn.Parameter(dl.ones((3,)))
+    late = optim.Adam([p])
+
+    def step(x: Any) -> Any:
+        p.grad = x * 1.0
+
+    def update(x: Any) -> Any:
+        step(x)
+        late.step()
+
+    return third(step, update)
+
+
+REFUSALS: dict[str, tuple[Callable[[], Step], str]] = {
+    "a look at the loss": (lambda: lambda x: x * float(x.sum()), "reads device memory"),
+    "item": (lambda: lambda x: x * x.sum().item(), "reads device memory"),
+    "a list": (lambda: lambda x: x + dl.asarray([1.0, 2.0, 3.0]), "copies to it from the host"),
+    "moving": (lambda: lambda x: x.to("cpu"), "reads device memory"),
+    "a mask": (lambda: lambda x: x[x > 0].sum(), "reads device memory"),
+    "sorting": (lambda: lambda x: dl.sort(x), "reads device memory"),
+    "a permutation": (lambda: lambda x: dl.randperm(5), "reads device memory"),
+    "cuBLAS": (lambda: lambda x: wrap(x._array @ x._array), "calls a library that CuPy does not capture (cuBLAS"),
+    "host arrays": (lambda: lambda x: x + dl.ones((3,), device="cpu").sum().to("cuda"), "computes with host arrays"),
+    "a kernel not compiled": (lambda: third(lambda x: x, lambda x: dl.softplus(x)), "softplus is not compiled yet"),
+    "another optimizer": (lambda: trained(optim.RMSprop), "RMSprop computes with numbers of its own"),
+    "an optimizer not used before": (replaced, "Adam has no state yet"),
+    "numbers drawn for the host": (lambda: lambda x: (default_generator.take(4), x)[1], "a draw of random numbers is used where"),
+    "computing with what was drawn": (lambda: lambda x: x * (default_generator.take(4)[1] % 7), "a draw of random numbers is read"),
+    "a number as result": (lambda: lambda x: (x * 2.0, 3.0), "a step returns tensors, got float"),
+    "a host tensor as result": (lambda: third(lambda x: x, lambda x: HOST[0]), "returns a host tensor"),
+}
+HOST: list[Any] = []
+
+
+@pytest.mark.parametrize("name", REFUSALS)
+def test_refused_with_the_reason(name: str, machine: Any) -> None:
+    make, words = REFUSALS[name]
+    HOST[:] = [dl.ones((3,), device="cpu")]
+    assert words in refused(make(), dl.ones((3,)))
+
+
+def test_other_errors_are_themselves(machine: Any) -> None:
+    def fails(x: Any) -> Any:
+        raise KeyError("mine")
+
+    train = training.capture(third(lambda x: x, fails))
+    x = dl.ones((2,))
+    train(x), train(x)
+    with pytest.raises(KeyError, match="mine"):
+        train(x)
+
+
+def test_inputs_that_change(machine: Any) -> None:
+    train = training.capture(lambda x: x + 1.0)
+    train(dl.ones((4, 2)))
+    for bad in (dl.ones((3, 2)), dl.ones((4, 2), dtype="float64")):
+        with pytest.raises(CaptureError, match=r"begun with inputs \(\(4, 2\) float32\), got .*drop_last=True"):
+            train(bad)
+    with pytest.raises(CaptureError, match="a step takes tensors, got int"):
+        training.capture(lambda x: x)(3)
+
+
+def test_a_parameter_that_moves(machine: Any) -> None:
+    step, model, _ = classifier(mlp, OPTIMIZERS["sgd"])
+    train = training.capture(step)
+    batches = images(5, 5)
+    for batch in batches[:4]:
+        train(*batch)
+    model.to("cpu").to("cuda")
+    with pytest.raises(CaptureError, match="such as a parameter, was moved"):
+        train(*batches[4])
+
+
+def test_without_a_gpu() -> None:
+    if dl.backend.BACKENDS["cuda"].unavailable():
+        with pytest.raises(CaptureError, match=r"capture: CUDA graphs need a GPU: .*mend:"):
+            training.capture(lambda x: x)
+
+
+def test_warmup_of_none(machine: Any) -> None:
+    with pytest.raises(CaptureError, match="warmup of at least 1"):
+        training.capture(lambda x: x, warmup=0)

@@ -26,9 +26,10 @@ from .tensorboard import TensorBoard
 from .trainer import Trainer
 
 __all__ = [
-    "BLEU", "F1", "MAE", "MSE", "R2", "Accuracy", "BitsPerChar", "CSVLog", "Callback", "CapturedStep", "Checkpoint", "ClipGradients",
+    "BLEU", "F1", "MAE", "MSE", "R2", "Accuracy", "BitsPerChar", "CSVLog", "Callback", "CapturedStep", "Checkpoint",
+    "ClipGradients",
     "ConfusionMatrix", "EarlyStopping", "GradScaler", "GradientFlow", "Metric", "MixedPrecision", "Perplexity", "Precision",
     "Progress", "RateSearch", "Recall", "Schedule", "TensorBoard", "TimeLimit", "Trainer", "TruncatedBPTT", "WeightAverage",
-    "capture", "detach", "find_learning_rate", "new_figure", "plot_confusion", "plot_curves", "plot_gradient_flow", "plot_rate_search",
-    "save_figure", "segments",
+    "capture", "detach", "find_learning_rate", "new_figure", "plot_confusion", "plot_curves", "plot_gradient_flow",
+    "plot_rate_search", "save_figure", "segments",
 ]  # fmt: skip

@@ -42,7 +42,7 @@ def capture(step: Callable[..., Any], *, warmup: int = 2) -> CapturedStep:
     Shapes and dtypes of the tensors are those of the first call. What a replay returns is overwritten by the next one.
     Parameters must stay where they are; other attributes that the step binds anew (self.state = h) keep their first value.
 
-    Raises CaptureError, when the step is recorded, for what cannot be: another backend than cuda, host arrays inside the step,
+    Raises CaptureError where there is no GPU and, when the step is recorded, for what cannot be: host arrays inside the step,
     reads by the host, calls of cuBLAS or cuRAND, kernels or an optimizer that were not used before. Then the step has not run,
     but what it counts on the host has moved on.
     """
@@ -85,7 +85,7 @@ class CapturedStep:
         if any(not isinstance(x, TensorBase) for x in inputs):
             raise CaptureError(f"capture: a step takes tensors, got {', '.join(type(x).__name__ for x in inputs)}")
         on_gpu = [x.device for x in inputs if x.device != "cpu"]  # type: ignore[attr-defined]
-        device = on_gpu[0] if on_gpu else backend.default_device()
+        device = on_gpu[0] if on_gpu else backend.located("cuda")
         self._number = int(device.partition(":")[2])
         self._inputs = [wrap(asarray(x.detach(), device=device, copy=True)._array) for x in inputs]  # type: ignore[attr-defined]
         with cupy.cuda.Device(self._number):
@@ -154,7 +154,7 @@ class _Graph:
         for weak, array in self.state:
             t = weak()
             if t is not None and t._array is not array:
-                raise CaptureError("capture: a tensor that the step writes, a parameter perhaps, was moved or replaced; capture again")
+                raise CaptureError("capture: a tensor that the step writes, such as a parameter, was moved; capture the step again")
         self.numbers.refresh()
 
     def launch(self) -> None:
@@ -174,11 +174,9 @@ class _Graph:
 
 
 def _require_cuda() -> None:
-    p = backend.policy()
-    if p.creation.library is not backend.CUPY:
-        raise CaptureError(
-            f"capture: CUDA graphs need the cuda backend, the one in force is {p.creation.name}; use dl.set_backend('cuda')"
-        )
+    reason = backend.policy().device.unavailable()
+    if reason is not None:
+        raise CaptureError(f"capture: CUDA graphs need a GPU: {reason}")
 
 
 def _no_host() -> Any:
@@ -218,10 +216,10 @@ def _explained(error: BaseException) -> BaseException:
     if isinstance(error, live.NotCapturable):
         return CaptureError(f"capture: the step cannot be captured: {reason}")
     if isinstance(error, NotImplementedError):
-        return CaptureError(f"capture: the step calls a library that CuPy does not capture, for a product or random numbers: {reason}")
+        return CaptureError(f"capture: the step calls a library that CuPy does not capture (cuBLAS, cuRAND ...): {reason}")
     if isinstance(error, RuntimeError) and "captur" in reason.lower():
         return CaptureError(
-            f"capture: the step waits for the device or copies between it and the host (float(), item(), to(), asarray()): {reason}"
+            f"capture: the step reads device memory or copies to it from the host (float(), item(), to(), asarray()): {reason}"
         )
     return error
 

@@ -1,15 +1,18 @@
-"""Table lookup on the GPU, and its gradient: items sorted by id, so that each row of the table sums its own."""
+"""Table lookup on the GPU, and its gradient: each row of the table sums its own items, found by sorting or by looking."""
 
 from __future__ import annotations
 
 from ..types import Array
 from . import FLOATS
-from .launch import Kernel, blocks_for, contiguous, empty, integers, library_of
+from .launch import Kernel, blocks_for, capturing, contiguous, empty, integers, library_of
 
 _embedding = Kernel("embedding.cu", "embedding", FLOATS)
 _embedding_grad = Kernel("embedding.cu", "embedding_grad", FLOATS)
+_embedding_grad_scan = Kernel("embedding.cu", "embedding_grad_scan", FLOATS)
 FEATURES = 32
 """Features that a block of the gradient makes."""
+FEW = 1 << 22
+"""Rows times items up to which looking through all items for each row costs less than sorting them. Not yet measured on a GPU."""
 
 
 def embedding(weight: Array, ids: Array) -> Array:
@@ -26,7 +29,10 @@ def embedding_grad(gy: Array, ids: Array, rows: int) -> Array:
     library, size = library_of(gy), gy.shape[-1]
     gw = empty(library, (rows, size), gy.dtype)
     ids = integers(ids).reshape(-1)
-    order = integers(library.argsort(ids, kind="stable"))
     blocks = rows * blocks_for(size, FEATURES)
+    if rows * ids.size <= FEW or capturing(gy):
+        _embedding_grad_scan[blocks](contiguous(gy), ids, gw, ids.size, rows, size)
+        return gw
+    order = integers(library.argsort(ids, kind="stable"))
     _embedding_grad[blocks](contiguous(gy), ids[order], order, gw, ids.size, rows, size)
     return gw

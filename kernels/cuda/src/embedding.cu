@@ -47,3 +47,39 @@ KERNEL(embedding_grad, 256)(const T* __restrict__ gy, const long long* __restric
     __syncthreads();
   }
 }
+
+// The same sums, in the same order, from ids as they come: what sorting would put together is found by looking through all of
+// them, once to count a row's items and once to add. For few rows or few items it is faster, and unlike a sort it can be captured.
+KERNEL(embedding_grad_scan, 256)(const T* __restrict__ gy, const long long* __restrict__ ids, T* __restrict__ gw, long long count,
+                                 long long rows, long long size) {
+  constexpr int WARPS = BLOCK / WARP;
+  __shared__ ACC part[WARPS][WARP];
+  __shared__ int found[WARPS];
+  const int lane = threadIdx.x % WARP, warp = threadIdx.x / WARP;
+  const long long tiles = quotient(size + WARP - 1, WARP);
+  for (long long job = blockIdx.x; job < rows * tiles; job += gridDim.x) {
+    const long long row = quotient(job, tiles), feature = (job - row * tiles) * WARP + lane;
+    int mine = 0;
+    for (long long base = warp * WARP; base < count; base += BLOCK)
+      mine += __popc(__ballot_sync(0xffffffffu, base + lane < count && ids[base + lane] == row));
+    if (lane == 0) found[warp] = mine;
+    __syncthreads();
+    int total = 0;
+    for (int w = 0; w < WARPS; w++) total += found[w];
+    const int share = (total + WARPS - 1) / WARPS, from = warp * share, to = min(from + share, total);
+    ACC sum = 0;
+    int seen = 0;
+    for (long long base = 0; base < count && seen < to; base += WARP) {
+      unsigned int here = __ballot_sync(0xffffffffu, base + lane < count && ids[base + lane] == row);
+      for (; here && seen < to; here &= here - 1, seen++)
+        if (seen >= from && feature < size) sum += ACC(gy[(base + __ffs(here) - 1) * size + feature]);
+    }
+    part[warp][lane] = sum;
+    __syncthreads();
+    if (warp == 0 && feature < size) {
+      for (int w = 1; w < WARPS; w++) sum += part[w][lane];
+      gw[row * size + feature] = T(sum);
+    }
+    __syncthreads();
+  }
+}
