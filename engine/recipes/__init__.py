@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+from . import adding as adding
+from . import adversarial as adversarial
+
 # One line for each file of recipes; importing it makes them known.
 from . import autoencoder as autoencoder
+from . import characters as characters
+from . import clips as clips
 from . import coding as coding
 from . import convnets as convnets
 from . import depth as depth
 from . import digits as digits
 from . import linear as linear
 from . import perceptrons as perceptrons
+from . import ravine as ravine
+from . import sequences as sequences
 from . import stacked as stacked
 from . import variational as variational
+from . import words as words
 from .experiment import Classifier, Experiment, Prediction, Stage
 from .gallery import finished, gallery
 from .recipe import RECIPES, Figure, Recipe, Scale, Setting, find
