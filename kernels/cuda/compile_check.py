@@ -1,13 +1,17 @@
 """Compile every kernel for every card it lists, on a machine that needs no GPU, and report what it uses.
 
-NVRTC is the compiler that CuPy uses at run time; it needs no driver. A spill to memory is an error here.
+NVRTC is the compiler that CuPy uses at run time; it needs no driver. A spill to memory is an error here. What the machine code
+consists of, nvdisasm tells: whether a kernel for tensor cores uses them, for one.
 """
 
 from __future__ import annotations
 
 import ctypes
 import re
+import subprocess
 import sys
+import tempfile
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -20,6 +24,7 @@ from .launch import KERNELS, Kernel
 
 MEND = "pip install nvidia-cuda-nvrtc nvidia-cuda-runtime cupy-cuda13x"
 LIBRARY = "nvidia/cu13/lib/libnvrtc.so.13"
+DISASSEMBLER = "nvidia/cu13/bin/nvdisasm"
 # cooperative_groups.h includes a header of CCCL, which CuPy brings along and includes at run time.
 INCLUDES = ("nvidia/cu13/include", "cupy/_core/include/cupy/_cccl/libcudacxx")
 # What CuPy adds to every RawModule, then what makes the assembler report, and fail on a spill.
@@ -82,13 +87,45 @@ def check(kernel: Kernel, dtype: str, arch: int) -> Resources:
     return used[kernel.exported_name(dtype)]
 
 
-@cache
 def compile_source(source: str, arch: int, options: tuple[str, ...] = ()) -> dict[str, Resources]:
     """Compile a self-contained text; the resources of each kernel in it, by exported name."""
+    return {used.kernel: used for used in _parse(_compile(source, arch, options)[0], arch)}
+
+
+@cache
+def no_disassembler() -> str | None:
+    """Why machine code cannot be read here, or None if it can."""
+    return None if _find(DISASSEMBLER) else "nvdisasm is not installed; mend: pip install nvidia-cuda-nvdisasm"
+
+
+def instructions(kernel: Kernel, dtype: str, arch: int) -> Counter[str]:
+    """How often each machine instruction (HMMA, LDGSTS, STL ...) stands in a kernel."""
+    return _disassemble(kernel.source(dtype), arch, kernel.options)[kernel.exported_name(dtype)]
+
+
+@cache
+def _disassemble(source: str, arch: int, options: tuple[str, ...]) -> dict[str, Counter[str]]:
+    if reason := no_disassembler():
+        raise CompileError(reason)
+    with tempfile.NamedTemporaryFile(suffix=".cubin") as file:
+        file.write(_compile(source, arch, options)[1])
+        file.flush()
+        done = subprocess.run([str(_find(DISASSEMBLER)), "-c", file.name], capture_output=True, text=True)
+    if done.returncode:
+        raise CompileError(done.stderr.strip())
+    counts: dict[str, Counter[str]] = {}
+    for part in re.split(r"^\s*\.section\s+\.text\.", done.stdout, flags=re.M)[1:]:
+        name = re.split(r"[\s,]", part, maxsplit=1)[0]
+        counts[name] = Counter(re.findall(r"/\*[0-9a-f]{4,}\*/\s+(?:\{\s*)?(?:@!?U?P\w+\s+)?([A-Z]\w+)", part))
+    return counts
+
+
+@cache
+def _compile(source: str, arch: int, options: tuple[str, ...]) -> tuple[str, bytes]:
+    """The compiler's log, and the machine code."""
     if reason := available():
         raise CompileError(reason)
-    log = _nvrtc(source, (f"-arch=sm_{arch}", *(f"-I{_find(folder)}" for folder in INCLUDES), *OPTIONS, *options))
-    return {used.kernel: used for used in _parse(log, arch)}
+    return _nvrtc(source, (f"-arch=sm_{arch}", *(f"-I{_find(folder)}" for folder in INCLUDES), *OPTIONS, *options))
 
 
 def _parse(log: str, arch: int) -> Iterator[Resources]:
@@ -109,8 +146,8 @@ def _number(pattern: str, text: str) -> int:
     return int(match[1]) if match else 0
 
 
-def _nvrtc(source: str, options: tuple[str, ...]) -> str:
-    """Run NVRTC; returns its log. Raises CompileError."""
+def _nvrtc(source: str, options: tuple[str, ...]) -> tuple[str, bytes]:
+    """Run NVRTC; returns its log and the machine code. Raises CompileError."""
     library = _load()
     program = ctypes.c_void_p()
     library.nvrtcCreateProgram(ctypes.byref(program), source.encode(), b"kernel.cu", 0, None, None)
@@ -122,18 +159,29 @@ def _nvrtc(source: str, options: tuple[str, ...]) -> str:
         text = ctypes.create_string_buffer(size.value)
         library.nvrtcGetProgramLog(program, text)
         log = text.value.decode()
+        code = b""
+        if not failed:
+            library.nvrtcGetCUBINSize(program, ctypes.byref(size))
+            binary = ctypes.create_string_buffer(size.value)
+            library.nvrtcGetCUBIN(program, binary)
+            code = binary.raw  # all of it: CuPy's own getCUBIN drops the last byte
     finally:
         library.nvrtcDestroyProgram(ctypes.byref(program))
     if failed:
         raise CompileError(log.strip())
-    return log
+    return log, code
 
 
 @cache
 def _load() -> Any:
     library = ctypes.CDLL(str(_find(LIBRARY)))
     library.nvrtcCompileProgram.argtypes = [ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p]
-    for query in (library.nvrtcGetProgramLogSize, library.nvrtcGetProgramLog):
+    for query in (
+        library.nvrtcGetProgramLogSize,
+        library.nvrtcGetProgramLog,
+        library.nvrtcGetCUBINSize,
+        library.nvrtcGetCUBIN,
+    ):
         query.argtypes = [ctypes.c_void_p, ctypes.c_void_p]
     return library
 
