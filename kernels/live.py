@@ -16,6 +16,7 @@ from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
+from weakref import ref
 
 import numpy as np
 
@@ -86,16 +87,31 @@ class Recording:
     """The live numbers of one captured step.
 
     block: SLOTS unsigned 64-bit integers in device memory. empty(shape, dtype): makes an array there. constants: arrays and
-    what must be copied into them before the first replay. written: told of every tensor that the step writes in place.
+    what must be copied into them before the first replay. written: the tensors that the step writes in place, by id.
+    leaves: those that it gives a gradient.
     """
 
     block: Array
     empty: Callable[[tuple[int, ...], Any], Array]
     constants: list[tuple[Array, Any]] = field(default_factory=list)
-    written: Callable[[Any], None] = lambda tensor: None
+    written: dict[int, ref[Any]] = field(default_factory=dict)
+    leaves: dict[int, Any] = field(default_factory=dict)
     sources: list[Source] = field(default_factory=list)
     slots: list[Slot] = field(default_factory=list)
     used: int = 0
+
+    def note(self, tensor: Any) -> None:
+        """The step has just written a tensor in place."""
+        self.written[id(tensor)] = ref(tensor)
+
+    def give_gradient(self, leaf: Any, held: Any) -> None:
+        """The step is about to set a leaf's gradient, or to add to the one held. A replay adds to this run's again, not to that
+        of the run before, so one from before must have been overwritten.
+        """
+        known = self.written.get(id(held))
+        if held is not None and id(leaf) not in self.leaves and (known is None or known() is not held):
+            raise NotCapturable("gradients are added to those of the call before; call zero_grad() in the step")
+        self.leaves[id(leaf)] = leaf
 
     def constant(self, values: Any) -> Array:
         """An array in device memory that will hold values, a NumPy array, when the step is replayed."""

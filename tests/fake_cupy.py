@@ -13,6 +13,8 @@ import sys
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
+from operator import setitem
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -240,23 +242,18 @@ def run(function: Callable[..., Any], *args: Any, **options: Any) -> Any:
     if name in LOOKS:
         refuse(name)
     given = [*roots(args), *roots(list(options.values()))]
-
-    def work() -> Any:
-        with np.errstate(all="ignore"):
-            return function(*pick(args), **{k: pick(v) for k, v in options.items()})
-
+    work = silent(partial(function, *pick(args), **{k: pick(v) for k, v in options.items()}))
     result = work()
     fresh: list[Any] = []
     out = wrapped(result, given, fresh)
     if stream.is_capturing() and fresh and name != "empty":
         if not state.allocators:
             raise RuntimeError("memory of a graph must come from a pool of its own")
-        device = state.device
+        hosts = [array.host for array in fresh]
 
         def again() -> None:
-            with Device(device):
-                for old, new in zip(fresh, arrays_of(work()), strict=True):
-                    old.host[...] = new
+            for old, new in zip(hosts, arrays_of(work()), strict=True):
+                old[...] = new
 
         stream.tape.append(again)  # type: ignore[union-attr]
         for array in fresh:
@@ -290,18 +287,21 @@ def wrapped(value: Any, given: list[Any], fresh: list[Any]) -> Any:
 
 
 def change(work: Callable[[], None]) -> None:
-    """Something that writes into an array: now, or at each replay."""
-    stream, device = current(), state.device
+    """Something that writes into an array: now, or at each replay. It holds memory, but no array: no graph does."""
+    stream = current()
     stream.flush()
-    if stream.is_capturing():
-
-        def again() -> None:
-            with Device(device):
-                work()
-
-        stream.tape.append(again)  # type: ignore[union-attr]
+    if stream.tape is not None:
+        stream.tape.append(work)
     else:
         work()
+
+
+def silent(work: Callable[[], Any]) -> Callable[[], Any]:
+    def call() -> Any:
+        with np.errstate(all="ignore"):
+            return work()
+
+    return call
 
 
 class ndarray:  # noqa: N801 - CuPy's name
@@ -312,6 +312,7 @@ class ndarray:  # noqa: N801 - CuPy's name
 
     def __init__(self, host: Any, base: Any = None) -> None:
         self.host, self.base, self.device = host, base, Device()
+        self.mem = SimpleNamespace(size=host.nbytes)
         if base is not None:
             self.device = base.device
 
@@ -323,7 +324,7 @@ class ndarray:  # noqa: N801 - CuPy's name
     nbytes = property(lambda self: self.host.nbytes)
     strides = property(lambda self: self.host.strides)
     flags = property(lambda self: SimpleNamespace(c_contiguous=self.host.flags.c_contiguous))
-    data = property(lambda self: SimpleNamespace(ptr=self.host.ctypes.data))
+    data = property(lambda self: SimpleNamespace(ptr=self.host.ctypes.data, mem=(self if self.base is None else self.base).mem))
     T = property(lambda self: run(lambda a: a.T, self))
     mT = property(lambda self: run(lambda a: a.mT, self))
     __cuda_array_interface__ = property(lambda self: {"version": 3})
@@ -388,11 +389,7 @@ class ndarray:  # noqa: N801 - CuPy's name
         return run(lambda a, k: a[k], self, key)
 
     def __setitem__(self, key: Any, value: Any) -> None:
-        def work() -> None:
-            with np.errstate(all="ignore"):
-                pick(self)[pick(key)] = pick(value)
-
-        change(work)
+        change(silent(partial(setitem, pick(self), pick(key), pick(value))))
 
     def fill(self, value: Any) -> None:
         self[...] = value
@@ -418,11 +415,7 @@ def operator(name: str) -> Callable[..., Any]:
 
 def in_place(name: str) -> Callable[..., Any]:
     def call(self: ndarray, other: Any) -> Any:
-        def work() -> None:
-            with np.errstate(all="ignore"):
-                getattr(pick(self), name)(pick(other))
-
-        change(work)
+        change(silent(partial(getattr(pick(self), name), pick(other))))
         return self
 
     return call
@@ -452,21 +445,14 @@ class Function:
         self.function, self.cooperative, self.name = function, cooperative, name
 
     def __call__(self, grid: Any, block: Any, args: Any, shared_mem: int = 0) -> None:
-        for array in roots(list(args)):
-            pick(array)
+        values = [
+            pick(a) if isinstance(a, ndarray) else None if kind[0] in "pP" else a
+            for a, kind in zip(args, self.function.signature, strict=True)
+        ]
         mode = emulator.mode.get()
-
-        def work() -> None:
-            values = [
-                a.host if isinstance(a, ndarray) else None if kind[0] in "pP" else a
-                for a, kind in zip(args, self.function.signature, strict=True)
-            ]
-            self.function(
-                grid, block, values, shared_mem, cooperative=self.cooperative, order=mode.order, seed=mode.seed
-            )
-
+        options = {"cooperative": self.cooperative, "order": mode.order, "seed": mode.seed}
         state.log.append(self.name)
-        change(work)
+        change(partial(self.function, grid, block, values, shared_mem, **options))
 
 
 class RawModule:
@@ -482,7 +468,7 @@ class RawModule:
 
 
 def scatter_add(out: ndarray, places: Any, values: Any) -> None:
-    change(lambda: np.add.at(pick(out), pick(places), pick(values)))
+    change(partial(np.add.at, pick(out), pick(places), pick(values)))
 
 
 def asarray(obj: Any, dtype: Any = None, copy: bool | None = None, **options: Any) -> ndarray:

@@ -333,11 +333,21 @@ def replaced() -> Step:
     return third(step, update)
 
 
+def accumulated() -> Step:
+    p = nn.Parameter(dl.ones((3,)))
+
+    def step(x: Any) -> Any:
+        (p * x).sum().backward()
+
+    return step
+
+
 REFUSALS: dict[str, tuple[Callable[[], Step], str]] = {
     "a look at the loss": (lambda: lambda x: x * float(x.sum()), "reads device memory"),
     "item": (lambda: lambda x: x * x.sum().item(), "reads device memory"),
     "a list": (lambda: lambda x: x + dl.asarray([1.0, 2.0, 3.0]), "copies to it from the host"),
-    "moving": (lambda: lambda x: x.to("cpu"), "reads device memory"),
+    "moving": (lambda: lambda x: x.to("cpu"), "computes with host arrays"),
+    "gradients that add up": (accumulated, "gradients are added to those of the call before"),
     "a mask": (lambda: lambda x: x[x > 0].sum(), "reads device memory"),
     "sorting": (lambda: lambda x: dl.sort(x), "reads device memory"),
     "a permutation": (lambda: lambda x: dl.randperm(5), "reads device memory"),
@@ -347,7 +357,7 @@ REFUSALS: dict[str, tuple[Callable[[], Step], str]] = {
     "another optimizer": (lambda: trained(optim.RMSprop), "RMSprop computes with numbers of its own"),
     "an optimizer not used before": (replaced, "Adam has no state yet"),
     "numbers drawn for the host": (lambda: lambda x: (default_generator.take(4), x)[1], "a draw of random numbers is used where"),
-    "computing with what was drawn": (lambda: lambda x: x * (default_generator.take(4)[1] % 7), "a draw of random numbers is read"),
+    "computing with what was drawn": (lambda: lambda x: x * (default_generator.take(4)[1] % 7), "random numbers is read"),
     "a number as result": (lambda: lambda x: (x * 2.0, 3.0), "a step returns tensors, got float"),
     "a host tensor as result": (lambda: third(lambda x: x, lambda x: HOST[0]), "returns a host tensor"),
 }
@@ -359,6 +369,38 @@ def test_refused_with_the_reason(name: str, machine: Any) -> None:
     make, words = REFUSALS[name]
     HOST[:] = [dl.ones((3,), device="cpu")]
     assert words in refused(make(), dl.ones((3,)))
+
+
+def test_gradients_may_be_overwritten_or_added_within_a_step(machine: Any) -> None:
+    def run(captured: bool) -> Any:
+        p = nn.Parameter(dl.ones((3,)))
+        opt = optim.SGD([p], lr=0.1)
+
+        def step(x: Any) -> Any:
+            opt.zero_grad(set_to_none=False)
+            (p * x).sum().backward()
+            (p * p * x).sum().backward()
+            opt.step()
+            return p * 1.0
+
+        train = training.capture(step) if captured else step
+        return [train(dl.ones((3,)) * float(n)).to("cpu").numpy_copy().tolist() for n in range(6)]
+
+    assert run(True) == run(False)
+
+
+def test_what_the_step_keeps_is_told(machine: Any) -> None:
+    state: dict[str, Any] = {"h": dl.zeros((64,))}
+
+    def step(x: Any) -> Any:
+        state["h"] = state["h"] * 0.5 + x
+        return state["h"].sum()
+
+    train = training.capture(step)
+    x = dl.ones((64,))
+    train(x), train(x)
+    with pytest.warns(UserWarning, match=r"the step keeps 256 bytes of tensors that it made; .*held\[\.\.\.\] = new"):
+        train(x)
 
 
 def test_other_errors_are_themselves(machine: Any) -> None:

@@ -145,7 +145,7 @@ def written(t: TensorBase) -> None:
     t._version[0] = next_sequence()
     step = live.recording.get()
     if step is not None:
-        step.written(t)
+        step.note(t)
 
 
 def graph(roots: Iterable[Node], stop: Collection[Any] = ()) -> list[Node]:

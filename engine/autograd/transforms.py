@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
+from dlengine.kernels import live
+
 from .. import backend
 from ..errors import DTypeError, GradientError, ShapeError
 from . import walk
@@ -54,8 +56,11 @@ def backward(y: Any, gradient: Any = None, *, create_graph: bool = False, retain
     found = walk.run([(y, g)], None, create_graph=create_graph, retain_graph=retain)
     pairs = list(found.items()) if create_graph else walk.own(found)
     found.clear()
+    step = live.recording.get()
     for leaf, g in pairs:
         held = leaf._grad
+        if step is not None:
+            step.give_gradient(leaf, held)
         if held is None:  # a recorded gradient may be another leaf's too, or the caller's: .grad is this leaf's alone
             leaf._grad = OPS["clone"](g) if create_graph else wrap(g)
         elif create_graph:

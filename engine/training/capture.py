@@ -16,6 +16,7 @@ with its reason while the step is recorded.
 from __future__ import annotations
 
 import gc
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -122,8 +123,7 @@ class _Graph:
         # The graph holds no reference to the arrays it works on: in a pool that nothing else takes from they are safe.
         self.pool = cupy.cuda.MemoryPool()
         self.block = cupy.empty((live.SLOTS,), np.uint64)
-        self._written: dict[int, Any] = {}
-        self.numbers = live.Recording(self.block, cupy.empty, written=self._note)
+        self.numbers = live.Recording(self.block, cupy.empty)
         gc.collect()
         with _recording(self.numbers), cupy.cuda.using_allocator(self.pool.malloc), _without_collector():
             stream.begin_capture()
@@ -138,7 +138,10 @@ class _Graph:
         if unread:
             raise CaptureError(f"capture: {unread[0]} is used where a replay cannot renew it")
         self.outputs = _detached(result)
-        self.state = [(weak, weak()._array) for weak in self._written.values() if weak() is not None]
+        written_here = [weak() for weak in self.numbers.written.values()]
+        self.state = [(ref(t), t._array) for t in written_here if t is not None]
+        del result, written_here
+        self._tell_kept()
         for array, values in self.numbers.constants:
             array.set(values)
         import cupyx
@@ -146,15 +149,29 @@ class _Graph:
         self.mirrors = [(cupyx.empty_pinned((max(self.numbers.used, 1),), np.uint64), cupy.cuda.Event()) for _ in range(AHEAD)]
         self.turn = 0
 
-    def _note(self, t: Any) -> None:
-        self._written[id(t)] = ref(t)
+    def _tell_kept(self) -> None:
+        """Warn of tensors that outlive the step and are neither its results nor gradients: replays go on writing them, while
+        the step's own text, which is not run again, would read them as its state.
+        """
+        gc.collect()
+        known = [*_tensors(self.outputs), *(leaf._grad for leaf in self.numbers.leaves.values() if leaf._grad is not None)]
+        memory = [t._array.data.mem for t in known] + [array.data.mem for array, _ in self.numbers.constants]
+        with self.cupy.cuda.Device():
+            kept = self.pool.used_bytes() - sum({id(m): m.size for m in memory}.values())
+        self.numbers.leaves.clear()
+        if kept > 0:
+            warnings.warn(
+                f"capture: the step keeps {kept} bytes of tensors that it made; if it reads them at its next call, write them "
+                "in place, as in held[...] = new: a replay binds no names",
+                stacklevel=5,
+            )
 
     def refresh(self) -> None:
         """Let the host do its part of a step: count, and draw from the generators."""
         for weak, array in self.state:
             t = weak()
             if t is not None and t._array is not array:
-                raise CaptureError("capture: a tensor that the step writes, such as a parameter, was moved; capture the step again")
+                raise CaptureError("capture: a tensor that the step writes, such as a parameter, was moved; capture it again")
         self.numbers.refresh()
 
     def launch(self) -> None:
@@ -236,6 +253,17 @@ def _detached(result: Any) -> Any:
     if isinstance(result, (tuple, list)):
         return type(result)([_detached(value) for value in result])
     raise CaptureError(f"capture: a step returns tensors, got {type(result).__name__}, which a replay would not renew")
+
+
+def _tensors(result: Any) -> Iterator[Any]:
+    if isinstance(result, TensorBase):
+        yield result
+    elif isinstance(result, dict):
+        for value in result.values():
+            yield from _tensors(value)
+    elif isinstance(result, (tuple, list)):
+        for value in result:
+            yield from _tensors(value)
 
 
 def _copy(held: Any, given: Any) -> None:
