@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import io
-from itertools import pairwise
 from typing import Any
 
 from .results import OURS, Result, Row
-from .rooflines import KINDS
+from .rooflines import KINDS, share_of_ceiling
 
 FAST, SLOW = ("#1f6f45", "#8cc7a6"), ("#b04a22", "#e8b49c")
 """Colours of the first heap and of the second."""
@@ -25,6 +24,14 @@ def title_of(result: Result) -> str:
     card = result.frameworks[OURS].get("card")
     where = card or f"{result.machine.get('processor', '')}, {asked['threads']} threads"
     return f"{OURS} {asked['backend']}, {where}, {result.date[:10]}"
+
+
+def means_text(result: Result) -> str:
+    """The geometric means; of which heap, where the heap is what is measured on."""
+    heaps = result.geometric_means.items()
+    return ", ".join(
+        f"{mean:.2f}" + ("" if result.settings.get("backend") == "cuda" else f" {heap} heap") for heap, mean in heaps
+    )
 
 
 def ratios(result: Result) -> bytes:
@@ -67,19 +74,13 @@ def ratios(result: Result) -> bytes:
         patches = [Patch(color=FAST[number], label=f"{heap} heap") for number, heap in enumerate(heaps)]
         axes.legend(handles=patches, loc="lower right", fontsize=8)
     peer = result.settings.get("against")
-    axes.set_yticks(range(len(names)), [_label(next(row for row in rows if row.name == name), peer) for name in names])
+    axes.set_yticks(range(len(names)), [next(row for row in rows if row.name == name).label(peer) for name in names])
     axes.set_xlabel(f"time of {peer} / time of {OURS} (right of 1: {OURS} is faster)" if paired else "ms")
-    means = ", ".join(f"{mean:.2f} {heap} heap" for heap, mean in result.geometric_means.items())
+    means = means_text(result)
     axes.set_title(title_of(result) + (f"\ngeometric mean {means}" if means else ""), fontsize=10)
     axes.grid(axis="x", alpha=0.3)
     axes.set_axisbelow(True)
     return png(figure)
-
-
-def _label(row: Row, peer: str | None) -> str:
-    """The name, and the row's own peer where it is not the run's."""
-    own = [name for name in row.timings if name not in (OURS, peer)]
-    return f"{row.name} ({own[0]})" if own else row.name
 
 
 def _value(row: Row, paired: bool) -> float:
@@ -102,12 +103,15 @@ def _log_axis(axes: Any, low: float, high: float) -> None:
 
 
 def roofline(result: Result) -> bytes:
-    """Operations a second over operations a byte, logarithmic: the measured ceilings, and each workload below them."""
+    """Operations a second over operations a byte, logarithmic: the measured ceilings, and each workload below them, numbered.
+
+    The list at the side says of each how near it comes to its ceiling.
+    """
     from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
 
     rows = [row for row in result.rows if row.timings and row.flops and row.bytes]
-    figure = Figure(figsize=(10, 7), layout="constrained")
+    figure = Figure(figsize=(11, 7.5), layout="constrained")
     axes: Any = figure.subplots()
     products = {name: rate for name, rate in result.ceilings.items() if name != "copy"}
     palette = dict(zip(NAMES, ("#1f6f45", "#3a62b0", "#7a5aa0", "#b04a22"), strict=True))
@@ -121,24 +125,25 @@ def roofline(result: Result) -> bytes:
             axes.text(
                 high, rate / 1e12, f"{NAMES.get(name, name)} {rate / 1e12:.0f} TFLOP/s ", ha="right", va="bottom", fontsize=8
             )
-        axes.text(low * 1.1, low * 1.1 * copy / 1e12 * 1.3, f"copy {copy / 1e9:.0f} GB/s", fontsize=8)
-    points = []
-    for row, x in zip(rows, intensities, strict=True):
+        axes.text(low * 1.1, low * copy / 1e12 * 5, f"copy {copy / 1e9:.0f} GB/s", fontsize=8)
+    order = sorted(zip(intensities, rows, strict=True), key=lambda pair: (pair[0], pair[1].name))
+    listed = []
+    for number, (x, row) in enumerate(order, 1):
         kind = KINDS.get(row.precision, str(result.settings.get("precision", "highest")))
+        colour = palette.get(kind, "gray")
         for name, timing in row.timings.items():
             y = (row.flops or 0) / timing.median / 1e12
-            face = palette.get(kind, "gray") if name == OURS else "none"
-            axes.plot(x, y, "o", markersize=5, markerfacecolor=face, markeredgecolor=palette.get(kind, "gray"))
+            axes.plot(x, y, "o", markersize=5, markerfacecolor=colour if name == OURS else "none", markeredgecolor=colour)
             if name == OURS:
-                points.append((x, y, row.name))
+                axes.annotate(str(number), (x, y), xytext=(4, 2), textcoords="offset points", fontsize=6.5)
+        share = share_of_ceiling(result, row, OURS)
+        listed.append((f"{number}  {row.name}" + ("" if share is None else f"  {share:.0%}"), colour))
+    for place, (text, colour) in enumerate(listed):
+        y = 1 - (place + 0.5) / max(len(listed), 30)
+        axes.text(1.01, y, text, transform=axes.transAxes, va="center", fontsize=7, color=colour)
     axes.set_xscale("log")
     axes.set_yscale("log")
     axes.set_xlim(low, high)
-    for x, y, above, text in spread_labels(points):
-        axes.annotate(
-            text, (x, y), xytext=(9, above), textcoords="offset points", fontsize=7, va="center",
-            arrowprops={"arrowstyle": "-", "linewidth": 0.4, "color": "#888888", "shrinkA": 0, "shrinkB": 2},
-        )  # fmt: skip
     marks = [Line2D([], [], marker="o", linestyle="none", color="#444444", markerfacecolor="#444444", label=OURS)]
     if len(result.frameworks) > 1:
         peer = str(result.settings.get("against"))
@@ -150,23 +155,3 @@ def roofline(result: Result) -> bytes:
     axes.grid(alpha=0.3)
     axes.set_axisbelow(True)
     return png(figure)
-
-
-def spread_labels(points: list[tuple[float, float, str]], height: float = 8.0) -> list[tuple[float, float, float, str]]:
-    """Each label's height above its point, in points, such that labels of neighbours keep clear of one another.
-
-    An axis of some 400 points over the decades that the values span is assumed; near enough for text of seven.
-    """
-    from math import log10
-
-    if not points:
-        return []
-    heights = [log10(y) for _, y, _ in points]
-    scale = 400 / max(max(heights) - min(heights), 1.0)
-    ordered = sorted(points, key=lambda point: point[1])
-    wanted = [log10(y) * scale for _, y, _ in ordered]
-    placed = list(wanted)
-    for a, b in pairwise(range(len(placed))):
-        placed[b] = max(placed[b], placed[a] + height)
-    shift = sum(p - w for p, w in zip(placed, wanted, strict=True)) / len(placed)
-    return [(x, y, p - w - shift, text) for (x, y, text), p, w in zip(ordered, placed, wanted, strict=True)]

@@ -98,30 +98,49 @@ def table(name: str, rows: list[dict[str, Any]]) -> Table:
     return shown
 
 
-def picture(profiles: dict[str, list[dict[str, Any]]], title: str) -> bytes:
-    """A PNG: one bar per workload, cut into the shares of its ops, forward and backward in two shades of a colour."""
+def picture(profiles: dict[str, list[dict[str, Any]]], title: str, legible: float = 3.0) -> bytes:
+    """A PNG: one bar per workload, cut into the shares of its ops, a colour for each op, lighter for its pullback.
+
+    legible: the share in % below which, in all workloads, an op gets no colour of its own.
+    """
     from matplotlib import colormaps
     from matplotlib.figure import Figure
+    from matplotlib.patches import Patch
 
-    figure = Figure(figsize=(11, 1.4 + 0.45 * len(profiles)), layout="constrained")
+    figure = Figure(figsize=(11, 1.9 + 0.5 * len(profiles)), layout="constrained")
     axes: Any = figure.subplots()
-    ops = sorted({row["op"] for rows in profiles.values() for row in rows if row["op"] != REST})
-    palette = colormaps["tab20"]
-    for place, rows in enumerate(reversed(profiles.values())):
-        total = sum(row["seconds"] for row in rows) or 1.0
+    parts = {name: percentages(rows) for name, rows in profiles.items()}
+    weight: dict[str, float] = {}
+    for shown in parts.values():
+        for op, _, part in shown:
+            weight[op] = max(part, weight.get(op, 0.0))
+    named = sorted((op for op in weight if op != REST and weight[op] >= legible), key=lambda op: -weight[op])
+    palettes: list[Any] = [colormaps["tab20"], colormaps["tab20b"]]
+    hues = [*palettes[0].colors, *palettes[1].colors[::2]]  # tab20: each colour, then a lighter one
+    colours = {op: (hues[2 * place], hues[2 * place + 1]) for place, op in enumerate(named[: len(hues) // 2])}
+    for place, shown in enumerate(reversed(parts.values())):
         left = 0.0
-        for row in rows:
-            part = 100 * row["seconds"] / total
-            colour = "#cccccc" if row["op"] == REST else palette(2 * (ops.index(row["op"]) % 10) + (row["phase"] == "backward"))
+        for op, phase, part in shown:
+            colour = "#dddddd" if op == REST else colours.get(op, ("#999999",) * 2)[phase == "backward"]
             axes.barh(place, part, left=left, color=colour, edgecolor="white", linewidth=0.5)
-            if part > 8:
-                label = row["op"] if row["phase"] != "backward" else f"{row['op']} back"
-                axes.text(left + part / 2, place, label[: max(3, int(part * 1.1))], ha="center", va="center", fontsize=7)
+            lines = [op, *(["back"] if phase == "backward" else [])]
+            if op in colours and part > 0.8 * max(len(line) for line in lines):
+                axes.text(left + part / 2, place, "\n".join(lines), ha="center", va="center", fontsize=7)
             left += part
-    axes.set_yticks(range(len(profiles)), list(reversed(profiles)))
-    axes.set_xlabel("% of the time")
+    axes.set_yticks(range(len(parts)), list(reversed(parts)))
+    axes.set_xlabel("% of the time; lighter: backward")
     axes.set_xlim(0, 100)
+    axes.set_ylim(-0.6, len(parts) - 0.4)
     axes.set_title(title, fontsize=10)
+    patches = [Patch(color=colours[op][0], label=op) for op in colours]
+    patches += [Patch(color="#999999", label="other ops"), Patch(color="#dddddd", label=REST)]
+    figure.legend(handles=patches, loc="outside right upper", fontsize=7)
     out = io.BytesIO()
     figure.savefig(out, format="png", dpi=120)
     return out.getvalue()
+
+
+def percentages(rows: list[dict[str, Any]]) -> list[tuple[str, str, float]]:
+    """Op, phase and share in % of a profile's rows; an op that shares its text with others under its own name alone."""
+    total = sum(row["seconds"] for row in rows) or 1.0
+    return [(row["op"].split("|")[0], row["phase"], 100 * row["seconds"] / total) for row in rows]

@@ -53,7 +53,7 @@ def columns(result: Result, changes: Changes | None = None, full: bool = True) -
     heaps, paired = result.heaps, len(result.frameworks) > 1
     names = [OURS, *([str(result.settings["against"])] if paired else [])]
     marks = {heap: f"{heap}: " if heap != heaps[0] else "" for heap in heaps}
-    found: list[Column] = [("workload", lambda line: next(iter(line.values())).name)]
+    found: list[Column] = [("workload", lambda line: next(iter(line.values())).label(result.settings.get("against")))]
     for heap in heaps:
         if full or heap == heaps[0] or not paired:
             for number, name in enumerate(names):
@@ -82,7 +82,7 @@ def time_of(row: Row, number: int, spread: bool = False) -> str:
     if number >= len(timings):
         return "-"
     timing = timings[number]
-    apart = f" ±{50 * (timing.high - timing.low) / timing.median:.0f}%" if spread else ""
+    apart = f" ±{50 * (timing.high - timing.low) / timing.median:.0f}%" if spread and len(timing.turns) > 1 else ""
     return duration(timing.median) + apart
 
 
@@ -156,10 +156,9 @@ def summary(result: Result) -> list[str]:
         told = [f"{len(lines(result))} timed, none of them beside another library: no ratios"]
     else:
         count = len(result.paired(next(iter(means))))
-        shown = ", ".join(f"{mean:.2f} {heap} heap" for heap, mean in means.items())
-        if result.settings.get("backend") == "cuda":
-            shown = f"{next(iter(means.values())):.2f}"
-        told = [f"geometric mean of {peer} / {OURS} over {count} workloads: {shown} (above 1: {OURS} is faster)"]
+        told = [
+            f"geometric mean of {peer} / {OURS} over {count} workloads: {pictures.means_text(result)} (above 1: {OURS} is faster)"
+        ]
     for heap in means:
         rows = sorted(result.paired(heap), key=lambda row: row.ratio or 0)
         slow = [row for row in rows if (row.ratio or 0) < (1.0 if row.kind == "step" else 0.9)]

@@ -75,6 +75,11 @@ class Row:
         pairs = [b / a for a, b in zip(self.timings[ours].turns, self.timings[peer].turns, strict=True)]
         self.ratio, self.ratio_low, self.ratio_high = median(pairs), min(pairs), max(pairs)
 
+    def label(self, peer: str | None) -> str:
+        """The name, and the row's own peer where it is not the run's."""
+        own = [name for name in self.timings if name not in (OURS, peer)]
+        return f"{self.name} ({own[0]})" if own and self.kind != "import" else self.name
+
     @property
     def ratios(self) -> tuple[float, float]:
         """Least and greatest ratio of the pairs."""

@@ -148,17 +148,12 @@ def launches() -> dict[str, int]:
 
 def set_precision(name: str) -> None:
     """How float32 products are computed: "highest" as float32, "high" in TF32, "medium" in bfloat16."""
-    choose = getattr(dl, "set_matmul_precision", None)
-    if choose is not None:
-        choose(name)
-    elif name != "highest":
-        raise ConfigError(f"bench: this version of dlengine has no products of precision {name!r}")
+    dl.set_matmul_precision(name)
 
 
 def precision() -> dict[str, str]:
     """What is computed: the dtype, and the precision of its products."""
-    told = getattr(dl, "get_matmul_precision", None)
-    return {"dtype": str(np.dtype(dl.get_default_dtype())), "matmul": told() if told is not None else "highest"}
+    return {"dtype": str(np.dtype(dl.get_default_dtype())), "matmul": dl.get_matmul_precision() if _on_cuda() else "highest"}
 
 
 def describe() -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from importlib import import_module
 from importlib.metadata import version
 from typing import Any
 
@@ -19,12 +20,11 @@ def word_vectors(
     sentences: Array, *, D: int, window: int, negatives: int
 ) -> tuple[Callable[[], None], Callable[[], list[Array]]]:
     """One epoch over sentences (S,L) of word ids, and the tables of words and contexts (V,D), rows by id."""
-    from gensim.models import Word2Vec
-
+    word2vec = import_module("gensim.models").Word2Vec
     threads = int(os.environ.get("OMP_NUM_THREADS", "1"))
     texts = [[str(word) for word in sentence] for sentence in sentences]
     # Whole windows and no subsampling, so that every side sees the same pairs.
-    model = Word2Vec(
+    model = word2vec(
         vector_size=D, window=window, negative=negatives, sg=1, hs=0, sample=0, min_count=1, shrink_windows=False,
         workers=threads, epochs=1, seed=1,
     )  # fmt: skip

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
-import numpy as np
 import pytest
 
 import dlengine as dl
@@ -17,7 +16,6 @@ from dlengine.benchmarks.results import Result, Row, Timing
 from dlengine.benchmarks.rooflines import achieved, share_of_ceiling
 from dlengine.benchmarks.worker import Worker
 from dlengine.benchmarks.workloads import WORKLOADS, select
-from dlengine.errors import ConfigError
 
 
 class Queue:
@@ -171,18 +169,12 @@ def test_reports_of_a_device(against: str | None) -> None:
     assert pictures.ratios(result).startswith(b"\x89PNG")
 
 
-def test_labels_keep_clear_of_one_another() -> None:
-    points = [(1.0, y, str(y)) for y in (10.0, 10.1, 10.2, 100.0)]
-    placed = sorted(400 * np.log10(y) + above for _, y, above, _ in pictures.spread_labels(points))
-    assert min(np.diff(placed)) > 7.99
-    assert pictures.spread_labels([]) == []
-
-
-def test_a_row_in_tf32_is_refused_where_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delattr(dl, "set_matmul_precision", raising=False)
-    with dl.use_backend("numpy"), pytest.raises(ConfigError, match="no products of precision 'high'"):
-        with_dlengine.set_precision("high")
-    with_dlengine.set_precision("highest")
+def test_a_cpu_has_one_precision(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever is asked for, a CPU computes in float32; the record says so, and a peer in less is refused."""
+    with dl.use_matmul_precision("high"):
+        assert with_dlengine.precision()["matmul"] == "highest"
+        monkeypatch.setattr(with_dlengine, "_on_cuda", lambda: True)
+        assert with_dlengine.precision()["matmul"] == "high"
 
 
 # ------------------------------------------------------------------ work by formula
