@@ -13,6 +13,7 @@ from . import coding as coding
 from . import convnets as convnets
 from . import depth as depth
 from . import digits as digits
+from . import gans as gans
 from . import linear as linear
 from . import perceptrons as perceptrons
 from . import ravine as ravine
