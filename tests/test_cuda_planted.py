@@ -1,0 +1,145 @@
+"""Bugs planted in our own kernels and launchers: the checked emulator reports each, with file and line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from dlengine.kernels import precision
+from dlengine.kernels.cuda import emulator, launch, matmul, recurrent, recurrent_plan, softmax, source
+from dlengine.kernels.cuda.emulator import KernelError
+
+pytestmark = pytest.mark.skipif(emulator.available() is not None, reason=str(emulator.available()))
+
+
+def product(word: str) -> Callable[[], Any]:
+    def run() -> None:
+        a = np.random.default_rng(0).standard_normal((66, 66)).astype("f4")
+        with precision.in_force(word):
+            matmul.matmul(a, a)
+
+    return run
+
+
+def network() -> None:
+    x, state, w = np.ones((3, 4, 5), "f4"), np.zeros((4, 20), "f4"), np.ones((80, 25), "f4")
+    recurrent.lstm(x, state, state, w[:, :5].copy(), w[:, 5:].copy(), None, None, False, False)
+
+
+def rows() -> None:
+    softmax.softmax(np.ones((5, 3000), "f4"), 1)
+
+
+# text in a file of src/, what the bug makes of it, a launch, what is reported
+BUGS: dict[str, tuple[str, str, str, Callable[[], Any], str]] = {
+    "missing barrier": (
+        "gemm.cu",
+        "        B::write(shared_b, qb);\n        __syncthreads();",
+        "        B::write(shared_b, qb);",
+        product("highest"),
+        r"(data race on|read of unwritten) shared memory.* at (gemm\.cu|vector\.cuh):",
+    ),
+    "missing barrier between stages": (
+        "gemm_tensor.cu",
+        "copies_wait<STAGES - 2>();\n      __syncthreads();",
+        "copies_wait<STAGES - 2>();",
+        product("high"),
+        r"(data race on|read of unwritten) shared memory",
+    ),
+    "copies waited for too little": (
+        "gemm_tensor.cu",
+        "copies_wait<STAGES - 2>();",
+        "copies_wait<STAGES - 1>();",
+        product("high"),
+        "read of unwritten shared memory",
+    ),
+    "a stage begun before all have done with it": (
+        "gemm_tensor.cu",
+        "      __syncthreads();\n      fetch(part + STAGES - 1);",
+        "      fetch(part + STAGES - 1);\n      __syncthreads();",
+        product("high"),
+        r"(data race on|read of unwritten) shared memory",
+    ),
+    "missing warp barrier": (
+        "gemm_tensor.cu",
+        "__syncwarp();\n#pragma unroll 1",
+        "\n#pragma unroll 1",
+        product("high"),
+        r"(data race on|read of unwritten) shared memory",
+    ),
+    "read one line too many": (
+        "gemm.cu",
+        "line < (ALONG_K ? size : end)",
+        "line <= (ALONG_K ? size : end)",
+        product("highest"),
+        r"out-of-bounds read .* at gemm\.cu:",
+    ),
+    "copy one line too many": (
+        "gemm_tensor.cu",
+        "line < (ALONG_K ? size : end)",
+        "line <= (ALONG_K ? size : end)",
+        product("high"),
+        "out-of-bounds read",
+    ),
+    "write one row too many": (
+        "gemm.cuh",
+        "row >= g.m",
+        "row > g.m",
+        product("high"),
+        r"(out-of-bounds write|data race on argument)",
+    ),
+    "missing grid sync": ("recurrent.cuh", "grid.sync();", ";", network, r"data race on argument .* at (lstm|recurrent)\.cuh:"),
+}
+
+
+@pytest.fixture
+def plant(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str, str], None]:
+    def change(file: str, right: str, wrong: str) -> None:
+        original = (source.FOLDER / file).read_text()
+        assert right in original, f"{file} no longer says {right!r}"
+        texts: dict[str, str] = {}
+
+        def inlined(name: str, seen: set[str]) -> str:
+            text = genuine(name, seen)
+            return text.replace(right, wrong) if name == file else text
+
+        genuine = source._inlined
+        monkeypatch.setattr(source, "_inlined", inlined)
+        monkeypatch.setattr(source, "read", lambda name: texts.setdefault(name, inlined(name, set())))
+        monkeypatch.setattr(launch, "_emulated", lambda kernel, dtype, check: emulated(kernel, dtype, check))
+
+    def emulated(kernel: Any, dtype: str, check: bool) -> Any:
+        module = emulator.Module(kernel.source(dtype), kernel.exported_names(dtype), check=check)
+        return module.get_function(kernel.exported_name(dtype))
+
+    return change
+
+
+@pytest.mark.parametrize("bug", BUGS)
+def test_bug_in_a_kernel_is_reported(bug: str, plant: Callable[[str, str, str], None]) -> None:
+    file, right, wrong, run, message = BUGS[bug]
+    plant(file, right, wrong)
+    with pytest.raises(KernelError, match=message), emulator.checked("random", seed=3):
+        run()
+
+
+@pytest.mark.parametrize("run", [product("highest"), product("high"), network, rows], ids=["gemm", "tensor", "lstm", "softmax"])
+def test_without_a_bug_nothing_is_reported(run: Callable[[], Any]) -> None:
+    with emulator.checked("random", seed=3):
+        run()
+
+
+def test_wrong_scalar_type_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the launcher converts: CuPy would pass a Python int as 8 bytes, whatever the parameter."""
+    convert = launch._scalar
+
+    def careless(kernel: Any, c_type: str, dtype: str, value: Any) -> Any:
+        return value if c_type == "int" else convert(kernel, c_type, dtype, value)
+
+    monkeypatch.setattr(launch, "_scalar", careless)
+    monkeypatch.setattr(recurrent_plan, "limits", lambda x: (6, 0))  # the kernel for one step takes its number
+    with pytest.raises(TypeError, match="a scalar of int64 for a parameter of kind i4; CuPy would .* corrupt"):
+        network()
