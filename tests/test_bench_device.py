@@ -42,11 +42,11 @@ class Queue:
 
 def test_device_seconds_come_from_events_and_host_seconds_from_the_host() -> None:
     queue = Queue()
-    timed = queue.clock()(queue.launch, 3)
-    assert timed.seconds == [0.0025] * 3
+    timed = queue.clock()(queue.launch, 7)
+    assert timed.seconds == [0.0025] * 7
     assert timed.host is not None
-    assert len(timed.host) == 3
-    assert queue.waits == 2, "before the first event and after the last, never between runs"
+    assert len(timed.host) == clocks.HOST_RUNS
+    assert queue.waits == 2 + clocks.HOST_RUNS, "never between the runs that events time, after each that the host times"
 
 
 def test_host_seconds_are_all_there_is_on_a_cpu() -> None:
