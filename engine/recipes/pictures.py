@@ -97,7 +97,8 @@ def lines(
         axes.set_yscale("log")
     dress(axes, xlabel, ylabel, title)
     if len(series) > 1:
-        axes.legend(frameon=False)
+        beside = {"loc": "center left", "bbox_to_anchor": (1.0, 0.5)} if len(series) > 4 else {}
+        axes.legend(frameon=False, **beside)
 
 
 def points(

@@ -1,0 +1,229 @@
+"""Adversarial examples: the fast gradient sign attack, projected gradient descent, and training against them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+
+from .. import nn, optim
+from ..autograd.base import enable_grad
+from ..autograd.transforms import gradients
+from ..models import ConvNet
+from ..ops.creation import asarray
+from ..ops.elementwise import clip, sign
+from ..training import Accuracy, Trainer
+from .experiment import Classifier, Stage, dtype_of
+from .images import image_sets, images_of, outputs
+from .pictures import draw, image_grid, lines
+from .recipe import Figure, Recipe, Scale, Setting, add
+
+STRENGTHS = (0.0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3)
+
+
+def fgsm(model: nn.Module, loss: Any, x: Any, y: Any, eps: float) -> Any:
+    """x + eps sign(dL(model(x), y) / dx), kept within 0 and 1: the fast gradient sign attack.
+
+    x: (N,C,H,W) from 0 to 1. y: (N,). Source: Goodfellow, Shlens, Szegedy 2015, arXiv:1412.6572.
+    """
+    with enable_grad():
+        probe = asarray(x.detach(), copy=True)
+        probe.requires_grad = True
+        (slope,) = gradients([loss(model(probe), y)], [probe])
+    return clip(x + eps * sign(slope), 0.0, 1.0)
+
+
+def pgd(model: nn.Module, loss: Any, x: Any, y: Any, eps: float, steps: int = 10) -> Any:
+    """Repeated small fgsm steps, each brought back to within eps of x. Source: Madry et al. 2018, arXiv:1706.06083."""
+    found = x
+    for _ in range(steps):
+        found = fgsm(model, loss, found, y, 2.5 * eps / steps)
+        found = clip(clip(found, x - eps, x + eps), 0.0, 1.0)
+    return found
+
+
+class _Robust(Trainer):
+    """Half of the loss is that of the batch as the attack changes it; eps grows over the first epoch."""
+
+    eps = 0.25
+
+    def train_step(self, batch: Any) -> float:
+        x, y = batch
+        share = min(1.0, (self.epoch + (self.batch + 1) / max(1, len(self.train_loader))) / max(1, self.epochs // 2))
+        self.model.eval()  # the attack sees the network without dropout
+        attacked = fgsm(self.model, self.loss, x, y, share * self.eps)
+        self.model.train()
+        outputs = self.forward(x)
+        value = self.update(0.5 * self.loss(outputs, y) + 0.5 * self.loss(self.forward(attacked), y))
+        self.measure(outputs, y)
+        return value
+
+
+class Attacked(Classifier):
+    """A good classifier, a small step that fools it, and a classifier that has met such steps.
+
+    The loss L(x, y) of a trained network falls or rises along its gradient with respect to the image. FGSM takes one step
+    of size eps in each pixel, x' = clip(x + eps sign(dL/dx), 0, 1): for nearly linear networks a tiny change of every
+    pixel adds up to a large change of the scores. PGD repeats smaller steps and stays within eps. The smallest eps that
+    flips an image says how near it lies to a boundary. Adversarial training adds the loss of attacked images,
+    (L(x, y) + L(x', y)) / 2, made anew against the current weights in each step.
+
+    Source: Goodfellow, Shlens, Szegedy 2015, arXiv:1412.6572; Madry et al. 2018, arXiv:1706.06083.
+    """
+
+    captions: ClassVar = {
+        "strength.png": "Error by strength of the attack.",
+        "examples.png": "Images as they are, as FGSM changes them, and the change; above: what the network says.",
+        "smallest.png": "How many images each eps is enough to flip, searched in steps of 0.01.",
+    }
+
+    def prepare(self) -> None:
+        s = self.s
+        self.train, self.test = image_sets(s.data, self.seed)
+        self.classes = self.test.classes or ()
+        size = self.test[0][0].shape[-1]
+        self.image_size = (size, size)
+        self.loss = nn.CrossEntropyLoss()
+        self.model = ConvNet(size, width=s.width, dropout=0.25)
+        self.optimizer = optim.Adam(self.model.parameters(), lr=s.lr)
+        images, labels = images_of(self.test.subset(range(min(s.attacked, len(self.test)))))
+        self.images, self.labels = images, labels
+        self.robust = ConvNet(size, width=s.width, dropout=0.25) if s.robust else None
+
+    def stages(self) -> Iterator[Stage]:
+        trainer = self.trainer(self.model, self.loss, self.optimizer)
+        yield Stage(trainer, self.train, self.s.epochs, self.test, "plain" if self.s.robust else "", "val_loss")
+        if self.robust is not None:
+            optimizer = optim.Adam(self.robust.parameters(), lr=self.s.lr)
+            slower = optim.CosineAnnealingLR(optimizer, self.s.robust_epochs, eta_min=0.05 * self.s.lr)
+            against = _Robust(
+                self.robust, self.loss, optimizer, scheduler=slower, metrics=[Accuracy()],
+                batch_size=self.s.batch_size, progress=False,
+            )  # fmt: skip
+            against.eps = self.s.eps
+            yield Stage(against, self.train, self.s.robust_epochs, self.test, "robust")
+
+    # ------------------------------------------------------------------ attacks
+    def _attacked(self, model: nn.Module, eps: float, method: Any = fgsm, images: Any = None, labels: Any = None) -> Any:
+        """The test images (N,C,H,W) as an attack of strength eps changes them."""
+        images, labels = (self.images, self.labels) if images is None else (images, labels)
+        model.eval()
+        kind, made = dtype_of(model), []
+        for i in range(0, len(images), 250):
+            x, y = asarray(images[i : i + 250].astype(kind)), asarray(labels[i : i + 250])
+            made.append(method(model, self.loss, x, y, eps).numpy_copy())
+        return np.concatenate(made)
+
+    def _error(self, model: nn.Module, eps: float, method: Any = fgsm) -> float:
+        found = self.images if eps == 0 else self._attacked(model, eps, method)
+        return float((outputs(model, found).argmax(axis=1) != self.labels).mean())
+
+    def _smallest(self, model: nn.Module, count: int = 200) -> Any:
+        """The least eps, in steps of 0.01 up to 0.5, at which FGSM flips each of some images; 0.5 where none does."""
+        images, labels = self.images[:count], self.labels[:count]
+        found = np.full(len(images), 0.5)
+        for eps in np.arange(0.5, -0.005, -0.01):
+            changed = images if eps < 0.005 else self._attacked(model, float(eps), fgsm, images, labels)
+            found[outputs(model, changed).argmax(axis=1) != labels] = max(0.0, float(eps))
+        return found
+
+    def measure(self) -> dict[str, float]:
+        """Errors on clean and attacked test images, median of the smallest eps that flips an image."""
+        eps = self.s.eps
+        results = {
+            "clean-error": self._error(self.model, 0.0),
+            "fgsm-error": self._error(self.model, eps),
+            "pgd-error": self._error(self.model, eps, pgd),
+        }
+        self.flips = {"plain": self._smallest(self.model)}
+        self.curves = {"plain": [self._error(self.model, e) for e in STRENGTHS]}
+        if self.robust is not None:
+            results |= {
+                "robust-clean-error": self._error(self.robust, 0.0),
+                "robust-fgsm-error": self._error(self.robust, eps),
+                "robust-pgd-error": self._error(self.robust, eps, pgd),
+            }
+            self.flips["robust"] = self._smallest(self.robust)
+            self.curves["robust"] = [self._error(self.robust, e) for e in STRENGTHS]
+        return results | {f"median flipping eps, {k}": float(np.median(v)) for k, v in self.flips.items()}
+
+    # ------------------------------------------------------------------ pictures
+    def draw(self, folder: Path) -> None:
+        """Error over strength, examples, the smallest flips."""
+        draw(
+            folder / "strength.png", (5.6, 3.6), 1, 1,
+            lambda axes: lines(axes[0, 0], self.curves, x=STRENGTHS, xlabel="eps", ylabel="error under FGSM"),
+        )  # fmt: skip
+        self._examples(folder / "examples.png", self.s.eps)
+        ticks = np.arange(0.0, 0.5, 0.01)
+        share = {k: [float((v <= t + 1e-9).mean()) for t in ticks] for k, v in self.flips.items()}
+        draw(
+            folder / "smallest.png", (5.6, 3.6), 1, 1,
+            lambda axes: lines(axes[0, 0], share, x=ticks, xlabel="eps", ylabel="part of the images flipped"),
+        )  # fmt: skip
+
+    def _examples(self, path: Path | None, eps: float, count: int = 8) -> Any:
+        first = [int(np.flatnonzero(self.labels == k)[0]) for k in range(min(count, len(self.classes)))]
+        images, labels = self.images[first], self.labels[first]
+        changed = self._attacked(self.model, eps, fgsm, images, labels)
+        told = [self.classes[k] for k in outputs(self.model, np.concatenate([images, changed])).argmax(axis=1)]
+        shown = np.concatenate([images, changed, 0.5 + (changed - images) / 2])
+        return image_grid(path, shown, len(first), titles=told, rows=("image", f"eps {eps:g}", "change"), cell=1.0)
+
+    def attack(self, *, eps: float = 0.1, count: int = 8) -> Any:
+        """A picture of test images, of the same under an attack of strength eps, and of the change."""
+        return self._examples(None, eps, count)
+
+
+_SETTINGS = {
+    "data": Setting("mnist", "the images", choices=("digits", "mnist")),
+    "epochs": Setting(3, "passes over the training set", low=1),
+    "batch_size": Setting(64, "samples in a step", low=1),
+    "lr": Setting(1e-3, "learning rate of Adam", low=0),
+    "width": Setting(16, "filters of the first convolution", low=1),
+    "eps": Setting(0.25, "strength of the attack, in units of the full range of a pixel", low=0, high=1),
+    "attacked": Setting(2000, "test images that are attacked", low=10),
+    "robust": Setting(False, "also train a network against the attack"),
+    "robust_epochs": Setting(6, "passes of that training", low=1),
+}
+_BUNDLED = {"data": "digits", "batch_size": 32, "lr": 3e-3}
+add(
+    Recipe(
+        "fgsm",
+        "the fast gradient sign attack, PGD, and the smallest change that flips an image",
+        Attacked,
+        _SETTINGS,
+        full=Scale(
+            (Figure("fgsm-error", at_least=0.6, percent=True), Figure("clean-error", at_most=0.02, percent=True)), data=("mnist",)
+        ),
+        small=Scale(
+            (Figure("fgsm-error", at_least=0.6, percent=True), Figure("clean-error", at_most=0.06, percent=True)),
+            {**_BUNDLED, "epochs": 12},
+        ),
+        quick=Scale(
+            (Figure("fgsm-error", at_least=0.6, percent=True), Figure("clean-error", at_most=0.1, percent=True)),
+            {**_BUNDLED, "epochs": 6, "attacked": 200},
+        ),
+        shows=(fgsm, pgd, gradients),
+    )
+)
+_TOUGH = (
+    Figure("fgsm-error", at_least=0.6, percent=True),
+    Figure("robust-fgsm-error", at_most=0.2, percent=True),
+    Figure("robust-clean-error", at_most=0.05, percent=True),
+)
+_SOFT = (Figure("robust-fgsm-error", at_most=0.4, percent=True), Figure("robust-clean-error", at_most=0.15, percent=True))
+add(
+    Recipe(
+        "adversarial-training",
+        "a classifier that has met the attack in training",
+        Attacked,
+        {**_SETTINGS, "robust": Setting(True, "also train a network against the attack")},
+        full=Scale(_TOUGH, data=("mnist",)),
+        small=Scale(_SOFT, {**_BUNDLED, "epochs": 8, "robust_epochs": 20, "eps": 0.12}),
+        quick=Scale(_SOFT, {**_BUNDLED, "epochs": 4, "robust_epochs": 10, "attacked": 200, "eps": 0.12}),
+        shows=(_Robust, fgsm, pgd),
+    )
+)
