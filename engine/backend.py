@@ -21,6 +21,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from dlengine.kernels import reference
+from dlengine.kernels.live import NotCapturable as NotCapturable  # for layers and optimizers, which import no kernels
+from dlengine.kernels.live import again as again
+from dlengine.kernels.live import recording as recording
 from dlengine.kernels.registry import KernelSet
 
 from . import heap, shims
@@ -93,7 +96,7 @@ class Namespace:
         def run(*args: Any, **kwargs: Any) -> Any:
             first = args[0]
             dtype = first[0].dtype if type(first) is list else first.dtype
-            if dtype in taken:
+            if dtype in taken or (dtype.kind == "V" and dtype.name in dtypes):  # bfloat16, which NumPy alone does not know
                 if not loaded:
                     loaded.append(chosen.load(name))
                 launches[name] += 1

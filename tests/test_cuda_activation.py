@@ -7,6 +7,7 @@ from typing import Any
 import array_api_compat.numpy as xp
 import numpy as np
 import pytest
+from ml_dtypes import finfo
 
 from dlengine.kernels.cuda import FLOATS, activation, emulator, launch
 from dlengine.kernels.reference import activation as reference
@@ -28,8 +29,8 @@ def values(shape: tuple[int, ...], dtype: str) -> Any:
 
 def close(found: Any, expected: Any, name: str) -> None:
     assert (found.dtype, found.shape) == (expected.dtype, expected.shape)
-    eps = ULPS.get(name, 2) * float(np.finfo(found.dtype).eps)
-    np.testing.assert_allclose(found, expected, rtol=eps, atol=eps if name == "silu" else float(np.finfo(found.dtype).tiny))
+    eps = ULPS.get(name, 2) * float(finfo(found.dtype).eps)
+    np.testing.assert_allclose(found, expected, rtol=eps, atol=eps if name == "silu" else float(finfo(found.dtype).tiny))
 
 
 def check(name: str, x: Any) -> None:

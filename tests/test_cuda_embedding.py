@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from ml_dtypes import finfo
 from reference_namespaces import NUMPY, run
 
 from dlengine.kernels.cuda import FLOATS, embedding, emulator, launch
@@ -45,7 +46,7 @@ def agree(name: str, dtype: str) -> None:
     exact, magnitude = (run(NUMPY, "embedding_grad", g.astype("f8"), ids, rows) for g in (gy, abs(gy)))
     assert gw.dtype == dtype
     assert gw.shape == exact.shape
-    assert (abs(gw - exact) <= 4 * np.finfo(dtype).eps * magnitude).all()
+    assert (abs(gw - exact) <= 4 * finfo(dtype).eps * magnitude).all()
 
 
 @pytest.fixture(params=["sort", "scan"], autouse=True)

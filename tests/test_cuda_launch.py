@@ -58,7 +58,7 @@ def test_unreadable_parameter_is_reported(monkeypatch: pytest.MonkeyPatch, tmp_p
             0,
             np.ones((1, 1, 4, 4), "i4"),
             TypeError,
-            "conv2d_direct: no version for int32; there is float32, float64, float16",
+            "conv2d_direct: no version for int32; there is float32, float64, float16, bfloat16",
         ),
         (1, np.ones((1, 1, 2, 2), "f8"), TypeError, "conv2d_direct: w must be float32, got float64"),
         (0, np.ones((1, 1, 4, 8), "f4")[..., ::2], ValueError, "conv2d_direct: x must be C-contiguous"),

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from ml_dtypes import finfo
 from reference_namespaces import NUMPY, run
 
 from dlengine.kernels.cuda import FLOATS, emulator, launch, norm
@@ -58,7 +59,7 @@ def near(found: Any, exact: Any, dtype: str, size: Any, ulps: float = 12.0) -> N
     assert found.dtype == dtype
     assert found.shape == exact.shape
     assert found.flags.c_contiguous
-    np.testing.assert_array_less(abs(found - exact), ulps * np.finfo(dtype).eps * size + 1e-30)
+    np.testing.assert_array_less(abs(found - exact), ulps * finfo(dtype).eps * size + 1e-30)
 
 
 def agree(name: str, dtype: str, affine: str = "both") -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import array_api_compat.numpy as xp
 import numpy as np
 import pytest
+from ml_dtypes import finfo
 
 from dlengine.kernels.cuda import FLOATS, emulator, launch, optim
 from dlengine.kernels.reference import optim as reference
@@ -59,7 +60,7 @@ def compare(shape: tuple[int, ...], dtype: str, options: tuple[Any, ...], view: 
     expected = steps(reference, (xp,), lambda rng: make(rng).astype(wide), options)
     for a, b in zip(found, expected, strict=True):
         assert a.dtype == dtype
-        np.testing.assert_allclose(a, b, rtol=0, atol=40 * np.finfo(dtype).eps * max(1, np.abs(b).max(initial=0)))
+        np.testing.assert_allclose(a, b, rtol=0, atol=40 * finfo(dtype).eps * max(1, np.abs(b).max(initial=0)))
 
 
 @OPTIONS

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from ml_dtypes import finfo
 from reference_namespaces import NUMPY, run
 
 from dlengine.kernels import precision
@@ -78,7 +79,7 @@ def near(found: Any, exact: Any, dtype: str) -> None:
     assert found.dtype == dtype
     assert found.shape == exact.shape
     assert found.flags.c_contiguous
-    tolerance = 64 * np.finfo(dtype).eps * max(1.0, float(abs(exact).max(initial=0)))
+    tolerance = 64 * finfo(dtype).eps * max(1.0, float(abs(exact).max(initial=0)))
     np.testing.assert_allclose(found, exact, rtol=0, atol=tolerance)
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from ml_dtypes import finfo
 from reference_namespaces import NUMPY, run
 
 from dlengine.kernels.cuda import FLOATS, emulator, launch, unfold
@@ -56,7 +57,7 @@ def agree(found: Any, kernel: str, *arguments: Any) -> None:
     assert found.dtype == dtype
     assert found.shape == exact.shape
     assert found.flags.c_contiguous
-    assert (abs(found - exact) <= 8 * np.finfo(dtype).eps * magnitude).all()
+    assert (abs(found - exact) <= 8 * finfo(dtype).eps * magnitude).all()
 
 
 def agree_planes(g: ConvGeometry, dtype: str) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 from ..registry import KernelSet
 
-FLOATS = ("float32", "float64", "float16")
+FLOATS = ("float32", "float64", "float16", "bfloat16")
 _FLOATING = {
     "conv": "conv2d conv2d_input_grad conv2d_weight_grad",
     "unfold": "unfold2d fold2d",

@@ -14,11 +14,11 @@ from typing import Any
 
 from .. import precision
 from ..types import Array
+from . import FLOATS
 from .choice import bucket, fastest
 from .launch import Kernel, blocks_for, contiguous, empty, library_of, limits, supports
 from .source import accumulator
 
-FLOATS = ("float32", "float64", "float16", "bfloat16")
 TENSOR_CARDS = (80, 90, 100, 120)
 ACTIVATIONS = {"none": 0, "relu": 1, "gelu": 2, "tanh": 3, "sigmoid": 4}
 FULL_GRID = 256

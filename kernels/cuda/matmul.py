@@ -11,7 +11,8 @@ import numpy as np
 
 from .. import precision
 from ..types import Array
-from .gemm import FLOATS, gemm
+from . import FLOATS
+from .gemm import gemm
 from .launch import capturing, device_library, library_of
 
 COMPUTE = {"tf32": "COMPUTE_TYPE_TF32", "bfloat16": "COMPUTE_TYPE_BF16"}
