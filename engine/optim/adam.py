@@ -6,8 +6,7 @@ from collections.abc import Iterable
 from functools import partial
 from typing import Any
 
-from dlengine.kernels.live import again
-
+from ..backend import again
 from .optimizer import Member, Optimizer
 
 

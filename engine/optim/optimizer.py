@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from dlengine.kernels.live import NotCapturable, recording
-
 from .. import backend
 from ..autograd.base import TensorBase, enable_grad, no_grad, wrap, written
 from ..autograd.quiet import quiet, unquiet
@@ -83,7 +81,7 @@ class Optimizer:
         if closure is not None:
             with enable_grad():
                 loss = closure()
-        if recording.get() is not None:
+        if backend.recording.get() is not None:
             self._check_capturable()
         token = quiet()
         try:
@@ -106,12 +104,13 @@ class Optimizer:
 
     def _check_capturable(self) -> None:
         """Raise NotCapturable for what a replay would not repeat."""
+        name = type(self).__name__
         if not self.replays:
-            raise NotCapturable(f"{type(self).__name__} computes with numbers of its own on the host; SGD, Adam and AdamW do not")
+            raise backend.NotCapturable(f"{name} computes with numbers of its own on the host; SGD, Adam and AdamW do not")
         for group in self.param_groups:
-            stateful = "betas" in group or group.get("momentum")
-            if stateful and any(p._grad is not None and not self.state.get(p) for p in group["params"]):
-                raise NotCapturable(f"{type(self).__name__} has no state yet: let the step run more often before it is captured")
+            changed = [p for p in group["params"] if p._grad is not None]
+            if ("betas" in group or group.get("momentum")) and not all(self.state.get(p) for p in changed):
+                raise backend.NotCapturable(f"{name} has no state yet: let the step run more often before it is captured")
 
     def _changeable(self, p: Any) -> Any:
         """The parameter's array, if its gradient fits it."""

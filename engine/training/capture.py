@@ -85,10 +85,10 @@ class CapturedStep:
 
         if any(not isinstance(x, TensorBase) for x in inputs):
             raise CaptureError(f"capture: a step takes tensors, got {', '.join(type(x).__name__ for x in inputs)}")
-        on_gpu = [x.device for x in inputs if x.device != "cpu"]  # type: ignore[attr-defined]
+        on_gpu = [x.device for x in inputs if x.device != "cpu"]
         device = on_gpu[0] if on_gpu else backend.located("cuda")
         self._number = int(device.partition(":")[2])
-        self._inputs = [wrap(asarray(x.detach(), device=device, copy=True)._array) for x in inputs]  # type: ignore[attr-defined]
+        self._inputs = [wrap(asarray(x.detach(), device=device, copy=True)._array) for x in inputs]
         with cupy.cuda.Device(self._number):
             self._stream = cupy.cuda.Stream(non_blocking=True)
 
