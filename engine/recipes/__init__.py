@@ -11,12 +11,14 @@ from . import characters as characters
 from . import clips as clips
 from . import coding as coding
 from . import convnets as convnets
+from . import cycles as cycles
 from . import depth as depth
 from . import digits as digits
 from . import gans as gans
 from . import linear as linear
 from . import perceptrons as perceptrons
 from . import ravine as ravine
+from . import regularised as regularised
 from . import sequences as sequences
 from . import stacked as stacked
 from . import variational as variational
