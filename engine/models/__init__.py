@@ -27,4 +27,9 @@ from .sequences import RowClassifier as RowClassifier
 from .sequences import identity_rnn as identity_rnn
 from .sequences import scale_radius as scale_radius
 from .sequences import states_over_time as states_over_time
+from .translation import CycleGAN as CycleGAN
+from .translation import PatchDiscriminator as PatchDiscriminator
+from .translation import Pix2Pix as Pix2Pix
+from .translation import ResidualTranslator as ResidualTranslator
+from .translation import SkipTranslator as SkipTranslator
 from .vae import VAE as VAE
