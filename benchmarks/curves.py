@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from dlengine.errors import ConfigError
 
+from .pictures import plain_logarithmic
 from .process import WorkerFailed
 from .results import OURS, write_whole
 from .run import HEAPS, Crew, Progress, Settings, in_turns, machine
@@ -183,10 +184,14 @@ def table(scaling: Scaling) -> Table:
         cells = [m.curve.name, m.curve.axis, f"{m.curve.values[0]}-{m.curve.values[-1]}"]
         for name in scaling.frameworks:
             seconds = m.seconds.get(name, [])
-            cells += [f"{1e3 * seconds[0]:.3g}-{1e3 * seconds[-1]:.3g}" if seconds else "-", slope_text(m, name)]
+            cells += [f"{_ms(seconds[0])}-{_ms(seconds[-1])}" if seconds else "-", slope_text(m, name)]
         steep = (m.steepest(OURS) or 0.0) > STEEPEST
         shown.add_row(*cells, style="red" if m.error else "yellow" if steep else None)
     return shown
+
+
+def _ms(seconds: float) -> str:
+    return f"{1e3 * seconds:.3g}" if seconds < 1 else f"{1e3 * seconds:.0f}"
 
 
 def slope_text(measured: Measured, name: str) -> str:
@@ -236,6 +241,7 @@ def picture(scaling: Scaling) -> bytes:
             axes.plot(m.curve.values, [1e3 * s for s in ideal], "--", color="#999999", linewidth=0.9, zorder=0)
         axes.set_xscale("log", base=2)
         axes.set_yscale("log")
+        plain_logarithmic(axes.yaxis, *axes.get_ylim())
         axes.set_xticks(m.curve.values, [str(value) for value in m.curve.values])
         axes.set_xticks([], minor=True)
         axes.set_xlabel(m.curve.axis, fontsize=9)

@@ -66,7 +66,9 @@ def ratios(result: Result) -> bytes:
         shown = [_text(_value(found[name, heap], paired)) if (name, heap) in found else "-" for heap in heaps]
         axes.text(1.01, place, "  ".join(shown), transform=axes.get_yaxis_transform(), va="center", fontsize=8)
     if names:
-        _log_axis(axes, min(ends) / 1.1, max(ends) * 1.1)
+        axes.set_xscale("log")
+        axes.set_xlim(min(ends) / 1.1, max(ends) * 1.1)
+        plain_logarithmic(axes.xaxis, *axes.get_xlim())
         axes.set_ylim(-0.7, len(names) - 0.3)
     if paired:
         axes.axvline(1.0, color="black", linewidth=1)
@@ -91,15 +93,13 @@ def _text(value: float) -> str:
     return f"{value:.2f}" if value < 100 else f"{value:.0f}"
 
 
-def _log_axis(axes: Any, low: float, high: float) -> None:
-    """A logarithmic x axis with few, plain numbers."""
-    axes.set_xscale("log")
-    axes.set_xlim(low, high)
+def plain_logarithmic(axis: Any, low: float, high: float) -> None:
+    """Few, plain numbers along a logarithmic axis."""
     digits = (1, 1.5, 2, 3, 4, 5, 7) if high / low < 20 else (1, 2, 5) if high / low < 500 else (1,)
     steps = [10.0**power * digit for power in range(-6, 7) for digit in digits]
-    axes.set_xticks([step for step in steps if low <= step <= high], minor=False)
-    axes.set_xticks([], minor=True)
-    axes.xaxis.set_major_formatter("{x:g}")
+    axis.set_ticks([step for step in steps if low <= step <= high], minor=False)
+    axis.set_ticks([], minor=True)
+    axis.set_major_formatter("{x:g}")
 
 
 def roofline(result: Result) -> bytes:

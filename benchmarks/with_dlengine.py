@@ -12,7 +12,6 @@ import numpy as np
 import dlengine as dl
 from dlengine import nn, optim
 from dlengine.backend import fallbacks, get_backend, policy
-from dlengine.errors import ConfigError
 from dlengine.kernels import reference
 
 from .clocks import Clock, DeviceClock, host_clock
@@ -107,9 +106,8 @@ def captured(step: Callable[[], Any]) -> Callable[[], Any]:
     """The step recorded once as a CUDA graph, to be replayed; on the host, where there are no graphs, the step itself."""
     if not _on_cuda():
         return step
-    capture = getattr(import_module("dlengine.training"), "capture", None)
-    if capture is None:
-        raise ConfigError("bench: this version of dlengine cannot capture a step")
+    from dlengine.training import capture
+
     replay: Callable[[], Any] = capture(step)
     return replay
 

@@ -97,7 +97,7 @@ def test_a_captured_step_is_replayed(device: Queue, monkeypatch: pytest.MonkeyPa
         captures.append(step)
         return device.launch
 
-    monkeypatch.setattr("dlengine.training.capture", capture, raising=False)
+    monkeypatch.setattr("dlengine.training.capture", capture)
     workload = WORKLOADS["mlp-mnist-captured"]
     with dl.use_backend("numpy"):
         body = workload.build(with_dlengine, N=2, I=3, H=4)
