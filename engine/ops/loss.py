@@ -62,8 +62,11 @@ def check_values(name: str, input: Any, target: Any, low: float | None = None, h
         raise DataError(f"{name}: target{list(at)} is {float(a[at])}, expected {wanted}")
 
 
-def checked_labels(name: str, input: Any, labels: Any, ignore_index: int) -> tuple[Any, Any]:
-    """Scores as rows (M,V) and int64 labels (M,), checked, from (N,V), (N,V,*S) or (V,)."""
+def checked_labels(name: str, input: Any, labels: Any, ignore_index: int) -> tuple[Any, Any, bool]:
+    """Scores as rows (M,V) and int64 labels (M,), checked, from (N,V), (N,V,*S) or (V,).
+
+    Also whether it is known, without waiting for a device, that no label is ignored.
+    """
     shape = input.shape
     if input.ndim < 1 or labels.shape != (shape[:1] + shape[2:] if input.ndim > 1 else ()):
         raise ShapeError(f"{name}: labels must be (N,*S) for scores (N,V,*S), got {labels.shape} for {shape}")
@@ -73,10 +76,13 @@ def checked_labels(name: str, input: Any, labels: Any, ignore_index: int) -> tup
             check_values(name, labels, labels)
         raise DTypeError(f"{name}: labels must be integers (class numbers), got {labels.dtype}; use astype(dl.int64)")
     labels = labels if labels.dtype.name == "int64" else labels.astype("int64")
+    all_count = False
     if labels.device == "cpu" and labels.size:
         a = labels._array
         xp = backend.space_of(a)
+        all_count = not 0 <= ignore_index < classes
         if int(xp.min(a)) < 0 or int(xp.max(a)) >= classes:
+            all_count = False
             bad = ((a < 0) | (a >= classes)) & (a != ignore_index)
             if bool(xp.any(bad)):
                 at = _position(xp, bad)
@@ -85,10 +91,10 @@ def checked_labels(name: str, input: Any, labels: Any, ignore_index: int) -> tup
                     f"or ignore_index={ignore_index}"
                 )
     if input.ndim == 1:
-        return input[None], reshape(labels, (1,))
+        return input[None], reshape(labels, (1,)), all_count
     if input.ndim > 2:
         input = reshape(permute_dims(input, (0, *range(2, input.ndim), 1)), (prod(labels.shape), classes))
-    return input, reshape(labels, (-1,))
+    return input, labels if labels.ndim == 1 else reshape(labels, (-1,)), all_count
 
 
 def chosen_entries(rows: Any, labels: Any, ignore_index: int) -> Any:
@@ -139,7 +145,7 @@ def nll_loss(input: Any, target: Any, weight: Any = None, ignore_index: int = -1
     input: (N,V), (N,V,*S) or (V,) log-probabilities. target: (N,*S) integers. weight: (V,) or None.
     Raises ShapeError, DTypeError, and DataError for a label that is no class.
     """
-    rows, labels = checked_labels("nll_loss", input, target, ignore_index)
+    rows, labels, _ = checked_labels("nll_loss", input, target, ignore_index)
     _class_weight("nll_loss", weight, rows.shape[1])
     chosen = chosen_entries(rows, labels, ignore_index)
     loss = -sum(where(chosen, rows if weight is None else rows * weight, 0.0), axis=1)
@@ -171,12 +177,14 @@ def cross_entropy(
         raise ConfigError(f"{name}: label_smoothing must be between 0 and 1, got {label_smoothing}")
     if target.dtype.kind == "f" and target.shape == input.shape:
         return _soft_cross_entropy(input, target, weight, reduction, label_smoothing)
-    rows, labels = checked_labels(name, input, target, ignore_index)
+    rows, labels, all_count = checked_labels(name, input, target, ignore_index)
     classes = rows.shape[1]
     _class_weight(name, weight, classes)
     if weight is None and not label_smoothing:
         loss = softmax_cross_entropy(rows, labels, ignore_index=ignore_index)
         if check_reduction(name, reduction) == "mean":
+            if all_count:
+                return mean(loss)
             return sum(loss) / sum(labels != ignore_index).astype(loss.dtype)
         return sum(loss) if reduction == "sum" else reshape(loss, target.shape)
     scores = log_softmax(rows, axis=1)

@@ -55,7 +55,7 @@ def multi_margin_loss(
         raise ConfigError(f"{name}: p must be 1 or 2, got {p}")
     if input.ndim > 2:
         raise ShapeError(f"{name}: input must be (N,V) or (V,), got shape {input.shape}")
-    rows, labels = checked_labels(name, input, target, -1)
+    rows, labels, _ = checked_labels(name, input, target, -1)
     classes = rows.shape[1]
     if weight is not None and weight.shape != (classes,):
         raise ShapeError(f"{name}: weight must be (V,)=({classes},), got {weight.shape}")

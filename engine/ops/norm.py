@@ -56,11 +56,25 @@ def batch_norm_inference(x: Any, mean: Any, variance: Any, weight: Any = None, b
     return x * reshape(scale, space) + reshape(shift, space)
 
 
+def _shaped(xp: Any, a: Any, shape: tuple[int, ...]) -> Any:
+    """An array (or None) in a shape that kernels or callers want. In one op with its kernel: as ops of their own, four
+    reshapes would cost more than the arithmetic on a small array.
+    """
+    return a if a is None or a.shape == shape else xp.reshape(a, shape)
+
+
 @op(needs="x weight", name="layer_norm")
-def _layer_norm(xp, x, weight, bias, /, *, eps):
-    """See layer_norm; x (M,D)."""
-    y, mean, rstd = xp.layer_norm(x, weight, bias, eps)
-    return y, lambda gy, need: xp.layer_norm_grad(gy, x, weight, mean, rstd)
+def _layer_norm(xp, x, weight, bias, /, *, rows, size, eps):
+    """See layer_norm; rows and size: M and D, those of x as the kernels want it."""
+    flat, factor, shift = _shaped(xp, x, (rows, size)), _shaped(xp, weight, (size,)), _shaped(xp, bias, (size,))
+    y, mean, rstd = xp.layer_norm(flat, factor, shift, eps)
+
+    def pull(gy, need):
+        gx, gw, gb = xp.layer_norm_grad(_shaped(xp, gy, (rows, size)), flat, factor, mean, rstd)
+        affine = [_shaped(xp, g, a.shape) if n else None for g, a, n in zip((gw, gb), (weight, bias), need[1:], strict=True)]
+        return _shaped(xp, gx, x.shape), *affine
+
+    return _shaped(xp, y, x.shape), pull
 
 
 def layer_norm(x: Any, normalized_shape: Any, weight: Any = None, bias: Any = None, eps: float = 1e-5) -> Any:
@@ -75,10 +89,7 @@ def layer_norm(x: Any, normalized_shape: Any, weight: Any = None, bias: Any = No
     for name, v in (("weight", weight), ("bias", bias)):
         if v is not None and v.shape != shape:
             raise ShapeError(f"layer_norm: {name} must have normalized_shape {shape}, got {v.shape}")
-    size = prod(shape)
-    rows = prod(x.shape[: x.ndim - len(shape)])
-    flat = [v if v is None else reshape(v, (size,)) for v in (weight, bias)]
-    return reshape(_layer_norm(reshape(x, (rows, size)), *flat, eps=eps), x.shape)
+    return _layer_norm(x, weight, bias, rows=prod(x.shape[: x.ndim - len(shape)]), size=prod(shape), eps=eps)
 
 
 @op(needs="x weight", name="group_norm")
@@ -114,10 +125,16 @@ def instance_norm(x: Any, weight: Any = None, bias: Any = None, eps: float = 1e-
 
 
 @op(needs="x weight", name="rms_norm")
-def _rms_norm(xp, x, weight, /, *, eps):
-    """See rms_norm; x (M,D)."""
-    y, rstd = xp.rms_norm(x, weight, eps)
-    return y, lambda gy, need: xp.rms_norm_grad(gy, x, weight, rstd)
+def _rms_norm(xp, x, weight, /, *, rows, size, eps):
+    """See rms_norm; rows and size: M and D, those of x as the kernels want it."""
+    flat, factor = _shaped(xp, x, (rows, size)), _shaped(xp, weight, (size,))
+    y, rstd = xp.rms_norm(flat, factor, eps)
+
+    def pull(gy, need):
+        gx, gw = xp.rms_norm_grad(_shaped(xp, gy, (rows, size)), flat, factor, rstd)
+        return _shaped(xp, gx, x.shape), _shaped(xp, gw, weight.shape) if need[1] else None
+
+    return _shaped(xp, y, x.shape), pull
 
 
 def rms_norm(x: Any, normalized_shape: Any, weight: Any = None, eps: float | None = None) -> Any:
@@ -132,5 +149,4 @@ def rms_norm(x: Any, normalized_shape: Any, weight: Any = None, eps: float | Non
     if weight is not None and weight.shape != shape:
         raise ShapeError(f"rms_norm: weight must have normalized_shape {shape}, got {weight.shape}")
     eps = {2: 2.0**-10, 4: 2.0**-23, 8: 2.0**-52}[x.dtype.itemsize] if eps is None else eps
-    rows = reshape(x, (prod(x.shape[: x.ndim - len(shape)]), prod(shape)))
-    return reshape(_rms_norm(rows, weight if weight is None else reshape(weight, (-1,)), eps=eps), x.shape)
+    return _rms_norm(x, weight, rows=prod(x.shape[: x.ndim - len(shape)]), size=prod(shape), eps=eps)

@@ -32,11 +32,11 @@ def log_softmax(xp, x, /, *, axis=-1):
     return y, lambda gy: xp.log_softmax_grad(gy, y, axis)
 
 
-@op(needs="logits labels", name="cross_entropy")
+@op(needs="labels", name="cross_entropy")
 def _cross_entropy(xp, logits, labels, /, *, ignore_index):
     """See softmax_cross_entropy."""
-    loss, lse = xp.cross_entropy(logits, labels, ignore_index)
-    return loss, (lambda g: xp.cross_entropy_grad(g, logits, labels, lse, ignore_index), None)
+    loss, p = xp.cross_entropy(logits, labels, ignore_index)
+    return loss, (lambda g: xp.cross_entropy_grad(g, p, labels, ignore_index), None)
 
 
 def softmax_cross_entropy(logits: Any, labels: Any, *, ignore_index: int = -100) -> Any:

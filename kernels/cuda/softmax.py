@@ -42,27 +42,25 @@ def log_softmax_grad(gy: Array, y: Array, axis: int) -> Array:
 def cross_entropy(logits: Array, labels: Array, ignore_index: int) -> tuple[Array, Array]:
     """Negative log-probability of the right class. logits: (N, V). labels: (N,) int.
 
-    Returns loss (N,), 0 where the label is ignore_index and NaN where it is no class, and lse (N,).
+    Returns loss (N,), 0 where the label is ignore_index and NaN where it is no class, and softmax(logits) (N, V).
     """
     rows, n = logits.shape
-    loss, lse = (empty(library_of(logits), (rows,), logits.dtype) for _ in range(2))
+    loss, p = (empty(library_of(logits), shape, logits.dtype) for shape in ((rows,), (rows, n)))
     team = team_of(n)
-    arrays = contiguous(logits), integers(labels), loss, lse
+    arrays = contiguous(logits), integers(labels), loss, p
     _cross_entropy[blocks_for(rows * team, _cross_entropy.threads)](*arrays, rows, n, ignore_index, team)
-    return loss, lse
+    return loss, p
 
 
-def cross_entropy_grad(gloss: Array, logits: Array, labels: Array, lse: Array, ignore_index: int) -> Array:
-    """Gradient of cross_entropy's loss: gloss (softmax(logits) - one_hot(labels)), 0 where the label is ignored.
+def cross_entropy_grad(gloss: Array, p: Array, labels: Array, ignore_index: int) -> Array:
+    """Gradient of cross_entropy's loss: gloss (p - one_hot(labels)), 0 where the label is ignored.
 
-    gloss: (N,). logits: (N, V). labels: (N,). lse: (N,) as cross_entropy returned it. Returns (N, V).
+    gloss: (N,). p: (N, V) as cross_entropy returned it. labels: (N,). Returns (N, V).
     """
-    rows, n = logits.shape
-    glogits = empty(library_of(logits), logits.shape, logits.dtype)
-    team = team_of(n)
-    arrays = contiguous(gloss), contiguous(logits), integers(labels), contiguous(lse), glogits
-    blocks = blocks_for(rows * team, _cross_entropy_grad.threads) if n else 0
-    _cross_entropy_grad[blocks](*arrays, rows, n, ignore_index, team)
+    rows, n = p.shape
+    glogits = empty(library_of(p), p.shape, p.dtype)
+    arrays = contiguous(gloss), contiguous(p), integers(labels), glogits
+    _cross_entropy_grad[blocks_for(rows * n, _cross_entropy_grad.threads)](*arrays, rows, n, ignore_index)
     return glogits
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from numba import prange
 
 from ..types import Array
+from .column_sums import column_sums
 from .compile import dense, jit, thread_count
 from .norm_rows import (
     add_products_row,
@@ -21,33 +22,31 @@ from .norm_rows import (
     affine_row,
     columns_grad_row,
     columns_row,
+    deviations_by_runs,
     deviations_row,
     grad_row,
     grad_sums_row,
-    layer_grad_columns_row,
     layer_grad_row,
     layer_grad_sums_row,
+    sum_by_runs,
     sum_row,
 )
-from .vector import clear
 
 GRAIN = 8192
 """Elements below which another thread does not pay."""
 
-PIECES = 64
-"""Runs of rows into which layer_norm_grad cuts its sums over rows: fixed, so that the thread count changes no bit."""
+PIECE_ROWS, PIECES = 128, 64
+"""layer_norm_grad cuts its sums over rows into runs of so many, or into so many: the thread count changes no bit."""
 
 ROWS = 16
-"""Rows that layer_norm_grad sums in their own dtype before float64 takes over."""
+"""Rows that layer_norm_grad treats together, and sums in their own dtype before float64 takes over."""
 
 COLUMNS = 64
 """Channels that one thread treats together where a sample has one number per channel."""
 
 
 @jit()
-def _batch(
-    x: Array, weight: Array, bias: Array, eps: float, y: Array, means: Array, rstds: Array, threads: int
-) -> None:
+def _batch(x: Array, weight: Array, bias: Array, eps: float, y: Array, means: Array, rstds: Array, threads: int) -> None:
     samples, channels, size = x.shape
     count = samples * size
     for t in prange(threads):
@@ -92,9 +91,7 @@ def _batch_grad(
 
 
 @jit()
-def _columns(
-    x: Array, weight: Array, bias: Array, eps: float, y: Array, means: Array, rstds: Array, threads: int
-) -> None:
+def _columns(x: Array, weight: Array, bias: Array, eps: float, y: Array, means: Array, rstds: Array, threads: int) -> None:
     """Batch normalisation of (N, C): a block of channels at a time, row after row."""
     samples, channels = x.shape
     blocks = (channels + COLUMNS - 1) // COLUMNS
@@ -140,14 +137,12 @@ def _columns_grad(
 
 
 @jit()
-def _layer(
-    x: Array, weight: Array, bias: Array, eps: float, y: Array, means: Array, rstds: Array, threads: int
-) -> None:
+def _layer(x: Array, weight: Array, bias: Array, eps: float, y: Array, means: Array, rstds: Array, threads: int) -> None:
     rows, count = x.shape
     for t in prange(threads):
         for r in range(t * rows // threads, (t + 1) * rows // threads):
-            mean = sum_row(x[r]) / count
-            rest, squares = deviations_row(x[r], mean)
+            mean = np.float64(x.dtype.type(sum_by_runs(x[r]) / count))
+            rest, squares = deviations_by_runs(x[r], x.dtype.type(mean))
             rest /= count
             rstd = 1.0 / np.sqrt(squares / count - rest * rest + eps)
             coarse = x.dtype.type(mean + rest)
@@ -160,30 +155,27 @@ def _layer(
 def _layer_grad(
     gy: Array, x: Array, weight: Array, means: Array, rstds: Array, gx: Array, gw: Array, gb: Array, threads: int
 ) -> None:
-    """gw and gb: (PIECES, D) float64, sums over one run of rows each."""
+    """gw and gb: (pieces, D) float64, sums over one run of rows each."""
     rows, count = x.shape
-    kind = x.dtype.type
+    pieces, kind = len(gw), x.dtype.type
     for t in prange(threads):
-        some_w, some_b = np.zeros(count, x.dtype), np.zeros(count, x.dtype)
-        for p in range(t * PIECES // threads, (t + 1) * PIECES // threads):
-            end = (p + 1) * rows // PIECES
-            for r in range(p * rows // PIECES, end):
-                layer_grad_columns_row(gy[r], x[r], means[r], rstds[r], some_w, some_b)
-                if r % ROWS == ROWS - 1 or r == end - 1:
-                    add_row(gw[p], some_w)
-                    add_row(gb[p], some_b)
-                    clear(some_w)
-                    clear(some_b)
-                total, product = layer_grad_sums_row(gy[r], x[r], weight, means[r], rstds[r])
-                rstd = np.float64(rstds[r])
-                slope, level = rstd * rstd * product / count, rstd * total / count
-                layer_grad_row(gy[r], x[r], weight, means[r], kind(rstd), kind(slope), kind(level), gx[r])
+        some_w, some_b = np.empty(count, x.dtype), np.empty(count, x.dtype)
+        for p in range(t * pieces // threads, (t + 1) * pieces // threads):
+            end = (p + 1) * rows // pieces
+            for first in range(p * rows // pieces, end, ROWS):
+                last = min(end, first + ROWS)
+                for r in range(first, last):
+                    total, product = layer_grad_sums_row(gy[r], x[r], weight, means[r], rstds[r])
+                    rstd = np.float64(rstds[r])
+                    slope, level = rstd * rstd * product / count, rstd * total / count
+                    layer_grad_row(gy[r], x[r], weight, means[r], kind(rstd), kind(slope), kind(level), gx[r])
+                column_sums(gy, x, means, rstds, first, last - first, count, some_w, some_b)
+                add_row(gw[p], some_w)
+                add_row(gb[p], some_b)
 
 
 @jit()
-def _group(
-    x: Array, weight: Array, bias: Array, eps: float, y: Array, means: Array, rstds: Array, threads: int
-) -> None:
+def _group(x: Array, weight: Array, bias: Array, eps: float, y: Array, means: Array, rstds: Array, threads: int) -> None:
     """x: (N * groups, channels of a group, size); weight and bias: (groups, channels of a group)."""
     units, channels, size = x.shape
     groups, count = weight.shape[0], channels * size
@@ -293,15 +285,14 @@ def layer_norm_grad(gy: Array, x: Array, weight: Array | None, mean: Array, rstd
     gy, x, mean, rstd = dense(gy), dense(x), dense(mean), dense(rstd)
     gx = np.empty_like(x)
     weight, _ = _affine(weight, None, x.shape[1], x.dtype)
-    gw, gb = np.zeros((PIECES, x.shape[1])), np.zeros((PIECES, x.shape[1]))
+    pieces = min(PIECES, -(-len(x) // PIECE_ROWS))
+    gw, gb = np.zeros((pieces, x.shape[1])), np.zeros((pieces, x.shape[1]))
     if x.size:
-        _layer_grad(gy, x, weight, mean, rstd, gx, gw, gb, _share(PIECES, x))
+        _layer_grad(gy, x, weight, mean, rstd, gx, gw, gb, _share(pieces, x))
     return gx, gw.sum(0).astype(x.dtype), gb.sum(0).astype(x.dtype)
 
 
-def group_norm(
-    x: Array, weight: Array | None, bias: Array | None, groups: int, eps: float
-) -> tuple[Array, Array, Array]:
+def group_norm(x: Array, weight: Array | None, bias: Array | None, groups: int, eps: float) -> tuple[Array, Array, Array]:
     """y = (x - mean) rstd weight + bias, statistics per sample and group of channels.
 
     x: (N, C, *S). weight, bias: (C,) or None. Returns y, mean (N, groups), rstd (N, groups).

@@ -35,6 +35,44 @@ def deviations_row(x: Array, mean: float) -> Any:
     return total, squares
 
 
+@inner()
+def sum_run(x: Array) -> Any:
+    total = x.dtype.type(0)
+    for i in range(x.size):
+        total += x[i]
+    return total
+
+
+@inner()
+def sum_by_runs(x: Array) -> float:
+    """The sum of a row: short runs in the dtype of x, what they come to in float64."""
+    total = np.float64(0)
+    for lo in range(0, x.size, RUN):
+        total += sum_run(x[lo : min(x.size, lo + RUN)])
+    return total
+
+
+@inner()
+def deviations_run(x: Array, mean: Any) -> Any:
+    total, squares = x.dtype.type(0), x.dtype.type(0)
+    for i in range(x.size):
+        d = x[i] - mean
+        total += d
+        squares += d * d
+    return total, squares
+
+
+@inner()
+def deviations_by_runs(x: Array, mean: Any) -> Any:
+    """As deviations_row, in short runs, from a mean in the dtype of x: next to it differences are exact enough."""
+    total, squares = np.float64(0), np.float64(0)
+    for lo in range(0, x.size, RUN):
+        t, q = deviations_run(x[lo : min(x.size, lo + RUN)], mean)
+        total += t
+        squares += q
+    return total, squares
+
+
 @inner(exact=True)
 def affine_row(x: Array, mean: Any, scale: Any, shift: Any, y: Array) -> None:
     """y = (x - mean) scale + shift."""
@@ -99,14 +137,6 @@ def columns_grad_row(gy: Array, x: Array, mean: Array, scale: Array, slope: Arra
         gx[i] = scale[i] * gy[i] - slope[i] * (x[i] - mean[i]) - level[i]
 
 
-@inner(exact=True)
-def layer_grad_columns_row(gy: Array, x: Array, mean: Any, rstd: Any, gw: Array, gb: Array) -> None:
-    """Adds gy xhat and gy to the sums over a few rows, in the dtype of x."""
-    for i in range(x.size):
-        gb[i] += gy[i]
-        gw[i] += gy[i] * ((x[i] - mean) * rstd)
-
-
 @inner()
 def layer_grad_sums_run(gy: Array, x: Array, weight: Array, mean: Any, rstd: Any) -> Any:
     total, product = x.dtype.type(0), x.dtype.type(0)
@@ -130,9 +160,7 @@ def layer_grad_sums_row(gy: Array, x: Array, weight: Array, mean: Any, rstd: Any
 
 
 @inner(exact=True)
-def layer_grad_row(
-    gy: Array, x: Array, weight: Array, mean: Any, scale: Any, slope: Any, level: Any, gx: Array
-) -> None:
+def layer_grad_row(gy: Array, x: Array, weight: Array, mean: Any, scale: Any, slope: Any, level: Any, gx: Array) -> None:
     """gx = scale weight gy - slope (x - mean) - level."""
     for i in range(x.size):
         gx[i] = scale * weight[i] * gy[i] - slope * (x[i] - mean) - level

@@ -1,6 +1,7 @@
-"""Softmax and its relatives: every row in one thread, three short passes that stay in the cache.
+"""Softmax and its relatives: every row in one thread, short passes over a block of rows that stays in the cache.
 
 Long sums are carried in float64. Rows are what the axis runs along; another axis than the last is brought there first.
+Exponentials are taken of a whole block at once: at the end of each short row the vectors would be half empty.
 """
 
 from __future__ import annotations
@@ -12,10 +13,14 @@ from numba import prange
 
 from ..types import Array
 from .compile import dense, inner, jit, thread_count
-from .vecmath import exp, maximum
+from .vecmath import exp, log, maximum
+from .vector import as_row
 
 GRAIN = 8192
 """Elements below which another thread does not pay."""
+
+BLOCK = 4096
+"""Elements of the rows that are treated together."""
 
 RUN = 512
 """Elements that are summed in their own dtype before float64 takes over."""
@@ -63,15 +68,37 @@ def loss_of(x: Any, m: Any, log_sum: Any) -> Any:
 
 
 @inner(exact=True)
-def exp_row(x: Array, m: Any, y: Array) -> float:
-    """y = exp(x - m) and its sum.
-
-    In two loops: one that both stores and sums is vectorised only where x and y lie far enough apart in memory, and then
-    adds in another order, so the last bit would depend on where the arrays happen to be.
-    """
+def subtract_row(x: Array, m: Any, y: Array) -> None:
     for i in range(x.size):
-        y[i] = exp(x[i] - m)
-    return sum_row(y)
+        y[i] = x[i] - m
+
+
+@inner(exact=True)
+def exp_all(y: Array) -> None:
+    for i in range(y.size):
+        y[i] = exp(y[i])
+
+
+@inner(exact=True)
+def log_all(x: Array, y: Array) -> None:
+    for i in range(x.size):
+        y[i] = log(x[i])
+
+
+@inner()
+def exp_rows(x: Array, y: Array, tops: Array, totals: Array) -> None:
+    """y = exp(x - largest of the row), row by row; the largest go to tops, the sums of y to totals."""
+    for r in range(x.shape[0]):
+        tops[r] = row_max(x[r])
+        subtract_row(x[r], tops[r], y[r])
+    exp_all(as_row(y))
+    for r in range(x.shape[0]):
+        totals[r] = sum_row(y[r])
+
+
+@inner()
+def rows_of_block(columns: int) -> int:
+    return max(1, BLOCK // columns)
 
 
 @inner()
@@ -94,9 +121,9 @@ def exp_sum(x: Array, m: Any) -> float:
 
 
 @inner(exact=True)
-def scale_row(y: Array, factor: Any) -> None:
+def scale_row(x: Array, factor: Any, y: Array) -> None:
     for i in range(y.size):
-        y[i] *= factor
+        y[i] = x[i] * factor
 
 
 @inner()
@@ -121,11 +148,15 @@ def log_softmax_grad_row(gy: Array, y: Array, total: Any, gx: Array) -> None:
 
 @jit()
 def _softmax(x: Array, y: Array, threads: int) -> None:
-    rows = x.shape[0]
+    rows, step = x.shape[0], rows_of_block(x.shape[1])
     for t in prange(threads):
-        for r in range(t * rows // threads, (t + 1) * rows // threads):
-            total = exp_row(x[r], row_max(x[r]), y[r])
-            scale_row(y[r], x.dtype.type(1.0 / total))
+        tops, totals = np.empty(step, x.dtype), np.empty(step, x.dtype)
+        end = (t + 1) * rows // threads
+        for lo in range(t * rows // threads, end, step):
+            hi = min(end, lo + step)
+            exp_rows(x[lo:hi], y[lo:hi], tops, totals)
+            for r in range(lo, hi):
+                scale_row(y[r], x.dtype.type(1.0 / totals[r - lo]), y[r])
 
 
 @jit()
@@ -154,29 +185,30 @@ def _log_softmax_grad(gy: Array, y: Array, gx: Array, threads: int) -> None:
 
 
 @jit()
-def _cross_entropy(x: Array, labels: Array, ignore: int, loss: Array, lse: Array, threads: int) -> None:
-    rows = x.shape[0]
+def _cross_entropy(x: Array, labels: Array, ignore: int, loss: Array, p: Array, threads: int) -> None:
+    rows, step = x.shape[0], rows_of_block(x.shape[1])
     for t in prange(threads):
-        for r in range(t * rows // threads, (t + 1) * rows // threads):
-            m = row_max(x[r])
-            log_sum = np.log(exp_sum(x[r], m))
-            lse[r] = np.float64(m) + log_sum
-            label = labels[r]
-            loss[r] = 0.0 if label == ignore else loss_of(x[r, label], m, log_sum)
+        tops, totals, logs = np.empty(step, x.dtype), np.empty(step, x.dtype), np.empty(step, x.dtype)
+        end = (t + 1) * rows // threads
+        for lo in range(t * rows // threads, end, step):
+            hi = min(end, lo + step)
+            exp_rows(x[lo:hi], p[lo:hi], tops, totals)
+            log_all(totals[: hi - lo], logs)
+            for r in range(lo, hi):
+                scale_row(p[r], x.dtype.type(1.0 / totals[r - lo]), p[r])
+                label = labels[r]
+                loss[r] = 0.0 if label == ignore else loss_of(x[r, label], tops[r - lo], logs[r - lo])
 
 
 @jit()
-def _cross_entropy_grad(
-    gloss: Array, x: Array, labels: Array, lse: Array, ignore: int, gx: Array, threads: int
-) -> None:
-    rows = x.shape[0]
+def _cross_entropy_grad(gloss: Array, p: Array, labels: Array, ignore: int, gx: Array, threads: int) -> None:
+    rows = p.shape[0]
     for t in prange(threads):
         for r in range(t * rows // threads, (t + 1) * rows // threads):
             if labels[r] == ignore:
                 gx[r, :] = 0
             else:
-                total = exp_row(x[r], lse[r], gx[r])  # 1, but for what rounding lse has cost
-                scale_row(gx[r], x.dtype.type(gloss[r] / total))
+                scale_row(p[r], gloss[r], gx[r])
                 gx[r, labels[r]] -= gloss[r]
 
 
@@ -240,28 +272,26 @@ def _checked(labels: Array, classes: int, ignore_index: int) -> Array:
 
 
 def cross_entropy(logits: Array, labels: Array, ignore_index: int) -> tuple[Array, Array]:
-    """loss = log sum exp(logits) - logits[label], 0 where the label is ignore_index; and log sum exp.
+    """loss = log sum exp(logits) - logits[label], 0 where the label is ignore_index; and softmax(logits).
 
-    logits: (N, V). labels: (N,) integers. Returns loss (N,) and lse (N,).
+    logits: (N, V). labels: (N,) integers. Returns loss (N,) and p (N, V).
     """
     logits = dense(logits)
     n, v = logits.shape
     labels = _checked(labels, v, ignore_index)
-    loss, lse = np.empty(n, logits.dtype), np.empty(n, logits.dtype)
+    loss, p = np.empty(n, logits.dtype), np.empty_like(logits)
     if logits.size:
-        _cross_entropy(logits, labels, ignore_index, loss, lse, thread_count(min(n, logits.size // GRAIN)))
+        _cross_entropy(logits, labels, ignore_index, loss, p, thread_count(min(n, logits.size // GRAIN)))
     else:
         loss.fill(0)
-        lse.fill(-np.inf)
-    return loss, lse
+    return loss, p
 
 
-def cross_entropy_grad(gloss: Array, logits: Array, labels: Array, lse: Array, ignore_index: int) -> Array:
-    """glogits = gloss (softmax(logits) - onehot(label)), 0 in ignored rows."""
-    gloss, logits, lse = dense(gloss), dense(logits), dense(lse)
-    n, v = logits.shape
-    labels = _checked(labels, v, ignore_index)
-    out = np.empty((n, v), logits.dtype)
+def cross_entropy_grad(gloss: Array, p: Array, labels: Array, ignore_index: int) -> Array:
+    """glogits = gloss (p - onehot(label)), 0 in ignored rows."""
+    gloss, p = dense(gloss), dense(p)
+    labels = _checked(labels, p.shape[1], ignore_index)
+    out = np.empty_like(p)
     if out.size:
-        _cross_entropy_grad(gloss, logits, labels, lse, ignore_index, out, thread_count(min(n, out.size // GRAIN)))
+        _cross_entropy_grad(gloss, p, labels, ignore_index, out, thread_count(min(len(p), out.size // GRAIN)))
     return out

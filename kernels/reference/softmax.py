@@ -38,30 +38,27 @@ def log_softmax_grad(xp: Namespace, gy: Array, y: Array, axis: int) -> Array:
 
 @kernel
 def cross_entropy(xp: Namespace, logits: Array, labels: Array, ignore_index: int) -> tuple[Array, Array]:
-    """Negative log-probability of the right class: lse - logits[n, labels[n]], lse = log(sum of exp(logits[n])).
+    """Negative log-probability of the right class: log(sum of exp(logits[n])) - logits[n, labels[n]].
 
-    logits: (N, V). labels: (N,) int. Returns loss (N,), 0 where the label is ignore_index, and lse (N,).
+    logits: (N, V). labels: (N,) int. Returns loss (N,), 0 where the label is ignore_index, and softmax(logits) (N, V), which is
+    all that the gradient needs.
     """
     valid = labels != ignore_index
-    top = xp.max(logits, axis=1, keepdims=True)
-    z = logits - top
-    log_sum = xp.log(xp.sum(xp.exp(z), axis=1))
+    z = _below_max(xp, logits, 1)
+    e = xp.exp(z)
+    total = xp.sum(e, axis=1)
     safe = xp.where(valid, labels, xp.zeros_like(labels))
-    loss = log_sum - xp.take_along_axis(z, safe[:, None], axis=1)[:, 0]  # top cancels here, before it can round
-    return xp.where(valid, loss, xp.zeros_like(loss)), top[:, 0] + log_sum
+    loss = xp.log(total) - xp.take_along_axis(z, safe[:, None], axis=1)[:, 0]  # the maximum cancels in z, before it can round
+    return xp.where(valid, loss, xp.zeros_like(loss)), e / total[:, None]
 
 
 @kernel
-def cross_entropy_grad(
-    xp: Namespace, gloss: Array, logits: Array, labels: Array, lse: Array, ignore_index: int
-) -> Array:
-    """Gradient of cross_entropy's loss: gloss (softmax(logits) - one_hot(labels)), 0 where the label is ignored.
+def cross_entropy_grad(xp: Namespace, gloss: Array, p: Array, labels: Array, ignore_index: int) -> Array:
+    """Gradient of cross_entropy's loss: gloss (p - one_hot(labels)), 0 where the label is ignored.
 
-    gloss: (N,). logits: (N, V). labels: (N,). lse: (N,) as cross_entropy returned it. Returns (N, V).
+    gloss: (N,). p: (N, V) as cross_entropy returned it. labels: (N,). Returns (N, V).
     """
-    p = xp.exp(logits - lse[:, None])
-    p = p / xp.sum(p, axis=1, keepdims=True)  # for large logits lse is rounded by more than p may err
-    classes = xp.arange(logits.shape[1], dtype=labels.dtype, device=labels.device)
+    classes = xp.arange(p.shape[1], dtype=labels.dtype, device=labels.device)
     right = labels[:, None] == classes[None, :]
     glogits = gloss[:, None] * xp.where(right, p - 1.0, p)
     return xp.where((labels != ignore_index)[:, None], glogits, xp.zeros_like(glogits))

@@ -90,47 +90,35 @@ KERNEL(log_softmax_grad, 256)(const T* __restrict__ gy, const T* __restrict__ y,
 }
 
 // loss = log(sum of exp(x)) - x at the label; NaN for a label that does not exist, since nobody looks at labels before.
+// p = exp(x) / sum of exp(x), all that the gradient needs.
 template <class Team>
-__device__ void cross_entropy_rows(const T* logits, const long long* labels, T* loss, T* lse, long long rows, long long n,
+__device__ void cross_entropy_rows(const T* logits, const long long* labels, T* loss, T* p, long long rows, long long n,
                                    long long ignored) {
   for (long long row = first_row<Team>(); row < rows; row += rows_step<Team>()) {
     const T* x = logits + row * n;
     ACC top;
-    const ACC log_sum = log(sum_of_exp<Team>(x, n, 1, top));
+    const ACC sum = sum_of_exp<Team>(x, n, 1, top);
+    for (long long i = member<Team>(); i < n; i += Team::size) p[row * n + i] = T(exp(ACC(x[i]) - top) / sum);
     if (member<Team>() == 0) {
       const long long label = labels[row];
       const bool exists = label >= 0 && label < n;
       // top cancels here, before it can round
-      loss[row] = T(label == ignored ? ACC(0) : exists ? log_sum - (ACC(x[label]) - top) : NOT_A_NUMBER);
-      lse[row] = T(top + log_sum);
+      loss[row] = T(label == ignored ? ACC(0) : exists ? log(sum) - (ACC(x[label]) - top) : NOT_A_NUMBER);
     }
   }
 }
 KERNEL(cross_entropy, 256)(const T* __restrict__ logits, const long long* __restrict__ labels, T* __restrict__ loss,
-                           T* __restrict__ lse, long long rows, long long n, long long ignored, int members) {
-  BY_TEAM(members, cross_entropy_rows, logits, labels, loss, lse, rows, n, ignored);
+                           T* __restrict__ p, long long rows, long long n, long long ignored, int members) {
+  BY_TEAM(members, cross_entropy_rows, logits, labels, loss, p, rows, n, ignored);
 }
 
-// glogits = gloss (softmax - one_hot(label)). For large logits lse is rounded by more than the softmax may err: it is made anew.
-template <class Team>
-__device__ void cross_entropy_grad_rows(const T* gloss, const T* logits, const long long* labels, const T* lse, T* glogits,
-                                        long long rows, long long n, long long ignored) {
-  for (long long row = first_row<Team>(); row < rows; row += rows_step<Team>()) {
-    const T* x = logits + row * n;
-    T* gx = glogits + row * n;
-    const long long label = labels[row];
-    const ACC top = ACC(lse[row]), g = ACC(gloss[row]);
-    ACC sum = 0;
-    for (long long i = member<Team>(); i < n; i += Team::size) sum += exp(ACC(x[i]) - top);
-    sum = Team::template reduce<Add>(sum);
-    for (long long i = member<Team>(); i < n; i += Team::size) {
-      const ACC p = exp(ACC(x[i]) - top) / sum;
-      gx[i] = T(label == ignored ? ACC(0) : g * (i == label ? p - ACC(1) : p));
-    }
+// glogits = gloss (p - one_hot(label)). One thread an element.
+KERNEL(cross_entropy_grad, 256)(const T* __restrict__ gloss, const T* __restrict__ p, const long long* __restrict__ labels,
+                                T* __restrict__ glogits, long long rows, long long n, long long ignored) {
+  const long long threads = (long long)gridDim.x * blockDim.x;
+  for (long long i = blockIdx.x * (long long)blockDim.x + threadIdx.x; i < rows * n; i += threads) {
+    const long long row = i / n, label = labels[row];
+    const ACC share = ACC(p[i]);
+    glogits[i] = T(label == ignored ? ACC(0) : ACC(gloss[row]) * (i - row * n == label ? share - ACC(1) : share));
   }
-}
-KERNEL(cross_entropy_grad, 256)(const T* __restrict__ gloss, const T* __restrict__ logits, const long long* __restrict__ labels,
-                                const T* __restrict__ lse, T* __restrict__ glogits, long long rows, long long n,
-                                long long ignored, int members) {
-  BY_TEAM(members, cross_entropy_grad_rows, gloss, logits, labels, lse, glogits, rows, n, ignored);
 }
