@@ -44,7 +44,7 @@ class Settings:
 
     backend: str
     against: str | None = None
-    repeat: int = 5
+    repeat: int = 4
     heap: str = "default"
     threads: int = 0
     precision: str = "highest"

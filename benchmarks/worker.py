@@ -28,7 +28,7 @@ from .memory import peak_memory
 from .profile import shares
 from .workloads import WORKLOADS, Workload
 
-WARM_UP_SECONDS = 0.3
+WARM_UP_SECONDS = 0.2
 TURN_SECONDS = 0.1
 LEAST_RUNS, MOST_RUNS = 3, 1000
 SLOW_SECONDS = 1.0

@@ -23,7 +23,7 @@ T = TypeVar("T")
 @click.option("--backend", type=click.Choice(["auto", "numpy", "numba", "cuda"]), default="auto", help="What dlengine runs on.")
 @click.option("--against", type=click.Choice(["torch"]), help="Time this library too, in turns, and print the ratios.")
 @click.option("--filter", "patterns", multiple=True, metavar="PATTERN", help="Only what has it in its name or matches it.")
-@click.option("--repeat", type=click.IntRange(1), default=5, show_default=True, help="Turns of each side.")
+@click.option("--repeat", type=click.IntRange(1), default=4, show_default=True, help="Turns of each side.")
 @click.option(
     "--heap", type=click.Choice(["default", "warm", "both"]), default="both", show_default=True,
     help="malloc as it comes, or one that keeps freed memory; for both sides alike.",
