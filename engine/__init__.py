@@ -45,9 +45,13 @@ _PARTS = ("data", "io", "models", "nn", "optim", "recipes", "testing", "training
 
 
 def __getattr__(name: str) -> object:
-    """The parts that `import dlengine` leaves alone, on first use: dl.nn, dl.optim ..."""
+    """What `import dlengine` leaves alone, on first use: dl.nn, dl.optim ..., and bfloat16, which is another package's."""
     if name in _PARTS:
         from importlib import import_module
 
         return import_module(f"dlengine.{name}")
+    if name == "bfloat16":
+        from .autograd.promotion import bfloat16
+
+        return bfloat16()
     raise AttributeError(f"module 'dlengine' has no attribute {name!r}")

@@ -52,6 +52,21 @@ def is_complex(array: Any) -> bool:
     return is_complex_dtype(array.dtype)
 
 
+def bfloat16() -> Any:
+    """The dtype bfloat16 (float32's range, 8 significant bits), which the package ml_dtypes brings to NumPy and CuPy."""
+    try:
+        import ml_dtypes
+    except ImportError as error:
+        raise DTypeError("bfloat16 needs the package ml_dtypes; mend: pip install ml_dtypes") from error
+    return np.dtype(ml_dtypes.bfloat16)
+
+
+def _of_dtype(xp: Any, a: Any, dtype: Any) -> Any:
+    """A number that meets bfloat16 as bfloat16: the dtype is not NumPy's own, which would make float32 of both."""
+    number = isinstance(a, int | float) and isinstance(dtype, np.dtype)
+    return xp.asarray(a, dtype=dtype) if number else a
+
+
 def promote(xp: Any, arrays: list[Any], mode: str) -> list[Any]:
     """Bring the arguments of an elementwise op to dtypes that the library's own promotion then treats as wanted.
 
@@ -63,7 +78,9 @@ def promote(xp: Any, arrays: list[Any], mode: str) -> list[Any]:
     scalars = {type(a) for a in arrays}
     if floating:
         if len(floating) == len(present):
-            return arrays
+            if len(present) == len(arrays) or floating[0] in FLOATS:
+                return arrays
+            return [_of_dtype(xp, a, floating[0]) for a in arrays]
         wanted = xp.result_type(*floating) if len(floating) > 1 else floating[0]
     elif complex in scalars:
         wanted = xp.dtype(default_complex_dtype())

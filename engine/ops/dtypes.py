@@ -8,7 +8,7 @@ import numpy as np
 
 from .. import backend
 from ..autograd.op import op
-from ..autograd.promotion import is_complex
+from ..autograd.promotion import bfloat16, is_complex
 from ..errors import DTypeError
 
 __all__ = ["astype", "clone"]
@@ -23,7 +23,7 @@ def _home(x: Any) -> str:
 def astype(xp, x, dtype, /, *, copy=True, device=None):
     """x with another dtype, and on another device if one is given."""
     if isinstance(dtype, (str, type)):
-        dtype = np.dtype(dtype)
+        dtype = bfloat16() if dtype == "bfloat16" else np.dtype(dtype)
     if is_complex(x) and not xp.isdtype(dtype, ("complex floating", "bool")):
         raise DTypeError(f"astype: {x.dtype} does not convert to {dtype}; use dl.real(x), dl.imag(x) or dl.abs(x)")
     y = xp.astype(x, dtype, copy=copy)
