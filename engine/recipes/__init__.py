@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from . import adding as adding
+from . import addition as addition
 from . import adversarial as adversarial
 
 # One line for each file of recipes; importing it makes them known.
 from . import autoencoder as autoencoder
+from . import captions as captions
 from . import characters as characters
 from . import clips as clips
 from . import coding as coding
@@ -14,13 +16,17 @@ from . import convnets as convnets
 from . import cycles as cycles
 from . import depth as depth
 from . import digits as digits
+from . import edges as edges
+from . import forecasting as forecasting
 from . import gans as gans
 from . import linear as linear
 from . import perceptrons as perceptrons
 from . import ravine as ravine
 from . import regularised as regularised
+from . import transfer as transfer
 from . import sequences as sequences
 from . import stacked as stacked
+from . import translation as translation
 from . import variational as variational
 from . import words as words
 from .experiment import Classifier, Experiment, Prediction, Stage

@@ -17,7 +17,7 @@ from ..ops.elementwise import clip
 from ..ops.random import randn
 from . import pictures
 from .experiment import Experiment, Stage, dtype_of
-from .images import Reconstruction, alike, image_sets, images_of, nearest, outputs, principal_components
+from .images import Reconstruction, alike, blurred, image_sets, images_of, nearest, outputs, principal_components
 from .recipe import Figure, Recipe, Scale, Setting, add
 
 
@@ -171,18 +171,6 @@ class DenoisingAutoencoders(Experiment):
         weights = self.long.encoder[0].weight.numpy_copy()
         strongest = np.argsort(-np.abs(weights).sum(axis=1), kind="stable")[:60]
         pictures.image_grid(folder / "filters.png", weights[strongest].reshape(-1, self.side, self.side), 12, diverging=True)
-
-
-def blurred(images: Any, width: float) -> Any:
-    """Images (N,H,W) under a Gaussian blur whose standard deviation is width pixels."""
-    reach = int(np.ceil(3 * width))
-    weights = np.exp(-0.5 * (np.arange(-reach, reach + 1) / width) ** 2)
-    weights /= weights.sum()
-    for axis in (1, 2):
-        wide = np.pad(images, [(reach, reach) if a == axis else (0, 0) for a in range(3)])
-        size = images.shape[axis]
-        images = sum(w * np.take(wide, range(k, k + size), axis=axis) for k, w in enumerate(weights))
-    return images
 
 
 DATA: dict[str, Setting] = {

@@ -101,3 +101,15 @@ def alike(codes: Any, labels: Any, k: int = 10, queries: int = 1000) -> float:
     """How many of the k samples with the nearest codes are of the same class, as a part, over the first so many samples."""
     found = nearest(codes[:queries], codes, k, skip_self=True)
     return float((labels[found] == labels[:queries, None]).mean())
+
+
+def blurred(images: Any, width: float) -> Any:
+    """Images (N,H,W) under a Gaussian blur whose standard deviation is width pixels."""
+    reach = int(np.ceil(3 * width))
+    weights = np.exp(-0.5 * (np.arange(-reach, reach + 1) / width) ** 2)
+    weights /= weights.sum()
+    for axis in (1, 2):
+        wide = np.pad(images, [(reach, reach) if a == axis else (0, 0) for a in range(3)])
+        size = images.shape[axis]
+        images = sum(w * np.take(wide, range(k, k + size), axis=axis) for k, w in enumerate(weights))
+    return images
