@@ -14,7 +14,7 @@ import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from operator import setitem
+from operator import getitem, setitem
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -250,6 +250,7 @@ def run(function: Callable[..., Any], *args: Any, **options: Any) -> Any:
         if not state.allocators:
             raise RuntimeError("memory of a graph must come from a pool of its own")
         hosts = [array.host for array in fresh]
+        state.log.append(f"library {name}")
 
         def again() -> None:
             for old, new in zip(hosts, arrays_of(work()), strict=True):
@@ -386,7 +387,7 @@ class ndarray:  # noqa: N801 - CuPy's name
     def __getitem__(self, key: Any) -> Any:
         if any(a.dtype == bool for a in roots((key,) if not isinstance(key, tuple) else key)):
             refuse("indexing by a mask")
-        return run(lambda a, k: a[k], self, key)
+        return run(getitem, self, key)
 
     def __setitem__(self, key: Any, value: Any) -> None:
         change(silent(partial(setitem, pick(self), pick(key), pick(value))))
@@ -396,9 +397,13 @@ class ndarray:  # noqa: N801 - CuPy's name
 
 
 def method(name: str) -> Callable[..., Any]:
-    def call(self: ndarray, *args: Any, **options: Any) -> Any:
-        return run(lambda a, *more, **o: getattr(a, name)(*more, **o), self, *args, **options)
+    def function(a: Any, *more: Any, **options: Any) -> Any:
+        return getattr(a, name)(*more, **options)
 
+    def call(self: ndarray, *args: Any, **options: Any) -> Any:
+        return run(function, self, *args, **options)
+
+    function.__name__ = name.strip("_")
     return call
 
 
@@ -408,8 +413,12 @@ def operator(name: str) -> Callable[..., Any]:
             raise TypeError("Unsupported type <class 'numpy.ndarray'>")
         if name in ("__matmul__", "__rmatmul__"):
             refuse("cuBLAS", NotImplementedError)
-        return run(lambda a, b: getattr(a, name)(b), self, other)
+        return run(function, self, other)
 
+    def function(a: Any, b: Any) -> Any:
+        return getattr(a, name)(b)
+
+    function.__name__ = name.strip("_")
     return call
 
 

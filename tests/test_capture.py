@@ -184,6 +184,31 @@ def test_captured_and_other_steps_take_turns(machine: Any) -> None:
     same(replayed, state)
 
 
+CAPTURABLE = (
+    "abs add sub mul rmul truediv rtruediv pow neg divide multiply subtract maximum minimum sqrt square equal not_equal eq ne gt lt "
+    "ge le where astype ascontiguousarray asarray copy zeros ones full zeros_like ones_like full_like sum mean concat stack reshape "
+    "getitem"
+).split()
+"""Elementwise functions, reductions and copies: CuPy compiles a kernel for each, which a graph takes like ours."""
+
+
+@pytest.mark.parametrize("make", [mlp, cnn, CharLSTM])
+def test_what_the_library_does_in_a_captured_step(make: Any, machine: Any) -> None:
+    """Everything that has a kernel of ours is done by it; the rest is what CuPy does with one kernel of its own."""
+    step, _, _ = classifier(make, OPTIMIZERS["adam"])
+    batches = texts(3) if make is CharLSTM else images(5, 3)
+    train = training.capture(step)
+    for batch in batches[:2]:
+        train(*batch)
+    machine.log.clear()
+    train(*batches[2])
+    by_library = [entry.split()[1] for entry in machine.log if entry.startswith("library ")]
+    ours = [entry for entry in machine.log if not entry.startswith("library ")]
+    assert not set(by_library) - set(CAPTURABLE)
+    assert len(ours) >= 10
+    assert len(train._graph.graph.tape) >= len(by_library) + len(ours)
+
+
 # ---------------------------------------------------------------------- what goes in and comes out
 def test_nothing_runs_while_a_step_is_captured(machine: Any) -> None:
     """Otherwise the fake would prove nothing: a forgotten operation would have left its result from the capture."""

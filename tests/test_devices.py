@@ -103,7 +103,7 @@ def test_devices_do_not_mix(two: Any) -> None:
 
 
 def test_a_model_moves_and_trains(two: Any) -> None:
-    model = nn.Sequential(nn.Conv2d(1, 2, 3), nn.ReLU(), nn.Flatten(), nn.Dropout(0.5)).to("cuda:1")
+    model = nn.Sequential(nn.Conv2d(1, 2, 3), nn.Tanh(), nn.Flatten(), nn.Dropout(0.5)).to("cuda:1")
     assert {p.device for p in model.parameters()} == {"cuda:1"}
     optimizer = dl.optim.Adam(model.parameters(), lr=0.1)
     before = [p.detach().to("cpu").numpy().copy() for p in model.parameters()]

@@ -34,7 +34,7 @@ class DataLoader:
     num_workers: how many make batches ahead, prefetch_factor batches each; worker_kind "thread" suits NumPy, file reading
     and Pillow, which release the interpreter; "spawn" starts processes, which get a pickled copy of the data set and live
     until close() or the end of the loader. The data set must bear being read by several threads at once.
-    device: where the tensors go; to a GPU through pinned memory without waiting.
+    device: where the tensors go; to a GPU through pinned memory, one batch ahead of the one in use.
 
     generator: of orders and of all random numbers in batches, by default a fork of the one that dl.manual_seed seeds. Each
     batch has a stream of its own (see batch_generator), so batches do not depend on num_workers or worker_kind.

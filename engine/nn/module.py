@@ -247,7 +247,7 @@ class Module:
         return self
 
     def to(self, *targets: Any) -> Self:
-        """Move parameters, gradients and buffers to a device ("cpu", "cuda") and, floating ones, to a dtype; in place."""
+        """Move parameters, gradients and buffers to a device ("cpu", "cuda:1") and, floating ones, to a dtype; in place."""
         tensors = {id(t): t for t in (*self.parameters(), *self.buffers())}
         for target in targets:
             place = isinstance(target, str) and target.split(":")[0] in ("cpu", "cuda")

@@ -111,7 +111,7 @@ def dropout(
     if p == 1:
         return x * 0.0
     shape = x.shape if mask_shape is None else tuple(mask_shape)
-    own = next((i for i in range(len(shape)) if shape[i:] != x.shape[i:]), len(shape))
+    own = next((i for i, (n, m) in enumerate(zip(shape, x.shape, strict=False)) if n != m), len(shape))
     if len(shape) != len(x.shape) or any(n != 1 for n in shape[own:]):  # not whole runs of neighbours
         return x * (astype(bernoulli(1.0 - p, shape, device=x.device, generator=generator), x.dtype) * (1.0 / (1.0 - p)))
     key, counter = (generator or default_generator).take(prod(shape))
