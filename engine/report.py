@@ -70,6 +70,8 @@ def report() -> Report:
     result.sections["Host memory"] = {"buffer pool": heap.keep(), "heap": heap.usage() or "unknown"}
     if BACKENDS["cuda"].unavailable() is None:
         result.sections["Device memory"] = _device_memory()
+    if choices := _choices():
+        result.sections["Measured kernels (microseconds)"] = choices
     result.sections["Folders"] = _folders()
     result.hints += hints
     return result
@@ -194,6 +196,16 @@ def _device_memory() -> dict[str, str]:
             f"{m.free / 2**30:.1f} of {m.capacity / 2**30:.1f} GiB free on the card"
         )
     return rows
+
+
+def _choices() -> dict[str, str]:
+    """Per kernel, card and class of shape: what was measured here, the fastest first."""
+    from dlengine.kernels.cuda import choice
+
+    return {
+        key: ", ".join(f"{name} {time:g}" for name, time in sorted(times, key=lambda pair: pair[1]))
+        for key, times in choice.table().measured().items()
+    }
 
 
 def _kernels() -> dict[str, str]:

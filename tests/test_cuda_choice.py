@@ -15,6 +15,7 @@ import pytest
 from dlengine.kernels import precision
 from dlengine.kernels.cuda import choice
 from dlengine.kernels.cuda.choice import Table
+from dlengine.report import _choices
 
 
 class Timer:
@@ -66,6 +67,20 @@ def test_keys_are_apart_and_processes_add_up(path: Path) -> None:
     two.choose("b", candidates(x=2.0, y=1.0))
     third = Table(path, Timer())
     assert (third.known("a", "xy"), third.known("b", "xy")) == ("x", "y")
+
+
+def test_all_that_is_remembered(path: Path) -> None:
+    assert Table(path, Timer()).measured() == {}
+    Table(path, Timer()).choose("key", candidates(x=2.0, broken=RuntimeError("no")))
+    assert Table(path, Timer()).measured() == {"key": [("x", 2.0)]}
+
+
+def test_info_shows_them(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    table = Table(path, Timer())
+    monkeypatch.setattr(choice, "table", lambda: table)
+    assert _choices() == {}
+    table.choose("matmul | NVIDIA Test", candidates(slow=2.5, fast=1.0))
+    assert _choices() == {"matmul | NVIDIA Test": "fast 1, slow 2.5"}
 
 
 def test_only_new_candidates_are_measured(path: Path) -> None:

@@ -55,6 +55,10 @@ class Table:
         measured = {name: times[name] for name in candidates if times.get(name) is not None}
         return min(measured, key=lambda name: measured[name]) if measured else None
 
+    def measured(self) -> dict[str, list[tuple[str, float]]]:
+        """All that is remembered: key -> (candidate, microseconds)."""
+        return {key: [(name, t) for name, t in times.items() if t is not None] for key, times in self._load().items()}
+
     def choose(self, key: str, candidates: Candidates) -> str:
         """The fastest candidate; those of which nothing is known are measured first, and their times remembered.
 
