@@ -11,7 +11,7 @@ import pytest
 from reference_namespaces import NUMPY, run
 
 from dlengine.kernels.geometry import ConvGeometry
-from dlengine.kernels.jit import conv, conv_plain, winograd
+from dlengine.kernels.jit import conv, conv_panel, conv_panel_plan, conv_plain, winograd
 from dlengine.kernels.jit.compile import interpreted
 
 DTYPES = (np.float32, np.float64)
@@ -41,7 +41,14 @@ SMALL = [
 ]
 WINOGRAD = [
     geometry(2, 64, (7, 6), 64, (3, 3), low=(1, 1), high=(1, 1)),
-    geometry(1, 64, (6, 9), 67, (3, 3), low=(0, 3), high=(2, 0)),
+    geometry(1, 64, (14, 9), 67, (3, 3), low=(0, 3), high=(2, 0)),
+]
+PANEL = [
+    geometry(8, 2, (7, 6), 61, (4, 4), (2, 2), low=(1, 1), high=(1, 1)),
+    geometry(9, 50, (5, 5), 50, (3, 3), low=(1, 1), high=(1, 1)),
+    geometry(8, 49, (6, 7), 3, (2, 1), (2, 3), low=(0, 1), high=(0, 1)),  # pixels that no tap meets
+    geometry(8, 3, (4, 9), 70, (3, 3), (1, 2), (1, 2), (3, 2), (4, 3)),  # more padding than the filter reaches
+    geometry(8, 18, (5, 5), 64, (1, 1)),
 ]
 LARGE = [
     geometry(3, 16, (40, 44), 24, (3, 3), low=(1, 1), high=(1, 1)),
@@ -68,7 +75,11 @@ def agree(g, dtype, x, w, gy):
     wide = [a.astype(np.float64) for a in (x, w, gy)]
     before = [a.copy() for a in (x, w, gy)]
     area = g.kernel[0] * g.kernel[1]
-    check(conv.conv2d(x, w, g), run(NUMPY, "conv2d", wide[0], wide[1], g), dtype, g.C_per_group * area)
+    bias = x.reshape(-1)[: g.K] if x.size >= g.K else None
+    y = run(NUMPY, "conv2d", wide[0], wide[1], g)
+    check(conv.conv2d(x, w, g), y, dtype, g.C_per_group * area)
+    y = run(NUMPY, "conv2d", wide[0], wide[1], g, None if bias is None else bias.astype(np.float64))
+    check(conv.conv2d(x, w, g, bias), y, dtype, g.C_per_group * area + 1)
     want = run(NUMPY, "conv2d_input_grad", wide[2], wide[1], g)
     check(conv.conv2d_input_grad(gy, w, g), want, dtype, g.K_per_group * area)
     want = run(NUMPY, "conv2d_weight_grad", wide[0], wide[2], g)
@@ -78,12 +89,12 @@ def agree(g, dtype, x, w, gy):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("g", SMALL + WINOGRAD + LARGE)
+@pytest.mark.parametrize("g", SMALL + WINOGRAD + PANEL + LARGE)
 def test_agrees_with_the_reference(g, dtype):
     agree(g, dtype, *arrays(g, dtype))
 
 
-@pytest.mark.parametrize("g", SMALL + WINOGRAD[:1])
+@pytest.mark.parametrize("g", SMALL + WINOGRAD[:1] + PANEL[:1])
 def test_plain_python_agrees_too(g):
     with interpreted():
         agree(g, np.float32, *arrays(g, np.float32))
@@ -126,7 +137,7 @@ def test_takes_any_layout():
     agree(g, np.float32, x, w, gy)
 
 
-@pytest.mark.parametrize("g", [SMALL[0], SMALL[2], SMALL[4], SMALL[7], WINOGRAD[0], WINOGRAD[1]])
+@pytest.mark.parametrize("g", [SMALL[0], SMALL[2], SMALL[4], SMALL[7], WINOGRAD[0], WINOGRAD[1], *PANEL[:3]])
 @pytest.mark.parametrize("where", [0, 1, 2])
 def test_infinities_reach_what_they_should_and_nothing_else(g, where):
     data = list(arrays(g, np.float32))
@@ -171,12 +182,38 @@ def test_loops_for_data_that_is_not_finite(g, plain):
 def test_winograd_answers_where_it_pays():
     for g in WINOGRAD:
         x, w, gy = arrays(g, np.float32)
-        assert winograd.pays(g)
-        assert winograd.forward(x, w, g) is not None
+        bias = conv.bias_row(g.K, None, np.float32)
+        assert winograd.pays(g, 4)
+        assert winograd.forward(x, w, g, bias) is not None
         assert winograd.input_grad(gy, w, g) is not None
         x[0, 0, 0, 0] = np.inf
-        assert winograd.forward(x, w, g) is None
-    assert not winograd.pays(SMALL[0])
+        assert winograd.forward(x, w, g, bias) is None
+    assert not winograd.pays(SMALL[0], 4)
+    assert not winograd.pays(geometry(8, 64, (8, 8), 64, (3, 3), low=(1, 1), high=(1, 1)), 4)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("g", [g for g in SMALL + PANEL + LARGE if g.groups == 1])
+def test_panels_agree_for_any_geometry(g, dtype):
+    x, w, gy = arrays(g, dtype)
+    wide = [a.astype(np.float64) for a in (x, w, gy)]
+    area, bias = g.kernel[0] * g.kernel[1], conv.bias_row(g.K, None, dtype)
+    check(conv_panel.forward(x, w, g, bias), run(NUMPY, "conv2d", wide[0], wide[1], g), dtype, g.C * area)
+    want = run(NUMPY, "conv2d_input_grad", wide[2], wide[1], g)
+    check(conv_panel.input_grad(gy, w, g), want, dtype, g.K * area)
+    want = run(NUMPY, "conv2d_weight_grad", wide[0], wide[2], g)
+    check(conv_panel.weight_grad(x, gy, g), want, dtype, g.N * g.out_shape[0] * g.out_shape[1])
+
+
+def test_panels_answer_where_pixels_fill_no_vectors():
+    small, wide = geometry(32, 64, (8, 8), 64, (3, 3), low=(1, 1), high=(1, 1)), geometry(32, 64, (64, 64), 64, (3, 3))
+    thin, few = geometry(32, 64, (8, 8), 8, (3, 3)), geometry(2, 64, (8, 8), 64, (3, 3))
+    for pays in (conv_panel_plan.forward_pays, conv_panel_plan.input_grad_pays, conv_panel_plan.weight_grad_pays):
+        assert pays(small, 4, 2)
+        assert not pays(wide, 4, 2)
+        assert not pays(few, 4, 2)
+    assert not conv_panel_plan.forward_pays(thin, 4, 2)
+    assert conv_panel_plan.input_grad_pays(thin, 4, 2)
 
 
 @pytest.mark.parametrize("lanes", ["8", "4"])
@@ -186,7 +223,7 @@ def test_narrower_vectors(lanes):
         "import sys; sys.path.insert(0, sys.argv[1]); import numpy as np\n"
         "import test_jit_conv as t, test_jit_matmul as m\n"
         "from dlengine.kernels.jit import vector; assert vector.VECTOR_BYTES == 4 * int(sys.argv[2])\n"
-        "for g in t.SMALL + t.WINOGRAD + t.LARGE: t.agree(g, np.float32, *t.arrays(g, np.float32))\n"
+        "for g in t.SMALL + t.WINOGRAD + t.PANEL + t.LARGE: t.agree(g, np.float32, *t.arrays(g, np.float32))\n"
         "for shapes in m.SHAPES: m.agree(*m.operands(*shapes, False, True)); m.agree(*m.operands(*shapes, True, False))"
     )
     environment = os.environ | {"DLENGINE_JIT_LANES": lanes}

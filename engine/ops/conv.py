@@ -94,18 +94,23 @@ def _checked(op: str, x: Any, w: Any, rank: int) -> None:
         raise ShapeError(f"{op}: weight must have {rank + 2} dimensions, got shape {w.shape}")
 
 
-def _biased(op: str, y: Any, bias: Any) -> Any:
-    if bias is None:
-        return y
-    if bias.shape != (y.shape[1],):
-        raise ShapeError(f"{op}: bias must be (K,)=({y.shape[1]},), got {bias.shape}")
-    return y + reshape(bias, (-1,) + (1,) * (y.ndim - 2))
+def _check_bias(op: str, bias: Any, K: int) -> None:
+    if bias is not None and bias.shape != (K,):
+        raise ShapeError(f"{op}: bias must be (K,)=({K},), got {bias.shape}")
+
+
+def _plus(y: Any, bias: Any) -> Any:
+    return y if bias is None else y + reshape(bias, (-1,) + (1,) * (y.ndim - 2))
 
 
 def _conv(op: str, rank: int, x: Any, weight: Any, bias: Any, stride: Any, padding: Any, dilation: Any, groups: int) -> Any:
     _checked(op, x, weight, rank)
     g = conv_geometry(op, x.shape, weight.shape, stride, padding, dilation, groups)
-    return _biased(op, (windows.conv3d if rank == 3 else windows.conv2d)(x, weight, g), bias)
+    _check_bias(op, bias, g.K)
+    conv = windows.conv3d if rank == 3 else windows.conv2d
+    if bias is None or bias.dtype == x.dtype:
+        return conv(x, weight, bias, g)
+    return _plus(conv(x, weight, None, g), bias)  # which promotes
 
 
 def conv2d(
@@ -135,9 +140,10 @@ def conv1d(
     """Cross-correlate sequences (N,C,W) with filters (K,C/groups,kw), as images of height 1; see conv2d."""
     _checked("conv1d", x, weight, 1)
     g = conv_geometry("conv1d", x.shape, weight.shape, stride, padding, dilation, groups)
-    flat = lifted(g)
-    y = windows.conv2d(x[:, :, None, :], weight[:, :, None, :], flat)
-    return _biased("conv1d", y[:, :, 0, :], bias)
+    _check_bias("conv1d", bias, g.K)
+    fused = bias is not None and bias.dtype == x.dtype
+    y = windows.conv2d(x[:, :, None, :], weight[:, :, None, :], bias if fused else None, lifted(g))[:, :, 0, :]
+    return y if fused else _plus(y, bias)
 
 
 def lifted(g: ConvGeometry) -> ConvGeometry:
@@ -174,11 +180,12 @@ def _transposed(
     g = ConvGeometry(
         x.shape[0], weight.shape[1] * groups, x.shape[1], groups, out, kernel, stride, dilation, low, high, x.shape[2:]
     )
+    _check_bias(op, bias, g.C)
     if rank == 1:
         y = windows.conv2d_input_grad(x[:, :, None, :], weight[:, :, None, :], lifted(g))[:, :, 0, :]
     else:
         y = (windows.conv3d_input_grad if rank == 3 else windows.conv2d_input_grad)(x, weight, g)
-    return _biased(op, y, bias)
+    return _plus(y, bias)
 
 
 def conv_transpose1d(

@@ -14,10 +14,10 @@ from dlengine.kernels import reference
 from .. import backend
 from ..autograd.base import TensorBase, wrap
 from ..autograd.op import LINEAR, OPS
-from . import creation, decompositions, fft, index, inspection, linalg, shape
+from . import creation, decompositions, fft, index, inspection, linalg, shape, windows
 
 _FAMILIES = (shape, linalg, creation, inspection)
-_WRAPPED = {"get_at": index.get_at, "put_at": index.put_at, "set_at": index.set_at, "bool": inspection.bool_}
+_WRAPPED = {"get_at": index.get_at, "put_at": index.put_at, "set_at": index.set_at, "bool": inspection.bool_} | windows.KERNELS
 
 
 class _Extension:

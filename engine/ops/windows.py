@@ -14,12 +14,13 @@ from ..autograd.op import op
 def _convolution(rank: str) -> tuple[Callable[..., Any], ...]:
     forward, input_grad, weight_grad = f"conv{rank}", f"conv{rank}_input_grad", f"conv{rank}_weight_grad"
 
-    @op(needs=("w", "x"), linear=True, name=forward)
-    def conv(xp, x, w, /, g):
-        """y[n, k] = sum over c of x[n, c] cross-correlated with w[k, c], per group."""
-        return getattr(xp, forward)(x, w, g), (
+    @op(needs=("w", "x", ""), linear=True, name=forward)
+    def conv(xp, x, w, bias, /, g):
+        """y[n, k] = bias[k] + sum over c of x[n, c] cross-correlated with w[k, c], per group. bias: (K,) or None."""
+        return getattr(xp, forward)(x, w, g, bias), (
             lambda gy: getattr(xp, input_grad)(gy, w, g),
             lambda gy: getattr(xp, weight_grad)(x, gy, g),
+            lambda gy: xp.sum(gy, axis=(0, *range(2, gy.ndim))),
         )
 
     @op(needs=("w", "gy"), linear=True, name=input_grad)
@@ -74,8 +75,16 @@ def _pooling(rank: str) -> tuple[Callable[..., Any], ...]:
     return max_pool, max_pool_scatter, max_pool_gather, avg_pool, avg_pool_input_grad
 
 
+def _as_kernel(conv: Callable[..., Any]) -> Callable[..., Any]:
+    """A convolution called as kernels are: constants before what may be left out."""
+    return lambda x, w, g, bias=None: conv(x, w, bias, g)
+
+
 conv2d, conv2d_input_grad, conv2d_weight_grad = _convolution("2d")
 conv3d, conv3d_input_grad, conv3d_weight_grad = _convolution("3d")
+KERNELS = {"conv2d": _as_kernel(conv2d), "conv3d": _as_kernel(conv3d)}
+"""What the tensor namespace calls by a kernel's name where the op's arguments come in another order."""
+
 max_pool2d, max_pool2d_scatter, max_pool2d_gather, avg_pool2d, avg_pool2d_input_grad = _pooling("2d")
 max_pool3d, max_pool3d_scatter, max_pool3d_gather, avg_pool3d, avg_pool3d_input_grad = _pooling("3d")
 

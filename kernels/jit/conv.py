@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from ..geometry import ConvGeometry
 from ..types import Array
+from . import conv_panel as panel
 from . import conv_plain, winograd
-from .compile import dense
+from .compile import dense, thread_count
 from .conv_forward import direct, has_mirror, mirrored
 from .conv_input_grad import input_grad
+from .conv_panel_plan import forward_pays, input_grad_pays, panel_width, weight_grad_pays
 from .conv_weight_grad import weight_grad
 from .matmul import matmul
+
+MOST_CHANNELS = panel_width(4)
 
 
 def is_product(g: ConvGeometry, x: Array) -> bool:
@@ -20,15 +26,28 @@ def is_product(g: ConvGeometry, x: Array) -> bool:
     return whole and x.dtype == np.float32
 
 
-def conv2d(x: Array, w: Array, g: ConvGeometry) -> Array:
-    """y[n, k] = sum over c of x[n, c] * w[k, c], per group. x (N,C,H,W), w (K,C/groups,kh,kw), y (N,K,OH,OW)."""
+def conv2d(x: Array, w: Array, g: ConvGeometry, bias: Array | None = None) -> Array:
+    """y[n, k] = bias[k] + sum over c of x[n, c] * w[k, c], per group. x (N,C,H,W), w (K,C/groups,kh,kw), y (N,K,OH,OW)."""
     if 0 in x.shape + w.shape + g.y_shape:
-        return np.zeros(g.y_shape, x.dtype)
+        y = np.zeros(g.y_shape, x.dtype)
+        return y if bias is None else y + bias[:, None, None]
     x, w = dense(x), dense(w)
     if is_product(g, x):
-        return matmul(x.reshape(g.N, -1), w.reshape(g.K, -1).T).reshape(g.y_shape)
-    y = winograd.forward(x, w, g) if winograd.pays(g) else None
-    return direct(x, w, g) if y is None else y
+        y = matmul(x.reshape(g.N, -1), w.reshape(g.K, -1).T)
+        return (y if bias is None else y + bias).reshape(g.y_shape)
+    row = bias_row(g.K, bias, x.dtype)
+    y = winograd.forward(x, w, g, row) if winograd.pays(g, x.itemsize) else None
+    if y is None:
+        y = (panel.forward if forward_pays(g, x.itemsize, thread_count(g.N)) else direct)(x, w, g, row)
+    return y
+
+
+def bias_row(K: int, bias: Array | None, dtype: Any) -> Array:
+    """The bias, or zeros for none, filled up with zeros to whole vectors and panels."""
+    row = np.zeros(-(-K // MOST_CHANNELS) * MOST_CHANNELS, dtype)
+    if bias is not None:
+        row[:K] = bias
+    return row
 
 
 def conv2d_input_grad(gy: Array, w: Array, g: ConvGeometry) -> Array:
@@ -40,10 +59,12 @@ def conv2d_input_grad(gy: Array, w: Array, g: ConvGeometry) -> Array:
         return matmul(gy.reshape(g.N, g.K), w.reshape(g.K, -1)).reshape(g.x_shape)
     if not np.isfinite(w).all():  # padding would meet the weights: see conv_plain
         return conv_plain.input_grad(gy, w, g)
-    gx = winograd.input_grad(gy, w, g) if winograd.pays(g) else None
-    if gx is None:
-        gx = mirrored(gy, w, g) if has_mirror(g) else input_grad(gy, w, g)
-    return gx
+    gx = winograd.input_grad(gy, w, g) if winograd.pays(g, gy.itemsize) else None
+    if gx is not None:
+        return gx
+    if input_grad_pays(g, gy.itemsize, thread_count(g.N)):
+        return panel.input_grad(gy, w, g)
+    return mirrored(gy, w, g) if has_mirror(g) else input_grad(gy, w, g)
 
 
 def conv2d_weight_grad(x: Array, gy: Array, g: ConvGeometry) -> Array:
@@ -53,5 +74,5 @@ def conv2d_weight_grad(x: Array, gy: Array, g: ConvGeometry) -> Array:
     x, gy = dense(x), dense(gy)
     if is_product(g, x):
         return matmul(gy.reshape(g.N, g.K).T, x.reshape(g.N, -1)).reshape(g.w_shape)
-    gw = weight_grad(x, gy, g)
+    gw = (panel.weight_grad if weight_grad_pays(g, x.itemsize, thread_count(g.N)) else weight_grad)(x, gy, g)
     return gw if np.isfinite(gw).all() else conv_plain.weight_grad(x, gy, g)

@@ -13,17 +13,17 @@ from .compile import inner, jit, thread_count
 from .conv_pack import pack_image
 from .conv_plan import ForwardPlan, Packing, Sizes, forward_plan
 from .tile import rows_for, tiles
-from .vector import as_row, copy_rows, lanes_of
+from .vector import as_row, copy_rows_plus, lanes_of
 
 
-def direct(x: Array, w: Array, g: ConvGeometry) -> Array:
-    """y = x * w for any geometry; x and w dense, no size zero."""
-    return _run(x, w, g, False)
+def direct(x: Array, w: Array, g: ConvGeometry, bias: Array) -> Array:
+    """y = x * w + bias for any geometry; all dense, bias (K or more,), no size zero."""
+    return _run(x, w, g, bias, False)
 
 
 def mirrored(gy: Array, w: Array, g: ConvGeometry) -> Array:
     """The input gradient of a geometry that has_mirror: again a convolution, of gy with the filters turned around."""
-    return _run(gy, w, mirror(g), True)
+    return _run(gy, w, mirror(g), np.zeros(g.C, gy.dtype), True)
 
 
 def has_mirror(g: ConvGeometry) -> bool:
@@ -32,11 +32,11 @@ def has_mirror(g: ConvGeometry) -> bool:
     return g.stride == (1, 1) and all(max(p) <= r for p, r in zip(zip(g.pad_lo, g.pad_hi, strict=True), reach, strict=True))
 
 
-def _run(x: Array, w: Array, g: ConvGeometry, turned: bool) -> Array:
+def _run(x: Array, w: Array, g: ConvGeometry, bias: Array, turned: bool) -> Array:
     plan = forward_plan(g, x.itemsize, thread_count(1 << 30))
     y = np.empty(g.y_shape, x.dtype)
     weights = weight_places(g, turned)
-    _forward(as_row(x), as_row(w), as_row(y), *weights, *plan, thread_count(g.N * plan[-1].strips))
+    _forward(as_row(x), as_row(w), bias, as_row(y), *weights, *plan, thread_count(g.N * plan[-1].strips))
     return y
 
 
@@ -77,8 +77,9 @@ def pack_weights(
 
 @jit()
 def _forward(
-    x: Array, w: Array, y: Array, step: int, places: Array, s: Sizes, packing: Packing, p: ForwardPlan, threads: int
-) -> None:
+    x: Array, w: Array, bias: Array, y: Array, step: int, places: Array, s: Sizes, packing: Packing, p: ForwardPlan,
+    threads: int,
+) -> None:  # fmt: skip
     width = packing.width
     Kg, Cg, depth, lanes = s.K // s.G, s.C // s.G, p.offsets.size, lanes_of(x)
     rows = rows_for(Kg)
@@ -107,4 +108,4 @@ def _forward(
                 tiles(rows, packed, at, blocks, depth, table, 0, pixels, spot, vectors, out, 0, pitch)
                 for k in range(Kg):  # drop the junk columns
                     target = ((n * s.K + g * Kg + k) * s.OH + first) * s.OW
-                    copy_rows(y, target, s.OW, out, k * pitch, width, s.OW, count)
+                    copy_rows_plus(y, target, s.OW, out, k * pitch, width, s.OW, count, bias, g * Kg + k)

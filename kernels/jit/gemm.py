@@ -9,6 +9,7 @@ Threads share out first the panels to copy, then the (rows, panel) blocks of c.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -37,31 +38,42 @@ def _emit_fixed_tile(
     e: Emitter, height: int, a: Value, row_step: Value, depth_step: Value, b: Value, depth: Value, c: Value, pitch: Value,
     add: Value,
 ) -> None:  # fmt: skip
-    """All sums of `height` rows by PANEL vectors stay in registers while the depth passes by."""
-    ir, starts, targets = e.b, [a], [c]
+    starts, targets = [a], [c]
     for _ in range(height - 1):
         starts.append(e.at(starts[-1], row_step))
         targets.append(e.at(targets[-1], pitch))
-    ahead = ir.mul(depth_step, int64(e.size))
-    spots = [e.at(target, e.lanes * j) for target in targets for j in range(PANEL)]
+    ahead = e.b.mul(depth_step, int64(e.size))
+    emit_sums(e, starts, lambda k: e.b.mul(k, ahead), b, depth, targets, add)
+
+
+def emit_sums(
+    e: Emitter, starts: list[Value], offset_of: Callable[[Value], Value], b: Value, depth: Value, targets: list[Value],
+    add: Value,
+) -> None:  # fmt: skip
+    """Rows by PANEL vectors of sums, which stay in registers while the depth passes by.
+
+    starts, targets: where each row of a and of c lies; offset_of: bytes from a row's start to its element k.
+    """
+    ir = e.b
+    cells = [e.at(target, e.lanes * j) for target in targets for j in range(PANEL)]
 
     def step(k: Value, sums: list[Value]) -> list[Value]:
-        offset, columns = ir.mul(k, ahead), e.vectors(b, ir.mul(k, int64(PANEL)))
+        offset, columns = offset_of(k), e.vectors(b, ir.mul(k, int64(PANEL)))
         here = [e.load(e.at(columns, e.lanes * j)) for j in range(PANEL)]
         new = []
-        for m in range(height):
-            value = e.broadcast(ir.add(starts[m], offset))
+        for m, start in enumerate(starts):
+            value = e.broadcast(ir.add(start, offset))
             new += [e.fma(value, here[j], sums[m * PANEL + j]) for j in range(PANEL)]
         return new
 
-    sums = e.loop(depth, [e.zero] * (height * PANEL), step)
+    sums = e.loop(depth, [e.zero] * len(cells), step)
     with ir.if_else(ir.icmp_signed("!=", add, int64(0))) as (adding, storing):
         with adding:
-            for value, spot in zip(sums, spots, strict=True):
-                e.store(ir.fadd(e.load(spot), value), spot)
+            for value, cell in zip(sums, cells, strict=True):
+                e.store(ir.fadd(e.load(cell), value), cell)
         with storing:
-            for value, spot in zip(sums, spots, strict=True):
-                e.store(value, spot)
+            for value, cell in zip(sums, cells, strict=True):
+                e.store(value, cell)
 
 
 @emits(_emit_tile)
@@ -81,14 +93,17 @@ def tile(
         target[:] = (target if add else 0) + values @ columns
 
 
-def _emit_turn(e: Emitter, target: Value, to: Value, pitch: Value, source: Value, so: Value, spitch: Value) -> None:
+def _emit_turn(
+    e: Emitter, target: Value, to: Value, pitch: Value, source: Value, so: Value, spitch: Value, *row: Value
+) -> None:
     rows, at = [], e.at(source, so)
+    addend = e.load(e.at(*row)) if row else None
     for _ in range(e.lanes):
-        rows.append(e.load(at))
+        rows.append(e.b.fadd(e.load(at), addend) if row else e.load(at))
         at = e.at(at, spitch)
     at = e.at(target, to)
-    for row in e.transpose(rows):
-        e.store(row, at)
+    for turned in e.transpose(rows):
+        e.store(turned, at)
         at = e.at(at, pitch)
 
 
@@ -97,6 +112,15 @@ def turn(target: Array, to: int, pitch: int, source: Array, so: int, spitch: int
     """Transpose one square of `lanes` x `lanes` elements."""
     lanes = lanes_of(source)
     square = np.array([window(source, so + r * spitch, lanes) for r in range(lanes)])
+    for r in range(lanes):
+        window(target, to + r * pitch, lanes)[:] = square[:, r]
+
+
+@emits(_emit_turn)
+def turn_sum(target: Array, to: int, pitch: int, source: Array, so: int, spitch: int, row: Array, ro: int) -> None:
+    """The same, after adding `lanes` elements of `row` to each row of the square."""
+    lanes = lanes_of(source)
+    square = np.array([window(source, so + r * spitch, lanes) + window(row, ro, lanes) for r in range(lanes)])
     for r in range(lanes):
         window(target, to + r * pitch, lanes)[:] = square[:, r]
 

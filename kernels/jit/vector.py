@@ -228,9 +228,15 @@ class Emitter:
 
 
 def _emit_copy_rows(
-    e: Emitter, dst: Value, do: Value, dpitch: Value, src: Value, so: Value, spitch: Value, n: Value, rows: Value
-) -> None:
+    e: Emitter, dst: Value, do: Value, dpitch: Value, src: Value, so: Value, spitch: Value, n: Value, rows: Value,
+    *constant: Value,
+) -> None:  # fmt: skip
     b = e.b
+    addend = e.broadcast(e.at(*constant)) if constant else None
+
+    def plus(x: Value) -> Value:
+        return b.fadd(x, addend) if constant else x
+
     full = b.sdiv(n, int64(e.lanes))
     mask = e.first_lanes(b.srem(n, int64(e.lanes)))
     ahead_d, ahead_s = b.mul(dpitch, int64(e.size)), b.mul(spitch, int64(e.size))
@@ -239,12 +245,12 @@ def _emit_copy_rows(
         d, s = at
 
         def vector(v: Value, _: list[Value]) -> list[Value]:
-            e.store(e.load(e.vectors(s, v)), e.vectors(d, v))
+            e.store(plus(e.load(e.vectors(s, v))), e.vectors(d, v))
             return []
 
         with e.when_positive(full):
             e.loop(full, [], vector)
-        e.masked_store(e.masked_load(e.vectors(s, full), mask), e.vectors(d, full), mask)
+        e.masked_store(plus(e.masked_load(e.vectors(s, full), mask)), e.vectors(d, full), mask)
         return [b.add(d, ahead_d), b.add(s, ahead_s)]
 
     with e.when_positive(rows):
@@ -261,6 +267,16 @@ def copy_rows(dst: Array, do: int, dpitch: int, src: Array, so: int, spitch: int
     for r in range(rows):
         if n > 0:
             window(dst, do + r * dpitch, n)[:] = window(src, so + r * spitch, n)
+
+
+@emits(_emit_copy_rows)
+def copy_rows_plus(
+    dst: Array, do: int, dpitch: int, src: Array, so: int, spitch: int, n: int, rows: int, constants: Array, at: int
+) -> None:
+    """The same, with constants[at] added to every element."""
+    for r in range(rows):
+        if n > 0:
+            window(dst, do + r * dpitch, n)[:] = window(src, so + r * spitch, n) + window(constants, at, 1)
 
 
 @inner()

@@ -24,26 +24,37 @@ from .vector import VECTOR_BYTES, as_row, copy_rows, lanes_of
 from .winograd_transform import transform_patches, transform_products
 
 
-def pays(g: ConvGeometry) -> bool:
-    """Whether the saved products outweigh the transforms."""
-    return (g.kernel, g.stride, g.dilation, g.groups) == ((3, 3), (1, 1), (1, 1), 1) and min(g.C, g.K) >= 64
+def pays(g: ConvGeometry, item_bytes: int) -> bool:
+    """Whether the saved products outweigh the transforms, and the junk among the patches of a small image."""
+    fits = (g.kernel, g.stride, g.dilation, g.groups) == ((3, 3), (1, 1), (1, 1), 1) and min(g.C, g.K) >= 64
+    return fits and all(_fill(*shape, g.C + g.K, VECTOR_BYTES // item_bytes) > 0.65 for shape in (g.in_shape, g.out_shape))
 
 
-def forward(x: Array, w: Array, g: ConvGeometry) -> Array | None:
+@lru_cache(maxsize=512)
+def _fill(rows: int, columns: int, channels: int, lanes: int) -> float:
+    """The share of lanes that hold patches of the image."""
+    strip, width, total = tile_rows(rows, columns, channels, lanes), (columns + 1) // 2 + 1, (rows + 1) // 2
+    pitch = -(-strip * width // lanes) * lanes
+    return rows * columns / 4 / (-(-total // strip) * pitch)
+
+
+def forward(x: Array, w: Array, g: ConvGeometry, bias: Array) -> Array | None:
     """y, or None if it is not all finite.
 
     The transforms mix the pixels of a patch, so one infinite pixel can spoil neighbours that the definition leaves
     alone; the caller then takes the direct kernel.
     """
-    return _run(x, w, g.pad_lo, False, g.y_shape)
+    return _run(x, w, bias, g.pad_lo, False, g.y_shape)
 
 
 def input_grad(gy: Array, w: Array, g: ConvGeometry) -> Array | None:
     """gx, or None if it is not all finite: the same convolution of gy with turned filters."""
-    return _run(gy, w, (2 - g.pad_lo[0], 2 - g.pad_lo[1]), True, g.x_shape)
+    return _run(gy, w, np.zeros(g.C, gy.dtype), (2 - g.pad_lo[0], 2 - g.pad_lo[1]), True, g.x_shape)
 
 
-def _run(x: Array, w: Array, pad: tuple[int, ...], turned: bool, shape: tuple[int, ...]) -> Array | None:
+def _run(
+    x: Array, w: Array, bias: Array, pad: tuple[int, ...], turned: bool, shape: tuple[int, ...]
+) -> Array | None:
     y = np.empty(shape, x.dtype)
     (_, channels, H, W), (images, filters, rows, columns) = x.shape, shape
     strip = tile_rows(rows, columns, channels + filters, VECTOR_BYTES // x.itemsize)
@@ -51,7 +62,7 @@ def _run(x: Array, w: Array, pad: tuple[int, ...], turned: bool, shape: tuple[in
     phases = np.arange(2)
     packing = Packing(channels, H, W, 2, 2, pad[0], pad[1], strip + 1, (columns + 1) // 2 + 1, phases, phases)
     spoilt = np.zeros((threads, 128), np.int8)
-    _winograd(x, w, y, packing, turned, strip, spoilt, threads)
+    _winograd(x, w, bias, y, packing, turned, strip, spoilt, threads)
     return None if spoilt.any() else y
 
 
@@ -93,7 +104,7 @@ def transform_filters(u: Array, w: Array, turned: bool, block: int, blocks: int,
 
 @jit()
 def _winograd(
-    x: Array, w: Array, y: Array, packing: Packing, turned: bool, strip: int, spoilt: Array, threads: int
+    x: Array, w: Array, bias: Array, y: Array, packing: Packing, turned: bool, strip: int, spoilt: Array, threads: int
 ) -> None:
     N, C, H, W = x.shape
     K, OH, OW = y.shape[1], y.shape[2], y.shape[3]
@@ -125,7 +136,7 @@ def _winograd(
                 at, spot, to = i * blocks * C * ROWS, i * v_step, i * m_step
                 tiles(ROWS, u16, at, blocks, C, offsets, 0, v, spot, vectors, m, to, pitch)
             for k in range(K):
-                transform_products(m, k * pitch, m_step, even, odd, finite, vectors)
+                transform_products(m, k * pitch, m_step, bias, k, even, odd, finite, vectors)
                 d = ((n * K + k) * OH + 2 * first) * OW
                 copy_rows(result, d, 2 * OW, even, 0, 2 * width, OW, count)
                 copy_rows(result, d + OW, 2 * OW, odd, 0, 2 * width, OW, min(count, (OH - 2 * first) // 2))

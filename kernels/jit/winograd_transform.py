@@ -53,9 +53,9 @@ def transform_patches(x: Array, xo: int, plane: int, width: int, v: Array, vo: i
 
 
 def _emit_products(
-    e: Emitter, m: Value, mo: Value, step: Value, even: Value, odd: Value, finite: Value, vectors: Value
+    e: Emitter, m: Value, mo: Value, step: Value, bias: Value, k: Value, even: Value, odd: Value, finite: Value, vectors: Value
 ) -> None:
-    b, half = e.b, e.lanes // 2
+    b, half, constant = e.b, e.lanes // 2, e.broadcast(e.at(bias, k))
     low = [lane for i in range(half) for lane in (i, e.lanes + i)]
     high = [lane + half for lane in low]
 
@@ -70,7 +70,7 @@ def _emit_products(
         columns = [a_t([products[4 * r + c] for r in range(4)]) for c in range(4)]
         ends = []
         for r, rows in enumerate((even, odd)):
-            left, right = a_t([columns[c][r] for c in range(4)])
+            left, right = (b.fadd(side, constant) for side in a_t([columns[c][r] for c in range(4)]))
             target = e.vectors(rows, b.mul(i, int64(2)))
             e.store(e.shuffle(left, right, low), target)
             e.store(e.shuffle(left, right, high), e.at(target, e.lanes))
@@ -82,11 +82,13 @@ def _emit_products(
 
 
 @emits(_emit_products)
-def transform_products(m: Array, mo: int, step: int, even: Array, odd: Array, finite: Array, vectors: int) -> None:
-    """A^T m A: upper outputs of each patch to `even`, lower ones to `odd`. `finite` turns NaN if one is not finite."""
+def transform_products(
+    m: Array, mo: int, step: int, bias: Array, k: int, even: Array, odd: Array, finite: Array, vectors: int
+) -> None:
+    """A^T m A + bias[k]: upper outputs of each patch to `even`, lower to `odd`. `finite` turns NaN if one is not finite."""
     n = vectors * lanes_of(m)
     products = np.array([window(m, mo + i * step, n) for i in range(16)]).reshape(4, 4, n)
-    result = np.einsum("ri,cj,ijn->rnc", A_T, A_T, products).astype(m.dtype)
+    result = np.einsum("ri,cj,ijn->rnc", A_T, A_T, products).astype(m.dtype) + window(bias, k, 1)
     window(even, 0, 2 * n)[:] = result[0].reshape(-1)
     window(odd, 0, 2 * n)[:] = result[1].reshape(-1)
     finite[0] += np.sum(result * 0)

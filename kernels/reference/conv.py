@@ -14,15 +14,16 @@ from .common import kernel, pad, taps
 
 
 @kernel
-def conv2d(xp: Namespace, x: Array, w: Array, g: ConvGeometry) -> Array:
+def conv2d(xp: Namespace, x: Array, w: Array, g: ConvGeometry, bias: Array | None = None) -> Array:
     """Cross-correlate images with filters.
 
-    y[n, k, o] = sum over c, t of x[n, c, stride o + dilation t - pad_lo] w[k, c, t], per group, x being 0 outside.
+    y[n, k, o] = bias[k] + sum over c, t of x[n, c, stride o + dilation t - pad_lo] w[k, c, t], per group, x being 0 outside.
 
-    x: (N, C, *in). w: (K, C/groups, *kernel). Returns (N, K, *out).
+    x: (N, C, *in). w: (K, C/groups, *kernel). bias: (K,) or None. Returns (N, K, *out).
     """
     y = xp.matmul(_filters(xp, w, g), _inputs(xp, x, g))
-    return _swap(xp, xp.reshape(y, (g.K, g.N, *g.out_shape)))
+    y = _swap(xp, xp.reshape(y, (g.K, g.N, *g.out_shape)))
+    return y if bias is None else y + xp.reshape(bias, (g.K, *(1 for _ in g.out_shape)))
 
 
 @kernel
