@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from math import erf
 from typing import Any
 
@@ -37,8 +38,11 @@ ids = [" ".join(kind) for kind in KINDS]
 
 
 @pytest.fixture(autouse=True)
-def short_splits(monkeypatch: pytest.MonkeyPatch) -> None:
+def short_splits(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(gemm, "SPLIT_DEPTH", 32)
+    gemm._plan.cache_clear()
+    yield
+    gemm._plan.cache_clear()
 
 
 @pytest.fixture
@@ -69,11 +73,19 @@ def assert_close(c: Any, a: Any, b: Any) -> None:
     assert (abs(c.astype("f8") - exact) <= bound).all()
 
 
+def variants(a: Any, way: str) -> Any:
+    return gemm._variants(str(a.dtype), precision.numbers(str(a.dtype)), True, way)
+
+
 def run(tiles: Any, way: str, a: Any, b: Any, split: bool = False) -> Any:
     (a_lying, _), (b_lying, _) = gemm._lying(a), gemm._lying(b)
     (m, k), n = a.shape[-2:], b.shape[-1]
     alignments = (gemm._alignment(a_lying), gemm._alignment(b_lying))
-    return tiles.run(a_lying, b_lying, None, way, GemmShape(1, m, n, k, 1, k, False, False, *alignments, 0), split)[0]
+    g = GemmShape(1, m, n, k, 1, k, False, False, *alignments, 0)
+    if split:
+        splits, depth = gemm._split(k, tiles.tiles_of(g), tiles.depth)
+        g = replace(g, splits=splits, split_depth=depth)
+    return tiles.run(a_lying, b_lying, None, way, g)[0]
 
 
 @pytest.mark.parametrize("way", ["nn", "nt", "tn"])
@@ -83,7 +95,7 @@ def test_every_kernel(use: tuple[str, str], shape: str, way: str) -> None:
     a, b = operands(*SHAPES[shape], use[0], way)
     if gemm._lying(a)[1] != (way[0] == "t") or gemm._lying(b)[1] != (way[1] == "t"):
         return  # one line lies both ways
-    for tiles in gemm._variants(a, way).values():
+    for tiles in variants(a, way).values():
         c = run(tiles, way, a, b)
         assert_close(c, a, b)
         assert_close(run(tiles, way, a, b, split=True), a, b)
@@ -111,7 +123,7 @@ def test_precision_is_used(use: tuple[str, str]) -> None:
 def test_checked(use: tuple[str, str], shape: str, way: str, order: str) -> None:
     a, b = operands(*SHAPES[shape], use[0], way)
     with emulator.checked(order):
-        for tiles in gemm._variants(a, way).values():
+        for tiles in variants(a, way).values():
             assert_close(run(tiles, way, a, b), a, b)
             assert_close(run(tiles, way, a, b, split=True), a, b)
 
@@ -235,10 +247,8 @@ def test_few_blocks_stride_over_the_grid(use: tuple[str, str], monkeypatch: pyte
 
 def test_tiles_and_splits_follow_the_shape() -> None:
     def chosen(m: int, n: int, k: int, batch: int = 1, multiprocessors: int = 132) -> str:
-        a = np.zeros((1, 1), "f4")
-        variants = gemm._variants(a, "nn")
-        candidates = dict.fromkeys([*variants, "small_split"])
-        return gemm._heuristic(candidates, variants, GemmShape(batch, m, n, k, 1, k, False, False, 16, 16, 0), multiprocessors)
+        g = GemmShape(batch, m, n, k, 1, k, False, False, 16, 16, 0)
+        return gemm._plan("float32", "float32", True, multiprocessors, "nn", g)[1]
 
     assert chosen(4096, 4096, 4096) == "large"
     assert chosen(512, 512, 64) == "small_split"

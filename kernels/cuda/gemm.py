@@ -7,10 +7,12 @@ adds a bias and bends the result.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, replace
+from functools import lru_cache, partial
 from math import prod
 from typing import Any
+
+import numpy as np
 
 from .. import precision
 from ..types import Array
@@ -60,20 +62,21 @@ class Tiles:
     depth: int
     shared: int = 0
 
-    def run(self, a: Array, b: Array, bias: Array | None, way: str, g: GemmShape, split: bool) -> Array:
-        """Launch: one kernel, or with split the partial sums and what adds them up."""
+    def run(self, a: Array, b: Array, bias: Array | None, way: str, g: GemmShape) -> Array:
+        """Launch: one kernel, or where the sum is split the partial sums and what adds them up."""
         library, kernel = library_of(a), self.kernels[way]
         c = empty(library, (g.batch, g.m, g.n), a.dtype)
-        tiles = g.batch * blocks_for(g.m, self.rows) * blocks_for(g.n, self.columns)
-        splits, depth = _split(g.k, tiles, self.depth) if split else (1, g.k)
-        g = GemmShape(**{**g.__dict__, "splits": splits, "split_depth": depth})
-        if splits == 1:
+        tiles = self.tiles_of(g)
+        if g.splits == 1:
             kernel[tiles, self.shared](a, b, c, None, bias, g)
             return c
-        sums = empty(library, (splits, g.batch, g.m, g.n), accumulator(str(a.dtype)))
-        kernel[tiles * splits, self.shared](a, b, None, sums, None, g)
+        sums = empty(library, (g.splits, g.batch, g.m, g.n), accumulator(str(a.dtype)))
+        kernel[tiles * g.splits, self.shared](a, b, None, sums, None, g)
         _add[blocks_for(c.size, _add.threads)](sums, c, bias, g)
         return c
+
+    def tiles_of(self, g: GemmShape) -> int:
+        return g.batch * blocks_for(g.m, self.rows) * blocks_for(g.n, self.columns)
 
 
 def _ordinary(rows: int, columns: int, depth: int, per_thread: int, dtypes: tuple[str, ...]) -> Tiles:
@@ -89,8 +92,8 @@ def _tensor(tile: tuple[int, int], warp: tuple[int, int], words: int, stages: in
     """words: of 32 bits along k in shared memory. numbers: dtype -> kind of its products."""
     (rows, columns), threads = tile, 32 * prod(tile) // prod(warp)
     depth = {dtype: words if dtype == "float32" else 2 * words for dtype in numbers}
-    constants = _NAMES | _KINDS | {"ROWS": rows, "COLUMNS": columns, "WARP_ROWS": warp[0], "WARP_COLUMNS": warp[1]}
-    constants |= {"DEPTH": depth, "STAGES": stages, "THREADS": threads, "NUMBERS": numbers}
+    constants: dict[str, Any] = _NAMES | _KINDS | {"ROWS": rows, "COLUMNS": columns, "DEPTH": depth}
+    constants |= {"WARP_ROWS": warp[0], "WARP_COLUMNS": warp[1], "STAGES": stages, "THREADS": threads, "NUMBERS": numbers}
     kernels = {
         way: Kernel(
             "gemm_tensor.cu",
@@ -138,13 +141,12 @@ def gemm(
     way = f"{'t' if across_a else 'n'}{'t' if across_b else 'n'}"
     g = GemmShape(batch, m, n, k, 1, k, a.ndim == 3, b.ndim == 3, _alignment(a), _alignment(b), ACTIVATIONS[activation])
     bias = None if bias is None else contiguous(bias)
-    variants = _variants(a, way)
-    candidates: dict[str, Callable[[], Array]] = {}
-    for name, tiles in variants.items():
-        candidates[name] = partial(tiles.run, a, b, bias, way, g, False)
-        if _split(k, batch * blocks_for(m, tiles.rows) * blocks_for(n, tiles.columns), tiles.depth)[0] > 1:
-            candidates[f"{name}_split"] = partial(tiles.run, a, b, bias, way, g, True)
-    heuristic = _heuristic(candidates, variants, g, limits(a)[0])
+    dtype = str(a.dtype)
+    tensor = supports(TENSOR_LARGE.kernels[way], a)
+    ways, heuristic = _plan(dtype, precision.numbers(dtype), tensor, limits(a)[0], way, g)
+    candidates: dict[str, Callable[[], Array]] = {
+        name: partial(tiles.run, a, b, bias, way, split) for name, (tiles, split) in ways.items()
+    }
     if library is not None:
         candidates["library"] = library
     shape = (way, bucket(batch), bucket(m), bucket(n), bucket(k), g.a_bytes, g.b_bytes)
@@ -152,26 +154,36 @@ def gemm(
     return c.reshape((*lead, m, n))
 
 
-def _variants(a: Array, way: str) -> dict[str, Tiles]:
-    """What can multiply arrays like a with the precision in force, on its card."""
-    dtype = str(a.dtype)
-    numbers = precision.numbers(dtype)
-    if numbers in ("tf32", "float16", "bfloat16") and supports(TENSOR_LARGE.kernels[way], a):
+@lru_cache(maxsize=4096)
+def _plan(
+    dtype: str, numbers: str, tensor: bool, multiprocessors: int, way: str, g: GemmShape
+) -> tuple[dict[str, tuple[Tiles, GemmShape]], str]:
+    """Every way to make a product, whole and with its sum split, and the one to take where nothing is measured.
+
+    That is large tiles where they give every multiprocessor work; else small ones, split where there are too few of them.
+    """
+    ways: dict[str, tuple[Tiles, GemmShape]] = {}
+    chosen = ""
+    for name, tiles in _variants(dtype, numbers, tensor, way).items():
+        small, count = name.endswith("small"), tiles.tiles_of(g)
+        splits, depth = _split(g.k, count, tiles.depth)
+        ways[name] = tiles, g
+        if splits > 1:
+            ways[f"{name}_split"] = tiles, replace(g, splits=splits, split_depth=depth)
+        enough = count >= multiprocessors and (small or min(g.m, g.n) > tiles.rows // 2)
+        if not chosen and (enough or small):
+            chosen = name if enough or splits == 1 else f"{name}_split"
+    return ways, chosen
+
+
+def _variants(dtype: str, numbers: str, tensor: bool, way: str) -> dict[str, Tiles]:
+    """What multiplies arrays of a dtype as these numbers, large tiles first. tensor: whether there are tensor cores."""
+    if tensor and numbers in ("tf32", "float16", "bfloat16"):
         rounded = dtype == "float32" and numbers == "bfloat16"
         large, small = (ROUNDED_LARGE, ROUNDED_SMALL) if rounded else (TENSOR_LARGE, TENSOR_SMALL)
         return {"tensor_large": large, "tensor_small": small}
     tiles = {"large": LARGE, "small": SMALL}
-    return {name: way_of for name, way_of in tiles.items() if dtype in way_of.kernels[way].dtypes}
-
-
-def _heuristic(candidates: dict[str, Any], variants: dict[str, Tiles], g: GemmShape, multiprocessors: int) -> str:
-    """Large tiles where they give every multiprocessor work; else small ones, their sums split where there are too few."""
-    for name, tiles in variants.items():
-        enough = g.batch * blocks_for(g.m, tiles.rows) * blocks_for(g.n, tiles.columns) >= multiprocessors
-        if enough and (name in ("small", "tensor_small") or min(g.m, g.n) > tiles.rows // 2):
-            return name
-    last = list(variants)[-1]
-    return f"{last}_split" if f"{last}_split" in candidates else last
+    return {name: one for name, one in tiles.items() if dtype in one.kernels[way].dtypes}
 
 
 def _split(k: int, tiles: int, depth: int) -> tuple[int, int]:
@@ -183,14 +195,14 @@ def _split(k: int, tiles: int, depth: int) -> tuple[int, int]:
 
 def _lying(m: Array) -> tuple[Array, bool]:
     """A matrix, or stack of them, as it lies in memory, and whether that is its transpose. Copied if neither lies there."""
+    if m.flags.c_contiguous:
+        return m, False
     turned = m.swapaxes(-1, -2)
-    if not m.flags.c_contiguous and turned.flags.c_contiguous:
-        return turned, True
-    return contiguous(m), False
+    return (turned, True) if turned.flags.c_contiguous else (contiguous(m), False)
 
 
 def _alignment(m: Array) -> int:
     """To how many bytes (16, 8, 4 or 2) every line of a matrix is aligned."""
-    pointer = m.ctypes.data if library_of(m).__name__ == "numpy" else m.data.ptr
+    pointer = m.ctypes.data if isinstance(m, np.ndarray) else m.data.ptr
     together = pointer | m.shape[-1] * m.dtype.itemsize | 16
     return int(together & -together)

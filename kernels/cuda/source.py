@@ -15,7 +15,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -139,6 +139,7 @@ def _struct(kind: type, dims: int) -> str:
     return f"struct {kind.__name__} {{{members} }};"
 
 
+@lru_cache(maxsize=4096)
 def pack(value: Any, dims: int) -> Any:
     """A geometry as a 0-d structured array: what CuPy and the emulator pass by value."""
     layout = np.dtype([(f.name, np.int32, (dims,) if "Ints" in str(f.type) else ()) for f in fields(value)])
