@@ -23,9 +23,10 @@ from . import linear as linear
 from . import perceptrons as perceptrons
 from . import ravine as ravine
 from . import regularised as regularised
-from . import transfer as transfer
 from . import sequences as sequences
 from . import stacked as stacked
+from . import text2image as text2image
+from . import transfer as transfer
 from . import translation as translation
 from . import variational as variational
 from . import words as words

@@ -16,7 +16,7 @@ from ..training import Accuracy
 from .experiment import Experiment, Stage, dtype_of
 from .images import image_sets, images_of, outputs
 from .linear import BATCH
-from .pictures import draw, dress, image_grid, lines, regions
+from .pictures import COLOURS, draw, dress, image_grid, lines, regions
 from .recipe import Figure, Recipe, Scale, Setting, add
 
 
@@ -89,7 +89,7 @@ class DepthAgainstWidth(Experiment):
             place = axes[0, 2]
             for k, kind in enumerate(("wide", "deep")):
                 values = [100 * self.errors[f"{kind}-{n}"] for n in range(self.s.seeds)]
-                place.bar(np.arange(self.s.seeds) + 0.4 * k - 0.2, values, 0.38, label=kind)
+                place.bar(np.arange(self.s.seeds) + 0.4 * k - 0.2, values, 0.38, label=kind, color=COLOURS[k])
             place.set_xticks(range(self.s.seeds))
             dress(place, "seed", "test error, %")
             place.legend(frameon=False)

@@ -1,0 +1,282 @@
+"""Learning from another task: transfer to new classes, and several tasks at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+
+from .. import nn, optim
+from ..data import ArrayDataset
+from ..models import ConvNet
+from ..training import Accuracy, Trainer
+from .experiment import Experiment, Stage
+from .images import image_sets, images_of, outputs
+from .pictures import COLOURS, draw, dress, lines
+from .recipe import Figure, Recipe, Scale, Setting, add
+
+
+class Transfer(Experiment):
+    """What was learnt on the digits 0-4 helps with 5-9, of which only 100 labels are given.
+
+    The source network is trained on plenty of images of 0-4. Its features f(x), everything before the last layer, then
+    serve the new task in two ways: frozen, with only a new last layer trained (feature extraction); or as the starting
+    point from which all weights go on at a smaller rate (fine-tuning). A network that starts from scratch on the same 100
+    labels is the comparison. Early layers find strokes, which all digits have, so they transfer; the scores do not.
+
+    Source: Yosinski, Clune, Bengio, Lipson 2014, "How transferable are features in deep neural networks?".
+    """
+
+    captions: ClassVar = {"transfer.png": "Test accuracy on the digits 5-9 by epoch, from 100 labels: three ways to start."}
+
+    def prepare(self) -> None:
+        s = self.s
+        train, test = image_sets(s.data, self.seed)
+        size = train[0][0].shape[-1]
+        self.source = [_half(samples, 0) for samples in (train, test)]
+        many, self.target_test = _half(train, 5), _half(test, 5)
+        labels = many.arrays[1]
+        few = np.concatenate([np.flatnonzero(labels == k)[: s.labels // 5] for k in range(5)])
+        self.few = many.subset(few)
+        self.base = ConvNet(size, width=s.width, classes=5, dropout=0.25)
+        self.ways = {
+            name: ConvNet(size, width=s.width, classes=5, dropout=0.25) for name in ("scratch", "features", "fine-tuning")
+        }
+
+    def stages(self) -> Iterator[Stage]:
+        s, loss = self.s, nn.CrossEntropyLoss()
+        adam = optim.Adam(self.base.parameters(), lr=s.lr)
+        yield Stage(self.trainer(self.base, loss, adam), self.source[0], s.epochs, self.source[1], "source")
+        self.curves = {}
+        learnt = {k: v for k, v in self.base.state_dict().items() if k.startswith("features.")}
+        for name, model in self.ways.items():
+            if name != "scratch":
+                model.load_state_dict({**model.state_dict(), **learnt})
+            last = list(model.head.parameters())
+            rest = [p for p in model.parameters() if all(p is not q for q in last)]
+            groups = {
+                "scratch": [{"params": [*rest, *last]}],
+                "features": [{"params": last}],
+                "fine-tuning": [{"params": rest, "lr": 0.3 * s.lr}, {"params": last}],
+            }
+            trainer = self.trainer(model, loss, optim.Adam(groups[name], lr=s.lr), metrics=[Accuracy()])
+            yield Stage(trainer, self.few, s.target_epochs, self.target_test, name)
+            self.curves[name] = [row["val_accuracy"] for row in trainer.history]
+
+    def measure(self) -> dict[str, float]:
+        """Test accuracies on the new digits, and what transfer gains over scratch, in parts of 1."""
+        images, labels = images_of(self.target_test)
+        found = {k: float((outputs(m, images).argmax(axis=1) == labels).mean()) for k, m in self.ways.items()}
+        gain = max(found["features"], found["fine-tuning"]) - found["scratch"]
+        return {"gain": gain, **{f"accuracy-{k}": v for k, v in found.items()}}
+
+    def draw(self, folder: Path) -> None:
+        """Accuracy by epoch."""
+        draw(
+            folder / "transfer.png", (6, 3.8), 1, 1,
+            lambda axes: lines(axes[0, 0], self.curves, xlabel="epoch on 100 labels", ylabel="test accuracy, digits 5-9"),
+        )  # fmt: skip
+
+
+def _half(samples: ArrayDataset, first: int) -> ArrayDataset:
+    """The images of five digits from first, labelled from 0."""
+    images, labels = images_of(samples)
+    chosen = (labels >= first) & (labels < first + 5)
+    return ArrayDataset(images[chosen], labels[chosen] - first)
+
+
+class SharedNet(nn.Module):
+    """Two tasks on one image: its digit, and whether it is even.
+
+    sharing: "hard", one trunk under two heads; "soft", a trunk for each task, kept near each other by a penalty; "single",
+    a trunk and head for one task alone (task 0 or 1). x: (N,1,S,S). Returns scores (N,10) and (N,2).
+    """
+
+    def __init__(self, size: int, width: int, sharing: str) -> None:
+        self.sharing = sharing
+        count = 1 if sharing == "hard" else 2
+        self.trunks = nn.ModuleList([ConvNet(size, width=width, hidden=64, classes=32, dropout=0.25) for _ in range(count)])
+        self.heads = nn.ModuleList([nn.Linear(32, 10), nn.Linear(32, 2)])
+
+    def forward(self, x: Any) -> Any:
+        codes = [nn.functional.relu(trunk(x)) for trunk in self.trunks]
+        return self.heads[0](codes[0]), self.heads[1](codes[-1])
+
+    def apart(self) -> Any:
+        """Half the squared distance of the two trunks' weights."""
+        pairs = zip(self.trunks[0].parameters(), self.trunks[-1].parameters(), strict=True)
+        return 0.5 * sum(((p - q) ** 2).sum() for p, q in pairs)
+
+
+class _Both(Trainer):
+    """Trains on one or both tasks: tasks says which of the two losses counts in a batch of a given number."""
+
+    weights = (1.0, 1.0)
+    alternate = False
+    closeness = 0.0
+
+    def _losses(self, batch: Any) -> Any:
+        x, digit = batch
+        scores = self.forward(x)
+        return scores, [self.loss(scores[0], digit), self.loss(scores[1], digit % 2)]
+
+    def train_step(self, batch: Any) -> dict[str, float]:
+        _, losses = self._losses(batch)
+        if self.alternate:
+            turn = self.batch % 2
+            total = losses[turn] * self.weights[turn]
+        else:
+            total = sum(w * part for w, part in zip(self.weights, losses, strict=True) if w)
+        if self.closeness:
+            total = total + self.closeness * self.model.apart()
+        self.update(total)
+        return {"loss": float(total.detach()), "digit": float(losses[0].detach()), "even": float(losses[1].detach())}
+
+    def evaluate_step(self, batch: Any) -> dict[str, float]:
+        scores, losses = self._losses(batch)
+        digit = batch[1]
+        right = [(scores[0].argmax(axis=1) == digit), (scores[1].argmax(axis=1) == digit % 2)]
+        hits = [float(r.astype(losses[0].dtype).mean()) for r in right]
+        return {"loss": float(losses[0]) + float(losses[1]), "digit": hits[0], "even": hits[1]}
+
+
+class MultiTask(Experiment):
+    """One network for two tasks: which digit it is, and whether it is even.
+
+    Hard sharing: one trunk, two heads, loss L = L_digit + a L_even. Soft sharing: a trunk for each, and the penalty
+    b ||w1 - w2||^2 / 2 pulls them together. Alternating: one task's loss per batch, in turn. Compared with two networks
+    that learn one task each. Related tasks do not lose by sharing, and hard sharing needs half of the weights.
+
+    Source: Caruana 1997, "Multitask learning"; Ruder 2017, arXiv:1706.05098.
+    """
+
+    captions: ClassVar = {"tasks.png": "Test errors of both tasks under each way of sharing."}
+    WAYS: ClassVar = {
+        "single-digit": ("hard", (1.0, 0.0), False),
+        "single-even": ("hard", (0.0, 1.0), False),
+        "hard": ("hard", (1.0, 0.5), False),
+        "soft": ("soft", (1.0, 0.5), False),
+        "alternating": ("hard", (1.0, 1.0), True),
+    }
+
+    def prepare(self) -> None:
+        s = self.s
+        self.train, self.test = image_sets(s.data, self.seed, s.images)
+        size = self.train[0][0].shape[-1]
+        self.models = {name: SharedNet(size, s.width, way[0]) for name, way in self.WAYS.items()}
+        self.trainers: dict[str, _Both] = {}
+
+    def stages(self) -> Iterator[Stage]:
+        s = self.s
+        for name, (sharing, weights, alternate) in self.WAYS.items():
+            model = self.models[name]
+            optimizer = optim.Adam(model.parameters(), lr=s.lr)
+            slower = optim.CosineAnnealingLR(optimizer, s.epochs, eta_min=0.02 * s.lr)
+            trainer = _Both(
+                model, nn.CrossEntropyLoss(), optimizer, metrics=[], scheduler=slower, batch_size=s.batch_size, progress=False
+            )  # fmt: skip
+            trainer.weights, trainer.alternate = weights, alternate
+            trainer.closeness = s.closeness if sharing == "soft" else 0.0
+            self.trainers[name] = trainer
+            yield Stage(trainer, self.train, s.epochs, self.test, name)
+
+    def measure(self) -> dict[str, float]:
+        """Test accuracies, and how much the joint networks lose on the single ones at worst, in parts of 1."""
+        found = {name: trainer.evaluate(self.test) for name, trainer in self.trainers.items()}
+        single = {"digit": found["single-digit"]["digit"], "even": found["single-even"]["even"]}
+        self.errors = {
+            "single": [1 - single["digit"], 1 - single["even"]],
+            **{k: [1 - found[k]["digit"], 1 - found[k]["even"]] for k in ("hard", "soft", "alternating")},
+        }
+        loss = {k: max(e[0] - self.errors["single"][0], e[1] - self.errors["single"][1]) for k, e in self.errors.items()}
+        return {
+            "loss-hard": loss["hard"],
+            "loss-soft": loss["soft"],
+            "loss-alternating": loss["alternating"],
+            "accuracy": found["hard"]["digit"],
+            **{f"{k}, {task}": 1 - e[i] for k, e in self.errors.items() for i, task in enumerate(("digit", "even"))},
+        }
+
+    def draw(self, folder: Path) -> None:
+        """Errors of both tasks."""
+
+        def fill(axes: Any) -> None:
+            place, ways = axes[0, 0], list(self.errors)
+            for i, task in enumerate(("digit", "even or odd")):
+                values = [100 * self.errors[k][i] for k in ways]
+                place.bar(np.arange(len(ways)) + 0.4 * i - 0.2, values, 0.38, color=COLOURS[i], label=task)
+            place.set_xticks(range(len(ways)), ways)
+            dress(place, "", "test error, %")
+            place.legend(frameon=False)
+
+        draw(folder / "tasks.png", (6, 3.8), 1, 1, fill)
+
+
+_DATA = Setting("mnist", "the images", choices=("digits", "mnist"))
+# The bundled source has 720 images only: what is learnt there serves, but does not lead.
+_BUNDLED = (Figure("accuracy-features", at_least=0.75, percent=True), Figure("accuracy-fine-tuning", at_least=0.8, percent=True))
+_BATCH = Setting(32, "samples in a step", low=1)
+add(
+    Recipe(
+        "transfer",
+        "features of the digits 0-4 help with 5-9 and 100 labels",
+        Transfer,
+        {
+            "data": _DATA,
+            "epochs": Setting(2, "passes over the source's images", low=1),
+            "target_epochs": Setting(40, "passes over the 100 labels", low=1),
+            "batch_size": _BATCH,
+            "labels": Setting(100, "of the new digits", low=5),
+            "lr": Setting(1e-3, "learning rate of Adam", low=0),
+            "width": Setting(16, "filters of the first convolution", low=1),
+        },
+        full=Scale(
+            (Figure("gain", at_least=0.05, percent=True), Figure("accuracy-fine-tuning", at_least=0.9, percent=True)),
+            data=("mnist",),
+        ),
+        small=Scale(
+            (Figure("gain", at_least=0.02, percent=True),),
+            {"data": "digits", "epochs": 12, "labels": 25, "lr": 3e-3, "target_epochs": 80},
+        ),
+        quick=Scale(
+            _BUNDLED,
+            {"data": "digits", "epochs": 8, "labels": 25, "lr": 3e-3, "target_epochs": 60},
+        ),
+        shows=(Transfer.stages, ConvNet),
+    )
+)
+add(
+    Recipe(
+        "multitask",
+        "one network for two tasks: hard, soft and alternating sharing",
+        MultiTask,
+        {
+            "data": _DATA,
+            "images": Setting(12000, "training images, 0 for all", low=0),
+            "epochs": Setting(8, "passes over the training set", low=1),
+            "batch_size": _BATCH,
+            "lr": Setting(1e-3, "learning rate of Adam", low=0),
+            "width": Setting(8, "filters of the first convolution", low=1),
+            "closeness": Setting(1e-3, "strength of soft sharing's penalty", low=0),
+        },
+        full=Scale(
+            (
+                Figure("loss-hard", at_most=0.003, percent=True),
+                Figure("loss-soft", at_most=0.003, percent=True),
+                Figure("loss-alternating", at_most=0.003, percent=True),
+            ),
+            data=("mnist",),
+        ),
+        small=Scale(
+            (Figure("loss-hard", at_most=0.02, percent=True), Figure("accuracy", at_least=0.95, percent=True)),
+            {"data": "digits", "images": 0, "epochs": 20, "lr": 3e-3},
+        ),
+        quick=Scale(
+            (Figure("loss-hard", at_most=0.03, percent=True), Figure("accuracy", at_least=0.9, percent=True)),
+            {"data": "digits", "images": 0, "epochs": 7, "lr": 4e-3},
+        ),
+        shows=(SharedNet, nn.MultiTaskLoss),
+    )
+)
