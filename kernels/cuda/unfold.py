@@ -34,13 +34,15 @@ def fold2d(cols: Array, g: ConvGeometry) -> Array:
     return x
 
 
-def conv3d(x: Array, w: Array, g: ConvGeometry) -> Array:
-    """Cross-correlate volumes with filters. x: (N, C, D, H, W). w: (K, C/groups, *kernel). Returns (N, K, *out)."""
+def conv3d(x: Array, w: Array, g: ConvGeometry, bias: Array | None = None) -> Array:
+    """Cross-correlate volumes with filters. x: (N, C, D, H, W). w: (K, C/groups, *kernel). bias: (K,). Returns (N, K, *out)."""
     library, filters = library_of(x), _filters(w, g)
     y = empty(library, g.y_shape, x.dtype)
     for images, part in _parts(g):
         columns = unfold2d(x[images], part).reshape(_columns_shape(part))
         y[images] = library.matmul(filters, columns).reshape(part.y_shape)
+    if bias is not None:
+        y += bias[:, None, None, None]
     return y
 
 
