@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from .audio import ToneNet as ToneNet
 from .autoencoder import Autoencoder as Autoencoder
 from .autoencoder import ConvAutoencoder as ConvAutoencoder
 from .autoencoder import LinearAutoencoder as LinearAutoencoder
 from .autoencoder import StackedAutoencoder as StackedAutoencoder
 from .autoencoder import TiedLayer as TiedLayer
+from .captioner import Captioner as Captioner
 from .convolutional import ConvNet as ConvNet
 from .gan import GAN as GAN
+from .gan import CaptionedDiscriminator as CaptionedDiscriminator
+from .gan import CaptionedGenerator as CaptionedGenerator
+from .gan import CaptionEncoder as CaptionEncoder
 from .gan import ConvDiscriminator as ConvDiscriminator
 from .gan import ConvGenerator as ConvGenerator
 from .gan import DenseDiscriminator as DenseDiscriminator
@@ -16,6 +21,7 @@ from .gan import DenseGenerator as DenseGenerator
 from .language import LanguageModel as LanguageModel
 from .language import generate as generate
 from .perceptrons import MLP as MLP
+from .segmentation import UNet as UNet
 from .seq2seq import Decoder as Decoder
 from .seq2seq import Seq2Seq as Seq2Seq
 from .seq2seq import beam_search as beam_search

@@ -48,10 +48,14 @@ class DenseGenerator(nn.Module):
 
 
 class DenseDiscriminator(nn.Module):
-    """Images (N,1,size,size), and labels (N,) if classes are given, -> scores (N,): positive says that they are real."""
+    """Images (N,1,size,size), and labels (N,) if classes are given, -> scores (N,): positive says that they are real.
 
-    def __init__(self, size: int = 28, hidden: int = 256, classes: int = 0, dropout: float = 0.3) -> None:
+    blur: noise that is put on what it sees while training, so that it does not win by pixels that no one sees.
+    """
+
+    def __init__(self, size: int = 28, hidden: int = 256, classes: int = 0, dropout: float = 0.3, blur: float = 0.0) -> None:
         self.classes = classes
+        self.blur = nn.GaussianNoise(blur)
         self.layers = nn.Sequential(
             nn.Linear(size * size + classes, 2 * hidden),
             nn.LeakyReLU(0.2),
@@ -63,7 +67,7 @@ class DenseDiscriminator(nn.Module):
         )
 
     def forward(self, images: Any, labels: Any = None) -> Any:
-        x = reshape(images, (images.shape[0], -1))
+        x = reshape(self.blur(images), (images.shape[0], -1))
         return self.layers(x if labels is None else concat([x, one_hot(labels, self.classes, dtype=x.dtype)], axis=1))[:, 0]
 
 
@@ -97,8 +101,11 @@ class ConvDiscriminator(nn.Module):
     The condition c adds (A c) . f to the score w . f of the features f. Source: Radford et al. 2015; Miyato and Koyama 2018.
     """
 
-    def __init__(self, size: int = 28, channels: int = 1, width: int = 32, condition: int = 0, dropout: float = 0.0) -> None:
+    def __init__(
+        self, size: int = 28, channels: int = 1, width: int = 32, condition: int = 0, dropout: float = 0.0, blur: float = 0.0
+    ) -> None:
         self.features = nn.Sequential(
+            nn.GaussianNoise(blur),
             nn.Conv2d(channels, width, 4, stride=2, padding=1),
             nn.LeakyReLU(0.2),
             nn.Dropout2d(dropout),
@@ -124,3 +131,36 @@ def small_normal(module: nn.Module) -> None:
     """Weights of convolutions and linear layers from N(0, 0.02^2), as DCGAN begins: module.apply(small_normal)."""
     if isinstance(module, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
         nn.init.normal_(module.weight, 0.0, 0.02)
+
+
+class CaptionEncoder(nn.Module):
+    """Captions as word numbers (N,T), 0 for blanks before the first word, -> (N,D), by a GRU that reads them."""
+
+    def __init__(self, words: int, embedding: int = 16, units: int = 32) -> None:
+        self.table = nn.Embedding(words, embedding, padding_idx=0)
+        self.reader = nn.GRU(embedding, units, batch_first=True)
+
+    def forward(self, words: Any) -> Any:
+        return self.reader(self.table(words))[0][:, -1]
+
+
+class CaptionedGenerator(nn.Module):
+    """Noise (N,Z) and captions (N,T) -> images (N,3,size,size) from 0 to 1. Source: Reed et al. 2016, arXiv:1605.05396."""
+
+    def __init__(self, words: int, noise: int = 32, size: int = 32, width: int = 32, units: int = 32) -> None:
+        self.encoder = CaptionEncoder(words, units=units)
+        self.painter = ConvGenerator(noise, size, 3, width, units)
+
+    def forward(self, noise: Any, captions: Any) -> Any:
+        return self.painter(noise, self.encoder(captions))
+
+
+class CaptionedDiscriminator(nn.Module):
+    """Images (N,3,size,size) and captions (N,T) -> scores (N,): positive says that the image is real and is what is said."""
+
+    def __init__(self, words: int, size: int = 32, width: int = 32, units: int = 32) -> None:
+        self.encoder = CaptionEncoder(words, units=units)
+        self.critic = ConvDiscriminator(size, 3, width, units)
+
+    def forward(self, images: Any, captions: Any) -> Any:
+        return self.critic(images, self.encoder(captions))

@@ -24,6 +24,7 @@ from . import perceptrons as perceptrons
 from . import ravine as ravine
 from . import regularised as regularised
 from . import sequences as sequences
+from . import signals as signals
 from . import stacked as stacked
 from . import text2image as text2image
 from . import transfer as transfer

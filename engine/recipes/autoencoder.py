@@ -159,6 +159,10 @@ def _map(axes: Any, codes: Any, labels: Any, classes: Any) -> None:
     pictures.points(axes, codes, labels, classes, title="the code")
     axes.set_xlabel("first number")
     axes.set_ylabel("second number")
+    for k, name in enumerate(classes):
+        x, y = np.median(codes[labels == k], axis=0)
+        box = {"boxstyle": "round,pad=0.2", "fc": "white", "ec": pictures.COLOURS[k], "alpha": 0.9}
+        axes.text(x, y, name, ha="center", va="center", fontsize=9, fontweight="bold", bbox=box)
 
 
 DIGITS = {"data": "digits", "hidden": 128, "code": 16, "one_class_code": 12, "batch_size": 32, "components": 4}
