@@ -81,7 +81,7 @@ def run(tiles: Any, way: str, a: Any, b: Any, split: bool = False) -> Any:
     (a_lying, _), (b_lying, _) = gemm._lying(a), gemm._lying(b)
     (m, k), n = a.shape[-2:], b.shape[-1]
     alignments = (gemm._alignment(a_lying), gemm._alignment(b_lying))
-    g = GemmShape(1, m, n, k, 1, k, False, False, *alignments, 0)
+    g = GemmShape(1, m, n, k, 1, k, 1, 1, *alignments, 0)
     if split:
         splits, depth = gemm._split(k, tiles.tiles_of(g), tiles.depth)
         g = replace(g, splits=splits, split_depth=depth)
@@ -154,6 +154,9 @@ def test_one_checked_launch(use: tuple[str, str]) -> None:
         ((0, 3, 4), (4, 5)),
         ((0, 3, 4), (0, 4, 5)),
         ((2, 3, 4), (0, 1, 4, 5)),
+        ((3, 2, 4), (2, 3, 4, 5)),
+        ((6, 2, 3, 4), (2, 4, 5)),
+        ((6, 1, 3, 4), (1, 2, 4, 5)),
         ((3, 4), (4, 0)),
     ],
 )
@@ -247,7 +250,7 @@ def test_few_blocks_stride_over_the_grid(use: tuple[str, str], monkeypatch: pyte
 
 def test_tiles_and_splits_follow_the_shape() -> None:
     def chosen(m: int, n: int, k: int, batch: int = 1, multiprocessors: int = 132) -> str:
-        g = GemmShape(batch, m, n, k, 1, k, False, False, 16, 16, 0)
+        g = GemmShape(batch, m, n, k, 1, k, batch, batch, 16, 16, 0)
         return gemm._plan("float32", "float32", True, multiprocessors, "nn", g)[1]
 
     assert chosen(4096, 4096, 4096) == "large"

@@ -36,7 +36,8 @@ _KINDS = {"TF32": 0, "HALF": 1, "BFLOAT": 2, "ROUNDED": 3}
 class GemmShape:
     """What the kernels are told: sizes, how the sum over k is split, and how the operands lie.
 
-    a_stack, b_stack: whether each product of the batch has an operand of its own. a_bytes, b_bytes: to which lines are aligned.
+    a_stack, b_stack: how many operands there are; the products of the batch take them in turn, again and again.
+    a_bytes, b_bytes: to which lines are aligned.
     """
 
     batch: int
@@ -45,8 +46,8 @@ class GemmShape:
     k: int
     splits: int
     split_depth: int
-    a_stack: bool
-    b_stack: bool
+    a_stack: int
+    b_stack: int
     a_bytes: int
     b_bytes: int
     activation: int
@@ -127,11 +128,12 @@ def gemm(
     """activation(a b + bias).
 
     a: (m, k) or (batch, m, k). b: (k, n) or (batch, k, n). bias: (n,) or None. Returns (m, n) or (batch, m, n).
+    One of the stacks may be shorter, if its length divides the other's: it is then gone through again and again.
     float32 is multiplied as precision.numbers says. library: what else could make the result, if it may be asked.
     """
-    batch = max(m.shape[0] if m.ndim == 3 else 1 for m in (a, b))
     (m, k), n = a.shape[-2:], b.shape[-1]
-    lead = (batch,) if a.ndim == 3 or b.ndim == 3 else ()
+    lead = (max(x.shape[0] for x in (a, b) if x.ndim == 3),) if a.ndim == 3 or b.ndim == 3 else ()
+    batch = prod(lead)
     if 0 in (batch, m, n):
         return empty(library_of(a), (*lead, m, n), a.dtype)
     a, across_a = _lying(a)
@@ -139,7 +141,7 @@ def gemm(
     if across_a and across_b:
         a, across_a = contiguous(a.swapaxes(-1, -2)), False
     way = f"{'t' if across_a else 'n'}{'t' if across_b else 'n'}"
-    g = GemmShape(batch, m, n, k, 1, k, a.ndim == 3, b.ndim == 3, _alignment(a), _alignment(b), ACTIVATIONS[activation])
+    g = GemmShape(batch, m, n, k, 1, k, _count(a), _count(b), _alignment(a), _alignment(b), ACTIVATIONS[activation])
     bias = None if bias is None else contiguous(bias)
     dtype = str(a.dtype)
     tensor = supports(TENSOR_LARGE.kernels[way], a)
@@ -191,6 +193,10 @@ def _split(k: int, tiles: int, depth: int) -> tuple[int, int]:
     wanted = max(1, min(FULL_GRID // tiles if tiles else 1, k // SPLIT_DEPTH))
     size = blocks_for(blocks_for(k, wanted), depth) * depth
     return (blocks_for(k, size), size) if k else (1, 0)
+
+
+def _count(m: Array) -> int:
+    return int(m.shape[0]) if m.ndim == 3 else 1
 
 
 def _lying(m: Array) -> tuple[Array, bool]:

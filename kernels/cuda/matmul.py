@@ -35,9 +35,12 @@ def matmul(a: Array, b: Array) -> Array:
 
 
 def _stack(m: Array, lead: tuple[int, ...]) -> Array:
-    """One axis of matrices, or the only matrix there is."""
-    if prod(m.shape[:-2]) == 1 and prod(lead) != 0:
-        return m.reshape(m.shape[-2:])
+    """One axis of matrices; a stack that only lacks leading axes stays as short as it is."""
+    own = m.shape[:-2]
+    while own and own[0] == 1:
+        own = own[1:]
+    if prod(lead) and own == lead[len(lead) - len(own) :]:
+        return m.reshape(prod(own), *m.shape[-2:]) if own else m.reshape(m.shape[-2:])
     return library_of(m).broadcast_to(m, lead + m.shape[-2:]).reshape(prod(lead), *m.shape[-2:])
 
 

@@ -13,6 +13,7 @@ from ..geometry import ConvGeometry, Ints
 from ..types import Array
 from . import FLOATS
 from .launch import Kernel, blocks_for, contiguous, empty, library_of
+from .matmul import matmul
 
 _unfold = Kernel("unfold.cu", "unfold", FLOATS, structs={ConvGeometry: 3})
 _fold = Kernel("unfold.cu", "fold", FLOATS, structs={ConvGeometry: 3})
@@ -40,7 +41,7 @@ def conv3d(x: Array, w: Array, g: ConvGeometry, bias: Array | None = None) -> Ar
     y = empty(library, g.y_shape, x.dtype)
     for images, part in _parts(g):
         columns = unfold2d(x[images], part).reshape(_columns_shape(part))
-        y[images] = library.matmul(filters, columns).reshape(part.y_shape)
+        y[images] = matmul(filters, columns).reshape(part.y_shape)
     if bias is not None:
         y += bias[:, None, None, None]
     return y
@@ -51,7 +52,7 @@ def conv3d_input_grad(gy: Array, w: Array, g: ConvGeometry) -> Array:
     library, filters = library_of(gy), _filters(w, g).swapaxes(1, 2)
     gx = empty(library, g.x_shape, gy.dtype)
     for images, part in _parts(g):
-        gx[images] = fold2d(library.matmul(filters, gy[images].reshape(_outputs_shape(part))), part)
+        gx[images] = fold2d(matmul(filters, gy[images].reshape(_outputs_shape(part))), part)
     return gx
 
 
@@ -61,7 +62,7 @@ def conv3d_weight_grad(x: Array, gy: Array, g: ConvGeometry) -> Array:
     gw = library.zeros((g.groups, g.K_per_group, g.C_per_group * prod(g.kernel)), x.dtype)
     for images, part in _parts(g):
         columns = unfold2d(x[images], part).reshape(_columns_shape(part))
-        gw += library.matmul(gy[images].reshape(_outputs_shape(part)), columns.swapaxes(2, 3)).sum(axis=0)
+        gw += matmul(gy[images].reshape(_outputs_shape(part)), columns.swapaxes(2, 3)).sum(axis=0)
     return gw.reshape(g.w_shape)
 
 

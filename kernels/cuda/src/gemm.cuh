@@ -22,9 +22,9 @@ __device__ __forceinline__ long long tiles_of(const GemmShape& g) {
   return (long long)((g.m + ROWS - 1) / ROWS) * ((g.n + COLUMNS - 1) / COLUMNS) * g.splits * g.batch;
 }
 
-// A matrix of a stack, or the only one there is, for all.
-__device__ __forceinline__ const T* matrix_of(const T* from, bool stack, int batch, int lines, int length) {
-  return from + (stack ? (long long)batch * lines * length : 0);
+// A matrix of a stack that may be shorter than the batch.
+__device__ __forceinline__ const T* matrix_of(const T* from, int stack, int batch, int lines, int length) {
+  return from + (long long)(batch % stack) * lines * length;
 }
 
 __device__ __forceinline__ ACC activate(ACC x, int activation) {
