@@ -18,6 +18,7 @@ from dlengine import nn, optim, training
 from dlengine.autograd.base import wrap
 from dlengine.errors import CaptureError, GradientError
 from dlengine.generator import default_generator
+from dlengine.kernels import live
 from dlengine.kernels.cuda import emulator
 
 pytestmark = pytest.mark.skipif(emulator.available() is not None, reason=str(emulator.available()))
@@ -185,9 +186,9 @@ def test_captured_and_other_steps_take_turns(machine: Any) -> None:
 
 
 CAPTURABLE = (
-    "abs add sub mul rmul truediv rtruediv pow neg divide multiply subtract maximum minimum sqrt square equal not_equal eq ne gt lt "
-    "ge le where astype ascontiguousarray asarray copy zeros ones full zeros_like ones_like full_like sum mean concat stack reshape "
-    "getitem"
+    "abs add sub mul rmul truediv rtruediv pow neg divide multiply subtract maximum minimum sqrt square equal not_equal eq ne gt "
+    "lt ge le where astype ascontiguousarray asarray copy zeros ones full zeros_like ones_like full_like sum mean concat stack "
+    "reshape getitem"
 ).split()
 """Elementwise functions, reductions and copies: CuPy compiles a kernel for each, which a graph takes like ours."""
 
@@ -469,3 +470,12 @@ def test_without_a_gpu() -> None:
 def test_warmup_of_none(machine: Any) -> None:
     with pytest.raises(CaptureError, match="warmup of at least 1"):
         training.capture(lambda x: x, warmup=0)
+
+
+def test_the_comparison_can_fail(machine: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A replay that took the same random numbers and settings again would be seen."""
+    monkeypatch.setattr(live.Recording, "refresh", lambda self: None)
+    with pytest.raises(AssertionError):
+        compare(lambda: classifier(mlp, OPTIMIZERS["sgd"]), images(5, 5))
+    with pytest.raises(AssertionError):
+        compare(lambda: classifier(lambda: nn.Sequential(nn.Flatten(), nn.Linear(64, 3)), OPTIMIZERS["adam"]), images(5, 5))

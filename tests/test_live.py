@@ -42,7 +42,8 @@ def test_every_replay_computes_them_in_order(step: live.Recording) -> None:
     a, b = count("a", 1), count("b", 10)
     first = live.place("float64", lambda x, y: (x / 2, y, 7.0), a, 0.5)
     second = live.place("uint64", lambda x, y: (x + y,), b, a)
-    assert first is not None and second is not None
+    assert first is not None
+    assert second is not None
     assert (first.dtype, first.size, second.dtype, second.size) == (np.float64, 3, np.uint64, 1)
     step.block[: step.used] = step.words()
     assert (first.tolist(), second.tolist()) == ([0.5, 0.5, 7.0], [11])
