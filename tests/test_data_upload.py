@@ -34,9 +34,7 @@ def test_same_batches_as_on_the_host(machine: Any, device: str, workers: int) ->
     x, y = data()
 
     def epoch(where: str) -> list[Any]:
-        loader = DataLoader(
-            ArrayDataset(x, y), 4, shuffle=True, device=where, num_workers=workers, generator=dl.Generator(1)
-        )
+        loader = DataLoader(ArrayDataset(x, y), 4, shuffle=True, device=where, num_workers=workers, generator=dl.Generator(1))
         # kept whole: no batch may be overwritten by a later one
         return [batch for _ in range(2) for batch in loader]
 
