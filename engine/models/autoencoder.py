@@ -40,6 +40,8 @@ class LinearAutoencoder(nn.Module):
     x: (N,I). m, the mean, is given. Source: Baldi and Hornik 1989, "Neural networks and principal component analysis".
     """
 
+    mean: Any
+
     def __init__(self, mean: Any, code: int) -> None:
         self.register_buffer("mean", mean)
         self.encoder = nn.Linear(mean.shape[0], code, bias=False)
@@ -108,7 +110,8 @@ class StackedAutoencoder(nn.Module):
 
     def encode(self, x: Any, depth: int | None = None) -> Any:
         """The features after so many layers, by default all."""
-        for layer in list(self.layers)[:depth]:
+        layers: list[Any] = list(self.layers)[:depth]
+        for layer in layers:
             x = layer.encode(x)
         return x
 

@@ -25,6 +25,7 @@ from .recipe import Figure, Recipe, Scale, Setting, add
 class CycleTraining(Trainer):
     """A step of both translators, then one of both discriminators; a batch holds images of A and others of B."""
 
+    model: models.CycleGAN
     cycle, same = 10.0, 2.0
 
     def train_step(self, batch: Any) -> dict[str, float]:

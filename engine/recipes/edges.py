@@ -23,6 +23,7 @@ from .recipe import Figure, Recipe, Scale, Setting, add
 class PairedTraining(Trainer):
     """A step of the discriminator, which sees input and output side by side, then one of the translator."""
 
+    model: models.Pix2Pix
     near = 100.0
 
     def train_step(self, batch: Any) -> dict[str, float]:

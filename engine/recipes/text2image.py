@@ -88,7 +88,7 @@ class TextToImage(Experiment):
 
     def measure(self) -> dict[str, float]:
         asked = np.arange(1000) % 40
-        words = np.array([numbers(caption_of(k)) for k in asked])
+        words = np.array([numbers(caption_of(int(k))) for k in asked])
         found = outputs(self.judge, self._made(words, 3)).argmax(axis=1)
         self.right = {part: float((a == b).mean()) for part, a, b in zip(PARTS, parts_of(found), parts_of(asked), strict=True)}
         real, kinds = self.kinds.batch(range(min(1000, len(self.kinds))))
