@@ -135,6 +135,7 @@ class AdversarialDigits(Experiment):
         axes[0, 0].set_ylim(0, 1)
         axes[0, 1].bar(range(10), 100 * self.counts, color=pictures.COLOURS[0])
         axes[0, 1].set_xticks(range(10))
+        axes[0, 1].set_axisbelow(True)
         pictures.dress(axes[0, 1], "digit, where the judge is sure", "% of images", "what is made")
 
     def sample(self, *, count: int = 100, seed: int = 0) -> Any:

@@ -128,6 +128,7 @@ class StackedAutoencoders(Experiment):
         pictures.image_grid(folder / "filters.png", images, 12, rows=rows, diverging=True)
 
 
+DIGITS = {"data": "digits", "unlabelled": 0, "batch_size": 50}
 add(
     Recipe(
         "stacked-autoencoder",
@@ -148,14 +149,11 @@ add(
         full=Scale((Figure("gain", at_least=0.005, percent=True), Figure("wins", at_least=3)), data=("mnist",)),
         small=Scale(
             (Figure("gain", at_least=0.005, percent=True), Figure("accuracy", at_least=0.85, percent=True)),
-            {"data": "digits", "unlabelled": 0, "labels": 200, "units": 150, "epochs": 40, "batch_size": 50, "tuning_epochs": 150},
+            DIGITS | {"labels": 200, "units": 150, "epochs": 40, "tuning_epochs": 150},
         ),
         quick=Scale(
             (Figure("gain", at_least=0.01, percent=True), Figure("accuracy", at_least=0.7, percent=True)),
-            {
-                "data": "digits", "unlabelled": 0, "labels": 100, "layers": 2, "units": 100, "epochs": 15, "batch_size": 50,
-                "lr": 3e-3, "tuning_epochs": 40,
-            },
+            DIGITS | {"labels": 100, "layers": 2, "units": 100, "epochs": 15, "lr": 3e-3, "tuning_epochs": 40},
         ),
         shows=(models.TiedLayer, models.StackedAutoencoder, LayerTraining),
     )

@@ -109,6 +109,7 @@ class TextToImage(Experiment):
     def _judged(self, axes: Any) -> None:
         axes[0, 0].bar(list(self.right), [100 * v for v in self.right.values()], color=pictures.COLOURS[0])
         axes[0, 0].set_ylim(0, 100)
+        axes[0, 0].set_axisbelow(True)
         pictures.dress(axes[0, 0], "", "% right", "as asked")
         said = {"of real images": "d_real", "of made images": "d_made"}
         series = {name: [row[key] for row in self.game.history] for name, key in said.items()}
