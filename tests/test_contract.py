@@ -114,7 +114,7 @@ def test_rows_have_samples(row: Case) -> None:
 
 
 SETS = {"reference": reference.SET, "jit": jit.SET, "cuda": cuda.SET}
-WITHOUT_ROWS = {"sgd", "adam", "sum_of_squares", "scale", "random_bits"}
+WITHOUT_ROWS = {"sgd", "adam", "sum_of_squares", "scale", "skipgram_negative", "random_bits"}
 """Kernels of no op: updates in place, which optimizers call, and the words that the other random kernels are made of."""
 
 
@@ -141,7 +141,7 @@ MUST = {
         "softmax_grad log_softmax log_softmax_grad cross_entropy cross_entropy_grad embedding embedding_grad lstm lstm_grad "
         "gru gru_grad relu relu_grad leaky_relu leaky_relu_grad sigmoid sigmoid_grad tanh_grad silu silu_grad softplus "
         "softplus_grad dropout random_bits random_uniform random_bernoulli random_normal random_permutation sgd adam "
-        "sum_of_squares scale"
+        "sum_of_squares scale skipgram_negative"
     ),
     "cuda": (
         "conv2d relu relu_grad leaky_relu leaky_relu_grad sigmoid sigmoid_grad tanh_grad silu silu_grad softplus softplus_grad "

@@ -14,10 +14,11 @@ from .lbfgs import LBFGS
 from .optimizer import Optimizer
 from .scheduler import DANNLR, ExponentialLR, LambdaLR, LinearLR, MultiStepLR, Scheduler, StepLR, dann_ramp
 from .sgd import SGD
+from .skipgram import skipgram_step_
 
 __all__ = [
     "DANNLR", "EMA", "LBFGS", "SGD", "Adadelta", "Adagrad", "Adam", "AdamW", "ChainedScheduler", "CosineAnnealingLR",
     "CosineAnnealingWarmRestarts", "ExponentialLR", "LambdaLR", "LinearLR", "Lion", "MultiStepLR", "NAdam", "OneCycleLR",
     "Optimizer", "RAdam", "RMSprop", "ReduceLROnPlateau", "Scheduler", "SequentialLR", "StepLR", "clip_grad_norm_",
-    "clip_grad_value_", "dann_ramp", "lr_scheduler",
+    "clip_grad_value_", "dann_ramp", "lr_scheduler", "skipgram_step_",
 ]  # fmt: skip

@@ -56,3 +56,5 @@ def _update(dtype: str) -> None:
     for largest in (None, [np.ones(2, dtype)]):
         xp.adam([p], [g], [m], [v], largest, 0.1, 0.9, 0.999, 1e-8, 0.0, False, 1)
     xp.scale([g], 0.5 * xp.sum_of_squares([g]))
+    first = np.zeros(1, np.int64)
+    xp.skipgram_negative(np.zeros((1, 2), dtype), np.zeros((1, 2), dtype), first, first[:, None], 0.1)

@@ -53,6 +53,7 @@ DECLARED = {
     "adam": ("optim", FLOATS),
     "sum_of_squares": ("optim", FLOATS),
     "scale": ("optim", FLOATS),
+    "skipgram_negative": ("skipgram", ("float32",)),
     "random_bits": ("random", ("*",)),
     "random_uniform": ("random", ("*",)),
     "random_bernoulli": ("random", ("*",)),

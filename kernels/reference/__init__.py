@@ -23,6 +23,7 @@ _MODULES = {
     "dropout": "dropout",
     "random": "random_bits random_uniform random_bernoulli random_normal random_permutation",
     "optim": "sgd adam sum_of_squares scale",
+    "skipgram": "skipgram_negative",
 }
 
 DECLARED = {name: (module, ("*",)) for module, names in _MODULES.items() for name in names.split()}
