@@ -20,7 +20,7 @@ __all__ = [
     "NAME", "batch_norm", "captured", "clock", "concat", "constant", "conv2d", "copied", "cross_entropy", "describe", "dropout",
     "embedding", "empty_pool", "exp", "fallbacks", "gru", "launches", "layer_norm", "leaf", "logsigmoid", "lstm", "matmul",
     "max_pool2d", "mean", "nn", "no_grad", "optim", "permute", "placed", "pool", "precision", "relu", "set_precision", "sigmoid",
-    "softmax", "standard_normal", "sum", "tanh", "value", "write",
+    "skipgram", "softmax", "standard_normal", "sum", "tanh", "value", "write",
 ]  # fmt: skip
 
 NAME = "dlengine"
@@ -100,6 +100,12 @@ def gru(x: Any, h0: Any, w_ih: Any, w_hh: Any, b_ih: Any, b_hh: Any) -> Any:
 
 def cross_entropy(logits: Any, labels: Any) -> Any:
     return dl.mean(dl.softmax_cross_entropy(logits, labels))
+
+
+def skipgram() -> Callable[..., Any] | None:
+    """Word vectors pair after pair; None where only the reference does it, which would take minutes."""
+    kernels = policy().creation.kernels()
+    return optim.skipgram_step_ if kernels is not None and "skipgram_negative" in kernels.declared else None
 
 
 def captured(step: Callable[[], Any]) -> Callable[[], Any]:

@@ -16,7 +16,7 @@ __all__ = [
     "NAME", "batch_norm", "captured", "clock", "concat", "constant", "conv2d", "copied", "cross_entropy", "describe", "dropout",
     "embedding", "empty_pool", "exp", "fallbacks", "gru", "launches", "layer_norm", "leaf", "logsigmoid", "lstm", "matmul",
     "max_pool2d", "mean", "nn", "no_grad", "optim", "permute", "placed", "pool", "precision", "relu", "set_precision", "sigmoid",
-    "softmax", "standard_normal", "sum", "tanh", "value", "write",
+    "skipgram", "softmax", "standard_normal", "sum", "tanh", "value", "write",
 ]  # fmt: skip
 
 NAME = "torch"
@@ -89,6 +89,10 @@ def lstm(x: Any, h0: Any, c0: Any, layers: list[tuple[Any, Any, Any]]) -> Any:
 
 def gru(x: Any, h0: Any, w_ih: Any, w_hh: Any, b_ih: Any, b_hh: Any) -> Any:
     return torch.gru(x, h0[None], [w_ih, w_hh, b_ih, b_hh], True, 1, 0.0, torch.is_grad_enabled(), False, False)[0]
+
+
+def skipgram() -> None:
+    """PyTorch has none that goes pair after pair."""
 
 
 def captured(step: Callable[[], Any]) -> Callable[[], Any]:

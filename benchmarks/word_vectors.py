@@ -1,7 +1,7 @@
 """One epoch of word2vec over a corpus, beside a library that does nothing else: the same pairs, not the same steps.
 
-dlengine takes the pairs in mini-batches, gensim one after the other; so results are not compared, but the loss that each
-reaches is told.
+gensim takes the pairs one after the other, each thread some sentences; dlengine does so on one thread where a compiled kernel
+does it, else in mini-batches. So results are not compared, but the loss that each reaches is told.
 """
 
 from __future__ import annotations
@@ -28,10 +28,12 @@ def corpus(rng: np.random.Generator, V: int, tokens: int, length: int = 1000) ->
 
 
 def pairs_of(sentences: Array, window: int) -> tuple[Array, Array]:
-    """Centres and contexts (P,) of all words at most window apart within a sentence."""
-    near = [(sentences[:, :-d].ravel(), sentences[:, d:].ravel()) for d in range(1, window + 1)]
-    left, right = (np.concatenate(side) for side in zip(*near, strict=True))
-    return np.concatenate([left, right]), np.concatenate([right, left])
+    """Centres and contexts (P,) of all words at most window apart within a sentence, in the order of the text."""
+    length = sentences.shape[1]
+    near = np.arange(length)[:, None] + np.concatenate([np.arange(-window, 0), np.arange(1, window + 1)])
+    there = (near >= 0) & (near < length)
+    contexts = sentences[:, np.clip(near, 0, length - 1)][:, there]
+    return np.repeat(sentences, there.sum(1), axis=1).ravel(), contexts.ravel()
 
 
 def noise_table(sentences: Array, V: int, size: int = 1 << 20) -> Array:
@@ -48,28 +50,37 @@ def loss_of(tables: list[Array], centres: Array, contexts: Array) -> float:
     return float(np.mean(np.logaddexp(0.0, scores)))
 
 
-def in_batches(
+def ours(
     fw: Framework, rng: np.random.Generator, sentences: Array, *, V: int, D: int, window: int, negatives: int, N: int
 ) -> tuple[Callable[[], None], Callable[[], list[Array]]]:
-    """One epoch in batches of N shuffled pairs, and the tables of words and contexts (V,D)."""
+    """One epoch: pair after pair in the order of the text, or in batches of N shuffled pairs; and the tables (V,D)."""
     words = fw.leaf((rng.random((V, D), dtype=np.float32) - 0.5) / D)
     others = fw.leaf(np.zeros((V, D), np.float32))
     table = noise_table(sentences, V)
     signs = fw.constant(np.where(np.arange(1 + negatives) == 0, 1, -1).astype(np.float32))
     optimizer = fw.optim.SGD([words, others], lr=RATE)
+    in_turn = fw.skipgram()
+
+    def batch(centres: Any, seen: Any) -> None:
+        optimizer.zero_grad()
+        scores = fw.matmul(fw.embedding(others, seen), fw.embedding(words, centres)[:, :, None])[:, :, 0]
+        (-fw.sum(fw.logsigmoid(scores * signs))).backward()
+        optimizer.step()
 
     def epoch() -> None:
         centres, contexts = pairs_of(sentences, window)
-        order = rng.permutation(len(centres))
-        for start in range(0, len(order), N):
-            chosen = order[start : start + N]
-            drawn = table[rng.integers(0, len(table), (len(chosen), negatives))]
-            seen = fw.constant(np.concatenate([contexts[chosen, None], drawn], 1))
-            optimizer.zero_grad()
-            heard = fw.embedding(words, fw.constant(centres[chosen]))
-            scores = fw.matmul(fw.embedding(others, seen), heard[:, :, None])[:, :, 0]
-            (-fw.sum(fw.logsigmoid(scores * signs))).backward()
-            optimizer.step()
+        if in_turn is None:
+            order = rng.permutation(len(centres))
+            centres, contexts = centres[order], contexts[order]
+        step = N if in_turn is None else 1 << 16
+        for start in range(0, len(centres), step):
+            chosen = slice(start, start + step)
+            drawn = table[rng.integers(0, len(table), (len(centres[chosen]), negatives))]
+            tensors = fw.constant(centres[chosen]), fw.constant(np.concatenate([contexts[chosen, None], drawn], 1))
+            if in_turn is None:
+                batch(*tensors)
+            else:
+                in_turn(words, others, *tensors, RATE)
 
     return epoch, lambda: [fw.value(words), fw.value(others)]
 
@@ -81,7 +92,7 @@ def word_vectors(
     sentences = corpus(rng, V, tokens)
     trained: Any = getattr(fw, "word_vectors", None)
     if trained is None:
-        epoch, tables = in_batches(fw, rng, sentences, V=V, D=D, window=window, negatives=negatives, N=N)
+        epoch, tables = ours(fw, rng, sentences, V=V, D=D, window=window, negatives=negatives, N=N)
     else:
         epoch, tables = trained(sentences, D=D, window=window, negatives=negatives)
 
