@@ -59,7 +59,7 @@ def _note(arrays: tuple[Array, ...], row: int, addresses: Array, ends: Array) ->
 def elements(address: int, begin: int, end: int, like: Array) -> Array:
     """Elements begin ... end of the array that lies at an address and has the dtype of like."""
     memory = ctypes.c_char * int((end - begin) * like.itemsize)
-    return np.frombuffer(memory.from_address(int(address + begin * like.itemsize)), like.dtype)
+    return np.frombuffer(memoryview(memory.from_address(int(address + begin * like.itemsize))), like.dtype)
 
 
 @intrinsic
