@@ -164,7 +164,7 @@ add(
             "data": Setting("mnist", "mnist with CIFAR-10 behind, or the bundled digits", choices=("digits", "mnist")),
             "limit": Setting(8000, "training images of each kind, 0 for half of all", low=0),
             "test_limit": Setting(1000, "test images of each kind, 0 for half of all", low=0),
-            "epochs": Setting(5, "passes over the images", low=1),
+            "epochs": Setting(10, "passes over the images", low=1),
             "judge_epochs": Setting(4, "passes over the images for the judge", low=1),
             "batch_size": Setting(32, "images of each kind in a step", low=1),
             "lr": Setting(8e-4, "learning rate of Adam", low=0),
