@@ -21,7 +21,7 @@ from .precision import GradScaler, MixedPrecision
 from .progress import Progress
 from .rate_finder import RateSearch, find_learning_rate
 from .regression import MAE, MSE, R2
-from .sequences import TruncatedBPTT, detach, segments
+from .sequences import TeacherForcing, TruncatedBPTT, detach, segments
 from .tensorboard import TensorBoard
 from .trainer import Trainer
 
@@ -29,7 +29,7 @@ __all__ = [
     "BLEU", "F1", "MAE", "MSE", "R2", "Accuracy", "BitsPerChar", "CSVLog", "Callback", "CapturedStep", "Checkpoint",
     "ClipGradients",
     "ConfusionMatrix", "EarlyStopping", "GradScaler", "GradientFlow", "Metric", "MixedPrecision", "Perplexity", "Precision",
-    "Progress", "RateSearch", "Recall", "Schedule", "TensorBoard", "TimeLimit", "Trainer", "TruncatedBPTT", "WeightAverage",
-    "capture", "detach", "find_learning_rate", "new_figure", "plot_confusion", "plot_curves", "plot_gradient_flow",
-    "plot_rate_search", "save_figure", "segments",
+    "Progress", "RateSearch", "Recall", "Schedule", "TeacherForcing", "TensorBoard", "TimeLimit", "Trainer", "TruncatedBPTT",
+    "WeightAverage", "capture", "detach", "find_learning_rate", "new_figure", "plot_confusion", "plot_curves",
+    "plot_gradient_flow", "plot_rate_search", "save_figure", "segments",
 ]  # fmt: skip

@@ -66,3 +66,26 @@ class TruncatedBPTT(Trainer):
             self.measure(outputs, y)
             state = detach(state)
         return average.compute()
+
+
+class TeacherForcing(Trainer):
+    """A Trainer for models that write: model(input, targets (N,T) without the last) scores the targets without the first.
+
+    The model reads the true tokens so far and must say the next, so a whole sequence is one step. loss(scores (N,V,T-1),
+    targets (N,T-1)), usually a cross-entropy that ignores padding. Source: Williams & Zipser 1989.
+    """
+
+    def train_step(self, batch: Any) -> float:
+        scores, wanted = self._scores(batch)
+        value = self.update(self.loss(scores, wanted))
+        self.measure(scores, wanted)
+        return value
+
+    def evaluate_step(self, batch: Any) -> float:
+        scores, wanted = self._scores(batch)
+        self.measure(scores, wanted)
+        return float(self.loss(scores, wanted))
+
+    def _scores(self, batch: Any) -> tuple[Any, Any]:
+        inputs, targets = pair(batch)
+        return self.forward(inputs, targets[:, :-1]), targets[:, 1:]
