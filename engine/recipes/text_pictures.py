@@ -85,7 +85,7 @@ def plot_attention(
     from matplotlib import rc_context
 
     with rc_context(STYLE):
-        figure = new_figure(1.2 + sum(0.42 * len(s) + 1.3 for s in sources), 1.3 + 0.36 * max(map(len, written)))
+        figure = new_figure(1.2 + sum(0.42 * len(s) + 1.3 for s in sources), 1.5 + 0.36 * max(8, *map(len, written)))
         ratios = [len(s) + 2.5 for s in sources]
         for place, source, rows, share in zip(
             figure.subplots(1, len(sources), squeeze=False, width_ratios=ratios)[0], sources, written, weights, strict=True
