@@ -23,7 +23,6 @@ from .pictures import draw as draw_axes
 from .recipe import Figure, Recipe, Scale, Setting, add
 
 UNKNOWN = "<unk>"
-BEGINNINGS = ("i do not", "what is the", "he wants to")
 
 
 class WordModel(Experiment):
@@ -37,13 +36,14 @@ class WordModel(Experiment):
     (Kneser-Ney). It sees two words back and knows no likeness between words; the LSTM sees the whole sentence, and similar
     words have similar vectors. Half of the numbers are dropped while it learns, since the text is small.
 
-    continuations.png shows the likeliest next words after some beginnings, by both models.
+    continuations.png shows the likeliest next words after some unseen passages, by both models.
     Source: Bengio et al. 2003, "A neural probabilistic language model"; Zaremba et al. 2014, "Recurrent neural network
     regularization"; Kneser & Ney 1995, "Improved backing-off for m-gram language modeling".
     """
 
     captions: ClassVar = {
-        "continuations.png": "The likeliest next words, by the LSTM and by the trigram model, which sees two words only."
+        "continuations.png": "The likeliest next words by the LSTM, which has read 60 words, and by trigrams, which see two; "
+        "red: the true one."
     }
 
     def prepare(self) -> None:
@@ -80,33 +80,37 @@ class WordModel(Experiment):
         }  # fmt: skip
 
     def draw(self, folder: Path) -> None:
-        """The likeliest continuations by both models."""
-        beginnings = self._beginnings()
+        """The likeliest next words after four passages of the unseen text, by both models."""
+        places = self._places()
 
         def fill(axes: Any) -> None:
-            for row, beginning in zip(axes, beginnings, strict=True):
-                for place, shares, who in zip(row, self._shares(beginning), ("LSTM", "trigrams"), strict=True):
-                    best = np.argsort(-shares, kind="stable")[:8]
-                    colour = "#2a6f97" if who == "LSTM" else "#8d6a9f"
-                    place.barh([self.vocabulary.tokens[i] for i in best][::-1], shares[best][::-1], color=colour)
-                    place.set_title(f"{who}: {' '.join(beginning)} ...", loc="left", fontweight="bold")
-                    place.set_xlabel("probability")
+            for row, place in zip(axes, places, strict=True):
+                before, true = self.unseen[max(0, place - 60) : place], int(self.unseen[place])
+                told = " ".join(self.vocabulary.tokens[i] for i in before[-6:].tolist())
+                for panel, shares, who in zip(row, self._shares(before), ("LSTM", "trigrams"), strict=True):
+                    best = np.argsort(-shares, kind="stable")[:7]
+                    colours = ["#d1495b" if i == true else "#2a6f97" if who == "LSTM" else "#8d6a9f" for i in best]
+                    panel.barh([self.vocabulary.tokens[i] for i in best][::-1], shares[best][::-1], color=colours[::-1])
+                    panel.set_title(f"{who}: ... {told} ...", loc="left", fontsize=9, fontweight="bold")
+                    panel.set_xlabel(f"probability; in truth: {self.vocabulary.tokens[true]}, {100 * shares[true]:.2g} %")
 
-        draw_axes(folder / "continuations.png", (9.0, 2.7 * len(beginnings)), len(beginnings), 2, fill)
+        draw_axes(folder / "continuations.png", (10.5, 2.4 * len(places)), len(places), 2, fill)
 
-    def _beginnings(self) -> list[list[str]]:
-        """Known ones; where a text lacks their words, some of its own."""
-        known = [b.split() for b in BEGINNINGS if all(w in self.vocabulary for w in b.split())]
-        tokens = [self.vocabulary.tokens[i] for i in self.unseen[:1000].tolist()]
-        places = [k for k in range(3, len(tokens) - 4) if UNKNOWN not in tokens[k : k + 4] and tokens[k - 1] == "."]
-        return (known + [tokens[k : k + 4] for k in places])[:3]
+    def _places(self) -> list[int]:
+        """Places in the unseen text, far from one another, at which a known word of some length follows known words."""
+        tokens = [self.vocabulary.tokens[i] for i in self.unseen.tolist()]
+        good = [
+            k
+            for k in range(60, len(tokens))
+            if len(tokens[k]) > 3 and tokens[k].isalpha() and UNKNOWN not in tokens[k - 6 : k + 1]
+        ]
+        return [good[len(good) * (2 * i + 1) // 8] for i in range(4)]
 
-    def _shares(self, beginning: list[str]) -> tuple[Any, Any]:
-        numbers = self.vocabulary.encode(beginning)
+    def _shares(self, before: Any) -> tuple[Any, Any]:
         self.model.eval()
         with no_grad():
-            ours = softmax(self.model(asarray(numbers[None]))[0], axis=1).numpy_copy()[0, :, -1]
-        u, v = numbers[-2:].tolist()
+            ours = softmax(self.model(asarray(before[None]))[0], axis=1).numpy_copy()[0, :, -1]
+        u, v = before[-2:].tolist()
         return ours, np.array([self.trigrams.probability(u, v, w) for w in range(len(self.vocabulary))])
 
     def sample(self, *, prompt: str = "the", length: int = 60, temperature: float = 0.8, seed: int = 0) -> str:
