@@ -83,7 +83,7 @@ def identity_rnn(inputs: int, hidden: int) -> Any:
 
     Source: Le, Jaitly, Hinton 2015, "A simple way to initialize recurrent networks of rectified linear units".
     """
-    rnn = nn.RNN(inputs, hidden, nonlinearity="relu", batch_first=True)
+    rnn: Any = nn.RNN(inputs, hidden, nonlinearity="relu", batch_first=True)
     with no_grad():
         nn.init.normal_(rnn.weight_ih_l0, 0.0, 0.03)
         rnn.weight_hh_l0[...] = eye(hidden)

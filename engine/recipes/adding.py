@@ -96,7 +96,7 @@ class AddingProblem(Experiment):
         s, model = self.s, self.models[name]
         if name in CELLS:
             lr = s.lr * (0.1 if name == "irnn" else 1.0)
-            optimizer = optim.Adam(model.parameters(), lr=lr)
+            optimizer: optim.Optimizer = optim.Adam(model.parameters(), lr=lr)
             schedule = optim.CosineAnnealingLR(optimizer, s.epochs, eta_min=0.05 * lr)
             return self.trainer(model, nn.MSELoss(), optimizer, callbacks=[ClipGradients(1.0)], scheduler=schedule)
         limit = 1.0 if name == "clipped" else NEVER

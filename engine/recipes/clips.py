@@ -77,7 +77,7 @@ class MovingDigits(Experiment):
         s = self.s
         train, test = data.digits().split(0.8, seed=self.seed, stratified=True)
         self.train, self.test = (
-            moving_digits(*part.arrays, n, s.frames, s.size, s.hidden_frames, default_generator)
+            moving_digits(part.arrays[0], part.arrays[1], n, s.frames, s.size, s.hidden_frames, default_generator)
             for part, n in ((train, s.samples), (test, 500))
         )
         self.models = {

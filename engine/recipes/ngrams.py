@@ -19,10 +19,10 @@ class KneserNey:
     def __init__(self, numbers: Any, size: int, discount: float = 0.75) -> None:
         words = np.asarray(numbers).tolist()
         self.size, self.discount = size, discount
-        three = Counter(zip(words, words[1:], words[2:], strict=False))
-        two = Counter((v, w) for _, v, w in three)
+        three: Counter[tuple[int, ...]] = Counter(zip(words, words[1:], words[2:], strict=False))
+        two: Counter[tuple[int, ...]] = Counter(gram[1:] for gram in three)
         one = Counter(w for _, w in two)
-        self.levels = [_level(dict(counts)) for counts in (three, two)]
+        self.levels = [_level(counts) for counts in (three, two)]
         self.one, self.pairs = one, len(two)
 
     def probability(self, u: int, v: int, w: int) -> float:
@@ -42,7 +42,7 @@ class KneserNey:
         return float(np.exp(-np.mean(logs)))
 
 
-def _level(counts: dict[tuple[int, ...], int]) -> tuple[Any, Any, Any]:
+def _level(counts: Counter[tuple[int, ...]]) -> tuple[Any, Any, Any]:
     """Counts of n-grams, and for each context their sum and how many different words follow it."""
     totals: Counter[tuple[int, ...]] = Counter()
     kinds: Counter[tuple[int, ...]] = Counter()

@@ -72,9 +72,10 @@ class DigitRows(Classifier):
         _, labels = self.test.batch(range(200))
         chosen = [int(np.flatnonzero(labels == d)[0]) for d in (0, 2, 4, 5, 7, 9)]
         images = self.test.batch(chosen)[0]
-        self.model.eval()
+        model: Any = self.model
+        model.eval()
         with no_grad():
-            shares = softmax(self.model.read.at_each_step(asarray(images)[:, 0]), axis=2).numpy_copy()
+            shares = softmax(model.read.at_each_step(asarray(images)[:, 0]), axis=2).numpy_copy()
 
         def fill(axes: Any) -> None:
             for k, (image, share) in enumerate(zip(images, shares, strict=True)):

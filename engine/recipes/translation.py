@@ -11,6 +11,7 @@ import numpy as np
 
 from .. import data
 from ..autograd.base import no_grad
+from ..data.draws import permutation
 from ..generator import Generator, default_generator
 from ..models import Seq2Seq, beam_search, greedy
 from ..models.seq2seq import BEGIN, UNKNOWN
@@ -54,7 +55,7 @@ class Translation(Experiment):
         pairs = _short(data.english_french(), s.longest) if s.data == "english-french" else toy_french(s.pairs, default_generator)
         self.known = _references(pairs)
         sentences = list(self.known)
-        order = data.random_split(data.StringPairs(sentences, sentences), [len(sentences)], Generator(self.seed))[0].indices
+        order = permutation(Generator(self.seed), len(sentences))
         unseen = min(s.tests, len(sentences) // 5)
         self.unseen = [sentences[i] for i in order[:unseen].tolist()]
         hidden = set(self.unseen)
@@ -93,7 +94,7 @@ class Translation(Experiment):
 
     def measure(self) -> dict[str, float]:
         """BLEU on unseen sentences with attention and without, greedy and by beam search."""
-        results = {"sentences_trained_on": len(self.train), "french_words": len(self.target)}
+        results: dict[str, float] = {"sentences_trained_on": len(self.train), "french_words": len(self.target)}
         for name in NAMES:
             for beam, suffix in ((1, "_greedy"), (self.s.beam, "")):
                 bleu = BLEU()
@@ -152,8 +153,7 @@ def _short(pairs: data.StringPairs, longest: int) -> list[tuple[tuple[str, ...],
     """Pairs as words, both sides at most so long, in a fixed random order."""
     split = [(tokens(a), tokens(b)) for a, b in zip(pairs.sources, pairs.targets, strict=True)]
     kept = [(a, b) for a, b in split if len(a) <= longest and len(b) <= longest + 2]
-    order = data.random_split(data.StringPairs([""] * len(kept), [""] * len(kept)), [len(kept)], Generator(1))[0].indices
-    return [kept[i] for i in order.tolist()]
+    return [kept[i] for i in permutation(Generator(1), len(kept)).tolist()]
 
 
 def _references(pairs: list[Any]) -> dict[tuple[str, ...], list[tuple[str, ...]]]:
