@@ -57,6 +57,8 @@ class TextToImage(Experiment):
         D maximises  log D(x, t) + 1/2 log(1 - D(x, t')) + 1/2 log(1 - D(G(z, t), t))        G maximises  log D(G(z, t), t)
 
     as_asked is the part of images whose size, colour and shape are all as asked, as seen by a classifier trained first.
+    variety says how much images for one caption differ, as a part of how much drawings of it do: little in the game makes
+    the generator use its noise.
 
     Source: Reed, Akata, Yan, Logeswaran, Schiele, Lee 2016, "Generative adversarial text to image synthesis".
     """
@@ -93,7 +95,10 @@ class TextToImage(Experiment):
         self.right = {part: float((a == b).mean()) for part, a, b in zip(PARTS, parts_of(found), parts_of(asked), strict=True)}
         real, kinds = self.kinds.batch(range(min(1000, len(self.kinds))))
         known = float((outputs(self.judge, real).argmax(axis=1) == kinds).mean())
-        return {"as_asked": float((found == asked).mean()), **self.right, "judge_accuracy": known}
+        many = self._made(np.repeat([numbers("a large red circle")], 64, axis=0), 4)
+        alike = real[kinds == kind_of(np.array([numbers("a large red circle")]))[0]]
+        variety = float(many.std(axis=0).mean() / alike.std(axis=0).mean())
+        return {"as_asked": float((found == asked).mean()), **self.right, "judge_accuracy": known, "variety": variety}
 
     def _made(self, words: Any, seed: int) -> Any:
         """Images (N,3,S,S) for captions (N,4)."""
@@ -160,7 +165,7 @@ add(
         "shapes painted from captions by adversarial nets that read",
         TextToImage,
         {
-            "images": Setting(4000, "about so many drawings of one shape", low=40),
+            "images": Setting(4000, "about so many drawings of one shape", low=400),
             "size": Setting(32, "pixels along a side, a multiple of 4", low=16),
             "epochs": Setting(12, "passes over the drawings", low=1),
             "judge_epochs": Setting(4, "passes over the drawings for the judge", low=1),
