@@ -126,8 +126,7 @@ class Forecasting(Experiment):
     def _epochs(self, name: str) -> int:
         """So many that short series get as many steps as long ones."""
         batches = -(-len(self.sets[name][0]) // self.s.batch_size)
-        updates: int = self.s.updates
-        return max(1, updates // batches)
+        return int(max(1, self.s.updates // batches))
 
     def _trainer(self, name: str) -> Any:
         optimizer = optim.AdamW(self.models[name].parameters(), lr=self.s.lr, weight_decay=self.s.decay)
