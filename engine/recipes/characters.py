@@ -166,6 +166,6 @@ def _recipe(cell: str, kind: type[Characters], shows: Any, full: float, small: f
     )
 
 
-_recipe("rnn", CharRNN, nn.RNN, 1.95, 1.9, 2.9)
-_recipe("lstm", CharLSTM, nn.LSTM, 1.80, 1.8, 2.8)
-_recipe("gru", CharGRU, nn.GRU, 1.80, 1.8, 2.8)
+_recipe("rnn", CharRNN, nn.RNN, 1.80, 1.6, 2.9)
+_recipe("lstm", CharLSTM, nn.LSTM, 1.80, 1.6, 2.8)
+_recipe("gru", CharGRU, nn.GRU, 1.80, 1.6, 2.8)
