@@ -20,6 +20,7 @@ from . import edges as edges
 from . import forecasting as forecasting
 from . import gans as gans
 from . import linear as linear
+from . import metric as metric
 from . import perceptrons as perceptrons
 from . import ravine as ravine
 from . import regularised as regularised
