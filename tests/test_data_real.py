@@ -108,6 +108,12 @@ def test_texts() -> None:
     assert ("athens", "greece", "baghdad", "iraq") in analogies["capital-common-countries"]
 
 
+def test_wikipedia() -> None:
+    need(corpora.WIKIPEDIA)
+    tokens = data.wikipedia().split()
+    assert (len(tokens), tokens[:3]) == (6_786_633, ["anarchism", "is", "a"])
+
+
 def test_series() -> None:
     need(series.AIRLINE, series.SUNSPOTS, series.TEMPERATURES)
     found = [data.airline(), data.sunspots(), data.temperatures()]

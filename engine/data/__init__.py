@@ -13,6 +13,7 @@ from .corpora import (
     sentence_pairs,
     text_file,
     tiny_shakespeare,
+    wikipedia,
     word_analogies,
 )
 from .dataset import ArrayDataset, Dataset
@@ -67,5 +68,6 @@ __all__ = [
     "english_french", "fashion_mnist", "group_split", "held", "mnist", "ngrams", "omniglot", "one_hot", "pad_sequence",
     "random_split", "read_idx", "read_image", "sentence_pairs", "sequence_copy", "set_data_dir", "shapes_with_captions",
     "skipgram_pairs", "sliding_windows", "spirals", "stratified_split", "subsample", "sunspots", "synthetic",
-    "temperatures", "text_file", "tiny_shakespeare", "trajectories", "transforms", "two_moons", "usps", "word_analogies", "words",
+    "temperatures", "text_file", "tiny_shakespeare", "trajectories", "transforms", "two_moons", "usps", "wikipedia",
+    "word_analogies", "words",
 ]  # fmt: skip

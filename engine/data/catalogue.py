@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..errors import ConfigError
-from .corpora import ENGLISH_FRENCH, TINY_SHAKESPEARE, WORD_ANALOGIES
+from .corpora import ENGLISH_FRENCH, TINY_SHAKESPEARE, WIKIPEDIA, WORD_ANALOGIES
 from .pictures import CIFAR10_TRAIN, FASHION_MNIST, MNIST, OMNIGLOT, USPS
 from .series import AIRLINE, SUNSPOTS, TEMPERATURES
 from .sources import DataFile, available
@@ -18,6 +18,7 @@ SETS: dict[str, tuple[DataFile, ...]] = {
     "omniglot": (*OMNIGLOT[True], *OMNIGLOT[False]),
     "tiny-shakespeare": (TINY_SHAKESPEARE,),
     "english-french": (ENGLISH_FRENCH,),
+    "wikipedia": (WIKIPEDIA,),
     "word-analogies": (WORD_ANALOGIES,),
     "airline": (AIRLINE,),
     "sunspots": (SUNSPOTS,),

@@ -1,4 +1,4 @@
-"""Texts: tiny Shakespeare, any text file, English-French sentence pairs, word analogies, and what Python itself brings."""
+"""Texts: Shakespeare, Wikipedia, any text file, English-French sentence pairs, word analogies, what Python itself brings."""
 
 from __future__ import annotations
 
@@ -63,6 +63,13 @@ WORD_ANALOGIES = DataFile(
     ),
 )
 
+WIKIPEDIA = DataFile(
+    39_999_990,
+    "sha256:46a2534a0517b598a3f67e6ebfd8b4051d5fd090d42aa794655dbb0f8d68a035",
+    (Place("enwiki40/enwiki40.zip", member="enwiki40"), Place("enwiki40/enwiki40")),
+    "40 MB of articles cleaned as text8 is; train on another text with data.text_file",
+)
+
 
 def tiny_shakespeare(*, data_dir: Folder = None) -> str:
     """40,000 lines of Shakespeare: 1,115,394 characters, 65 different ones. Source: Karpathy 2015, char-rnn. Raises DataError."""
@@ -121,6 +128,14 @@ def word_analogies(*, data_dir: Folder = None) -> dict[str, list[tuple[str, str,
             a, b, c, d = line.lower().split()
             questions.append((a, b, c, d))
     return sections
+
+
+def wikipedia(*, data_dir: Folder = None) -> str:
+    """2,275 English articles of May 2015, in text8's form: a-z and spaces, digits spelled out; 6,786,633 words.
+
+    Source: wikipedia.org, CC BY-SA 3.0; cleaned after Mahoney 2006, "About the test data". Raises DataError.
+    """
+    return content(WIKIPEDIA, data_dir).decode("ascii")
 
 
 def builtin_text() -> str:

@@ -39,3 +39,5 @@ from .translation import Pix2Pix as Pix2Pix
 from .translation import ResidualTranslator as ResidualTranslator
 from .translation import SkipTranslator as SkipTranslator
 from .vae import VAE as VAE
+from .word2vec import Word2Vec as Word2Vec
+from .word2vec import negative_sampling_loss as negative_sampling_loss

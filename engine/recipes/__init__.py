@@ -31,6 +31,7 @@ from . import text2image as text2image
 from . import transfer as transfer
 from . import translation as translation
 from . import variational as variational
+from . import word_vectors as word_vectors
 from . import words as words
 from .experiment import Classifier, Experiment, Prediction, Stage
 from .gallery import finished, gallery
