@@ -11,7 +11,7 @@ import pytest
 from reference_namespaces import NUMPY, run
 
 from dlengine.kernels.geometry import ConvGeometry
-from dlengine.kernels.jit import conv, conv_panel, conv_panel_plan, conv_plain, winograd
+from dlengine.kernels.jit import conv, conv_panel, conv_panel_plan, conv_plain, winograd, winograd_weight_grad
 from dlengine.kernels.jit.compile import interpreted
 
 DTYPES = (np.float32, np.float64)
@@ -55,7 +55,11 @@ LARGE = [
     geometry(4, 12, (33, 31), 20, (1, 1)),
     geometry(5, 3, (7, 6), 4, (7, 6)),  # one place: a matrix product
     geometry(2, 3, (64, 70), 16, (7, 7), (2, 2), low=(3, 3), high=(3, 3)),
-    geometry(1, 300, (40, 41), 40, (3, 3)),  # strips
+    geometry(1, 300, (40, 41), 40, (3, 2)),  # strips
+]
+WINOGRAD_WEIGHTS = [
+    geometry(3, 16, (14, 13), 50, (3, 3), low=(1, 1), high=(1, 1)),
+    geometry(1, 17, (16, 15), 64, (3, 3), low=(0, 2), high=(1, 0)),
 ]
 
 
@@ -89,7 +93,7 @@ def agree(g, dtype, x, w, gy):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("g", SMALL + WINOGRAD + PANEL + LARGE)
+@pytest.mark.parametrize("g", SMALL + WINOGRAD + PANEL + LARGE + WINOGRAD_WEIGHTS)
 def test_agrees_with_the_reference(g, dtype):
     agree(g, dtype, *arrays(g, dtype))
 
@@ -137,7 +141,7 @@ def test_takes_any_layout():
     agree(g, np.float32, x, w, gy)
 
 
-@pytest.mark.parametrize("g", [SMALL[0], SMALL[2], SMALL[4], SMALL[7], WINOGRAD[0], WINOGRAD[1], *PANEL[:3]])
+@pytest.mark.parametrize("g", [SMALL[0], SMALL[2], SMALL[4], SMALL[7], WINOGRAD[0], WINOGRAD[1], *PANEL[:3], *WINOGRAD_WEIGHTS])
 @pytest.mark.parametrize("where", [0, 1, 2])
 def test_infinities_reach_what_they_should_and_nothing_else(g, where):
     data = list(arrays(g, np.float32))
@@ -189,7 +193,19 @@ def test_winograd_answers_where_it_pays():
         x[0, 0, 0, 0] = np.inf
         assert winograd.forward(x, w, g, bias) is None
     assert not winograd.pays(SMALL[0], 4)
-    assert not winograd.pays(geometry(8, 64, (8, 8), 64, (3, 3), low=(1, 1), high=(1, 1)), 4)
+    assert not winograd.pays(geometry(8, 64, (7, 7), 64, (3, 3), low=(1, 1), high=(1, 1)), 4)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("g", [g for g in SMALL + WINOGRAD_WEIGHTS if winograd.is_form(g)])
+def test_winograd_weight_gradient(g, dtype):
+    x, _, gy = arrays(g, dtype)
+    want = run(NUMPY, "conv2d_weight_grad", x.astype(np.float64), gy.astype(np.float64), g)
+    check(winograd_weight_grad.weight_grad(x, gy, g), want, dtype, g.N * g.out_shape[0] * g.out_shape[1])
+    assert winograd_weight_grad.pays(g, 4) == (g in WINOGRAD_WEIGHTS)
+    if dtype == np.float32:
+        with interpreted():
+            check(winograd_weight_grad.weight_grad(x, gy, g), want, dtype, g.N * g.out_shape[0] * g.out_shape[1])
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -223,7 +239,8 @@ def test_narrower_vectors(lanes):
         "import sys; sys.path.insert(0, sys.argv[1]); import numpy as np\n"
         "import test_jit_conv as t, test_jit_matmul as m\n"
         "from dlengine.kernels.jit import vector; assert vector.VECTOR_BYTES == 4 * int(sys.argv[2])\n"
-        "for g in t.SMALL + t.WINOGRAD + t.PANEL + t.LARGE: t.agree(g, np.float32, *t.arrays(g, np.float32))\n"
+        "for g in t.SMALL + t.WINOGRAD + t.PANEL + t.LARGE + t.WINOGRAD_WEIGHTS:\n"
+        "    t.agree(g, np.float32, *t.arrays(g, np.float32))\n"
         "for shapes in m.SHAPES: m.agree(*m.operands(*shapes, False, True)); m.agree(*m.operands(*shapes, True, False))"
     )
     environment = os.environ | {"DLENGINE_JIT_LANES": lanes}

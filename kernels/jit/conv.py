@@ -9,7 +9,7 @@ import numpy as np
 from ..geometry import ConvGeometry
 from ..types import Array
 from . import conv_panel as panel
-from . import conv_plain, winograd
+from . import conv_plain, winograd, winograd_weight_grad
 from .compile import dense, thread_count
 from .conv_forward import direct, has_mirror, mirrored
 from .conv_input_grad import input_grad
@@ -74,5 +74,8 @@ def conv2d_weight_grad(x: Array, gy: Array, g: ConvGeometry) -> Array:
     x, gy = dense(x), dense(gy)
     if is_product(g, x):
         return matmul(gy.reshape(g.N, g.K).T, x.reshape(g.N, -1)).reshape(g.w_shape)
-    gw = (panel.weight_grad if weight_grad_pays(g, x.itemsize, thread_count(g.N)) else weight_grad)(x, gy, g)
+    if winograd_weight_grad.pays(g, x.itemsize):
+        gw = winograd_weight_grad.weight_grad(x, gy, g)
+    else:
+        gw = (panel.weight_grad if weight_grad_pays(g, x.itemsize, thread_count(g.N)) else weight_grad)(x, gy, g)
     return gw if np.isfinite(gw).all() else conv_plain.weight_grad(x, gy, g)

@@ -22,7 +22,7 @@ from .conv_pack import pack_image
 from .conv_panel_plan import Job, Phases, Plan, forward_plan, input_grad_plan, panel_width
 from .conv_plan import Packing
 from .gemm import DEPTH, PANEL, ROWS, emit_sums, pack_panel, turn, turn_sum
-from .vector import Emitter, Value, as_row, clear, copy_rows, emits, int64, lanes_of, window
+from .vector import Emitter, Value, add_to, as_row, clear, copy_rows, emits, int64, lanes_of, window
 
 
 def _emit_tile(
@@ -140,12 +140,6 @@ def weight_grad(x: Array, gy: Array, g: ConvGeometry) -> Array:
     places = np.arange(phases.offsets.size) * panel_width(x.itemsize)
     _weight_grad(as_row(x), as_row(gy), as_row(gw), job, packing, phases, places, thread_count(g.N))
     return gw
-
-
-@inner(exact=True)
-def add_to(target: Array, source: Array) -> None:
-    for i in range(target.size):
-        target[i] += source[i]
 
 
 @jit()

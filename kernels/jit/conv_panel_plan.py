@@ -107,7 +107,7 @@ def forward_pays(g: ConvGeometry, item_bytes: int, threads: int) -> bool:
     """Whether tiles along channels waste less than tiles along pixels, whose rows end in junk (see conv_plan)."""
     width = g.out_shape[1] + (g.kernel[1] - 1) * g.dilation[1] // g.stride[1]
     useful = _pixel_fill(g.out_shape, width, item_bytes)
-    return _fits(g, item_bytes, threads) and useful < WORTH * _fill(g.K, item_bytes)
+    return _fits(g, item_bytes, threads) and useful < WORTH * fill(g.K, item_bytes)
 
 
 @lru_cache(maxsize=512)
@@ -115,13 +115,13 @@ def input_grad_pays(g: ConvGeometry, item_bytes: int, threads: int) -> bool:
     shape = tuple(-(-size // s) for size, s in zip(g.in_shape, g.stride, strict=True))
     width = shape[1] + (g.kernel[1] - 1) * g.dilation[1] // g.stride[1]
     useful = _pixel_fill(shape, width, item_bytes) * (1.0 if g.stride == (1, 1) else STRIDED)
-    return _fits(g, item_bytes, threads) and useful < WORTH * _fill(g.C, item_bytes)
+    return _fits(g, item_bytes, threads) and useful < WORTH * fill(g.C, item_bytes)
 
 
 @lru_cache(maxsize=512)
 def weight_grad_pays(g: ConvGeometry, item_bytes: int, threads: int) -> bool:
     """Here tiles along pixels lose more: to junk, and to adding up their lanes."""
-    return _fits(g, item_bytes, threads) and _fill(g.K, item_bytes) >= 0.75
+    return _fits(g, item_bytes, threads) and fill(g.K, item_bytes) >= 0.75
 
 
 WORTH = 0.93  # the share of full speed that filling and emptying panels leaves
@@ -136,7 +136,7 @@ def _fits(g: ConvGeometry, item_bytes: int, threads: int) -> bool:
     return g.groups == 1 and g.N >= 4 * threads and size <= 3 * STRIP_BYTES // 2 and depth >= 16
 
 
-def _fill(channels: int, item_bytes: int) -> float:
+def fill(channels: int, item_bytes: int) -> float:
     """The share of a panel's lanes that hold channels."""
     width = panel_width(item_bytes)
     return channels / (-(-channels // width) * width)

@@ -286,6 +286,13 @@ def clear(x: Array) -> None:
         x[i] = 0
 
 
+@inner(exact=True)
+def add_to(target: Array, source: Array) -> None:
+    """target += source, for rows."""
+    for i in range(target.size):
+        target[i] += source[i]
+
+
 @inner()
 def as_row(x: Array) -> Array:
     """A dense array as one row of elements, which is how the vector functions see memory."""

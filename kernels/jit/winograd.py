@@ -1,15 +1,13 @@
 """3 x 3 convolutions of stride 1 by Winograd's minimal filtering F(2 x 2, 3 x 3): 16 products in place of 36.
 
 Y = A^T [ (G w G^T) * (B^T d B) ] A  for each 4 x 4 patch d of the input, giving 2 x 2 outputs. Summed over channels, the
-product in brackets is 16 independent matrix products, which the tile kernel does. From 64 channels on this beats the
+product in brackets is 16 independent matrix products, which the tile kernel does. From 16 channels on this beats the
 direct kernel.
 
 Source: A. Lavin, S. Gray, Fast Algorithms for Convolutional Neural Networks, CVPR 2016.
 """
 
 from __future__ import annotations
-
-from functools import lru_cache
 
 import numpy as np
 from numba import prange
@@ -18,24 +16,30 @@ from ..geometry import ConvGeometry
 from ..types import Array
 from .compile import inner, jit, thread_count
 from .conv_pack import pack_image
-from .conv_plan import STRIP_BYTES, Packing
+from .conv_plan import Packing
 from .tile import ROWS, tiles
 from .vector import VECTOR_BYTES, as_row, copy_rows, lanes_of
 from .winograd_transform import transform_patches, transform_products
 
+LEAST_CHANNELS = 16
+MOST_BYTES = 1 << 23  # of transformed data per thread: long units read the transformed filters less often
+
+
+def is_form(g: ConvGeometry) -> bool:
+    """Whether this is the convolution that F(2 x 2, 3 x 3) computes."""
+    return (g.kernel, g.stride, g.dilation, g.groups) == ((3, 3), (1, 1), (1, 1), 1)
+
 
 def pays(g: ConvGeometry, item_bytes: int) -> bool:
     """Whether the saved products outweigh the transforms, and the junk among the patches of a small image."""
-    fits = (g.kernel, g.stride, g.dilation, g.groups) == ((3, 3), (1, 1), (1, 1), 1) and min(g.C, g.K) >= 64
-    return fits and all(_fill(*shape, g.C + g.K, VECTOR_BYTES // item_bytes) > 0.65 for shape in (g.in_shape, g.out_shape))
+    lanes = VECTOR_BYTES // item_bytes
+    return is_form(g) and min(g.C, g.K) >= LEAST_CHANNELS and all(_fill(*s, lanes) > 0.65 for s in (g.in_shape, g.out_shape))
 
 
-@lru_cache(maxsize=512)
-def _fill(rows: int, columns: int, channels: int, lanes: int) -> float:
-    """The share of lanes that hold patches of the image."""
-    strip, width, total = tile_rows(rows, columns, channels, lanes), (columns + 1) // 2 + 1, (rows + 1) // 2
-    pitch = -(-strip * width // lanes) * lanes
-    return rows * columns / 4 / (-(-total // strip) * pitch)
+def _fill(rows: int, columns: int, lanes: int) -> float:
+    """The share of lanes that hold patches, of an image in one piece."""
+    patches = (rows + 1) // 2 * ((columns + 1) // 2 + 1)
+    return rows * columns / 4 / (-(-patches // lanes) * lanes)
 
 
 def forward(x: Array, w: Array, g: ConvGeometry, bias: Array) -> Array | None:
@@ -57,7 +61,8 @@ def _run(
 ) -> Array | None:
     y = np.empty(shape, x.dtype)
     (_, channels, H, W), (images, filters, rows, columns) = x.shape, shape
-    strip = tile_rows(rows, columns, channels + filters, VECTOR_BYTES // x.itemsize)
+    row_bytes = 16 * ((columns + 1) // 2 + 1) * (channels + filters) * x.itemsize
+    strip = tile_rows(rows, row_bytes, images, thread_count(1 << 30))
     threads = thread_count(images * -(-((rows + 1) // 2) // strip))
     phases = np.arange(2)
     packing = Packing(channels, H, W, 2, 2, pad[0], pad[1], strip + 1, (columns + 1) // 2 + 1, phases, phases)
@@ -66,18 +71,13 @@ def _run(
     return None if spoilt.any() else y
 
 
-@lru_cache(maxsize=512)
-def tile_rows(rows: int, columns: int, channels: int, lanes: int) -> int:
-    """Rows of 2 x 2 tiles per unit of work: transformed data within the cache, little waste in the last vector."""
-    width, total = (columns + 1) // 2 + 1, (rows + 1) // 2
-    best = (float("inf"), 1)
-    for strip in range(1, total + 1):
-        pitch = -(-strip * width // lanes) * lanes
-        if strip > 1 and 16 * pitch * channels * VECTOR_BYTES // lanes > STRIP_BYTES * 5 // 4:
-            break
-        strips = -(-total // strip)
-        best = min(best, (strips * pitch / (total * width) + 0.1 * strips / total, strip))
-    return best[1]
+def tile_rows(rows: int, row_bytes: int, images: int, threads: int) -> int:
+    """Rows of patches per unit of work: as many as memory allows, but enough units for every thread to get two."""
+    total = (rows + 1) // 2
+    strips = -(-total // max(1, MOST_BYTES // row_bytes))
+    while strips * images < 2 * threads and strips < total:
+        strips += 1
+    return -(-total // strips)
 
 
 @inner()
