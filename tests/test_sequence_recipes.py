@@ -10,14 +10,16 @@ import pytest
 import dlengine as dl
 from dlengine import data, nn
 from dlengine.errors import ConfigError
-from dlengine.models import LanguageModel, Seq2Seq, beam_search, generate, greedy, scale_radius, states_over_time
+from dlengine.models import LanguageModel, Seq2Seq, states_over_time
 from dlengine.models.seq2seq import BEGIN, END
+from dlengine.recipes.adding import scale_radius
 from dlengine.recipes.captions import descriptions
 from dlengine.recipes.clips import moving_digits
 from dlengine.recipes.ngrams import KneserNey
 from dlengine.recipes.pairs import Pairs
 from dlengine.recipes.reviews import BAD, DENIALS, GOOD, reviews
 from dlengine.recipes.toy_french import toy_french
+from dlengine.recipes.writing import beam_search, generate, greedy
 from dlengine.training import TeacherForcing
 
 

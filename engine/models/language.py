@@ -4,14 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from .. import nn
-from ..autograd.base import no_grad
-from ..errors import ConfigError
-from ..generator import Generator
-from ..ops.creation import asarray
-from ..ops.random import rand
 from ..ops.shape import permute_dims
 
 CELLS: dict[str, Any] = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
@@ -41,31 +34,3 @@ class LanguageModel(nn.Module):
     def forward(self, tokens: Any, state: Any = None) -> tuple[Any, Any]:
         h, state = self.recurrent(self.dropout(self.embed(tokens)), state)
         return permute_dims(self.score(self.dropout(h)), (0, 2, 1)), state
-
-
-def generate(model: Any, prompt: Any, length: int, temperature: float = 1.0, seed: int = 0) -> list[int]:
-    """`length` tokens that go on from a prompt (T,), T at least 1, each drawn from softmax(scores / temperature).
-
-    A low temperature makes the likely likelier; 0 always takes the likeliest.
-    """
-    if len(prompt) < 1 or length < 1 or temperature < 0:
-        raise ConfigError(
-            f"generate: needs a prompt, length >= 1 and temperature >= 0, got {len(prompt)}, {length}, {temperature}"
-        )
-    chances = rand(length, dtype="float64", device="cpu", generator=Generator(seed)).numpy()
-    tokens, state, found = np.asarray(prompt)[None], None, list[int]()
-    model.eval()
-    with no_grad():
-        for chance in chances:
-            scores, state = model(asarray(tokens), state)
-            found.append(draw(scores.numpy_copy()[0, :, -1], temperature, float(chance)))
-            tokens = np.array([found[-1:]])
-    return found
-
-
-def draw(scores: Any, temperature: float, chance: float) -> int:
-    """The token whose share of softmax(scores / temperature) holds the point `chance` of [0, 1)."""
-    if temperature == 0:
-        return int(np.argmax(scores))
-    shares = np.exp((scores.astype(np.float64) - scores.max()) / temperature).cumsum()
-    return min(int(np.searchsorted(shares, chance * shares[-1], side="right")), len(shares) - 1)

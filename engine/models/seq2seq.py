@@ -1,15 +1,11 @@
-"""Encoder and decoder: a sequence in, another out, with attention or without; and how to write with a decoder."""
+"""Encoder and decoder: a sequence in, another out, with attention or without."""
 
 from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from .. import nn
-from ..autograd.base import no_grad
 from ..ops.attention import attention_weights
-from ..ops.creation import asarray
 from ..ops.elementwise import tanh
 from ..ops.linalg import matmul
 from ..ops.shape import concat, permute_dims
@@ -69,59 +65,3 @@ class Seq2Seq(nn.Module):
 
     def forward(self, sources: Any, targets: Any) -> Any:
         return self.decoder(targets, *self.encode(sources))[0]
-
-
-def greedy(decoder: Decoder, state: Any, memory: Any, mask: Any, limit: int) -> list[list[int]]:
-    """For each sample the tokens that come of always taking the likeliest next one, up to END or `limit`."""
-    n = memory.shape[0]
-    tokens, written = np.full((n, 1), BEGIN), []
-    with no_grad():
-        for _ in range(limit):
-            scores, state, _ = decoder(asarray(tokens), state, memory, mask)
-            tokens = scores.numpy_copy().argmax(axis=1)
-            written.append(tokens[:, 0])
-            if (np.stack(written) == END).any(axis=0).all():
-                break
-    return [until_end(row) for row in np.stack(written, axis=1).tolist()]
-
-
-def beam_search(decoder: Decoder, state: Any, memory: Any, mask: Any, limit: int, width: int = 4) -> list[int]:
-    """The best sequence for one sample that a search finds which keeps the `width` best beginnings at each length.
-
-    A sequence counts by the mean log-probability of its tokens, END included. state, memory and mask are of one sample.
-    """
-    live: list[tuple[float, list[int]]] = [(0.0, [BEGIN])]
-    done: list[tuple[float, list[int]]] = []
-    with no_grad():
-        for _ in range(limit):
-            rows = [len(live)] + [1] * (memory.ndim - 1)
-            last = asarray(np.array([tokens[-1:] for _, tokens in live]))
-            seen = asarray(np.tile(memory.numpy_copy(), rows)), asarray(np.tile(mask.numpy_copy(), [len(live), 1]))
-            scores, state, _ = decoder(last, state, *seen)
-            found = _log_softmax(scores.numpy_copy()[:, :, 0]) + np.array([[total] for total, _ in live])
-            best = np.argsort(-found, axis=None, kind="stable")[:width].tolist()
-            grown, parents = [], []
-            for place in best:
-                parent, token = divmod(place, found.shape[1])
-                total, tokens = float(found[parent, token]), [*live[parent][1], token]
-                if token == END:
-                    done.append((total / (len(tokens) - 1), tokens))
-                else:
-                    grown.append((total, tokens))
-                    parents.append(parent)
-            if not grown or len(done) >= width:
-                break
-            live = grown
-            state = tuple(asarray(part.numpy_copy()[:, parents]) for part in state)
-    ranked = done or [(total / len(tokens), tokens) for total, tokens in live]
-    return until_end(max(ranked, key=lambda entry: entry[0])[1][1:])
-
-
-def until_end(tokens: list[int]) -> list[int]:
-    """The tokens before the first END."""
-    return tokens[: tokens.index(END)] if END in tokens else tokens
-
-
-def _log_softmax(scores: Any) -> Any:
-    shifted = scores.astype(np.float64) - scores.max(axis=1, keepdims=True)
-    return shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))

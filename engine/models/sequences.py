@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from .. import nn
 from ..autograd.base import no_grad
-from ..ops.creation import asarray, eye
+from ..ops.creation import eye
 from ..ops.shape import permute_dims, reshape
 
 
@@ -89,14 +87,6 @@ def identity_rnn(inputs: int, hidden: int) -> Any:
         rnn.weight_hh_l0[...] = eye(hidden)
         rnn.bias_ih_l0[...] = 0.0
         rnn.bias_hh_l0[...] = 0.0
-    return rnn
-
-
-def scale_radius(rnn: Any, radius: float) -> Any:
-    """Scale the recurrent matrix of an RNN's first layer to a spectral radius: the largest |eigenvalue|."""
-    weight = rnn.weight_hh_l0.numpy_copy()
-    with no_grad():
-        rnn.weight_hh_l0[...] = asarray(weight * (radius / np.abs(np.linalg.eigvals(weight)).max()).astype(weight.dtype))
     return rnn
 
 

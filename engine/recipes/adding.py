@@ -11,7 +11,7 @@ import numpy as np
 from .. import data, nn, optim
 from ..autograd.base import no_grad
 from ..generator import Generator
-from ..models import ManyToOne, identity_rnn, scale_radius, states_over_time
+from ..models import ManyToOne, identity_rnn, states_over_time
 from ..ops.creation import asarray, full
 from ..ops.elementwise import square
 from ..training import ClipGradients, GradientFlow, Trainer
@@ -163,6 +163,14 @@ class AddingProblem(Experiment):
         ):
             series = {t: [row[column] for row in self.trainers[name].history] for name, t in NAMES_OF_CLIPPING.items()}
             lines(place, series, xlabel="epoch of 4 steps", log=True, title=title)
+
+
+def scale_radius(rnn: Any, radius: float) -> Any:
+    """Scale the recurrent matrix of an RNN's first layer to a spectral radius: the largest |eigenvalue|."""
+    weight = rnn.weight_hh_l0.numpy_copy()
+    with no_grad():
+        rnn.weight_hh_l0[...] = asarray(weight * (radius / np.abs(np.linalg.eigvals(weight)).max()).astype(weight.dtype))
+    return rnn
 
 
 def relu_norms(radius: float, seed: int, hidden: int = 5, steps: int = 50) -> list[float]:

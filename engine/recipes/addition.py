@@ -13,7 +13,7 @@ from ..autograd.base import no_grad
 from ..data.draws import permutation
 from ..errors import ConfigError
 from ..generator import default_generator
-from ..models import Seq2Seq, greedy
+from ..models import Seq2Seq
 from ..ops.creation import asarray
 from ..ops.softmax import softmax
 from ..training import TeacherForcing
@@ -21,6 +21,7 @@ from .experiment import Experiment, Stage
 from .pairs import Pairs, padded, vocabulary, writer
 from .pictures import draw as draw_axes
 from .recipe import Figure, Recipe, Scale, Setting, add
+from .writing import greedy
 
 
 class Addition(Experiment):

@@ -11,7 +11,7 @@ import numpy as np
 from .. import data
 from ..autograd.base import no_grad
 from ..autograd.promotion import get_default_dtype
-from ..models import Captioner, greedy
+from ..models import Captioner
 from ..models.seq2seq import BEGIN
 from ..ops.creation import asarray
 from ..training import TeacherForcing
@@ -20,6 +20,7 @@ from .pairs import Pairs, vocabulary, writer
 from .pictures import draw as draw_axes
 from .pictures import image_grid
 from .recipe import Figure, Recipe, Scale, Setting, add
+from .writing import greedy
 
 SIZE = 32
 NAMES = ("plain", "attention")

@@ -10,13 +10,14 @@ import numpy as np
 
 from .. import data, nn, optim
 from ..autograd.base import no_grad
-from ..models import LanguageModel, generate
+from ..models import LanguageModel
 from ..ops.creation import asarray
 from ..ops.softmax import softmax
 from ..training import ClipGradients, TruncatedBPTT
 from .experiment import Experiment, Stage
 from .recipe import Figure, Recipe, Scale, Setting, add
 from .text_pictures import plot_next, plot_texts
+from .writing import generate
 
 TEMPERATURES = (0.3, 0.7, 1.0)
 

@@ -13,7 +13,7 @@ from .. import data
 from ..autograd.base import no_grad
 from ..data.draws import permutation
 from ..generator import Generator, default_generator
-from ..models import Seq2Seq, beam_search, greedy
+from ..models import Seq2Seq
 from ..models.seq2seq import BEGIN, UNKNOWN
 from ..ops.creation import asarray
 from ..training import BLEU, TeacherForcing
@@ -23,6 +23,7 @@ from .pictures import draw as draw_axes
 from .recipe import Figure, Recipe, Scale, Setting, add
 from .text_pictures import plot_attention
 from .toy_french import toy_french
+from .writing import beam_search, greedy
 
 NAMES = ("attention", "plain")
 _TOKEN = re.compile(r"\w+'?|[^\w\s]")

@@ -12,7 +12,7 @@ import numpy as np
 from .. import data, nn, optim
 from ..autograd.base import no_grad
 from ..generator import Generator
-from ..models import LanguageModel, generate
+from ..models import LanguageModel
 from ..ops.creation import asarray
 from ..ops.random import randperm
 from ..ops.softmax import softmax
@@ -21,6 +21,7 @@ from .experiment import Experiment, Stage
 from .ngrams import KneserNey
 from .pictures import draw as draw_axes
 from .recipe import Figure, Recipe, Scale, Setting, add
+from .writing import generate
 
 UNKNOWN = "<unk>"
 
