@@ -113,7 +113,8 @@ _ROWS = (
     _step("adam-4m", steps.adam, parameters=4_000_000, tensors=4),
     _step("mlp-mnist", steps.mlp, N=128, I=784, H=256, classes=10),
     _step("cnn-mnist", steps.cnn, {"dropout": 0.0}, N=64, H=28, K=32, hidden=128),
-    _step("resnet20", networks.resnet, tolerance=1e-3, N=32, H=32, width=16, blocks=3),
+    # A rectifier within rounding of zero may open or close: gradients of few pixels then jump, in either framework.
+    _step("resnet20", networks.resnet, tolerance=2e-2, N=32, H=32, width=16, blocks=3),
     _step("autoencoder", networks.autoencoder, N=128, I=784, H=400, D=20),
     _step("vae", networks.vae, {"noise": 0.0}, N=128, I=784, H=400, D=20),
     _step("dcgan28", networks.dcgan, N=64, D=64, width=64),
