@@ -20,6 +20,9 @@ from .gan import DenseDiscriminator as DenseDiscriminator
 from .gan import DenseGenerator as DenseGenerator
 from .language import LanguageModel as LanguageModel
 from .perceptrons import MLP as MLP
+from .residual import ConvEncoder as ConvEncoder
+from .residual import PlainNet as PlainNet
+from .residual import ResNet as ResNet
 from .segmentation import UNet as UNet
 from .seq2seq import Decoder as Decoder
 from .seq2seq import Seq2Seq as Seq2Seq

@@ -17,6 +17,7 @@ from . import cycles as cycles
 from . import depth as depth
 from . import digits as digits
 from . import edges as edges
+from . import few_shot as few_shot
 from . import forecasting as forecasting
 from . import gans as gans
 from . import linear as linear
@@ -24,6 +25,7 @@ from . import metric as metric
 from . import perceptrons as perceptrons
 from . import ravine as ravine
 from . import regularised as regularised
+from . import residual as residual
 from . import sequences as sequences
 from . import signals as signals
 from . import stacked as stacked
