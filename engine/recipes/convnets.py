@@ -48,6 +48,10 @@ class ImageClassifier(Classifier):
         "classic.png": "Filters made by hand, applied to the same images.",
     }
 
+    model: Any
+    train: Any
+    test: Any
+
     def prepare(self) -> None:
         s = self.s
         self.train, self.test = image_sets(s.data, self.seed)

@@ -27,7 +27,7 @@ class DeepStack(nn.Module):
     """
 
     def __init__(self, depth: int, width: int, spread: float | str, norm: bool = False, dropout: float = 0.0) -> None:
-        self.blocks = nn.ModuleList()
+        self.blocks: Any = nn.ModuleList()
         for k in range(depth):
             linear = nn.Linear(64 if k == 0 else width, width)
             if spread == "xavier":

@@ -31,6 +31,8 @@ def flat_digits(holdout: float, seed: int) -> tuple[data.ArrayDataset, data.Arra
 class _Rule(Trainer):
     """Trains by the perceptron rule in place of a gradient; the loss is the number of wrong units per example."""
 
+    model: Any
+
     def train_step(self, batch: Any) -> float:
         x, y = batch
         wrong = self.model.learn(x, one_hot(y, 10))
@@ -40,7 +42,7 @@ class _Rule(Trainer):
     def evaluate_step(self, batch: Any) -> float:
         x, y = batch
         self.measure(self.model.activation(x), y)
-        return float(total(abs(self.model(x) - one_hot(y, 10, dtype=x.dtype)))) / y.shape[0]
+        return float(total(abs(self.model(x) - one_hot(y, 10, dtype=x.dtype)))) / int(y.shape[0])
 
 
 class PerceptronDigits(Experiment):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -85,7 +86,7 @@ class Perceptrons(Experiment):
             for place, (name, model) in zip(axes.flat, self.planes.items(), strict=True):
                 kind, _, value = name.partition("-")
                 title = f"{value} units" if kind == "units" else f"20 units, decay {value}"
-                regions(place, lambda xy, m=model: self._class(m, xy), *self.cloud.arrays, title=title)
+                regions(place, partial(self._class, model), *self.cloud.arrays, title=title)
 
         draw(folder / "boundaries.png", (9, 6.2), 2, 3, fill)
 

@@ -86,7 +86,7 @@ def _coloured(images: Any, diverging: bool) -> Any:
 
 
 def lines(
-    axes: Any, series: Mapping[str, Sequence[float]], *, x: Sequence[float] | None = None, xlabel: str = "", ylabel: str = "",
+    axes: Any, series: Mapping[str, Sequence[float]], *, x: Any = None, xlabel: str = "", ylabel: str = "",
     title: str = "", log: bool = False,
 ) -> None:  # fmt: skip
     """One line for each series, over x or the positions from 1."""

@@ -33,6 +33,8 @@ class Ravine(nn.Module):
 class _Descent(Trainer):
     """A step is one evaluation of the height and one update; the data are only counted."""
 
+    model: Any
+
     def __init__(self, model: Ravine, optimizer: Any, **more: Any) -> None:
         super().__init__(model, None, optimizer, progress=False, **more)
         self.path = [START]

@@ -75,7 +75,7 @@ class Figure:
     @property
     def bound(self) -> str:
         """The bound as text."""
-        sign, value = (">=", self.at_least) if self.at_least is not None else ("<=", self.at_most)
+        sign, value = (">=", self.at_least) if self.at_least is not None else ("<=", self.at_most or 0.0)
         return f"{sign} {100 * value:g} %" if self.percent else f"{sign} {value:g}"
 
 

@@ -68,7 +68,7 @@ class DepthAgainstWidth(Experiment):
         wide, deep = ([self.errors[f"{kind}-{k}"] for k in range(self.s.seeds)] for kind in ("wide", "deep"))
         sizes = {k: sum(p.size for p in self.models[f"{k}-0"].parameters()) for k in ("wide", "deep")}
         return {
-            "deep-over-wide": float(np.mean(deep) / max(np.mean(wide), 1e-9)),
+            "deep-over-wide": float(np.mean(deep)) / max(float(np.mean(wide)), 1e-9),
             "deep-error": float(np.mean(deep)),
             "wide-error": float(np.mean(wide)),
             "seeds-won": float(sum(d < w for d, w in zip(deep, wide, strict=True))),
@@ -82,8 +82,12 @@ class DepthAgainstWidth(Experiment):
         def fill(axes: Any) -> None:
             for place, kind in zip(axes[0], ("wide", "deep"), strict=False):
                 model = self.models[f"{kind}-0"]
+
+                def classify(p: Any, m: Any = model) -> Any:
+                    return outputs(m, p.astype(dtype_of(m))).argmax(axis=1)
+
                 regions(
-                    place, lambda p, m=model: outputs(m, p.astype(dtype_of(m))).argmax(axis=1), xy, labels,
+                    place, classify, xy, labels,
                     title=f"{kind}: test error {100 * self.errors[f'{kind}-0']:.1f} %",
                 )  # fmt: skip
             place = axes[0, 2]

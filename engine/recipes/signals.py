@@ -62,6 +62,8 @@ class AudioCNN(Classifier):
         "waves.png": "A sample of each class, as the network hears it.",
     }
 
+    model: Any
+
     def prepare(self) -> None:
         s = self.s
         self.train = tones(s.samples, s.noise, Generator(2 * self.seed))

@@ -113,6 +113,7 @@ class SharedNet(nn.Module):
 class _Both(Trainer):
     """Trains on one or both tasks: tasks says which of the two losses counts in a batch of a given number."""
 
+    model: Any
     weights = (1.0, 1.0)
     alternate = False
     closeness = 0.0
