@@ -19,8 +19,8 @@ from dlengine.testing.parity import Oracle
 NOT_OPS = {
     # the engine itself
     "Generator", "Tensor", "anomaly", "backward", "checkpoint", "enable_grad", "get_backend", "get_default_dtype", "grad",
-    "get_matmul_precision", "gradients", "hessian", "is_grad_enabled", "jacobian", "jvp", "manual_seed", "no_grad", "op", "set_backend",
-    "set_default_dtype", "set_matmul_precision", "use_backend", "use_matmul_precision", "value_and_grad", "vjp",
+    "get_matmul_precision", "gradients", "hessian", "is_grad_enabled", "jacobian", "jvp", "manual_seed", "no_grad", "op",
+    "set_backend", "set_default_dtype", "set_matmul_precision", "use_backend", "use_matmul_precision", "value_and_grad", "vjp",
     # questions about dtypes and arrays, and what computes nothing; tests of their own
     "asarray", "broadcast_shapes", "can_cast", "default_device", "empty", "empty_like", "finfo", "from_dlpack", "iinfo",
     "isdtype", "result_type",
