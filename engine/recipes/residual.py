@@ -24,8 +24,8 @@ class Residual(Experiment):
 
     In the plain network each pair of convolutions computes y = f(x); in the residual one y = x + f(x), so that f has only to
     say what to change, and doing nothing is easy. Going back, dL/dx = dL/dy (1 + f'(x)): the 1 brings the gradient past any
-    number of layers undiminished, while a plain network multiplies all the f'. Both have the same layers, initial weights of
-    the same spread (He) and batch norm, and are trained alike.
+    number of layers as it is, while a plain network multiplies all the f', and the gradient grows or shrinks with each. Both
+    have the same layers, batch norm and initial weights of the same spread, and are trained alike.
 
     The figure is the training loss: how far the residual network's mean over the last epoch is below the plain one's.
     It is not a matter of overfitting, as the plain network fits its own training set worse. The second picture shows the
@@ -36,7 +36,7 @@ class Residual(Experiment):
 
     captions: ClassVar = {
         "losses.png": "Training loss by epoch: with skip links the same number of layers is trained faster and further.",
-        "gradients.png": "Size of the gradient in the weights of each layer before training, first layer left.",
+        "gradients.png": "Gradients in the weights of each layer before training, first layer left: skip links keep them of like size.",
     }
 
     def prepare(self) -> None:
