@@ -1,15 +1,16 @@
-"""The CUDA convolution, through its launcher on the emulator, against sums written out in float64."""
+"""The CUDA convolution and its gradients, through their launchers on the emulator, against the reference in float64."""
 
 from __future__ import annotations
 
-from itertools import product
 from typing import Any
 
+import array_api_compat.numpy as xp
 import numpy as np
 import pytest
 
-from dlengine.kernels.cuda import conv, emulator, launch
+from dlengine.kernels.cuda import FLOATS, conv, conv_plan, conv_simt, emulator, launch
 from dlengine.kernels.geometry import ConvGeometry
+from dlengine.kernels.reference import conv as reference
 
 pytestmark = pytest.mark.skipif(emulator.available() is not None, reason=str(emulator.available()))
 
@@ -17,24 +18,33 @@ Pair = tuple[int, int]
 
 # x shape, (K, kh, kw), groups, stride, dilation, pad_lo, pad_hi
 SHAPES: dict[str, tuple[tuple[int, ...], tuple[int, int, int], int, Pair, Pair, Pair, Pair]] = {
-    "plain": ((2, 3, 9, 11), (10, 3, 3), 1, (1, 1), (1, 1), (1, 1), (1, 1)),
-    "few filters": ((2, 3, 9, 11), (5, 3, 3), 1, (1, 1), (1, 1), (1, 1), (1, 1)),
-    "stride and dilation": ((1, 4, 13, 10), (9, 3, 2), 1, (2, 3), (2, 1), (2, 0), (2, 0)),
-    "asymmetric padding": ((2, 2, 6, 7), (8, 4, 2), 1, (1, 2), (1, 1), (1, 0), (2, 3)),
-    "several tiles": ((3, 5, 8, 9), (70, 3, 3), 1, (1, 1), (1, 1), (1, 1), (1, 1)),
-    "deep": ((1, 19, 5, 5), (8, 3, 3), 1, (1, 1), (1, 1), (0, 0), (0, 0)),
-    "groups in tiles": ((2, 6, 7, 5), (24, 3, 3), 3, (1, 1), (1, 1), (1, 1), (1, 1)),
+    "plain": ((2, 9, 6, 7), (10, 3, 3), 1, (1, 1), (1, 1), (1, 1), (1, 1)),
+    "few": ((2, 3, 9, 11), (5, 3, 3), 1, (1, 1), (1, 1), (1, 1), (1, 1)),
+    "stride and dilation": ((1, 8, 13, 10), (9, 3, 2), 1, (2, 3), (2, 1), (2, 0), (2, 0)),
+    "stride of few": ((1, 4, 13, 10), (3, 3, 2), 1, (2, 3), (2, 1), (2, 0), (2, 0)),
+    "stride over the filter": ((1, 8, 9, 9), (8, 2, 2), 1, (4, 3), (1, 1), (0, 0), (0, 0)),
+    "dilation that strides share": ((1, 5, 14, 15), (6, 3, 4), 1, (2, 4), (4, 6), (1, 3), (4, 3)),
+    "asymmetric padding": ((2, 8, 6, 7), (8, 4, 2), 1, (1, 2), (1, 1), (1, 0), (2, 3)),
+    "several tiles": ((1, 70, 5, 14), (66, 2, 1), 1, (1, 1), (1, 1), (1, 1), (1, 1)),
+    "many tiles": ((2, 5, 13, 12), (140, 1, 3), 1, (1, 1), (1, 1), (0, 1), (0, 1)),
+    "groups in tiles": ((1, 24, 7, 5), (27, 3, 3), 3, (1, 1), (1, 1), (1, 1), (1, 1)),
     "groups of few": ((2, 6, 7, 5), (4, 3, 3), 2, (2, 1), (1, 2), (1, 2), (1, 2)),
     "depthwise": ((2, 7, 6, 5), (7, 3, 3), 7, (1, 1), (1, 1), (1, 1), (1, 1)),
+    "depthwise with stride": ((2, 5, 9, 8), (5, 5, 4), 5, (2, 3), (1, 2), (2, 1), (1, 4)),
     "depthwise with multiplier": ((1, 3, 6, 5), (24, 3, 3), 3, (1, 1), (1, 1), (1, 1), (1, 1)),
-    "1x1": ((1, 2, 6, 6), (9, 1, 1), 1, (1, 1), (1, 1), (0, 0), (0, 0)),
+    "1x1": ((2, 9, 6, 6), (12, 1, 1), 1, (1, 1), (1, 1), (0, 0), (0, 0)),
+    "1x1 with stride": ((2, 9, 7, 6), (12, 1, 1), 1, (2, 2), (1, 1), (0, 0), (0, 0)),
     "one pixel": ((1, 1, 1, 1), (1, 1, 1), 1, (1, 1), (1, 1), (0, 0), (0, 0)),
-    "window all padding": ((1, 1, 2, 2), (8, 2, 2), 1, (1, 1), (1, 1), (3, 3), (0, 0)),
-    "no batch": ((0, 3, 7, 7), (8, 3, 3), 1, (1, 1), (1, 1), (0, 0), (0, 0)),
-    "no filters": ((2, 3, 7, 7), (0, 3, 3), 1, (1, 1), (1, 1), (0, 0), (0, 0)),
+    "window all padding": ((1, 8, 2, 2), (8, 2, 2), 1, (1, 1), (1, 1), (3, 3), (0, 0)),
+    "no batch": ((0, 8, 7, 7), (8, 3, 3), 1, (1, 1), (1, 1), (0, 0), (0, 0)),
+    "no filters": ((2, 8, 7, 7), (0, 3, 3), 1, (1, 1), (1, 1), (0, 0), (0, 0)),
     "no channels": ((1, 0, 3, 3), (8, 2, 2), 1, (1, 1), (1, 1), (0, 0), (0, 0)),
 }
-TOLERANCE = {"float16": 2e-3, "float32": 1e-6, "float64": 1e-14}
+DIRECTIONS = "forward", "input", "weight"
+TOLERANCE = {"float16": 2e-3, "bfloat16": 2e-2, "float32": 1e-6, "float64": 1e-14}
+ORDINARY = [(name, dtype) for name, kernels in conv_simt.VARIANTS.items() for dtype in kernels.dtypes]
+by_direction = pytest.mark.parametrize("direction", DIRECTIONS)
+by_name = pytest.mark.parametrize("name", SHAPES)
 
 
 def geometry(name: str) -> ConvGeometry:
@@ -46,92 +56,203 @@ def geometry(name: str) -> ConvGeometry:
     return ConvGeometry(N, C, K, groups, tuple(size), tuple(kernel), stride, dilation, low, high, tuple(out))
 
 
-def arrays(g: ConvGeometry, dtype: str) -> tuple[Any, Any]:
+def arrays(g: ConvGeometry, dtype: str) -> tuple[Any, Any, Any]:
+    """x, w, gy; not to be written."""
     rng = np.random.default_rng(0)
-    return rng.standard_normal(g.x_shape).astype(dtype), rng.standard_normal(g.w_shape).astype(dtype)
-
-
-def expected(x: Any, w: Any, g: ConvGeometry) -> tuple[Any, Any]:
-    """The convolution in float64, and the sum of magnitudes that bounds its error."""
-    x, w = x.astype(np.float64), w.astype(np.float64)
-    padded = np.pad(x, ((0, 0), (0, 0), *zip(g.pad_lo, g.pad_hi, strict=True)))
-    y, magnitude = np.zeros(g.y_shape), np.zeros(g.y_shape)
-    for k, p, q in product(range(g.K), *map(range, g.out_shape)):
-        first = k // g.K_per_group * g.C_per_group
-        rows = slice(p * g.stride[0], p * g.stride[0] + g.dilation[0] * (g.kernel[0] - 1) + 1, g.dilation[0])
-        columns = slice(q * g.stride[1], q * g.stride[1] + g.dilation[1] * (g.kernel[1] - 1) + 1, g.dilation[1])
-        terms = padded[:, first : first + g.C_per_group, rows, columns] * w[k]
-        y[:, k, p, q] = terms.sum((1, 2, 3))
-        magnitude[:, k, p, q] = abs(terms).sum((1, 2, 3))
-    return y, magnitude
-
-
-def assert_right(name: str, dtype: str) -> None:
-    g = geometry(name)
-    x, w = arrays(g, dtype)
-    for array in (x, w):
+    if dtype == "bfloat16":
+        dtype = pytest.importorskip("ml_dtypes").bfloat16
+    made = [rng.standard_normal(shape).astype(dtype) for shape in (g.x_shape, g.w_shape, g.y_shape)]
+    for array in made:
         array.flags.writeable = False
-    y = conv.conv2d(x, w, g)
-    assert y.shape == g.y_shape
-    assert y.dtype == dtype
-    assert y.flags.c_contiguous
-    exact, magnitude = expected(x, w, g)
-    assert (abs(y - exact) <= TOLERANCE[dtype] * magnitude).all()
+    return made[0], made[1], made[2]
 
 
-@pytest.mark.parametrize("dtype", conv.FLOATS)
-@pytest.mark.parametrize("name", SHAPES)
-def test_values(name: str, dtype: str) -> None:
-    assert_right(name, dtype)
+def call(module: Any, direction: str, x: Any, w: Any, gy: Any, g: ConvGeometry, *first: Any) -> Any:
+    """One of the three kernels, of the set or (with the namespace first) of the reference."""
+    if direction == "forward":
+        return module.conv2d(*first, x, w, g)
+    return module.conv2d_input_grad(*first, gy, w, g) if direction == "input" else module.conv2d_weight_grad(*first, x, gy, g)
+
+
+def applies(variant: str, direction: str, g: ConvGeometry) -> bool:
+    """Whether a variant can answer for a geometry; all but two kinds always can."""
+    if variant == "depthwise":
+        return g.C_per_group == 1
+    return not (variant.startswith("few") and direction == "weight")
+
+
+def assert_near(found: Any, direction: str, dtype: str, g: ConvGeometry, tolerance: float | None = None) -> None:
+    """Within the tolerance of the sum of magnitudes."""
+    wide = [array.astype(np.float64) for array in arrays(g, dtype)]
+    exact = call(reference, direction, *wide, g, xp)
+    magnitude = call(reference, direction, *map(abs, wide), g, xp)
+    assert found.shape == exact.shape
+    assert found.dtype == dtype
+    assert found.flags.c_contiguous
+    assert (abs(found - exact) <= (tolerance or TOLERANCE[dtype]) * magnitude).all()
+
+
+def answer_with(monkeypatch: pytest.MonkeyPatch, variant: str) -> None:
+    monkeypatch.setattr(conv_plan, "plan", lambda direction, g, x: [variant])
+
+
+@by_direction
+@pytest.mark.parametrize(("variant", "dtype"), ORDINARY)
+def test_every_kernel(variant: str, dtype: str, direction: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    answer_with(monkeypatch, variant)
+    monkeypatch.setattr(conv_simt, "SPLIT_SIZE", 48)
+    for name in SHAPES:
+        g = geometry(name)
+        if applies(variant, direction, g):
+            assert_near(call(conv, direction, *arrays(g, dtype), g), direction, dtype, g)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("order", ["reverse", "random"])
-@pytest.mark.parametrize("dtype", conv.FLOATS)
-@pytest.mark.parametrize("name", SHAPES)
-def test_checked(name: str, dtype: str, order: str) -> None:
+@by_direction
+@pytest.mark.parametrize(("variant", "dtype"), ORDINARY)
+def test_checked(variant: str, dtype: str, direction: str, order: str, monkeypatch: pytest.MonkeyPatch) -> None:
     with emulator.checked(order):
-        assert_right(name, dtype)
+        test_every_kernel(variant, dtype, direction, monkeypatch)
 
 
-def test_one_checked_launch_of_each_kernel() -> None:
-    with emulator.checked():
-        assert_right("plain", "float32")
-        assert_right("depthwise", "float32")
+@by_direction
+@pytest.mark.parametrize("variant", ["64x64", "few 16x128", "depthwise"])
+def test_one_checked_launch_of_each_kernel(variant: str, direction: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    g = geometry("depthwise" if variant == "depthwise" else "plain")
+    if applies(variant, direction, g):
+        answer_with(monkeypatch, variant)
+        with emulator.checked():
+            assert_near(call(conv, direction, *arrays(g, "float32"), g), direction, "float32", g)
 
 
-@pytest.mark.parametrize("name", ["several tiles", "few filters", "groups in tiles"])
-def test_few_blocks_stride_over_the_grid(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@by_direction
+@by_name
+def test_what_the_plan_chooses(name: str, direction: str) -> None:
+    for dtype in FLOATS:
+        g = geometry(name)
+        assert_near(call(conv, direction, *arrays(g, dtype), g), direction, dtype, g)
+
+
+@by_direction
+@pytest.mark.parametrize("name", ["several tiles", "few", "groups in tiles", "depthwise"])
+def test_few_blocks_stride_over_the_grid(name: str, direction: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(launch, "MAX_BLOCKS", 2)
-    assert_right(name, "float32")
+    g = geometry(name)
+    assert_near(call(conv, direction, *arrays(g, "float32"), g), direction, "float32", g)
 
 
-def test_both_kernels_agree(monkeypatch: pytest.MonkeyPatch) -> None:
-    g = geometry("several tiles")
-    x, w = arrays(g, "float64")
-    tiles = conv.conv2d(x, w, g)
-    monkeypatch.setattr(conv, "FEW_FILTERS", 1000)
-    np.testing.assert_allclose(conv.conv2d(x, w, g), tiles, rtol=1e-12, atol=1e-12)
+@pytest.mark.parametrize("relu", [False, True])
+@pytest.mark.parametrize("variant", ["64x64", "few 16x128", "depthwise"])
+def test_bias_and_relu(variant: str, relu: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    answer_with(monkeypatch, variant)
+    g = geometry("depthwise" if variant == "depthwise" else "1x1")
+    x, w, _ = arrays(g, "float32")
+    bias = np.random.default_rng(1).standard_normal(g.K).astype("float32")
+    expected = reference.conv2d(xp, x, w, g) + bias[:, None, None]
+    found = conv.conv2d(x, w, g, bias, relu=relu)
+    np.testing.assert_allclose(found, np.maximum(expected, 0) if relu else expected, rtol=1e-4, atol=1e-5)
 
 
-def test_strided_views() -> None:
+def test_relu_keeps_nan() -> None:
     g = geometry("plain")
-    x, w = arrays(g, "float32")
-    views = x.transpose(3, 2, 1, 0).copy().transpose(3, 2, 1, 0), w[::-1].copy()[::-1]
-    np.testing.assert_array_equal(conv.conv2d(*views, g), conv.conv2d(x, w, g))
-
-
-def test_nan_reaches_its_windows_only() -> None:
-    g = geometry("plain")
-    x, w = arrays(g, "float32")
+    x, w, _ = (np.array(a) for a in arrays(g, "float32"))
     x[1, 2, 4, 4] = np.nan
-    bad = np.isnan(conv.conv2d(x, w, g))
+    bad = np.isnan(conv.conv2d(x, w, g, relu=True))
     assert bad[1, :, 3:6, 3:6].all()
     assert bad.sum() == 10 * 9
 
 
-def test_launches_are_counted_per_kernel_and_dtype() -> None:
-    before = conv._gemm.launches["float64"], conv._direct.launches["float64"]
-    assert_right("plain", "float64")
-    assert_right("no batch", "float64")
-    assert (conv._gemm.launches["float64"], conv._direct.launches["float64"]) == (before[0] + 1, before[1])
+@by_direction
+def test_strided_views(direction: str) -> None:
+    g = geometry("plain")
+    made = arrays(g, "float32")
+    views = [a.transpose(3, 2, 1, 0).copy().transpose(3, 2, 1, 0) for a in made]
+    np.testing.assert_array_equal(call(conv, direction, *views, g), call(conv, direction, *made, g))
+
+
+def test_arrays_that_begin_anywhere() -> None:
+    """Quads are read at once only where they are aligned."""
+    g = geometry("1x1")
+    x, w, _ = arrays(g, "float32")
+    shifted = np.zeros(x.size + 1, "float32")[1:].reshape(x.shape)
+    shifted[...] = x
+    np.testing.assert_array_equal(conv.conv2d(shifted, w, g), conv.conv2d(x, w, g))
+
+
+def test_gradient_of_a_sum() -> None:
+    g = geometry("plain")
+    x, w, _ = arrays(g, "float32")
+    one = np.broadcast_to(np.float32(1), g.y_shape)
+    np.testing.assert_array_equal(conv.conv2d_input_grad(one, w, g), conv.conv2d_input_grad(one.copy(), w, g))
+    np.testing.assert_array_equal(conv.conv2d_weight_grad(x, one, g), conv.conv2d_weight_grad(x, one.copy(), g))
+
+
+@by_direction
+@pytest.mark.parametrize("where", ["x", "w", "gy"])
+@pytest.mark.parametrize(
+    ("variant", "name"),
+    [
+        ("64x64", "plain"),
+        ("64x64", "stride and dilation"),
+        ("few 16x128", "few"),
+        ("few 16x128", "asymmetric padding"),
+        ("depthwise", "depthwise with stride"),
+    ],
+)
+def test_not_finite_where_the_reference_is_not(
+    variant: str, name: str, where: str, direction: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Forward, padding is a zero that an infinite weight makes NaN; the input gradient has no term where no window is."""
+    g = geometry(name)
+    if not applies(variant, direction, g):
+        return
+    answer_with(monkeypatch, variant)
+    made = dict(zip(("x", "w", "gy"), (np.array(a) for a in arrays(g, "float32")), strict=True))
+    array = made[where]
+    array[(-1, 0, *(size // 2 for size in array.shape[2:]))] = np.inf
+    array[(0, 0, 0, 0)] = np.nan
+    with np.errstate(invalid="ignore"):
+        found = call(conv, direction, *made.values(), g)
+        expected = call(reference, direction, *made.values(), g, xp)
+    np.testing.assert_array_equal(np.isfinite(found), np.isfinite(expected))
+
+
+def test_two_runs_agree_bit_for_bit() -> None:
+    g = geometry("plain")
+    x, _, gy = arrays(g, "float32")
+    assert conv.conv2d_weight_grad(x, gy, g).tobytes() == conv.conv2d_weight_grad(x, gy, g).tobytes()
+
+
+def test_splits_cover_all_pixels() -> None:
+    for pixels in (0, 1, 15, 16, 17, 1024, 1025, 10_000, 123_457):
+        for tiles in (1, 7, 300, 5000):
+            splits, size = conv_simt.split(pixels, tiles, 16)
+            assert splits == 1 or (splits - 1) * size < pixels
+            assert splits * size >= pixels
+
+
+def test_plans() -> None:
+    """Large tiles where there is much to do, small ones where tiles would be empty."""
+
+    def first(direction: str, *shape: Any) -> str:
+        x = np.empty(0, "float32")
+        return conv_plan.plan(direction, ConvGeometry(*shape), x)[0]
+
+    one, none = (1, 1), (0, 0)
+    vgg = 64, 256, 256, 1, (56, 56), (3, 3), one, one, one, one, (56, 56)
+    assert {first(direction, *vgg) for direction in DIRECTIONS} == {"128x128"}
+    assert first("forward", 64, 3, 64, 1, (224, 224), (7, 7), (2, 2), one, (3, 3), (3, 3), (112, 112)) == "few 64x128"
+    assert first("forward", 64, 64, 3, 1, (64, 64), (3, 3), one, one, one, one, (64, 64)) == "16x128"
+    assert first("forward", 64, 128, 128, 128, (28, 28), (3, 3), one, one, one, one, (28, 28)) == "depthwise"
+    assert first("forward", 1, 64, 64, 1, (7, 7), (1, 1), one, one, none, none, (7, 7)) in ("64x64", "16x128")
+
+
+def test_launches_are_counted_per_kernel_and_dtype(monkeypatch: pytest.MonkeyPatch) -> None:
+    answer_with(monkeypatch, "64x64")
+    launches = conv_simt.VARIANTS["64x64"].kernels["forward"].launches
+    before = launches["float64"]
+    for name in ("plain", "no batch"):
+        g = geometry(name)
+        conv.conv2d(*arrays(g, "float64")[:2], g)
+    assert launches["float64"] == before + 1

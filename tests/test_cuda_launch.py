@@ -10,29 +10,32 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dlengine.kernels.cuda import conv, emulator, launch, random, recurrent, recurrent_plan, source
+from dlengine.kernels.cuda import conv_simt, emulator, launch, random, recurrent, recurrent_plan, source
 from dlengine.kernels.cuda.launch import Kernel, UnsupportedDevice
 from dlengine.kernels.cuda.source import Parameter
 from dlengine.kernels.geometry import ConvGeometry
 
 needs_emulator = pytest.mark.skipif(emulator.available() is not None, reason=str(emulator.available()))
+KERNEL = conv_simt.DEPTHWISE.kernels["forward"]
 G = ConvGeometry(1, 1, 1, 1, (4, 4), (2, 2), (1, 1), (1, 1), (0, 0), (0, 0), (3, 3))
 
 
 def arguments() -> list[Any]:
-    return [np.ones((1, 1, 4, 4), "f4"), np.ones((1, 1, 2, 2), "f4"), np.zeros((1, 1, 3, 3), "f4"), G]
+    return [np.ones((1, 1, 4, 4), "f4"), np.ones((1, 1, 2, 2), "f4"), None, np.zeros((1, 1, 3, 3), "f4"), G, 0]
 
 
 def test_head_is_read_from_the_source() -> None:
-    head = source.heads("conv.cu")["conv2d_direct"]
+    head = source.heads("conv_depthwise.cu")["conv2d_depthwise"]
     assert head.parameters == (
         Parameter("x", "T", True),
         Parameter("w", "T", True),
+        Parameter("bias", "T", True),
         Parameter("y", "T", True),
         Parameter("g", "ConvGeometry", False),
+        Parameter("relu", "int", False),
     )
-    assert conv._direct.threads == 256
-    assert conv._gemm.threads == 256  # by the name THREADS
+    assert KERNEL.threads == 256
+    assert conv_simt.VARIANTS["64x128"].kernels["forward"].threads == 128  # by the name THREADS
 
 
 def test_text_is_self_contained() -> None:
@@ -58,22 +61,22 @@ def test_unreadable_parameter_is_reported(monkeypatch: pytest.MonkeyPatch, tmp_p
             0,
             np.ones((1, 1, 4, 4), "i4"),
             TypeError,
-            "conv2d_direct: no version for int32; there is float32, float64, float16, bfloat16",
+            "conv2d_depthwise: no version for int32; there is float32, float64, float16, bfloat16",
         ),
-        (1, np.ones((1, 1, 2, 2), "f8"), TypeError, "conv2d_direct: w must be float32, got float64"),
-        (0, np.ones((1, 1, 4, 8), "f4")[..., ::2], ValueError, "conv2d_direct: x must be C-contiguous"),
+        (1, np.ones((1, 1, 2, 2), "f8"), TypeError, "conv2d_depthwise: w must be float32, got float64"),
+        (0, np.ones((1, 1, 4, 8), "f4")[..., ::2], ValueError, "conv2d_depthwise: x must be C-contiguous"),
     ],
 )
 def test_wrong_arrays_are_refused(position: int, value: Any, error: type[Exception], message: str) -> None:
     given = arguments()
     given[position] = value
     with pytest.raises(error, match=message):
-        conv._direct[1](*given)
+        KERNEL[1](*given)
 
 
 def test_wrong_number_of_arguments() -> None:
     with pytest.raises(ValueError, match="shorter"):
-        conv._direct[1](*arguments()[:3])
+        KERNEL[1](*arguments()[:3])
 
 
 def test_scalars_take_the_declared_type() -> None:
@@ -83,9 +86,9 @@ def test_scalars_take_the_declared_type() -> None:
 
 
 def test_no_blocks_launch_nothing() -> None:
-    before = conv._direct.launches.copy()
-    conv._direct[0](*arguments())
-    assert conv._direct.launches == before
+    before = KERNEL.launches.copy()
+    KERNEL[0](*arguments())
+    assert KERNEL.launches == before
 
 
 @needs_emulator
@@ -134,24 +137,23 @@ def card(monkeypatch: pytest.MonkeyPatch, major: int, minor: int, name: bytes = 
     runtime = SimpleNamespace(getDeviceProperties=lambda device: properties)
     fake = SimpleNamespace(RawModule=RawModule, cuda=SimpleNamespace(runtime=runtime))
     monkeypatch.setitem(sys.modules, "cupy", fake)
-    for memory in (launch._compiled, launch._require_listed):
+    for memory in (launch._compiled, launch._is_listed, launch._require_listed):
         memory.cache_clear()
     yield launched
-    for memory in (launch._compiled, launch._require_listed):
+    for memory in (launch._compiled, launch._is_listed, launch._require_listed):
         memory.cache_clear()
 
 
 def test_device_arrays_go_to_cupy(monkeypatch: pytest.MonkeyPatch) -> None:
-    *arrays, g = arguments()
-    x, w, y = map(FakeArray, arrays)
+    x, w, b, y = (FakeArray(np.zeros(1, "f4")) for _ in range(4))
     with card(monkeypatch, 9, 0) as launched:
-        conv._direct[3](x, w, y, g)
+        KERNEL[3](x, w, b, y, G, 0)
     ((exported, options, grid, block, args),) = launched
-    assert (exported, options, grid, block) == ("conv2d_direct_float32", (), (3,), (256,))
-    assert args[:3] == (x, w, y)
-    assert args[3].shape == ()
-    assert args[3]["in_shape"].tolist() == [4, 4]
-    assert args[3].nbytes == 4 * (4 + 2 * 7)
+    assert (exported, options, grid, block) == ("conv2d_depthwise_float32", (), (3,), (256,))
+    assert args[:4] == (x, w, b, y)
+    assert args[4].shape == ()
+    assert args[4]["in_shape"].tolist() == [4, 4]
+    assert args[4].nbytes == 4 * (4 + 2 * 7)
 
 
 def test_cooperative_launch_with_shared_memory(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -209,36 +211,36 @@ def test_random_is_compiled_without_contraction(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_null_pointer(monkeypatch: pytest.MonkeyPatch) -> None:
-    x, _, y, g = arguments()
+    x, w, bias, y, g, relu = arguments()
     with card(monkeypatch, 9, 0) as launched:
-        conv._direct[1](FakeArray(x), None, FakeArray(y), g)
-    assert launched[0][-1][1] == np.uint64(0)
+        KERNEL[1](FakeArray(x), FakeArray(w), bias, FakeArray(y), g, relu)
+    assert launched[0][-1][2] == np.uint64(0)
 
 
 def test_arrays_on_several_devices_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    x, w, y, g = arguments()
+    x, w, bias, y, g, relu = arguments()
     with card(monkeypatch, 9, 0), pytest.raises(ValueError, match="different devices: cuda:0, host"):
-        conv._direct[1](FakeArray(x), w, FakeArray(y), g)
+        KERNEL[1](FakeArray(x), w, bias, FakeArray(y), g, relu)
     with card(monkeypatch, 9, 0), pytest.raises(ValueError, match="different devices: cuda:0, cuda:1"):
-        conv._direct[1](FakeArray(x), FakeArray(w, 1), FakeArray(y), g)
+        KERNEL[1](FakeArray(x), FakeArray(w, 1), bias, FakeArray(y), g, relu)
 
 
 @pytest.mark.parametrize(("major", "minor"), [(7, 5), (8, 0), (8, 6), (8, 9), (9, 0), (10, 3), (12, 1)])
 def test_listed_generations_run(major: int, minor: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    x, w, y, g = arguments()
+    x, w, bias, y, g, relu = arguments()
     with card(monkeypatch, major, minor) as launched:
-        conv._direct[1](FakeArray(x), FakeArray(w), FakeArray(y), g)
+        KERNEL[1](FakeArray(x), FakeArray(w), bias, FakeArray(y), g, relu)
     assert launched
 
 
 @pytest.mark.parametrize(("major", "minor"), [(6, 1), (7, 0), (11, 0), (13, 0)])
 def test_other_cards_are_refused_by_name(major: int, minor: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    x, w, y, g = arguments()
-    expected = rf"conv2d_direct: NVIDIA Odd Card \(sm_{major}{minor}\) is not supported.*sm_75, sm_80, sm_90, sm_100, sm_120"
+    x, w, bias, y, g, relu = arguments()
+    expected = rf"conv2d_depthwise: NVIDIA Odd Card \(sm_{major}{minor}\) is not supported.*sm_75, sm_80, sm_90, sm_100, sm_120"
     with card(monkeypatch, major, minor, b"NVIDIA Odd Card"), pytest.raises(UnsupportedDevice, match=expected):
-        conv._direct[1](FakeArray(x), FakeArray(w), FakeArray(y), g)
+        KERNEL[1](FakeArray(x), FakeArray(w), bias, FakeArray(y), g, relu)
 
 
 def test_declarations_register_themselves() -> None:
-    assert conv._direct in launch.KERNELS
-    assert isinstance(conv._direct, Kernel)
+    assert KERNEL in launch.KERNELS
+    assert isinstance(KERNEL, Kernel)

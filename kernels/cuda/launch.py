@@ -1,8 +1,8 @@
 """A kernel's one declaration, which is its launcher, its argument check and its place in the compile check.
 
-    _direct = Kernel("conv.cu", "conv2d_direct", dtypes=("float32", "float64"), structs={ConvGeometry: 2})
+    _depthwise = Kernel("conv_depthwise.cu", "conv2d_depthwise", dtypes=("float32", "float64"), structs={ConvGeometry: 2})
 
-    _direct[blocks](x, w, y, g)
+    _depthwise[blocks](x, w, bias, y, g, relu)
 
 The dtype is that of the arrays that the kernel declares as T. CuPy arrays go to the GPU through RawModule; NumPy arrays
 go to the emulator, which builds the same text for the CPU. Nothing is compiled before the first launch.

@@ -3,9 +3,9 @@
 Kernels are C, not C++ templates: a file says T for its element type and ACC for the type it accumulates in, and each
 dtype is compiled from its own text, with those names defined in front. A kernel is written
 
-    KERNEL(conv2d_direct, 256)(const T* x, const T* w, T* y, ConvGeometry g) { ... }
+    KERNEL(conv2d_depthwise, 256)(const T* x, const T* w, const T* bias, T* y, ConvGeometry g, int relu) { ... }
 
-where 256 is the number of threads of a block. From this head come the exported name (conv2d_direct_float32), the size
+where 256 is the number of threads of a block. From this head come the exported name (conv2d_depthwise_float32), the size
 of the blocks, and the check and conversion of every argument. Our own #includes are replaced by their text, because the
 key of CuPy's compile cache does not look into included files.
 """
@@ -118,7 +118,7 @@ def compose(file: str, dtype: str, constants: Mapping[str, Any], structs: Mappin
 
 
 def exported_name(kernel: str, dtype: str) -> str:
-    """The C name of a kernel for a dtype: conv2d_direct_float32."""
+    """The C name of a kernel for a dtype: conv2d_depthwise_float32."""
     return f"{kernel}_{dtype}" if dtype else kernel
 
 

@@ -1,108 +1,94 @@
-// Gradient of the two-dimensional convolution by its filters.
+// Gradient of the two-dimensional convolution by its filters, in ordinary arithmetic.
 //
 //   gw[k, c, r, s] = sum over n, p, q of gy[n, k, p, q] x[n, c, p sh - ph + r dh, q sw - pw + s dw]   per group, x being 0 outside
 //
 // The sum is long and its results are few, so the output pixels are dealt out to `splits` parts of a fixed size. Each part
 // leaves its sums in memory, and a second kernel adds them up in order: no atomics, the same bits on every card.
 #include "conv.cuh"
+#include "conv_tile.cuh"
+
+constexpr int STEP = THREADS / DEPTH, ROWS_LOADED = ROWS / STEP, COLUMNS_LOADED = COLUMNS / STEP;
+static_assert(ROWS_LOADED * STEP == ROWS && COLUMNS_LOADED * STEP == COLUMNS, "every thread loads");
 
 // Implicit matrix product: rows are the filters of a group, columns its (c, r, s), and the inner dimension is part of the pixels.
 // sums: (splits, K, C/groups, R, S).
 KERNEL(conv2d_weight_grad_gemm, THREADS)(const T* __restrict__ x, const T* __restrict__ gy, ACC* __restrict__ sums,
                                          ConvGeometry g, int splits, long long split_size) {
-  __shared__ __align__(16) RowTile output_tile;
-  __shared__ __align__(16) ColumnTile window_tile;
-  constexpr int GATHERED = COLUMNS * DEPTH / THREADS, STEP = THREADS / DEPTH;
+  __shared__ __align__(16) RowTile row_tile[2];
+  __shared__ __align__(16) ColumnTile column_tile[2];
   const int H = g.in_shape[0], W = g.in_shape[1], P = g.out_shape[0], Q = g.out_shape[1], R = g.kernel[0], S = g.kernel[1];
-  const int channels = g.C / g.groups, filters = g.K / g.groups, columns = channels * R * S;
+  const int channels = g.C / g.groups, filters = g.K / g.groups, columns = channels * R * S, t = threadIdx.x;
   const long long plane = (long long)P * Q, pixels = g.N * plane;
   const long long row_tiles = (filters + ROWS - 1) / ROWS, column_tiles = (columns + COLUMNS - 1) / COLUMNS;
-  const int t = threadIdx.x, row = t / (COLUMNS / PER_THREAD) * PER_THREAD, column = t % (COLUMNS / PER_THREAD) * PER_THREAD;
 
   for (long long tile = blockIdx.x; tile < row_tiles * column_tiles * g.groups * splits; tile += gridDim.x) {
-    const int first_row = tile % row_tiles * ROWS, first_column = tile / row_tiles % column_tiles * COLUMNS;
-    const long long rest = tile / (row_tiles * column_tiles);
-    const int group = rest % g.groups, split = rest / g.groups;
+    long long rest = tile;
+    const int first_row = split_off(rest, row_tiles) * ROWS, first_column = split_off(rest, column_tiles) * COLUMNS;
+    const int group = split_off(rest, g.groups), split = rest;
     const long long begin = split * split_size, end = min(begin + split_size, pixels);
 
-    // A thread gathers one pixel after another, and always the same columns.
-    long long plane_of[GATHERED];
-    int below[GATHERED], right[GATHERED];
+    // A thread gathers one pixel after another, and always the same rows and columns.
+    long long offset[COLUMNS_LOADED];  // from the corner of the window; negative where there is no such column
+    int below[COLUMNS_LOADED], right[COLUMNS_LOADED];
 #pragma unroll
-    for (int m = 0; m < GATHERED; m++) {
+    for (int m = 0; m < COLUMNS_LOADED; m++) {
       const int j = first_column + t / DEPTH + m * STEP;
-      plane_of[m] = j < columns ? (long long)(group * channels + j / (R * S)) * H * W : -1;
-      below[m] = j / S % R * g.dilation[0];
+      below[m] = j < columns ? j / S % R * g.dilation[0] : 1 << 29;  // inside no plane
       right[m] = j % S * g.dilation[1];
+      offset[m] = ((long long)(group * channels + j / (R * S)) * H + below[m]) * W + right[m];
     }
+    long long first = begin + t % DEPTH, n = first;
+    int q = split_off(n, Q), p = split_off(n, P);
 
-    ACC sum[PER_THREAD][PER_THREAD] = {};
-    for (long long first = begin; first < end; first += DEPTH) {
-      const long long pixel = first + t % DEPTH;
-      long long n = pixel;
-      const int place = split_off(n, plane), h0 = window_row(g, place / Q), w0 = window_column(g, place % Q);
-      const T* image = x + n * g.C * H * W;
-      const T* outputs = gy + (n * g.K + group * filters) * plane + place;
-      for (int i = t / DEPTH; i < ROWS; i += STEP)
-        output_tile[t % DEPTH][i] = pixel < end && first_row + i < filters ? ACC(outputs[(first_row + i) * plane]) : ACC(0);
+    T row_value[ROWS_LOADED], column_value[COLUMNS_LOADED];
+    auto fetch = [&] {
+      const int h0 = p * g.stride[0] - g.pad_lo[0], w0 = q * g.stride[1] - g.pad_lo[1];
+      const T* outputs = gy + (n * g.K + group * filters + first_row) * plane + (long long)p * Q + q;
+      const T* corner = x + n * g.C * H * W + (long long)h0 * W + w0;
 #pragma unroll
-      for (int m = 0; m < GATHERED; m++) {
-        const int h = h0 + below[m], v = w0 + right[m];
-        const bool valid = pixel < end && plane_of[m] >= 0 && inside(g, h, v);
-        window_tile[t % DEPTH][t / DEPTH + m * STEP] = valid ? ACC(image[plane_of[m] + (long long)h * W + v]) : ACC(0);
+      for (int m = 0; m < ROWS_LOADED; m++) {
+        const int i = t / DEPTH + m * STEP;
+        row_value[m] = first < end && first_row + i < filters ? outputs[i * plane] : T(ACC(0));
       }
+#pragma unroll
+      for (int m = 0; m < COLUMNS_LOADED; m++)
+        column_value[m] = first < end && within(h0 + below[m], w0 + right[m], H, W) ? corner[offset[m]] : T(ACC(0));
+      first += DEPTH;
+      q += DEPTH;
+      while (q >= Q) {
+        q -= Q;
+        if (++p == P) p = 0, n++;
+      }
+    };
+    auto keep = [&](int buffer) {
+#pragma unroll
+      for (int m = 0; m < ROWS_LOADED; m++) row_tile[buffer][t % DEPTH][t / DEPTH + m * STEP] = ACC(row_value[m]);
+#pragma unroll
+      for (int m = 0; m < COLUMNS_LOADED; m++) column_tile[buffer][t % DEPTH][t / DEPTH + m * STEP] = ACC(column_value[m]);
+    };
+
+    ACC sum[MICRO][MICRO] = {};
+    const int steps = begin < end ? (end - begin + DEPTH - 1) / DEPTH : 0;
+    if (steps) {
+      fetch();
+      keep(0);
       __syncthreads();
-      multiply(output_tile, window_tile, row, column, sum);
+    }
+    for (int step = 0; step < steps; step++) {
+      if (step + 1 < steps) fetch();
+      multiply(row_tile[step % 2], column_tile[step % 2], sum);
+      if (step + 1 < steps) keep((step + 1) % 2);
       __syncthreads();
     }
 
 #pragma unroll
-    for (int i = 0; i < PER_THREAD; i++) {
-      const int k = first_row + row + i;
+    for (int i = 0; i < MICRO; i++) {
+      const int k = first_row + row_of(i);
 #pragma unroll
-      for (int j = 0; j < PER_THREAD; j++) {
-        const int to = first_column + column + j;
+      for (int j = 0; j < MICRO; j++) {
+        const int to = first_column + column_of(j);
         if (k < filters && to < columns) sums[((long long)split * g.K + group * filters + k) * columns + to] = sum[i][j];
       }
     }
-  }
-}
-
-// One block makes one value of one part: for depthwise convolutions and groups of few filters.
-KERNEL(conv2d_weight_grad_direct, 256)(const T* __restrict__ x, const T* __restrict__ gy, ACC* __restrict__ sums,
-                                       ConvGeometry g, int splits, long long split_size) {
-  __shared__ ACC part[256];
-  const int H = g.in_shape[0], W = g.in_shape[1], P = g.out_shape[0], Q = g.out_shape[1], R = g.kernel[0], S = g.kernel[1];
-  const int channels = g.C / g.groups, filters = g.K / g.groups, t = threadIdx.x;
-  const long long values = (long long)g.K * channels * R * S, plane = (long long)P * Q, pixels = g.N * plane;
-  for (long long job = blockIdx.x; job < values * splits; job += gridDim.x) {
-    const long long value = job % values, begin = job / values * split_size, end = min(begin + split_size, pixels);
-    const int s = value % S, r = value / S % R, k = value / (S * R * channels);
-    const int c = k / filters * channels + value / (S * R) % channels;
-    ACC sum = 0;
-    for (long long pixel = begin + t; pixel < end; pixel += 256) {
-      long long n = pixel;
-      const int place = split_off(n, plane);
-      const int h = window_row(g, place / Q) + r * g.dilation[0], v = window_column(g, place % Q) + s * g.dilation[1];
-      if (inside(g, h, v)) sum += ACC(gy[(n * g.K + k) * plane + place]) * ACC(x[((n * g.C + c) * H + h) * W + v]);
-    }
-    part[t] = sum;
-    __syncthreads();
-    for (int half = 128; half; half /= 2) {
-      if (t < half) part[t] += part[t + half];
-      __syncthreads();
-    }
-    if (t == 0) sums[job] = part[0];
-    __syncthreads();
-  }
-}
-
-// gw = the parts added up, first to last.
-KERNEL(conv2d_weight_grad_add, 256)(const ACC* __restrict__ sums, T* __restrict__ gw, long long values, int splits) {
-  const long long threads = (long long)gridDim.x * blockDim.x;
-  for (long long i = blockIdx.x * (long long)blockDim.x + threadIdx.x; i < values; i += threads) {
-    ACC sum = 0;
-    for (int split = 0; split < splits; split++) sum += sums[split * values + i];
-    gw[i] = T(sum);
   }
 }
