@@ -36,7 +36,7 @@ class Residual(Experiment):
 
     captions: ClassVar = {
         "losses.png": "Training loss by epoch: with skip links the same number of layers is trained faster and further.",
-        "gradients.png": "Gradients in the weights of each layer before training, first layer left: skip links keep them of like size.",
+        "gradients.png": "Gradients in the weights of each layer before training: skip links keep them of like size.",
     }
 
     def prepare(self) -> None:
@@ -44,7 +44,7 @@ class Residual(Experiment):
         self.train, self.test = _sets(s.data, s.images, self.seed)
         channels = self.train[0][0].shape[0]
         self.models = {
-            "plain": PlainNet(s.units, s.width, s.stages, channels), "residual": ResNet(s.units, s.width, s.stages, channels)
+            "residual": ResNet(s.units, s.width, s.stages, channels), "plain": PlainNet(s.units, s.width, s.stages, channels)
         }  # fmt: skip
         self.layers = 2 * s.units * s.stages + 2
         self.gradients = {name: self._gradients(model) for name, model in self.models.items()}
