@@ -10,6 +10,7 @@ from .autoencoder import StackedAutoencoder as StackedAutoencoder
 from .autoencoder import TiedLayer as TiedLayer
 from .captioner import Captioner as Captioner
 from .convolutional import ConvNet as ConvNet
+from .dann import DANN as DANN
 from .gan import GAN as GAN
 from .gan import CaptionedDiscriminator as CaptionedDiscriminator
 from .gan import CaptionedGenerator as CaptionedGenerator

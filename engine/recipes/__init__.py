@@ -16,6 +16,7 @@ from . import convnets as convnets
 from . import cycles as cycles
 from . import depth as depth
 from . import digits as digits
+from . import domains as domains
 from . import edges as edges
 from . import few_shot as few_shot
 from . import forecasting as forecasting
