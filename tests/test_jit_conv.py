@@ -230,6 +230,7 @@ def test_panels_answer_where_pixels_fill_no_vectors():
         assert not pays(few, 4, 2)
     assert not conv_panel_plan.forward_pays(thin, 4, 2)
     assert conv_panel_plan.input_grad_pays(thin, 4, 2)
+    assert not conv_panel_plan.forward_pays(geometry(32, 64, (4, 4), 64, (3, 3), low=(1, 1), high=(1, 1)), 4, 2)
 
 
 @pytest.mark.parametrize("lanes", ["8", "4"])

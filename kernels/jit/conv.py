@@ -29,12 +29,12 @@ def is_product(g: ConvGeometry, x: Array) -> bool:
 def conv2d(x: Array, w: Array, g: ConvGeometry, bias: Array | None = None) -> Array:
     """y[n, k] = bias[k] + sum over c of x[n, c] * w[k, c], per group. x (N,C,H,W), w (K,C/groups,kh,kw), y (N,K,OH,OW)."""
     if 0 in x.shape + w.shape + g.y_shape:
-        y = np.zeros(g.y_shape, x.dtype)
-        return y if bias is None else y + bias[:, None, None]
+        nothing = np.zeros(g.y_shape, x.dtype)
+        return nothing if bias is None else nothing + bias[:, None, None]
     x, w = dense(x), dense(w)
     if is_product(g, x):
-        y = matmul(x.reshape(g.N, -1), w.reshape(g.K, -1).T)
-        return (y if bias is None else y + bias).reshape(g.y_shape)
+        product = matmul(x.reshape(g.N, -1), w.reshape(g.K, -1).T)
+        return (product if bias is None else product + bias).reshape(g.y_shape)
     row = bias_row(g.K, bias, x.dtype)
     y = winograd.forward(x, w, g, row) if winograd.pays(g, x.itemsize) else None
     if y is None:

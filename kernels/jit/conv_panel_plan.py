@@ -128,12 +128,16 @@ WORTH = 0.93  # the share of full speed that filling and emptying panels leaves
 STRIDED = 0.55  # what scattering rows over every second column costs tiles along pixels
 
 
+LEAST_PIXELS, LEAST_DEPTH = 36, 16  # below, there is nothing to gain, and another kernel would be compiled for it
+
+
 def _fits(g: ConvGeometry, item_bytes: int, threads: int) -> bool:
     """Images are the units of work: enough of them for all threads, small enough for the cache, each with some arithmetic."""
-    plane = (g.in_shape[0] + sum(p[0] for p in (g.pad_lo, g.pad_hi))) * (g.in_shape[1] + sum(p[1] for p in (g.pad_lo, g.pad_hi)))
-    size = item_bytes * (g.C * plane + g.K * g.out_shape[0] * g.out_shape[1])
-    depth = g.C * g.kernel[0] * g.kernel[1]
-    return g.groups == 1 and g.N >= 4 * threads and size <= 3 * STRIP_BYTES // 2 and depth >= 16
+    height, width = (size + a + b for size, a, b in zip(g.in_shape, g.pad_lo, g.pad_hi, strict=True))
+    pixels = g.out_shape[0] * g.out_shape[1]
+    cached = item_bytes * (g.C * height * width + g.K * pixels) <= 3 * STRIP_BYTES // 2
+    enough = pixels >= LEAST_PIXELS and g.C * g.kernel[0] * g.kernel[1] >= LEAST_DEPTH
+    return g.groups == 1 and g.N >= 4 * threads and cached and enough
 
 
 def fill(channels: int, item_bytes: int) -> float:

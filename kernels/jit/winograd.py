@@ -33,11 +33,12 @@ def is_form(g: ConvGeometry) -> bool:
 def pays(g: ConvGeometry, item_bytes: int) -> bool:
     """Whether the saved products outweigh the transforms, and the junk among the patches of a small image."""
     lanes = VECTOR_BYTES // item_bytes
-    return is_form(g) and min(g.C, g.K) >= LEAST_CHANNELS and all(_fill(*s, lanes) > 0.65 for s in (g.in_shape, g.out_shape))
+    return is_form(g) and min(g.C, g.K) >= LEAST_CHANNELS and all(_fill(s, lanes) > 0.65 for s in (g.in_shape, g.out_shape))
 
 
-def _fill(rows: int, columns: int, lanes: int) -> float:
+def _fill(shape: tuple[int, ...], lanes: int) -> float:
     """The share of lanes that hold patches, of an image in one piece."""
+    rows, columns = shape
     patches = (rows + 1) // 2 * ((columns + 1) // 2 + 1)
     return rows * columns / 4 / (-(-patches // lanes) * lanes)
 

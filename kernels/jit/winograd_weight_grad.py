@@ -44,12 +44,12 @@ def weight_grad(x: Array, gy: Array, g: ConvGeometry) -> Array:
 @lru_cache(maxsize=512)
 def _plan(g: ConvGeometry, item_bytes: int, threads: int) -> tuple[int, Packing, Array, Array, Array]:
     """Rows of patches per unit of work; the packing of x; where channels and patches lie in the transformed input."""
-    rows, columns = g.out_shape
+    (rows, columns), (H, W), (top, left) = g.out_shape, g.in_shape, g.pad_lo
     lanes, width = VECTOR_BYTES // item_bytes, (columns + 1) // 2 + 1
     row_bytes = 16 * width * (g.C + panel_width(item_bytes)) * item_bytes
     strip = tile_rows(rows, row_bytes, g.N, threads)
     phases = np.arange(2)
-    packing = Packing(g.C, *g.in_shape, 2, 2, *g.pad_lo, strip + 1, width, phases, phases)
+    packing = Packing(g.C, H, W, 2, 2, top, left, strip + 1, width, phases, phases)
     pitch = -(-strip * width // lanes) * lanes
     patches = (np.arange(strip)[:, None] * width + np.arange(width - 1)).ravel()
     return strip, packing, np.arange(g.C) * pitch, patches, np.arange(g.C) * panel_width(item_bytes)

@@ -46,7 +46,7 @@ case(
     sample(normal(2, 64, 9, 10), normal(64, 64, 3, 3), padding=1),
     sample(normal(1, 70, 6, 7), normal(65, 70, 3, 3), normal(65)),
     sample(normal(2, 16, 15, 13), normal(48, 16, 3, 3), normal(48), padding=1),
-    sample(normal(8, 20, 5, 6), normal(60, 20, 3, 3), normal(60), stride=2, padding=1, label="small images"),
+    sample(normal(8, 20, 11, 11), normal(60, 20, 3, 3), normal(60), stride=2, padding=1, label="small images"),
     name="conv2d_many_channels",
     bound=_BOUND,
     kernels=("conv2d", "conv2d_input_grad", "conv2d_weight_grad"),
