@@ -8,7 +8,8 @@ import array_api_compat.numpy as xp
 import numpy as np
 import pytest
 
-from dlengine.kernels.cuda import FLOATS, conv, conv_plan, conv_simt, emulator, launch
+from dlengine.kernels import precision
+from dlengine.kernels.cuda import FLOATS, conv, conv_plan, conv_simt, conv_tensor, emulator, launch
 from dlengine.kernels.geometry import ConvGeometry
 from dlengine.kernels.reference import conv as reference
 
@@ -43,6 +44,7 @@ SHAPES: dict[str, tuple[tuple[int, ...], tuple[int, int, int], int, Pair, Pair, 
 DIRECTIONS = "forward", "input", "weight"
 TOLERANCE = {"float16": 2e-3, "bfloat16": 2e-2, "float32": 1e-6, "float64": 1e-14}
 ORDINARY = [(name, dtype) for name, kernels in conv_simt.VARIANTS.items() for dtype in kernels.dtypes]
+TENSOR = [(name, dtype) for name, tiles in conv_tensor.VARIANTS.items() for dtype in tiles.numbers]
 by_direction = pytest.mark.parametrize("direction", DIRECTIONS)
 by_name = pytest.mark.parametrize("name", SHAPES)
 
@@ -57,11 +59,11 @@ def geometry(name: str) -> ConvGeometry:
 
 
 def arrays(g: ConvGeometry, dtype: str) -> tuple[Any, Any, Any]:
-    """x, w, gy; not to be written."""
+    """x, w, gy; not to be written. Quarters up to 4: all that numbers are rounded to holds them."""
     rng = np.random.default_rng(0)
     if dtype == "bfloat16":
         dtype = pytest.importorskip("ml_dtypes").bfloat16
-    made = [rng.standard_normal(shape).astype(dtype) for shape in (g.x_shape, g.w_shape, g.y_shape)]
+    made = [(np.round(4 * rng.standard_normal(shape)) / 4).astype(dtype) for shape in (g.x_shape, g.w_shape, g.y_shape)]
     for array in made:
         array.flags.writeable = False
     return made[0], made[1], made[2]
@@ -97,7 +99,7 @@ def answer_with(monkeypatch: pytest.MonkeyPatch, variant: str) -> None:
 
 
 @by_direction
-@pytest.mark.parametrize(("variant", "dtype"), ORDINARY)
+@pytest.mark.parametrize(("variant", "dtype"), ORDINARY + TENSOR)
 def test_every_kernel(variant: str, dtype: str, direction: str, monkeypatch: pytest.MonkeyPatch) -> None:
     answer_with(monkeypatch, variant)
     monkeypatch.setattr(conv_simt, "SPLIT_SIZE", 48)
@@ -110,14 +112,14 @@ def test_every_kernel(variant: str, dtype: str, direction: str, monkeypatch: pyt
 @pytest.mark.slow
 @pytest.mark.parametrize("order", ["reverse", "random"])
 @by_direction
-@pytest.mark.parametrize(("variant", "dtype"), ORDINARY)
+@pytest.mark.parametrize(("variant", "dtype"), ORDINARY + TENSOR)
 def test_checked(variant: str, dtype: str, direction: str, order: str, monkeypatch: pytest.MonkeyPatch) -> None:
     with emulator.checked(order):
         test_every_kernel(variant, dtype, direction, monkeypatch)
 
 
 @by_direction
-@pytest.mark.parametrize("variant", ["64x64", "few 16x128", "depthwise"])
+@pytest.mark.parametrize("variant", ["64x64", "few 16x128", "depthwise", "tensor 64"])
 def test_one_checked_launch_of_each_kernel(variant: str, direction: str, monkeypatch: pytest.MonkeyPatch) -> None:
     g = geometry("depthwise" if variant == "depthwise" else "plain")
     if applies(variant, direction, g):
@@ -143,7 +145,7 @@ def test_few_blocks_stride_over_the_grid(name: str, direction: str, monkeypatch:
 
 
 @pytest.mark.parametrize("relu", [False, True])
-@pytest.mark.parametrize("variant", ["64x64", "few 16x128", "depthwise"])
+@pytest.mark.parametrize("variant", ["64x64", "few 16x128", "depthwise", "tensor 64"])
 def test_bias_and_relu(variant: str, relu: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     answer_with(monkeypatch, variant)
     g = geometry("depthwise" if variant == "depthwise" else "1x1")
@@ -198,6 +200,8 @@ def test_gradient_of_a_sum() -> None:
         ("few 16x128", "few"),
         ("few 16x128", "asymmetric padding"),
         ("depthwise", "depthwise with stride"),
+        ("tensor 64", "plain"),
+        ("tensor 64", "stride and dilation"),
     ],
 )
 def test_not_finite_where_the_reference_is_not(
@@ -216,6 +220,27 @@ def test_not_finite_where_the_reference_is_not(
         found = call(conv, direction, *made.values(), g)
         expected = call(reference, direction, *made.values(), g, xp)
     np.testing.assert_array_equal(np.isfinite(found), np.isfinite(expected))
+
+
+@by_direction
+@pytest.mark.parametrize(
+    ("word", "variant", "error"), [("high", "tensor 64", 2.0**-10), ("medium", "rounded tensor 64", 2.0**-7)]
+)
+def test_precision_allows_rounding(
+    word: str, variant: str, error: float, direction: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Less exact where asked for, by no more than the factors' rounding."""
+    g = geometry("many tiles")
+    rng = np.random.default_rng(0)
+    made = [rng.standard_normal(shape).astype("f4") for shape in (g.x_shape, g.w_shape, g.y_shape)]
+    assert not conv_tensor.answers(made[0])
+    with precision.in_force(word):
+        assert variant in conv_tensor.answers(made[0])
+    answer_with(monkeypatch, variant)
+    found = call(conv, direction, *made, g)
+    wide = [array.astype(np.float64) for array in made]
+    off = abs(found - call(reference, direction, *wide, g, xp)) / call(reference, direction, *map(abs, wide), g, xp)
+    assert error / 100 < off.max() < error
 
 
 def test_two_runs_agree_bit_for_bit() -> None:

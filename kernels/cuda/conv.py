@@ -8,11 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from ..geometry import ConvGeometry
+from ..geometry import ConvGeometry, Ints
 from ..types import Array
 from . import conv_plan, conv_simt, conv_tensor
 from .choice import bucket, fastest
 from .launch import contiguous, empty, library_of
+
+VARIANTS: dict[str, conv_simt.Variant | conv_tensor.Tiles] = {**conv_simt.VARIANTS, **conv_tensor.VARIANTS}
 
 
 def conv2d(x: Array, w: Array, g: ConvGeometry, bias: Array | None = None, *, relu: bool = False) -> Array:
@@ -20,43 +22,34 @@ def conv2d(x: Array, w: Array, g: ConvGeometry, bias: Array | None = None, *, re
 
     x: (N, C, H, W). w: (K, C/groups, kh, kw). bias: (K,). Returns (N, K, OH, OW).
     """
-    y = empty(library_of(x), g.y_shape, x.dtype)
-    if y.size:
-        x, w = contiguous(x), contiguous(w)
-        bias = None if bias is None else contiguous(bias)
-        _answer("forward", x, g, lambda kernels: partial(kernels.forward, x, w, bias, y, g, relu))
-    return y
+    x, w = contiguous(x), contiguous(w)
+    bias = None if bias is None else contiguous(bias)
+    return _answer("forward", x, g, g.y_shape, lambda kernels: kernels.forward(x, w, bias, g, relu))
 
 
 def conv2d_input_grad(gy: Array, w: Array, g: ConvGeometry) -> Array:
     """The adjoint of conv2d in x. gy: (N, K, OH, OW). w: (K, C/groups, kh, kw). Returns (N, C, H, W)."""
-    gx = empty(library_of(gy), g.x_shape, gy.dtype)
-    if gx.size:
-        gy, w = contiguous(gy), contiguous(w)
-        _answer("input", gy, g, lambda kernels: partial(kernels.input_grad, gy, w, gx, g))
-    return gx
+    gy, w = contiguous(gy), contiguous(w)
+    return _answer("input", gy, g, g.x_shape, lambda kernels: kernels.input_grad(gy, w, g))
 
 
 def conv2d_weight_grad(x: Array, gy: Array, g: ConvGeometry) -> Array:
     """The adjoint of conv2d in w. x: (N, C, H, W). gy: (N, K, OH, OW). Returns (K, C/groups, kh, kw)."""
-    gw = empty(library_of(x), g.w_shape, x.dtype)
-    if gw.size:
-        x, gy = contiguous(x), contiguous(gy)
-        _answer("weight", x, g, lambda kernels: partial(kernels.weight_grad, x, gy, gw, g))
-    return gw
-
-
-VARIANTS: dict[str, conv_simt.Variant | conv_tensor.Variant] = {**conv_simt.VARIANTS, **conv_tensor.VARIANTS}
+    x, gy = contiguous(x), contiguous(gy)
+    return _answer("weight", x, g, g.w_shape, lambda kernels: kernels.weight_grad(x, gy, g))
 
 
 def _answer(
     direction: str,
     x: Array,
     g: ConvGeometry,
-    bound: Callable[[conv_simt.Variant | conv_tensor.Variant], Callable[[], None]],
-) -> None:
-    """Run the variant that is fastest for the geometry. bound: a variant -> what runs it."""
+    shape: Ints,
+    run: Callable[[conv_simt.Variant | conv_tensor.Tiles], Array],
+) -> Array:
+    """The result of the variant that is fastest for the geometry. run: a variant -> its result, of this shape."""
+    if 0 in shape:
+        return empty(library_of(x), shape, x.dtype)
     names = conv_plan.plan(direction, g, x)
-    candidates = {name: bound(VARIANTS[name]) for name in names}
-    shape = (g.C_per_group, g.K_per_group, g.groups, g.kernel, g.stride, g.dilation, bucket(g.N), *map(bucket, g.out_shape))
-    candidates[fastest(f"conv2d {direction}", candidates, names[0], x, *shape)]()
+    candidates = {name: partial(run, VARIANTS[name]) for name in names}
+    like = (g.C_per_group, g.K_per_group, g.groups, g.kernel, g.stride, g.dilation, bucket(g.N), *map(bucket, g.out_shape))
+    return candidates[fastest(f"conv2d {direction}", candidates, names[0], x, *like)]()

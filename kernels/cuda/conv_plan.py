@@ -72,13 +72,11 @@ def plan(direction: str, g: ConvGeometry, x: Array) -> list[str]:
             costs[name] = _arithmetic(p, kernels.rows, kernels.columns, depth, direction) / SPEED[name] + LAUNCH
         elif direction != "weight" and p.planes < FEW and conv_simt.fits_table(g, p.planes):
             costs[name] = _arithmetic(p, kernels.rows, kernels.columns, p.taps * p.planes, direction) / SPEED[name] + LAUNCH
-    numbers = precision.numbers(dtype)
-    if numbers in TENSOR_SPEED and conv_tensor.usable(x):
-        for name, tile in conv_tensor.VARIANTS.items():
-            planes = blocks_for(p.planes, 8) * 8
-            work = _arithmetic(p, tile.rows, tile.columns, p.taps * planes, direction)
-            repacked = 2 * x.dtype.itemsize * p.count * p.columns * p.planes / max(1.0, p.taps)
-            costs[name] = work / TENSOR_SPEED[numbers] / tile.speed + repacked * PER_BYTE / PROCESSORS + 2 * LAUNCH
+    for name, tile in conv_tensor.answers(x).items():
+        speed = TENSOR_SPEED[precision.numbers(dtype)] * tile.speed
+        work = _arithmetic(p, tile.rows, tile.columns, p.taps * blocks_for(p.planes, 8) * 8, direction)
+        stored = 2 * x.dtype.itemsize * (prod(g.x_shape) + (prod(g.y_shape) if direction == "weight" else 0))
+        costs[name] = work / speed + stored * PER_BYTE / PROCESSORS + 3 * LAUNCH
     return sorted(costs, key=lambda name: costs[name])[:MEASURED]
 
 

@@ -44,30 +44,36 @@ class Tiles:
         if not few:
             self.kernels["weight"] = _kernel("conv_weight_grad.cu", "conv2d_weight_grad_gemm", dtypes, tile)
 
-    def forward(self, x: Array, w: Array, bias: Array | None, y: Array, g: ConvGeometry, relu: bool) -> None:
+    def forward(self, x: Array, w: Array, bias: Array | None, g: ConvGeometry, relu: bool) -> Array:
+        y = empty(library_of(x), g.y_shape, x.dtype)
         packed, rows = _packed(w, g, exchanged=False)
         pixels = g.N * prod(g.out_shape)
         blocks = g.groups * blocks_for(g.K_per_group, self.rows) * blocks_for(pixels, self.columns)
         self.kernels["forward"][blocks](x, packed, bias, y, g, rows, relu)
+        return y
 
-    def input_grad(self, gy: Array, w: Array, gx: Array, g: ConvGeometry) -> None:
+    def input_grad(self, gy: Array, w: Array, g: ConvGeometry) -> Array:
+        gx = empty(library_of(gy), g.x_shape, gy.dtype)
         packed, rows = _packed(w, g, exchanged=True)
         # Pixels are counted per pair of remainders by the strides.
         pixels = g.N * prod(blocks_for(size, stride) for size, stride in zip(g.in_shape, g.stride, strict=True))
         tiles = blocks_for(g.C_per_group, self.rows) * blocks_for(pixels, self.columns)
         self.kernels["input"][g.groups * prod(g.stride) * tiles](gy, packed, w, gx, g, rows)
+        return gx
 
-    def weight_grad(self, x: Array, gy: Array, gw: Array, g: ConvGeometry) -> None:
+    def weight_grad(self, x: Array, gy: Array, g: ConvGeometry) -> Array:
+        gw = empty(library_of(x), g.w_shape, x.dtype)
         columns = g.C_per_group * prod(g.kernel)
         tiles = g.groups * blocks_for(g.K_per_group, self.rows) * blocks_for(columns, self.columns)
         splits, size = split(g.N * prod(g.out_shape), tiles, self.depth)
         wide = accumulator(str(x.dtype))
         if splits == 1 and wide == str(x.dtype):
             self.kernels["weight"][tiles](x, gy, gw, g, 1, size)
-            return
+            return gw
         sums = empty(library_of(x), (splits, *g.w_shape), wide)
         self.kernels["weight"][tiles * splits](x, gy, sums, g, splits, size)
         _add[blocks_for(gw.size, _add.threads)](sums, gw, gw.size, splits)
+        return gw
 
 
 class Depthwise:
@@ -83,21 +89,27 @@ class Depthwise:
             "weight": _kernel("conv_depthwise.cu", "conv2d_depthwise_weight_grad", dtypes, {}),
         }
 
-    def forward(self, x: Array, w: Array, bias: Array | None, y: Array, g: ConvGeometry, relu: bool) -> None:
+    def forward(self, x: Array, w: Array, bias: Array | None, g: ConvGeometry, relu: bool) -> Array:
+        y = empty(library_of(x), g.y_shape, x.dtype)
         strips = g.N * g.K * g.out_shape[0] * blocks_for(g.out_shape[1], self.pixels)
         self.kernels["forward"][blocks_for(strips, self.kernels["forward"].threads)](x, w, bias, y, g, relu)
+        return y
 
-    def input_grad(self, gy: Array, w: Array, gx: Array, g: ConvGeometry) -> None:
+    def input_grad(self, gy: Array, w: Array, g: ConvGeometry) -> Array:
+        gx = empty(library_of(gy), g.x_shape, gy.dtype)
         rows, columns = (blocks_for(size, stride) for size, stride in zip(g.in_shape, g.stride, strict=True))
         strips = g.N * g.C * prod(g.stride) * rows * blocks_for(columns, self.pixels)
         self.kernels["input"][blocks_for(strips, self.kernels["input"].threads)](gy, w, gx, g)
+        return gx
 
-    def weight_grad(self, x: Array, gy: Array, gw: Array, g: ConvGeometry) -> None:
+    def weight_grad(self, x: Array, gy: Array, g: ConvGeometry) -> Array:
+        gw = empty(library_of(x), g.w_shape, x.dtype)
         jobs = g.K * blocks_for(prod(g.kernel), self.taps)
         splits, size = split(g.N * prod(g.out_shape), jobs, self.kernels["weight"].threads)
         sums = empty(library_of(x), (splits, *g.w_shape), accumulator(str(x.dtype)))
         self.kernels["weight"][jobs * splits](x, gy, sums, g, splits, size)
         _add[blocks_for(gw.size, _add.threads)](sums, gw, gw.size, splits)
+        return gw
 
 
 DEPTHWISE = Depthwise(FLOATS)

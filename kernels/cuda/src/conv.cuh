@@ -49,9 +49,6 @@ template <bool GRAD> __device__ __forceinline__ Sizes sizes_of(const ConvGeometr
   return s;
 }
 
-__device__ __forceinline__ bool within(int h, int w, int height, int width) {
-  return (unsigned)h < (unsigned)height && (unsigned)w < (unsigned)width;
-}
 __device__ __forceinline__ bool finite(ACC value) { return value - value == 0; }
 __device__ __forceinline__ ACC activated(ACC value, int relu) { return relu && value < 0 ? ACC(0) : value; }
 
