@@ -45,6 +45,7 @@ class Domains(Dataset):
 class Adversarial(Trainer):
     """Classes are learnt from the source; with weight > 0 domains from all images, their gradient reversed in the features."""
 
+    model: Any
     weight = 1.0
 
     def train_step(self, batch: Any) -> dict[str, float]:

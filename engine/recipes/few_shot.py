@@ -56,6 +56,8 @@ class Prototypes(Experiment):
 
     def prepare(self) -> None:
         s = self.s
+        self.train: ArrayDataset
+        self.test: ArrayDataset
         if s.data == "omniglot":
             self.train, self.test = data.omniglot(True), data.omniglot(False)
         elif s.data == "strokes":

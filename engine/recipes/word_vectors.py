@@ -67,6 +67,7 @@ class Windows(Dataset):
 class Vectors(Trainer):
     """SGD on the sum over the pairs, at a rate that falls in a line; in_turn: pair after pair, as word2vec does."""
 
+    model: Any
     in_turn = False
     start, end = 0.025, 1e-4
 
@@ -78,7 +79,7 @@ class Vectors(Trainer):
         given, seen = batch
         if self.in_turn:
             return float(skipgram_step_(self.model.words.weight, self.model.contexts.weight, given, seen, rate))
-        return self.update(negative_sampling_loss(self.forward(given, seen))) / max(1, given.shape[0])
+        return self.update(negative_sampling_loss(self.forward(given, seen))) / max(1, int(given.shape[0]))
 
 
 class WordVectors(Experiment):
@@ -152,12 +153,12 @@ class WordVectors(Experiment):
         """Pairs a second in skipgram_step_ alone, on copies of the tables."""
         s, model = self.s, self.models["skip-gram"]
         windows = Windows(self.numbers, self.vocabulary.counts, s.block, s.window, s.negatives, s.threshold)
-        tables = [asarray(p.numpy_copy()) for p in (model.words.weight, model.contexts.weight)]
+        words, contexts = asarray(model.words.weight.numpy_copy()), asarray(model.contexts.weight.numpy_copy())
         batches = [tuple(map(asarray, windows.batch([i]))) for i in range(min(4, len(windows)))]
         start = perf_counter()
         for given, seen in batches:
-            skipgram_step_(*tables, given, seen, s.lr)
-        return sum(given.shape[0] for given, _ in batches) / (perf_counter() - start)
+            skipgram_step_(words, contexts, given, seen, s.lr)
+        return sum(int(given.shape[0]) for given, _ in batches) / (perf_counter() - start)
 
     def draw(self, folder: Path) -> None:
         """Map of word pairs, analogies by section."""
@@ -165,10 +166,12 @@ class WordVectors(Experiment):
         sections = [
             name for name in ("family", "capitals", "capital-common-countries", "gram3-comparative") if name in self.questions
         ]
-        draw_axes(
-            folder / "map.png", (5.4 * len(sections), 4.6), 1, len(sections),
-            lambda axes: [self._draw_pairs(place, name, vectors) for place, name in zip(axes[0], sections, strict=True)],
-        )  # fmt: skip
+
+        def fill(axes: Any) -> None:
+            for place, name in zip(axes[0], sections, strict=True):
+                self._draw_pairs(place, name, vectors)
+
+        draw_axes(folder / "map.png", (5.4 * len(sections), 4.6), 1, len(sections), fill)
         draw_axes(folder / "analogies.png", (7.5, 1.2 + 0.42 * len(self.questions)), 1, 1, self._draw_sections)
 
     def _draw_pairs(self, place: Any, section: str, vectors: Any) -> None:
@@ -206,7 +209,7 @@ class WordVectors(Experiment):
         if model not in self.models:
             raise ConfigError(f"neighbours: model must be one of {', '.join(self.models)}, got {model!r}")
         vectors, signs = self._vectors(model), {"+": 1.0, "-": -1.0}
-        sign, total, given = 1.0, np.zeros(self.s.size), []
+        sign, total, given = 1.0, np.zeros(self.s.size), list[Any]()
         for part in word.lower().split():
             if part in signs:
                 sign = signs[part]

@@ -11,7 +11,7 @@ from ..geometry import ConvGeometry
 from ..types import Array
 from .conv_simt import split
 from .gemm import TENSOR_CARDS
-from .launch import Kernel, blocks_for, empty, library_of, supports
+from .launch import ARCHITECTURES, Kernel, blocks_for, empty, library_of, supports
 
 NUMBERS = {"TF32": 0, "HALF": 1, "BFLOAT": 2}
 OWN = {"float32": "TF32", "float16": "HALF", "bfloat16": "BFLOAT"}
@@ -24,10 +24,10 @@ STAGES = 3
 
 def _kernel(file: str, name: str, numbers: dict[str, str] | str, **constants: Any) -> Kernel:
     """numbers: what T is multiplied as, or for a kernel that sees words alone, what those are."""
-    cards = {"architectures": TENSOR_CARDS} if constants else {}
+    cards = TENSOR_CARDS if constants else ARCHITECTURES
     constants |= NUMBERS | {"NUMBERS": numbers}
     dtypes = ("",) if isinstance(numbers, str) else tuple(numbers)
-    return Kernel(file, name, dtypes, structs={ConvGeometry: 2}, constants=constants, **cards)
+    return Kernel(file, name, dtypes, structs={ConvGeometry: 2}, constants=constants, architectures=cards)
 
 
 @cache
