@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from dlengine.kernels import precision
-from dlengine.kernels.cuda import FLOATS, conv, conv_plan, conv_simt, conv_tensor, emulator, launch
+from dlengine.kernels.cuda import FLOATS, conv, conv_plan, conv_product, conv_simt, conv_tensor, emulator, launch
 from dlengine.kernels.geometry import ConvGeometry
 from dlengine.kernels.reference import conv as reference
 
@@ -44,6 +44,7 @@ SHAPES: dict[str, tuple[tuple[int, ...], tuple[int, int, int], int, Pair, Pair, 
 DIRECTIONS = "forward", "input", "weight"
 TOLERANCE = {"float16": 2e-3, "bfloat16": 2e-2, "float32": 1e-6, "float64": 1e-14}
 ORDINARY = [(name, dtype) for name, kernels in conv_simt.VARIANTS.items() for dtype in kernels.dtypes]
+ORDINARY += [("product", dtype) for dtype in FLOATS]
 TENSOR = [(name, dtype) for name, tiles in conv_tensor.VARIANTS.items() for dtype in tiles.numbers]
 by_direction = pytest.mark.parametrize("direction", DIRECTIONS)
 by_name = pytest.mark.parametrize("name", SHAPES)
@@ -80,6 +81,8 @@ def applies(variant: str, direction: str, g: ConvGeometry) -> bool:
     """Whether a variant can answer for a geometry; all but two kinds always can."""
     if variant == "depthwise":
         return g.C_per_group == 1
+    if variant == "product":
+        return conv_product.Product.applies(direction, g)
     return not (variant.startswith("few") and direction == "weight")
 
 
@@ -145,7 +148,7 @@ def test_few_blocks_stride_over_the_grid(name: str, direction: str, monkeypatch:
 
 
 @pytest.mark.parametrize("relu", [False, True])
-@pytest.mark.parametrize("variant", ["64x64", "few 16x128", "depthwise", "tensor 64"])
+@pytest.mark.parametrize("variant", ["64x64", "few 16x128", "depthwise", "tensor 64", "product"])
 def test_bias_and_relu(variant: str, relu: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     answer_with(monkeypatch, variant)
     g = geometry("depthwise" if variant == "depthwise" else "1x1")
@@ -270,7 +273,7 @@ def test_plans() -> None:
     assert first("forward", 64, 3, 64, 1, (224, 224), (7, 7), (2, 2), one, (3, 3), (3, 3), (112, 112)) == "few 64x128"
     assert first("forward", 64, 64, 3, 1, (64, 64), (3, 3), one, one, one, one, (64, 64)) == "16x128"
     assert first("forward", 64, 128, 128, 128, (28, 28), (3, 3), one, one, one, one, (28, 28)) == "depthwise"
-    assert first("forward", 1, 64, 64, 1, (7, 7), (1, 1), one, one, none, none, (7, 7)) in ("64x64", "16x128")
+    assert first("forward", 64, 64, 256, 1, (56, 56), (1, 1), one, one, none, none, (56, 56)) == "product"
 
 
 def test_launches_are_counted_per_kernel_and_dtype(monkeypatch: pytest.MonkeyPatch) -> None:

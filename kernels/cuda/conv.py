@@ -10,11 +10,12 @@ from functools import partial
 
 from ..geometry import ConvGeometry, Ints
 from ..types import Array
-from . import conv_plan, conv_simt, conv_tensor
+from . import conv_plan, conv_product, conv_simt, conv_tensor
 from .choice import bucket, fastest
 from .launch import contiguous, empty, library_of
 
-VARIANTS: dict[str, conv_simt.Variant | conv_tensor.Tiles] = {**conv_simt.VARIANTS, **conv_tensor.VARIANTS}
+Variant = conv_simt.Variant | conv_tensor.Tiles | conv_product.Product
+VARIANTS: dict[str, Variant] = {**conv_simt.VARIANTS, **conv_tensor.VARIANTS, **conv_product.VARIANTS}
 
 
 def conv2d(x: Array, w: Array, g: ConvGeometry, bias: Array | None = None, *, relu: bool = False) -> Array:
@@ -24,7 +25,7 @@ def conv2d(x: Array, w: Array, g: ConvGeometry, bias: Array | None = None, *, re
     """
     x, w = contiguous(x), contiguous(w)
     bias = None if bias is None else contiguous(bias)
-    return _answer("forward", x, g, g.y_shape, lambda kernels: kernels.forward(x, w, bias, g, relu))
+    return _answer("forward", x, g, g.y_shape, lambda kernels: kernels.forward(x, w, bias, g, relu), bias is None, relu)
 
 
 def conv2d_input_grad(gy: Array, w: Array, g: ConvGeometry) -> Array:
@@ -44,12 +45,16 @@ def _answer(
     x: Array,
     g: ConvGeometry,
     shape: Ints,
-    run: Callable[[conv_simt.Variant | conv_tensor.Tiles], Array],
+    run: Callable[[Variant], Array],
+    *more: object,
 ) -> Array:
-    """The result of the variant that is fastest for the geometry. run: a variant -> its result, of this shape."""
+    """The result of the variant that is fastest for the geometry. run: a variant -> its result, of this shape.
+
+    more: what else the answer depends on.
+    """
     if 0 in shape:
         return empty(library_of(x), shape, x.dtype)
     names = conv_plan.plan(direction, g, x)
     candidates = {name: partial(run, VARIANTS[name]) for name in names}
-    like = (g.C_per_group, g.K_per_group, g.groups, g.kernel, g.stride, g.dilation, bucket(g.N), *map(bucket, g.out_shape))
+    like = (g.C_per_group, g.K_per_group, g.groups, g.kernel, g.stride, g.dilation, bucket(g.N), *map(bucket, g.out_shape), *more)
     return candidates[fastest(f"conv2d {direction}", candidates, names[0], x, *like)]()

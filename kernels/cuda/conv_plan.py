@@ -12,7 +12,7 @@ from math import prod
 from .. import precision
 from ..geometry import ConvGeometry
 from ..types import Array
-from . import conv_simt, conv_tensor
+from . import conv_product, conv_simt, conv_tensor
 from .launch import blocks_for
 
 PROCESSORS = 132
@@ -77,6 +77,11 @@ def plan(direction: str, g: ConvGeometry, x: Array) -> list[str]:
         work = _arithmetic(p, tile.rows, tile.columns, p.taps * blocks_for(p.planes, 8) * 8, direction)
         stored = 2 * x.dtype.itemsize * (prod(g.x_shape) + (prod(g.y_shape) if direction == "weight" else 0))
         costs[name] = work / speed + stored * PER_BYTE / PROCESSORS + 3 * LAUNCH
+    if conv_product.Product.applies(direction, g):
+        speed = TENSOR_SPEED[precision.numbers(dtype)] if conv_tensor.answers(x) else 1.0
+        images = Product(g.N, p.rows, prod(g.out_shape), p.taps, p.planes)
+        tiles = [(_arithmetic(images, size, size, p.planes, direction), part) for size, part in ((128, 1.0), (64, 0.5))]
+        costs["product"] = min(work / part for work, part in tiles) / speed
     return sorted(costs, key=lambda name: costs[name])[:MEASURED]
 
 
