@@ -263,17 +263,17 @@ def test_splits_cover_all_pixels() -> None:
 def test_plans() -> None:
     """Large tiles where there is much to do, small ones where tiles would be empty."""
 
-    def first(direction: str, *shape: Any) -> str:
-        x = np.empty(0, "float32")
-        return conv_plan.plan(direction, ConvGeometry(*shape), x)[0]
+    def first(direction: str, *shape: Any, dtype: str = "float32") -> str:
+        return conv_plan.plan(direction, ConvGeometry(*shape), np.empty(0, dtype))[0]
 
     one, none = (1, 1), (0, 0)
     vgg = 64, 256, 256, 1, (56, 56), (3, 3), one, one, one, one, (56, 56)
     assert {first(direction, *vgg) for direction in DIRECTIONS} == {"128x128"}
+    assert {first(direction, *vgg, dtype="float16") for direction in DIRECTIONS} == {"tensor 128"}
     assert first("forward", 64, 3, 64, 1, (224, 224), (7, 7), (2, 2), one, (3, 3), (3, 3), (112, 112)) == "few 64x128"
     assert first("forward", 64, 64, 3, 1, (64, 64), (3, 3), one, one, one, one, (64, 64)) == "16x128"
     assert first("forward", 64, 128, 128, 128, (28, 28), (3, 3), one, one, one, one, (28, 28)) == "depthwise"
-    assert first("forward", 64, 64, 256, 1, (56, 56), (1, 1), one, one, none, none, (56, 56)) == "product"
+    assert first("forward", 64, 64, 256, 1, (56, 56), (1, 1), one, one, none, none, (56, 56), dtype="float16") == "product"
 
 
 def test_launches_are_counted_per_kernel_and_dtype(monkeypatch: pytest.MonkeyPatch) -> None:
