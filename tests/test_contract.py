@@ -145,7 +145,8 @@ MUST = {
     ),
     "cuda": (
         "conv2d relu relu_grad leaky_relu leaky_relu_grad sigmoid sigmoid_grad tanh_grad silu silu_grad softplus softplus_grad "
-        "dropout random_bits random_uniform random_bernoulli random_normal random_permutation"
+        "dropout random_bits random_uniform random_bernoulli random_normal random_permutation conv2d_input_grad "
+        "conv2d_weight_grad rms_norm rms_norm_grad"
     ),
 }
 """What each set must declare: a kernel that is taken away must be taken from here too."""

@@ -19,6 +19,7 @@ EPS = 1e-5
 CASES: dict[str, tuple[str, tuple[int, ...], int | None]] = {
     "batch of images": ("batch_norm", (3, 5, 4, 7), None),
     "batch of large images": ("batch_norm", (2, 3, 9, 33), None),
+    "batch of packs": ("batch_norm", (3, 5, 8, 9), None),
     "batch of vectors": ("batch_norm", (37, 45), None),
     "batch of sequences": ("batch_norm", (4, 3, 11), None),
     "batch of one": ("batch_norm", (1, 3, 1), None),
@@ -92,7 +93,9 @@ def test_without_weight_or_bias(name: str, affine: str) -> None:
 
 
 @DTYPES
-@pytest.mark.parametrize("name", ["batch of images", "batch of large images", "batch of vectors", "layer", "group", "many rows"])
+@pytest.mark.parametrize(
+    "name", ["batch of images", "batch of large images", "batch of packs", "batch of vectors", "layer", "group", "many rows"]
+)
 def test_split_sums(name: str, dtype: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(norm, "SPLIT_SIZE", 16)
     agree(name, dtype)
@@ -119,7 +122,7 @@ def test_variance_does_not_cancel(kernel: str, split_size: int, monkeypatch: pyt
     np.testing.assert_allclose(rstd, exact_rstd, rtol=1e-5)
 
 
-@pytest.mark.parametrize("name", ["batch of images", "batch of vectors", "layer", "group"])
+@pytest.mark.parametrize("name", ["batch of images", "batch of packs", "batch of vectors", "layer", "group"])
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_nan_and_inf_go_where_the_reference_sends_them(name: str, bad: float, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(norm, "SPLIT_SIZE", 16)
@@ -153,6 +156,35 @@ def test_strided_views(name: str) -> None:
         np.testing.assert_array_equal(a, b)
 
 
+def test_arrays_that_begin_anywhere() -> None:
+    """Packs are read at once only where they are aligned."""
+    x, gy, weight, bias = parameters("batch_norm", (3, 5, 8, 9), "float32")
+    shifted = np.zeros(x.size + 1, "f4")[1:].reshape(x.shape)
+    shifted[...] = x
+    exact = wide("batch_norm", x, weight, bias, EPS)
+    for found, expected in zip(norm.batch_norm(shifted, weight, bias, EPS), exact, strict=True):
+        near(found, expected, "float32", 10)
+    _, mean, rstd = exact
+    grads = norm.batch_norm_grad(gy, shifted, weight, mean.astype("f4"), rstd.astype("f4"))
+    for found, expected in zip(grads, wide("batch_norm_grad", gy, x, weight, mean, rstd), strict=True):
+        near(found, expected, "float32", 300)
+
+
+@DTYPES
+@pytest.mark.parametrize("shape", [(5, 33), (300, 3), (2, 1500), (1, 1), (0, 7), (4, 0)])
+def test_root_mean_square(shape: tuple[int, int], dtype: str) -> None:
+    x, gy, weight, _ = parameters("rms_norm", shape, dtype)
+    for factor in (weight, None):
+        y, rstd = norm.rms_norm(x, factor, EPS)
+        exact = wide("rms_norm", x, factor, EPS)
+        size = 1 + float(abs(x).max(initial=0)) * float(exact[1].max(initial=1))
+        for found, expected in zip((y, rstd), exact, strict=True):
+            near(found, expected, dtype, size * (1 + abs(expected)))
+        grads = norm.rms_norm_grad(gy, x, factor, rstd)
+        for found, expected, terms in zip(grads, wide("rms_norm_grad", gy, x, factor, rstd), (size, shape[0]), strict=True):
+            near(found, expected, dtype, size * (terms + abs(expected)))
+
+
 def test_few_blocks_stride_over_the_grid(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(launch, "MAX_BLOCKS", 2)
     monkeypatch.setattr(norm, "SPLIT_SIZE", 16)
@@ -171,7 +203,7 @@ def test_two_runs_agree_bit_for_bit(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_one_checked_launch_of_each_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(norm, "SPLIT_SIZE", 16)
     with emulator.checked():
-        for name in ("batch of sequences", "layer", "group"):
+        for name in ("batch of sequences", "batch of packs", "layer", "group"):
             agree(name, "float32")
 
 

@@ -19,7 +19,7 @@ _FLOATING = {
         "max_pool2d max_pool2d_scatter max_pool2d_gather avg_pool2d avg_pool2d_input_grad "
         "max_pool3d max_pool3d_scatter max_pool3d_gather avg_pool3d avg_pool3d_input_grad"
     ),
-    "norm": "batch_norm batch_norm_grad layer_norm layer_norm_grad group_norm group_norm_grad",
+    "norm": "batch_norm batch_norm_grad layer_norm layer_norm_grad group_norm group_norm_grad rms_norm rms_norm_grad",
     "activation": (
         "relu relu_grad leaky_relu leaky_relu_grad sigmoid sigmoid_grad tanh_grad silu silu_grad softplus softplus_grad"
     ),

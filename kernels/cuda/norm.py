@@ -18,11 +18,15 @@ FULL_GRID = 512
 """Blocks that keep every card busy. Not asked of the card: the split of a sum, and so its rounding, must not depend on it."""
 SPLIT_SIZE = 2048
 """Values that a part of a channel's sum has at least."""
+PACK = 8
+"""Values that a thread may read at once: 16 bytes of them, whatever the dtype, divide so many."""
 LONG = 32
 """From this length on, threads of a warp read along a channel; below, across channels."""
 
 _rows = Kernel("norm_rows.cu", "norm_rows", FLOATS)
 _rows_grad = Kernel("norm_rows.cu", "norm_rows_grad", FLOATS)
+_rms = Kernel("norm_rows.cu", "rms_rows", FLOATS)
+_rms_grad = Kernel("norm_rows.cu", "rms_rows_grad", FLOATS)
 _moments = Kernel("norm_channels.cu", "channel_moments", FLOATS)
 _statistics = Kernel("norm_channels.cu", "channel_statistics", FLOATS)
 _normalise = Kernel("norm_channels.cu", "channel_normalise", FLOATS)
@@ -56,10 +60,16 @@ class _Channels:
         return blocks_for(self.channels, self.across)
 
     @property
+    def packs(self) -> bool:
+        """Whether whole packs lie in a channel of an image."""
+        return self.across == 1 and self.inner % PACK == 0
+
+    @property
     def split_size(self) -> int:
         """Values of a part."""
         wanted = min(blocks_for(FULL_GRID, max(self.tiles, 1)), blocks_for(self.values * self.across, SPLIT_SIZE))
-        return max(1, blocks_for(self.values, max(1, wanted)))
+        size = max(1, blocks_for(self.values, max(1, wanted)))
+        return blocks_for(size, PACK) * PACK if self.packs else size
 
     @property
     def splits(self) -> int:
@@ -76,7 +86,7 @@ def batch_norm(x: Array, weight: Array | None, bias: Array | None, eps: float) -
     channels, split = shape.channels, (shape.splits, shape.split_size)
     parts, wide_mean, wide_rstd = _wide(x, (shape.splits, 2, channels), (channels,), (channels,))
     y, mean, rstd = (empty(library, size, x.dtype) for size in (x.shape, (channels,), (channels,)))
-    _moments[shape.tiles * shape.splits](x, parts, shape.outer, channels, shape.inner, shape.across, *split)
+    _moments[shape.tiles * shape.splits](x, parts, shape.outer, channels, shape.inner, shape.across, *split, shape.packs)
     blocks = blocks_for(channels, _statistics.threads)
     arrays = x, parts, wide_mean, wide_rstd, mean, rstd
     _statistics[blocks](*arrays, channels, shape.inner, shape.values, *split, eps)
@@ -124,6 +134,25 @@ def group_norm_grad(gy: Array, x: Array, weight: Array | None, mean: Array, rstd
     return _over_rows_grad(gy, x, weight, mean, rstd, size, shape, groups)
 
 
+def rms_norm(x: Array, weight: Array | None, eps: float) -> tuple[Array, Array]:
+    """Divide each row by its root mean square. x: (M, D). weight: (D,) or None. Returns y (M, D), rstd (M,)."""
+    rows, n = x.shape
+    y, rstd = (empty(library_of(x), shape, x.dtype) for shape in (x.shape, (rows,)))
+    team = team_of(n)
+    _rms[blocks_for(rows * team, _rms.threads)](contiguous(x), _optional(weight), y, rstd, rows, n, eps, team)
+    return y, rstd
+
+
+def rms_norm_grad(gy: Array, x: Array, weight: Array | None, rstd: Array) -> tuple[Array, Array]:
+    """Gradient of rms_norm's y. rstd: (M,) as it returned it. Returns gx (M, D), gweight (D,)."""
+    (rows, n), team = x.shape, team_of(x.shape[1])
+    gx = empty(library_of(x), x.shape, x.dtype)
+    gy, x, rstd = map(contiguous, (gy, x, rstd))
+    _rms_grad[blocks_for(rows * team, _rms_grad.threads)](gy, x, _optional(weight), rstd, gx, rows, n, team)
+    no_mean = library_of(x).zeros_like(rstd)
+    return gx, _parameter_sums(gy, x, no_mean, rstd, _Channels(rows, n, 1), per_image=1, sharing=max(n, 1))[1]
+
+
 def _over_rows(
     x: Array, weight: Array | None, bias: Array | None, eps: float, units: tuple[int, ...], n: int, inner: int
 ) -> Normalised:
@@ -157,7 +186,17 @@ def _parameter_sums(
     size = (shape.channels,)
     parts, sum_gy, sum_gy_y = _wide(x, (shape.splits, 2, shape.channels), size, size)
     gweight, gbias = (empty(library_of(x), size, x.dtype) for _ in range(2))
-    sizes = shape.outer, shape.channels, shape.inner, per_image, sharing, shape.across, shape.splits, shape.split_size
+    sizes = (
+        shape.outer,
+        shape.channels,
+        shape.inner,
+        per_image,
+        sharing,
+        shape.across,
+        shape.splits,
+        shape.split_size,
+        shape.packs,
+    )
     _sums[shape.tiles * shape.splits](gy, x, mean, rstd, parts, *sizes)
     blocks = blocks_for(shape.channels, _sums_add.threads)
     _sums_add[blocks](parts, sum_gy, sum_gy_y, gbias, gweight, shape.channels, shape.splits)

@@ -9,14 +9,17 @@ __device__ __forceinline__ int input_position(const PoolGeometry& g, int axis, i
 }
 __device__ __forceinline__ bool within(int at, int size) { return (unsigned)at < (unsigned)size; }
 
+// a / b for a >= 0. Strides are 1 or 2 almost always, and a division costs more than all that a thread reads.
+__device__ __forceinline__ int divided(int a, int b) { return b == 1 ? a : b == 2 ? a >> 1 : a / b; }
+
 // The windows that contain an input position, along one axis: last down to first, which is the order of their taps.
 struct Windows { int first, last, shifted; };
 __device__ __forceinline__ Windows windows_of(const PoolGeometry& g, int axis, int at) {
   const int shifted = at + g.pad_lo[axis], reach = shifted - (g.kernel[axis] - 1) * g.dilation[axis], stride = g.stride[axis];
-  return {reach > 0 ? (reach + stride - 1) / stride : 0, min(shifted / stride, g.out_shape[axis] - 1), shifted};
+  return {reach > 0 ? divided(reach + stride - 1, stride) : 0, min(divided(shifted, stride), g.out_shape[axis] - 1), shifted};
 }
 __device__ __forceinline__ bool on_tap(const PoolGeometry& g, int axis, const Windows& w, int output) {
-  return (w.shifted - output * g.stride[axis]) % g.dilation[axis] == 0;
+  return g.dilation[axis] == 1 || (w.shifted - output * g.stride[axis]) % g.dilation[axis] == 0;
 }
 
 // Over how many positions a mean is taken along one axis: those in the input, and in the padding asked for if that counts.

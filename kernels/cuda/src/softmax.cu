@@ -117,7 +117,7 @@ KERNEL(cross_entropy_grad, 256)(const T* __restrict__ gloss, const T* __restrict
                                 T* __restrict__ glogits, long long rows, long long n, long long ignored) {
   const long long threads = (long long)gridDim.x * blockDim.x;
   for (long long i = blockIdx.x * (long long)blockDim.x + threadIdx.x; i < rows * n; i += threads) {
-    const long long row = i / n, label = labels[row];
+    const long long row = quotient(i, n), label = labels[row];
     const ACC share = ACC(p[i]);
     glogits[i] = T(label == ignored ? ACC(0) : ACC(gloss[row]) * (i - row * n == label ? share - ACC(1) : share));
   }

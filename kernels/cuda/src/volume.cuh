@@ -8,7 +8,7 @@ struct Place { int at[3]; };
 __device__ __forceinline__ Place position(long long& i, const int (&shape)[3]) {
   Place place;
 #pragma unroll
-  for (int axis = 2; axis >= 0; axis--) place.at[axis] = split_off(i, shape[axis]);
+  for (int axis = 2; axis >= 0; axis--) place.at[axis] = shape[axis] == 1 ? 0 : split_off(i, shape[axis]);  // planes have depth 1
   return place;
 }
 __device__ __forceinline__ long long flat(const int (&shape)[3], int a, int b, int c) {
