@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from dlengine.kernels import precision
-from dlengine.kernels.cuda import emulator, launch, matmul, recurrent, recurrent_plan, softmax, source
+from dlengine.kernels.cuda import conv, emulator, launch, matmul, recurrent, recurrent_plan, softmax, source
 from dlengine.kernels.cuda.emulator import KernelError
+from dlengine.kernels.geometry import ConvGeometry
 
 pytestmark = pytest.mark.skipif(emulator.available() is not None, reason=str(emulator.available()))
 
@@ -20,6 +21,21 @@ def product(word: str) -> Callable[[], Any]:
         a = np.random.default_rng(0).standard_normal((66, 66)).astype("f4")
         with precision.in_force(word):
             matmul.matmul(a, a)
+
+    return run
+
+
+def convolution(variant: str, direction: str) -> Callable[[], Any]:
+    def run() -> None:
+        g = ConvGeometry(2, 20, 20, 1, (7, 6), (3, 3), (2, 1), (1, 1), (1, 1), (1, 1), (4, 6))
+        x, w, gy = (np.ones(shape, "f4") for shape in (g.x_shape, g.w_shape, g.y_shape))
+        kernels = conv.VARIANTS[variant]
+        if direction == "forward":
+            kernels.forward(x, w, None, g, False)
+        elif direction == "input":
+            kernels.input_grad(gy, w, g)
+        else:
+            kernels.weight_grad(x, gy, g)
 
     return run
 
@@ -90,6 +106,34 @@ BUGS: dict[str, tuple[str, str, str, Callable[[], Any], str]] = {
         "row > g.m",
         product("high"),
         r"(out-of-bounds write|data race on argument)",
+    ),
+    "missing barrier in a convolution": (
+        "conv_gemm.cu",
+        "keep((step + 1) % 2);\n      __syncthreads();",
+        "keep((step + 1) % 2);",
+        convolution("64x64", "forward"),
+        r"(data race on|read of unwritten) shared memory",
+    ),
+    "pixels above the image": (
+        "index.cuh",
+        "(unsigned)h < (unsigned)height && ",
+        "h < height && ",
+        convolution("64x64", "forward"),
+        r"out-of-bounds read .* at conv_gemm\.cu:",
+    ),
+    "a stage of a convolution begun too early": (
+        "conv_tensor.cu",
+        "      __syncthreads();\n      fetch(step + STAGES - 1);",
+        "      fetch(step + STAGES - 1);\n      __syncthreads();",
+        convolution("tensor 64", "input"),
+        r"(data race on|read of unwritten) shared memory",
+    ),
+    "copies of pixels waited for too little": (
+        "conv_tensor_weight_grad.cu",
+        "copies_wait<STAGES - 2>();",
+        "copies_wait<STAGES - 1>();",
+        convolution("tensor 64", "weight"),
+        "read of unwritten shared memory",
     ),
     "missing grid sync": ("recurrent.cuh", "grid.sync();", ";", network, r"data race on argument .* at (lstm|recurrent)\.cuh:"),
 }
