@@ -7,6 +7,7 @@ well a kernel uses it, and what else takes as long. It orders; where a card is a
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from math import prod
 
 from .. import precision
@@ -59,7 +60,14 @@ def product(direction: str, g: ConvGeometry) -> Product:
 
 def plan(direction: str, g: ConvGeometry, x: Array) -> list[str]:
     """Names of kernels for a direction, the likely fastest first."""
-    p, dtype = product(direction, g), str(x.dtype)
+    dtype = str(x.dtype)
+    return list(_plan(direction, g, dtype, x.dtype.itemsize, precision.numbers(dtype), tuple(conv_tensor.answers(x))))
+
+
+@lru_cache(maxsize=4096)
+def _plan(direction: str, g: ConvGeometry, dtype: str, itemsize: int, numbers: str, tensor: tuple[str, ...]) -> list[str]:
+    """What plan says of arrays of a dtype that are multiplied as `numbers`, where these kernels for tensor cores may answer."""
+    p = product(direction, g)
     costs: dict[str, float] = {}
     for name, kernels in conv_simt.VARIANTS.items():
         if dtype not in kernels.dtypes:
@@ -72,15 +80,16 @@ def plan(direction: str, g: ConvGeometry, x: Array) -> list[str]:
             costs[name] = _arithmetic(p, kernels.rows, kernels.columns, depth, direction) / SPEED[name] + LAUNCH
         elif direction != "weight" and p.planes < FEW and conv_simt.fits_table(g, p.planes):
             costs[name] = _arithmetic(p, kernels.rows, kernels.columns, p.taps * p.planes, direction) / SPEED[name] + LAUNCH
-    for name, tile in conv_tensor.answers(x).items():
-        speed = TENSOR_SPEED[precision.numbers(dtype)] * tile.speed
+    for name in tensor:
+        tile = conv_tensor.VARIANTS[name]
+        speed = TENSOR_SPEED[numbers] * tile.speed
         work = _arithmetic(p, tile.rows, tile.columns, p.taps * blocks_for(p.planes, 8) * 8, direction)
-        stored = 2 * x.dtype.itemsize * (prod(g.x_shape) + (prod(g.y_shape) if direction == "weight" else 0))
-        costs[name] = work / speed + stored * PER_BYTE / PROCESSORS + 3 * LAUNCH
+        images = prod(g.x_shape) * (direction != "input") + prod(g.y_shape) * (direction != "forward")
+        costs[name] = work / speed + 2 * itemsize * images * PER_BYTE / PROCESSORS + 3 * LAUNCH
     if conv_product.Product.applies(direction, g):
-        speed = TENSOR_SPEED[precision.numbers(dtype)] if conv_tensor.answers(x) else 1.0
-        images = Product(g.N, p.rows, prod(g.out_shape), p.taps, p.planes)
-        tiles = [(_arithmetic(images, size, size, p.planes, direction), part) for size, part in ((128, 1.0), (64, 0.5))]
+        speed = TENSOR_SPEED[numbers] if tensor else 1.0
+        each = Product(g.N, p.rows, prod(g.out_shape), p.taps, p.planes)
+        tiles = [(_arithmetic(each, size, size, p.planes, direction), part) for size, part in ((128, 1.0), (64, 0.5))]
         costs["product"] = min(work / part for work, part in tiles) / speed
     return sorted(costs, key=lambda name: costs[name])[:MEASURED]
 
