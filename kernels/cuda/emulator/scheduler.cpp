@@ -197,10 +197,15 @@ void run_blocks_together(unsigned count) {
   }
 }
 
+// Guarded stacks are two mappings each, of which Linux allows a process 65,530: so none is kept from one launch to the next.
+void release_stacks() {
+  if (now.stacks) munmap(now.stacks, now.stacks_size);
+  now.stacks = nullptr;
+  now.stacks_size = 0;
+}
+
 bool reserve_stacks(size_t fibers) {
   size_t need = fibers * (STACK + GUARD);
-  if (need <= now.stacks_size) return true;
-  if (now.stacks) munmap(now.stacks, now.stacks_size);
   void *p = mmap(nullptr, need, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   now.stacks = p == MAP_FAILED ? nullptr : (char *)p;
   now.stacks_size = now.stacks ? need : 0;
@@ -367,6 +372,7 @@ int emu_launch(int kernel, const unsigned *grid, const unsigned *block, unsigned
   if (cooperative) run_blocks_together(blocks);
   else run_blocks_in_turn(blocks);
   now.fiber = nullptr;
+  release_stacks();
   return now.failed;
 }
 }
