@@ -19,6 +19,7 @@ import click
 
 from dlengine.io import write_atomically
 from dlengine.recipes import RECIPES, Run, finished
+from dlengine.recipes.gallery import duration
 from dlengine.recipes.run import read_config
 from dlengine.report import processor
 
@@ -58,7 +59,7 @@ def table(entries: Sequence[Mapping[str, Any]]) -> str:
         figures = [f for f in recipe.scales[e["scale"]].figures if f.name in e["results"]]
         bounds = ", ".join(f"{_name(f.name)} {f.bound}" for f in figures)
         values = ", ".join(f.show(e["results"][f.name]) + ("" if f.reached(e["results"]) else " (missed)") for f in figures)
-        lines.append(f"| `{recipe.name}` | {recipe.title} | {bounds} | {values} | {_time(e['results']['seconds'])} |")
+        lines.append(f"| `{recipe.name}` | {recipe.title} | {bounds} | {values} | {duration(e['results']['seconds'])} |")
     machines = sorted({e["machine"] for e in entries})
     dates = sorted({e["date"] for e in entries})
     when = dates[0] if len(dates) == 1 else f"{dates[0]} to {dates[-1]}" if dates else ""
@@ -73,10 +74,6 @@ def table(entries: Sequence[Mapping[str, Any]]) -> str:
 
 def _name(figure: str) -> str:
     return figure.replace("_", " ")
-
-
-def _time(seconds: float) -> str:
-    return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"
 
 
 def rewrite(readme: Path, text: str) -> None:

@@ -101,6 +101,12 @@ def test_weights_are_plain_safetensors(path: Path) -> None:
     np.testing.assert_array_equal(a.weight_hh_l0.numpy_copy(), b.weight_hh_l0.numpy_copy())
 
 
+def test_a_missing_folder_is_named(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="its folder does not exist.*weights"):
+        io.save(tmp_path / "nowhere" / "weights.safetensors", {"a": dl.ones(3)})
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = path.read_bytes()
 

@@ -102,7 +102,7 @@ class AddingProblem(Experiment):
             return self.trainer(model, nn.MSELoss(), optimizer, callbacks=[ClipGradients(1.0)], scheduler=schedule)
         limit = 1.0 if name == "clipped" else NEVER
         optimizer = optim.SGD(model.parameters(), lr=0.03)
-        return NormTrainer(model, nn.MSELoss(), optimizer, max_norm=limit, batch_size=50, progress=False)
+        return self.trainer(model, nn.MSELoss(), optimizer, NormTrainer, max_norm=limit, batch_size=50)
 
     def stages(self) -> Iterator[Stage]:
         for name in CELLS:

@@ -98,10 +98,7 @@ class Attacked(Classifier):
         if self.robust is not None:
             optimizer = optim.Adam(self.robust.parameters(), lr=self.s.lr)
             slower = optim.CosineAnnealingLR(optimizer, self.s.robust_epochs, eta_min=0.05 * self.s.lr)
-            against = _Robust(
-                self.robust, self.loss, optimizer, scheduler=slower, metrics=[Accuracy()],
-                batch_size=self.s.batch_size, progress=False,
-            )  # fmt: skip
+            against = self.trainer(self.robust, self.loss, optimizer, _Robust, scheduler=slower, metrics=[Accuracy()])
             against.eps = self.s.eps
             yield Stage(against, self.train, self.s.robust_epochs, self.test, "robust")
 

@@ -99,7 +99,7 @@ class Autoencoders(Experiment):
         adam = optim.Adam(model.parameters(), lr=lr or self.s.lr)
         cosine = optim.CosineAnnealingLR(adam, epochs, eta_min=1e-6)
         size = batch_size or self.s.batch_size
-        trainer = kind(model, nn.MSELoss(), adam, scheduler=cosine, batch_size=size, progress=False)
+        trainer = self.trainer(model, nn.MSELoss(), adam, kind, scheduler=cosine, batch_size=size)
         return Stage(trainer, train, epochs, test, name)
 
     def measure(self) -> dict[str, float]:

@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 
-from .. import data, nn, optim
+from .. import data, nn
 from ..autograd.base import no_grad
 from ..models import LanguageModel
 from ..ops.creation import asarray
 from ..ops.softmax import softmax
-from ..training import ClipGradients, TruncatedBPTT
-from .experiment import Experiment, Stage
+from ..training import TruncatedBPTT
 from .recipe import Figure, Recipe, Scale, Setting, add
 from .text_pictures import plot_next, plot_texts
-from .writing import generate
+from .writing import Reader, generate
 
 TEMPERATURES = (0.3, 0.7, 1.0)
 
 
-class Characters(Experiment):
+class Characters(Reader):
     """A recurrent network reads a text character by character and learns to say which comes next.
 
     The state h_t holds what it has read: RNN h_t = tanh(U x_t + W h_{t-1}); LSTM: gates f, i, o = sigmoid(...) decide what
@@ -67,22 +65,10 @@ class Characters(Experiment):
             self.train, self.valid = data.TextWindows(train, stretch), data.TextWindows(valid, stretch)
         self.counted = train if s.data != "hello" else numbers
         self.model = LanguageModel(len(self.vocabulary), s.embedding, s.hidden, s.layers, self.cell, s.dropout)
-        self.optimizer = optim.Adam(self.model.parameters(), lr=s.lr)
-        self.scheduler = optim.CosineAnnealingLR(self.optimizer, s.epochs, eta_min=0.02 * s.lr)
-
-    def stages(self) -> Iterator[Stage]:
-        yield Stage(self._trainer(), self.train, self.s.epochs, self.valid, monitor="val_loss")
-
-    def _trainer(self) -> TruncatedBPTT:
-        s = self.s
-        return TruncatedBPTT(
-            self.model, nn.CrossEntropyLoss(), self.optimizer, length=s.steps, axis=1, batch_size=s.batch_size, metrics=[],
-            scheduler=self.scheduler, callbacks=[ClipGradients(s.clip)], progress=False,
-        )  # fmt: skip
 
     def measure(self) -> dict[str, float]:
         """Nats and bits per character on the unseen tenth of the text; beside them those of a table of character pairs."""
-        nats = self._trainer().evaluate(self.valid)["loss"]
+        nats = self.loss_per_token()
         return {"nats_per_char": nats, "bits_per_char": nats / np.log(2), "bigram_nats_per_char": self._bigram()}
 
     def _bigram(self) -> float:

@@ -48,8 +48,7 @@ class ConvAutoencoding(Experiment):
     def stages(self) -> Iterator[Stage]:
         adam = optim.Adam(self.model.parameters(), lr=self.s.lr)
         cosine = optim.CosineAnnealingLR(adam, self.s.epochs, eta_min=1e-5)
-        size = self.s.batch_size
-        trainer = Reconstruction(self.model, nn.MSELoss(), adam, scheduler=cosine, batch_size=size, progress=False)
+        trainer = self.trainer(self.model, nn.MSELoss(), adam, Reconstruction, scheduler=cosine)
         yield Stage(trainer, self.train, self.s.epochs, self.test)
 
     def measure(self) -> dict[str, float]:
@@ -138,7 +137,7 @@ class DenoisingAutoencoders(Experiment):
         for name, model in (("short", self.short), ("long", self.long)):
             adam = optim.Adam(model.parameters(), lr=s.lr)
             cosine = optim.CosineAnnealingLR(adam, s.epochs, eta_min=1e-5)
-            trainer = Denoising(model, nn.MSELoss(), adam, scheduler=cosine, batch_size=s.batch_size, progress=False)
+            trainer = self.trainer(model, nn.MSELoss(), adam, Denoising, scheduler=cosine)
             trainer.std = s.noise
             yield Stage(trainer, self.train, s.epochs, self.test, name)
 

@@ -100,7 +100,7 @@ class CycleDigits(Experiment):
             "translators": optim.Adam(translators.parameters(), lr=s.lr, betas=(0.5, 0.999)),
             "judges": optim.Adam(judges.parameters(), lr=s.lr, betas=(0.5, 0.999)),
         }
-        self.game = CycleTraining(m, None, optimizers, batch_size=s.batch_size, progress=False)
+        self.game = self.trainer(m, None, optimizers, CycleTraining)
         self.game.same = s.same
         yield Stage(self.game, self.pairs, s.epochs, name="cycle")
 

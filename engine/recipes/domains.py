@@ -111,10 +111,7 @@ class DomainAdversarial(Experiment):
         for name, (model, sources, weight) in self.ways.items():
             optimizer = optim.Adam(model.parameters(), lr=s.lr)
             slower = optim.CosineAnnealingLR(optimizer, s.epochs, eta_min=0.02 * s.lr)
-            trainer = Adversarial(
-                model, nn.CrossEntropyLoss(), optimizer, scheduler=slower, batch_size=s.batch_size, progress=False,
-                metrics=[],
-            )  # fmt: skip
+            trainer = self.trainer(model, nn.CrossEntropyLoss(), optimizer, Adversarial, scheduler=slower, metrics=[])
             trainer.weight = weight
             yield Stage(trainer, Domains(sources, self.target), s.epochs, self.test, name)
             self.curves[name] = [row["val_accuracy"] for row in trainer.history]

@@ -83,7 +83,7 @@ class EdgesToDigits(Experiment):
             "translator": optim.Adam(m.translator.parameters(), lr=s.lr, betas=(0.5, 0.999)),
             "judge": optim.Adam(m.judge.parameters(), lr=s.lr, betas=(0.5, 0.999)),
         }
-        trainer = PairedTraining(m, None, optimizers, batch_size=s.batch_size, progress=False)
+        trainer = self.trainer(m, None, optimizers, PairedTraining)
         yield Stage(trainer, self.train, s.epochs, self.test)
 
     def measure(self) -> dict[str, float]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar, overload
 
 import numpy as np
 
@@ -17,7 +17,9 @@ from ..nn import Module
 from ..ops.creation import asarray
 from ..ops.softmax import softmax
 from ..optim import Optimizer
-from ..training import Accuracy, ConfusionMatrix, Trainer, plot_confusion
+from ..training import Accuracy, Callback, ConfusionMatrix, Trainer, plot_confusion
+
+T = TypeVar("T", bound=Trainer)
 
 
 @dataclass
@@ -70,9 +72,13 @@ class Experiment:
     def draw(self, folder: Path) -> None:
         """Write the pictures of the trained models."""
 
-    def trainer(self, model: Module, loss: Any, optimizer: Any, **more: Any) -> Trainer:
-        """A Trainer with the recipe's batch_size; the run adds log, checkpoints and progress."""
-        return Trainer(model, loss, optimizer, **{"batch_size": self.s.batch_size, "progress": False, **more})
+    @overload
+    def trainer(self, model: Module, loss: Any, optimizer: Any, **more: Any) -> Trainer: ...
+    @overload
+    def trainer(self, model: Module, loss: Any, optimizer: Any, kind: type[T], **more: Any) -> T: ...
+    def trainer(self, model: Module, loss: Any, optimizer: Any, kind: type[Trainer] = Trainer, **more: Any) -> Trainer:
+        """A Trainer (kind: which) with the recipe's batch_size; the run adds log, checkpoints and progress."""
+        return kind(model, loss, optimizer, **{"batch_size": self.s.batch_size, "progress": False, **more})
 
 
 @dataclass(frozen=True)
@@ -88,7 +94,7 @@ class Classifier(Experiment):
     """One model, one training, classes. prepare() sets the attributes below.
 
     model, loss, optimizer; train and test, data sets of (input, label); classes, their names; image_size (H,W), if the
-    inputs are images. scheduler: stepped after each epoch.
+    inputs are images. scheduler: stepped after each epoch; callbacks: of the training.
     """
 
     captions: ClassVar[Mapping[str, str]] = {"confusion.png": "Which classes are taken for which, on the test set."}
@@ -101,10 +107,13 @@ class Classifier(Experiment):
     classes: Sequence[str]
     image_size: tuple[int, int] | None = None
     scheduler: Any = None
+    callbacks: Sequence[Callback] = ()
 
     def stages(self) -> Iterator[Stage]:
         """The one training, validated on the test set."""
-        trainer = self.trainer(self.model, self.loss, self.optimizer, scheduler=self.scheduler, metrics=[Accuracy()])
+        trainer = self.trainer(
+            self.model, self.loss, self.optimizer, scheduler=self.scheduler, metrics=[Accuracy()], callbacks=self.callbacks
+        )
         yield Stage(trainer, self.train, self.s.epochs, self.test, monitor="val_loss")
 
     def measure(self) -> dict[str, float]:

@@ -72,7 +72,7 @@ def _figures(run: Run) -> str:
 
 def _index_row(run: Run) -> str:
     config = read_config(run.folder)
-    cells = [_figures(run), escape(config.scale), str(config.seed), _time(run.results["seconds"])]
+    cells = [_figures(run), escape(config.scale), str(config.seed), duration(run.results["seconds"])]
     name = f'<a href="#{_anchor(run)}">{escape(run.recipe.name)}</a>'
     return f"<tr><td>{name}</td>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
 
@@ -88,7 +88,7 @@ def _section(run: Run) -> str:
     changed = {k: v for k, v in config.settings.items() if v != run.recipe.configure({}, config.scale)[k]}
     names = {figure.name for figure in scale.figures} | {"seconds"}
     others = ", ".join(f"{k} {v:.5g}" for k, v in run.results.items() if k not in names)
-    facts = f"{config.scale} scale, seed {config.seed}, {config.dtype}, {config.backend}, {_time(run.results['seconds'])}"
+    facts = f"{config.scale} scale, seed {config.seed}, {config.dtype}, {config.backend}, {duration(run.results['seconds'])}"
     if changed:
         facts += "; with " + ", ".join(f"{k}={v}" for k, v in changed.items())
     return (
@@ -106,7 +106,8 @@ def _picture(path: Path, caption: str) -> str:
     return f'<figure><img alt="{text}" src="data:image/png;base64,{content}"><figcaption>{text}</figcaption></figure>'
 
 
-def _time(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """Seconds, or minutes from 100 s on."""
     if seconds < 100:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min"

@@ -87,7 +87,7 @@ class AdversarialDigits(Experiment):
         judge = self.trainer(self.judge, nn.CrossEntropyLoss(), adam, metrics=[Accuracy()], batch_size=64)
         yield Stage(judge, self.train, s.judge_epochs, self.test, "judge")
         players = tuned(self.model, s.lr, s.handicap)
-        self.game = AdversarialTraining(self.model, None, players, batch_size=s.batch_size, progress=False)
+        self.game = self.trainer(self.model, None, players, AdversarialTraining)
         self.game.conditional = self.conditional
         yield Stage(self.game, self.train, s.epochs, name="gan")
 

@@ -62,7 +62,7 @@ class PerceptronDigits(Experiment):
         self.train, self.test = flat_digits(self.s.holdout, self.seed)
         self.model = nn.Perceptron(64, 10)
         idle = optim.SGD(self.model.parameters(), lr=0.0)  # the rule needs none
-        self.rule = _Rule(self.model, None, idle, metrics=[Accuracy()], batch_size=self.s.batch_size, progress=False)
+        self.rule = self.trainer(self.model, None, idle, _Rule, metrics=[Accuracy()])
 
     def stages(self) -> Iterator[Stage]:
         yield Stage(self.rule, self.train, self.s.epochs, self.test)

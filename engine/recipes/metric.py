@@ -123,9 +123,7 @@ class Siamese(Experiment):
         s = self.s
         optimizer = optim.Adam(self.model.parameters(), lr=s.lr)
         slower = optim.CosineAnnealingLR(optimizer, s.epochs, eta_min=0.02 * s.lr)
-        trainer = self.kind(
-            self.model, self.loss(), optimizer, scheduler=slower, metrics=[], batch_size=s.batch_size, progress=False
-        )
+        trainer = self.trainer(self.model, self.loss(), optimizer, self.kind, scheduler=slower, metrics=[])
         yield Stage(trainer, self.samples(self.train), s.epochs)
 
     def loss(self) -> nn.Module:

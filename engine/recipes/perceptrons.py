@@ -10,13 +10,12 @@ from typing import Any, ClassVar
 import numpy as np
 
 from .. import data, nn, optim
-from ..autograd.base import no_grad
 from ..autograd.promotion import get_default_dtype
 from ..generator import Generator
 from ..models import MLP
-from ..ops.creation import asarray
 from ..training import Accuracy
 from .experiment import Experiment, Stage
+from .images import outputs
 from .linear import BATCH, HOLDOUT, flat_digits
 from .pictures import draw, lines, regions
 from .recipe import Figure, Recipe, Scale, Setting, add
@@ -71,7 +70,7 @@ class Perceptrons(Experiment):
         x = np.linspace(-1.0, 1.0, 1999)[:, None]
         results = {
             "accuracy": self.judge.evaluate(self.test, [Accuracy()])["accuracy"],
-            "curve-mse": float(np.mean((self._value(self.curve, x) - wave(x)) ** 2)),
+            "curve-mse": float(np.mean((outputs(self.curve, x) - wave(x)) ** 2)),
         }
         xy, labels = self.cloud.arrays
         return results | {k: float(np.mean(self._class(m, xy) == labels)) for k, m in self.planes.items()}
@@ -79,7 +78,7 @@ class Perceptrons(Experiment):
     def draw(self, folder: Path) -> None:
         """The curve, and the decision boundaries."""
         x = np.linspace(-1.0, 1.0, 500)[:, None]
-        series = {"the curve": wave(x)[:, 0], "the network": self._value(self.curve, x)[:, 0]}
+        series = {"the curve": wave(x)[:, 0], "the network": outputs(self.curve, x)[:, 0]}
         draw(folder / "curve.png", (6, 3.6), 1, 1, lambda axes: lines(axes[0, 0], series, x=x[:, 0], xlabel="x"))
 
         def fill(axes: Any) -> None:
@@ -91,13 +90,8 @@ class Perceptrons(Experiment):
         draw(folder / "boundaries.png", (9, 6.2), 2, 3, fill)
 
     @staticmethod
-    def _value(model: nn.Module, x: Any) -> Any:
-        model.eval()
-        with no_grad():
-            return model(asarray(np.asarray(x).astype(str(get_default_dtype())))).numpy_copy()
-
-    def _class(self, model: nn.Module, xy: Any) -> Any:
-        return self._value(model, xy).argmax(axis=1)
+    def _class(model: nn.Module, xy: Any) -> Any:
+        return outputs(model, xy).argmax(axis=1)
 
 
 def wave(x: Any) -> Any:

@@ -9,9 +9,11 @@ from typing import Any, ClassVar
 import numpy as np
 
 from .. import data, nn, optim
-from ..generator import Generator
+from ..autograd.base import no_grad
+from ..generator import Generator, manual_seed
 from ..models import MLP
 from ..ops.creation import asarray
+from ..ops.softmax import softmax
 from ..training import Accuracy
 from .experiment import Experiment, Stage, dtype_of
 from .images import image_sets, images_of, outputs
@@ -133,10 +135,6 @@ class MonteCarloDropout(Experiment):
 
     def sampled(self, images: Any) -> Any:
         """Probabilities (T,N,10) of images under T masks; the masks come from the recipe's seed alone."""
-        from ..autograd.base import no_grad
-        from ..generator import manual_seed
-        from ..ops.softmax import softmax
-
         manual_seed(self.seed + 1)
         self.model.train()  # keeps dropout on
         x = asarray(images.astype(dtype_of(self.model)))

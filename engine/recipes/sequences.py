@@ -59,12 +59,10 @@ class DigitRows(Classifier):
         width = self.test.batch([0])[0].shape[3]
         self.image_size = (width, width)
         self.model = RowClassifier(width, s.hidden, 10)
+        self.callbacks = (ClipGradients(1.0),)
         self.loss = nn.CrossEntropyLoss()
         self.optimizer = optim.Adam(self.model.parameters(), lr=s.lr)
         self.scheduler = optim.CosineAnnealingLR(self.optimizer, s.epochs, eta_min=0.02 * s.lr)
-
-    def trainer(self, model: Any, loss: Any, optimizer: Any, **more: Any) -> Any:
-        return super().trainer(model, loss, optimizer, callbacks=[ClipGradients(1.0)], **more)
 
     def draw(self, folder: Path) -> None:
         """The confusion matrix, and the probabilities after each row of six digits."""

@@ -16,7 +16,6 @@ from ..data.synthetic import COLOURS as INKS
 from ..data.synthetic import SHAPES, cos_sin, shapes_with_captions
 from ..generator import Generator
 from ..models import ToneNet, UNet
-from ..training import Trainer
 from .experiment import Classifier, Experiment, Stage
 from .images import images_of, outputs
 from .pictures import draw, dress, image_grid
@@ -132,18 +131,6 @@ def _second_half(size: int, caption: str) -> Any:
     return np.zeros((size, size), dtype=bool)
 
 
-class _PerPixel(Trainer):
-    """Cross-entropy over pixels; the accuracy is that of pixels."""
-
-    def train_step(self, batch: Any) -> float:
-        x, labels = batch
-        return self.update(self.loss(self.forward(x), labels))
-
-    def evaluate_step(self, batch: Any) -> float:
-        x, labels = batch
-        return float(self.loss(self.forward(x), labels))
-
-
 class Segmentation(Experiment):
     """Every pixel gets a class: an encoder-decoder with skips finds shapes in noise.
 
@@ -167,9 +154,7 @@ class Segmentation(Experiment):
         s = self.s
         optimizer = optim.Adam(self.model.parameters(), lr=s.lr)
         slower = optim.CosineAnnealingLR(optimizer, s.epochs, eta_min=0.02 * s.lr)
-        trainer = _PerPixel(
-            self.model, nn.CrossEntropyLoss(), optimizer, metrics=[], scheduler=slower, batch_size=s.batch_size, progress=False
-        )
+        trainer = self.trainer(self.model, nn.CrossEntropyLoss(), optimizer, metrics=[], scheduler=slower)
         yield Stage(trainer, self.train, s.epochs, self.test, monitor="val_loss")
 
     def measure(self) -> dict[str, float]:

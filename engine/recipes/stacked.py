@@ -93,13 +93,13 @@ class StackedAutoencoders(Experiment):
         s = self.s
         for depth in range(s.layers):
             adam = optim.Adam(self.taught.parameters(), lr=s.lr)
-            layer = LayerTraining(self.taught, nn.BCELoss(), adam, batch_size=s.batch_size, progress=False)
+            layer = self.trainer(self.taught, nn.BCELoss(), adam, LayerTraining)
             layer.depth, layer.masked = depth, s.masked
             yield Stage(layer, self.unlabelled, s.epochs, name=f"layer{depth + 1}")
         self.tuning = {}
         for name, networks in (("fine-tuned", self.taught), ("from-random", self.raw)):
             adam = optim.Adam(networks.parameters(), lr=s.lr)
-            self.tuning[name] = SideBySide(networks, nn.CrossEntropyLoss(), adam, metrics=[], batch_size=50, progress=False)
+            self.tuning[name] = self.trainer(networks, nn.CrossEntropyLoss(), adam, SideBySide, metrics=[], batch_size=50)
             yield Stage(self.tuning[name], self.labelled, s.tuning_epochs, self.test, name)
 
     def measure(self) -> dict[str, float]:

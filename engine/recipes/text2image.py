@@ -85,7 +85,7 @@ class TextToImage(Experiment):
         judge = self.trainer(self.judge, nn.CrossEntropyLoss(), adam, metrics=[Accuracy()], batch_size=32)
         yield Stage(judge, self.kinds, s.judge_epochs, name="judge")
         players = tuned(self.model, s.lr, s.handicap)
-        self.game = CaptionTraining(self.model, None, players, batch_size=s.batch_size, progress=False)
+        self.game = self.trainer(self.model, None, players, CaptionTraining)
         yield Stage(self.game, self.train, s.epochs, name="gan")
 
     def measure(self) -> dict[str, float]:

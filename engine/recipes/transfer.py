@@ -11,6 +11,7 @@ import numpy as np
 from .. import nn, optim
 from ..data import ArrayDataset
 from ..models import ConvNet
+from ..ops.loss import cross_entropy
 from ..training import Accuracy, Trainer
 from .experiment import Experiment, Stage
 from .images import image_sets, images_of, outputs
@@ -111,25 +112,20 @@ class SharedNet(nn.Module):
 
 
 class _Both(Trainer):
-    """Trains on one or both tasks: tasks says which of the two losses counts in a batch of a given number."""
+    """Trains on two tasks. loss: a MultiTaskLoss of theirs; alternate: only one of them counts in a batch, in turn."""
 
     model: Any
-    weights = (1.0, 1.0)
     alternate = False
     closeness = 0.0
 
     def _losses(self, batch: Any) -> Any:
         x, digit = batch
         scores = self.forward(x)
-        return scores, [self.loss(scores[0], digit), self.loss(scores[1], digit % 2)]
+        return scores, [cross_entropy(scores[0], digit), cross_entropy(scores[1], digit % 2)]
 
     def train_step(self, batch: Any) -> dict[str, float]:
         _, losses = self._losses(batch)
-        if self.alternate:
-            turn = self.batch % 2
-            total = losses[turn] * self.weights[turn]
-        else:
-            total = sum(w * part for w, part in zip(self.weights, losses, strict=True) if w)
+        total = losses[self.batch % 2] if self.alternate else self.loss(*losses)
         if self.closeness:
             total = total + self.closeness * self.model.apart()
         self.update(total)
@@ -175,10 +171,8 @@ class MultiTask(Experiment):
             model = self.models[name]
             optimizer = optim.Adam(model.parameters(), lr=s.lr)
             slower = optim.CosineAnnealingLR(optimizer, s.epochs, eta_min=0.02 * s.lr)
-            trainer = _Both(
-                model, nn.CrossEntropyLoss(), optimizer, metrics=[], scheduler=slower, batch_size=s.batch_size, progress=False
-            )  # fmt: skip
-            trainer.weights, trainer.alternate = weights, alternate
+            trainer = self.trainer(model, nn.MultiTaskLoss(*weights), optimizer, _Both, scheduler=slower)
+            trainer.alternate = alternate
             trainer.closeness = s.closeness if sharing == "soft" else 0.0
             self.trainers[name] = trainer
             yield Stage(trainer, self.train, s.epochs, self.test, name)

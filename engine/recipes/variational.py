@@ -70,11 +70,11 @@ class VariationalAutoencoder(Experiment):
 
     def stages(self) -> Iterator[Stage]:
         adam = optim.Adam(self.model.parameters(), lr=self.s.lr)
-        trainer = Variational(self.model, None, adam, batch_size=self.s.batch_size, progress=False)
+        trainer = self.trainer(self.model, None, adam, Variational)
         yield Stage(trainer, self.train, self.s.epochs, ArrayDataset(self.shown), monitor="val_loss")
 
     def measure(self) -> dict[str, float]:
-        trainer = Variational(self.model, None, optim.Adam(self.model.parameters()), batch_size=500, progress=False)
+        trainer = self.trainer(self.model, None, optim.Adam(self.model.parameters()), Variational, batch_size=500)
         found = trainer.evaluate(ArrayDataset(self.shown))
         self.codes = outputs(self.model, self.shown, lambda x: self.model.encode(x)[0])
         used = self.codes.var(axis=0) > 0.05

@@ -2,31 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from math import exp
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 
-from .. import data, nn, optim
+from .. import data
 from ..autograd.base import no_grad
 from ..generator import Generator
 from ..models import LanguageModel
 from ..ops.creation import asarray
 from ..ops.random import randperm
 from ..ops.softmax import softmax
-from ..training import ClipGradients, TruncatedBPTT
-from .experiment import Experiment, Stage
+from ..training import TruncatedBPTT
 from .ngrams import KneserNey
 from .pictures import draw as draw_axes
 from .recipe import Figure, Recipe, Scale, Setting, add
-from .writing import generate
+from .writing import Reader, generate
 
 UNKNOWN = "<unk>"
 
 
-class WordModel(Experiment):
+class WordModel(Reader):
     """An LSTM reads a text word by word and learns which word comes next.
 
     Each word is a vector x_t, a row of a table; the LSTM's state h_t sums up all words before; the same table scores the
@@ -59,22 +57,10 @@ class WordModel(Experiment):
         self.train, self.valid = data.TextWindows(self.numbers, stretch), data.TextWindows(self.unseen, stretch)
         self.trigrams = KneserNey(self.numbers, len(self.vocabulary))
         self.model = LanguageModel(len(self.vocabulary), s.hidden, s.hidden, s.layers, "lstm", s.dropout, tied=True)
-        self.optimizer = optim.Adam(self.model.parameters(), lr=s.lr)
-        self.scheduler = optim.CosineAnnealingLR(self.optimizer, s.epochs, eta_min=0.02 * s.lr)
-
-    def stages(self) -> Iterator[Stage]:
-        yield Stage(self._trainer(), self.train, self.s.epochs, self.valid, monitor="val_loss")
-
-    def _trainer(self) -> TruncatedBPTT:
-        s = self.s
-        return TruncatedBPTT(
-            self.model, nn.CrossEntropyLoss(), self.optimizer, length=s.steps, axis=1, batch_size=s.batch_size, metrics=[],
-            scheduler=self.scheduler, callbacks=[ClipGradients(s.clip)], progress=False,
-        )  # fmt: skip
 
     def measure(self) -> dict[str, float]:
         """The perplexity of both models on the unseen tenth of the text, and their ratio."""
-        ours, theirs = exp(self._trainer().evaluate(self.valid)["loss"]), self.trigrams.perplexity(self.unseen)
+        ours, theirs = exp(self.loss_per_token()), self.trigrams.perplexity(self.unseen)
         return {
             "perplexity": ours, "trigram_perplexity": theirs, "ratio_to_trigram": ours / theirs,
             "vocabulary": len(self.vocabulary), "words": len(self.numbers),

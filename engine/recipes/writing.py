@@ -1,18 +1,47 @@
-"""How trained models write: by drawing from what they hold likely, greedily, or by beam search."""
+"""Language models read, and write: by drawing from what they hold likely, greedily, or by beam search."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
+from .. import nn, optim
 from ..autograd.base import no_grad
 from ..errors import ConfigError
 from ..generator import Generator
-from ..models import Decoder
+from ..models import Decoder, LanguageModel
 from ..models.seq2seq import BEGIN, END
 from ..ops.creation import asarray
 from ..ops.random import rand
+from ..training import ClipGradients, TruncatedBPTT
+from .experiment import Experiment, Stage
+
+
+class Reader(Experiment):
+    """A LanguageModel that learns the next token of stretches of text. prepare() sets model, and train and valid, the stretches.
+
+    Adam at a rate that falls along a cosine, gradients clipped, truncated back-propagation through time over s.steps tokens.
+    """
+
+    model: LanguageModel
+    train: Any
+    valid: Any
+
+    def stages(self) -> Iterator[Stage]:
+        s = self.s
+        optimizer = optim.Adam(self.model.parameters(), lr=s.lr)
+        slower = optim.CosineAnnealingLR(optimizer, s.epochs, eta_min=0.02 * s.lr)
+        self.reading = self.trainer(
+            self.model, nn.CrossEntropyLoss(), optimizer, TruncatedBPTT, length=s.steps, axis=1, metrics=[],
+            scheduler=slower, callbacks=[ClipGradients(s.clip)],
+        )  # fmt: skip
+        yield Stage(self.reading, self.train, s.epochs, self.valid, monitor="val_loss")
+
+    def loss_per_token(self) -> float:
+        """The mean cross-entropy, nats per token, on the unseen text."""
+        return float(self.reading.evaluate(self.valid)["loss"])
 
 
 def generate(model: Any, prompt: Any, length: int, temperature: float = 1.0, seed: int = 0) -> list[int]:

@@ -18,7 +18,7 @@ def probe() -> str | None:
     if not cupy.is_available():
         driver, wanted = runtime.driverGetVersion(), runtime.runtimeGetVersion() // 1000
         if driver == 0:
-            return "there is no NVIDIA driver; mend: install one (nvidia.com/drivers), or use the CPU with --emulate"
+            return "there is no NVIDIA driver; mend: install one (nvidia.com/drivers); only parity --emulate needs none"
         if driver // 1000 < wanted:
             return (
                 f"the NVIDIA driver is too old: it supports CUDA {_dotted(driver)} and CuPy needs {wanted}.0; "
