@@ -9,6 +9,8 @@ from collections.abc import Iterator
 os.environ.setdefault("MPLBACKEND", "Agg")
 # Enough to find what goes wrong between threads, few enough for two test processes on a small machine.
 os.environ.setdefault("NUMBA_NUM_THREADS", "2")
+if "PYTEST_XDIST_WORKER" in os.environ:  # workers share the cores: waiting threads must not spin
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 import fake_backends
 import pytest

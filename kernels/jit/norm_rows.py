@@ -1,4 +1,4 @@
-"""The innermost loops of the normalisations, each over one row.
+"""The innermost loops of the normalisations and of softmax, each over one row.
 
 A row is a one-dimensional slice: that is what lets a loop become vector code. Sums are carried in float64.
 """
@@ -46,6 +46,8 @@ def sum_run(x: Array) -> Any:
 @inner()
 def sum_by_runs(x: Array) -> float:
     """The sum of a row: short runs in the dtype of x, what they come to in float64."""
+    if x.size <= RUN:
+        return np.float64(sum_run(x))
     total = np.float64(0)
     for lo in range(0, x.size, RUN):
         total += sum_run(x[lo : min(x.size, lo + RUN)])

@@ -66,7 +66,8 @@ def _bits(out: Array, seed: Any, threads: int) -> None:
         for s in range(first, last):
             part = out[s * SLAB : (s + 1) * SLAB]
             fill(words, seed, s * SLAB, part.size)
-            part[:] = words[: part.size]
+            for i in range(part.size):
+                part[i] = words[i]
 
 
 @jit(exact=True)

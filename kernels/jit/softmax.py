@@ -13,6 +13,7 @@ from numba import prange
 
 from ..types import Array
 from .compile import dense, inner, jit, thread_count
+from .norm_rows import RUN, sum_by_runs
 from .vecmath import exp, log, maximum
 from .vector import as_row
 
@@ -22,9 +23,6 @@ GRAIN = 8192
 BLOCK = 4096
 """Elements of the rows that are treated together."""
 
-RUN = 512
-"""Elements that are summed in their own dtype before float64 takes over."""
-
 
 @inner()
 def row_max(x: Array) -> Any:
@@ -33,25 +31,6 @@ def row_max(x: Array) -> Any:
     for i in range(x.size):
         m = maximum(m, x[i])
     return m
-
-
-@inner()
-def sum_run(a: Array) -> Any:
-    total = a.dtype.type(0)
-    for i in range(a.size):
-        total += a[i]
-    return total
-
-
-@inner()
-def sum_row(a: Array) -> float:
-    """Short runs in the dtype of a, in the lanes of vectors; their sums in float64."""
-    if a.size <= RUN:
-        return np.float64(sum_run(a))
-    total = np.float64(0)
-    for lo in range(0, a.size, RUN):
-        total += sum_run(a[lo : lo + RUN])
-    return total
 
 
 @inner(exact=True)
@@ -93,7 +72,7 @@ def exp_rows(x: Array, y: Array, tops: Array, totals: Array) -> None:
         subtract_row(x[r], tops[r], y[r])
     exp_all(as_row(y))
     for r in range(x.shape[0]):
-        totals[r] = sum_row(y[r])
+        totals[r] = sum_by_runs(y[r])
 
 
 @inner()
@@ -181,7 +160,7 @@ def _log_softmax_grad(gy: Array, y: Array, gx: Array, threads: int) -> None:
     rows = y.shape[0]
     for t in prange(threads):
         for r in range(t * rows // threads, (t + 1) * rows // threads):
-            log_softmax_grad_row(gy[r], y[r], y.dtype.type(sum_row(gy[r])), gx[r])
+            log_softmax_grad_row(gy[r], y[r], y.dtype.type(sum_by_runs(gy[r])), gx[r])
 
 
 @jit()
