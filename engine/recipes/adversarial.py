@@ -193,7 +193,9 @@ add(
         Attacked,
         _SETTINGS,
         full=Scale(
-            (Figure("fgsm-error", at_least=0.6, percent=True), Figure("clean-error", at_most=0.02, percent=True)), data=("mnist",)
+            (Figure("fgsm-error", at_least=0.6, percent=True), Figure("clean-error", at_most=0.02, percent=True)),
+            {"epochs": 5},
+            data=("mnist",),
         ),
         small=Scale(
             (Figure("fgsm-error", at_least=0.6, percent=True), Figure("clean-error", at_most=0.06, percent=True)),

@@ -15,7 +15,7 @@ from ..data.draws import uniform
 from ..generator import Generator
 from ..ops.creation import full
 from ..ops.loss import l1_loss, mse_loss
-from ..training import Accuracy, Trainer
+from ..training import Accuracy, Schedule, Trainer
 from . import pictures
 from .experiment import Experiment, Stage
 from .images import outputs
@@ -100,9 +100,14 @@ class CycleDigits(Experiment):
             "translators": optim.Adam(translators.parameters(), lr=s.lr, betas=(0.5, 0.999)),
             "judges": optim.Adam(judges.parameters(), lr=s.lr, betas=(0.5, 0.999)),
         }
-        self.game = self.trainer(m, None, optimizers, CycleTraining)
+        slower = [Schedule(optim.LambdaLR(o, self._rate), each="epoch") for o in optimizers.values()]
+        self.game = self.trainer(m, None, optimizers, CycleTraining, callbacks=slower)
         self.game.same = s.same
         yield Stage(self.game, self.pairs, s.epochs, name="cycle")
+
+    def _rate(self, epoch: int) -> float:
+        """The part of the learning rate at an epoch: all of it in the first half, then down to nothing in a line."""
+        return min(1.0, 2.0 * (1.0 - epoch / self.s.epochs))
 
     def measure(self) -> dict[str, float]:
         (a, labels), (b, others) = self.b
@@ -162,7 +167,7 @@ add(
         CycleDigits,
         {
             "data": Setting("mnist", "mnist with CIFAR-10 behind, or the bundled digits", choices=("digits", "mnist")),
-            "limit": Setting(8000, "training images of each kind, 0 for half of all", low=0),
+            "limit": Setting(15000, "training images of each kind, 0 for half of all", low=0),
             "test_limit": Setting(1000, "test images of each kind, 0 for half of all", low=0),
             "epochs": Setting(10, "passes over the images", low=1),
             "judge_epochs": Setting(4, "passes over the images for the judge", low=1),

@@ -131,7 +131,9 @@ class MonteCarloDropout(Experiment):
 
     def stages(self) -> Iterator[Stage]:
         optimizer = optim.Adam(self.model.parameters(), lr=self.s.lr)
-        yield Stage(self.trainer(self.model, nn.CrossEntropyLoss(), optimizer), self.train, self.s.epochs, self.test)
+        slower = optim.CosineAnnealingLR(optimizer, self.s.epochs, eta_min=0.02 * self.s.lr)
+        trainer = self.trainer(self.model, nn.CrossEntropyLoss(), optimizer, scheduler=slower)
+        yield Stage(trainer, self.train, self.s.epochs, self.test)
 
     def sampled(self, images: Any) -> Any:
         """Probabilities (T,N,10) of images under T masks; the masks come from the recipe's seed alone."""
@@ -217,7 +219,7 @@ add(
         MonteCarloDropout,
         {
             "data": Setting("mnist", "the images", choices=("digits", "mnist")),
-            "images": Setting(3000, "training images, 0 for all: with few of them the network becomes too sure", low=0),
+            "images": Setting(5000, "training images, 0 for all: with few of them the network becomes too sure", low=0),
             "epochs": Setting(60, "passes over the training set", low=1),
             "batch_size": Setting(64, "samples in a step", low=1),
             "lr": Setting(1e-3, "learning rate of Adam", low=0),
