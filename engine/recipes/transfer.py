@@ -143,8 +143,9 @@ class MultiTask(Experiment):
     """One network for two tasks: which digit it is, and whether it is even.
 
     Hard sharing: one trunk, two heads, loss L = L_digit + a L_even. Soft sharing: a trunk for each, and the penalty
-    b ||w1 - w2||^2 / 2 pulls them together. Alternating: one task's loss per batch, in turn, for twice as many epochs. Compared with two networks
-    that learn one task each. Related tasks do not lose by sharing, and hard sharing needs half of the weights.
+    b ||w1 - w2||^2 / 2 pulls them together. Alternating: one task's loss per batch, in turn, for twice as many epochs.
+    Compared with two networks that learn one task each. Related tasks do not lose by sharing, and hard sharing needs half
+    of the weights.
 
     Source: Caruana 1997, "Multitask learning"; Ruder 2017, arXiv:1706.05098.
     """
