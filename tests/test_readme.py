@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -73,3 +74,15 @@ def test_names_of_the_migration_table_exist() -> None:
         place: object = dl
         for part in name.removeprefix("dl.").split("."):
             place = getattr(place, part)
+
+
+def test_the_speed_is_the_newest_record() -> None:
+    found = json.loads(max((README.parent / "benchmarks" / "results").glob("*-numba-*-cores.json")).read_text())
+    means = found["geometric_means"]
+    section = TEXT.split("## Speed")[1].split("\n## ")[0]
+    assert f"{means['default']:.2f} times" in section
+    assert f"{means['warm']:.2f} times" in section
+    steps = {r["name"]: r["timings"] for r in found["rows"] if r["kind"] == "step"}
+    slower = [name for name, took in steps.items() if took["torch"]["median"] < took["dlengine"]["median"]]
+    assert steps
+    assert not slower, "the README says that no training step takes PyTorch less"
