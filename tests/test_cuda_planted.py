@@ -108,8 +108,8 @@ BUGS: dict[str, tuple[str, str, str, Callable[[], Any], str]] = {
         r"(out-of-bounds write|data race on argument)",
     ),
     "missing barrier in a convolution": (
-        "conv_gemm.cu",
-        "keep((step + 1) % 2);\n      __syncthreads();",
+        "conv_tile.cuh",
+        "keep((step + 1) % 2);\n    __syncthreads();",
         "keep((step + 1) % 2);",
         convolution("64x64", "forward"),
         r"(data race on|read of unwritten) shared memory",

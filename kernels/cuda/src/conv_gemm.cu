@@ -154,17 +154,7 @@ __device__ __forceinline__ void product(const T* source, const T* packed, const 
     };
 
     ACC sum[MICRO][MICRO] = {};
-    if (steps) {
-      fetch();
-      keep(0);
-      __syncthreads();
-    }
-    for (int step = 0; step < steps; step++) {
-      if (step + 1 < steps) fetch();
-      multiply(row_tile[step % 2], column_tile[step % 2], sum);
-      if (step + 1 < steps) keep((step + 1) % 2);
-      __syncthreads();
-    }
+    multiply_all(steps, fetch, keep, row_tile, column_tile, sum);
 
     bool strange = false;
     const bool whole = z.phases_h * z.phases_w == 1 && z.out_plane % 4 == 0;  // four neighbours lie in one image, at an aligned place

@@ -30,3 +30,21 @@ __device__ __forceinline__ void multiply(const RowTile& rows, const ColumnTile& 
       for (int j = 0; j < MICRO; j++) sum[i][j] += a[i / 4].at[i % 4] * b[j / 4].at[j % 4];
   }
 }
+
+// All steps of a tile. fetch() loads a step's operands into registers, keep(b) writes them to the tiles of buffer b: while a step
+// is multiplied, the next one's operands are on their way.
+template <typename Fetch, typename Keep>
+__device__ __forceinline__ void multiply_all(int steps, Fetch fetch, Keep keep, const RowTile (&rows)[2],
+                                             const ColumnTile (&columns)[2], ACC (&sum)[MICRO][MICRO]) {
+  if (steps) {
+    fetch();
+    keep(0);
+    __syncthreads();
+  }
+  for (int step = 0; step < steps; step++) {
+    if (step + 1 < steps) fetch();
+    multiply(rows[step % 2], columns[step % 2], sum);
+    if (step + 1 < steps) keep((step + 1) % 2);
+    __syncthreads();
+  }
+}

@@ -69,17 +69,7 @@ KERNEL(conv2d_weight_grad_gemm, THREADS)(const T* __restrict__ x, const T* __res
 
     ACC sum[MICRO][MICRO] = {};
     const int steps = begin < end ? (end - begin + DEPTH - 1) / DEPTH : 0;
-    if (steps) {
-      fetch();
-      keep(0);
-      __syncthreads();
-    }
-    for (int step = 0; step < steps; step++) {
-      if (step + 1 < steps) fetch();
-      multiply(row_tile[step % 2], column_tile[step % 2], sum);
-      if (step + 1 < steps) keep((step + 1) % 2);
-      __syncthreads();
-    }
+    multiply_all(steps, fetch, keep, row_tile, column_tile, sum);
 
 #pragma unroll
     for (int i = 0; i < MICRO; i++) {
