@@ -18,10 +18,11 @@ class Decoder(nn.Module):
     """Writes a sequence token by token; each time it may look at a memory (N,S,H).
 
     h_t = LSTM(embedded token, h_{t-1}). With attention the state asks which parts of the memory matter now,
-    a_t = softmax(memory W h_t), and what it sees joins in: h~_t = tanh(C [sum_s a_ts memory_s; h_t]). Scores: V h~_t.
+    a_t = softmax(memory W h_t / sqrt(H)), and what it sees joins in: h~_t = tanh(C [sum_s a_ts memory_s; h_t]). Scores: V h~_t.
     tokens (N,T), state: a pair of (1,N,H), mask (N,S): True where there is memory. Returns scores (N,vocabulary,T), the
     last state, and the weights (N,T,S), or None without attention.
-    Source: Sutskever, Vinyals, Le 2014; Luong, Pham, Manning 2015, "Effective approaches to attention-based translation".
+    Source: Sutskever, Vinyals, Le 2014; Luong, Pham, Manning 2015, "Effective approaches to attention-based translation"; the
+    division by sqrt(H), without which the weights stay at 0 and 1: Vaswani et al. 2017.
     """
 
     def __init__(self, vocabulary: int, embedding: int, hidden: int, attention: bool, dropout: float = 0.0) -> None:
@@ -36,7 +37,7 @@ class Decoder(nn.Module):
         h, state = self.recurrent(self.dropout(self.embed(tokens)), state)
         weights = None
         if self.ask is not None and self.join is not None:
-            weights = attention_weights(self.ask(h), memory, mask[:, None, :], scale=1.0)
+            weights = attention_weights(self.ask(h), memory, mask[:, None, :])
             h = tanh(self.join(concat([matmul(weights, memory), h], axis=2)))
         return permute_dims(self.score(self.dropout(h)), (0, 2, 1)), state, weights
 
