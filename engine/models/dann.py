@@ -16,8 +16,8 @@ class DANN(nn.Module):
 
     def __init__(self, size: int, width: int = 32, hidden: int = 100, domains: int = 2, classes: int = 10) -> None:
         self.features = nn.Sequential(
-            nn.Conv2d(3, width, 5, padding=2, bias=False), nn.BatchNorm2d(width), nn.ReLU(), nn.MaxPool2d(2),
-            nn.Conv2d(width, 2 * width, 5, padding=2, bias=False), nn.BatchNorm2d(2 * width), nn.ReLU(), nn.MaxPool2d(2),
+            nn.Conv2d(3, width, 5, padding=2), nn.ReLU(), nn.MaxPool2d(2),
+            nn.Conv2d(width, 2 * width, 5, padding=2), nn.ReLU(), nn.MaxPool2d(2),
             nn.Flatten(),
         )  # fmt: skip
         count = 2 * width * (size // 4) ** 2

@@ -8,7 +8,7 @@ from .. import nn
 from ..ops.index import one_hot
 from ..ops.random import randn
 from ..ops.reduce import sum
-from ..ops.shape import concat, reshape
+from ..ops.shape import concat
 
 
 class GAN(nn.Module):
@@ -47,28 +47,44 @@ class DenseGenerator(nn.Module):
         return self.layers(noise if labels is None else concat([noise, one_hot(labels, self.classes, dtype=noise.dtype)], axis=1))
 
 
-class DenseDiscriminator(nn.Module):
-    """Images (N,1,size,size), and labels (N,) if classes are given, -> scores (N,): positive says that they are real.
+class Discriminator(nn.Module):
+    """Base: images (N,C,S,S) -> scores (N,), positive says that they are real. A subclass makes features, head and match.
+
+    A condition c, labels (N,) or vectors (N,D), adds match(c) . f / sqrt(F) to the score w . f of the F features f.
+    Source: Miyato and Koyama 2018, arXiv:1802.05637.
+    """
+
+    features: nn.Module
+    head: nn.Linear
+    match: nn.Module | None
+
+    def forward(self, images: Any, condition: Any = None) -> Any:
+        features = self.features(images)
+        score = self.head(features)[:, 0]
+        if self.match is None or condition is None:
+            return score
+        return score + sum(self.match(condition) * features, axis=1) / features.shape[1] ** 0.5
+
+
+class DenseDiscriminator(Discriminator):
+    """Images (N,1,size,size), and labels (N,) if classes are given, -> scores (N,), by linear layers.
 
     blur: noise that is put on what it sees while training, so that it does not win by pixels that no one sees.
     """
 
     def __init__(self, size: int = 28, hidden: int = 256, classes: int = 0, dropout: float = 0.3, blur: float = 0.0) -> None:
-        self.classes = classes
-        self.blur = nn.GaussianNoise(blur)
-        self.layers = nn.Sequential(
-            nn.Linear(size * size + classes, 2 * hidden),
+        self.features = nn.Sequential(
+            nn.GaussianNoise(blur),
+            nn.Flatten(),
+            nn.Linear(size * size, 2 * hidden),
             nn.LeakyReLU(0.2),
             nn.Dropout(dropout),
             nn.Linear(2 * hidden, hidden),
             nn.LeakyReLU(0.2),
             nn.Dropout(dropout),
-            nn.Linear(hidden, 1),
         )
-
-    def forward(self, images: Any, labels: Any = None) -> Any:
-        x = reshape(self.blur(images), (images.shape[0], -1))
-        return self.layers(x if labels is None else concat([x, one_hot(labels, self.classes, dtype=x.dtype)], axis=1))[:, 0]
+        self.head = nn.Linear(hidden, 1)
+        self.match = nn.Embedding(classes, hidden) if classes else None
 
 
 class ConvGenerator(nn.Module):
@@ -95,10 +111,10 @@ class ConvGenerator(nn.Module):
         return self.layers(noise if condition is None else concat([noise, condition], axis=1))
 
 
-class ConvDiscriminator(nn.Module):
+class ConvDiscriminator(Discriminator):
     """Images (N,channels,size,size), and a condition (N,D) if there is one, -> scores (N,), by convolutions of stride 2.
 
-    The condition c adds (A c) . f to the score w . f of the features f. Source: Radford et al. 2015; Miyato and Koyama 2018.
+    Source: Radford, Metz, Chintala 2015, arXiv:1511.06434.
     """
 
     def __init__(
@@ -118,13 +134,6 @@ class ConvDiscriminator(nn.Module):
         flat = 2 * width * (size // 4) ** 2
         self.head = nn.Linear(flat, 1)
         self.match = nn.Linear(condition, flat, bias=False) if condition else None
-
-    def forward(self, images: Any, condition: Any = None) -> Any:
-        features = self.features(images)
-        score = self.head(features)[:, 0]
-        if self.match is None or condition is None:
-            return score
-        return score + sum(self.match(condition) * features, axis=1) / features.shape[1] ** 0.5
 
 
 def small_normal(module: nn.Module) -> None:

@@ -107,7 +107,8 @@ class CycleDigits(Experiment):
 
     def _rate(self, epoch: int) -> float:
         """The part of the learning rate at an epoch: all of it in the first half, then down to nothing in a line."""
-        return min(1.0, 2.0 * (1.0 - epoch / self.s.epochs))
+        epochs: int = self.s.epochs
+        return min(1.0, 2.0 * (1.0 - epoch / epochs))
 
     def measure(self) -> dict[str, float]:
         (a, labels), (b, others) = self.b
