@@ -12,16 +12,30 @@ import click
 @click.option("--html", type=click.Path(path_type=Path, dir_okay=False), help="Write a page with curves, figures and pictures.")
 @click.pass_context
 def report(context: click.Context, runs: tuple[Path, ...], html: Path | None) -> None:
-    """What each of the run folders RUN... reached; with --html also a gallery page. Exits 1 if a figure was missed."""
+    """What each of the run folders RUN... reached; with --html also a gallery page. Exits 1 if a figure was missed,
+    2 if a folder was left out because it holds no finished run."""
+    from dlengine.errors import CheckpointError
     from dlengine.recipes import finished, gallery
 
-    found = [finished(run) for run in runs]
-    width = max(len(run.recipe.name) for run in found)
+    found, left_out = [], list[CheckpointError]()
+    for folder in runs:
+        try:
+            found.append(finished(folder))
+        except CheckpointError as error:
+            left_out.append(error)
+    if not found:
+        raise left_out[0]
+    for reason in left_out:
+        click.echo(f"left out: {reason}", err=True)
+    wide, wider = max(len(run.recipe.name) for run in found), max(len(str(run.folder)) for run in found)
     for run in found:
         for figure, value, reached in run.verdicts():
             mark = "reached" if reached else "missed"
-            click.echo(f"{run.recipe.name.ljust(width)}  {figure.name} {figure.show(value)} ({figure.bound}: {mark})")
+            place = f"{run.recipe.name.ljust(wide)}  {str(run.folder).ljust(wider)}"
+            click.echo(f"{place}  {figure.name} {figure.show(value)} ({figure.bound}: {mark})")
     if html is not None:
-        click.echo(f"page: {gallery(runs, html)}")
+        click.echo(f"page: {gallery([run.folder for run in found], html)}")
+    if left_out:
+        context.exit(2)
     if not all(run.reached for run in found):
         context.exit(1)

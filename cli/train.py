@@ -62,7 +62,8 @@ def _refuse_settings(context: click.Context) -> None:
     source = click.core.ParameterSource.COMMANDLINE
     for parameter in context.command.params:
         if parameter.name in given and context.get_parameter_source(parameter.name) is source:
-            raise click.UsageError(f"--resume goes on with the run's own settings: leave out {parameter.opts[-1]}")
+            extra = "NAME" if parameter.name == "name" else parameter.opts[-1]
+            raise click.UsageError(f"--resume goes on with the run's own settings: leave out {extra}")
 
 
 def _report(run: Any) -> None:

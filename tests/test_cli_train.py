@@ -182,7 +182,7 @@ def test_resume_refuses_what_it_cannot_continue(folder: Path, tmp_path: Path, ca
         ((tmp_path,), "not a run folder"),
         ((folder, "--seed", "1"), "leave out --seed"),
         ((folder, "--quick"), "leave out --quick"),
-        ((folder, "digits-cnn"), "leave out name"),
+        ((folder, "digits-cnn"), "leave out NAME"),
         ((folder, "--set", "epochs=9"), "leave out --set"),
     ):
         assert run("train", "--resume", *arguments) == 2

@@ -44,6 +44,14 @@ def test_unfinished_and_damaged_runs_are_named(run: recipes.Run, tmp_path: Path,
     assert "results.json: damaged" in capsys.readouterr().err
 
 
+def test_a_bad_folder_does_not_hide_the_others(run: recipes.Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert report(tmp_path, run.folder, "--html", tmp_path / "page.html") == 2
+    told = capsys.readouterr()
+    assert f"left out: {tmp_path}: not a run folder" in told.err
+    assert str(run.folder) in told.out
+    assert (tmp_path / "page.html").exists()
+
+
 def test_the_readme_table_is_made_from_the_results(run: recipes.Run, tmp_path: Path) -> None:
     entry = results.entry(run)
     assert [e["seed"] for e in results.merge([{**entry, "seed": 5}, {"recipe": "gone"}], [entry])] == [0]

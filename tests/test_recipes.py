@@ -9,6 +9,7 @@ import pytest
 
 import dlengine as dl
 from dlengine import recipes
+from dlengine.errors import ConfigError
 from dlengine.optim import Optimizer
 from dlengine.recipes import RECIPES
 
@@ -58,3 +59,32 @@ def test_a_recipe_explains_itself(name: str) -> None:
     for scale in recipe.scales:
         recipe.configure({}, scale)
         assert recipe.scales[scale].figures
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ({"count": "0"}, "sample: count must be from 1 to 10000, got 0"),
+        ({"temperature": "-1"}, "sample: temperature must be at least 0, got -1"),
+        ({"temperature": "nan"}, "sample: temperature must be at least 0, got nan"),
+        ({"count": "few"}, "sample: count must be like 100, got 'few'"),
+        ({"caunt": "1"}, "sample of vae has no option 'caunt'.*count"),
+    ],
+)
+def test_options_of_a_run_are_checked(option: dict[str, str], message: str, codes: Path) -> None:
+    with pytest.raises(ConfigError, match=message):
+        recipes.use(codes, "sample", **option)
+
+
+def test_a_test_image_is_chosen_by_its_number(codes: Path) -> None:
+    assert recipes.use(codes, "interpolate", first="3", steps="2") == codes / "interpolate.png"
+    with pytest.raises(ConfigError, match="first must be from 0 to [0-9]+, got 99999"):
+        recipes.use(codes, "interpolate", first="99999")
+    with pytest.raises(ConfigError, match="vae has nothing for `dlengine attack`; these can: fgsm"):
+        recipes.use(codes, "attack")
+
+
+@pytest.fixture(scope="module")
+def codes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("runs") / "vae"
+    return recipes.train("vae", {"epochs": 1}, scale="quick", out=folder, progress=False).folder

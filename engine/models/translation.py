@@ -64,7 +64,7 @@ class SkipTranslator(nn.Module):
 
 
 class PatchDiscriminator(nn.Module):
-    """Images (N,C,S,S) -> scores (N,1,S/4,S/4): each judges the patch of the image that it sees.
+    """Images (N,C,S,S) -> scores (N,1,S/4,S/4): each judges the patch of 26x26 pixels that it sees, a whole digit of 28x28.
 
     Source: Isola et al. 2017, arXiv:1611.07004.
     """
@@ -76,7 +76,10 @@ class PatchDiscriminator(nn.Module):
             nn.Conv2d(width, 2 * width, 4, stride=2, padding=1, bias=False),
             nn.InstanceNorm2d(2 * width, affine=True),
             nn.LeakyReLU(0.2),
-            nn.Conv2d(2 * width, 1, 3, padding=1),
+            nn.Conv2d(2 * width, 4 * width, 3, padding=1, bias=False),
+            nn.InstanceNorm2d(4 * width, affine=True),
+            nn.LeakyReLU(0.2),
+            nn.Conv2d(4 * width, 1, 3, padding=1),
         )
 
     def forward(self, x: Any) -> Any:

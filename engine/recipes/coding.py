@@ -17,7 +17,7 @@ from ..ops.elementwise import clip
 from ..ops.random import randn
 from . import pictures
 from .experiment import Experiment, Stage, dtype_of
-from .images import Reconstruction, alike, blurred, image_sets, images_of, nearest, outputs, principal_components
+from .images import Reconstruction, alike, blurred, image_sets, images_of, nearest, one_of, outputs, principal_components
 from .recipe import Figure, Recipe, Scale, Setting, add
 
 
@@ -76,7 +76,8 @@ class ConvAutoencoding(Experiment):
 
     def interpolate(self, *, first: int = 0, second: int = 1, steps: int = 10) -> Any:
         """A picture of the way from one test image, given by its number, to another."""
-        return pictures.image_grid(None, self._walk(self.shown[first], self.shown[second], steps), steps)
+        a, b = one_of(self.shown, "first", first), one_of(self.shown, "second", second)
+        return pictures.image_grid(None, self._walk(a, b, steps), steps)
 
     def _walk(self, a: Any, b: Any, steps: int) -> Any:
         ends = outputs(self.model, np.stack([a, b]), self.model.encoder)

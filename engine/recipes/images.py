@@ -9,6 +9,7 @@ import numpy as np
 from .. import data
 from ..autograd.base import no_grad
 from ..data import ArrayDataset
+from ..errors import ConfigError
 from ..nn import Module
 from ..ops.creation import asarray
 from ..training import Trainer
@@ -59,6 +60,13 @@ def outputs(model: Module, inputs: Any, call: Any = None, batch: int = 500) -> H
         ]
     model.train(mode)
     return np.concatenate([m.numpy_copy() for m in made])
+
+
+def one_of(images: Any, name: str, number: int) -> Any:
+    """The image of a number that a user gave as the option of this name. Raises ConfigError."""
+    if not 0 <= number < len(images):
+        raise ConfigError(f"{name} must be from 0 to {len(images) - 1}, got {number}")
+    return images[number]
 
 
 def principal_components(x: Any, k: int) -> tuple[Host, Host]:

@@ -103,9 +103,11 @@ def train(
         folder = _folder(out, name, overwrite, config)
         try:
             return _finish(folder, config, experiment, progress, start)
-        except BaseException:
+        except BaseException as error:
             if not any(folder.rglob("last.safetensors")):
                 _clear(folder, recipe)
+            elif isinstance(error, KeyboardInterrupt):
+                raise KeyboardInterrupt(f"interrupted; dlengine train --resume {folder} goes on") from None
             raise
 
 

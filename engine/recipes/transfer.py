@@ -111,12 +111,20 @@ class SharedNet(nn.Module):
         return 0.5 * sum(((p - q) ** 2).sum() for p, q in pairs)
 
 
+TASKS = ("digit", "even")
+
+
 class _Both(Trainer):
     """Trains on two tasks. loss: a MultiTaskLoss of theirs; alternate: only one of them counts in a batch, in turn."""
 
     model: Any
     alternate = False
     closeness = 0.0
+
+    def _trained(self, values: Any, kind: str) -> dict[str, float]:
+        """The values of the tasks that count, by name."""
+        named = zip(TASKS, values, self.loss.weights, strict=True)
+        return {f"{task}_{kind}": float(value) for task, value, weight in named if weight}
 
     def _losses(self, batch: Any) -> Any:
         x, digit = batch
@@ -129,14 +137,14 @@ class _Both(Trainer):
         if self.closeness:
             total = total + self.closeness * self.model.apart()
         self.update(total)
-        return {"loss": float(total.detach()), "digit": float(losses[0].detach()), "even": float(losses[1].detach())}
+        return {"loss": float(total.detach()), **self._trained([part.detach() for part in losses], "loss")}
 
     def evaluate_step(self, batch: Any) -> dict[str, float]:
         scores, losses = self._losses(batch)
         digit = batch[1]
         right = [(scores[0].argmax(axis=1) == digit), (scores[1].argmax(axis=1) == digit % 2)]
-        hits = [float(r.astype(losses[0].dtype).mean()) for r in right]
-        return {"loss": float(losses[0]) + float(losses[1]), "digit": hits[0], "even": hits[1]}
+        hits = [r.astype(losses[0].dtype).mean() for r in right]
+        return {"loss": float(self.loss(*losses)), **self._trained(hits, "accuracy")}
 
 
 class MultiTask(Experiment):
@@ -182,18 +190,16 @@ class MultiTask(Experiment):
     def measure(self) -> dict[str, float]:
         """Test accuracies, and how much the joint networks lose on the single ones at worst, in parts of 1."""
         found = {name: trainer.evaluate(self.test) for name, trainer in self.trainers.items()}
-        single = {"digit": found["single-digit"]["digit"], "even": found["single-even"]["even"]}
-        self.errors = {
-            "single": [1 - single["digit"], 1 - single["even"]],
-            **{k: [1 - found[k]["digit"], 1 - found[k]["even"]] for k in ("hard", "soft", "alternating")},
-        }
+        self.errors = {"single": [1 - found[f"single-{task}"][f"{task}_accuracy"] for task in TASKS]}
+        for way in ("hard", "soft", "alternating"):
+            self.errors[way] = [1 - found[way][f"{task}_accuracy"] for task in TASKS]
         loss = {k: max(e[0] - self.errors["single"][0], e[1] - self.errors["single"][1]) for k, e in self.errors.items()}
         return {
             "loss-hard": loss["hard"],
             "loss-soft": loss["soft"],
             "loss-alternating": loss["alternating"],
-            "accuracy": found["hard"]["digit"],
-            **{f"{k}, {task}": 1 - e[i] for k, e in self.errors.items() for i, task in enumerate(("digit", "even"))},
+            "accuracy": found["hard"]["digit_accuracy"],
+            **{f"{k} {task}": 1 - e[i] for k, e in self.errors.items() for i, task in enumerate(TASKS)},
         }
 
     def draw(self, folder: Path) -> None:

@@ -17,7 +17,7 @@ from ..ops.activation import sigmoid
 from ..training import Trainer
 from . import pictures
 from .experiment import Experiment, Stage
-from .images import image_sets, images_of, outputs
+from .images import image_sets, images_of, one_of, outputs
 from .recipe import Figure, Recipe, Scale, Setting, add
 
 
@@ -102,7 +102,8 @@ class VariationalAutoencoder(Experiment):
 
     def interpolate(self, *, first: int = 0, second: int = 1, steps: int = 11) -> Any:
         """A picture of the way from one test image, given by its number, to another."""
-        codes = outputs(self.model, self.shown[[first, second]], lambda x: self.model.encode(x)[0])
+        ends = np.stack([one_of(self.shown, "first", first), one_of(self.shown, "second", second)])
+        codes = outputs(self.model, ends, lambda x: self.model.encode(x)[0])
         return self._grid(None, self._walk(codes[0], codes[1], steps), steps)
 
     def _random(self, count: int, seed: int = 0) -> Any:

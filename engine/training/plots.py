@@ -18,6 +18,7 @@ TRAIN, VALIDATION, INK = "#2a6f97", "#d1495b", "#333333"
 STYLE: Any = {
     "font.size": 10.0, "axes.edgecolor": "#999999", "axes.labelcolor": INK, "axes.titlesize": 11.0, "text.color": INK,
     "xtick.color": INK, "ytick.color": INK, "axes.spines.top": False, "axes.spines.right": False,
+    "axes.axisbelow": True,
 }  # fmt: skip
 
 
@@ -43,26 +44,33 @@ def plot_curves(path: str | Path, history: Sequence[dict[str, float]], title: st
     from matplotlib import rc_context
     from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-    names = [k for k in history[0] if k not in ("epoch", "lr", "seconds") and not k.startswith("val_")]
+    columns = [k.removeprefix("val_") for k in history[0] if k not in ("epoch", "lr", "seconds")]
+    names = list(dict.fromkeys(columns))
     epochs = [row["epoch"] for row in history]
     with rc_context(STYLE):
         figure = new_figure(4.4 * len(names), 3.4)
         for i, name in enumerate(names):
             axes = figure.add_subplot(1, len(names), i + 1)
+            shown: list[float] = []
             for key, label, colour in ((name, "training", TRAIN), (f"val_{name}", "validation", VALIDATION)):
                 if key in history[0]:
                     values = [row[key] for row in history]
                     last = f"{100 * values[-1]:.1f} %" if name.endswith("accuracy") else f"{values[-1]:.3g}"
                     marker = "o" if len(epochs) < 16 else ""
                     axes.plot(epochs, values, color=colour, label=f"{label}, {last}", lw=1.8, marker=marker, ms=3.5)
+                    shown += values
             axes.set_title(name, loc="left", fontweight="bold")
             axes.set_xlabel("epoch")
             axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+            for line in axes.get_lines():
+                line.set_clip_on(False)
             axes.set_xlim(left=min(epochs) - 0.5, right=max(epochs) + 0.5)
             axes.grid(axis="y", color="#dddddd", lw=0.7)
             if name.endswith("accuracy"):
                 axes.yaxis.set_major_formatter(PercentFormatter(1.0))
-            elif name == "loss":
+            elif min(shown) > 0 and max(shown) > 100 * min(shown):
+                axes.set_yscale("log")
+            elif 0 <= min(shown) < 0.5 * max(shown):
                 axes.set_ylim(bottom=0.0)
             axes.legend(frameon=False, loc="best")
         if title:
@@ -88,7 +96,8 @@ def plot_confusion(path: str | Path, matrix: Any, classes: Sequence[str], title:
                     colour = "white" if parts[i, j] > 0.55 else INK if i == j else VALIDATION
                     weight = "normal" if i == j else "bold"
                     axes.text(j, i, str(counts[i, j]), ha="center", va="center", color=colour, fontsize=9, fontweight=weight)
-        axes.set_xticks(range(n), classes)
+        slanted = {"rotation": 40, "ha": "right", "rotation_mode": "anchor"} if max(map(len, classes)) > 3 else {}
+        axes.set_xticks(range(n), classes, **slanted)
         axes.set_yticks(range(n), classes)
         axes.set_xticks(np.arange(n + 1) - 0.5, minor=True)
         axes.set_yticks(np.arange(n + 1) - 0.5, minor=True)
