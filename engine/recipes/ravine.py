@@ -116,8 +116,9 @@ class Optimizers(Experiment):
             low = np.flatnonzero(self._heights(name) <= 1e-3)
             needed[name] = float(low[0]) if len(low) else float(self.s.steps)
         best = min(needed["momentum"], needed["annealed"])
-        reached = float(best < self.s.steps)
-        return {"momentum-over-sgd": best / needed["SGD"], "reached": reached, **{f"steps {k}": v for k, v in needed.items()}}
+        arrived = float(best < self.s.steps)
+        steps = {f"steps {k}": v for k, v in needed.items()}
+        return {"momentum-over-sgd": best / needed["SGD"], "momentum-arrived": arrived, **steps}
 
     def draw(self, folder: Path) -> None:
         """Paths on the contour lines, heights over the steps."""
@@ -145,7 +146,7 @@ class Optimizers(Experiment):
         )  # fmt: skip
 
 
-_SCALE = Scale((Figure("momentum-over-sgd", at_most=1 / 3), Figure("reached", at_least=1.0)))
+_SCALE = Scale((Figure("momentum-over-sgd", at_most=1 / 3), Figure("momentum-arrived", at_least=1.0)))
 add(
     Recipe(
         "optimizers",
