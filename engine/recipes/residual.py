@@ -36,7 +36,7 @@ class Residual(Experiment):
 
     captions: ClassVar = {
         "losses.png": "Training loss by epoch: with skip links the same number of layers is trained faster and further.",
-        "gradients.png": "Gradients in the weights of each layer before training: with skip links they differ less from layer to layer.",
+        "gradients.png": "Gradients in the weights of each layer before training: with skip links they differ less.",
     }
 
     def prepare(self) -> None:
