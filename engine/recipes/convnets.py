@@ -42,7 +42,7 @@ class ImageClassifier(Classifier):
 
     captions: ClassVar = {
         **Classifier.captions,
-        "filters.png": "The 3x3 filters of the first layer: red weights are positive, blue ones negative.",
+        "filters.png": "The filters of the first layer, from 0, eight in a row: red weights are positive, blue ones negative.",
         "maps.png": "One image, and what the first filters of each layer answer to it.",
         "patches.png": "The patches that excite a filter most, a row each: strokes in layer 1, combinations in layer 2.",
         "classic.png": "Filters made by hand, applied to the same images.",

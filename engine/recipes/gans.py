@@ -62,7 +62,7 @@ class AdversarialDigits(Experiment):
 
     captions: ClassVar[Mapping[str, str]] = {
         "samples.png": "Images made from random noise.",
-        "balance.png": "What the discriminator says of real and of made images, and which digits are made.",
+        "balance.png": "What the discriminator says of real and of made images, grey where it should end; which digits are made.",
         "walk.png": "From one noise vector to another, in four rows: what lies between are digits too.",
     }
     conditional: ClassVar[bool] = False

@@ -115,8 +115,8 @@ class MonteCarloDropout(Experiment):
     """
 
     captions: ClassVar = {
-        "uncertainty.png": "A digit is turned: the probability of each answer, its spread over 20 masks shaded.",
-        "doubtful.png": "The test images with the largest and with the smallest entropy of the averaged answer.",
+        "uncertainty.png": "A digit 1 is turned: the probability of each answer, its spread over 20 masks shaded.",
+        "doubtful.png": "The test images with the largest and the smallest entropy of the averaged answer; above: their class.",
     }
 
     def prepare(self) -> None:

@@ -142,7 +142,10 @@ class Segmentation(Experiment):
     Source: Long, Shelhamer, Darrell 2015; Ronneberger, Fischer, Brox 2015, arXiv:1505.04597.
     """
 
-    captions: ClassVar = {"masks.png": "Test drawings, the true classes of their pixels, and those found."}
+    captions: ClassVar = {
+        "masks.png": "Test drawings, the true classes of their pixels, and those found: circles blue, squares red, triangles "
+        "green, crosses yellow."
+    }
 
     def prepare(self) -> None:
         s = self.s

@@ -92,7 +92,7 @@ class VariationalAutoencoder(Experiment):
         for row, k in enumerate(order):
             codes[11 * row : 11 * row + 11, k] = steps
         titles = [f"{v:g}" for v in steps]
-        self._grid(folder / "latent.png", self._decoded(codes), 11, titles=titles, rows=[f"number {k}" for k in order])
+        self._grid(folder / "latent.png", self._decoded(codes), 11, titles=titles, rows=[f"code[{k}]" for k in order])
         rows = np.concatenate([self.shown[some], self._decoded(self.codes[some])])
         self._grid(folder / "reconstructions.png", rows, 10, rows=("input", "decoded"))
 
