@@ -10,7 +10,8 @@ from numba import prange
 from ..geometry import PoolGeometry
 from ..types import Array
 from .compile import dense, inner, jit, thread_count
-from .vector import clear
+from .pool_pairs import largest_of_four
+from .vector import as_row, clear
 
 
 class Sizes(NamedTuple):
@@ -40,7 +41,7 @@ def max_pool2d(x: Array, g: PoolGeometry) -> tuple[Array, Array]:
     y, index = np.empty(g.y_shape, x.dtype), np.empty(g.y_shape, np.int64)
     if y.size:
         pairs = g.kernel == g.stride == (2, 2) and g.dilation == (1, 1) and not any(g.pad_lo + g.pad_hi)
-        (_max_pool_pairs if pairs else _max_pool)(dense(x), y, index, sizes_of(g), thread_count(g.N * g.C))
+        (_max_pool_pairs if pairs else _max_pool)(as_row(dense(x)), as_row(y), as_row(index), sizes_of(g), thread_count(g.N * g.C))
     return y, index
 
 
@@ -103,33 +104,15 @@ def keep_larger(best: Array, place: Array, x: Array, start: int, stride: int) ->
         place[o] = start + stride * o if better else place[o]
 
 
-@inner()
-def largest_of_four(above: Array, below: Array, start: int, step: int, y: Array, place: Array) -> None:
-    """The 2 x 2 windows of two rows, which begin at `start` and start + step in their plane."""
-    for o in range(y.size):
-        best, at = above[2 * o], start + 2 * o
-        spot = at
-        for value, where in ((above[2 * o + 1], at + 1), (below[2 * o], at + step), (below[2 * o + 1], at + step + 1)):
-            better = (value > best) | ((value != value) & (best == best))
-            best, spot = value if better else best, where if better else spot
-        y[o], place[o] = best, spot
-
-
 @jit()
 def _max_pool_pairs(x: Array, y: Array, index: Array, s: Sizes, threads: int) -> None:
-    """The commonest pooling, windows of 2 x 2 side by side: one pass, nothing but selections."""
-    xf, yf, places = x.reshape(-1), y.reshape(-1), index.reshape(-1)
     for t in prange(threads):
         for plane in range(t * s.planes // threads, (t + 1) * s.planes // threads):
-            for oh in range(s.OH):
-                at, row = (plane * s.OH + oh) * s.OW, (plane * s.H + 2 * oh) * s.W
-                above, below = xf[row : row + 2 * s.OW], xf[row + s.W : row + s.W + 2 * s.OW]
-                largest_of_four(above, below, 2 * oh * s.W, s.W, yf[at : at + s.OW], places[at : at + s.OW])
+            largest_of_four(x, plane * s.H * s.W, s.W, s.OH, s.OW, y, index, plane * s.OH * s.OW)
 
 
 @jit()
-def _max_pool(x: Array, y: Array, index: Array, s: Sizes, threads: int) -> None:
-    xf, yf, places = x.reshape(-1), y.reshape(-1), index.reshape(-1)
+def _max_pool(x: Array, y: Array, places: Array, s: Sizes, threads: int) -> None:
     for t in prange(threads):
         for plane in range(t * s.planes // threads, (t + 1) * s.planes // threads):
             image = plane * s.H * s.W
@@ -141,7 +124,7 @@ def _max_pool(x: Array, y: Array, index: Array, s: Sizes, threads: int) -> None:
                     left = ow * s.SW - s.left
                     place = first_row * s.W + left + max(0, ceil_div(-left, s.DW)) * s.DW
                     places[at + ow] = place
-                    yf[at + ow] = xf[image + place]
+                    y[at + ow] = x[image + place]
                 for i in range(s.KH):
                     row = top + i * s.DH
                     if row < 0 or row >= s.H:
@@ -150,13 +133,13 @@ def _max_pool(x: Array, y: Array, index: Array, s: Sizes, threads: int) -> None:
                         tap = j * s.DW - s.left
                         lo, hi = outputs_of(tap, s.SW, s.W, s.OW)
                         start = row * s.W + lo * s.SW + tap
-                        best, place_row = yf[at + lo : at + hi], places[at + lo : at + hi]
+                        best, place_row = y[at + lo : at + hi], places[at + lo : at + hi]
                         if s.SW == 1:  # constant strides vectorise
-                            keep_larger(best, place_row, xf[image + start :], start, 1)
+                            keep_larger(best, place_row, x[image + start :], start, 1)
                         elif s.SW == 2:
-                            keep_larger(best, place_row, xf[image + start :], start, 2)
+                            keep_larger(best, place_row, x[image + start :], start, 2)
                         else:
-                            keep_larger(best, place_row, xf[image + start :], start, s.SW)
+                            keep_larger(best, place_row, x[image + start :], start, s.SW)
 
 
 @jit()
