@@ -136,7 +136,7 @@ def test_sets_declare_what_the_reference_specifies() -> None:
 
 MUST = {
     "jit": (
-        "conv2d conv2d_input_grad conv2d_weight_grad matmul max_pool2d max_pool2d_scatter max_pool2d_gather avg_pool2d "
+        "conv2d conv2d_input_grad conv2d_weight_grad matmul linear max_pool2d max_pool2d_scatter max_pool2d_gather avg_pool2d "
         "avg_pool2d_input_grad batch_norm batch_norm_grad layer_norm layer_norm_grad group_norm group_norm_grad softmax "
         "softmax_grad log_softmax log_softmax_grad cross_entropy cross_entropy_grad embedding embedding_grad lstm lstm_grad "
         "gru gru_grad relu relu_grad leaky_relu leaky_relu_grad sigmoid sigmoid_grad tanh_grad silu silu_grad softplus "
@@ -146,7 +146,7 @@ MUST = {
     "cuda": (
         "conv2d relu relu_grad leaky_relu leaky_relu_grad sigmoid sigmoid_grad tanh_grad silu silu_grad softplus softplus_grad "
         "dropout random_bits random_uniform random_bernoulli random_normal random_permutation conv2d_input_grad "
-        "conv2d_weight_grad rms_norm rms_norm_grad"
+        "conv2d_weight_grad rms_norm rms_norm_grad matmul linear"
     ),
 }
 """What each set must declare: a kernel that is taken away must be taken from here too."""

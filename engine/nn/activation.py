@@ -8,7 +8,7 @@ from typing import Any
 from ..ops import activation as ops
 from ..ops import elementwise, piecewise, softmax
 from ..ops.creation import full
-from ..ops.linalg import matmul
+from ..ops.linalg import linear
 from . import init
 from .linear import positive
 from .module import Module, Parameter
@@ -283,8 +283,7 @@ class Maxout(Module):
             init.uniform_(p, -(self.in_features**-0.5), self.in_features**-0.5)
 
     def forward(self, x: Any) -> Any:
-        y = matmul(x, self.weight.T)
-        return piecewise.maxout(y if self.bias is None else y + self.bias, self.pieces)
+        return piecewise.maxout(linear(x, self.weight, self.bias), self.pieces)
 
     def extra_repr(self) -> str:
         return f"in_features={self.in_features}, out_features={self.out_features}, pieces={self.pieces}"

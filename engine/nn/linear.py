@@ -11,7 +11,7 @@ from ..ops.creation import zeros
 from ..ops.einsum import einsum
 from ..ops.elementwise import where
 from ..ops.embedding import embedding
-from ..ops.linalg import matmul
+from ..ops.linalg import linear
 from ..ops.shape import reshape
 from . import init
 from .module import Module, Parameter
@@ -49,8 +49,7 @@ class Linear(Module):
     def forward(self, x: Any) -> Any:
         if x.ndim < 1 or x.shape[-1] != self.in_features:
             raise ShapeError(f"Linear: input must be (..., I) with I={self.in_features}, got shape {x.shape}")
-        y = matmul(x, self.weight.T)
-        return y if self.bias is None else y + self.bias
+        return linear(x, self.weight, self.bias)
 
     def extra_repr(self) -> str:
         return f"in_features={self.in_features}, out_features={self.out_features}, bias={self.bias is not None}"

@@ -7,7 +7,7 @@ from typing import Any
 from ..autograd.base import no_grad
 from ..errors import ShapeError
 from ..ops.creation import zeros
-from ..ops.linalg import matmul
+from ..ops.linalg import linear
 from ..ops.piecewise import step
 from ..ops.reduce import sum
 from .linear import positive
@@ -30,7 +30,7 @@ class Perceptron(Module):
         """x W^T + b, before the step."""
         if x.ndim < 1 or x.shape[-1] != self.in_features:
             raise ShapeError(f"Perceptron: input must be (N,I) or (I,) with I={self.in_features}, got shape {x.shape}")
-        return matmul(x, self.weight.T) + self.bias
+        return linear(x, self.weight, self.bias)
 
     def forward(self, x: Any) -> Any:
         return step(self.activation(x))

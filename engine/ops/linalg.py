@@ -1,18 +1,20 @@
-"""Linear algebra: products, norms, and what they are composed of. Decompositions and solutions are in decompositions.py."""
+"""Linear algebra: products, norms, the affine map, and what they are composed of. Decompositions and solutions are in decompositions.py."""
 
 from __future__ import annotations
 
 import builtins
 import math
+from math import prod
 from typing import Any
 
 from ..autograd.op import op
+from ..autograd.promotion import is_complex, is_inexact
 from ..errors import DTypeError, ShapeError
 from .elementwise import cc, multiply
 from .reduce import expand, extremum_pull, sum
 from .shape import axis_of, matrix_transpose, permute_dims, reshape
 
-__all__ = ["matmul", "matrix_transpose", "tensordot", "vecdot"]
+__all__ = ["linear", "matmul", "matrix_transpose", "tensordot", "vecdot"]
 
 
 @op(needs=("x2", "x1"), promotes="join", complex=True)
@@ -48,6 +50,37 @@ def matmul(xp, x1, x2, /):
         return xp.matmul(xp.matrix_transpose(cc(xp, x1)), gy)
 
     return y, (left, right)
+
+
+@op(needs=("weight", "x", ""), name="linear")
+def _linear(xp, x, weight, bias, /):
+    """See linear."""
+
+    def rows(a):
+        return xp.reshape(a, (prod(a.shape[:-1]), a.shape[-1]))
+
+    return xp.linear(x, weight, bias), (
+        lambda gy: xp.matmul(gy, weight),
+        lambda gy: xp.matmul(xp.matrix_transpose(rows(gy)), rows(x)),
+        None if bias is None else lambda gy: xp.sum(rows(gy), axis=0),
+    )
+
+
+def linear(x: Any, weight: Any, bias: Any = None) -> Any:
+    """x weight^T + bias, the affine map of a fully connected layer.
+
+    x: (..., I). weight: (O,I). bias: (O,) or None. Dtypes are promoted. Returns (..., O). Raises ShapeError.
+    """
+    if weight.ndim != 2:
+        raise ShapeError(f"linear: weight must be (O,I), got shape {weight.shape}")
+    if x.ndim < 1 or x.shape[-1] != weight.shape[1]:
+        raise ShapeError(f"linear: input must be (..., I) with I={weight.shape[1]}, got shape {x.shape}")
+    if bias is not None and bias.shape != weight.shape[:1]:
+        raise ShapeError(f"linear: bias must be (O,)=({weight.shape[0]},), got {bias.shape}")
+    if x.dtype == weight.dtype == (x if bias is None else bias).dtype and is_inexact(x) and not is_complex(x):
+        return _linear(x, weight, bias)
+    y = matmul(x, matrix_transpose(weight))  # which promotes
+    return y if bias is None else y + bias
 
 
 @op(needs=("x2", "x1"), promotes="join", complex=True)

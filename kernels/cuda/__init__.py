@@ -27,7 +27,7 @@ _FLOATING = {
     "softmax": "softmax softmax_grad log_softmax log_softmax_grad cross_entropy cross_entropy_grad",
     "embedding": "embedding embedding_grad",
     "recurrent": "lstm lstm_grad gru gru_grad rnn rnn_grad",
-    "matmul": "matmul",
+    "matmul": "matmul linear",
     "optim": "sgd adam sum_of_squares scale",
 }
 DECLARED: dict[str, tuple[str, tuple[str, ...]]] = {

@@ -34,6 +34,20 @@ def matmul(a: Array, b: Array) -> Array:
     return gemm(x, y, library=library).reshape(shape)
 
 
+def linear(x: Array, weight: Array, bias: Array | None) -> Array:
+    """x weight^T + bias. x: (..., I). weight: (O, I). bias: (O,) or None. Returns (..., O)."""
+    rows = x.reshape(prod(x.shape[:-1]), x.shape[-1])
+    library = None if isinstance(x, np.ndarray) or capturing(x) else partial(_linear_by_library, rows, weight, bias)
+    return gemm(rows, weight.T, bias, library=library).reshape(*x.shape[:-1], weight.shape[0])
+
+
+def _linear_by_library(x: Array, weight: Array, bias: Array | None) -> Array:
+    y = _by_library(x, weight.T)
+    if bias is not None:
+        y += bias
+    return y
+
+
 def _stack(m: Array, lead: tuple[int, ...]) -> Array:
     """One axis of matrices; a stack that only lacks leading axes stays as short as it is."""
     own = m.shape[:-2]

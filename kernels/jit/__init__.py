@@ -14,6 +14,7 @@ DECLARED = {
     "conv2d_input_grad": ("conv", FLOATS),
     "conv2d_weight_grad": ("conv", FLOATS),
     "matmul": ("matmul", ("float32",)),
+    "linear": ("matmul", ("float32",)),
     "max_pool2d": ("pool", FLOATS),
     "max_pool2d_scatter": ("pool", FLOATS),
     "max_pool2d_gather": ("pool", FLOATS),

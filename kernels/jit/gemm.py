@@ -1,10 +1,11 @@
 """A whole matrix product from one register tile: c = a @ b for each matrix of a batch.
 
 b is copied into panels of four vectors of columns, depth outermost, so that the tile reads it from one stream; where b
-lies transposed, squares of `lanes` x `lanes` elements are turned in registers on the way. a is read where it is, one
-element at a time, broadcast to a vector: any strides will do, and no copy of it is needed.
+lies transposed, squares of `lanes` x `lanes` elements are turned in registers on the way. a is read one element at a
+time, broadcast to a vector: where it is, if its rows are dense, else from a copy of the rows in hand.
 
-Threads share out first the panels to copy, then the (rows, panel) blocks of c.
+Threads share out first the panels to copy, then the (rows, panel) blocks of c. A product may also be asked for with the
+roles of the operands exchanged, c' = b' a': its blocks are turned on their way into c.
 """
 
 from __future__ import annotations
@@ -146,30 +147,11 @@ def pack_panel(
             packed[at + k * width + j] = b[bo + j * column_step + k]
 
 
-@inner()
-def multiply_block(
-    a: Array, ao: int, row_step: int, depth_step: int, packed: Array, at: int, depth: int, c: Array, co: int, pitch: int,
-    rows: int, columns: int, spare: Array,
-) -> None:  # fmt: skip
-    """`rows` rows of c by one panel of b, the depth in slices. A ragged last panel is summed in `spare` and copied."""
-    width = PANEL * lanes_of(packed)
-    tiles = (rows + ROWS - 1) // ROWS
-    for k in range(0, depth, DEPTH):
-        count, panel, add = min(DEPTH, depth - k), at + k * width, 1 if k else 0
-        for i in range(tiles):  # rows in equal parts: five take as long as six
-            first, height = i * rows // tiles, (i + 1) * rows // tiles - i * rows // tiles
-            start = ao + first * row_step + k * depth_step
-            if columns == width:
-                to = co + first * pitch
-                tile(height, a, start, row_step, depth_step, packed, panel, count, c, to, pitch, add)
-            else:
-                tile(height, a, start, row_step, depth_step, packed, panel, count, spare, first * width, width, add)
-    if columns < width:
-        copy_rows(c, co, pitch, spare, 0, width, columns, rows)
-
-
 class Product(NamedTuple):
-    """Sizes of a batch of products, and the steps to the next row or column, in elements."""
+    """Sizes of a batch of products, and the steps to the next row or column, in elements.
+
+    block_rows: rows of c per unit of work. turned: whether c is wanted transposed, as (columns, rows).
+    """
 
     batch: int
     rows: int
@@ -179,13 +161,81 @@ class Product(NamedTuple):
     a_depth: int
     b_depth: int
     b_column: int
-    block_rows: int  # rows of c per unit of work
+    block_rows: int
+    turned: bool
+
+
+@inner()
+def tile_rows(i: int, tiles: int, rows: int) -> tuple[int, int]:
+    """The first row of tile i, and how many: rows in equal parts, since five take as long as six."""
+    first = i * rows // tiles
+    return first, (i + 1) * rows // tiles - first
+
+
+@inner()
+def pack_rows(packed: Array, a: Array, ao: int, depth_step: int, depth: int, rows: int) -> None:
+    """Rows of a that lie side by side, tile by tile, (depth, rows of the tile) each."""
+    tiles = (rows + ROWS - 1) // ROWS
+    for i in range(tiles):
+        first, height = tile_rows(i, tiles, rows)
+        copy_rows(packed, first * depth, height, a, ao + first, depth_step, height, depth)
+
+
+@inner()
+def fill_rows(target: Array, at: int, pitch: int, rows: int, columns: int, bias: Array, first: int, along: bool) -> None:
+    """Rows of the bias, from `first` on: along each row, or one number for each."""
+    for r in range(rows):
+        row = target[at + r * pitch : at + r * pitch + columns]
+        if along:
+            for j in range(columns):
+                row[j] = bias[first + j]
+        else:
+            for j in range(columns):
+                row[j] = bias[first + r]
+
+
+@inner()
+def multiply_block(
+    a: Array, ao: int, packed_a: Array, packed: Array, at: int, c: Array, co: int, bias: Array, first_bias: int, rows: int,
+    columns: int, p: Product, spare: Array, strip: Array,
+) -> None:  # fmt: skip
+    """`rows` rows of c by one panel of b, the depth in slices. What is ragged or to be turned is summed in `spare`."""
+    lanes = lanes_of(packed)
+    width, pitch = PANEL * lanes, p.rows if p.turned else p.columns
+    straight = columns == width and not p.turned
+    target, base, step = (c, co, pitch) if straight else (spare, 0, width)
+    if bias.size:
+        fill_rows(target, base, step, rows, columns, bias, first_bias, not p.turned)
+    tiles = (rows + ROWS - 1) // ROWS
+    for k in range(0, p.depth, DEPTH):
+        count, add = min(DEPTH, p.depth - k), 1 if k or bias.size else 0
+        for i in range(tiles):
+            first, height = tile_rows(i, tiles, rows)
+            # one call for all cases: every further one is compiled at length
+            if packed_a.size:
+                source, start, row_step, depth_step = packed_a, first * p.depth + k * height, 1, height
+            else:
+                source, start, row_step, depth_step = a, ao + first * p.a_row + k * p.a_depth, p.a_row, p.a_depth
+            to = base + first * step
+            tile(height, source, start, row_step, depth_step, packed, at + k * width, count, target, to, step, add)
+    if p.turned:
+        span = strip.size // lanes
+        for j in range(0, columns, lanes):
+            for q in range(0, rows, lanes):
+                turn(strip, q, span, spare, q * width + j, width)
+            copy_rows(c, co + j * pitch, pitch, strip, 0, span, rows, min(lanes, columns - j))
+    elif columns < width:
+        copy_rows(c, co, pitch, spare, 0, width, columns, rows)
 
 
 @jit()
-def multiply(a: Array, b: Array, c: Array, p: Product, threads: int) -> None:
-    """c[i] = a[i] @ b[i] for a batch of matrices given flat; every size at least 1."""
-    width = PANEL * lanes_of(a)
+def multiply(a: Array, b: Array, bias: Array, c: Array, p: Product, threads: int) -> None:
+    """c[i] = a[i] @ b[i] (+ bias) for a batch of matrices given flat; every size at least 1.
+
+    bias: one number for each column of c, or for each of its rows if they are turned; empty for none.
+    """
+    lanes = lanes_of(a)
+    width = PANEL * lanes
     panels = (p.columns + width - 1) // width
     size = p.depth * width
     packed = np.empty(p.batch * panels * size, a.dtype)
@@ -197,16 +247,24 @@ def multiply(a: Array, b: Array, c: Array, p: Product, threads: int) -> None:
             pack_panel(packed, u * size, b, start, p.b_depth, p.b_column, p.depth, columns)
     blocks = (p.rows + p.block_rows - 1) // p.block_rows
     units = p.batch * blocks * panels
+    span = (p.block_rows + lanes - 1) // lanes * lanes
     for t in prange(threads):
-        spare = np.empty(p.block_rows * width, a.dtype)
+        spare, strip = np.empty(span * width, a.dtype), np.empty(span * lanes if p.turned else 0, a.dtype)
+        packed_a = np.empty(0 if p.a_depth == 1 else p.block_rows * p.depth, a.dtype)
+        held = -1
         for u in range(t * units // threads, (t + 1) * units // threads):
-            panel, matrix, first = u % panels, u // panels // blocks, u // panels % blocks * p.block_rows
+            panel, block = u % panels, u // panels
+            matrix, first = block // blocks, block % blocks * p.block_rows
+            rows, columns = min(p.block_rows, p.rows - first), min(width, p.columns - panel * width)
             start, at = matrix * p.rows * p.depth + first * p.a_row, (matrix * panels + panel) * size
-            to, rows = (matrix * p.rows + first) * p.columns + panel * width, min(p.block_rows, p.rows - first)
-            columns = min(width, p.columns - panel * width)
-            multiply_block(
-                a, start, p.a_row, p.a_depth, packed, at, p.depth, c, to, p.columns, rows, columns, spare
-            )  # fmt: skip
+            if packed_a.size and block != held:
+                pack_rows(packed_a, a, start, p.a_depth, p.depth, rows)
+                held = block
+            column = panel * width
+            to = matrix * p.rows * p.columns
+            to += column * p.rows + first if p.turned else first * p.columns + column
+            bias_at = first if p.turned else column
+            multiply_block(a, start, packed_a, packed, at, c, to, bias, bias_at, rows, columns, p, spare, strip)
 
 
 @inner()

@@ -19,6 +19,7 @@ _MODULES = {
     ),
     "softmax": "softmax softmax_grad log_softmax log_softmax_grad cross_entropy cross_entropy_grad",
     "embedding": "embedding embedding_grad",
+    "linear": "linear",
     "recurrent": "lstm lstm_grad gru gru_grad rnn rnn_grad",
     "dropout": "dropout",
     "random": "random_bits random_uniform random_bernoulli random_normal random_permutation",

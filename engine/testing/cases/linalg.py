@@ -56,6 +56,22 @@ case(
     kernels=("matmul",),
 )
 case(
+    ops.linear,
+    sample(normal(3, 4), normal(5, 4), normal(5)),
+    sample(normal(3, 4), normal(5, 4), label="no bias"),
+    sample(normal(2, 3, 4), normal(2, 4), normal(2)),
+    sample(normal(4), normal(3, 4), normal(3)),
+    sample(normal(0, 4), normal(3, 4), normal(3)),
+    sample(normal(90, 70), normal(65, 70), normal(65), label="tiles"),
+    sample(normal(3, 4), complex_normal(5, 4), normal(5)),
+    sample(integers(0, 5, 2, 3), integers(0, 5, 4, 3), grad=False),
+    error(ShapeError, "weight must be (O,I)", normal(3, 4), normal(4)),
+    error(ShapeError, "I=4", normal(3, 5), normal(2, 4)),
+    error(ShapeError, "bias must be (O,)=(2,)", normal(3, 4), normal(2, 4), normal(3)),
+    bound=_PRODUCT,
+    kernels=("linear", "matmul"),
+)
+case(
     ops.vecdot,
     sample(normal(3, 4), normal(4)),
     sample(normal(3, 4), normal(3, 4), axis=-2),
