@@ -8,6 +8,7 @@ import numpy as np
 
 from ..geometry import ConvGeometry
 from ..types import Array
+from . import conv_depthwise as depthwise
 from . import conv_panel as panel
 from . import conv_plain, winograd, winograd_weight_grad
 from .compile import dense, thread_count
@@ -36,6 +37,8 @@ def conv2d(x: Array, w: Array, g: ConvGeometry, bias: Array | None = None) -> Ar
         product = matmul(x.reshape(g.N, -1), w.reshape(g.K, -1).T)
         return (product if bias is None else product + bias).reshape(g.y_shape)
     row = bias_row(g.K, bias, x.dtype)
+    if g.depthwise:
+        return depthwise.forward(x, w, g, row)
     y = winograd.forward(x, w, g, row) if winograd.pays(g, x.itemsize) else None
     if y is None:
         y = (panel.forward if forward_pays(g, x.itemsize, thread_count(g.N)) else direct)(x, w, g, row)
@@ -59,6 +62,8 @@ def conv2d_input_grad(gy: Array, w: Array, g: ConvGeometry) -> Array:
         return matmul(gy.reshape(g.N, g.K), w.reshape(g.K, -1)).reshape(g.x_shape)
     if not np.isfinite(w).all():  # padding would meet the weights: see conv_plain
         return conv_plain.input_grad(gy, w, g)
+    if g.depthwise and has_mirror(g):
+        return depthwise.mirrored(gy, w, g)
     gx = winograd.input_grad(gy, w, g) if winograd.pays(g, gy.itemsize) else None
     if gx is not None:
         return gx
@@ -74,7 +79,9 @@ def conv2d_weight_grad(x: Array, gy: Array, g: ConvGeometry) -> Array:
     x, gy = dense(x), dense(gy)
     if is_product(g, x):
         return matmul(gy.reshape(g.N, g.K).T, x.reshape(g.N, -1)).reshape(g.w_shape)
-    if winograd_weight_grad.pays(g, x.itemsize):
+    if g.depthwise:
+        gw = depthwise.weight_grad(x, gy, g)
+    elif winograd_weight_grad.pays(g, x.itemsize):
         gw = winograd_weight_grad.weight_grad(x, gy, g)
     else:
         gw = (panel.weight_grad if weight_grad_pays(g, x.itemsize, thread_count(g.N)) else weight_grad)(x, gy, g)

@@ -107,7 +107,16 @@ def forward_plan(
     s = sizes_of(g)
     outputs = s.K // s.SH if weight_grad else s.K // (s.G * s.SH)
     row_bytes = item_bytes * (s.W + g.pad_lo[1] + g.pad_hi[1]) * (s.C * s.SH + outputs)
-    strip = strip_rows(s.OH, row_bytes, s.N, threads)
+    return _in_strips(g, s, strip_rows(s.OH, row_bytes, s.N, threads))
+
+
+@lru_cache(maxsize=512)
+def one_strip_plan(g: ConvGeometry) -> tuple[Sizes, Packing, ForwardPlan]:
+    """The same with every image in one piece."""
+    return _in_strips(g, sizes_of(g), g.out_shape[0])
+
+
+def _in_strips(g: ConvGeometry, s: Sizes, strip: int) -> tuple[Sizes, Packing, ForwardPlan]:
     row_phases, rows = _phases(s.KH, s.DH, s.SH)
     col_phases, cols = _phases(s.KW, s.DW, s.SW)
     height, width = strip + (s.KH - 1) * s.DH // s.SH, s.OW + (s.KW - 1) * s.DW // s.SW
