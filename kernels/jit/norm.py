@@ -23,13 +23,11 @@ from .norm_rows import (
     columns_grad_row,
     columns_row,
     deviations_by_runs,
-    deviations_row,
     grad_row,
-    grad_sums_row,
+    grad_sums_by_runs,
     layer_grad_row,
     layer_grad_sums_row,
     sum_by_runs,
-    sum_row,
 )
 
 GRAIN = 8192
@@ -53,10 +51,10 @@ def _batch(x: Array, weight: Array, bias: Array, eps: float, y: Array, means: Ar
         for c in range(t * channels // threads, (t + 1) * channels // threads):
             total, squares, rest = np.float64(0), np.float64(0), np.float64(0)
             for n in range(samples):
-                total += sum_row(x[n, c])
-            mean = total / count
+                total += sum_by_runs(x[n, c])
+            mean = np.float64(x.dtype.type(total / count))
             for n in range(samples):
-                d, q = deviations_row(x[n, c], mean)
+                d, q = deviations_by_runs(x[n, c], x.dtype.type(mean))
                 rest += d
                 squares += q
             rest /= count
@@ -79,7 +77,7 @@ def _batch_grad(
         for c in range(t * channels // threads, (t + 1) * channels // threads):
             total, product, rstd = np.float64(0), np.float64(0), np.float64(rstds[c])
             for n in range(samples):
-                s, p = grad_sums_row(gy[n, c], x[n, c], means[c])
+                s, p = grad_sums_by_runs(gy[n, c], x[n, c], means[c])
                 total += s
                 product += p
             gw[c], gb[c] = product * rstd, total
@@ -183,8 +181,8 @@ def _group(x: Array, weight: Array, bias: Array, eps: float, y: Array, means: Ar
         for u in range(t * units // threads, (t + 1) * units // threads):
             g = u % groups
             row = x[u].reshape(count)
-            mean = sum_row(row) / count
-            rest, squares = deviations_row(row, mean)
+            mean = np.float64(x.dtype.type(sum_by_runs(row) / count))
+            rest, squares = deviations_by_runs(row, x.dtype.type(mean))
             rest /= count
             rstd = 1.0 / np.sqrt(squares / count - rest * rest + eps)
             coarse = x.dtype.type(mean + rest)
@@ -208,7 +206,7 @@ def _group_grad(
             g, rstd = u % groups, np.float64(rstds[u])
             total, product = np.float64(0), np.float64(0)
             for c in range(channels):
-                s, p = grad_sums_row(gy[u, c], x[u, c], means[u])
+                s, p = grad_sums_by_runs(gy[u, c], x[u, c], means[u])
                 gw[u, c], gb[u, c] = p * rstd, s
                 total += s * weight[g, c]
                 product += p * weight[g, c]

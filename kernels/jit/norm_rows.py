@@ -17,25 +17,6 @@ RUN = 512
 
 
 @inner()
-def sum_row(x: Array) -> float:
-    total = np.float64(0)
-    for i in range(x.size):
-        total += x[i]
-    return total
-
-
-@inner()
-def deviations_row(x: Array, mean: float) -> Any:
-    """Sums of the deviations from the mean and of their squares."""
-    total, squares = np.float64(0), np.float64(0)
-    for i in range(x.size):
-        d = np.float64(x[i]) - mean
-        total += d
-        squares += d * d
-    return total, squares
-
-
-@inner()
 def sum_run(x: Array) -> Any:
     total = x.dtype.type(0)
     for i in range(x.size):
@@ -66,7 +47,10 @@ def deviations_run(x: Array, mean: Any) -> Any:
 
 @inner()
 def deviations_by_runs(x: Array, mean: Any) -> Any:
-    """As deviations_row, in short runs, from a mean in the dtype of x: next to it differences are exact enough."""
+    """Sums of the deviations from a mean and of their squares, in short runs too.
+
+    The mean has the dtype of x: next to it differences are exact enough.
+    """
     total, squares = np.float64(0), np.float64(0)
     for lo in range(0, x.size, RUN):
         t, q = deviations_run(x[lo : min(x.size, lo + RUN)], mean)
@@ -90,12 +74,23 @@ def affine_columns(x: Array, mean: Any, scale: Any, weight: Array, bias: Array, 
 
 
 @inner()
-def grad_sums_row(gy: Array, x: Array, mean: float) -> Any:
-    """Sums of gy and of gy (x - mean)."""
-    total, product = np.float64(0), np.float64(0)
+def grad_sums_run(gy: Array, x: Array, mean: Any) -> Any:
+    total, product = x.dtype.type(0), x.dtype.type(0)
     for i in range(x.size):
         total += gy[i]
-        product += gy[i] * (np.float64(x[i]) - mean)
+        product += gy[i] * (x[i] - mean)
+    return total, product
+
+
+@inner()
+def grad_sums_by_runs(gy: Array, x: Array, mean: Any) -> Any:
+    """Sums of gy and of gy (x - mean), in short runs."""
+    total, product = np.float64(0), np.float64(0)
+    for lo in range(0, x.size, RUN):
+        hi = min(x.size, lo + RUN)
+        t, p = grad_sums_run(gy[lo:hi], x[lo:hi], mean)
+        total += t
+        product += p
     return total, product
 
 
