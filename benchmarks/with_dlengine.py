@@ -38,6 +38,7 @@ exp = dl.exp
 matmul = dl.matmul
 logsigmoid = dl.logsigmoid
 softmax = dl.softmax
+cross_entropy = nn.functional.cross_entropy
 concat = dl.concat
 permute = dl.permute_dims
 mean = dl.mean
@@ -96,10 +97,6 @@ def lstm(x: Any, h0: Any, c0: Any, layers: list[tuple[Any, Any, Any]]) -> Any:
 def gru(x: Any, h0: Any, w_ih: Any, w_hh: Any, b_ih: Any, b_hh: Any) -> Any:
     """One layer over x (T,N,I) from the state h0 (N,H); returns y (T,N,H)."""
     return dl.gru(x, h0, w_ih, w_hh, b_ih, b_hh)[0]
-
-
-def cross_entropy(logits: Any, labels: Any) -> Any:
-    return dl.mean(dl.softmax_cross_entropy(logits, labels))
 
 
 def skipgram() -> Callable[..., Any] | None:

@@ -181,11 +181,10 @@ def cross_entropy(
     classes = rows.shape[1]
     _class_weight(name, weight, classes)
     if weight is None and not label_smoothing:
-        loss = softmax_cross_entropy(rows, labels, ignore_index=ignore_index)
-        if check_reduction(name, reduction) == "mean":
-            if all_count:
-                return mean(loss)
-            return sum(loss) / sum(labels != ignore_index).astype(loss.dtype)
+        averaged = check_reduction(name, reduction) == "mean"
+        loss = softmax_cross_entropy(rows, labels, ignore_index=ignore_index, mean=averaged and all_count)
+        if averaged:
+            return loss if all_count else sum(loss) / sum(labels != ignore_index).astype(loss.dtype)
         return sum(loss) if reduction == "sum" else reshape(loss, target.shape)
     scores = log_softmax(rows, axis=1)
     if weight is not None:

@@ -33,18 +33,24 @@ def log_softmax(xp, x, /, *, axis=-1):
 
 
 @op(needs="labels", name="cross_entropy")
-def _cross_entropy(xp, logits, labels, /, *, ignore_index):
+def _cross_entropy(xp, logits, labels, /, *, ignore_index, mean):
     """See softmax_cross_entropy."""
     loss, p = xp.cross_entropy(logits, labels, ignore_index)
-    return loss, (lambda g: xp.cross_entropy_grad(g, p, labels, ignore_index), None)
+    if not mean:
+        return loss, (lambda g: xp.cross_entropy_grad(g, p, labels, ignore_index), None)
+    rows = loss.shape
+    return xp.mean(loss), (
+        lambda g: xp.cross_entropy_grad(xp.broadcast_to(g / rows[0], rows), p, labels, ignore_index),
+        None,
+    )
 
 
-def softmax_cross_entropy(logits: Any, labels: Any, *, ignore_index: int = -100) -> Any:
+def softmax_cross_entropy(logits: Any, labels: Any, *, ignore_index: int = -100, mean: bool = False) -> Any:
     """-log softmax(logits)[label] for each row, fused.
 
-    logits: (N,V) floating. labels: (N,) integers, 0 <= label < V, or ignore_index, whose rows give 0.
-    Returns (N,). Raises ShapeError, DTypeError. Labels are not range-checked here, since that would read device memory:
-    loss functions that take host labels do it.
+    logits: (N,V) floating. labels: (N,) integers, 0 <= label < V, or ignore_index, whose rows give 0. mean: over all N rows,
+    ignored ones included. Returns (N,), or () for the mean. Raises ShapeError, DTypeError. Labels are not range-checked
+    here, since that would read device memory: loss functions that take host labels do it.
     """
     if logits.ndim != 2:
         raise ShapeError(f"cross_entropy: logits must be (N,V), got shape {logits.shape}")
@@ -52,4 +58,4 @@ def softmax_cross_entropy(logits: Any, labels: Any, *, ignore_index: int = -100)
         raise ShapeError(f"cross_entropy: labels must be (N,)=({logits.shape[0]},), got {labels.shape}")
     if labels.dtype.kind not in "iu":
         raise DTypeError(f"cross_entropy: labels must be integers (class numbers), got {labels.dtype}; use astype(dl.int64)")
-    return _cross_entropy(logits, labels, ignore_index=ignore_index)
+    return _cross_entropy(logits, labels, ignore_index=ignore_index, mean=mean)

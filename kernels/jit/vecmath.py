@@ -17,6 +17,7 @@ from numba import types
 from numba.extending import intrinsic, overload
 
 from .compile import inner
+from .vector import Emitter, Value
 
 _f = np.float32
 LOG2E, LN2_HIGH, LN2_LOW = _f(1.4426950408889634), _f(0.693359375), _f(-2.12194440e-4)
@@ -146,6 +147,31 @@ def exp32(x: Any) -> Any:
     small = n < SMALL
     y = twice * exp2_whole(n - ONE + (LIFT if small else ZERO)) * (LOWER if small else ONE)
     return y if x == x else x
+
+
+def emit_exp(e: Emitter, x: Value) -> Value:
+    """exp32 of a vector, operation for operation."""
+    b, whole = e.b, ir.VectorType(ir.IntType(32), e.lanes)
+
+    def of(number: Any) -> Value:
+        return ir.Constant(e.type, [float(number)] * e.lanes)
+
+    def integers(number: int) -> Value:
+        return ir.Constant(whole, [number] * e.lanes)
+
+    t = b.select(b.fcmp_ordered(">", x, of(LOWEST)), x, of(LOWEST))
+    t = b.select(b.fcmp_ordered("<", t, of(HIGHEST)), t, of(HIGHEST))
+    n = b.call(e.function(f"llvm.rint.{e.suffix}", e.type, [e.type]), [b.fmul(t, of(LOG2E))])
+    r = e.fma(n, of(-LN2_LOW), e.fma(n, of(-LN2_HIGH), t))
+    p = of(P0)
+    for coefficient in (P1, P2, P3, P4, P5):
+        p = e.fma(p, r, of(coefficient))
+    p = e.fma(b.fmul(p, r), r, r)
+    small = b.fcmp_ordered("<", n, of(SMALL))
+    exponent = b.fadd(b.fsub(n, of(ONE)), b.select(small, of(LIFT), of(ZERO)))
+    power = b.bitcast(b.shl(b.add(b.fptosi(exponent, whole), integers(127)), integers(23)), e.type)
+    y = b.fmul(b.fmul(b.fadd(b.fadd(p, p), of(TWO)), power), b.select(small, of(LOWER), of(ONE)))
+    return b.select(b.fcmp_ordered("==", x, x), y, x)
 
 
 A1, A2, A3, A4, A5, A6, A7, A8 = (_f(1 / (2 * k + 1)) for k in range(1, 9))  # the series of atanh

@@ -213,6 +213,14 @@ class Emitter:
             step //= 2
         return rows
 
+    def across(self, vector: Value, combine: Callable[[Value, Value], Value]) -> Value:
+        """All lanes combined, in every lane: halves, quarters ... are exchanged."""
+        step = self.lanes // 2
+        while step:
+            vector = combine(vector, self.shuffle(vector, vector, [lane ^ step for lane in range(self.lanes)]))
+            step //= 2
+        return vector
+
     def lane_sums(self, vectors: list[Value]) -> Value:
         """`lanes` vectors to one: lane i is the sum of vectors[i]. A transposition that adds as it goes."""
         vectors, step = list(vectors), self.lanes // 2

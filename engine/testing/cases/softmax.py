@@ -32,6 +32,7 @@ case(
     sample(normal(6, 5), integers(0, 5, 6)),
     sample(normal(33, 65), integers(0, 65, 33)),
     sample(normal(4, 3), given([0, -100, 2, -100], dtype="int64")),
+    sample(normal(33, 65), integers(0, 65, 33), mean=True),
     sample(normal(0, 5), integers(0, 5, 0), label="no rows"),
     error(ShapeError, "logits must be (N,V)", normal(5), integers(0, 5, 5)),
     error(ShapeError, "labels must be (N,)", normal(6, 5), integers(0, 5, 4)),
