@@ -61,6 +61,9 @@ def _ours(a: Array, b: Array) -> bool:
 def _multiply(a: Array, b: Array, lead: tuple[int, ...], bias: Array) -> Array:
     """a @ b + bias of matrices, or of stacks with the same leading axes; bias: (columns,), or empty for none."""
     rows, depth, columns, batch = a.shape[-2], a.shape[-1], b.shape[-1], prod(lead)
+    if depth == 1:  # BLAS is slow at it
+        c = np.multiply(a, b)
+        return np.add(c, bias, out=c) if bias.size else c
     work = rows * depth * columns
     pieces = -(-work // SERIAL_MULTIPLY_ADDS) if SERIAL_MULTIPLY_ADDS else rows + 1
     c = np.empty((*lead, rows, columns), a.dtype)
