@@ -177,6 +177,25 @@ def test_resume_ends_as_if_nothing_had_happened(
         assert run("train", "--resume", out, "--backend", "numba") == 0
 
 
+def test_an_interrupted_run_says_how_it_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Ctrl-C after the first epoch, and again after the run was taken up."""
+    out, write = tmp_path / "run", os.replace
+
+    def interrupted(source: object, target: object) -> None:
+        write(source, target)
+        if str(target).endswith("last.safetensors"):
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "replace", interrupted)
+    for command in (("digits-cnn", *TINY, "--out", out), ("--resume", out)):
+        assert run("train", *command) == 130
+        assert f"interrupted; dlengine train --resume {out} goes on" in capsys.readouterr().err.replace("\n", "")
+    monkeypatch.undo()
+    assert run("train", "--resume", out) == 0
+
+
 def test_resume_refuses_what_it_cannot_continue(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for arguments, words in (
         ((tmp_path,), "not a run folder"),

@@ -103,11 +103,9 @@ def train(
         folder = _folder(out, name, overwrite, config)
         try:
             return _finish(folder, config, experiment, progress, start)
-        except BaseException as error:
-            if not any(folder.rglob("last.safetensors")):
+        except BaseException:
+            if not _begun(folder):
                 _clear(folder, recipe)
-            elif isinstance(error, KeyboardInterrupt):
-                raise KeyboardInterrupt(f"interrupted; dlengine train --resume {folder} goes on") from None
             raise
 
 
@@ -180,11 +178,16 @@ class _Recorder(Callback):
 def _finish(folder: Path, config: Config, experiment: Experiment, progress: bool, start: float) -> Run:
     """Train to the end, measure, and write what a finished run holds."""
     histories, fitting = {}, 0.0
-    for stage in experiment.stages():
-        begun = time.perf_counter()
-        histories[stage.name] = _train_stage(folder / stage.name, stage, progress)
-        fitting += time.perf_counter() - begun
-    results = experiment.measure()
+    try:
+        for stage in experiment.stages():
+            begun = time.perf_counter()
+            histories[stage.name] = _train_stage(folder / stage.name, stage, progress)
+            fitting += time.perf_counter() - begun
+        results = experiment.measure()
+    except KeyboardInterrupt:
+        if not _begun(folder):
+            raise
+        raise KeyboardInterrupt(f"interrupted; dlengine train --resume {folder} goes on") from None
     scale = config.recipe.scales[config.scale]
     missing = [f.name for f in scale.figures if f.name not in results]
     if missing:
@@ -197,6 +200,11 @@ def _finish(folder: Path, config: Config, experiment: Experiment, progress: bool
     results = {**results, "seconds": round(time.perf_counter() - start - fitting + spent, 2)}
     write_atomically(folder / "results.json", _json(results))
     return Run(folder, config.recipe, scale, results)
+
+
+def _begun(folder: Path) -> bool:
+    """Whether a run has a checkpoint to go on from."""
+    return any(folder.rglob("last.safetensors"))
 
 
 def _train_stage(folder: Path, stage: Stage, progress: bool) -> list[dict[str, float]]:
