@@ -62,6 +62,15 @@ WINOGRAD_WEIGHTS = [
     geometry(1, 17, (16, 15), 64, (3, 3), low=(0, 2), high=(1, 0)),
 ]
 
+DEPTHWISE = [
+    geometry(2, 3, (13, 37), 3, (3, 3), low=(1, 1), high=(1, 1), groups=3),  # tiles of 8, 4 and 1 rows, three vectors of 16
+    geometry(1, 2, (9, 16), 2, (5, 5), low=(2, 2), high=(2, 2), groups=2),
+    geometry(2, 4, (12, 20), 4, (3, 3), (2, 2), low=(1, 1), high=(1, 1), groups=4),
+    geometry(1, 3, (14, 11), 3, (3, 2), (1, 1), (2, 3), (2, 0), (1, 3), groups=3),
+    geometry(3, 2, (6, 40), 2, (3, 4), low=(0, 2), high=(2, 1), groups=2),
+    geometry(1, 2, (1, 5), 2, (1, 1), low=(1, 2), high=(0, 1), groups=2),  # more padding than the filter reaches
+]
+
 
 def arrays(g, dtype, seed=0):
     rng = np.random.default_rng(seed)
@@ -93,12 +102,12 @@ def agree(g, dtype, x, w, gy):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("g", SMALL + WINOGRAD + PANEL + LARGE + WINOGRAD_WEIGHTS)
+@pytest.mark.parametrize("g", SMALL + WINOGRAD + PANEL + LARGE + WINOGRAD_WEIGHTS + DEPTHWISE)
 def test_agrees_with_the_reference(g, dtype):
     agree(g, dtype, *arrays(g, dtype))
 
 
-@pytest.mark.parametrize("g", SMALL + WINOGRAD[:1] + PANEL[:1])
+@pytest.mark.parametrize("g", SMALL + WINOGRAD[:1] + PANEL[:1] + DEPTHWISE)
 def test_plain_python_agrees_too(g):
     with interpreted():
         agree(g, np.float32, *arrays(g, np.float32))

@@ -9,7 +9,7 @@ import pytest
 
 from dlengine.kernels.jit import matmul as module
 from dlengine.kernels.jit.compile import interpreted
-from dlengine.kernels.jit.matmul import matmul
+from dlengine.kernels.jit.matmul import linear, matmul
 
 SHAPES = [
     ((128, 100), (100, 64)),
@@ -66,6 +66,52 @@ def test_agrees_with_numpy(always_ours, shapes, a_transposed, b_transposed):
 def test_plain_python_agrees_too(always_ours, shapes, a_transposed, b_transposed):
     with interpreted():
         agree(*operands(*shapes, a_transposed, b_transposed))
+
+
+@pytest.fixture(params=["straight", "turned"])
+def orientation(request, monkeypatch, always_ours):
+    monkeypatch.setattr(module, "TURN_COST", -(10**12) if request.param == "turned" else 10**12)
+    module._plan.cache_clear()
+    yield request.param
+    module._plan.cache_clear()
+
+
+@pytest.mark.parametrize("plain", [False, True], ids=["compiled", "interpreted"])
+@pytest.mark.parametrize("b_transposed", [False, True])
+@pytest.mark.parametrize("a_transposed", [False, True])
+@pytest.mark.parametrize("shapes", [((13, 300), (300, 70)), ((128, 40), (40, 64)), ((2, 37, 5), (2, 5, 99)), ((1, 9), (9, 200))])
+def test_either_operand_may_be_the_one_that_is_copied(orientation, shapes, a_transposed, b_transposed, plain):
+    with interpreted() if plain else nullcontext():
+        agree(*operands(*shapes, a_transposed, b_transposed))
+    if len(shapes[0]) == 2:
+        assert module._plan(1, 13, 300, 70, 300, 1, 70, 1, 1).turned == (orientation == "turned")
+
+
+@pytest.mark.parametrize("plain", [False, True], ids=["compiled", "interpreted"])
+@pytest.mark.parametrize("shape", [(128, 100, 64), (7, 520, 129), (1, 30, 200), (40, 1, 70)])
+def test_linear(orientation, shape, plain):
+    rng = np.random.default_rng(0)
+    rows, inputs, outputs = shape
+    x, w, b = (rng.standard_normal(s).astype(np.float32) for s in ((rows, inputs), (outputs, inputs), (outputs,)))
+    for bias in (b, None):
+        wide = x.astype(np.float64) @ w.T + (0 if bias is None else bias)
+        with interpreted() if plain else nullcontext():
+            got = linear(x, w, bias)
+        assert got.dtype == np.float32
+        assert got.flags.c_contiguous
+        scale = np.abs(x).astype(np.float64) @ np.abs(w.T) + 1
+        assert np.all(np.abs(got - wide) <= 4 * np.finfo(np.float32).eps * scale)
+
+
+@pytest.mark.parametrize("rows", [3, 40, 300])
+def test_linear_of_products_that_are_numpys(rows):
+    """Too small for the tile, in pieces, and of an outer product."""
+    rng = np.random.default_rng(0)
+    for inputs, outputs in ((70, 20), (1, 50), (200, 90)):
+        shapes = (2, rows, inputs), (outputs, inputs), (outputs,)
+        x, w, b = (rng.standard_normal(s).astype(np.float32) for s in shapes)
+        np.testing.assert_allclose(linear(x, w, b), x @ w.T + b, rtol=1e-4, atol=1e-4)
+        np.testing.assert_allclose(linear(x[..., ::2], w[:, ::2], None), x[..., ::2] @ w[:, ::2].T, rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("rows", range(1, 14))

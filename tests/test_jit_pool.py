@@ -30,6 +30,7 @@ GEOMETRIES = [
     geometry((2, 2), (6, 5), (2, 2), (2, 2), high=(0, 1)),  # what ceil_mode leaves
     geometry((1, 1), (1, 1), (1, 1)),
     geometry((1, 2), (5, 6), (3, 3), (4, 4), dilation=(2, 2), low=(2, 2), high=(2, 2)),
+    geometry((2, 3), (9, 83), (2, 2), (2, 2)),  # 41 windows a row, and a row and a column that belong to none
 ]
 
 

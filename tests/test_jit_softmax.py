@@ -13,7 +13,7 @@ from dlengine.kernels.jit.compile import jit as compiled
 from dlengine.kernels.jit.vecmath import exp32
 from dlengine.kernels.reference import softmax as reference
 
-SHAPES = [((7, 33), -1), ((7, 33), 0), ((3, 5, 4), 1), ((1, 1), 0), ((5,), 0), ((300, 65), 1)]
+SHAPES = [((7, 33), -1), ((7, 33), 0), ((3, 5, 4), 1), ((1, 1), 0), ((5,), 0), ((300, 65), 1), ((3, 512), 1), ((3, 513), 1)]
 EMPTY = [((0, 4), 1), ((4, 0), 1), ((4, 0), 0), ((2, 0, 3), 2)]
 DTYPES = [np.float32, np.float64]
 

@@ -7,7 +7,7 @@ from typing import Any
 from ..autograd.base import no_grad
 from ..errors import ShapeError
 from ..ops.creation import zeros
-from ..ops.linalg import linear
+from ..ops.linalg import linear, matmul
 from ..ops.piecewise import step
 from ..ops.reduce import sum
 from .linear import positive

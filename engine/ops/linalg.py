@@ -1,4 +1,4 @@
-"""Linear algebra: products, norms, the affine map, and what they are composed of. Decompositions and solutions are in decompositions.py."""
+"""Linear algebra: products, the affine map, norms. What factors matrices and solves with them is in decompositions.py."""
 
 from __future__ import annotations
 

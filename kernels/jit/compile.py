@@ -158,6 +158,16 @@ def _options(exact: bool) -> dict[str, Any]:
     return {"fastmath": False if exact else FASTMATH, "error_model": "numpy", "nogil": True, "no_cfunc_wrapper": True}
 
 
+@inner()
+def signed(index: Any) -> Any:
+    """The index of a parallel loop, for large functions that take it.
+
+    It is unsigned inside the loop and signed where types are worked out: a function that is given it as it is gets compiled
+    twice, which took a quarter of the time that the recurrent kernels need.
+    """
+    return np.int64(index)
+
+
 def cache_folder() -> Path:
     """Where compiled kernels are kept: $DLENGINE_CACHE, else the platform's cache folder for this user.
 

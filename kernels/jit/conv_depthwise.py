@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numba import prange
@@ -205,7 +206,7 @@ def dots(g: Array, go: int, x: Array, off: Array, oo: int, tall: int, width: int
 
 
 @inner()
-def lane_sum(x: Array) -> float:
+def lane_sum(x: Array) -> Any:
     total = x.dtype.type(0)
     for i in range(x.size):
         total += x[i]

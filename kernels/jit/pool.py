@@ -41,7 +41,8 @@ def max_pool2d(x: Array, g: PoolGeometry) -> tuple[Array, Array]:
     y, index = np.empty(g.y_shape, x.dtype), np.empty(g.y_shape, np.int64)
     if y.size:
         pairs = g.kernel == g.stride == (2, 2) and g.dilation == (1, 1) and not any(g.pad_lo + g.pad_hi)
-        (_max_pool_pairs if pairs else _max_pool)(as_row(dense(x)), as_row(y), as_row(index), sizes_of(g), thread_count(g.N * g.C))
+        kernel = _max_pool_pairs if pairs else _max_pool
+        kernel(as_row(dense(x)), as_row(y), as_row(index), sizes_of(g), thread_count(g.N * g.C))
     return y, index
 
 

@@ -9,9 +9,6 @@ Going forward rows drop out at the end; in reverse they come in, and then begin 
 
 The input gives the first `gates` numbers of a cell, the hidden state the last `gates`: all four for an LSTM, three for a
 GRU. All arrays but `active` and the gate tables are flat rows of float32. In names T time, N batch, I input, H hidden.
-
-The index of a parallel loop is unsigned inside it and signed where its types are worked out: a function that is given it
-as it is gets compiled twice, which took a quarter of the time here. Hence np.int64(t).
 """
 
 from __future__ import annotations
@@ -22,7 +19,7 @@ import numpy as np
 from numba import prange
 
 from ..types import Array
-from .compile import inner, jit
+from .compile import inner, jit, signed
 from .recurrent_gates import cells, cells_back, output_again
 from .recurrent_tile import (
     BLOCK,
@@ -167,10 +164,10 @@ def forward(
 ) -> None:  # fmt: skip
     """y and the last states; gates and states as backward wants them if keep."""
     for p in prange(s.blocks):
-        pack_gates(w_in, w_ih, s.I, gates_in, np.int64(p), s)
-        pack_gates(w_hid, w_hh, s.H, gates_hid, np.int64(p), s)
+        pack_gates(w_in, w_ih, s.I, gates_in, signed(p), s)
+        pack_gates(w_hid, w_hh, s.H, gates_hid, signed(p), s)
     for t in prange(s.threads):
-        forward_part(np.int64(t), x, h0, c0, w_in, w_hid, bias, active[t], y, c_last, gates, states, keep, s)
+        forward_part(signed(t), x, h0, c0, w_in, w_hid, bias, active[t], y, c_last, gates, states, keep, s)
 
 
 class Scratch(NamedTuple):
@@ -336,13 +333,13 @@ def backward(
     in_panels, hid_panels = (s.I + BLOCK - 1) // BLOCK, (s.H + BLOCK - 1) // BLOCK
     for q in prange(in_panels + hid_panels):
         if q < in_panels:
-            pack_rows(w.w_in, w_ih, s.I, gates_in, np.int64(q), s)
+            pack_rows(w.w_in, w_ih, s.I, gates_in, signed(q), s)
         else:
-            pack_rows(w.w_hid, w_hh, s.H, gates_hid, np.int64(q) - in_panels, s)
+            pack_rows(w.w_hid, w_hh, s.H, gates_hid, signed(q) - in_panels, s)
     for t in prange(s.threads):
-        backward_part(np.int64(t), x, h0, gates, states, gy, gh, gc, active[t], gx, gh0, gc0, w, s)
+        backward_part(signed(t), x, h0, gates, states, gy, gh, gc, active[t], gx, gh0, gc0, w, s)
     for p in prange(s.blocks):
-        collect(np.int64(p), gates_in, gates_hid, gw_ih, gw_hh, w, s)
+        collect(signed(p), gates_in, gates_hid, gw_ih, gw_hh, w, s)
 
 
 def panels(width: int) -> int:
