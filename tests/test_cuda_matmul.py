@@ -44,6 +44,21 @@ def test_on_a_card_the_library_is_a_candidate(gpu: Any, asked: list[Any]) -> Non
     np.testing.assert_allclose(c.get(), a @ b, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.parametrize("with_bias", [True, False])
+@pytest.mark.parametrize("shape", [(40, 30), (2, 3, 30), (30,)])
+def test_linear_by_the_library_and_on_the_emulator(shape: tuple[int, ...], with_bias: bool, gpu: Any, asked: list[Any]) -> None:
+    rng = np.random.default_rng(0)
+    x, w, b = (rng.standard_normal(s).astype("f4") for s in (shape, (20, 30), (20,)))
+    bias = b if with_bias else None
+    want = x @ w.T + (b if with_bias else 0)
+    theirs = matmul.linear(gpu.asarray(x), gpu.asarray(w), gpu.asarray(b) if with_bias else None)
+    assert asked[0][1][-1] == "library"
+    np.testing.assert_allclose(theirs.get(), want, rtol=1e-4, atol=1e-4)
+    ours = matmul.linear(x, w, bias)
+    assert "library" not in asked[1][1]
+    np.testing.assert_allclose(ours, want, rtol=1e-4, atol=1e-4)
+
+
 def test_under_capture_it_is_not(gpu: Any, asked: list[Any]) -> None:
     a = gpu.asarray(np.eye(20, dtype="f4"))
     stream = gpu.cuda.Stream(non_blocking=True)

@@ -38,6 +38,9 @@ SMALL = [
     geometry(1, 2, (4, 4), 3, (4, 4), (4, 4)),
     geometry(1, 1, (1, 1), 1, (1, 1)),
     geometry(2, 1, (2, 3), 1, (3, 3), (2, 1), low=(3, 4), high=(4, 3)),
+    geometry(1, 2, (1, 130), 3, (1, 100)),  # reaches further than several vectors
+    geometry(1, 3, (2, 140), 3, (1, 5), (1, 2), (1, 25), (0, 30), (0, 20)),
+    geometry(1, 3, (2, 140), 3, (1, 5), (1, 2), (1, 25), (0, 30), (0, 20), groups=3),
 ]
 WINOGRAD = [
     geometry(2, 64, (7, 6), 64, (3, 3), low=(1, 1), high=(1, 1)),
@@ -150,7 +153,7 @@ def test_takes_any_layout():
     agree(g, np.float32, x, w, gy)
 
 
-@pytest.mark.parametrize("g", [SMALL[0], SMALL[2], SMALL[4], SMALL[7], WINOGRAD[0], WINOGRAD[1], *PANEL[:3], *WINOGRAD_WEIGHTS])
+@pytest.mark.parametrize("g", [*SMALL[:5:2], SMALL[7], *WINOGRAD, *PANEL[:3], *WINOGRAD_WEIGHTS, *DEPTHWISE[:3]])
 @pytest.mark.parametrize("where", [0, 1, 2])
 def test_infinities_reach_what_they_should_and_nothing_else(g, where):
     data = list(arrays(g, np.float32))
@@ -247,11 +250,14 @@ def test_narrower_vectors(lanes):
     """The kernels of CPUs with AVX2, or with 16-byte vectors, in a process of its own."""
     script = (
         "import sys; sys.path.insert(0, sys.argv[1]); import numpy as np\n"
-        "import test_jit_conv as t, test_jit_matmul as m\n"
+        "import test_jit_conv as t, test_jit_matmul as m, test_jit_pool as p, test_jit_softmax as s\n"
         "from dlengine.kernels.jit import vector; assert vector.VECTOR_BYTES == 4 * int(sys.argv[2])\n"
-        "for g in t.SMALL + t.WINOGRAD + t.PANEL + t.LARGE + t.WINOGRAD_WEIGHTS:\n"
+        "for g in t.SMALL + t.WINOGRAD + t.PANEL + t.LARGE + t.WINOGRAD_WEIGHTS + t.DEPTHWISE:\n"
         "    t.agree(g, np.float32, *t.arrays(g, np.float32))\n"
-        "for shapes in m.SHAPES: m.agree(*m.operands(*shapes, False, True)); m.agree(*m.operands(*shapes, True, False))"
+        "for shapes in m.SHAPES: m.agree(*m.operands(*shapes, False, True)); m.agree(*m.operands(*shapes, True, False))\n"
+        "for g in p.GEOMETRIES:\n"
+        "    for kind in p.DTYPES: p.test_agrees_with_the_reference(g, kind)\n"
+        "for shape, axis in s.SHAPES: s.test_softmax_family(shape, axis, np.float32)\n"
     )
     environment = os.environ | {"DLENGINE_JIT_LANES": lanes}
     command = [sys.executable, "-c", script, os.path.dirname(__file__), lanes]

@@ -7,7 +7,8 @@ import pytest
 
 pytest.importorskip("numba")
 
-from dlengine.kernels.jit import norm, optim, softmax
+from dlengine.kernels.geometry import ConvGeometry
+from dlengine.kernels.jit import conv, conv_depthwise, matmul, norm, optim, softmax
 
 
 def _placed(buffer: np.ndarray, at: int, values: np.ndarray) -> np.ndarray:
@@ -38,6 +39,24 @@ def test_rows(shape: tuple[int, int], dtype: str) -> None:
     assert len(_everywhere(x, lambda a, y: softmax._softmax(a, y, 1))) == 1
     assert len(_everywhere(p, lambda a, gx: softmax._cross_entropy_grad(gloss, a, labels, -100, gx, 1))) == 1
 
+
+
+def test_any_number_of_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Depthwise convolutions in all three directions, and products with a bias."""
+    rng = np.random.default_rng(5)
+    g = ConvGeometry(3, 5, 5, 5, (19, 21), (3, 3), (1, 1), (1, 1), (1, 1), (1, 1), (19, 21))
+    x, w, gy = (rng.standard_normal(shape).astype("f4") for shape in (g.x_shape, g.w_shape, g.y_shape))
+    a, weight, bias = (rng.standard_normal(shape).astype("f4") for shape in ((130, 200), (150, 200), (150,)))
+    found = set()
+    for threads in (1, 2, 3):
+        for module in (conv, conv_depthwise, matmul):
+            monkeypatch.setattr(module, "thread_count", lambda units, threads=threads: min(threads, units))
+        results = (
+            conv.conv2d(x, w, g), conv.conv2d_input_grad(gy, w, g), conv.conv2d_weight_grad(x, gy, g),
+            matmul.linear(a, weight, bias), matmul.matmul(a.T, a),
+        )  # fmt: skip
+        found.add(b"".join(result.tobytes() for result in results))
+    assert len(found) == 1
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

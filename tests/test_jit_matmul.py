@@ -51,6 +51,7 @@ def agree(a, b):
 @pytest.fixture
 def always_ours(monkeypatch):
     monkeypatch.setattr(module, "SERIAL_MULTIPLY_ADDS", 0)
+    monkeypatch.setattr(module, "PIECES", 0)
 
 
 @pytest.mark.parametrize("b_transposed", [False, True])
@@ -88,7 +89,7 @@ def test_either_operand_may_be_the_one_that_is_copied(orientation, shapes, a_tra
 
 
 @pytest.mark.parametrize("plain", [False, True], ids=["compiled", "interpreted"])
-@pytest.mark.parametrize("shape", [(128, 100, 64), (7, 520, 129), (1, 30, 200), (40, 1, 70)])
+@pytest.mark.parametrize("shape", [(128, 100, 64), (7, 520, 129), (1, 30, 200), (40, 1, 70), (3, 4, 2)])
 def test_linear(orientation, shape, plain):
     rng = np.random.default_rng(0)
     rows, inputs, outputs = shape

@@ -7,6 +7,7 @@ from ..ops.attention import *  # noqa: F403
 from ..ops.conv import *  # noqa: F403
 from ..ops.conv import output_size as output_size
 from ..ops.embedding import *  # noqa: F403
+from ..ops.linalg import linear as linear
 from ..ops.loss import *  # noqa: F403
 from ..ops.loss_distribution import *  # noqa: F403
 from ..ops.loss_margin import *  # noqa: F403

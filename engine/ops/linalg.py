@@ -7,6 +7,7 @@ import math
 from math import prod
 from typing import Any
 
+from ..autograd.base import TensorBase
 from ..autograd.op import op
 from ..autograd.promotion import is_complex, is_inexact
 from ..errors import DTypeError, ShapeError
@@ -69,8 +70,11 @@ def _linear(xp, x, weight, bias, /):
 def linear(x: Any, weight: Any, bias: Any = None) -> Any:
     """x weight^T + bias, the affine map of a fully connected layer.
 
-    x: (..., I). weight: (O,I). bias: (O,) or None. Dtypes are promoted. Returns (..., O). Raises ShapeError.
+    x: (..., I). weight: (O,I). bias: (O,) or None. Dtypes are promoted. Returns (..., O). Raises ShapeError, DTypeError.
     """
+    for name, a in (("x", x), ("weight", weight), ("bias", bias)):
+        if not isinstance(a, TensorBase) and (a is not None or name != "bias"):
+            raise DTypeError(f"linear: {name} must be a tensor, got {type(a).__name__}; make one of it: dl.asarray({name})")
     if weight.ndim != 2:
         raise ShapeError(f"linear: weight must be (O,I), got shape {weight.shape}")
     if x.ndim < 1 or x.shape[-1] != weight.shape[1]:

@@ -151,7 +151,7 @@ def gemm(
     }
     if library is not None:
         candidates["library"] = library
-    shape = (way, bucket(batch), bucket(m), bucket(n), bucket(k), g.a_bytes, g.b_bytes)
+    shape = (way, bucket(batch), bucket(m), bucket(n), bucket(k), g.a_bytes, g.b_bytes, bias is not None)
     c = candidates[fastest("matmul", candidates, heuristic, a, *shape)]()
     return c.reshape((*lead, m, n))
 

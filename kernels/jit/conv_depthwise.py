@@ -1,8 +1,8 @@
 """Depthwise convolution: every channel by a filter of its own, one plane after another.
 
-There is no sum over channels, so nothing to share between them: a plane is copied into a padded buffer that the
-first-level cache holds, and each vector of results goes straight from registers to its place. Taps that lie below each
-other share what is loaded: row r + 1 under one tap is row r under the next.
+There is no sum over channels, so nothing to share between them: a plane is copied into a padded buffer, which the
+first-level cache holds up to 90 x 90 pixels, and each vector of results goes straight from registers to its place. Taps
+that lie below each other share what is loaded: row r + 1 under one tap is row r under the next.
 """
 
 from __future__ import annotations

@@ -90,7 +90,7 @@ def _forward(
     units, image = s.N * p.strips, s.C * s.H * s.W
     pitch = (p.strip * width + lanes - 1) // lanes * lanes
     for t in prange(threads):
-        buffer = np.zeros(s.C * p.plane + 4 * lanes, x.dtype)
+        buffer = np.zeros(s.C * p.plane + packing.width + lanes, x.dtype)  # the last tap's last vector runs over
         out = np.empty(blocks * rows * pitch, x.dtype)
         for u in range(t * units // threads, (t + 1) * units // threads):
             n, first = u // p.strips, u % p.strips * p.strip

@@ -79,7 +79,7 @@ def _input_grad(gy: Array, w: Array, gx: Array, s: Sizes, packing: Packing, p: I
     plane, image, units = packing.height * width, s.K * s.OH * s.OW, s.N * p.strips
     pitch = (p.strip * width + lanes - 1) // lanes * lanes
     for t in prange(threads):
-        buffer = np.zeros(s.K * plane + 4 * lanes, gy.dtype)
+        buffer = np.zeros(s.K * plane + width + lanes, gy.dtype)  # the last tap's last vector runs over
         out = np.empty(blocks * rows * pitch, gy.dtype)
         for u in range(t * units // threads, (t + 1) * units // threads):
             n, first = u // p.strips, u % p.strips * p.strip

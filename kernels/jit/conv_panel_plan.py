@@ -124,7 +124,7 @@ def weight_grad_pays(g: ConvGeometry, item_bytes: int, threads: int) -> bool:
     return _fits(g, item_bytes, threads) and fill(g.K, item_bytes) >= 0.75
 
 
-WORTH = 0.95  # the share of full speed that filling and emptying panels leaves
+WORTH = 0.95  # the share of full speed that filling and emptying panels leaves; 14 x 14 pixels fill 0.94 of their vectors
 STRIDED = 0.55  # what scattering rows over every second column costs tiles along pixels
 
 

@@ -58,7 +58,7 @@ def _weight_grad(
     share = (s.G * group + 127) // lanes * lanes  # apart by a cache line or more: threads share none
     sums = np.zeros(threads * share, x.dtype)
     for t in prange(threads):
-        x_ahead, g_ahead = s.C * p.plane + 4 * lanes, s.G * blocks[0] * rows * pitch
+        x_ahead, g_ahead = s.C * p.plane + width + lanes, s.G * blocks[0] * rows * pitch
         images, grads = np.zeros(x_ahead * at_once, x.dtype), np.zeros(g_ahead * at_once, x.dtype)
         u, end = t * units // threads, (t + 1) * units // threads
         while u < end:

@@ -18,7 +18,7 @@ from .gemm import PANEL, ROWS, Product, multiply, multiply_small
 from .vector import VECTOR_BYTES, as_row
 
 SERIAL_MULTIPLY_ADDS = 1 << 18  # up to here OpenBLAS too stays on the calling thread
-PIECES = 4  # of that size, which BLAS does one after the other before our threads have begun
+PIECES = 4  # rows of one product are cut into up to so many of that size: BLAS is through with them before our threads begin
 BLOCK_ROWS = 16 * ROWS
 SMALL_MULTIPLY_ADDS = 1 << 12  # of one matrix of a stack: less than calling BLAS, or arranging it for the tile, takes
 WIDTH = PANEL * VECTOR_BYTES // 4
@@ -40,7 +40,7 @@ def matmul(a: Array, b: Array) -> Array:
 
 def linear(x: Array, weight: Array, bias: Array | None) -> Array:
     """x weight^T + bias. x: (..., I). weight: (O, I). bias: (O,) or None. Returns (..., O)."""
-    rows, turned = x.reshape(-1, x.shape[-1]), weight.T
+    rows, turned = x.reshape(prod(x.shape[:-1]), x.shape[-1]), weight.T
     if _ours(rows, turned):
         y = _multiply(rows, turned, (), NO_BIAS if bias is None else dense(bias))
     else:
@@ -65,15 +65,13 @@ def _multiply(a: Array, b: Array, lead: tuple[int, ...], bias: Array) -> Array:
         c = np.multiply(a, b)
         return np.add(c, bias, out=c) if bias.size else c
     work = rows * depth * columns
-    pieces = -(-work // SERIAL_MULTIPLY_ADDS) if SERIAL_MULTIPLY_ADDS else rows + 1
+    pieces = -(-work // max(1, SERIAL_MULTIPLY_ADDS))
     c = np.empty((*lead, rows, columns), a.dtype)
     if SMALL_MULTIPLY_ADDS < work and pieces <= (1 if lead else min(PIECES, rows)):
         for i in range(pieces):
             part = slice(i * rows // pieces, (i + 1) * rows // pieces) if pieces > 1 else ...
             np.matmul(a[part], b, out=c[part])
-        if bias.size:
-            c += bias
-        return c
+        return np.add(c, bias, out=c) if bias.size else c
     a, a_row, a_depth = _flat(a)
     b, b_depth, b_column = _flat(b)
     threads = thread_count(1 << 30)
@@ -83,7 +81,7 @@ def _multiply(a: Array, b: Array, lead: tuple[int, ...], bias: Array) -> Array:
             a_row, a_depth, b_depth, b_column = 1, b_depth, a_depth, a_row
         small = Product(batch, rows, depth, columns, a_row, a_depth, b_depth, b_column, rows, False)
         multiply_small(a, b, as_row(c), small, threads)
-        return c
+        return np.add(c, bias, out=c) if bias.size else c
     product = _plan(batch, rows, depth, columns, a_row, a_depth, b_depth, b_column, threads)
     if product.turned:
         a, b = b, a

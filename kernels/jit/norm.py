@@ -1,7 +1,8 @@
-"""Batch, layer and group normalisation: two passes over each group of numbers, sums in float64.
+"""Batch, layer and group normalisation: two passes over each group of numbers.
 
 A group is what one mean and one variance are taken over. The deviations are taken from the mean in two parts, the
-part that the dtype can hold and the rest, so that a large mean costs no digits.
+part that the dtype can hold and the rest, so that a large mean costs no digits. Short runs are summed in the dtype of x,
+what they come to in float64; the square of a deviation must not overflow that dtype, here as in the reference.
 """
 
 from __future__ import annotations

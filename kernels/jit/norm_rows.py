@@ -1,6 +1,6 @@
 """The innermost loops of the normalisations and of softmax, each over one row.
 
-A row is a one-dimensional slice: that is what lets a loop become vector code. Sums are carried in float64.
+A row is a one-dimensional slice: that is what lets a loop become vector code. Long sums are carried in float64.
 """
 
 from __future__ import annotations

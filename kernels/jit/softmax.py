@@ -111,7 +111,7 @@ def _emit_short_rows(
 
 @emits(_emit_short_rows)
 def short_rows(x: Array, y: Array, rows: int, n: int, tops: Array, totals: Array) -> None:
-    """Softmax of `rows` rows of n float32 numbers, the rest as in softmax_rows.
+    """What softmax_rows does, for `rows` rows of n float32 numbers.
 
     Each row's tail is a masked vector: rows of 10 to 100 numbers leave a plain loop half of its time in what remains
     after whole vectors. A NaN need not be the largest: it makes the sum NaN, and by that the row.
@@ -126,7 +126,7 @@ def short_rows(x: Array, y: Array, rows: int, n: int, tops: Array, totals: Array
 
 @inner()
 def softmax_rows(x: Array, y: Array, tops: Array, totals: Array) -> None:
-    """y = softmax of x, row by row; the largest go to tops, the sums of the exponentials of what is left to totals."""
+    """y = softmax of x, row by row; the largest x go to tops, the sums of exp(x - largest) to totals."""
     rows, columns = x.shape
     if x.itemsize == 4 and columns <= RUN:
         short_rows(as_row(x), as_row(y), rows, columns, tops, totals)

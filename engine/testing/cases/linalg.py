@@ -62,6 +62,7 @@ case(
     sample(normal(2, 3, 4), normal(2, 4), normal(2)),
     sample(normal(4), normal(3, 4), normal(3)),
     sample(normal(0, 4), normal(3, 4), normal(3)),
+    sample(normal(3, 0), normal(5, 0), normal(5)),
     sample(normal(90, 70), normal(65, 70), normal(65), label="tiles"),
     sample(normal(3, 4), complex_normal(5, 4), normal(5)),
     sample(integers(0, 5, 2, 3), integers(0, 5, 4, 3), grad=False),
