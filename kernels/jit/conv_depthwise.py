@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 from numba import prange
@@ -20,6 +19,7 @@ from .compile import inner, jit, thread_count
 from .conv_forward import mirror, weight_places
 from .conv_pack import pack_image
 from .conv_plan import ForwardPlan, Packing, Sizes, one_strip_plan
+from .norm_rows import sum_run
 from .vector import Emitter, Value, as_row, clear, emits, int64, lanes_of, window
 
 HEIGHTS = (8, 4, 1)  # rows of results in a tile, the tallest first
@@ -205,14 +205,6 @@ def dots(g: Array, go: int, x: Array, off: Array, oo: int, tall: int, width: int
             target[0] += np.sum(window(g, go + r * n, n) * image)
 
 
-@inner()
-def lane_sum(x: Array) -> Any:
-    total = x.dtype.type(0)
-    for i in range(x.size):
-        total += x[i]
-    return total
-
-
 @jit()
 def _weight_grad(
     x: Array, gy: Array, gw: Array, channels: int, s: Sizes, packing: Packing, p: ForwardPlan, offsets: Array, threads: int
@@ -229,4 +221,4 @@ def _weight_grad(
                 for k in range(0, offsets.size, TAPS):
                     dots(gy, u * s.OH * s.OW, buffer, offsets, k, tall, packing.width, s.OH, s.OW, sums)
             for k in range(taps):
-                gw[c * taps + k] = lane_sum(sums[k * lanes : (k + 1) * lanes])
+                gw[c * taps + k] = sum_run(sums[k * lanes : (k + 1) * lanes])
