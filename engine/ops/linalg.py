@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import builtins
 import math
-from math import prod
 from typing import Any
 
 from ..autograd.base import TensorBase
@@ -58,7 +57,7 @@ def _linear(xp, x, weight, bias, /):
     """See linear."""
 
     def rows(a):
-        return xp.reshape(a, (prod(a.shape[:-1]), a.shape[-1]))
+        return xp.reshape(a, (math.prod(a.shape[:-1]), a.shape[-1]))
 
     return xp.linear(x, weight, bias), (
         lambda gy: xp.matmul(gy, weight),

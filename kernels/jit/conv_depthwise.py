@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 from numba import prange
@@ -108,7 +109,7 @@ def _emit_plane(
 
     for deep in TALL:
         with b.if_then(b.icmp_signed("==", tall, int64(deep))):
-            _tiles(e, rows, HEIGHTS, lambda height, row, deep=deep: tile(height, row, deep))  # type: ignore[misc]
+            _tiles(e, rows, HEIGHTS, partial(tile, deep=deep))
 
 
 @emits(_emit_plane)
@@ -187,7 +188,7 @@ def _emit_dots(
 
     for deep in TALL:
         with b.if_then(b.icmp_signed("==", tall, int64(deep))):
-            _tiles(e, rows, DOT_HEIGHTS, lambda height, row, deep=deep: tile(height, row, deep))  # type: ignore[misc]
+            _tiles(e, rows, DOT_HEIGHTS, partial(tile, deep=deep))
 
 
 @emits(_emit_dots)

@@ -21,22 +21,20 @@ def _emit_largest_of_four(
     wide = ir.VectorType(I64, lanes)
     numbers = ir.Constant(wide, [2 * lane for lane in range(lanes)])
 
-    def whole(vector: Value, scalar: Value) -> Value:
-        return b.add(vector, e.splat(scalar))
-
     def windows(row: Value, o: Value, mask: tuple[Value, Value, Value] | None) -> None:
         """One vector of windows, from window o of this row of windows."""
         start = b.add(b.mul(row, b.mul(width, int64(2))), b.mul(o, int64(2)))  # the first pixel, in its plane
         best = spot = None
         for down in (0, 1):
-            pixel = e.at(x, b.add(first, b.add(start, width) if down else start))
+            corner = b.add(start, width) if down else start
+            pixel = e.at(x, b.add(first, corner))
             halves = [e.vectors(pixel, int64(half)) for half in (0, 1)]
             left, right = (
                 e.load(half) if mask is None else e.masked_load(half, mask[1 + k]) for k, half in enumerate(halves)
             )
             for across, lane_numbers in ((0, evens), (1, odds)):
                 value = e.shuffle(left, right, lane_numbers)
-                where = whole(numbers, b.add(b.add(start, int64(across)), width) if down else b.add(start, int64(across)))
+                where = b.add(numbers, e.splat(b.add(corner, int64(across))))
                 if best is None:
                     best, spot = value, where
                 else:  # larger, or the first NaN
