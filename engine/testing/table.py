@@ -195,6 +195,8 @@ class Case:
     differentiable: bool
     second_order: bool
     tags: frozenset[str] = field(default_factory=frozenset)
+    reference: Callable[..., Any] | None = None
+    properties: Callable[..., Any] | None = None
 
 
 CASES: dict[str, Case] = {}
@@ -212,9 +214,14 @@ def case(
     second_order: bool = True,
     name: str | None = None,
     tags: Sequence[str] = (),
+    reference: Callable[..., Any] | None = None,
+    properties: Callable[..., Any] | None = None,
 ) -> Case:
     """Add a row to the table. name defaults to the op's; a second row of one op needs a name of its own.
 
+    reference: an independent text of the op on NumPy arrays in float64 (NumPy, SciPy, mpmath or loops, never the op's own
+    code), called as the op is: arrays, then constants as keywords. properties: where the answer is not unique (singular
+    vectors), a function of (outputs, *arrays, **constants) that returns pairs (got, wanted), which must agree.
     kernels: those that must answer wherever a set declares them. tags: "symmetric" (gradcheck moves symmetric arguments
     only among symmetric ones, for ops that read one triangle), "layer" (not an op: tests of ops alone leave it out).
     """
@@ -230,6 +237,8 @@ def case(
         differentiable,
         second_order,
         frozenset(tags),
+        reference,
+        properties,
     )
     if row.name in CASES:
         raise ValueError(f"the table has a row {row.name!r} already; give this one a name")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from ...errors import DTypeError, ShapeError
 from ...ops import elementwise as ops
 from ..table import (
@@ -44,8 +46,8 @@ _SHAPES = error(ShapeError, "x1 (2,)", normal(2), normal(3))
 _FOREIGN = error(DTypeError, "expected a tensor", normal(2), "a")
 _TIES = sample(given([1.0, 2.0, 3.0, 0.0]), given([1.0, 3.0, 2.0, 0.0]), grad=False)
 
-case(ops.add, *_BINARY, *_COMPLEX, sample(integers(-5, 5, 4), normal(4)), _SHAPES, _FOREIGN, bound=ulp(0.5))
-case(ops.subtract, *_BINARY, *_COMPLEX, sample(2.0, normal(4)), _SHAPES, bound=ulp(0.5))
+case(ops.add, *_BINARY, *_COMPLEX, sample(integers(-5, 5, 4), normal(4)), _SHAPES, _FOREIGN, bound=ulp(0.5), reference=np.add)
+case(ops.subtract, *_BINARY, *_COMPLEX, sample(2.0, normal(4)), _SHAPES, bound=ulp(0.5), reference=np.subtract)
 case(ops.multiply, *_BINARY, *_COMPLEX, sample(integers(-5, 5, 4), 0.5, grad=False), _SHAPES, bound=ulp(4))
 case(
     ops.divide,

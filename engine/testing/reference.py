@@ -1,0 +1,76 @@
+"""Does an op compute what it says? Its value in float64 against an independent text, the row's reference."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from .. import backend
+from . import calls
+from .table import Case
+
+TOLERANCE = 1e-12
+"""How far an op in float64 may be from its reference, as a part of the magnitude."""
+
+
+def check_reference(row: Case, number: int) -> list[str]:
+    """Run one sample on numpy in float64 and compare it with the row's reference or properties: what is wrong, if anything.
+
+    Floating results must agree to TOLERANCE of the magnitude: of each value where the row's bound is in units in the last
+    place, else of the largest value of the array. All other results must be equal. The index, both values and the inputs
+    at that place are named.
+    """
+    sample = row.samples[number]
+    arrays = calls.draw(row, number, "float64")
+    kept = calls.draw(row, number, "float64")  # a reference may write to what it is given
+    constants = dict(sample.consts)
+    with backend.use_backend("numpy"), calls.default_dtype("float64"):
+        outputs = calls.run(row, sample, arrays, "float64").outputs
+    with np.errstate(all="ignore"):
+        if row.properties is not None:
+            pairs = list(row.properties(outputs, *kept, **constants))
+        elif row.reference is not None:
+            wanted = calls.flat(row.reference(*kept, **constants))
+            if len(wanted) != len(outputs):
+                return [f"{len(outputs)} outputs where the reference has {len(wanted)}"]
+            pairs = list(zip(outputs, wanted, strict=True))
+        else:
+            return ["the row has no reference"]
+        each = row.bound.kind == "ulp" and row.properties is None
+        found = [(i, difference(got, want, each=each)) for i, (got, want) in enumerate(pairs)]
+    return [f"output {i}: {text}{_inputs(text, arrays)}" for i, text in found if text]
+
+
+def difference(got: Any, want: Any, *, each: bool) -> str:
+    """What tells got from want, in words; empty if they agree. each: to TOLERANCE of each value, not of the largest."""
+    if not isinstance(got, np.ndarray):
+        same = got == want or (got != got and want != want)
+        return "" if same else f"got {got!r}, wanted {want!r}"
+    want = np.asarray(want)
+    if got.shape != want.shape:
+        return f"got shape {got.shape}, wanted {want.shape}"
+    if got.dtype.kind not in "fcV" or want.dtype.kind not in "fc":
+        wrong = got != want
+    else:
+        wide = np.complex128 if "c" in (got.dtype.kind, want.dtype.kind) else np.float64
+        left, right = got.astype(wide), want.astype(got.dtype).astype(wide) if got.dtype.itemsize < 8 else want.astype(wide)
+        finite = np.isfinite(right)
+        size = np.abs(np.where(finite, right, 0))
+        if not each:
+            size = np.max(size, initial=0.0)
+        eps = TOLERANCE if got.dtype.itemsize >= 8 else 4 * float(np.finfo(got.dtype).eps)
+        near = np.abs(np.where(finite, left - right, 0)) <= eps * size + float(np.finfo(np.float64).smallest_subnormal)
+        equal = (left == right) | (np.isnan(left) & np.isnan(right))
+        wrong = ~np.where(finite & np.isfinite(left), near, equal)
+    if not np.any(wrong):
+        return ""
+    place = tuple(int(i) for i in np.argwhere(wrong)[0])
+    return f"at {list(place)} got {got[place]!r}, wanted {want[place]!r} ({int(np.sum(wrong))} of {wrong.size} differ)"
+
+
+def _inputs(text: str, arrays: Sequence[Any]) -> str:
+    """The arguments, short enough for a line."""
+    shown = [np.array2string(a, threshold=6, precision=17) if isinstance(a, np.ndarray) else repr(a)[:80] for a in arrays]
+    return f"; arguments {', '.join(' '.join(s.split()) for s in shown)}"[:400]
