@@ -7,6 +7,7 @@ if __name__ != "dlengine":
 
 from . import fft as fft
 from . import linalg as linalg
+from ._tensor import Tensor as Tensor
 from .autograd import *  # noqa: F403
 from .backend import get_backend as get_backend
 from .backend import set_backend as set_backend
@@ -37,7 +38,6 @@ from .ops.sort import *  # noqa: F403
 from .precision import get_matmul_precision as get_matmul_precision
 from .precision import set_matmul_precision as set_matmul_precision
 from .precision import use_matmul_precision as use_matmul_precision
-from .tensor import Tensor as Tensor
 
 bool = _inspection.bool_  # the standard's name, which no module here may take from Python's
 

@@ -23,7 +23,7 @@ NOT_OPS = {
     "set_backend", "set_default_dtype", "set_matmul_precision", "use_backend", "use_matmul_precision", "value_and_grad", "vjp",
     # questions about dtypes and arrays, and what computes nothing; tests of their own
     "asarray", "broadcast_shapes", "can_cast", "default_device", "empty", "empty_like", "finfo", "from_dlpack", "iinfo",
-    "isdtype", "result_type",
+    "isdtype", "result_type", "tensor",
 }  # fmt: skip
 """Public names that no row can call."""
 

@@ -23,7 +23,7 @@ LAYERS = (
     ("dlengine.testing", "dlengine.report"),
     ("dlengine.nn", "dlengine.optim", "dlengine.data", "dlengine.io"),
     ("dlengine", "dlengine.linalg", "dlengine.fft"),
-    ("dlengine.tensor",),
+    ("dlengine._tensor",),
     ("dlengine.ops",),
     ("dlengine.autograd",),
     ("dlengine.backend",),

@@ -113,7 +113,7 @@ def is_grad_enabled() -> bool:
 
 
 tensor_class: list[type[TensorBase]] = [TensorBase]
-"""The class that ops return, set once by dlengine.tensor (which autograd must not import)."""
+"""The class that ops return, set once by dlengine._tensor (which autograd must not import)."""
 
 Second = Callable[[TensorBase], Any]
 _second_reading: list[Second] = []

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, ClassVar, NamedTuple, Self
 
+from .._tensor import Tensor
 from ..autograd.base import TensorBase, no_grad, written
 from ..errors import CheckpointError, DTypeError
 from ..ops.creation import asarray
-from ..tensor import Tensor
 
 
 class Parameter(Tensor):

@@ -17,7 +17,7 @@ from .shape import broadcast_to
 
 __all__ = [
     "arange", "asarray", "empty", "empty_like", "eye", "from_dlpack", "full", "full_like", "linspace", "ones", "ones_like",
-    "zeros", "zeros_like",
+    "tensor", "zeros", "zeros_like",
 ]  # fmt: skip
 
 
@@ -91,6 +91,11 @@ def asarray(obj: Any, /, *, dtype: Any = None, device: str | None = None, copy: 
 
 
 def _check_kind(host: Any, obj: Any) -> None:
+    """Refuse what tensors cannot hold. NumPy's kind V is bfloat16 here, but also the records of a structured array."""
+    if isinstance(obj, np.ma.MaskedArray):
+        raise DTypeError("asarray: a masked array, whose mask a tensor cannot keep; use x.filled(value) first")
+    if host.dtype.kind == "V" and host.dtype.name != "bfloat16":
+        raise DTypeError(f"asarray: expected numbers, got records of dtype {host.dtype}; choose one field, as x['name']")
     if host.dtype.kind not in "biufcV" or host.dtype.itemsize > 8 + 8 * (host.dtype.kind == "c"):
         raise DTypeError(f"asarray: expected numbers in equal-length sequences, got {type(obj).__name__} of dtype {host.dtype}")
 
@@ -120,6 +125,20 @@ def _from_tensor(t: Any, dtype: Any, device: str | None, copy: bool | None) -> A
     if copy is False and moved is not t:
         raise ValueError("asarray: copy=False, but another device needs a copy")
     return clone(moved) if copy else moved
+
+
+@_named
+def tensor(data: Any, /, *, dtype: Any = None, device: str | None = None, requires_grad: bool = False) -> Any:
+    """A new tensor with a copy of the data, as torch.tensor gives: a leaf, whatever the data hangs on.
+
+    data as for asarray, which copies only where it must and keeps a tensor's graph. requires_grad: whether backward() fills
+    its .grad. Raises DTypeError if that is asked of integers or booleans.
+    """
+    source = data.detach() if isinstance(data, TensorBase) else data  # type: ignore[attr-defined]
+    made = asarray(source, dtype=dtype, device=device, copy=True)
+    if requires_grad:
+        made.requires_grad = True
+    return made
 
 
 def from_dlpack(x: Any, /, *, device: str | None = None, copy: bool | None = None) -> Any:
