@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ...errors import ConfigError, DTypeError, ShapeError
 from ...ops import fft as ops
+from ..references import fourier as ref
 from ..table import case, complex_normal, error, exact, forward_error, normal, sample
 
 _BOUND = forward_error(8, 16)
@@ -21,6 +22,7 @@ for _op in (ops.fft, ops.ifft):
         _NORM,
         _EMPTY,
         bound=_BOUND,
+        reference=getattr(ref, _op.__name__),
     )
 for _op in (ops.fftn, ops.ifftn):
     case(
@@ -29,8 +31,10 @@ for _op in (ops.fftn, ops.ifftn):
         sample(normal(2, 3, 4), axes=(0, 2)),
         sample(complex_normal(3, 4), s=(2, 6), axes=(0, 1), norm="ortho"),
         sample(complex_normal(2, 3, 4), s=(3, 3), axes=(1, 2), norm="forward"),
+        sample(complex_normal(2, 3), axes=(-1,), norm="backward"),
         _NORM,
         bound=_BOUND,
+        reference=getattr(ref, _op.__name__),
     )
 case(
     ops.rfft,
@@ -43,6 +47,7 @@ case(
     _NORM,
     _EMPTY,
     bound=_BOUND,
+    reference=ref.rfft,
 )
 for _op in (ops.irfft, ops.hfft):
     case(
@@ -55,8 +60,17 @@ for _op in (ops.irfft, ops.hfft):
         _NORM,
         _EMPTY,
         bound=_BOUND,
+        reference=getattr(ref, _op.__name__),
     )
-case(ops.ihfft, sample(normal(7)), sample(normal(2, 8), n=6, norm="ortho"), sample(normal(3, 4), axis=0), _NORM, bound=_BOUND)
+case(
+    ops.ihfft,
+    sample(normal(7)),
+    sample(normal(2, 8), n=6, norm="ortho"),
+    sample(normal(3, 4), axis=0),
+    _NORM,
+    bound=_BOUND,
+    reference=ref.ihfft,
+)
 case(
     ops.rfftn,
     sample(normal(3, 4)),
@@ -65,6 +79,7 @@ case(
     error(DTypeError, "must be real", complex_normal(3)),
     _NORM,
     bound=_BOUND,
+    reference=ref.rfftn,
 )
 case(
     ops.irfftn,
@@ -73,8 +88,37 @@ case(
     sample(complex_normal(3, 4), s=(2, 5), axes=(0, 1), norm="ortho"),
     _NORM,
     bound=_BOUND,
+    reference=ref.irfftn,
 )
-case(ops.fftshift, sample(normal(5)), sample(normal(3, 4), axes=1), sample(complex_normal(3, 4)), bound=exact)
-case(ops.ifftshift, sample(normal(5)), sample(normal(3, 4), axes=(0, 1)), bound=exact)
-case(ops.fftfreq, sample(5), sample(8, d=0.1), bound=forward_error(1), differentiable=False)
-case(ops.rfftfreq, sample(5), sample(8, d=0.1), bound=forward_error(1), differentiable=False)
+case(
+    ops.fftshift,
+    sample(normal(5)),
+    sample(normal(3, 4), axes=1),
+    sample(complex_normal(3, 5), axes=-1),
+    bound=exact,
+    reference=ref.fftshift,
+)
+case(
+    ops.ifftshift,
+    sample(normal(5)),
+    sample(normal(3, 4), axes=(0, 1)),
+    sample(normal(3, 5), axes=-1),
+    bound=exact,
+    reference=ref.ifftshift,
+)
+case(
+    ops.fftfreq,
+    sample(5),
+    sample(8, d=0.1),
+    bound=forward_error(1),
+    differentiable=False,
+    reference=ref.fftfreq,
+)
+case(
+    ops.rfftfreq,
+    sample(5),
+    sample(8, d=0.1),
+    bound=forward_error(1),
+    differentiable=False,
+    reference=ref.rfftfreq,
+)

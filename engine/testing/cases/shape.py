@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from ...errors import ConfigError, ShapeError
 from ...ops import shape as ops
+from ..references import shape as ref
 from ..table import booleans, case, complex_normal, error, exact, forward_error, given, integers, normal, sample
 
 case(
@@ -14,8 +17,17 @@ case(
     sample(complex_normal(4), (2, 2)),
     error(ShapeError, "12 elements", normal(3, 4), (5, -1)),
     bound=exact,
+    reference=ref.reshape,
 )
-case(ops.flatten, sample(normal(3, 4, 2)), sample(normal(3, 4, 2), start_axis=1), sample(normal()), bound=exact)
+case(
+    ops.flatten,
+    sample(normal(3, 4, 2)),
+    sample(normal(3, 4, 2), start_axis=1),
+    sample(normal(3, 4, 2), start_axis=-3, end_axis=1),
+    sample(normal()),
+    bound=exact,
+    reference=ref.flatten,
+)
 case(
     ops.permute_dims,
     sample(normal(3, 4, 2), (2, 0, 1)),
@@ -23,6 +35,7 @@ case(
     sample(normal(3, 4), (-1, 0)),
     error(ShapeError, "not an order", normal(3, 4), (0, 0)),
     bound=exact,
+    reference=ref.permute_dims,
 )
 case(
     ops.matrix_transpose,
@@ -30,6 +43,7 @@ case(
     sample(complex_normal(2, 3)),
     error(ShapeError, "two axes", normal(3)),
     bound=exact,
+    reference=ref.matrix_transpose,
 )
 case(
     ops.moveaxis,
@@ -37,14 +51,17 @@ case(
     sample(normal(2, 3, 4), (0, 1), (1, 2)),
     error(ShapeError, "axis 5", normal(2, 3), 5, 0),
     bound=exact,
+    reference=ref.moveaxis,
 )
 case(
     ops.expand_dims,
     sample(normal(3, 4), axis=0),
     sample(normal(3), axis=-1),
     sample(normal(3), axis=(0, 2)),
+    sample(normal(3, 2), axis=(-1, 1)),
     error(IndexError, "no place", normal(3), axis=4),
     bound=exact,
+    reference=ref.expand_dims,
 )
 case(
     ops.squeeze,
@@ -52,6 +69,7 @@ case(
     sample(normal(1, 3, 1), axis=(0, -1)),
     error(ShapeError, "size 3", normal(3), axis=0),
     bound=exact,
+    reference=ref.squeeze,
 )
 case(
     ops.broadcast_to,
@@ -60,12 +78,14 @@ case(
     sample(normal(1, 3), (0, 3)),
     error(ShapeError, "broadcast_to", normal(3), (4,)),
     bound=exact,
+    reference=ref.broadcast_to,
 )
 case(
     ops.broadcast_arrays,
     sample(normal(3, 1), normal(4)),
     error(ShapeError, "differ in axis -1", normal(3), normal(4)),
     bound=exact,
+    reference=ref.broadcast_arrays,
 )
 case(
     ops.meshgrid,
@@ -74,16 +94,27 @@ case(
     sample(normal(3)),
     error(ConfigError, "indexing", normal(3), normal(4), indexing="ji"),
     bound=exact,
+    reference=ref.meshgrid,
 )
 case(
     ops.flip,
     sample(normal(3, 4)),
     sample(normal(3, 4), axis=1),
     sample(normal(3, 4), axis=(0, 1)),
+    sample(complex_normal(3, 4, 2), axis=(-1, 0)),
     sample(normal(0, 3), axis=0),
     bound=exact,
+    reference=ref.flip,
 )
-case(ops.roll, sample(normal(3, 4), 5), sample(normal(3, 4), -1, axis=1), sample(normal(3, 4), (1, 2), axis=(0, 1)), bound=exact)
+case(
+    ops.roll,
+    sample(normal(3, 4), 5),
+    sample(normal(3, 4), -1, axis=1),
+    sample(normal(3, 4), (1, 2), axis=(0, 1)),
+    sample(normal(3, 5), 2, axis=-2),
+    bound=exact,
+    reference=ref.roll,
+)
 case(
     ops.stack,
     sample([normal(3, 4), normal(3, 4)]),
@@ -91,6 +122,7 @@ case(
     sample([normal(), normal()]),
     error(ShapeError, "must be equal", [normal(3), normal(4)]),
     bound=exact,
+    reference=ref.stack,
 )
 case(
     ops.concat,
@@ -100,6 +132,7 @@ case(
     sample([normal(3), integers(0, 9, 2)]),
     error(ShapeError, "agree outside", [normal(3, 4), normal(3, 5)]),
     bound=exact,
+    reference=ref.concat,
 )
 case(
     ops.unstack,
@@ -107,6 +140,7 @@ case(
     sample(normal(3, 4), axis=1),
     error(ShapeError, "axis 2", normal(3, 4), axis=2),
     bound=exact,
+    reference=ref.unstack,
 )
 case(
     ops.split,
@@ -114,9 +148,15 @@ case(
     sample(normal(3, 7), (3, 0, 4), axis=1),
     error(ShapeError, "add up", normal(5), (2, 2)),
     bound=exact,
+    reference=ref.split,
 )
 case(
-    ops.chunk, sample(normal(5, 2), 2), sample(normal(3, 7), 3, axis=1), error(ShapeError, "positive", normal(5), 0), bound=exact
+    ops.chunk,
+    sample(normal(5, 2), 2),
+    sample(normal(3, 7), 3, axis=1),
+    error(ShapeError, "positive", normal(5), 0),
+    bound=exact,
+    reference=ref.chunk,
 )
 case(
     ops.tile,
@@ -125,6 +165,7 @@ case(
     sample(normal(3, 4), (2,)),
     sample(normal(3), (0,)),
     bound=exact,
+    reference=ref.tile,
 )
 case(
     ops.repeat,
@@ -132,10 +173,25 @@ case(
     sample(normal(3, 4), 3, axis=1),
     sample(normal(3, 4), given([2, 0, 1], dtype="int64"), axis=0),
     sample(normal(3), [1, 2, 3]),
+    sample(normal(2, 3), given([2, 1, 3], dtype="int64"), axis=-1),
+    sample(complex_normal(2, 2), 2, axis=-2),
     bound=exact,
+    reference=ref.repeat,
 )
-case(ops.tril, sample(normal(3, 4)), sample(normal(2, 4, 3), k=-1), bound=exact)
-case(ops.triu, sample(normal(3, 4)), sample(normal(2, 4, 3), k=1), bound=exact)
+case(
+    ops.tril,
+    sample(normal(3, 4)),
+    sample(normal(2, 4, 3), k=-1),
+    bound=exact,
+    reference=ref.tril,
+)
+case(
+    ops.triu,
+    sample(normal(3, 4)),
+    sample(normal(2, 4, 3), k=1),
+    bound=exact,
+    reference=ref.triu,
+)
 case(
     ops.pad,
     sample(normal(3, 4), ((1, 2),)),
@@ -148,5 +204,15 @@ case(
     error(ConfigError, "mode", normal(3), ((1, 1),), mode="mirror"),
     error(ShapeError, "pair of sizes", normal(3), ((-1, 0),)),
     bound=exact,
+    reference=ref.pad,
 )
-case(ops.diff, sample(normal(7)), sample(normal(3, 5), axis=0, n=2), sample(booleans(5), grad=False), bound=forward_error(2))
+case(
+    ops.diff,
+    sample(normal(7)),
+    sample(normal(3, 5), axis=0, n=2),
+    sample(normal(2, 3), prepend=np.array([[1.0], [2.0]])),
+    sample(normal(3), append=np.array([1.0, 4.0])),
+    sample(booleans(5), grad=False),
+    bound=forward_error(2),
+    reference=ref.diff,
+)
