@@ -11,11 +11,11 @@ import numpy as np
 from .. import backend
 from ..backend import spaces
 from ..errors import BadIndexError, DeviceError, DLEngineError, DTypeError, ShapeError
-from .base import Node, TensorBase, flatten, next_sequence, recording, touched, wrap
+from .base import TensorBase, flatten, recording, touched, wrap
 from .declaration import Op
 from .promotion import FLOATS, REAL_FLOATS, is_inexact, promote
 from .quiet import quiet, unquiet
-from .record import anomaly, recorded, refusal, refuse_complex, trace
+from .record import anomaly, make_node, record
 
 _SCALARS = frozenset((int, float, bool, complex, type(None)))
 
@@ -25,57 +25,17 @@ class ForeignType(DTypeError):
 
 
 def caller(op: Op) -> Callable[..., Any]:
+    """The function that users call: any arguments that the op takes."""
     text, n_arrays, promotes, save, dtyped = op.text, len(op.arrays), op.promotes, op.save, op.dtyped
 
     def call(*args: Any, **consts: Any) -> Any:
         if len(args) != n_arrays:
             args, consts = op.bind(args, consts)
-        arrays: list[Any] = []
-        kind: type | None = None
-        record = mixed = False
-        nested = False
-        for a in args:
-            if isinstance(a, TensorBase):
-                x = a._array
-                arrays.append(x)
-                if kind is None:
-                    kind = type(x)
-                elif type(x) is not kind:
-                    raise devices(op, args)
-                if a._requires_grad:
-                    record = True
-            elif type(a) in _SCALARS:
-                arrays.append(a)
-                if a is not None:
-                    mixed = True
-            elif isinstance(a, np.generic):
-                arrays.append(a.item())
-                mixed = True
-            elif isinstance(a, (list, tuple)):
-                if promotes is not None:  # elementwise: a list is no array here
-                    raise refuse(op, a)
-                nested = True
-                inner = []
-                for b in a:
-                    if isinstance(b, TensorBase):
-                        x = b._array
-                        if kind is None:
-                            kind = type(x)
-                        elif type(x) is not kind:
-                            raise devices(op, args)
-                        record = record or b._requires_grad
-                        inner.append(x)
-                    elif type(b) in _SCALARS:
-                        inner.append(b)
-                    else:
-                        raise refuse(op, b)
-                arrays.append(inner)
-            else:
-                raise refuse(op, a)
-        if kind is None:
-            if nested and not any(args):
-                raise ShapeError(f"{op.name}: the list of tensors ({op.arrays[0]}) is empty")
-            raise refuse(op, args[0] if args else None)
+        if n_arrays == 1 and isinstance(args[0], TensorBase):  # most ops; arrays_of would say the same
+            x = args[0]._array
+            arrays, kind, needed, mixed, nested = [x], type(x), args[0]._requires_grad, False, False
+        else:
+            arrays, kind, needed, mixed, nested = arrays_of(op, args)
         xp = spaces()[kind]
         if xp.several:
             follow(op, args, arrays)
@@ -85,20 +45,15 @@ def caller(op: Op) -> Callable[..., Any]:
             dtype = holder.dtype
             if dtype not in FLOATS or not (mixed or n_arrays == 1 or dtype == arrays[-1].dtype):
                 arrays = promote(xp, arrays, promotes)
-        if record and not recording.get():
-            record = False
-            leaves = touched.get()
-            if leaves is not None:
-                leaves.update((a, None) for a in flatten(args)[0] if isinstance(a, TensorBase) and a._requires_grad)
+        if needed and not recording.get():
+            needed = False
+            note_touched(args)
         settings = consts
         if dtyped and consts.get("dtype") is not None and not xp.library.native_dtypes:
             settings = {**consts, "dtype": xp.dtype(consts["dtype"])}
         token = quiet()
         try:
-            if save:
-                y, pull = text(xp, *arrays, **settings, save=record)
-            else:
-                y, pull = text(xp, *arrays, **settings)
+            y, pull = text(xp, *arrays, **settings, save=needed) if save else text(xp, *arrays, **settings)
         except (ValueError, TypeError, IndexError) as e:
             told = explained(op, arrays, e)
             if told is e:
@@ -107,28 +62,103 @@ def caller(op: Op) -> Callable[..., Any]:
         finally:
             unquiet(token)
         if type(y) is tuple:
-            return outputs(op, xp, kind, args, consts, nested, y, pull, record)
+            return several(op, xp, kind, args, consts, nested, y, pull, needed)
         if type(y) is not kind:
             y = array(xp, y)
         out = wrap(y)
         if op.view:
             share(out, args)
-        if record and is_inexact(y):
-            node = recorded(op, xp, args, consts, nested, pull)
-            node.shapes = (y.shape,)
-            node.dtypes = (y.dtype,)
-            if -1 in op.guards[node.need]:
-                node.guards.append(out._version)
-            if not op.complex:
-                refuse_complex(op, node, (y,))
-            if anomaly.get():
-                node.trace = trace(op, (y,))
-            node.seq = next_sequence()
-            out._node = node
-            out._requires_grad = True
+        if needed and is_inexact(y):
+            record(op, xp, args, consts, nested, pull, (out,), (y.dtype,), True)
         return out
 
     return call
+
+
+def several(
+    op: Op, xp: Any, kind: type, args: tuple[Any, ...], consts: dict[str, Any], nested: bool, ys: tuple[Any, ...], pull: Any,
+    needed: bool,
+) -> Any:  # fmt: skip
+    """The tensors of an op with several outputs."""
+    outs = [wrap(y if type(y) is kind else array(xp, y)) for y in ys]
+    if op.view:
+        for out in outs:
+            share(out, args)
+    if needed:
+        dtypes = [t._array.dtype if is_inexact(t._array) and i not in op.constants else None for i, t in enumerate(outs)]
+        if any(d is not None for d in dtypes):
+            record(op, xp, args, consts, nested, pull, outs, tuple(dtypes), False)
+    return op.pack(outs)
+
+
+def arrays_of(op: Op, args: tuple[Any, ...]) -> tuple[list[Any], type, bool, bool, bool]:
+    """The arguments as arrays and numbers, lists of them spread out in place; all arrays are of one type.
+
+    Also that type, whether any tensor requires a gradient, whether there are numbers among them, and whether there are lists.
+    """
+    arrays: list[Any] = []
+    kind: type | None = None
+    needed = mixed = nested = False
+    for a in args:
+        if isinstance(a, TensorBase):
+            x = a._array
+            arrays.append(x)
+            if kind is None:
+                kind = type(x)
+            elif type(x) is not kind:
+                raise devices(op, args)
+            if a._requires_grad:
+                needed = True
+        elif type(a) in _SCALARS:
+            arrays.append(a)
+            if a is not None:
+                mixed = True
+        elif isinstance(a, np.generic):
+            arrays.append(a.item())
+            mixed = True
+        elif isinstance(a, (list, tuple)):
+            if op.promotes is not None:  # elementwise: a list is no array here
+                raise refuse(op, a)
+            nested = True
+            kind, needs = list_of(op, args, a, arrays, kind)
+            needed = needed or needs
+        else:
+            raise refuse(op, a)
+    if kind is None:
+        if nested and not any(args):
+            raise ShapeError(f"{op.name}: the list of tensors ({op.arrays[0]}) is empty")
+        raise refuse(op, args[0] if args else None)
+    return arrays, kind, needed, mixed, nested
+
+
+def list_of(
+    op: Op, args: tuple[Any, ...], values: Sequence[Any], arrays: list[Any], kind: type | None
+) -> tuple[type | None, bool]:
+    """Append a list argument's arrays and numbers, as a list; the arrays' type, and whether any requires a gradient."""
+    inner: list[Any] = []
+    needed = False
+    for b in values:
+        if isinstance(b, TensorBase):
+            x = b._array
+            if kind is None:
+                kind = type(x)
+            elif type(x) is not kind:
+                raise devices(op, args)
+            needed = needed or b._requires_grad
+            inner.append(x)
+        elif type(b) in _SCALARS:
+            inner.append(b)
+        else:
+            raise refuse(op, b)
+    arrays.append(inner)
+    return kind, needed
+
+
+def note_touched(args: tuple[Any, ...]) -> None:
+    """Tell a running checkpoint which tensors requiring gradients an unrecorded op saw."""
+    leaves = touched.get()
+    if leaves is not None:
+        leaves.update((a, None) for a in flatten(args)[0] if isinstance(a, TensorBase) and a._requires_grad)
 
 
 def unrolled(op: Op, general: Callable[..., Any]) -> Callable[..., Any]:
@@ -156,8 +186,8 @@ def unrolled(op: Op, general: Callable[..., Any]) -> Callable[..., Any]:
             needs2 = False
         else:
             return general(a, b)
-        record = needs1 or needs2
-        if dtype not in REAL_FLOATS or (record and (not recording.get() or anomaly.get())):
+        needed = needs1 or needs2
+        if dtype not in REAL_FLOATS or (needed and (not recording.get() or anomaly.get())):
             return general(a, b)
         xp = spaces()[type(x1)]
         if xp.several:
@@ -172,15 +202,7 @@ def unrolled(op: Op, general: Callable[..., Any]) -> Callable[..., Any]:
         if type(y) is not type(x1):
             y = array(xp, y)
         out = wrap(y)
-        if record and y.dtype in REAL_FLOATS:
-            node = Node()
-            parent = a._node
-            input1 = a if parent is None else (parent, a._index, ref(a))
-            if x2 is b:
-                input2 = b
-            else:
-                parent = b._node
-                input2 = b if parent is None else (parent, b._index, ref(b))
+        if needed and y.dtype in REAL_FLOATS:
             need = (needs1, needs2)
             slots = guards.get(need)
             if slots is None:
@@ -193,54 +215,16 @@ def unrolled(op: Op, general: Callable[..., Any]) -> Callable[..., Any]:
                     held.append(out._version)
                 elif x2 is not b:
                     held.append(b._version)
-            node.op = op
-            node.xp = xp
-            node.consts = consts
-            node.inputs = [input1, input2]
-            node.need = need
-            if pull is None:
-                node.refusal = refusal(op)
-                node.pull = None
-            else:
-                node.pull = [pull[0] if needs1 else None, pull[1] if needs2 else None]
-            node.guards = held
-            node.shapes = (y.shape,)
-            node.dtypes = (dtype,)
-            node.seq = next_sequence()
-            out._node = node
-            out._requires_grad = True
+            if pull is not None:
+                pull = [pull[0] if needs1 else None, pull[1] if needs2 else None]
+            parent = a._node  # source(), written out
+            inputs = [a if parent is None else (parent, a._index, ref(a)), b]
+            if x2 is not b and b._node is not None:
+                inputs[1] = (b._node, b._index, ref(b))
+            make_node(op, xp, consts, inputs, need, pull, held, (out,), (dtype,))
         return out
 
     return call
-
-
-def outputs(
-    op: Op, xp: Any, kind: type, args: tuple[Any, ...], consts: dict[str, Any], nested: bool, ys: tuple[Any, ...], pull: Any,
-    record: bool,
-) -> Any:  # fmt: skip
-    """The tensors of an op with several outputs."""
-    ys = tuple([y if type(y) is kind else array(xp, y) for y in ys])
-    outs = tuple([wrap(y) for y in ys])
-    if op.view:
-        for out in outs:
-            share(out, args)
-    differentiable = [i for i, y in enumerate(ys) if is_inexact(y) and i not in op.constants]
-    if record and differentiable:
-        node = recorded(op, xp, args, consts, nested, pull)
-        node.single = False
-        node.shapes = tuple([y.shape for y in ys])
-        node.dtypes = tuple([y.dtype if i in differentiable else None for i, y in enumerate(ys)])
-        for i in differentiable:
-            outs[i]._node, outs[i]._index, outs[i]._requires_grad = node, i, True
-        slots = op.guards[node.need]
-        if slots and slots[0] < 0:
-            node.guards += [out._version for i, out in enumerate(outs) if -1 in slots or -2 - i in slots]
-        if not op.complex:
-            refuse_complex(op, node, ys)
-        if anomaly.get():
-            node.trace = trace(op, ys)
-        node.seq = next_sequence()
-    return op.pack(outs)
 
 
 def array(xp: Any, y: Any) -> Any:

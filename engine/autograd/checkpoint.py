@@ -9,8 +9,8 @@ from typing import Any
 from .. import backend, generator
 from ..errors import DTypeError, GradientError
 from . import walk
-from .base import TensorBase, enable_grad, graph, next_sequence, no_grad, recording, touched, wrap
-from .op import OPS, op
+from .base import TensorBase, enable_grad, graph, next_sequence, no_grad, recording, second_reading, touched, wrap
+from .op import op
 
 recomputing: ContextVar[bool] = ContextVar("dlengine_recomputing", default=False)
 """Whether a checkpointed function is running again: layers leave their buffers alone then."""
@@ -77,7 +77,7 @@ def checkpoint(f: Callable[..., Any], *args: Any) -> Any:
     if outer_log is not None:
         outer_log.extend(drawn)
     # what is an argument, or a view of one, would share memory with it unseen
-    outputs = tuple([OPS["clone"](v.detach()) if v._view or v._requires_grad else v for v in outputs])
+    outputs = tuple([second_reading(v).clone(v.detach()) if v._view or v._requires_grad else v for v in outputs])
     if not any(t._requires_grad for t in (*inputs, *extra)):
         return outputs[0] if isinstance(y, TensorBase) else outputs
     tracked = [t._requires_grad for t in inputs]
@@ -117,7 +117,7 @@ def _checkpointed(
 
     def fresh(x: Any, track: bool) -> Any:
         if isinstance(x, TensorBase):
-            return OPS["multiply"](x, 1) if track else x
+            return second_reading(x).multiply(x, 1) if track else x
         return wrap(x, track)
 
     def pull(gy: Any) -> list[Any]:

@@ -10,7 +10,7 @@ from typing import Any
 from weakref import ref
 
 from ..errors import GradientError
-from .base import Node, TensorBase, flatten
+from .base import Node, TensorBase, flatten, next_sequence
 from .declaration import Op
 from .promotion import is_complex_dtype, is_inexact
 
@@ -24,38 +24,16 @@ def refusal(op: Op) -> str:
     return f"{op.name} has no derivative; detach() its argument, or use a differentiable op"
 
 
-def recorded(op: Op, xp: Any, args: tuple[Any, ...], consts: dict[str, Any], nested: bool, pull: Any) -> Node:
-    """The node of an op that was just computed, but for what belongs to its outputs. Hot: no comprehension, no call too many."""
+def make_node(
+    op: Op, xp: Any, consts: dict[str, Any], inputs: list[Any], need: tuple[bool, ...], pull: Any, guards: list[list[int]],
+    outputs: Sequence[TensorBase], dtypes: tuple[Any, ...], layout: tuple[int, ...] | None = None, single: bool = True,
+) -> Node:  # fmt: skip
+    """Record an op that was just computed: the only place where nodes are made and outputs are tied to them.
+
+    inputs, need, pull, guards, layout, single, dtypes: the node's fields (see Node). outputs: one tensor per dtype; those
+    whose dtype is None carry no gradient.
+    """
     node = Node()
-    flat: Sequence[Any] = args
-    if nested:
-        flat, node.layout = flatten(args)
-    inputs: list[Any] = []
-    wanted: list[bool] = []
-    pulls: Any = []
-    each = type(pull) is tuple and not nested
-    for i, a in enumerate(flat):
-        if isinstance(a, TensorBase):
-            parent = a._node
-            inputs.append(a if parent is None else (parent, a._index, ref(a)))
-            needed = a._requires_grad
-        else:
-            inputs.append(a)
-            needed = False
-        wanted.append(needed)
-        if each:
-            pulls.append(pull[i] if needed else None)
-    if each:
-        pull = pulls
-    elif pull is None:
-        node.refusal = refusal(op)
-    elif not nested and len(wanted) == 1:
-        pull = [pull]
-    need = tuple(wanted)
-    guards: list[list[int]] = []
-    for slot in op.guards.get(need) or op.guarded(need):
-        if slot >= 0 and isinstance(flat[slot], TensorBase):
-            guards.append(flat[slot]._version)
     node.op = op
     node.xp = xp
     node.consts = consts
@@ -63,17 +41,74 @@ def recorded(op: Op, xp: Any, args: tuple[Any, ...], consts: dict[str, Any], nes
     node.need = need
     node.pull = pull
     node.guards = guards
+    node.dtypes = dtypes
+    if pull is None:
+        node.refusal = refusal(op)
+    if single:
+        (out,) = outputs
+        node.shapes = (out._array.shape,)
+        out._node = node
+        out._requires_grad = True
+    else:
+        node.single = False
+        node.shapes = tuple([out._array.shape for out in outputs])
+        for i, out in enumerate(outputs):
+            if dtypes[i] is not None:
+                out._node, out._index, out._requires_grad = node, i, True
+    if layout is not None:
+        node.layout = layout
+    node.seq = next_sequence()
     return node
 
 
-def refuse_complex(op: Op, node: Node, ys: tuple[Any, ...]) -> None:
+def record(
+    op: Op, xp: Any, args: tuple[Any, ...], consts: dict[str, Any], nested: bool, pull: Any, outputs: Sequence[TensorBase],
+    dtypes: tuple[Any, ...], single: bool,
+) -> None:  # fmt: skip
+    """Record an op of any arguments. Hot: no comprehension, no call too many."""
+    flat: Sequence[Any] = args
+    layout = None
+    if nested:
+        flat, layout = flatten(args)
+    inputs: list[Any] = []
+    wanted: list[bool] = []
+    for a in flat:
+        if isinstance(a, TensorBase):
+            parent = a._node
+            inputs.append(a if parent is None else (parent, a._index, ref(a)))
+            wanted.append(a._requires_grad)
+        else:
+            inputs.append(a)
+            wanted.append(False)
+    if type(pull) is tuple and not nested:
+        pull = [p if n else None for p, n in zip(pull, wanted, strict=True)]
+    elif pull is not None and not nested and len(wanted) == 1:
+        pull = [pull]
+    need = tuple(wanted)
+    guards: list[list[int]] = []
+    slots = op.guards.get(need) or op.guarded(need)
+    for slot in slots:
+        if slot >= 0 and isinstance(flat[slot], TensorBase):
+            guards.append(flat[slot]._version)
+    if slots and slots[0] < 0:
+        for i, out in enumerate(outputs):
+            if dtypes[i] is not None and (-1 in slots or -2 - i in slots):
+                guards.append(out._version)
+    node = make_node(op, xp, consts, inputs, need, pull, guards, outputs, dtypes, layout, single)
+    if not op.complex:
+        refuse_complex(op, node, outputs)
+    if anomaly.get():
+        node.trace = trace(op, [out._array for out in outputs])
+
+
+def refuse_complex(op: Op, node: Node, outputs: Sequence[TensorBase]) -> None:
     """An op whose pullbacks were not shown to hold for complex values raises in backward rather than be wrong."""
     dtypes = [s[0].dtypes[s[1]] if type(s) is tuple else s._array.dtype for s, n in zip(node.inputs, node.need, strict=True) if n]
-    if any(is_complex_dtype(d) for d in (*dtypes, *(y.dtype for y in ys))):
+    if any(is_complex_dtype(d) for d in (*dtypes, *[out._array.dtype for out in outputs])):
         node.refusal = f"{op.name} has no derivative for complex values; work on real and imaginary parts"
 
 
-def trace(op: Op, ys: tuple[Any, ...]) -> str:
+def trace(op: Op, ys: Sequence[Any]) -> str:
     """Anomaly mode: the user's line that called the op; a NaN that appears here is reported at once."""
     frames = reversed(traceback.extract_stack())
     here = next((f for f in frames if _PACKAGE not in Path(f.filename).parents), None)

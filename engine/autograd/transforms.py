@@ -12,8 +12,7 @@ from dlengine.kernels import live
 from .. import backend
 from ..errors import DTypeError, GradientError, ShapeError
 from . import walk
-from .base import TensorBase, enable_grad, graph, recording, wrap
-from .op import OPS
+from .base import TensorBase, enable_grad, graph, recording, second_reading, wrap
 from .promotion import is_inexact
 from .record import anomaly as anomalous
 
@@ -62,7 +61,7 @@ def backward(y: Any, gradient: Any = None, *, create_graph: bool = False, retain
         if step is not None:
             step.give_gradient(leaf, held)
         if held is None:  # a recorded gradient may be another leaf's too, or the caller's: .grad is this leaf's alone
-            leaf._grad = OPS["clone"](g) if create_graph else wrap(g)
+            leaf._grad = second_reading(g).clone(g) if create_graph else wrap(g)
         elif create_graph:
             leaf._grad = held + g
         else:
@@ -103,7 +102,7 @@ def gradients(
     for x in targets:
         g = arrays.get(x if x._node is None else (x._node, x._index))
         if g is not None and any(x is t for t in targets[: len(out)]):  # asked for twice: each gets its own
-            g = OPS["clone"](g) if create_graph else _space(x).asarray(g, copy=True)
+            g = second_reading(g).clone(g) if create_graph else _space(x).asarray(g, copy=True)
         if g is None:
             g = _space(x).zeros(x._array.shape, dtype=x._array.dtype)
             g = wrap(g)
@@ -233,8 +232,8 @@ def jacobian(f: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Callabl
             with _inside():
                 y = f(*inner)
             deeper = deeper or (outside and _closes_over(y, inner))
-            ns = OPS
-            flat = ns["reshape"](y, (-1,))
+            ns = second_reading(y)
+            flat = ns.reshape(y, (-1,))
             rows: list[list[Any]] = [[] for _ in nums]
             for i in range(flat._array.shape[0]):
                 gs = gradients(flat[i], [inner[n] for n in nums], create_graph=deeper, retain_graph=True)
@@ -244,7 +243,7 @@ def jacobian(f: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Callabl
             for n, row in zip(nums, rows, strict=True):
                 shape = (*y._array.shape, *args[n]._array.shape)
                 if row:
-                    out.append(ns["reshape"](ns["stack"](row), shape))
+                    out.append(ns.reshape(ns.stack(row), shape))
                 else:
                     out.append(wrap(_space(y).zeros(shape, dtype=y._array.dtype)))
         return out[0] if isinstance(argnums, int) else tuple(out)
