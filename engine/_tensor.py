@@ -13,6 +13,7 @@ from . import backend
 from .autograd import transforms
 from .autograd.base import TensorBase, recording, set_tensor_class, wrap, written
 from .autograd.call import ForeignType
+from .autograd.hooks import Handle
 from .autograd.promotion import is_inexact
 from .errors import DeviceError, DTypeError, GradientError, ShapeError
 from .ops import activation, dtypes, elementwise, index, linalg, logic, reduce, sort
@@ -167,18 +168,20 @@ class Tensor(TensorBase):
         t._version, t._view = self._version, True
         return t
 
-    def register_hook(self, hook: Callable[[Tensor], Tensor | None]) -> Callable[[], None]:
-        """Call hook(gradient) when the gradient of this tensor is known; what it returns replaces it. Returns a remover."""
+    def register_hook(self, hook: Callable[[Tensor], Tensor | None]) -> Handle:
+        """Call hook(gradient) when the gradient of this tensor is known; what it returns replaces it.
+
+        Returns a handle: calling it, or its remove(), takes the hook off.
+        """
         if not self._requires_grad:
             raise GradientError("register_hook: this tensor does not require a gradient")
         if self._node is None:
-            table = self._hooks = self._hooks or {}
-        else:
-            self._node.hooks = self._node.hooks or {}
-            table = self._node.hooks.setdefault(self._index, {})
-        number = max(table, default=0) + 1
-        table[number] = hook  # type: ignore[assignment]
-        return lambda: table.pop(number, None) and None
+            if self._hooks is None:
+                self._hooks = {}
+            return Handle(self._hooks, hook)
+        if self._node.hooks is None:
+            self._node.hooks = {}
+        return Handle(self._node.hooks.setdefault(self._index, {}), hook)
 
     # ------------------------------------------------------------------ leaving
     def item(self) -> Any:

@@ -28,6 +28,7 @@ from dlengine.kernels.registry import KernelSet
 
 from . import heap, shims
 from .errors import BackendUnavailable, ConfigError, DeviceError, DTypeError
+from .scopes import scope
 
 fallbacks: Counter[str] = Counter()
 """Calls that a kernel set in force left to the reference, per "set:kernel[dtype]"; `dlengine parity` shows them."""
@@ -304,7 +305,7 @@ def set_backend(name: str, *, emulate: bool = False) -> None:
     _default[:] = [(_default[0] if _default else _start()).switched(_find(name, emulate))]
 
 
-@contextmanager
+@scope
 def use_backend(name: str, *, emulate: bool = False) -> Iterator[None]:
     """Switch inside a block, for this thread or task alone; see set_backend."""
     token = _scoped.set(policy().switched(_find(name, emulate)))

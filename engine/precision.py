@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 
 from dlengine.kernels import precision
 
 from .errors import ConfigError
+from .scopes import scope
 
 
 def set_matmul_precision(name: str, /) -> None:
@@ -26,7 +26,7 @@ def get_matmul_precision() -> str:
     return precision.current()
 
 
-@contextmanager
+@scope
 def use_matmul_precision(name: str, /) -> Iterator[None]:
     """Set the precision inside a block, for this thread or task alone; see set_matmul_precision."""
     with precision.in_force(_checked("use_matmul_precision", name)):

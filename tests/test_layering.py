@@ -27,7 +27,7 @@ LAYERS = (
     ("dlengine.ops",),
     ("dlengine.autograd",),
     ("dlengine.backend",),
-    ("dlengine.generator", "dlengine.heap", "dlengine.precision", "dlengine.shims"),
+    ("dlengine.generator", "dlengine.heap", "dlengine.precision", "dlengine.scopes", "dlengine.shims"),
     ("dlengine.errors",),
     ("dlengine.kernels",),
 )

@@ -218,12 +218,12 @@ def test_a_step_invalidates_what_backward_still_needs() -> None:
 
 def test_state_that_does_not_fit_is_refused() -> None:
     optimizer = optim.Adam([nn.Parameter(dl.ones(2))])
-    good = optimizer.state_dict()
+    good, long = optimizer.state_dict(), {"step": 1, "exp_avg": dl.ones(3), "exp_avg_sq": dl.ones(3)}
     for state, words in (
         ({}, "not the state of an optimizer"),
         ({"state": {}, "param_groups": []}, r"groups of \[\] parameters, this optimizer of \[1\]"),
         ({**good, "state": {3: {}}}, "names parameter 3"),
-        ({**good, "state": {0: {"exp_avg": dl.ones(3)}}}, r"exp_avg of parameter 0 is \(3,\), expected \(2,\)"),
+        ({**good, "state": {0: long}}, r"exp_avg of parameter 0 is \(3,\), expected \(2,\)"),
         ({"state": {}, "param_groups": [{"params": [0]}]}, "lacks the settings lr"),
     ):
         with pytest.raises(CheckpointError, match=words):
@@ -394,12 +394,12 @@ def test_schedules_that_make_no_sense() -> None:
     for schedule in (step, optim.ReduceLROnPlateau(o)):
         with pytest.raises(CheckpointError, match="not the state of a schedule"):
             schedule.load_state_dict({})
-    with pytest.raises(CheckpointError, match="1 groups, this one 2"):
+    with pytest.raises(CheckpointError, match="1 groups, this optimizer has 2"):
         step.load_state_dict({"last_epoch": 1, "base_lrs": [1.0], "last_lrs": [1.0]})
 
 
 def test_schedules_leave_each_other_their_part() -> None:
-    """Warm-up by batch and a plateau by epoch; and a rate set by hand in between."""
+    """Warm-up by batch and a plateau by epoch; a rate set by hand lasts until the next step."""
     optimizer = two_groups()
     warm, plateau = optim.LinearLR(optimizer, 0.5, total_iters=2), optim.ReduceLROnPlateau(optimizer, factor=0.1, patience=0)
     found = []
@@ -412,4 +412,4 @@ def test_schedules_leave_each_other_their_part() -> None:
     down = optim.ExponentialLR(optimizer, 0.5)
     optimizer.param_groups[1]["lr"] = 8.0
     down.step()
-    assert down.get_last_lr() == [0.5, 4.0]
+    assert down.get_last_lr() == [0.5, 0.2]

@@ -57,6 +57,9 @@ SCHEDULES: list[tuple[str, dict[str, Any]]] = [
     ("ReduceLROnPlateau", {"factor": 0.5, "patience": 2}),
     ("ReduceLROnPlateau", {"mode": "max", "factor": 0.5, "patience": 0, "cooldown": 3, "min_lr": 0.02}),
     ("ReduceLROnPlateau", {"factor": 0.3, "patience": 1, "threshold": 0.1, "threshold_mode": "abs"}),
+    ("ReduceLROnPlateau", {"mode": "max", "factor": 0.7, "patience": 0, "threshold": 0.05}),
+    ("ReduceLROnPlateau", {"mode": "max", "factor": 0.6, "patience": 1, "threshold": 0.2, "threshold_mode": "abs"}),
+    ("ReduceLROnPlateau", {"factor": 0.5, "patience": 0, "min_lr": [0.3, 0.01]}),
 ]
 RATE_STEPS = 30
 MEASURED = np.cos(np.arange(RATE_STEPS) * 0.7) + 0.02 * np.arange(RATE_STEPS)

@@ -6,12 +6,13 @@ A tensor is an array and its place in the graph. A node is one recorded op. Neit
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from contextlib import ContextDecorator
 from contextvars import ContextVar, Token
 from itertools import count
 from typing import Any
 
 from dlengine.kernels import live
+
+from ..scopes import Scope
 
 Array = Any
 
@@ -77,16 +78,21 @@ class Node:
     refusal: str | None = None  # why backward through this op must raise
 
 
-class _Mode(ContextDecorator):
+class _Mode(Scope):
     """Sets `recording` for a block or a function; the same object may be entered again inside itself."""
 
     _on: bool
 
+    def __new__(cls, function: Callable[..., Any] | None = None) -> Any:
+        # @no_grad without parentheses gives the decorated function
+        return object.__new__(cls) if function is None else cls()(function)
+
     def __init__(self) -> None:
         self._tokens: list[Token[bool]] = []
 
-    def _recreate_cm(self) -> _Mode:
-        return type(self)()  # a decorated function gets tokens of its own at each call
+    def renewed(self) -> _Mode:
+        mode: _Mode = type(self)()
+        return mode
 
     def __enter__(self) -> None:
         self._tokens.append(recording.set(self._on))
@@ -96,7 +102,7 @@ class _Mode(ContextDecorator):
 
 
 class no_grad(_Mode):  # noqa: N801 - PyTorch's name
-    """Record nothing inside the block: `with dl.no_grad():`, or `@dl.no_grad()` on a function."""
+    """Record nothing inside the block: `with dl.no_grad():`, or `@dl.no_grad()` on a function of any kind."""
 
     _on = False
 

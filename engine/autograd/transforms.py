@@ -11,6 +11,7 @@ from dlengine.kernels import live
 
 from .. import backend
 from ..errors import DTypeError, GradientError, ShapeError
+from ..scopes import scope
 from . import walk
 from .base import TensorBase, enable_grad, graph, recording, second_reading, wrap
 from .promotion import is_inexact
@@ -264,7 +265,7 @@ def hessian(f: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
-@contextmanager
+@scope
 def anomaly() -> Iterator[None]:
     """Inside the block, the op whose forward or gradient first makes a NaN raises GradientError with its source line."""
     token = anomalous.set(True)

@@ -7,6 +7,7 @@ from typing import Any, ClassVar, NamedTuple, Self
 
 from .._tensor import Tensor
 from ..autograd.base import TensorBase, no_grad, written
+from ..autograd.hooks import Handle
 from ..errors import CheckpointError, DTypeError
 from ..ops.creation import asarray
 
@@ -23,20 +24,6 @@ class Parameter(Tensor):
 
     def __repr__(self) -> str:
         return f"Parameter({super().__repr__()})"
-
-
-class Handle:
-    """Takes a hook off again: call it, or its remove()."""
-
-    def __init__(self, table: dict[int, Any], hook: Any) -> None:
-        self._table, self._key = table, max(table, default=0) + 1
-        table[self._key] = hook
-
-    def remove(self) -> None:
-        """Take the hook off; again does nothing."""
-        self._table.pop(self._key, None)
-
-    __call__ = remove
 
 
 class Loaded(NamedTuple):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 from ..backend import again
 from .optimizer import Member, Optimizer
@@ -20,6 +20,8 @@ class Adam(Optimizer):
 
     decoupled = False
     replays = True
+    keeps: ClassVar = {"step": "count", "exp_avg": "array", "exp_avg_sq": "array", "max_exp_avg_sq": "array"}
+    optional = ("max_exp_avg_sq",)
 
     def __init__(
         self,

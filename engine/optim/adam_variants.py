@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from math import sqrt
-from typing import Any
+from typing import Any, ClassVar
 
 from .formula import Array, Formula, decayed, shrunk
+
+_AVERAGES = {"step": "count", "exp_avg": "array", "exp_avg_sq": "array"}
 
 
 class NAdam(Formula):
@@ -16,6 +18,8 @@ class NAdam(Formula):
     + mu_{t+1} m / (1 - prod mu_1..t+1)] / (sqrt(v / (1 - beta2^t)) + eps).
     Source: Dozat 2016, "Incorporating Nesterov momentum into Adam".
     """
+
+    keeps: ClassVar = {**_AVERAGES, "mu_product": "number"}
 
     def __init__(
         self,
@@ -61,6 +65,8 @@ class RAdam(Formula):
     Source: Liu et al. 2020, arXiv:1908.03265.
     """
 
+    keeps: ClassVar = _AVERAGES
+
     def __init__(
         self,
         params: Iterable[Any],
@@ -100,6 +106,8 @@ class Lion(Formula):
     p <- (1 - lr weight_decay) p - lr sign(beta1 m + (1 - beta1) g); m <- beta2 m + (1 - beta2) g.
     Source: Chen et al. 2023, arXiv:2302.06675.
     """
+
+    keeps: ClassVar = {"step": "count", "exp_avg": "array"}
 
     def __init__(
         self,

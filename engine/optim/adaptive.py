@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, ClassVar
 
 from ..errors import ConfigError
 from .formula import Array, Formula, decayed, filled
@@ -15,6 +15,8 @@ class Adagrad(Formula):
     G <- G + g^2; p <- p - lr / (1 + (step - 1) lr_decay) g / (sqrt(G) + eps). weight_decay adds weight_decay p to g.
     Source: Duchi, Hazan & Singer 2011, JMLR 12.
     """
+
+    keeps: ClassVar = {"step": "count", "sum": "array"}
 
     def __init__(
         self,
@@ -53,6 +55,8 @@ class Adadelta(Formula):
     Source: Zeiler 2012, arXiv:1212.5701.
     """
 
+    keeps: ClassVar = {"step": "count", "square_avg": "array", "acc_delta": "array"}
+
     def __init__(
         self,
         params: Iterable[Any],
@@ -88,6 +92,9 @@ class RMSprop(Formula):
     v. momentum: buf <- momentum buf + d is the step.
     Source: Tieleman & Hinton 2012, lecture 6.5; Graves 2013, arXiv:1308.0850 (centered).
     """
+
+    keeps: ClassVar = {"step": "count", "square_avg": "array", "momentum_buffer": "array", "grad_avg": "array"}
+    optional = ("momentum_buffer", "grad_avg")
 
     def __init__(
         self,

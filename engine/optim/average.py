@@ -32,6 +32,7 @@ class EMA:
         """Take in the weights as they are now."""
         d = min(self.decay, (1 + self.updates) / (10 + self.updates)) if self.warmup else self.decay
         self.updates += 1
+        self._follow()
         for a, p in zip(self.average, self.params, strict=True):
             a._array[...] = a._array + (1.0 - d) * (p._array - a._array)
             written(a)
@@ -47,12 +48,19 @@ class EMA:
 
     def swap(self) -> None:
         """Exchange the weights and the average; again brings them back."""
+        self._follow()
         for a, p in zip(self.average, self.params, strict=True):
             held = backend.space_of(p._array).asarray(p._array, copy=True)
             p._array[...] = a._array
             a._array[...] = held
             written(a)
             written(p)
+
+    def _follow(self) -> None:
+        """Give the average the dtype and device of parameters that have become others."""
+        for i, (a, p) in enumerate(zip(self.average, self.params, strict=True)):
+            if a.dtype != p.dtype or a.device != p.device:
+                self.average[i] = asarray(a, dtype=p.dtype, device=p.device, copy=True)
 
     def state_dict(self) -> dict[str, Any]:
         """The average and how many updates it has seen."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import cos, floor, log, pi
+from typing import Any
 
 from ..errors import ConfigError
 from .optimizer import Optimizer
-from .scheduler import Scheduler, at_least
+from .scheduler import Scheduler, at_least, checked_optimizer
 
 
 class CosineAnnealingLR(Scheduler):
@@ -79,10 +80,11 @@ class OneCycleLR(Scheduler):
             got = f"{pct_start} and {anneal_strategy!r}"
             raise ConfigError(f"{name}: 0 < pct_start < 1 and anneal_strategy 'cos' or 'linear', got {got}")
         self.total_steps = at_least(name, "total_steps", total_steps)
-        groups = optimizer.param_groups
-        rates = [float(max_lr)] * len(groups) if isinstance(max_lr, int | float) else [float(r) for r in max_lr]
-        if len(rates) != len(groups):
-            raise ConfigError(f"{name}: {len(rates)} values of max_lr for {len(groups)} groups")
+        groups = checked_optimizer(name, optimizer).param_groups
+        self.max_lr = max_lr if isinstance(max_lr, int | float) else [float(r) for r in max_lr]
+        if isinstance(self.max_lr, list) and len(self.max_lr) != len(groups):
+            raise ConfigError(f"{name}: {len(self.max_lr)} values of max_lr for {len(groups)} groups")
+        self.div_factor = div_factor
         self.curve = _cosine if anneal_strategy == "cos" else _line
         up = pct_start * total_steps
         # (last step, factor of the start rate at its begin and end, momentum at its begin and end)
@@ -93,9 +95,14 @@ class OneCycleLR(Scheduler):
         self.cycle_momentum = cycle_momentum
         if cycle_momentum and not all("momentum" in g or "betas" in g for g in groups):
             raise ConfigError(f"{name}: the optimizer has neither momentum nor betas; pass cycle_momentum=False")
-        for group, rate in zip(groups, rates, strict=True):
-            group["initial_lr"] = group["lr"] = rate / div_factor
         super().__init__(optimizer)
+
+    def _first_rate(self, i: int, group: dict[str, Any]) -> float:
+        if isinstance(self.max_lr, list) and i >= len(self.max_lr):
+            raise ConfigError(f"OneCycleLR: {i} values of max_lr, but the optimizer has got group {i}; append one to max_lr")
+        peak = self.max_lr[i] if isinstance(self.max_lr, list) else float(self.max_lr)
+        group["initial_lr"] = peak / self.div_factor
+        return peak / self.div_factor
 
     def _phase(self, epoch: int) -> tuple[float, tuple[float, float, float, float, float]]:
         """How far the phase of a step has come, and the phase."""
@@ -115,6 +122,9 @@ class OneCycleLR(Scheduler):
 
     def _apply(self) -> None:
         super()._apply()
+        self._set_momentum()
+
+    def _set_momentum(self) -> None:
         if self.cycle_momentum:
             part, (_, _, _, first, last) = self._phase(self.last_epoch)
             momentum = self.curve(first, last, part)
@@ -123,6 +133,10 @@ class OneCycleLR(Scheduler):
                     group["betas"] = (momentum, *group["betas"][1:])
                 else:
                     group["momentum"] = momentum
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        super().load_state_dict(state_dict)
+        self._set_momentum()
 
 
 def _cosine(first: float, last: float, part: float) -> float:

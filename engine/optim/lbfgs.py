@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, ClassVar
 
 from .. import backend
 from ..autograd.base import enable_grad, no_grad, wrap, written
@@ -11,7 +11,7 @@ from ..autograd.quiet import quiet, unquiet
 from ..errors import CheckpointError, ConfigError, DeviceError
 from ..ops.creation import asarray
 from .line_search import strong_wolfe
-from .optimizer import Optimizer
+from .optimizer import Optimizer, state_array, state_number
 
 Array = Any
 
@@ -44,10 +44,21 @@ class LBFGS(Optimizer):
         }  # fmt: skip
         super().__init__(params, defaults)
 
-    def _check(self, group: dict[str, Any]) -> None:
-        super()._check(group)
+    keeps: ClassVar = {
+        "func_evals": "count", "n_iter": "count", "prev_flat_grad": "vector", "prev_loss": "number", "d": "vector", "t": "number",
+        "old_dirs": "vectors", "old_stps": "vectors", "ro": "numbers", "H_diag": "number", "al": "any",
+    }  # fmt: skip
+
+    def add_param_group(self, group: Mapping[str, Any]) -> None:
         if self.param_groups:
             raise ConfigError("LBFGS: takes one group of parameters")
+        super().add_param_group(group)
+
+    def _check(self, group: dict[str, Any]) -> None:
+        super()._check(group)
+        for key in ("max_iter", "max_eval", "history_size"):
+            if isinstance(group[key], bool) or not isinstance(group[key], int):
+                raise ConfigError(f"LBFGS: {key} must be a whole number, got {group[key]!r}")
         if group["line_search_fn"] not in (None, "strong_wolfe"):
             raise ConfigError(f"LBFGS: line_search_fn must be None or 'strong_wolfe', got {group['line_search_fn']!r}")
         if group["history_size"] < 1:
@@ -70,6 +81,7 @@ class LBFGS(Optimizer):
 
     def _minimize(self, xp: Any, closure: Callable[[], Any]) -> Any:
         group, state = self.param_groups[0], self.state.setdefault(self._params()[0], {"func_evals": 0, "n_iter": 0})
+        self._follow_vector(state)
         lr, tolerance = float(group["lr"]), group["tolerance_change"]
         first, loss, g = self._evaluate(xp, closure)
         state["func_evals"] += 1
@@ -166,17 +178,53 @@ class LBFGS(Optimizer):
             p._array[...] = value
             written(p)
 
+    # ------------------------------------------------------------------ state
+    def _lacking(self, state: Mapping[str, Any]) -> list[str]:
+        n = state_number("LBFGS: n_iter", "count", state.get("n_iter", 0))
+        begun = [k for k in self.keeps if k != "al"] if n else ["func_evals", "n_iter"]
+        return [k for k in begun if k not in state]
+
     def _restored(self, name: str, i: int, key: str, value: Any, p: Any) -> Any:
-        if isinstance(value, list):
-            return [self._restored(name, i, key, v, p) for v in value]
+        kind, what = self.keeps[key], f"{name}: {key}"
+        if kind in ("vectors", "numbers"):
+            if not isinstance(value, list | tuple):
+                raise CheckpointError(f"{what} is a {type(value).__name__}, expected a list")
+            return [self._entry(what, kind.removesuffix("s"), v) for v in value]
+        return self._entry(what, kind, value)
+
+    def _entry(self, what: str, kind: str, value: Any) -> Any:
+        """One vector or number of a state, checked."""
+        if kind != "vector":
+            return value if kind == "any" else state_number(what, kind, value)
         if not hasattr(value, "shape"):
-            return value
-        if tuple(value.shape) == ():
-            return float(value)
-        size = sum(q.size for q in self._params())
-        if tuple(value.shape) != (size,):
-            raise CheckpointError(f"{name}: {key} is {tuple(value.shape)}, expected {(size,)}")
-        return asarray(value, dtype=p.dtype, device=p.device, copy=True)
+            raise CheckpointError(f"{what} is a {type(value).__name__}, expected a vector")
+        return state_array(what, value, (sum(q.size for q in self._params()),), self._vector())
+
+    def _state_of(self, name: str, i: int, state: Any, p: Any) -> dict[str, Any]:
+        found = super()._state_of(name, i, state, p)
+        lengths = {len(found[k]) for k in ("old_dirs", "old_stps", "ro") if k in found}
+        if len(lengths) > 1:
+            raise CheckpointError(f"{name}: old_dirs, old_stps and ro of the state have different lengths")
+        return found
+
+    def _vector(self) -> Any:
+        """A tensor with the dtype and device of the vector of all parameters."""
+        params = self._params()
+        xp = backend.space_of(params[0]._array)
+        return wrap(xp.concat([xp.zeros((0,), dtype=p._array.dtype) for p in params]))
+
+    def _follow_vector(self, state: dict[str, Any]) -> None:
+        """Give the state the dtype and device of the parameters, if they have become others."""
+        like, held = self._vector(), state.get("d")
+        if held is None or (held.dtype == like.dtype and held.device == like.device):
+            return
+
+        def moved(value: Any) -> Any:
+            if isinstance(value, list):
+                return [moved(v) for v in value]
+            return asarray(value, dtype=like.dtype, device=like.device, copy=True) if hasattr(value, "_array") else value
+
+        state.update({key: moved(value) for key, value in state.items()})
 
 
 def _dot(xp: Any, a: Array, b: Array) -> float:

@@ -7,62 +7,169 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
-from math import exp
+from math import exp, inf
+from numbers import Integral, Real
 from typing import Any
+from weakref import ref
 
-from ..errors import CheckpointError, ConfigError
+from ..errors import CheckpointError, ConfigError, DTypeError
 from .optimizer import Optimizer
 
 
 class Scheduler:
     """Base: call step() after each epoch, or after each batch if the numbers mean batches. Subclasses write rate().
 
-    A group's first rate is kept in it as "initial_lr", so that several schedules of one optimizer agree about it. A rate
-    that something else has changed since the last step, another schedule or a user, is multiplied by the formula's change.
+    Each step sets the rates, whatever they were: a group's rate is its first rate times the factor of every schedule of the
+    optimizer that is still in use, so that schedules can be stepped side by side. A rate written by hand lasts until the
+    next step; base_lrs holds the first rates, also kept in each group as "initial_lr". A group that is added later joins
+    with its own rate as the first.
     """
 
+    part = False
+    """Whether it is part of a chain or a sequence, which sets the rates in its place."""
+
     def __init__(self, optimizer: Optimizer) -> None:
-        self.optimizer = optimizer
-        self.base_lrs = [float(g.setdefault("initial_lr", g["lr"])) for g in optimizer.param_groups]
-        self.last_epoch, self._set = 0, list(self.base_lrs)
+        self.optimizer = checked_optimizer(type(self).__name__, optimizer)
+        self.base_lrs: list[float] = []
+        self.last_epoch = 0
+        optimizer.schedules.append(ref(self))
         self._apply()
 
     def rate(self, base: float, epoch: int) -> float:
         """The learning rate at an epoch, counted from 0, of a group that began with base."""
         raise NotImplementedError
 
+    def _rate(self, i: int, base: float, epoch: int) -> float:
+        """The rate of group number i, for schedules whose groups differ in more than their first rate."""
+        return self.rate(base, epoch)
+
+    def _first_rate(self, i: int, group: dict[str, Any]) -> float:
+        """The first rate of a group that this schedule meets for the first time."""
+        return float(group.setdefault("initial_lr", group["lr"]))
+
     def step(self) -> None:
         """Go on to the next epoch."""
         self.last_epoch += 1
-        self._apply()
+        try:
+            self._apply()
+        except BaseException:
+            self.last_epoch -= 1
+            raise
 
     def _apply(self) -> None:
-        rates = self._rates()
-        for group, before, rate in zip(self.optimizer.param_groups, self._set, rates, strict=True):
-            group["lr"] = rate if group["lr"] == before or not before else group["lr"] * (rate / before)
-        self._set = rates
+        """Set every group's rate from all schedules of the optimizer."""
+        self.optimizer.schedules[:] = [weak for weak in self.optimizer.schedules if weak() is not None]
+        in_use: list[Any] = [weak() for weak in self.optimizer.schedules]
+        for s in in_use:
+            s.meet_groups()
+        first = next((s for s in in_use if isinstance(s, Scheduler)), None)
+        if first is None:
+            return
+        others = [s for s in in_use if s is not first]
+        rates = []
+        for i, base in enumerate(first.base_lrs):
+            rate = first._rate(i, base, first.last_epoch)
+            for s in others:
+                rate *= s.factor_of(i)
+            rates.append(rate)
+        for group, rate in zip(self.optimizer.param_groups, rates, strict=True):
+            group["lr"] = rate
 
-    def _rates(self) -> list[float]:
-        return [self.rate(base, self.last_epoch) for base in self.base_lrs]
+    def meet_groups(self) -> None:
+        """Note the first rate of groups that were added since."""
+        for i in range(len(self.base_lrs), len(self.optimizer.param_groups)):
+            self.base_lrs.append(self._first_rate(i, self.optimizer.param_groups[i]))
+
+    def factor_of(self, i: int) -> float:
+        """What the schedule now multiplies the first rate of group number i by."""
+        base = self.base_lrs[i]
+        return self._rate(i, base, self.last_epoch) / base if base else 1.0
 
     def get_last_lr(self) -> list[float]:
         """Each group's rate now."""
         return [g["lr"] for g in self.optimizer.param_groups]
 
     def state_dict(self) -> dict[str, Any]:
-        """Where the schedule is; the rates now are in the optimizer's state."""
-        return {"last_epoch": self.last_epoch, "base_lrs": self.base_lrs, "last_lrs": self._set}
+        """Where the schedule is, each group's first rate and its rate now."""
+        self.meet_groups()
+        return {"last_epoch": self.last_epoch, "base_lrs": list(self.base_lrs), "last_lrs": self.get_last_lr()}
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Continue from a state_dict(). Raises CheckpointError."""
+        """Continue from a state_dict(): the optimizer gets its rates too, so either may be loaded first, or only this.
+
+        Nothing changes if the state does not fit. Raises CheckpointError.
+        """
+        name = type(self).__name__
+        self.meet_groups()
+        epoch, bases, last = read_state(name, state_dict, {"last_epoch": count, "base_lrs": rates, "last_lrs": rates})
+        n = len(self.optimizer.param_groups)
+        for key, found in (("base_lrs", bases), ("last_lrs", last)):
+            if len(found) != n:
+                raise CheckpointError(f"{name}: {key} of the state is of {len(found)} groups, this optimizer has {n}")
         try:
-            epoch = int(state_dict["last_epoch"])
-            rates, last = ([float(r) for r in state_dict[k]] for k in ("base_lrs", "last_lrs"))
-        except (KeyError, TypeError, ValueError) as error:
-            raise CheckpointError(f"{type(self).__name__}: not the state of a schedule: {error!r}") from None
-        if not len(rates) == len(last) == len(self.base_lrs):
-            raise CheckpointError(f"{type(self).__name__}: the state has {len(rates)} groups, this one {len(self.base_lrs)}")
-        self.last_epoch, self.base_lrs, self._set = epoch, rates, last
+            for i, base in enumerate(bases):
+                self._rate(i, base, epoch)
+        except (ConfigError, ArithmeticError) as error:
+            raise CheckpointError(f"{name}: last_epoch {epoch} of the state does not fit: {error}") from None
+        self.last_epoch, self.base_lrs = epoch, bases
+        for group, base, rate in zip(self.optimizer.param_groups, bases, last, strict=True):
+            group["initial_lr"], group["lr"] = base, rate
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """A copy, or one that was pickled, takes part in the rates of its own optimizer."""
+        self.__dict__.update(state)
+        if not self.part:
+            self.optimizer.schedules.append(ref(self))
+
+
+def checked_optimizer(name: str, optimizer: Any) -> Optimizer:
+    """The optimizer, if it is one."""
+    if not isinstance(optimizer, Optimizer):
+        raise DTypeError(f"{name}: optimizer must be an Optimizer, got {type(optimizer).__name__}")
+    return optimizer
+
+
+def read_state(name: str, state: Any, readers: Mapping[str, Callable[[Any], Any]]) -> list[Any]:
+    """The entries of a schedule's state, each read by its reader, which raises ValueError saying what it expected."""
+    if not isinstance(state, Mapping):
+        raise CheckpointError(f"{name}: not the state of a schedule: expected a mapping, got {type(state).__name__}")
+    found = []
+    for key, reader in readers.items():
+        if key not in state:
+            raise CheckpointError(f"{name}: not the state of a schedule: it lacks {key}; it has {', '.join(map(str, state))}")
+        try:
+            found.append(reader(state[key]))
+        except ValueError as error:
+            raise CheckpointError(f"{name}: {key} of the state: expected {error}, got {state[key]!r}") from None
+    return found
+
+
+def count(value: Any) -> int:
+    """A whole number of at least 0."""
+    if isinstance(value, bool) or not isinstance(value, Integral) or value < 0:
+        raise ValueError("a whole number of at least 0")
+    return int(value)
+
+
+def number(value: Any) -> float:
+    """Any number."""
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise ValueError("a number")
+    return float(value)
+
+
+def rates(value: Any) -> list[float]:
+    """One rate per group, none negative or infinite."""
+    what = "a list of finite numbers, none negative"
+    if not isinstance(value, list | tuple):
+        raise ValueError(what)
+    try:
+        found = [number(v) for v in value]
+    except ValueError:
+        raise ValueError(what) from None
+    if not all(0 <= v < inf for v in found):
+        raise ValueError(what)
+    return found
 
 
 class StepLR(Scheduler):
@@ -119,19 +226,22 @@ class LambdaLR(Scheduler):
     """The first rate times a function of the epoch; a list has one function per group."""
 
     def __init__(self, optimizer: Optimizer, lr_lambda: Callable[[int], float] | Sequence[Callable[[int], float]]) -> None:
-        n = len(optimizer.param_groups)
+        self.shared = lr_lambda if callable(lr_lambda) else None
+        n = len(checked_optimizer("LambdaLR", optimizer).param_groups)
         self.lr_lambdas = [lr_lambda] * n if callable(lr_lambda) else list(lr_lambda)
         if len(self.lr_lambdas) != n:
             raise ConfigError(f"LambdaLR: {len(self.lr_lambdas)} functions for {n} groups")
         super().__init__(optimizer)
 
-    def rate(self, base: float, epoch: int) -> float:
-        if len(set(self.lr_lambdas)) > 1:
-            raise ConfigError("LambdaLR: functions of their own for each group cannot be chained")
-        return base * self.lr_lambdas[0](epoch)
+    def _first_rate(self, i: int, group: dict[str, Any]) -> float:
+        if i == len(self.lr_lambdas):
+            if self.shared is None:
+                raise ConfigError(f"LambdaLR: {i} functions, but the optimizer has got group {i}; append one to lr_lambdas")
+            self.lr_lambdas.append(self.shared)
+        return super()._first_rate(i, group)
 
-    def _rates(self) -> list[float]:
-        return [base * f(self.last_epoch) for base, f in zip(self.base_lrs, self.lr_lambdas, strict=True)]
+    def _rate(self, i: int, base: float, epoch: int) -> float:
+        return float(base * self.lr_lambdas[i](epoch))
 
 
 class DANNLR(Scheduler):

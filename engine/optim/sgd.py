@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 from ..backend import again
 from ..errors import ConfigError
@@ -19,6 +19,7 @@ class SGD(Optimizer):
     """
 
     replays = True
+    keeps: ClassVar = {"momentum_buffer": "array"}
 
     def __init__(
         self,
