@@ -92,7 +92,7 @@ def record(
             guards.append(flat[slot]._version)
     if slots and slots[0] < 0:
         for i, out in enumerate(outputs):
-            if dtypes[i] is not None and (-1 in slots or -2 - i in slots):
+            if -1 in slots or -2 - i in slots:
                 guards.append(out._version)
     node = make_node(op, xp, consts, inputs, need, pull, guards, outputs, dtypes, layout, single)
     if not op.complex:
