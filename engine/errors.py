@@ -38,6 +38,10 @@ class DataError(DLEngineError, ValueError):
     """A data file or data value that cannot be used."""
 
 
+class LabelError(DataError, BadIndexError):
+    """A label that names no class: a bad value of the data, and an index out of range."""
+
+
 class GradientError(DLEngineError, RuntimeError):
     """A gradient that does not exist or could only be wrong."""
 

@@ -65,7 +65,8 @@ class MultiheadAttention(Module):
         """Returns the output in the query's shape, and the weights (N,L,S), (N,heads,L,S) unless averaged, or None.
 
         key_padding_mask: (N,S), attn_mask: (L,S) or (N heads,L,S); of booleans True is NOT seen, floating ones are added.
-        is_causal: query i sees keys 0 ... i. Raises ShapeError.
+        is_causal: query i sees keys 0 ... i. A query that may see no key gets weights 0, and so the output layer's bias.
+        Raises ShapeError.
         """
         single = query.ndim == 2
         if single:

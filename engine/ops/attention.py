@@ -11,7 +11,7 @@ from .elementwise import tanh, where
 from .linalg import matmul
 from .random import dropout
 from .shape import matrix_transpose
-from .softmax import softmax
+from .softmax import masked_softmax, softmax
 
 __all__ = ["additive_attention", "attention_weights", "scaled_dot_product_attention"]
 
@@ -22,7 +22,8 @@ def attention_weights(
     """softmax(q k^T scale + mask) over the keys.
 
     query: (..., L, E). key: (..., S, E). attn_mask: broadcasts to (..., L, S); floating ones are added, of boolean ones
-    True takes part. is_causal: query i sees keys 0 ... i. scale: 1 / sqrt(E) if None. Returns (..., L, S).
+    True takes part. is_causal: query i sees keys 0 ... i. scale: 1 / sqrt(E) if None. Returns (..., L, S); a query that may
+    see no key gets weights 0, and no gradient.
     """
     name = "scaled_dot_product_attention"
     if query.shape[-1] != key.shape[-1]:
@@ -35,6 +36,7 @@ def attention_weights(
         attn_mask = arange(key.shape[-2], device=query.device)[None, :] <= steps
     if attn_mask is not None:
         scores = where(attn_mask, scores, float("-inf")) if attn_mask.dtype == "bool" else scores + attn_mask
+        return masked_softmax(scores)
     return softmax(scores, axis=-1)
 
 
@@ -59,7 +61,8 @@ def scaled_dot_product_attention(
 def additive_attention(query: Any, key: Any, value: Any, v: Any, mask: Any = None) -> tuple[Any, Any]:
     """Weights softmax(v . tanh(query + key)) over T keys, and the values summed with them.
 
-    query: (N,H) and key: (N,T,H), both projected already. value: (N,T,D). v: (H,). mask: (N,T) booleans, True takes part.
+    query: (N,H) and key: (N,T,H), both projected already. value: (N,T,D). v: (H,). mask: (N,T) booleans, True takes part;
+    where none does, the weights and the sum are 0.
     Returns (N,D) and the weights (N,T). Raises ShapeError. Source: Bahdanau et al. 2015, arXiv:1409.0473.
     """
     if query.ndim != 2 or key.ndim != 3 or key.shape[::2] != query.shape or value.shape[:2] != key.shape[:2]:
@@ -69,5 +72,5 @@ def additive_attention(query: Any, key: Any, value: Any, v: Any, mask: Any = Non
     scores = matmul(tanh(query[:, None, :] + key), v)
     if mask is not None:
         scores = where(mask, scores, float("-inf"))
-    weights = softmax(scores, axis=-1)
+    weights = softmax(scores, axis=-1) if mask is None else masked_softmax(scores)
     return matmul(weights[:, None, :], value)[:, 0, :], weights

@@ -6,6 +6,7 @@ from typing import Any
 
 from ..autograd.op import op
 from ..errors import DTypeError, ShapeError
+from .ids import check_ids
 
 __all__ = ["embedding"]
 
@@ -26,10 +27,12 @@ def embedding_grad(xp, gy, ids, /, rows):
 def embedding(weight: Any, ids: Any) -> Any:
     """The rows of a table: weight (V,D), ids (...) integers from 0 to V - 1 -> (..., D).
 
-    Raises ShapeError, DTypeError; an id out of range raises IndexError on the CPU.
+    Raises ShapeError, DTypeError; on the CPU BadIndexError for an id out of range, negative ones included (on a GPU its row
+    is NaN).
     """
     if weight.ndim != 2:
         raise ShapeError(f"embedding: weight must be (V,D), got shape {weight.shape}")
     if ids.dtype.kind not in "iu":
         raise DTypeError(f"embedding: ids must be integers, got {ids.dtype}; use astype(dl.int64)")
+    check_ids("embedding", "ids", ids, weight.shape[0], of="rows of weight (V,D)")
     return _embedding(weight, ids)

@@ -17,6 +17,7 @@ from ..autograd.promotion import get_default_dtype, is_complex
 from ..autograd.quiet import quiet, unquiet
 from ..backend import spaces
 from ..errors import BadIndexError, DeviceError, DTypeError, GradientError, ShapeError
+from .ids import check_ids, on_host
 from .reduce import axes_of
 
 __all__ = ["gather", "nonzero", "one_hot", "scatter_add", "set_at", "take", "take_along_axis"]
@@ -55,6 +56,8 @@ def _frozen_part(x: Any, k: Any, copy: bool) -> Any:
     kind = type(x._array)
     if isinstance(k, TensorBase):
         k = k._array
+    if getattr(k, "dtype", None) == np.uint64 and on_host(k) is not None:  # NumPy wraps what int64 cannot hold
+        check_ids("getitem", "index", k, 2**63)
     elif isinstance(k, (list, range)):
         k = np.asarray(k) if len(k) else np.zeros(0, np.int64)
     elif not hasattr(k, "dtype"):
@@ -171,7 +174,10 @@ def check_integers(xp: Any, name: str, argument: str, indices: Any) -> None:
 
 @op(needs="indices", complex=True, arrays=2)
 def take(xp, x, indices, /, *, axis=None):
-    """The slices of x at indices along an axis (None: the only one)."""
+    """The slices of x at indices along an axis (None: the only one); negative indices count from the end.
+
+    Raises BadIndexError on the CPU for an index out of range, ShapeError, DTypeError.
+    """
     if axis is None and x.ndim != 1:
         raise ShapeError(f"take: x has {x.ndim} axes, name the one to take along: axis=...")
     if isinstance(indices, list):
@@ -179,6 +185,7 @@ def take(xp, x, indices, /, *, axis=None):
     check_integers(xp, "take", "indices", indices)
     (at,) = axes_of(0 if axis is None else axis, x.ndim)
     shape = x.shape
+    check_ids("take", "indices", indices, shape[at], negative=True, of=f"on axis {at}")
 
     def pull(gy, need):
         return xp.put_at(gy, key=(*(slice(None),) * at, indices), shape=shape), None
@@ -200,12 +207,16 @@ def axis_key(xp: Any, shape: tuple[int, ...], at: int, indices: Any) -> tuple[An
 
 @op(needs=("indices", ""), complex=True, arrays=2)
 def take_along_axis(xp, x, indices, /, *, axis=-1):
-    """y[..., i, ...] = x[..., indices[..., i, ...], ...]: for each place on the other axes its own elements of x."""
+    """y[..., i, ...] = x[..., indices[..., i, ...], ...]: for each place on the other axes its own elements of x.
+
+    Negative indices count from the end. Raises BadIndexError on the CPU for an index out of range, ShapeError, DTypeError.
+    """
     check_integers(xp, "take_along_axis", "indices", indices)
     if x.ndim != indices.ndim:
         raise ShapeError(f"take_along_axis: x has {x.ndim} axes and indices {indices.ndim}; they must have equally many")
     (at,) = axes_of(axis, x.ndim)
     shape = x.shape
+    check_ids("take_along_axis", "indices", indices, shape[at], negative=True, of=f"on axis {at}")
 
     def pull(gy):
         return xp.put_at(gy, key=axis_key(xp, shape, at, indices), shape=shape)
@@ -221,6 +232,7 @@ def scatter_add(xp, x, indices, updates, /):
     """x with updates added to its rows at indices; repeated indices add up, in order.
 
     x: (R, ...). indices: any shape, integers in 0 ... R - 1. updates: indices.shape + x.shape[1:].
+    Raises BadIndexError on the CPU for an index out of range, negative ones included, ShapeError, DTypeError.
     """
     check_integers(xp, "scatter_add", "indices", indices)
     if tuple(updates.shape) != (*indices.shape, *x.shape[1:]):
@@ -228,6 +240,7 @@ def scatter_add(xp, x, indices, updates, /):
             f"scatter_add: updates must have shape indices.shape + x.shape[1:] = {(*indices.shape, *x.shape[1:])}, "
             f"got {tuple(updates.shape)}"
         )
+    check_ids("scatter_add", "indices", indices, x.shape[0], of="rows of x")
 
     def of_updates(gy):
         return xp.reshape(xp.take(gy, xp.reshape(indices, (-1,)), axis=0), updates.shape)
@@ -245,7 +258,12 @@ def nonzero(xp, x, /):
 
 @op(needs="")
 def one_hot(xp, x, /, num_classes, *, dtype=None):
-    """A new last axis of num_classes with 1 at the index that x names and 0 elsewhere. x: integers (...)."""
+    """A new last axis of num_classes with 1 at the index that x names and 0 elsewhere. x: integers (...).
+
+    Raises BadIndexError on the CPU for a number outside 0 ... num_classes - 1 (on a GPU its row is all 0), DTypeError.
+    """
     check_integers(xp, "one_hot", "x", x)
-    hot = x[..., None] == xp.arange(num_classes, dtype=x.dtype)
+    check_ids("one_hot", "x", x, num_classes, of="classes")
+    # int64: in the type of x, the numbers of many classes could wrap around
+    hot = xp.astype(x, xp.int64)[..., None] == xp.arange(num_classes, dtype=xp.int64)
     return xp.astype(hot, xp.dtype(get_default_dtype()) if dtype is None else dtype), None

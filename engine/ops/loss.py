@@ -9,12 +9,15 @@ from __future__ import annotations
 from math import prod
 from typing import Any
 
+import numpy as np
+
 from .. import backend
 from ..autograd.op import op
-from ..errors import ConfigError, DataError, DTypeError, ShapeError
+from ..errors import ConfigError, DataError, DTypeError, LabelError, ShapeError
 from .activation import softplus
 from .creation import arange
-from .elementwise import abs, square, where
+from .elementwise import abs, minimum, square, where
+from .ids import on_host, place, within
 from .reduce import mean, sum
 from .shape import permute_dims, reshape
 from .softmax import log_softmax, softmax_cross_entropy
@@ -38,11 +41,6 @@ def reduced(name: str, loss: Any, reduction: str) -> Any:
     return {"none": lambda x: x, "mean": mean, "sum": sum}[check_reduction(name, reduction)](loss)
 
 
-def _position(xp: Any, bad: Any) -> tuple[int, ...]:
-    """Where a boolean array is first True."""
-    return tuple(int(axis[0]) for axis in xp.nonzero(bad)) if bad.ndim else ()
-
-
 def check_values(name: str, input: Any, target: Any, low: float | None = None, high: float | None = None) -> None:
     """Check that a target has the input's shape and, on the CPU, holds finite numbers in [low, high]."""
     if input.shape != target.shape:
@@ -57,12 +55,12 @@ def check_values(name: str, input: Any, target: Any, low: float | None = None, h
     if low is not None and target.dtype.kind != "b":
         bad = bad | (a < low) | (a > high)
     if bool(xp.any(bad)):
-        at = _position(xp, bad)
+        at = place(bad)
         wanted = "a finite number" if low is None else f"between {low:g} and {high:g}"
         raise DataError(f"{name}: target{list(at)} is {float(a[at])}, expected {wanted}")
 
 
-def checked_labels(name: str, input: Any, labels: Any, ignore_index: int) -> tuple[Any, Any, bool]:
+def checked_labels(name: str, input: Any, labels: Any, ignore_index: int | None) -> tuple[Any, Any, bool]:
     """Scores as rows (M,V) and int64 labels (M,), checked, from (N,V), (N,V,*S) or (V,).
 
     Also whether it is known, without waiting for a device, that no label is ignored.
@@ -75,21 +73,23 @@ def checked_labels(name: str, input: Any, labels: Any, ignore_index: int) -> tup
         if labels.dtype.kind == "f":
             check_values(name, labels, labels)
         raise DTypeError(f"{name}: labels must be integers (class numbers), got {labels.dtype}; use astype(dl.int64)")
-    labels = labels if labels.dtype.name == "int64" else labels.astype("int64")
     all_count = False
-    if labels.device == "cpu" and labels.size:
-        a = labels._array
-        xp = backend.space_of(a)
-        all_count = not 0 <= ignore_index < classes
-        if int(xp.min(a)) < 0 or int(xp.max(a)) >= classes:
+    a = on_host(labels)  # before the cast to int64, which would wrap the largest of uint64
+    if a is not None and labels.size:
+        all_count = ignore_index is None or not 0 <= ignore_index < classes
+        if not within(a, classes):
             all_count = False
-            bad = ((a < 0) | (a >= classes)) & (a != ignore_index)
-            if bool(xp.any(bad)):
-                at = _position(xp, bad)
-                raise DataError(
-                    f"{name}: label {int(a[at])} at {list(at)} is no class; expected 0 <= label < V={classes} "
-                    f"or ignore_index={ignore_index}"
+            host = np.asarray(a)
+            bad = (host < 0) | (host >= classes)
+            if ignore_index is not None:
+                bad &= host != ignore_index
+            if bad.any():
+                at = place(bad)
+                other = "" if ignore_index is None else f" or ignore_index={ignore_index}"
+                raise LabelError(
+                    f"{name}: label {int(host[at])} at {list(at)} is no class; expected 0 <= label < V={classes}{other}"
                 )
+    labels = labels if labels.dtype.name == "int64" else labels.astype("int64")
     if input.ndim == 1:
         return input[None], reshape(labels, (1,)), all_count
     if input.ndim > 2:
@@ -97,11 +97,12 @@ def checked_labels(name: str, input: Any, labels: Any, ignore_index: int) -> tup
     return input, labels if labels.ndim == 1 else reshape(labels, (-1,)), all_count
 
 
-def chosen_entries(rows: Any, labels: Any, ignore_index: int) -> Any:
+def chosen_entries(rows: Any, labels: Any, ignore_index: int | None) -> Any:
     """(M,V) booleans: the entry of each row that its label names; none where it is ignored."""
     classes = rows.shape[1]
     chosen = labels[:, None] == arange(classes, device=rows.device)
-    return chosen & (labels != ignore_index)[:, None] if 0 <= ignore_index < classes else chosen
+    inside = ignore_index is not None and 0 <= ignore_index < classes
+    return chosen & (labels != ignore_index)[:, None] if inside else chosen
 
 
 def _class_weight(name: str, weight: Any, classes: int) -> None:
@@ -127,7 +128,8 @@ def huber_loss(input: Any, target: Any, reduction: str = "mean", delta: float = 
         raise ConfigError(f"huber_loss: delta must be positive, got {delta}")
     check_values("huber_loss", input, target)
     d = abs(input - target)
-    return reduced("huber_loss", where(d < delta, 0.5 * square(d), delta * (d - 0.5 * delta)), reduction)
+    c = minimum(d, delta)  # one formula for both pieces: chosen between, an infinite d would make the gradient 0 Inf
+    return reduced("huber_loss", c * (d - 0.5 * c), reduction)
 
 
 def smooth_l1_loss(input: Any, target: Any, reduction: str = "mean", beta: float = 1.0) -> Any:
@@ -223,13 +225,31 @@ def _binary_cross_entropy(xp, p, t, /):
     )
 
 
+def _probabilities(name: str, input: Any) -> None:
+    """Check on the CPU that an input holds nothing outside [0, 1]; a NaN goes on into the loss."""
+    a = on_host(input)
+    if a is None or not input.size:
+        return
+    xp = backend.space_of(a)
+    if not (float(xp.min(a)) >= 0 and float(xp.max(a)) <= 1):  # also where there is a NaN
+        bad = (a < 0) | (a > 1)
+        if bool(xp.any(bad)):
+            at = place(bad)
+            raise DataError(
+                f"{name}: input{list(at)} is {float(a[at])}, expected a probability between 0 and 1; "
+                "of scores (logits) take binary_cross_entropy_with_logits"
+            )
+
+
 def binary_cross_entropy(input: Any, target: Any, weight: Any = None, reduction: str = "mean") -> Any:
     """-(t log p + (1 - t) log(1 - p)) of probabilities p and targets t, both of one shape with values from 0 to 1.
 
     weight: a factor that broadcasts, or None. Better from scores: binary_cross_entropy_with_logits.
+    Raises ShapeError, DTypeError, and on the CPU DataError for a value outside [0, 1].
     """
     name = "binary_cross_entropy"
     check_values(name, input, target, 0.0, 1.0)
+    _probabilities(name, input)
     loss = _binary_cross_entropy(input, target.astype(input.dtype))
     return reduced(name, loss if weight is None else loss * weight, reduction)
 

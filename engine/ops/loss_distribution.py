@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from ..errors import ConfigError, DataError, ShapeError
-from .elementwise import exp, log, maximum, square, where
+from .elementwise import exp, log, square, where
 from .loss import REDUCTIONS, check_values, reduced
 from .reduce import sum
 
@@ -31,7 +31,8 @@ def kl_div(input: Any, target: Any, reduction: str = "mean", log_target: bool = 
     if log_target:
         if input.shape != target.shape:
             raise ShapeError(f"kl_div: target has shape {target.shape}, expected that of the input, {input.shape}")
-        loss = exp(target) * (target - input)
+        some = target > -math.inf  # a probability of 0 costs nothing: 0 log 0 = 0
+        loss = where(some, exp(target) * (where(some, target, 0.0) - where(some, input, 0.0)), 0.0)
     else:
         check_values("kl_div", input, target, 0.0, 1.0)
         some = target > 0
@@ -44,6 +45,8 @@ def gaussian_nll_loss(
 ) -> Any:
     """(log v + (input - target)^2 / v) / 2 with v = max(var, eps): the negative log-likelihood of a Gaussian.
 
+    The gradient of var is that at v also where var is below eps, as in PyTorch.
+
     input: the means. target: of their shape. var: the variances, of the same shape or with 1 or nothing for the last axis.
     full: with the constant log(2 pi) / 2. Source: Nix & Weigend 1994.
     """
@@ -55,7 +58,8 @@ def gaussian_nll_loss(
         raise ShapeError(f"{name}: var must have the shape of the input, {input.shape}, or 1 for its last axis, got {var.shape}")
     if var.device == "cpu" and var.size and float(var.detach().min()) < 0:
         raise DataError(f"{name}: var holds a negative variance, {float(var.detach().min())}")
-    v = maximum(var, eps)
+    # eps is a floor under the value alone: with maximum(), a variance that has fallen below would have gradient 0 and stay.
+    v = where(var < eps, var - var.detach() + eps, var)
     loss = 0.5 * (log(v) + square(input - target) / v) + (0.5 * math.log(2 * math.pi) if full else 0.0)
     return reduced(name, loss, reduction)
 

@@ -55,11 +55,11 @@ def multi_margin_loss(
         raise ConfigError(f"{name}: p must be 1 or 2, got {p}")
     if input.ndim > 2:
         raise ShapeError(f"{name}: input must be (N,V) or (V,), got shape {input.shape}")
-    rows, labels, _ = checked_labels(name, input, target, -1)
+    rows, labels, _ = checked_labels(name, input, target, None)
     classes = rows.shape[1]
     if weight is not None and weight.shape != (classes,):
         raise ShapeError(f"{name}: weight must be (V,)=({classes},), got {weight.shape}")
-    right = chosen_entries(rows, labels, -1)
+    right = chosen_entries(rows, labels, None)
     score = sum(where(right, rows, 0.0), axis=1)[:, None]
     over = maximum(margin + rows - score, 0.0)
     over = where(right, 0.0, over if p == 1 else pow(over, 2))

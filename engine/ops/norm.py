@@ -41,7 +41,11 @@ def batch_norm(x: Any, weight: Any = None, bias: Any = None, eps: float = 1e-5) 
 
 
 def batch_norm_inference(x: Any, mean: Any, variance: Any, weight: Any = None, bias: Any = None, eps: float = 1e-5) -> Any:
-    """Batch normalisation with given statistics: x (N,C,*S), mean, variance, weight, bias (C,)."""
+    """Batch normalisation with given statistics: y = (x - mean) / sqrt(variance + eps) * weight + bias.
+
+    x: (N,C,*S). mean, variance, weight, bias: (C,), the last two also None. The mean is subtracted before anything else: of
+    values far from 0, x * scale - mean * scale would lose the digits. Raises ShapeError.
+    """
     from .elementwise import sqrt
 
     for name, v in (("mean", mean), ("variance", variance), ("weight", weight), ("bias", bias)):
@@ -49,11 +53,9 @@ def batch_norm_inference(x: Any, mean: Any, variance: Any, weight: Any = None, b
     scale = 1 / sqrt(variance + eps)
     if weight is not None:
         scale = scale * weight
-    shift = -mean * scale
-    if bias is not None:
-        shift = shift + bias
     space = (-1,) + (1,) * (x.ndim - 2)
-    return x * reshape(scale, space) + reshape(shift, space)
+    y = (x - reshape(mean, space)) * reshape(scale, space)
+    return y if bias is None else y + reshape(bias, space)
 
 
 def _shaped(xp: Any, a: Any, shape: tuple[int, ...]) -> Any:

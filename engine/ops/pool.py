@@ -12,6 +12,7 @@ from ..errors import ConfigError, ShapeError
 from . import windows
 from .conv import each
 from .creation import arange
+from .ids import check_ids
 from .index import put_at, take, take_along_axis
 from .reduce import argmax
 from .shape import reshape, stack
@@ -41,12 +42,12 @@ def pool_geometry(
         raise ConfigError(f"{op}: padding {pad} may be at most half of kernel_size {kernel}")
     out, high = [], []
     for i, k, s, p, d in zip(x.shape[2:], kernel, steps, pad, dil, strict=True):
-        room = i + 2 * p - d * (k - 1) - 1
-        if room < 0:
+        room = i + 2 * p - d * (k - 1) - 1  # negative: not even the first window lies inside, with ceil_mode it need not
+        o = -(-room // s) + 1 if ceil_mode else room // s + 1
+        if ceil_mode and (o - 1) * s >= i + p:  # the last window must start inside the input or its low padding
+            o -= 1
+        if o < 1:
             raise ShapeError(f"{op}: no window fits: kernel {kernel} with dilation {dil} on input {x.shape} padded by {pad}")
-        o = room // s + 1
-        if ceil_mode and room % s and o * s < i + p:  # the extra window must start inside the input or its low padding
-            o += 1
         out.append(o)
         high.append(max(0, (o - 1) * s + d * (k - 1) + 1 - i - p))
     return PoolGeometry(
@@ -62,8 +63,23 @@ def _lift(g: PoolGeometry) -> PoolGeometry:
     )  # fmt: skip
 
 
+def _sees_input(op: str, g: PoolGeometry) -> None:
+    """ShapeError if a window of a maximum holds nothing but padding, which dilation and an axis of size 0 allow."""
+    for n, o, k, s, d, p in zip(g.in_shape, g.out_shape, g.kernel, g.stride, g.dilation, g.pad_lo, strict=True):
+        if n and (d == 1 or not p):
+            continue
+        for start in range(-p, o * s - p, s):
+            first = start % d if start < 0 else start
+            if first > min(start + d * (k - 1), n - 1):
+                raise ShapeError(
+                    f"{op}: a window of kernel_size {g.kernel}, dilation {g.dilation} and padding {g.pad_lo} sees nothing of the "
+                    f"input {g.in_shape}, and the largest of no values does not exist"
+                )
+
+
 def _max(op: str, rank: int, x: Any, kernel: Any, stride: Any, padding: Any, dilation: Any, ceil: bool, indices: bool) -> Any:
     g = pool_geometry(op, x, rank, kernel, stride, padding, dilation, ceil)
+    _sees_input(op, g)
     if rank == 1:
         y, index = windows.max_pool2d(x[:, :, None, :], _lift(g))
         y, index = y[:, :, 0, :], index[:, :, 0, :]
@@ -95,7 +111,7 @@ def max_pool2d(
 
     stride: kernel_size if None. padding: with -inf, at most half a window. ceil_mode: also the last, partial windows.
     Returns (N,C,OH,OW), and with return_indices also the flat positions in (H,W), int64.
-    Raises ShapeError if no window fits, ConfigError for bad settings.
+    Raises ShapeError if no window fits or one sees padding only, ConfigError for bad settings.
     """
     return _max("max_pool2d", 2, x, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
 
@@ -167,6 +183,8 @@ def _unpool(op: str, rank: int, x: Any, indices: Any, output_size: Any) -> Any:
         raise ShapeError(f"{op}: x and indices must both be (N,C,{_PLACES[rank]}), "
                          f"got {x.shape} and {indices.shape}")  # fmt: skip
     size = each(op, "output_size", output_size, rank)
+    check_ids(op, "indices", indices, prod(size), of=f"places of output_size {size}")
+    indices = indices if indices.dtype.name == "int64" else indices.astype("int64")
     n, c, plane = x.shape[0], x.shape[1], prod(size)
     first = reshape(arange(n * c, device=x.device) * plane, (n, c, *(1,) * rank))
     flat = put_at(reshape(x, (-1,)), key=reshape(indices + first, (-1,)), shape=(n * c * plane,))

@@ -7,6 +7,7 @@ weights are PyTorch's.
 from __future__ import annotations
 
 import math
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -61,12 +62,21 @@ def _cubic(t: float) -> tuple[float, float, float, float]:
     return far(t + 1), near(t), near(1 - t), far(2 - t)
 
 
+def _nearest(size: int, out: int, centred: bool, scale: float | None) -> tuple[int, ...]:
+    """The input o size / out of each output o, or (o + 1/2) size / out, rounded down; in integers, since floats fall below.
+
+    A scale is read as the simplest fraction that is this float: 0.1 as 1/10, 0.6666666666666666 as 2/3.
+    """
+    step = Fraction(size, out) if scale is None else 1 / Fraction(scale).limit_denominator(10**7)
+    top, bottom = step.numerator, 2 * step.denominator
+    return tuple(min((2 * o + centred) * top // bottom, size - 1) for o in range(out))
+
+
 def axis_taps(mode: str, size: int, out: int, align_corners: bool, scale: float | None) -> Taps:
     """How `out` values are made of `size` ones; scale: outputs for each input where the user gave it."""
-    ratio = size / out if scale is None else 1 / scale
     if mode in ("nearest", "nearest-exact"):
-        shift = 0.5 if mode == "nearest-exact" else 0.0
-        return ((tuple(min(int((o + shift) * ratio), size - 1) for o in range(out)), (1.0,) * out),)
+        return ((_nearest(size, out, mode == "nearest-exact", scale), (1.0,) * out),)
+    ratio = size / out if scale is None else 1 / scale
     if mode == "area":
         windows = [(o * size // out, -(-(o + 1) * size // out)) for o in range(out)]
         widest = max(b - a for a, b in windows)

@@ -303,13 +303,30 @@ _SOURCES = {
 }
 
 
+def _pairs_of(padding: Any) -> None:
+    """ShapeError unless padding is a sequence of pairs of integers; of PyTorch's flat form it says how it reads here."""
+    flat = list(padding) if isinstance(padding, (tuple, list)) else [padding]
+    if isinstance(padding, (tuple, list)) and all(isinstance(p, (tuple, list)) for p in padding):
+        if all(type(n) is int for p in padding for n in p):
+            return
+        raise ShapeError(f"pad: padding must be pairs of integers, got {padding}")
+    mend = ""
+    if len(flat) % 2 == 0 and all(isinstance(n, int) for n in flat):
+        there = [tuple(flat[i : i + 2]) for i in range(0, len(flat), 2)]
+        mend = f"; PyTorch's {tuple(flat)}, which begins with the last axis, is {there[::-1]} here"
+    raise ShapeError(f"pad: padding must be a pair (before, after) for each of the last axes, got {padding!r}{mend}")
+
+
 @op(needs="", complex=True)
 def pad(xp, x, /, padding, *, mode="constant", value=0.0):
     """x with a border. padding: a pair (before, after) for each of the last len(padding) axes, in axis order.
 
     mode: "constant" (value), "reflect" (mirrored without the edge), "replicate" (the edge), "circular" (the other end).
+    Bare numbers are refused, since they mean one thing to PyTorch (the last axis comes first) and another to NumPy.
+    Raises ShapeError, ConfigError.
     """
     shape = tuple(x.shape)
+    _pairs_of(padding)
     pairs = [(0, 0)] * (len(shape) - len(padding)) + [tuple(p) for p in padding]
     if len(pairs) > len(shape) or any(len(p) != 2 or min(p) < 0 for p in pairs):
         raise ShapeError(f"pad: padding must be a pair of sizes for each of the {len(shape)} axes at most, got {padding}")

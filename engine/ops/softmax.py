@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from ..autograd.op import op
@@ -22,6 +23,18 @@ def softmax(xp, x, /, *, axis=-1):
     axis = _axis("softmax", x, axis)
     y = xp.softmax(x, axis)
     return y, lambda gy: xp.softmax_grad(gy, y, axis)
+
+
+@op(needs="y", promotes="float")
+def masked_softmax(xp, x, /):
+    """softmax over the last axis where -Inf marks what is masked: a row of nothing else gives 0, and its gradient is 0.
+
+    x: (..., S). Softmax itself gives NaN for such a row, which one padded sentence would spread over all gradients.
+    """
+    if not x.shape[-1]:
+        return x, lambda gy: gy
+    y = xp.where(xp.max(x, axis=-1, keepdims=True) == -math.inf, 0, xp.softmax(x, x.ndim - 1))
+    return y, lambda gy: xp.softmax_grad(gy, y, x.ndim - 1)
 
 
 @op(needs="y", promotes="float")

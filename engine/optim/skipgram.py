@@ -8,6 +8,7 @@ from .. import backend
 from ..autograd.base import TensorBase, wrap, written
 from ..autograd.quiet import quiet, unquiet
 from ..errors import DTypeError, ShapeError
+from ..ops.ids import check_ids
 
 
 def skipgram_step_(words: Any, contexts: Any, centres: Any, seen: Any, lr: float) -> Any:
@@ -18,7 +19,8 @@ def skipgram_step_(words: Any, contexts: Any, centres: Any, seen: Any, lr: float
     It runs on the CPU, one pair at a time: on a GPU train batches with an optimizer instead.
 
     words, contexts: (V,D) leaf tensors of one floating dtype. centres: (P,) integers. seen: (P,1+n) integers, column 0 the
-    true contexts. lr: the step of each pair. Raises ShapeError, DTypeError. Source: Mikolov et al. 2013, arXiv:1310.4546.
+    true contexts. lr: the step of each pair. Raises ShapeError, DTypeError,
+    BadIndexError for an id that is no row. Source: Mikolov et al. 2013, arXiv:1310.4546.
     """
     name = "skipgram_step_"
     for tensor in (words, contexts, centres, seen):
@@ -35,6 +37,8 @@ def skipgram_step_(words: Any, contexts: Any, centres: Any, seen: Any, lr: float
         raise DTypeError(f"{name}: centres and seen must be integers, got {centres.dtype} and {seen.dtype}")
     if words._node is not None or contexts._node is not None:
         raise DTypeError(f"{name}: words and contexts must be leaf tensors, got the result of an op")
+    check_ids(name, "centres", centres, w.shape[0], of="rows of words (V,D)")
+    check_ids(name, "seen", seen, c.shape[0], of="rows of contexts (V,D)")
     token = quiet()
     try:
         loss = backend.space_of(w).skipgram_negative(w, c, at, ids, float(lr))

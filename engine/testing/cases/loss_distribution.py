@@ -28,7 +28,8 @@ case(
     ops.gaussian_nll_loss,
     sample(normal(3, 5), normal(3, 5), positive(3, 5)),
     sample(normal(3, 5), normal(3, 5), positive(3), full=True, reduction="none"),
-    sample(normal(4), normal(4), uniform(0.1, 0.3, 4), eps=0.5, label="small variances"),
+    # below eps the gradient is meant to differ from the derivative, which is 0; a test of losses holds its values
+    sample(normal(4), normal(4), uniform(0.1, 0.3, 4), eps=0.5, grad=False, label="small variances"),
     error(ShapeError, "var must have the shape", normal(3, 5), normal(3, 5), positive(4)),
     error(DataError, "negative variance", normal(2), normal(2), given([1.0, -1.0])),
     bound=_BOUND,

@@ -40,3 +40,11 @@ case(
     bound=_BOUND,
     kernels=("cross_entropy", "cross_entropy_grad"),
 )
+case(
+    ops.masked_softmax,
+    sample(normal(5, 7)),
+    sample(given([[0.5, float("-inf"), 1.5], [float("-inf")] * 3]), grad=False, label="a row without keys"),
+    sample(normal(3, 0), label="no keys"),
+    bound=_BOUND,
+    kernels=("softmax", "softmax_grad"),
+)

@@ -1,0 +1,53 @@
+"""Numbers that name rows, classes or positions: one check for all ops that take them.
+
+On the CPU a number that names nothing is refused before anything is computed, alike on every backend. On a GPU nothing is
+read back: what an op gives there for such a number is said in its docstring.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .. import backend
+from ..errors import BadIndexError
+
+
+def on_host(ids: Any) -> Any:
+    """The array of a tensor (or an array itself) if it lies on the CPU, else None."""
+    a = getattr(ids, "_array", ids)
+    return a if hasattr(a, "dtype") and backend.device_of(a) == "cpu" else None
+
+
+def place(bad: Any) -> tuple[int, ...]:
+    """Where a boolean array on the CPU is first True."""
+    bad = np.asarray(bad)
+    return tuple(int(i) for i in np.unravel_index(int(bad.argmax()), bad.shape))
+
+
+def within(a: Any, size: int) -> bool:
+    """Whether all of an integer array on the CPU lies in 0 ... size - 1."""
+    if not a.size:
+        return True
+    if isinstance(a, np.ndarray):  # read as unsigned, a negative number is a huge one: a single pass finds both
+        return int(a.view(f"u{a.dtype.itemsize}").max()) < size
+    xp = backend.space_of(a)
+    return int(xp.min(a)) >= 0 and int(xp.max(a)) < size
+
+
+def check_ids(name: str, argument: str, ids: Any, size: int, *, negative: bool = False, of: str = "") -> None:
+    """BadIndexError unless every id on the CPU is in 0 ... size - 1, or with negative in -size ... size - 1.
+
+    name, argument: what the message calls the op and the ids. of: what they number, for the message.
+    """
+    a = on_host(ids)
+    if a is None or within(a, size):
+        return
+    low = -size if negative else 0
+    host = np.asarray(a)
+    bad = (host < low) | (host >= size)
+    if not bad.any():
+        return
+    at = place(bad)
+    raise BadIndexError(f"{name}: {argument}{list(at)} is {int(a[at])}, expected {low} <= {argument} < {size}{of and ' '}{of}")
