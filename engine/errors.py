@@ -42,6 +42,10 @@ class LabelError(DataError, BadIndexError):
     """A label that names no class: a bad value of the data, and an index out of range."""
 
 
+class RaggedError(DataError, ShapeError):
+    """Samples that cannot be one batch, since their shapes differ."""
+
+
 class GradientError(DLEngineError, RuntimeError):
     """A gradient that does not exist or could only be wrong."""
 

@@ -2,31 +2,191 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import Any, NoReturn
 
 import numpy as np
 
 from ..autograd.base import TensorBase
-from ..errors import ShapeError
+from ..autograd.promotion import default_complex_dtype, get_default_dtype
+from ..errors import DataError, RaggedError, ShapeError
 from .draws import HostArray
 
-
-def stack(samples: Sequence[Any]) -> tuple[Any, ...]:
-    """Samples of equal shapes, stacked part by part; parts that are strings stay lists."""
-    items = [s if isinstance(s, tuple) else (s,) for s in samples]
-    try:
-        return tuple(_stacked(parts) for parts in zip(*items, strict=True))
-    except ValueError as error:
-        raise ShapeError(f"samples of one batch have different shapes or parts ({error})") from None
+_NUMBERS = (bool, int, float, complex)
 
 
-def _stacked(parts: Sequence[Any]) -> Any:
-    return list(parts) if isinstance(parts[0], str) else np.stack([_host(p) for p in parts])
+def collate(samples: Sequence[Any], numbers: Sequence[Any] | HostArray | None = None) -> Any:
+    """One batch of samples of one structure, its arrays on the host.
+
+    tuple, namedtuple or list: the same of batches, part by part; dict: a dict of batches, key by key. Numbers become an
+    array (N,): bool, int64, the default dtype for Python's floats, NumPy's numbers their own. Arrays, and tensors of any
+    library, of one shape (...) become an array (N,...), and so does a list of numbers. Strings and bytes stay a list.
+    numbers: what to call the samples in a message, by default their places. Raises DataError that names the sample and
+    the field where one does not fit the first: another shape, another type, None.
+    """
+    if not samples:
+        raise DataError("collate: expected at least one sample")
+    return _Collation(range(len(samples)) if numbers is None else numbers).of(samples, "")
 
 
-def _host(part: Any) -> HostArray:
-    return part.numpy_copy() if isinstance(part, TensorBase) else np.asarray(part)  # type: ignore[attr-defined]
+def as_batch(collated: Any) -> Any:
+    """What a loader gives: a tuple or dict as it is, of a list a tuple, anything else as a tuple of one."""
+    if isinstance(collated, tuple | Mapping):
+        return collated
+    return tuple(collated) if isinstance(collated, list) else (collated,)
+
+
+def batch_of(samples: Sequence[Any], numbers: Sequence[Any] | HostArray | None = None) -> Any:
+    """The samples collated, as a loader gives them: a tuple of parts, or a dict."""
+    collated = collate(samples, numbers)
+    return (collated,) if isinstance(samples[0], str | bytes | bytearray) else as_batch(collated)
+
+
+class _Collation:
+    """The names of a batch's samples, for messages, on the way down through their structure."""
+
+    def __init__(self, numbers: Sequence[Any] | HostArray) -> None:
+        self.numbers = numbers
+
+    def of(self, parts: Sequence[Any], field: str) -> Any:
+        """The parts that the samples have in one field, as one."""
+        first = parts[0]
+        kind = self._kind(first, 0, field)
+        for place, part in enumerate(parts):
+            if type(part) is not type(first) and self._kind(part, place, field) != kind:
+                self._refuse(place, field, f"is {_said(part)}, but that of sample {self._name(0)} is {_said(first)}")
+        if kind in ("a string", "bytes"):
+            return list(parts)
+        if kind == "a dict":
+            return self._keyed(parts, field)
+        if kind in ("an array", "a number") or (kind == "a list" and all(_numeric(part) for part in parts)):
+            return self._stacked(parts, field)
+        sizes = [len(part) for part in parts]
+        for place, size in enumerate(sizes):
+            if size != sizes[0]:
+                self._refuse(place, field, f"has {size} parts, but that of sample {self._name(0)} has {sizes[0]}")
+        columns = [self.of([part[k] for part in parts], f"{field}[{k}]") for k in range(sizes[0])]
+        if kind == "a list":
+            return columns
+        return type(first)(*columns) if hasattr(first, "_fields") else tuple(columns)
+
+    def _keyed(self, parts: Sequence[Any], field: str) -> dict[Any, Any]:
+        for place, part in enumerate(parts):
+            if part.keys() != parts[0].keys():
+                theirs = f"the keys {list(part)}, but that of sample {self._name(0)} has {list(parts[0])}"
+                self._refuse(place, field, f"has {theirs}")
+        return {key: self.of([part[key] for part in parts], f"{field}[{key!r}]") for key in parts[0]}
+
+    def _stacked(self, parts: Sequence[Any], field: str) -> HostArray:
+        if all(type(part) in _NUMBERS for part in parts):
+            with suppress(OverflowError):  # the loop below says which
+                return host(list(parts))
+        arrays: list[HostArray] = []
+        for place, part in enumerate(parts):
+            try:
+                array = host(part)
+            except (ValueError, TypeError, OverflowError, RuntimeError) as error:
+                self._refuse(place, field, f"cannot become an array ({error})")
+            if array.dtype.kind not in "biufcUS" and array.dtype.name != "bfloat16":
+                self._refuse(place, field, f"is an array of {array.dtype}, of which no tensor can be made")
+            if arrays and array.shape != arrays[0].shape:
+                first = f"{self._where(0, field)} {arrays[0].shape}"
+                raise RaggedError(
+                    f"DataLoader: samples of one batch have different shapes: {first}, "
+                    f"{self._where(place, field)} {array.shape}; pad them with pad_sequence or PadCollate, or write a collate_fn"
+                )
+            if arrays and (array.dtype.kind in "US") != (arrays[0].dtype.kind in "US"):
+                self._refuse(place, field, f"is {array.dtype}, but that of sample {self._name(0)} is {arrays[0].dtype}")
+            arrays.append(array)
+        return np.stack(arrays)
+
+    def _kind(self, part: Any, place: int, field: str) -> str:
+        """What a part is for collation, in words. Raises DataError for None and what no batch can be made of."""
+        if isinstance(part, str):
+            return "a string"
+        if isinstance(part, bytes | bytearray):
+            return "bytes"
+        if isinstance(part, (*_NUMBERS, np.generic)):
+            return "a number"
+        if isinstance(part, Mapping):
+            return "a dict"
+        if isinstance(part, tuple):
+            return f"a {type(part).__name__}" if hasattr(part, "_fields") else "a tuple"
+        if isinstance(part, list):
+            return "a list"
+        if is_array(part):
+            # A tensor without axes is a number: data sets mix them freely.
+            return "an array" if len(getattr(part, "shape", (1,))) else "a number"
+        if part is None:
+            self._refuse(place, field, "is None", "leave such samples out, give a value in its place, or write a collate_fn")
+        kinds = "arrays, tensors, numbers, strings, and tuples, lists and dicts of them"
+        return self._refuse(place, field, f"is {_said(part)}", f"a batch can be made of {kinds}; for others write a collate_fn")
+
+    def _name(self, place: int) -> Any:
+        number = self.numbers[place]
+        return int(number) if isinstance(number, np.integer) else number
+
+    def _refuse(self, place: int, field: str, what: str, way_out: str = "make them alike, or write a collate_fn") -> NoReturn:
+        raise DataError(f"DataLoader: {self._where(place, field)} {what}; {way_out}") from None
+
+    def _where(self, place: int, field: str) -> str:
+        return f"field {field} of sample {self._name(place)}" if field else f"sample {self._name(place)}"
+
+
+def is_array(part: Any) -> bool:
+    """Whether an object is an array or tensor of some library."""
+    return hasattr(part, "__array__") or hasattr(part, "__array_interface__") or hasattr(part, "__cuda_array_interface__")
+
+
+def host(part: Any) -> HostArray:
+    """A number, list of numbers, array or tensor of any library as an array; Python's floats get the default dtype."""
+    if isinstance(part, TensorBase):
+        return part.numpy_copy()  # type: ignore[attr-defined, no-any-return]
+    if isinstance(part, np.ndarray):
+        return part
+    if isinstance(part, (*_NUMBERS, list)) and not isinstance(part, np.generic):
+        array = np.asarray(part)
+        if array.dtype.kind == "f" and array.size and _integral(part):
+            raise OverflowError("integers beyond int64")
+        if array.dtype.kind in "fc" and not _typed(part):
+            array = array.astype(get_default_dtype() if array.dtype.kind == "f" else default_complex_dtype())
+        if array.dtype.kind == "O" or (array.dtype == np.uint64 and not _typed(part)):
+            raise OverflowError("not numbers of equal lists, or integers beyond int64")
+        return array if array.size else array.astype(get_default_dtype())
+    if hasattr(part, "detach") and hasattr(part, "cpu"):  # PyTorch's: out of its graph and off its device
+        part = part.detach().cpu()
+        part = part.float() if str(part.dtype) == "torch.bfloat16" else part  # NumPy has none; the values are the same
+    if hasattr(part, "__cuda_array_interface__") and hasattr(part, "get"):  # CuPy's
+        part = part.get()
+    return np.asarray(part)
+
+
+def _numeric(part: Any) -> bool:
+    """Whether a list holds numbers alone, or such lists of one length: then it is an array and no structure."""
+    if not isinstance(part, list):
+        return False
+    if all(isinstance(p, (*_NUMBERS, np.generic)) for p in part):
+        return True
+    return all(isinstance(p, list) and len(p) == len(part[0]) and _numeric(p) for p in part)
+
+
+def _integral(part: Any) -> bool:
+    """Whether there are integers alone: NumPy makes floating numbers of them where they are too large."""
+    return all(map(_integral, part)) if isinstance(part, list) else isinstance(part, int)
+
+
+def _typed(part: Any) -> bool:
+    """Whether the first number of a list is NumPy's, whose dtype then counts."""
+    while isinstance(part, list) and part:
+        part = part[0]
+    return isinstance(part, np.generic)
+
+
+def _said(part: Any) -> str:
+    if is_array(part) and hasattr(part, "shape"):
+        return f"of type {type(part).__name__} and shape {tuple(part.shape)}"
+    return f"of type {type(part).__name__}"
 
 
 def pad_sequence(sequences: Sequence[Any], batch_first: bool = False, padding_value: float = 0) -> HostArray:
@@ -34,8 +194,8 @@ def pad_sequence(sequences: Sequence[Any], batch_first: bool = False, padding_va
 
     Raises ShapeError if they differ in more than their length.
     """
-    arrays = [_host(s) for s in sequences]
-    if not arrays or {a.shape[1:] for a in arrays} != {arrays[0].shape[1:]} or arrays[0].ndim == 0:
+    arrays = [host(s) for s in sequences]
+    if not arrays or arrays[0].ndim == 0 or {a.shape[1:] for a in arrays} != {arrays[0].shape[1:]}:
         raise ShapeError(f"pad_sequence: expected sequences (T_n, ...) alike but for T_n, got {[a.shape for a in arrays]}")
     longest = max(len(a) for a in arrays)
     dtype = np.result_type(*{a.dtype for a in arrays})
@@ -63,7 +223,7 @@ class PadCollate:
         batch: list[Any] = []
         for k, parts in enumerate(zip(*items, strict=True)):
             if k not in self.sequences:
-                batch.append(_stacked(parts))
+                batch.append(collate(parts))
                 continue
             batch.append(pad_sequence(parts, self.batch_first, self.padding_value))
             batch.append(np.array([len(p) for p in parts], dtype=np.int64))

@@ -10,12 +10,16 @@ import numpy as np
 from ..errors import DataError, ShapeError
 from ..generator import Generator
 from ..ops.random import randperm
+from .collate import batch_of, host
 
 HostArray = np.ndarray[Any, Any]
 
 
 class Dataset:
-    """Base: write __len__ and __getitem__; an item is an array or number, or a tuple of them."""
+    """Base: write __len__ and __getitem__; an item is an array or number, or a tuple or dict of them.
+
+    A DataLoader takes any class with these two methods; this one adds batch(), which a subclass may write for speed.
+    """
 
     def __len__(self) -> int:
         raise NotImplementedError(f"{type(self).__name__}: write __len__(self)")
@@ -23,27 +27,35 @@ class Dataset:
     def __getitem__(self, index: int) -> Any:
         raise NotImplementedError(f"{type(self).__name__}: write __getitem__(self, index)")
 
-    def batch(self, rows: Sequence[int] | HostArray) -> tuple[HostArray, ...]:
-        """Several samples, stacked part by part."""
-        items = [self[int(i)] for i in rows]
-        if not isinstance(items[0], tuple):
-            items = [(item,) for item in items]
+    def batch(self, rows: Sequence[int] | HostArray) -> Any:
+        """Several samples as one: a tuple of arrays (N,...), or a dict of them where the samples are dicts."""
+        return batch_of(gathered(self, rows), rows)
+
+
+def gathered(source: Any, rows: Sequence[Any] | HostArray) -> list[Any]:
+    """The samples of these numbers, one by one; an error of the data set is told which sample it was."""
+    found = []
+    for row in rows:
+        number = int(row) if isinstance(row, np.integer) else row
         try:
-            return tuple(np.stack([np.asarray(part) for part in parts]) for parts in zip(*items, strict=True))
-        except ValueError as error:
-            raise ShapeError(f"{type(self).__name__}: samples of one batch have different shapes or parts ({error})") from None
+            found.append(source[number])
+        except Exception as error:
+            error.add_note(f"DataLoader: while reading sample {number!r} of {type(getattr(source, 'source', source)).__name__}")
+            raise
+    return found
 
 
 class ArrayDataset(Dataset):
     """Samples that are the rows of one or more arrays of the same length; the last of several is usually the labels.
 
-    classes: names of the classes, for reports.
+    Lists become arrays, Python's floats of the default dtype. classes: names of the classes, for reports. Raises ShapeError for
+    arrays of different lengths, DataError for what is no array.
     """
 
     def __init__(self, *arrays: Any, classes: Sequence[str] | None = None) -> None:
         if not arrays:
             raise DataError("ArrayDataset: expected at least one array")
-        self.arrays = tuple(a.numpy_copy() if hasattr(a, "numpy_copy") else np.asarray(a) for a in arrays)
+        self.arrays = tuple(_array(k, a) for k, a in enumerate(arrays))
         sizes = {a.shape[:1] for a in self.arrays}
         if len(sizes) != 1 or () in sizes:
             raise ShapeError(f"ArrayDataset: arrays must have one length, got shapes {[a.shape for a in self.arrays]}")
@@ -93,3 +105,14 @@ class ArrayDataset(Dataset):
         for value, share in zip(classes, shares, strict=True):
             chosen[np.flatnonzero(labels == value)[:share]] = True
         return chosen
+
+
+def _array(number: int, given: Any) -> HostArray:
+    try:
+        array = host(given)
+    except (ValueError, TypeError, OverflowError, RuntimeError) as error:
+        what = f"array {number} is a {type(given).__name__} that cannot become one ({error})"
+        raise DataError(f"ArrayDataset: {what}; samples of different shapes can be a list of them, given to DataLoader") from None
+    if array.dtype.kind == "O":
+        raise DataError(f"ArrayDataset: array {number} holds Python objects; expected numbers or strings of one kind")
+    return array

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -43,10 +44,9 @@ class Sampler:
 
     def __iter__(self) -> Iterator[Any]:
         skip, self._resume = self._resume, 0
-        order = self.begin()
-        for i in range(skip, len(order)):
+        for i, number in enumerate(islice(iter(self.begin()), skip, None), skip):
             self._given = i + 1
-            yield order[i]
+            yield number
         self.end()
 
     def state_dict(self) -> dict[str, Any]:
@@ -79,8 +79,8 @@ class SequentialSampler(Sampler):
     def __len__(self) -> int:
         return self.n
 
-    def draw(self) -> HostArray:
-        return np.arange(self.n)
+    def draw(self) -> Sequence[Any]:
+        return range(self.n)
 
 
 class RandomSampler(Sampler):
@@ -100,6 +100,8 @@ class RandomSampler(Sampler):
             raise ConfigError(f"RandomSampler: {self.num_samples} of {self.n} samples needs replacement=True")
         if self.num_samples and not self.n:
             raise DataError("RandomSampler: there is nothing to draw from")
+        if not replacement and self.n >= 2**32:
+            raise ConfigError(f"RandomSampler: an order of {self.n} samples does not fit into memory; draw with replacement=True")
 
     def __len__(self) -> int:
         return self.num_samples
@@ -266,17 +268,26 @@ class BucketSampler(BatchSampler):
 
 
 class GivenSampler(Sampler):
-    """The numbers, or batches of numbers, that any iterable gives: resumes exactly if the iterable repeats itself."""
+    """The numbers, or batches of numbers, that any iterable gives: resumes exactly if the iterable repeats itself.
+
+    They are taken one by one, so the iterable may be without end. Of an iterator there is one epoch.
+    """
 
     def __init__(self, numbers: Iterable[Any]) -> None:
         super().__init__(Generator(0))
-        self.numbers = numbers
+        if not hasattr(numbers, "__iter__"):
+            raise ConfigError(f"DataLoader: a sampler must be iterable, got a {type(numbers).__name__}")
+        self.numbers, self.begun = numbers, False
 
     def __len__(self) -> int:
         return len(self.numbers)  # type: ignore[arg-type]
 
-    def draw(self) -> Sequence[Any]:
-        return list(self.numbers)
+    def draw(self) -> Any:
+        if self.begun and isinstance(self.numbers, Iterator):
+            what = f"a sampler that is a {type(self.numbers).__name__} can be read once, and has been"
+            raise DataError(f"DataLoader: {what}; for more epochs give a list, or a class whose __iter__ begins anew")
+        self.begun = True
+        return self.numbers
 
 
 def weighted(generator: Generator, weights: HostArray, n: int) -> HostArray:

@@ -9,17 +9,22 @@ import numpy as np
 
 from ..errors import DataError
 from ..generator import Generator, default_generator
+from .adapt import as_dataset
 from .dataset import ArrayDataset, Dataset
 from .draws import HostArray, permutation
+from .iterable import IterableDataset
 
 
 class Subset(Dataset):
     """Some samples of a data set, by number, in this order; nothing is copied."""
 
-    def __init__(self, dataset: Dataset, indices: Sequence[int] | HostArray) -> None:
-        self.dataset = dataset
+    def __init__(self, dataset: Any, indices: Sequence[int] | HostArray) -> None:
+        adapted = as_dataset(dataset)
+        if isinstance(adapted, IterableDataset):
+            raise DataError("Subset: a stream has no sample numbers; expected a data set with __len__ and __getitem__")
+        self.dataset: Dataset = adapted
         self.indices = np.asarray(indices, dtype=np.int64)
-        n = len(dataset)
+        n = len(adapted)
         if self.indices.ndim != 1 or (len(self.indices) and not 0 <= self.indices.min() <= self.indices.max() < n):
             raise DataError(f"Subset: indices must be numbers (M,) from 0 to {n - 1}")
 
@@ -29,7 +34,7 @@ class Subset(Dataset):
     def __getitem__(self, index: int) -> Any:
         return self.dataset[int(self.indices[index])]
 
-    def batch(self, rows: Sequence[int] | HostArray) -> tuple[HostArray, ...]:
+    def batch(self, rows: Sequence[int] | HostArray) -> Any:
         """The samples with these numbers within the subset."""
         return self.dataset.batch(self.indices[np.asarray(rows, dtype=np.int64)])
 

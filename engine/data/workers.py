@@ -5,21 +5,29 @@ Never fork: a forked child of a process that has run threaded kernels does not s
 
 from __future__ import annotations
 
+import mmap
 import os
 import pickle
 import tempfile
+import threading
+import traceback
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import suppress
 from contextvars import copy_context
 from dataclasses import dataclass
-from multiprocessing import get_context
+from itertools import count
+from multiprocessing import get_context, parent_process
+from multiprocessing.connection import wait
 from typing import Any
 
+from ..autograd.promotion import get_default_dtype, set_default_dtype
 from ..backend import set_backend
-from ..errors import ConfigError
+from ..errors import ConfigError, DataError
 from ..generator import Generator, default_generator
+from .collate import as_batch
+from .dataset import gathered
 from .draws import HostArray, _current
 
 KINDS = ("thread", "spawn")
@@ -33,81 +41,184 @@ class Maker:
     """Makes a batch of NumPy arrays from sample numbers and a seed: read, collate, transform the first part."""
 
     dataset: Any
-    collate: Callable[[list[Any]], tuple[Any, ...]] | None
+    collate: Callable[[list[Any]], Any] | None
     transform: Callable[[HostArray, Generator], HostArray] | None
 
-    def __call__(self, rows: Any, seed: int) -> tuple[Any, ...]:
+    def __call__(self, rows: Any, seed: int) -> Any:
         generator = Generator(seed)
         token = _current.set(generator)
         try:
             if self.collate is None:
                 parts = self.dataset.batch(rows)
             else:
-                parts = self.collated([self.dataset[int(i)] for i in rows])
+                parts = as_batch(self.collate(gathered(self.dataset, rows)))
             return self.transformed(parts, generator)
         finally:
             _current.reset(token)
 
-    def collated(self, samples: list[Any]) -> tuple[Any, ...]:
-        """A batch of samples; a single part becomes a tuple of one."""
-        if self.collate is None:
-            raise ConfigError("DataLoader: no collate_fn")
-        parts = self.collate(samples)
-        return tuple(parts) if isinstance(parts, tuple | list) else (parts,)
-
-    def transformed(self, parts: tuple[Any, ...], generator: Generator) -> tuple[Any, ...]:
+    def transformed(self, parts: Any, generator: Generator) -> Any:
         """The batch with its first part transformed."""
-        return parts if self.transform is None else (self.transform(parts[0], generator), *parts[1:])
+        if self.transform is None:
+            return parts
+        if isinstance(parts, Mapping):
+            raise ConfigError("DataLoader: transform takes the first part of a batch, and dicts have none; use collate_fn")
+        changed = (self.transform(parts[0], generator), *parts[1:])
+        return type(parts)(*changed) if hasattr(parts, "_fields") else changed
 
 
-def executor(kind: str, workers: int, maker: Maker) -> tuple[Executor, Callable[[], None]]:
-    """A pool of threads, or of processes that each hold a copy of the maker; and what ends it."""
+def executor(
+    kind: str, workers: int, maker: Maker, worker_init: Callable[[int], Any] | None = None
+) -> tuple[Executor, Callable[[], None]]:
+    """A pool of threads, or of processes that each hold a copy of the maker; and what ends it.
+
+    worker_init: called in each with its number, from 0.
+    """
     if kind == "thread":
-        threads = ThreadPoolExecutor(workers, thread_name_prefix="dlengine-data")
+        threads = _Threads(workers, worker_init)
         return threads, lambda: threads.shutdown(wait=False, cancel_futures=True)
-    # Through a file: a process that dies before it has read a large argument would leave its parent writing for ever.
-    descriptor, path = tempfile.mkstemp(prefix="dlengine-data-", suffix=".pickle")
-    try:
-        with open(descriptor, "wb") as file:
-            pickle.dump(maker, file, protocol=5)
-    except BaseException as error:
-        os.unlink(path)
-        if not isinstance(error, pickle.PicklingError | AttributeError | TypeError):
-            raise
-        what = "the data set, transform or collate_fn cannot be sent to a process"
-        raise ConfigError(f"DataLoader: {what} ({error}); use worker_kind='thread', or define them in a module") from None
-    processes = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_start, initargs=(path,))
+    context = get_context("spawn")
+    parcel = _Parcel((maker, worker_init))
+    initial = (parcel, context.Value("i", 0), str(get_default_dtype()))
+    processes = ProcessPoolExecutor(workers, mp_context=context, initializer=_start, initargs=initial)
 
     def end() -> None:
         processes.shutdown(wait=True, cancel_futures=True)
-        with suppress(OSError):
-            os.unlink(path)
+        parcel.close()
 
     return processes, end
 
 
+class _Threads(ThreadPoolExecutor):
+    """A pool of threads that call worker_init first; the error of one is kept, and every job raises it."""
+
+    def __init__(self, workers: int, worker_init: Callable[[int], Any] | None) -> None:
+        self.failed: list[Exception] = []
+        self.worker_init, self.numbers = worker_init, count()
+        super().__init__(workers, "dlengine-data", self._start)
+
+    def _start(self) -> None:
+        if self.worker_init is not None:
+            _noting(self.failed, self.worker_init, next(self.numbers))
+
+
+def _noting(failed: list[Exception], worker_init: Callable[[int], Any], number: int) -> None:
+    """Call worker_init. A pool whose initializer fails says no more than that it is broken, so the error is kept."""
+    try:
+        worker_init(number)
+    except Exception as error:
+        error.add_note(f"DataLoader: while worker_init_fn began worker {number}")
+        failed.append(error)
+
+
+class _Parcel:
+    """A pickled object on its way to worker processes, in a temporary file that nobody can leave behind.
+
+    A file, because a process that dies before it has read a large argument would leave its parent writing to a pipe for ever.
+    Where the system allows it (POSIX) the file has no name from the start and the workers inherit its descriptor, so it is
+    gone with the last process that holds it, however that ends. On Windows it has a name until close().
+    """
+
+    def __init__(self, content: Any) -> None:
+        self.named = os.name == "nt"
+        self.file = tempfile.NamedTemporaryFile(prefix="dlengine-data-", delete=False) if self.named else tempfile.TemporaryFile()
+        try:
+            pickle.dump(content, self.file, protocol=5)
+            self.file.flush()
+        except BaseException as error:
+            self.close()
+            if not isinstance(error, pickle.PicklingError | AttributeError | TypeError):
+                raise
+            what = "the data set, transform, collate_fn or worker_init_fn cannot be sent to a process"
+            raise ConfigError(f"DataLoader: {what} ({error}); use worker_kind='thread', or define them in a module") from None
+        if self.named:
+            self.file.close()
+
+    def close(self) -> None:
+        self.file.close()
+        if self.named:
+            with suppress(OSError):
+                os.unlink(self.file.name)
+
+    def __reduce__(self) -> Any:
+        """While a process is being started: what the new one gets."""
+        if self.named:
+            return _Arrived, (self.file.name,)
+        from multiprocessing.reduction import DupFd
+
+        return _Arrived, (DupFd(self.file.fileno()),)
+
+
+class _Arrived:
+    """A parcel in the worker process: a path, or an inherited descriptor."""
+
+    def __init__(self, source: Any) -> None:
+        self.source = source
+
+    def open(self) -> Any:
+        if isinstance(self.source, str):
+            with open(self.source, "rb") as file:
+                return pickle.load(file)
+        descriptor = self.source.detach()
+        try:  # the workers share one place in the file, so each looks at it as memory
+            with mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ) as content:
+                return pickle.loads(content)
+        finally:
+            os.close(descriptor)
+
+
 _held: list[Maker] = []
+_failed: list[Exception] = []
 
 
-def _start(path: str) -> None:
+def _start(parcel: Any, numbers: Any, dtype: str) -> None:
     """In a new worker process: take the maker. It computes with NumPy, so that processes start no threads of their own."""
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     set_backend("numpy")
-    with open(path, "rb") as file:
-        _held[:] = [pickle.load(file)]
+    set_default_dtype(dtype)
+    maker, worker_init = parcel.open()
+    _held[:] = [maker]
+    with numbers.get_lock():
+        number, numbers.value = numbers.value, numbers.value + 1
+    if worker_init is not None:
+        _noting(_failed, worker_init, number)
 
 
-def _make(rows: Any, seed: int) -> tuple[Any, ...]:
+def _end_with_parent() -> None:
+    """End this process when its parent has ended, which a kill gives no time to tell."""
+    parent = parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os._exit(1)
+
+
+def _make(rows: Any, seed: int) -> Any:
     """In a worker process: make a batch. What draws from the default generator there depends on the batch alone, too."""
     default_generator.manual_seed(seed)
-    return _held[0](rows, seed)
+    try:
+        if _failed:
+            raise _failed[0]
+        return _held[0](rows, seed)
+    except Exception as error:
+        if _sendable(error):
+            raise
+        told = "".join(traceback.format_exception(error))
+    raise DataError(f"DataLoader: a worker process met an error that cannot be sent as it is:\n{told}")
 
 
-def batches(pool: Executor, maker: Maker, jobs: Iterable[Job], depth: int) -> Iterator[tuple[Any, ...]]:
+def _sendable(error: Exception) -> bool:
+    """Whether an error comes out of a pickle as what went in: classes with arguments of their own often do not."""
+    try:
+        return type(pickle.loads(pickle.dumps(error))) is type(error)
+    except Exception:
+        return False
+
+
+def batches(pool: Executor, maker: Any, jobs: Iterable[Any], depth: int) -> Iterator[Any]:
     """The batches of the jobs, in order, at most depth of them being made ahead.
 
     An error of a worker is raised where its batch would have come.
     """
-    waiting: deque[Future[tuple[Any, ...]]] = deque()
+    waiting: deque[Future[Any]] = deque()
     try:
         for job in jobs:
             waiting.append(_submitted(pool, maker, job))
@@ -120,9 +231,15 @@ def batches(pool: Executor, maker: Maker, jobs: Iterable[Job], depth: int) -> It
             future.cancel()
 
 
-def _submitted(pool: Executor, maker: Maker, job: Job) -> Future[tuple[Any, ...]]:
+def _submitted(pool: Executor, maker: Any, job: Any) -> Future[Any]:
     if isinstance(pool, ProcessPoolExecutor):
         return pool.submit(_make, *job)
     # A copy of the context each: the thread sees the backend and modes of the caller.
     context = copy_context()
-    return pool.submit(lambda: context.run(maker, *job))
+
+    def made() -> Any:
+        if isinstance(pool, _Threads) and pool.failed:
+            raise pool.failed[0]
+        return context.run(maker, *job)
+
+    return pool.submit(made)

@@ -8,7 +8,8 @@ from itertools import islice
 from typing import Any
 
 from ..autograd.base import no_grad
-from ..data import DataLoader, Dataset, IterableDataset
+from ..data import DataLoader, Dataset
+from ..data.adapt import as_dataset, is_dataset
 from ..errors import CheckpointError, ConfigError, DTypeError, GradientError
 from ..generator import Generator, default_generator
 from ..nn import CrossEntropyLoss, Module, NLLLoss
@@ -107,7 +108,8 @@ class Trainer:
         return self.history
 
     def _loader(self, data: Any, shuffle: bool) -> Any:
-        if isinstance(data, (Dataset, IterableDataset)):
+        if is_dataset(data):
+            data = as_dataset(data)
             first = next(self.model.parameters(), None)
             away = None if first is None or first.device == "cpu" else first.device
             return DataLoader(data, self.batch_size, shuffle and isinstance(data, Dataset), device=away)
@@ -185,7 +187,9 @@ class Trainer:
 
     def samples(self, batch: Any) -> int:
         """How many samples a batch holds: the length of its first part."""
-        return int((batch[0] if isinstance(batch, tuple | list) else batch).shape[0])
+        if isinstance(batch, dict):
+            batch = list(batch.values())
+        return len(batch[0] if isinstance(batch, tuple | list) else batch)
 
     def forward(self, *inputs: Any) -> Any:
         """The model's outputs, in mixed precision if that is on."""

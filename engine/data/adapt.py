@@ -1,0 +1,99 @@
+"""Other people's data sets as ours: anything with __len__ and __getitem__, anything that can be iterated."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..autograd.base import TensorBase
+from ..errors import DataError, DTypeError
+from .collate import batch_of
+from .dataset import ArrayDataset, Dataset, gathered
+from .draws import HostArray
+from .iterable import IterableDataset
+
+_ARRAYS = ("__array_interface__", "__cuda_array_interface__", "__dlpack__", "iloc")
+"""What arrays in memory have: NumPy's, CuPy's, other tensors, pandas' tables. Arrays in a file (h5py) are read by number."""
+
+
+class _Indexed(Dataset):
+    """An object with __len__ and __getitem__: PyTorch's data sets, those of Hugging Face, lists of samples.
+
+    It is asked for each sample by its number, and never iterated: Python would then call __getitem__ with 0, 1, 2 ... until
+    an IndexError, which a data set need not raise.
+    """
+
+    def __init__(self, source: Any) -> None:
+        self.source = source
+
+    def __len__(self) -> int:
+        return len(self.source)
+
+    def __getitem__(self, index: int) -> Any:
+        return self.source[index]
+
+    def batch(self, rows: Sequence[int] | HostArray) -> Any:
+        """Several samples as one; PyTorch's data sets may read them together in __getitems__."""
+        keys = [int(i) if isinstance(i, np.integer) else i for i in rows]
+        if hasattr(self.source, "__getitems__"):
+            return batch_of(self.source.__getitems__(keys), keys)
+        return batch_of(gathered(self, keys), keys)
+
+
+class _Iterated(IterableDataset):
+    """An object with __iter__. Of a generator or other iterator there is one pass, and asking for a second is an error."""
+
+    def __init__(self, source: Any) -> None:
+        self.source, self.begun = source, False
+
+    def __iter__(self) -> Iterator[Any]:
+        if self.begun and isinstance(self.source, Iterator):
+            raise DataError(
+                f"DataLoader: a {type(self.source).__name__} can be read once, and has been; for more epochs give a list, "
+                "or a class whose __iter__ begins anew"
+            )
+        self.begun = True
+        return iter(self.source)
+
+
+def is_dataset(source: Any) -> bool:
+    """Whether an object is a data set: of ours, a stream of PyTorch's, or samples by number (no list, which may hold batches)."""
+    if isinstance(source, Dataset | IterableDataset) or _streams(source):
+        return True
+    return _by_number(source) and not isinstance(source, list | tuple | str | bytes | Mapping)
+
+
+def as_dataset(source: Any) -> Dataset | IterableDataset:
+    """Our data set of an object: arrays and tensors row by row, other things by number, else by iterating over them.
+
+    Raises DTypeError for what gives no samples.
+    """
+    if isinstance(source, Dataset | IterableDataset):
+        return source
+    if isinstance(source, TensorBase) or any(hasattr(source, name) for name in _ARRAYS):
+        return ArrayDataset(source)
+    name = type(source).__name__
+    if isinstance(source, str | bytes):
+        raise DTypeError(f"DataLoader: expected a data set, got a {name}; data.text_file reads a text")
+    if isinstance(source, Mapping) and len(source) and 0 not in source:
+        raise DTypeError(f"DataLoader: expected samples by number, got a dict of {list(source)[:5]}; ArrayDataset(*d.values())?")
+    if _streams(source):
+        return _Iterated(source)
+    if _by_number(source):
+        return _Indexed(source)
+    if hasattr(type(source), "__getitem__") and not hasattr(type(source), "__iter__"):
+        raise DTypeError(f"DataLoader: {name} has __getitem__ but no __len__; write __len__, or __iter__ for a stream")
+    if hasattr(type(source), "__iter__"):
+        return _Iterated(source)
+    raise DTypeError(f"DataLoader: expected a data set with __len__ and __getitem__, or with __iter__, got a {name}")
+
+
+def _by_number(source: Any) -> bool:
+    return not isinstance(source, type) and hasattr(type(source), "__len__") and hasattr(type(source), "__getitem__")
+
+
+def _streams(source: Any) -> bool:
+    """Whether a data set says by its class that it is a stream: PyTorch's IterableDataset inherits a __getitem__ that raises."""
+    return any(kind.__name__ == "IterableDataset" for kind in type(source).__mro__)
