@@ -266,15 +266,6 @@ def test_old_compiler_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @needs_emulator
-def test_cache_that_cannot_be_written(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    (tmp_path / "file").touch()
-    monkeypatch.setenv("DLENGINE_CACHE", str(tmp_path / "file"))
-    x = np.zeros(1, i32)
-    Module('extern "C" __global__ void k(int *x) { *x = 7; }', ["k"]).get_function("k")((1,), (1,), (x,))
-    assert x[0] == 7
-
-
-@needs_emulator
 def test_without_binutils_lines_become_offsets(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(build.shutil, "which", lambda name: None)
     with pytest.raises(KernelError, match=r"at 0x[0-9a-f]+ \[kernel matmul"):

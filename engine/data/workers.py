@@ -1,6 +1,6 @@
 """Who makes the batches: the caller, threads, or spawned processes. All give the same batches in the same order.
 
-Never fork: a forked child of a process that has run threaded kernels does not survive.
+Never fork: a forked child finds the locks of threads that it does not have, and runs each kernel on one thread.
 """
 
 from __future__ import annotations

@@ -15,6 +15,7 @@ import os
 import tempfile
 import threading
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
@@ -88,23 +89,21 @@ class Table:
             content = json.loads(self.path.read_text())
             answers = content["microseconds"] if content["sources"] == sources() else {}
             return {str(key): {name: t and float(t) for name, t in times.items()} for key, times in answers.items()}
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
             return {}
 
     def _save(self) -> None:
-        """Write the file with what others wrote meanwhile; a folder that cannot be written costs only the memory of it."""
+        """Write the file with what others wrote meanwhile; where it cannot be written, only the memory of it is lost."""
         self.answers = self._load() | self.answers
-        try:
+        with suppress(OSError):
             self.path.parent.mkdir(parents=True, exist_ok=True)
             handle, temporary = tempfile.mkstemp(dir=self.path.parent, suffix=".json")
-        except OSError:
-            return
-        try:
-            with os.fdopen(handle, "w") as file:
-                json.dump({"sources": sources(), "microseconds": dict(sorted(self.answers.items()))}, file, indent=1)
-            os.replace(temporary, self.path)
-        finally:
-            Path(temporary).unlink(missing_ok=True)
+            try:
+                with os.fdopen(handle, "w") as file:
+                    json.dump({"sources": sources(), "microseconds": dict(sorted(self.answers.items()))}, file, indent=1)
+                os.replace(temporary, self.path)
+            finally:
+                Path(temporary).unlink(missing_ok=True)
 
 
 def fastest(kernel: str, candidates: Candidates, heuristic: str, x: Array, *shape: object) -> str:

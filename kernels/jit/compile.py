@@ -15,23 +15,21 @@ Options, the same everywhere: IEEE NaN and infinities are kept, sums may be reor
 
 from __future__ import annotations
 
-import hashlib
 import os
 import threading
-import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
-from pathlib import Path
 from typing import Any, TypeVar
 
 import numba
 import numpy as np
 from numba.extending import register_jitable
 
-from ..cache import cache_root
 from ..types import Array
+from .fork import survive_fork
+from .store import Store
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -41,7 +39,7 @@ PARALLEL = {"prange": True} | dict.fromkeys(
 )  # only the loops that say so: whole-array expressions inside a thread's share must stay serial
 
 _interpreted: ContextVar[bool] = ContextVar("interpreted", default=False)
-_layer_lock = threading.Lock()
+_layer_lock = threading.RLock()
 _layer_is_safe = False
 
 
@@ -80,6 +78,7 @@ def _start_threads() -> None:
     numba.get_num_threads()
     if not chosen:
         del os.environ["GOMP_SPINCOUNT"]
+    survive_fork(numba.threading_layer(), _layer_lock)
 
 
 def dense(x: Array) -> Array:
@@ -110,11 +109,8 @@ class Kernel:
     def __init__(self, function: Callable[..., Any], options: dict[str, Any], parallel: bool) -> None:
         self.py_func = function
         self.parallel = parallel
-        with _cache_in(cache_folder()) as cached:
-            self.dispatcher = numba.njit(cache=cached, parallel=PARALLEL if parallel else False, **options)(function)
-        if cached:  # two processes that save different dtypes at once must not choose one file name for both
-            files = self.dispatcher._cache._cache_file
-            files._data_name_pattern = files._data_name_pattern.replace("{number", uuid.uuid4().hex[:12] + ".{number")
+        self.dispatcher = numba.njit(parallel=PARALLEL if parallel else False, **options)(function)
+        self.dispatcher._cache = Store(function)
 
     def __call__(self, *args: Any) -> Any:
         if _interpreted.get():
@@ -127,7 +123,7 @@ class Kernel:
     def _guarded(self, args: tuple[Any, ...]) -> Any:
         """Two threads entering the workqueue layer at once abort the process; the others take care of themselves."""
         global _layer_is_safe
-        _start_threads()
+        _start_threads()  # before the code of a parallel loop is linked
         with _layer_lock:
             result = self.dispatcher(*args)
             _layer_is_safe = numba.threading_layer() != "workqueue"
@@ -166,39 +162,3 @@ def signed(index: Any) -> Any:
     twice, which took a quarter of the time that the recurrent kernels need.
     """
     return np.int64(index)
-
-
-def cache_folder() -> Path:
-    """Where compiled kernels are kept: $DLENGINE_CACHE, else the platform's cache folder for this user.
-
-    The name carries a hash of all sources of this package and of what it shares with the other sets. Numba looks only at
-    the file of the function itself, and would go on using code that was compiled from an older version of a helper
-    in another file.
-    """
-    return cache_root() / "jit" / _source_key()
-
-
-@cache
-def _source_key() -> str:
-    digest = hashlib.sha256()
-    here = Path(__file__).parent
-    for path in (*sorted(here.glob("*.py")), *sorted(here.parent.glob("*.py"))):
-        digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
-    digest.update(os.environ.get("DLENGINE_JIT_LANES", "").encode())  # see vector.py
-    return digest.hexdigest()[:16]
-
-
-@contextmanager
-def _cache_in(folder: Path) -> Iterator[bool]:
-    """Point Numba's cache at a folder while a dispatcher is made; yields whether the folder can be written."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        usable = os.access(folder, os.W_OK)
-    except OSError:
-        usable = False
-    before = numba.config.CACHE_DIR
-    numba.config.CACHE_DIR = str(folder)
-    try:
-        yield usable
-    finally:
-        numba.config.CACHE_DIR = before

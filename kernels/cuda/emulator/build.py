@@ -14,7 +14,8 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 
-from ...cache import cache_root
+from ... import cache as kept
+from ...compiling import compiling
 
 HERE = Path(__file__).parent
 RUNTIME = ("scheduler", "checker")
@@ -118,30 +119,24 @@ def _hash(*parts: str) -> str:
 
 
 def _cached(name: str, make: Callable[[Path], object]) -> Path:
-    """A file of the cache folder, made atomically if it is not there: several processes may want it at once."""
-    folder = _folder()
-    path = folder / name
+    """A file of the cache folder, made if there is none or a damaged one: several processes may want it at once.
+
+    A linker and a loader do not mind the seal behind the file's own contents.
+    """
+    folder = kept.kept_folder("emulator")
+    if folder is not None and kept.load(folder / name, name) is not None:
+        return folder / name
+    path = Path(_own_folder().name, name)  # this process's own, for where nothing can be kept
     if not path.exists():
-        handle, temporary = tempfile.mkstemp(dir=folder, suffix=path.suffix)
+        handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=path.suffix)
         os.close(handle)
-        try:
+        with compiling(name.partition("-")[0]):
             make(Path(temporary))
-            os.replace(temporary, path)
-        finally:
-            Path(temporary).unlink(missing_ok=True)
-    return path
-
-
-def _folder() -> Path:
-    """The cache folder, or one for this process alone where that cannot be written."""
-    folder = cache_root() / "emulator"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        if os.access(folder, os.W_OK):
-            return folder
-    except OSError:
-        pass
-    return Path(_own_folder().name)
+        os.replace(temporary, path)
+    if folder is None or not kept.save(folder / name, name, path.read_bytes()):
+        return path
+    path.unlink()
+    return folder / name
 
 
 @cache

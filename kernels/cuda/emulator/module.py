@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import re
 import threading
 from collections.abc import Sequence
@@ -21,6 +22,8 @@ RED_ZONE = 512
 """Bytes on either side of a checked array: a stray access lands there, not in another array."""
 
 _lock = threading.Lock()  # the runtime keeps the state of one launch, and ctypes releases the interpreter lock
+if hasattr(os, "register_at_fork"):  # a child must not find it taken by a thread that it does not have
+    os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)
 
 
 @dataclass(frozen=True)
