@@ -8,7 +8,6 @@ reference kernels, and a few shims that the standard lacks.
 from __future__ import annotations
 
 import os
-from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -25,13 +24,13 @@ from dlengine.kernels.live import NotCapturable as NotCapturable  # for layers a
 from dlengine.kernels.live import again as again
 from dlengine.kernels.live import recording as recording
 from dlengine.kernels.registry import KernelSet
+from dlengine.kernels.signatures import signatures
 
 from . import heap, shims
+from .dispatch import fallbacks as fallbacks  # for the parity command
+from .dispatch import picker
 from .errors import BackendUnavailable, ConfigError, DeviceError, DTypeError
 from .scopes import scope
-
-fallbacks: Counter[str] = Counter()
-"""Calls that a kernel set in force left to the reference, per "set:kernel[dtype]"; `dlengine parity` shows them."""
 
 
 @dataclass(eq=False)
@@ -46,6 +45,10 @@ class Library:
 
     def load(self) -> Any:
         return import_module(self.module)
+
+    def array_type(self) -> Any:
+        """The class of its arrays, where kernels of ours run on them; None elsewhere."""
+        return np.ndarray if self is NUMPY else getattr(import_module("cupy"), "ndarray", None) if self is CUPY else None
 
 
 class Namespace:
@@ -82,30 +85,24 @@ class Namespace:
         else:
             fallback = getattr(self.library.load(), name)
         chosen = self.kernels
+        if name in signatures():
+            return self._picker(name, fallback)
         if chosen is None:
             return _counted(reference.SET, name, fallback)
-        label = f"{chosen.name}:{name}"
         if name not in chosen.declared:
-            return _fallen(label, fallback)
-        dtypes = chosen.declared[name][1]
-        if "*" in dtypes:
-            return _counted(chosen, name, chosen.load(name))
-        taken = {np.dtype(d) for d in dtypes if hasattr(np, d) or d == "bool"}
-        launches = chosen.launches
-        loaded: list[Callable[..., Any]] = []
+            return _fallen(f"{chosen.name}:{name}", fallback)
+        return _counted(chosen, name, chosen.load(name))
 
-        def run(*args: Any, **kwargs: Any) -> Any:
-            first = args[0]
-            dtype = first[0].dtype if type(first) is list else first.dtype
-            if dtype in taken or (dtype.kind == "V" and dtype.name in dtypes):  # bfloat16, which NumPy alone does not know
-                if not loaded:
-                    loaded.append(chosen.load(name))
-                launches[name] += 1
-                return loaded[0](*args, **kwargs)
-            fallbacks[f"{label}[{dtype}]"] += 1
-            return fallback(*args, **kwargs)
-
-        return run
+    def _picker(self, name: str, fallback: Callable[..., Any]) -> Callable[..., Any]:
+        """The function that looks at all arrays of a call and picks the kernel or the reference."""
+        chosen, kind = self.kernels, self.library.array_type()
+        checks = self.library is NUMPY and (chosen is None or chosen.name != "jit")  # compiled code looks for itself
+        if chosen is None:
+            launches = reference.SET.launches
+            return picker(self, name, kind, ("*",), lambda: fallback, launches, fallback, "", checks)
+        dtypes = chosen.declared[name][1] if name in chosen.declared else ()
+        label = f"{chosen.name}:{name}"
+        return picker(self, name, kind, dtypes, partial(chosen.load, name), chosen.launches, fallback, label, checks)
 
     def dtype(self, dtype: Any) -> Any:
         """dlengine's dtype (a numpy.dtype) as the library's own."""

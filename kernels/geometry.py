@@ -6,12 +6,13 @@ Sizes follow O = (I + lo + hi - dilation (k - 1) - 1) // stride + 1 in every spa
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from math import prod
 
 Ints = tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ConvGeometry:
     """One convolution: x (N, C, *in_shape), w (K, C/groups, *kernel), y (N, K, *out_shape)."""
 
@@ -39,17 +40,22 @@ class ConvGeometry:
     def depthwise(self) -> bool:
         return self.groups > 1 and self.groups == self.C == self.K
 
-    @property
+    @cached_property
     def x_shape(self) -> Ints:
         return (self.N, self.C, *self.in_shape)
 
-    @property
+    @cached_property
     def w_shape(self) -> Ints:
         return (self.K, self.C_per_group, *self.kernel)
 
-    @property
+    @cached_property
     def y_shape(self) -> Ints:
         return (self.N, self.K, *self.out_shape)
+
+    @cached_property
+    def columns_shape(self) -> Ints:
+        """Of the windows as columns: (N, C kh kw, windows)."""
+        return (self.N, self.C * prod(self.kernel), prod(self.out_shape))
 
     @property
     def macs(self) -> int:
@@ -57,7 +63,7 @@ class ConvGeometry:
         return prod(self.y_shape) * self.C_per_group * prod(self.kernel)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class PoolGeometry:
     """One pooling: x (N, C, *in_shape) to y (N, C, *out_shape).
 
@@ -77,13 +83,18 @@ class PoolGeometry:
     out_shape: Ints
     count_include_pad: bool = True
 
-    @property
+    @cached_property
     def x_shape(self) -> Ints:
         return (self.N, self.C, *self.in_shape)
 
-    @property
+    @cached_property
     def y_shape(self) -> Ints:
         return (self.N, self.C, *self.out_shape)
+
+    @cached_property
+    def places(self) -> int:
+        """Positions of an input plane, which maximum pooling numbers."""
+        return prod(self.in_shape)
 
     def counts(self, axis: int) -> list[int]:
         """For each output position along one axis: how many window positions an average divides by."""

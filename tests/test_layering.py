@@ -27,7 +27,9 @@ LAYERS = (
     ("dlengine.ops",),
     ("dlengine.autograd",),
     ("dlengine.backend",),
-    ("dlengine.generator", "dlengine.heap", "dlengine.precision", "dlengine.scopes", "dlengine.shims"),
+    ("dlengine.generator", "dlengine.heap", "dlengine.precision", "dlengine.scopes", "dlengine.shims", "dlengine.dispatch"),
+    ("dlengine.arguments",),
+    ("dlengine.defaults",),
     ("dlengine.errors",),
     ("dlengine.kernels",),
 )

@@ -6,9 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from ..defaults import default_dtype as _default_dtype
 from ..errors import DTypeError
-
-_default_dtype = [np.dtype("float32")]
 
 REAL_FLOATS = frozenset(np.dtype(d) for d in ("float16", "float32", "float64"))
 FLOATS = REAL_FLOATS | frozenset(np.dtype(d) for d in ("complex64", "complex128"))
