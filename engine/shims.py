@@ -5,7 +5,8 @@ get_at(x, key): x[key]. set_at(x, value, key): a copy of x with value written at
 put_at(gy, key, shape): zeros of a shape with gy added at key, any index; an element named twice receives both.
 erf(x): the error function.
 to_device(x, device): x on "cpu" or "cuda:N".
-sum, var, std, cumulative_sum: NumPy's, but for 16-bit floats, whose totals it would round at every step.
+sum, mean, var, std, cumulative_sum ...: NumPy's, but exact along every axis (see sums.py), and with totals of 16-bit floats
+in float32, which NumPy would round at every step.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from operator import getitem
 from typing import Any
 
 import numpy as np
+
+from . import sums
 
 Array = Any
 
@@ -72,10 +75,11 @@ def _numpy_scatter_add(x: Array, indices: Array, updates: Array) -> Array:
     flat = np.asarray(indices, np.intp).reshape(-1)
     if flat.min() < -rows or flat.max() >= rows:
         raise IndexError(f"scatter_add: indices must be in 0 ... {rows - 1}, got {flat.min()} ... {flat.max()}")
+    wide = _wide(out)
     # one index per element: np.add.at is six times slower where an index names a row
     places = (flat % rows)[:, None] * width + np.arange(width)
-    np.add.at(out.reshape(-1), places.reshape(-1), np.asarray(updates, out.dtype).reshape(-1))
-    return out
+    np.add.at(wide.reshape(-1), places.reshape(-1), np.asarray(updates, wide.dtype).reshape(-1))
+    return wide.astype(out.dtype, copy=False)
 
 
 def _set_at(x: Array, value: Any, *, key: Any) -> Array:
@@ -90,8 +94,15 @@ def _numpy_put_at(gy: Array, *, key: Any, shape: tuple[int, ...]) -> Array:
         out[key] = gy
     else:
         places = np.arange(out.size).reshape(shape)[key]
-        np.add.at(out.reshape(-1), places.reshape(-1), gy.reshape(-1))
+        wide = _wide(out)
+        np.add.at(wide.reshape(-1), places.reshape(-1), gy.reshape(-1))
+        out = wide.astype(gy.dtype, copy=False)
     return out
+
+
+def _wide(x: Array) -> Array:
+    """An array in which repeated places add up: float32 for 16-bit floats."""
+    return x.astype(np.float32) if x.dtype.itemsize == 2 and x.dtype.kind in "fV" else x
 
 
 def _numpy_erf(x: Array) -> Array:
@@ -102,15 +113,60 @@ def _numpy_erf(x: Array) -> Array:
     return erf(x).astype(x.dtype, copy=False)  # SciPy has none for float16
 
 
-def _halves(name: str) -> Callable[..., Array]:
-    """A NumPy reduction that keeps its running totals of 16-bit floats in float32: in float16, 2048 + 1 is 2048."""
-
+def _library(name: str) -> Callable[..., Array]:
+    """A function of the array API's NumPy namespace, imported when it is first called."""
     found: list[Callable[..., Array]] = []
 
-    def reduction(x: Array, /, **options: Any) -> Array:
+    def function(x: Array, /, **options: Any) -> Array:
         if not found:
             found.append(getattr(import_module("array_api_compat.numpy"), name))
-        function = found[0]
+        return found[0](x, **options)
+
+    return function
+
+
+_plain = {name: _library(name) for name in ("sum", "mean", "var", "std", "cumulative_sum", "cumulative_prod")}
+
+
+def _exact_sum(x: Array, /, *, axis: Any = None, dtype: Any = None, keepdims: bool = False) -> Array:
+    y = sums.sum_of(x, axis, keepdims) if x.size > sums.SMALL and dtype in (None, x.dtype) else None
+    return _plain["sum"](x, axis=axis, dtype=dtype, keepdims=keepdims) if y is None else y
+
+
+def _exact_mean(x: Array, /, *, axis: Any = None, keepdims: bool = False) -> Array:
+    y = sums.mean_of(x, axis, keepdims) if x.size > sums.SMALL else None
+    return _plain["mean"](x, axis=axis, keepdims=keepdims) if y is None else y
+
+
+def _exact_var(x: Array, /, *, axis: Any = None, correction: float = 0.0, keepdims: bool = False) -> Array:
+    y = sums.variance_of(x, axis, correction, keepdims) if x.size > sums.SMALL else None
+    return _plain["var"](x, axis=axis, correction=correction, keepdims=keepdims) if y is None else y
+
+
+def _exact_std(x: Array, /, *, axis: Any = None, correction: float = 0.0, keepdims: bool = False) -> Array:
+    y = sums.variance_of(x, axis, correction, keepdims) if x.size > sums.SMALL else None
+    return _plain["std"](x, axis=axis, correction=correction, keepdims=keepdims) if y is None else np.sqrt(y)
+
+
+_WIDER = {np.dtype("float32"): np.dtype("float64"), np.dtype("complex64"): np.dtype("complex128")}
+
+
+def _running(name: str) -> Callable[..., Array]:
+    """A running sum or product: its steps follow one another, so single precision is carried in double, as in PyTorch."""
+    plain = _plain[name]
+
+    def running(x: Array, /, **options: Any) -> Array:
+        if x.dtype not in _WIDER or options.get("dtype") not in (None, x.dtype) or x.size <= sums.BLOCK:
+            return plain(x, **options)
+        return plain(x, **{**options, "dtype": _WIDER[x.dtype]}).astype(x.dtype)
+
+    return running
+
+
+def _halves(function: Callable[..., Array]) -> Callable[..., Array]:
+    """A NumPy reduction that keeps its running totals of 16-bit floats in float32: in float16, 2048 + 1 is 2048."""
+
+    def reduction(x: Array, /, **options: Any) -> Array:
         if x.dtype.itemsize != 2 or x.dtype.kind not in "fV" or options.get("dtype") not in (None, x.dtype):
             return function(x, **options)
         options.pop("dtype", None)
@@ -177,10 +233,13 @@ NUMPY: Shims = {
     "put_at": _numpy_put_at,
     "erf": _numpy_erf,
     "to_device": _to_device,
-    "sum": _halves("sum"),
-    "var": _halves("var"),
-    "std": _halves("std"),
-    "cumulative_sum": _halves("cumulative_sum"),
+    "sum": _halves(_exact_sum),
+    "mean": _halves(_exact_mean),
+    "var": _halves(_exact_var),
+    "std": _halves(_exact_std),
+    "prod": _halves(_library("prod")),
+    "cumulative_sum": _halves(_running("cumulative_sum")),
+    "cumulative_prod": _halves(_running("cumulative_prod")),
 }
 CUPY: Shims = {
     "scatter_add": _cupy_scatter_add,

@@ -28,7 +28,7 @@ LAYERS = (
     ("dlengine.autograd",),
     ("dlengine.backend",),
     ("dlengine.generator", "dlengine.heap", "dlengine.precision", "dlengine.scopes", "dlengine.shims", "dlengine.dispatch"),
-    ("dlengine.arguments",),
+    ("dlengine.arguments", "dlengine.sums"),
     ("dlengine.defaults",),
     ("dlengine.errors",),
     ("dlengine.kernels",),

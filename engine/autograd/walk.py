@@ -283,7 +283,7 @@ def _fit(node: Node, g: Any, shape: tuple[int, ...], dtype: Any) -> Any:
             if n == 1 and g.shape[i] != 1:
                 axes.append(i)
         if axes:  # an array's own method saves the namespace's argument checks, which cost more than a small sum
-            direct = hasattr(g, "sum") and g.dtype.itemsize > 2  # NumPy's own sum of float16 rounds at every step
+            direct = hasattr(g, "sum") and g.size <= 1024 and g.dtype.itemsize > 2  # what is large needs the exact sum
             g = g.sum(axis=tuple(axes)) if direct else xp.sum(g, axis=tuple(axes))
         if g.shape != shape:
             g = xp.reshape(g, shape)
