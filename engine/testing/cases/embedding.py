@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
+
 from ...errors import DTypeError, ShapeError
 from ...ops import embedding as ops
+from ..references import index
 from ..table import case, error, forward_error, integers, normal, sample
 
 case(
@@ -16,4 +21,23 @@ case(
     error(DTypeError, "ids must be integers", normal(11, 5), normal(4)),
     bound=forward_error(50, absolute=True),
     kernels=("embedding", "embedding_grad"),
+    reference=lambda weight, ids: index.take(weight, ids, 0),
+)
+
+
+def _rows_added(gy: Any, ids: Any, *, rows: int) -> Any:
+    table = np.zeros((rows, gy.shape[-1]))
+    for i in np.ndindex(*ids.shape):
+        table[int(ids[i])] += gy[i]
+    return table
+
+
+case(
+    ops.embedding_grad,
+    sample(normal(4, 3, 5), integers(0, 11, 4, 3), rows=11),
+    sample(normal(50, 7), integers(0, 3, 50), rows=3, label="repeated ids"),
+    sample(normal(0, 7), integers(0, 3, 0), rows=3, label="no ids"),
+    bound=forward_error(50, absolute=True),
+    kernels=("embedding_grad", "embedding"),
+    reference=_rows_added,
 )

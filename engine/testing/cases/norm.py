@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from ...errors import ConfigError, ShapeError
 from ...ops import norm as ops
+from ..references import norm as ref
 from ..table import case, error, forward_error, normal, positive, sample
 
 _BOUND = forward_error(32)
-
 
 
 case(
@@ -15,18 +15,22 @@ case(
     sample(normal(4, 3), normal(3), normal(3)),
     sample(normal(3, 5, 4, 3, scale=2.0, shift=1.0), normal(5), normal(5)),
     sample(normal(2, 3, 7), label="no weight"),
+    sample(normal(2, 3, 4), normal(3), eps=0.5, label="no bias"),
     error(ShapeError, "x must be (N,C,...)", normal(3)),
     error(ShapeError, "weight must be (C,)", normal(4, 3), normal(4)),
     error(ShapeError, "at least one value", normal(0, 3)),
     bound=_BOUND,
     kernels=("batch_norm", "batch_norm_grad"),
+    reference=ref.batch_norm,
 )
 case(
     ops.batch_norm_inference,
     sample(normal(2, 3, 4), normal(3), positive(3), normal(3), normal(3)),
     sample(normal(2, 3), normal(3), positive(3)),
+    sample(normal(2, 3), normal(3), positive(3), None, normal(3), eps=0.5),
     error(ShapeError, "mean must be (C,)", normal(2, 3), normal(4), positive(3)),
     bound=_BOUND,
+    reference=ref.batch_norm_inference,
 )
 case(
     ops.layer_norm,
@@ -34,24 +38,30 @@ case(
     sample(normal(2, 3, 4, 5), (4, 5), normal(4, 5), normal(4, 5)),
     sample(normal(3, 33), 33, label="no weight"),
     sample(normal(0, 7), 7, label="no rows"),
+    sample(normal(3, 4), 4, None, normal(4), eps=0.5, label="bias alone"),
     error(ShapeError, "must end in normalized_shape", normal(5, 7), (6,)),
     error(ShapeError, "weight must have", normal(5, 7), (7,), normal(6)),
     bound=_BOUND,
     kernels=("layer_norm", "layer_norm_grad"),
+    reference=ref.layer_norm,
 )
 case(
     ops.group_norm,
     sample(normal(2, 6, 5), 3, normal(6), normal(6)),
     sample(normal(3, 4, 3, 5), 2),
+    sample(normal(2, 4, 3), 4, normal(4), None, eps=0.5),
     error(ConfigError, "must divide C=6", normal(2, 6, 5), 4),
     bound=_BOUND,
     kernels=("group_norm", "group_norm_grad"),
+    reference=ref.group_norm,
 )
 case(
     ops.instance_norm,
     sample(normal(2, 3, 5, 4), normal(3), normal(3)),
+    sample(normal(2, 3, 4), eps=0.5, label="no weight"),
     error(ShapeError, "with space", normal(2, 3)),
     bound=_BOUND,
+    reference=ref.instance_norm,
 )
 case(
     ops.rms_norm,
@@ -63,4 +73,5 @@ case(
     error(ShapeError, "weight must have", normal(5, 7), (7,), normal(6)),
     bound=_BOUND,
     kernels=("rms_norm", "rms_norm_grad"),
+    reference=ref.rms_norm,
 )

@@ -6,6 +6,7 @@ from typing import Any
 
 from ...errors import ConfigError, DTypeError, ShapeError
 from ...ops import recurrent as ops
+from ..references import recurrent as ref
 from ..table import Arg, case, error, forward_error, given, normal, sample
 
 _BOUND = forward_error(64)
@@ -50,7 +51,7 @@ case(
         normal(3),
     ),
     bound=_BOUND,
-    kernels=("lstm", "lstm_grad"),
+    kernels=("lstm", "lstm_grad"), reference=ref.lstm,
 )  # fmt: skip
 _PROJECTED = (normal(5, 4, 3), normal(4, 2), normal(4, 5), normal(20, 3, scale=0.3), normal(20, 2, scale=0.3), normal(2, 5))
 case(
@@ -62,6 +63,7 @@ case(
     error(ShapeError, "w_hr must be (P,H)", *_PROJECTED[:5], normal(3, 5)),
     bound=_BOUND,
     kernels=("lstm", "lstm_grad"),
+    reference=ref.lstm_projected,
 )
 case(
     ops.gru,
@@ -70,6 +72,7 @@ case(
     error(ConfigError, "both b_ih and b_hh", normal(5, 3, 4), normal(3, 2), normal(6, 4), normal(6, 2), normal(6)),
     bound=_BOUND,
     kernels=("gru", "gru_grad"),
+    reference=ref.gru,
 )
 case(
     ops.rnn,
@@ -78,4 +81,5 @@ case(
     error(ConfigError, "nonlinearity must be", *_net(1, 4, 3, 4, 5, 1, 1), nonlinearity="sigmoid"),
     bound=_BOUND,
     kernels=("rnn", "rnn_grad"),
+    reference=ref.rnn,
 )
