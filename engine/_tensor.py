@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import operator
 import sys
 from collections.abc import Callable, Iterator
@@ -14,7 +15,7 @@ from .autograd import transforms
 from .autograd.base import TensorBase, recording, set_tensor_class, wrap, written
 from .autograd.call import ForeignType
 from .autograd.hooks import Handle
-from .autograd.promotion import is_inexact
+from .autograd.promotion import bfloat16, is_inexact
 from .errors import DeviceError, DTypeError, GradientError, ShapeError
 from .ops import activation, dtypes, elementwise, index, linalg, logic, reduce, sort
 from .ops import shape as shapes
@@ -234,9 +235,10 @@ class Tensor(TensorBase):
 
     def to(self, target: Any) -> Tensor:
         """On another device ("cpu", "cuda", "cuda:1"; gradients follow) or with another dtype."""
-        if isinstance(target, str) and not hasattr(np, target):
+        if isinstance(target, str) and target != "bfloat16" and not hasattr(np, target):
             return self.to_device(target)
-        return self if np.dtype(target) == self.dtype else dtypes.astype(self, np.dtype(target))
+        wanted = bfloat16() if isinstance(target, str) and target == "bfloat16" else np.dtype(target)
+        return self if wanted == self.dtype else dtypes.astype(self, wanted)
 
     def to_device(self, device: str, /, *, stream: Any = None) -> Tensor:
         """On another device ("cpu", "cuda", "cuda:1"); gradients follow."""
@@ -245,6 +247,41 @@ class Tensor(TensorBase):
     def clone(self) -> Tensor:
         """A copy that shares nothing with this tensor; gradients flow through."""
         return dtypes.clone(self)  # type: ignore[no-any-return]
+
+    # ------------------------------------------------------------------ copies
+    def __copy__(self) -> Tensor:
+        """Another name for the same memory and the same place in the graph."""
+        t: Tensor = object.__new__(type(self))
+        t._array, t._node, t._requires_grad, t._version = self._array, self._node, self._requires_grad, self._version
+        t.__dict__.update(self.__dict__)
+        t._view = True
+        return t
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
+        """A leaf with memory of its own, the same attributes and a copy of its gradient; hooks stay behind, as in PyTorch."""
+        self._must_be_leaf("deepcopy")
+        t: Tensor = object.__new__(type(self))
+        memo[id(self)] = t
+        array = backend.space_of(self._array).asarray(self._array, copy=True)
+        t._array, t._node, t._requires_grad, t._version = array, None, self._requires_grad, [0]
+        t.__dict__.update(copy.deepcopy(self._kept(), memo))
+        return t
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        """For pickle: values on the host, and where they came from."""
+        self._must_be_leaf("pickle")
+        return _rebuilt, (type(self), self.numpy_copy(), self.device, self._requires_grad, self._kept())
+
+    def _must_be_leaf(self, what: str) -> None:
+        if self._node is not None:
+            raise GradientError(
+                f"{what}: this tensor is the result of an op, whose graph is not copied; detach() it, or copy it with clone()"
+            )
+
+    def _kept(self) -> dict[str, Any]:
+        """The attributes that a copy gets: a gradient by value, and what a user has set."""
+        kept = {k: v for k, v in self.__dict__.items() if k not in ("_hooks", "_view", "_index", "_grad")}
+        return kept if self._grad is None else {**kept, "_grad": self._grad.detach()}  # type: ignore[attr-defined]
 
     # ------------------------------------------------------------------ Python
     def __repr__(self) -> str:
@@ -425,6 +462,15 @@ class Tensor(TensorBase):
 def _listed(values: tuple[Any, ...]) -> tuple[Any, ...]:
     """Sizes or axes given one by one or as one sequence."""
     return tuple(values[0]) if len(values) == 1 and not isinstance(values[0], (int, np.integer)) else values
+
+
+def _rebuilt(cls: type[Tensor], values: Any, device: str, requires_grad: bool, attributes: dict[str, Any]) -> Tensor:
+    """A tensor that was pickled, on the device where it was."""
+    t: Tensor = object.__new__(cls)
+    t._array, t._node = asarray(values, device=device)._array, None
+    t._requires_grad, t._version = requires_grad, [0]
+    t.__dict__.update(attributes)
+    return t
 
 
 set_tensor_class(Tensor, tensor_namespace)

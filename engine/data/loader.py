@@ -228,6 +228,10 @@ class DataLoader:
             self._end()
             self._pool = None
 
+    def __getstate__(self) -> dict[str, Any]:
+        """For copies and pickles: workers stay behind; a copy starts its own."""
+        return {key: value for key, value in self.__dict__.items() if key != "_end"} | {"_pool": None}
+
     def _own(self) -> list[tuple[str, Generator]]:
         """The generators that an epoch draws from: the loader's and, if it is another, that of a sampler given to it."""
         named = [("generator", self.generator)]

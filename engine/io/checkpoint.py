@@ -10,12 +10,14 @@ import hashlib
 import json
 import struct
 from collections.abc import Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ..autograd.base import TensorBase
+from ..autograd.promotion import bfloat16
 from ..errors import CheckpointError
 from ..ops.creation import asarray
 from .files import write_atomically
@@ -51,6 +53,8 @@ def load(path: str | Path) -> dict[str, Any]:
     """
     content = _content(path)
     tensors = _tensors(path, content)
+    if find_spec("ml_dtypes") is None and b'"dtype":"BF16"' in content[: 8 + struct.unpack("<Q", content[:8])[0]]:
+        raise CheckpointError(f"{path}: holds bfloat16, which needs the package ml_dtypes; mend: pip install ml_dtypes")
     metadata = _metadata(path, content)
     if metadata.get("format") != FORMAT:
         raise CheckpointError(f"{path}: not a dlengine checkpoint (load_weights reads plain safetensors)")
@@ -69,7 +73,9 @@ def save_weights(path: str | Path, state_dict: Mapping[str, Any]) -> None:
 
 
 def load_weights(path: str | Path) -> dict[str, Any]:
-    """Tensors by name from any safetensors file, for load_state_dict; bfloat16 comes as float32, the same values.
+    """Tensors by name from any safetensors file, for load_state_dict.
+
+    bfloat16 comes as float32, the same values, where the package ml_dtypes is not installed.
 
     Raises CheckpointError naming the file.
     """
@@ -101,8 +107,11 @@ def _tensors(path: str | Path, content: bytes) -> dict[str, Host]:
         if entry["dtype"] not in _DTYPES:
             raise CheckpointError(f"{path}: {name} has the dtype {entry['dtype']}; known: {', '.join(_DTYPES)}")
         values = np.frombuffer(entry["data"], dtype=_DTYPES[entry["dtype"]]).reshape(entry["shape"])
-        if entry["dtype"] == "BF16":  # NumPy has none; its values are the upper halves of float32
-            values = (values.astype(np.uint32) << 16).view(np.float32)
+        if entry["dtype"] == "BF16":
+            if find_spec("ml_dtypes") is not None:
+                values = values.view(bfloat16())
+            else:  # NumPy has none; its values are the upper halves of float32
+                values = (values.astype(np.uint32) << 16).view(np.float32)
         tensors[name] = values
     return tensors
 
@@ -122,7 +131,8 @@ def _digest(tree: str, tensors: Mapping[str, Host]) -> str:
     total = hashlib.sha256(f"{FORMAT} {VERSION}\n{tree}\n".encode())
     for name in sorted(tensors):
         a = tensors[name]
-        total.update(f"{name} {a.dtype.str} {a.shape}\n".encode())
+        kind = a.dtype.name if a.dtype.kind == "V" else a.dtype.str
+        total.update(f"{name} {kind} {a.shape}\n".encode())
         total.update(a.tobytes())
     return total.hexdigest()
 
@@ -131,7 +141,7 @@ def _host(value: Any) -> Host:
     """A contiguous little-endian NumPy array of a tensor or array. Raises CheckpointError for a dtype that files cannot hold."""
     array: Host = value.numpy_copy() if hasattr(value, "numpy_copy") else np.asarray(value)
     kind = array.dtype.newbyteorder("<")
-    if kind not in _NAMES:
+    if kind not in _NAMES and kind.name != "bfloat16":
         raise CheckpointError(f"save: safetensors files cannot hold {array.dtype}")
     return np.ascontiguousarray(array, dtype=kind) if array.ndim else array.astype(kind)
 

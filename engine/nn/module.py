@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, ClassVar, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 
 from .._tensor import Tensor
 from ..autograd.base import TensorBase, no_grad, written
 from ..autograd.hooks import Handle
-from ..errors import CheckpointError, DTypeError
+from ..errors import CheckpointError, DLEngineError, DTypeError
 from ..ops.creation import asarray
 
 
@@ -59,13 +60,45 @@ class Module:
             y = y if changed is None else changed
         return y
 
+    if not TYPE_CHECKING:  # else every misspelt attribute would pass the type check
+
+        def __getattr__(self, name: str) -> Any:
+            """A weight that is computed from others (see weight_norm), from what they are now."""
+            if self._computes(name):
+                return self.__dict__["parametrizations"].__dict__[name]()
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
     def __setattr__(self, name: str, value: Any) -> None:
         if type(value) is Tensor and isinstance(self.__dict__.get(name), Parameter):
             raise DTypeError(
                 f"{type(self).__name__}.{name} is a parameter: assign nn.Parameter(t) to replace it, "
                 "write its values under dl.no_grad(), or delete it first"
             )
+        if self._computes(name):
+            raise DTypeError(
+                f"{type(self).__name__}.{name} is computed from the parameters in parametrizations.{name}: write those instead"
+            )
+        if isinstance(value, list | dict):
+            self._warn_of_hidden(name, value)
         super().__setattr__(name, value)
+
+    def _computes(self, name: str) -> bool:
+        """Whether an attribute is a weight that is computed from others."""
+        made = self.__dict__.get("parametrizations")
+        return made is not None and isinstance(made.__dict__.get(name), Module)
+
+    def _warn_of_hidden(self, name: str, held: Any) -> None:
+        """Say that what is in a list or dict is not found; as in PyTorch it is left alone."""
+        kinds = {type(v): v for v in (held.values() if isinstance(held, dict) else held)}
+        found = next((v for v in kinds.values() if isinstance(v, Module | Parameter)), None)
+        if found is not None:
+            kind = type(held).__name__
+            way = f"use nn.Module{kind.capitalize()}" if isinstance(found, Module) else "give each an attribute of its own"
+            warnings.warn(
+                f"{type(self).__name__}.{name} is a {kind}, in which no parameters are found: they are neither trained, moved "
+                f"nor saved; {way}, or use a tuple if they belong to something else",
+                stacklevel=3,
+            )
 
     # ------------------------------------------------------------------ what is in it
     def register_parameter(self, name: str, param: Parameter | None) -> None:
@@ -100,14 +133,16 @@ class Module:
         """The modules directly in this one."""
         return (m for _, m in self.named_children())
 
-    def named_modules(self, prefix: str = "", _seen: set[int] | None = None) -> Iterator[tuple[str, Module]]:
+    def named_modules(self, prefix: str = "") -> Iterator[tuple[str, Module]]:
         """(dotted name, module) of this module and all inside it, each once."""
-        seen = set() if _seen is None else _seen
-        if id(self) not in seen:
-            seen.add(id(self))
-            yield prefix, self
-            for name, m in self.named_children():
-                yield from m.named_modules(_dotted(prefix, name), seen)
+        seen: set[int] = set()
+        rest = [(prefix, self)]
+        while rest:
+            path, m = rest.pop()
+            if id(m) not in seen:
+                seen.add(id(m))
+                yield path, m
+                rest += [(_dotted(path, name), inner) for name, inner in reversed(list(m.named_children()))]
 
     def modules(self) -> Iterator[Module]:
         """This module and all inside it."""
@@ -149,12 +184,15 @@ class Module:
     # ------------------------------------------------------------------ its state
     def state_dict(self, prefix: str = "") -> dict[str, Tensor]:
         """Every parameter and persistent buffer by dotted name, detached and sharing memory; a shared one under each name."""
-        persistent = self.__dict__.get("_buffer_names", {})
-        mine = self._own_parameters() + [(n, b) for n, b in self._own_buffers() if persistent[n]]
-        found = {prefix + name: value.detach() for name, value in mine}
-        for name, m in self.__dict__.items():
-            if isinstance(m, Module):
-                found |= m.state_dict(f"{prefix}{name}.")
+        found: dict[str, Tensor] = {}
+        rest = [(prefix, self)]
+        while rest:
+            path, m = rest.pop()
+            persistent = m.__dict__.get("_buffer_names", {})
+            mine = m._own_parameters() + [(n, b) for n, b in m._own_buffers() if persistent[n]]
+            found |= {path + name: value.detach() for name, value in mine}
+            inside = [(f"{path}{name}.", v) for name, v in m.__dict__.items() if isinstance(v, Module)]
+            rest += reversed(inside)
         return found
 
     def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True) -> Loaded:
@@ -187,7 +225,10 @@ class Module:
         if parts:
             raise CheckpointError(f"load_state_dict: the state does not fit {type(self).__name__}; {'; '.join(parts)}")
         with no_grad():
-            values = {k: asarray(state_dict[k], dtype=t.dtype, device=t.device) for k, t in shared.items()}
+            try:
+                values = {k: asarray(state_dict[k], dtype=t.dtype, device=t.device) for k, t in shared.items()}
+            except (DLEngineError, TypeError, ValueError) as error:
+                raise CheckpointError(f"load_state_dict: the values cannot be read: {error}") from None
             for k, t in shared.items():
                 t[...] = values[k]
         return Loaded(missing, unexpected)
@@ -228,9 +269,13 @@ class Module:
 
     def apply(self, fn: Callable[[Module], Any]) -> Self:
         """Call fn on every module inside, children first, then on this one; returns the module."""
-        for m in self.children():
-            m.apply(fn)
-        fn(self)
+        rest: list[tuple[Module, bool]] = [(self, False)]
+        while rest:
+            m, reached = rest.pop()
+            if reached:
+                fn(m)
+            else:
+                rest += [(m, True), *((inner, False) for inner in reversed(list(m.children())))]
         return self
 
     def to(self, *targets: Any) -> Self:
@@ -239,7 +284,7 @@ class Module:
         for target in targets:
             place = isinstance(target, str) and target.split(":")[0] in ("cpu", "cuda")
             for t in tensors.values():
-                if place or t.dtype.kind == "f":
+                if place or t.dtype.kind == "f" or t.dtype.name == "bfloat16":
                     _become(t, target)
         return self
 

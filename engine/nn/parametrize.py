@@ -1,4 +1,8 @@
-"""Weights computed from other parameters: weight and spectral normalisation. Names in state_dict are PyTorch's."""
+"""Weights computed from other parameters: weight and spectral normalisation. Names in state_dict are PyTorch's.
+
+Module.__getattr__ computes such a weight each time it is asked for. Nothing is kept, so nothing can be out of date after
+loading, a step, a move to another dtype, copying or pickling; and a weight read outside forward has its graph.
+"""
 
 from __future__ import annotations
 
@@ -30,6 +34,9 @@ class _WeightNorm(Module):
         self.dim = dim
         self.original0 = Parameter(_lengths(weight.detach(), dim))
         self.original1 = Parameter(weight.detach() * 1.0)
+
+    def advance(self) -> None:
+        """Nothing changes from one forward to the next."""
 
     def forward(self) -> Any:
         return self.original1 * (self.original0 / _lengths(self.original1, self.dim))
@@ -63,8 +70,6 @@ class _Power(Module):
 
     def forward(self, weight: Any) -> Any:
         m = self.matrix(weight)
-        if self.training and not recomputing.get():
-            self.iterate(m, self.iterations)
         u, v = self._u * 1.0, self._v * 1.0  # iterations to come must not change what this pullback needs
         return weight / sum(u * matmul(m, v))
 
@@ -79,26 +84,26 @@ class _SpectralNorm(Module):
     def forward(self) -> Any:
         return self.__dict__["0"](self.original)
 
+    def advance(self) -> None:
+        power: _Power = self.__dict__["0"]
+        if power.training and not recomputing.get():
+            power.iterate(power.matrix(self.original.detach()), power.iterations)
+
 
 def _parametrize(module: Module, name: str, source: Module) -> Module:
-    """Let module.<name> be what source computes, anew in each forward; between them it is only the value, without a graph."""
+    """Let module.<name> be what source computes at each access, so that it always belongs to the parameters as they are."""
     if "parametrizations" not in module.__dict__:
         module.parametrizations = ModuleDict()
-
-        def recompute(m: Module, args: Any) -> None:
-            for key, made in m.__dict__["parametrizations"].items():
-                m.__dict__[key] = made()
-
-        def release(m: Module, args: Any, y: Any) -> None:
-            for key in m.__dict__["parametrizations"]:
-                m.__dict__[key] = m.__dict__[key].detach()
-
-        module.register_forward_pre_hook(recompute)
-        module.register_forward_hook(release)
+        module.register_forward_pre_hook(_advance)
     delattr(module, name)
     module.__dict__["parametrizations"][name] = source
-    module.__dict__[name] = source().detach()
     return module
+
+
+def _advance(module: Module, args: Any) -> None:
+    """Before each forward: what a source follows step by step goes on."""
+    for source in module.__dict__["parametrizations"].values():
+        source.advance()
 
 
 def _weight(layer: str, module: Module, name: str) -> Any:

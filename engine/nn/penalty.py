@@ -14,7 +14,7 @@ class _Penalty(Module):
     """Holds the chosen parameters without owning them: they stay their layer's."""
 
     def __init__(self, parameters: Iterable[Any], strength: float = 1.0) -> None:
-        self.chosen, self.strength = list(parameters), strength
+        self.chosen, self.strength = tuple(parameters), strength
         if not self.chosen:
             raise ConfigError(f"{type(self).__name__}: expected one parameter at least")
 

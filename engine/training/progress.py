@@ -77,6 +77,10 @@ class Progress(Callback):
             self._bar.stop()
             self._bar = self._task = None
 
+    def __getstate__(self) -> dict[str, Any]:
+        """For copies and pickles: a terminal stays behind; a copy opens its own."""
+        return {**self.__dict__, "console": None, "_bar": None, "_task": None}
+
 
 def _state(values: dict[str, float]) -> str:
     """The loss so far, or everything where a training has several."""

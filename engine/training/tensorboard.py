@@ -47,6 +47,10 @@ class TensorBoard(Callback):
             self._writer.close()
             self._writer = None
 
+    def __getstate__(self) -> dict[str, Any]:
+        """For copies and pickles: an open file stays behind; the next fit opens one."""
+        return {**self.__dict__, "_writer": None}
+
 
 def _open(folder: Path, step: int) -> Any:
     if find_spec("tensorboardX"):
