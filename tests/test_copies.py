@@ -102,9 +102,10 @@ def trained() -> training.Trainer:
     dl.manual_seed(0)
     model = network()
     optimizer = optim.Adam(model.parameters(), 0.01)
+    average = training.WeightAverage(optim.EMA(model.parameters()))
     return training.Trainer(
         model, nn.CrossEntropyLoss(), optimizer, scheduler=optim.CosineAnnealingLR(optimizer, 5), batch_size=4,
-        callbacks=[training.EarlyStopping("loss"), training.ClipGradients(1.0), training.WeightAverage(optim.EMA(model.parameters()))],
+        callbacks=[training.EarlyStopping("loss"), training.ClipGradients(1.0), average],
     )  # fmt: skip
 
 
