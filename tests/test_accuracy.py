@@ -51,7 +51,7 @@ def test_inf_and_nan_must_be_in_the_same_places() -> None:
 
 
 def test_integers_and_booleans_are_exact_under_any_bound() -> None:
-    assert "1 of 2 values differ; at [1] 3 where 2 was expected" in of(np.array([1, 3]), np.array([1, 2]), ulp(4)).message
+    assert "1 of 2 values differ; at [1] got 3, wanted 2" in of(np.array([1, 3]), np.array([1, 2]), ulp(4)).message
     assert not of(np.array([True]), np.array([False]), forward_error()).ok
 
 

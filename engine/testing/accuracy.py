@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from . import places
 from .calls import widened
 from .table import Bound
 
@@ -15,12 +16,17 @@ TINY32 = float(np.finfo(np.float32).tiny)
 
 @dataclass(frozen=True)
 class Distance:
-    """error and limit in the bound's unit; ulps: the error in eps of the magnitude, for the baseline rule."""
+    """error and limit in the bound's unit; ulps: the error in eps of the magnitude, for the baseline rule.
+
+    message: what is wrong besides. place: the index of the worst value. where: that index and both values, in words.
+    """
 
     error: float = 0.0
     limit: float = 0.0
     ulps: float = 0.0
     message: str = ""
+    place: tuple[int, ...] | None = None
+    where: str = ""
 
     @property
     def ok(self) -> bool:
@@ -61,26 +67,36 @@ def _numbers(got: Any, want: Any, bound: Bound, factor: float, magnitude: Any, f
         return _exact(~same, got, rounded)
     special = ~same & ~(np.isfinite(got) & np.isfinite(rounded))
     if np.any(special):
-        return Distance(message=f"not finite in different places; {_where(special, got, rounded)}")
+        place, where = _where(special, got, rounded)
+        return Distance(message=f"not finite in different places; {where}", place=place)
     finite = np.isfinite(rounded)
     off = np.where(finite, _size(np.where(finite, widened(got), 0) - np.where(finite, want, 0)), 0.0)
     eps = float(np.finfo(got.dtype).eps)
     if bound.kind == "ulp":
         unit = np.spacing(np.abs(np.where(finite, rounded, 1)).astype(_real(got.dtype))).astype("float64")
-        ulps = float(np.max(off / unit, initial=0.0))
-        return Distance(ulps, factor, ulps)
+        return _worst(off / unit, got, rounded, 1.0, factor)
     if magnitude is None:
         magnitude = np.max(np.abs(np.where(finite, want, 0)), initial=0.0)
     unit = np.maximum(eps * np.abs(magnitude), float(np.finfo(got.dtype).smallest_subnormal))
-    ulps = float(np.max(np.where(off == 0, 0.0, off / unit), initial=0.0))
-    return Distance(ulps / max(factor, 1.0), 1.0, ulps)
+    return _worst(np.where(off == 0, 0.0, off / unit), got, rounded, max(factor, 1.0), 1.0)
+
+
+def _worst(ulps: Any, got: Any, want: Any, part: float, limit: float) -> Distance:
+    """The largest of errors in ulps; the bound's unit is part ulps."""
+    if not ulps.size:
+        return Distance(0.0, limit)
+    place = tuple(int(i) for i in np.unravel_index(int(np.argmax(ulps)), ulps.shape))
+    largest = float(ulps[place])
+    where = places.at(place, got, want) if largest / part > limit else ""
+    return Distance(largest / part, limit, largest, place=place, where=where)
 
 
 def _exact(wrong: Any, got: Any, want: Any) -> Distance:
     count = int(np.sum(wrong))
     if not count:
         return Distance()
-    return Distance(float(count), message=f"{count} of {wrong.size} values differ; {_where(wrong, got, want)}")
+    place, where = _where(wrong, got, want)
+    return Distance(float(count), message=f"{count} of {wrong.size} values differ; {where}", place=place)
 
 
 def _size(x: Any) -> Any:
@@ -96,6 +112,6 @@ def _flushed(x: Any) -> Any:
     return np.where(np.abs(x) < TINY32, np.zeros((), x.dtype), x)
 
 
-def _where(wrong: Any, got: Any, want: Any) -> str:
+def _where(wrong: Any, got: Any, want: Any) -> tuple[tuple[int, ...], str]:
     place = tuple(int(i) for i in np.argwhere(wrong)[0])
-    return f"at {list(place)} {got[place]!s} where {want[place]!s} was expected"
+    return place, places.at(place, got, want)

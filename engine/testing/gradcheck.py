@@ -18,8 +18,12 @@ from ..autograd.promotion import is_inexact
 from ..autograd.transforms import gradients
 from ..errors import DTypeError, GradientError
 from ..ops.creation import asarray
+from . import places
 from .calls import consts, default_dtype, differentiates, draw, flat, host, seeded, tensors, widened
 from .table import Case
+
+SEARCHED = 400
+"""Where a derivative is wrong is found by moving elements one by one, up to this many."""
 
 # Fourth-order central differences: truncation STEP^4 and rounding 1e-16 / STEP meet near 1e-12, below any tolerance.
 STEP = 1e-4
@@ -142,13 +146,18 @@ def _first_order(
     plain = [host(y) for y in f([asarray(p) for p in points], False)]
     for i, (y, p) in enumerate(zip(ys, plain, strict=True)):
         if not np.allclose(host(y), p, rtol=1e-9, atol=1e-11, equal_nan=True):
+            place = tuple(int(k) for k in np.unravel_index(int(np.nanargmax(np.abs(host(y) - p))), p.shape))
             raise GradientError(
                 f"gradcheck, {_ordinal(level)} order: output {i} read with tensors differs from the one read with "
-                f"arrays by {np.max(np.abs(host(y) - p)):.3g}"
+                f"arrays: {places.at(place, host(y), p)}{places.inputs(points, place, p.shape)}"
             )
     for n, x in enumerate(points):
         if not np.all(np.isfinite(analytic[n])):
-            raise GradientError(f"gradcheck, {_ordinal(level)} order: the derivative for {names[n]} is not finite")
+            place = tuple(int(k) for k in np.argwhere(~np.isfinite(analytic[n]))[0])
+            raise GradientError(
+                f"gradcheck, {_ordinal(level)} order: the derivative for {names[n]} is not finite, at {list(place)} "
+                f"got {analytic[n][place]!s}{places.inputs(points, place, x.shape)}"
+            )
         for _ in range(directions if x.size > 1 else 1):
             v = _normal(x.shape, x.dtype.kind, rng)
             if symmetric and x.ndim >= 2 and np.allclose(x, np.conj(np.swapaxes(x, -1, -2))):
@@ -161,7 +170,25 @@ def _first_order(
                     f"gradcheck, {_ordinal(level)} order: along a random direction of {names[n]} (shape {x.shape}) "
                     f"central differences give {numeric:.10g} but the pullback gives {exact:.10g} "
                     f"(difference {abs(exact - numeric):.3g}, tolerated {atol + rtol * scale:.3g})"
+                    f"{_located(f, points, n, us, analytic[n])}"
                 )
+
+
+def _located(f: Function, points: list[Any], n: int, us: dict[int, Any], analytic: Any) -> str:
+    """Where an argument's derivative is furthest from central differences: the index, both values, the inputs there."""
+    x, worst = points[n], (0.0, (), 0.0)
+    for place in list(np.ndindex(x.shape))[:SEARCHED]:
+        v = np.zeros_like(x)
+        v[place] = 1.0
+        numeric, _ = _difference(f, points, n, v, us)
+        gap = abs(float(np.real(analytic[place])) - numeric)
+        if not gap <= worst[0]:
+            worst = (gap, place, numeric)
+    gap, place, numeric = worst
+    if not gap:
+        return ""
+    values = f"; at {list(place)} got {analytic[place]!s}, wanted {numeric:.12g}"
+    return values + places.inputs(points, place, x.shape)
 
 
 def _difference(f: Function, points: list[Any], n: int, v: Any, us: dict[int, Any]) -> tuple[float, float]:

@@ -1,19 +1,18 @@
 """parity: every op of the table on every backend, value and gradient, against the oracle.
 
-The oracle is the same op on the numpy backend in float64 (itself gradient-checked) from the same rounded inputs. A cell
-also proves that the kernels which a backend declares are the ones that answered, and says what fell back.
+The oracle is the same op on the numpy backend in float64, from the same rounded inputs. It is proved first: its values
+by the row's reference, its derivatives by central differences (see proof.py). A cell also proves that the kernels which
+a backend declares are the ones that answered, and says what fell back.
 """
 
 from __future__ import annotations
 
-import traceback
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, field
 from difflib import get_close_matches
 from fnmatch import fnmatch
-from pathlib import Path
 from time import perf_counter
 from typing import Any
 
@@ -24,9 +23,10 @@ from dlengine.kernels.registry import KernelSet
 
 from .. import backend
 from ..errors import ConfigError, DTypeError
-from . import calls
+from . import calls, places
 from .accuracy import Distance, distance
 from .calls import Outcome
+from .proof import Proof, label, raised
 from .table import CASES, Arg, Bound, Case, Sample
 
 BASELINE = 4.0
@@ -40,6 +40,8 @@ class Cell:
     error, limit: of values, in unit ("ulp", "bound" or "mismatches"). grad_error: of gradients, in units of its bound;
     None if there are none. baseline: the error over what the baseline rule allows; None where it does not apply.
     launches: calls of the row's kernels. fallbacks: kernels that the reference ran although a kernel set was in force.
+    independent: whether the row has a reference. answered: whether a kernel of the set in force ran. reason: why a cell
+    that has neither, and so compares a text with itself, is there all the same.
     """
 
     op: str
@@ -55,6 +57,14 @@ class Cell:
     verdict: str = "pass"
     message: str = ""
     seconds: float = 0.0
+    independent: bool = False
+    answered: bool = False
+    reason: str = ""
+
+    @property
+    def alone(self) -> bool:
+        """Whether it compares a text with itself: no reference, no kernel of the set."""
+        return not (self.independent or self.answered)
 
     @property
     def ok(self) -> bool:
@@ -125,14 +135,27 @@ def parity(
             raise ConfigError(f"no cell of {op!r} has dtype {d!r}; expected one of {', '.join(have)}")
     plan = [cell for cell in plan if dtypes is None or cell[2] in dtypes]
     out: list[Cell] = []
+    for cell in cells(plan, checked=checked):
+        out.append(cell)
+        if progress is not None:
+            progress(len(out), len(plan), cell)
+    return out
+
+
+Planned = tuple[Case, str, str]
+"""A cell to come: its row, backend and dtype."""
+
+
+def cells(plan: Sequence[Planned], *, checked: bool = False) -> Iterator[Cell]:
+    """The cells of a plan, one after the other. Those of one row should stand together: they share its oracle."""
+    proof: Proof | None = None
     oracles: dict[str, Oracle] = {}
     for row, name, dtype in plan:
-        if dtype not in oracles or oracles[dtype].row is not row:
+        if proof is None or proof.row is not row:
+            proof, oracles = Proof(row), {}
+        if dtype not in oracles:
             oracles[dtype] = Oracle(row, dtype)
-        out.append(check(row, name, dtype, oracle=oracles[dtype], checked=checked))
-        if progress is not None:
-            progress(len(out), len(plan), out[-1])
-    return out
+        yield check(row, name, dtype, oracle=oracles[dtype], proof=proof, checked=checked)
 
 
 def dtypes_of(row: Case, name: str) -> list[str]:
@@ -195,8 +218,13 @@ class Oracle:
             return calls.run(self.row, sample, wide, self.dtype, positive=positive)
 
 
-def check(row: Case, name: str, dtype: str, *, oracle: Oracle | None = None, checked: bool = False) -> Cell:
-    """One cell: all samples of a row on one backend (its full name) in one dtype."""
+def check(
+    row: Case, name: str, dtype: str, *, oracle: Oracle | None = None, proof: Proof | None = None, checked: bool = False
+) -> Cell:
+    """One cell: all samples of a row on one backend (its full name) in one dtype.
+
+    proof: of the oracle; what it finds fails the cell. Without one the backends alone are compared.
+    """
     start = perf_counter()
     with backend.use_backend(name):
         kernels = backend.policy().creation.kernels() or reference.SET
@@ -212,10 +240,13 @@ def check(row: Case, name: str, dtype: str, *, oracle: Oracle | None = None, che
             judge.values(number, got)
             judge.gradients(number, got)
         except Exception as error:  # a cell reports whatever its op raises, and the others still run
-            judge.cell.fail(f"{_label(row.samples[number], number)}: {type(error).__name__}: {error} ({_place(error)})")
+            judge.cell.fail(f"{label(row.samples[number], number)}: {raised(error)}")
         judge.cell.count(kernels.launches - launched, backend.fallbacks - fallen)
     judge.baseline()
     judge.launches(kernels)
+    judge.cell.answered = kernels is not reference.SET and bool(judge.cell.launches)
+    if proof is not None:
+        judge.proved(proof)
     judge.cell.seconds = perf_counter() - start
     return judge.cell
 
@@ -226,14 +257,14 @@ class _Judge:
     def __init__(self, row: Case, name: str, dtype: str, oracle: Oracle, flush: bool) -> None:
         self.row, self.oracle, self.flush = row, oracle, flush
         unit = {"ulp": "ulp", "exact": "mismatches"}.get(row.bound.kind, "bound")
-        self.cell = Cell(row.name, name, dtype, unit)
+        self.cell = Cell(row.name, name, dtype, unit, independent=row.independent, reason=row.reason)
         self.worst: dict[str, float] = {}
         self.usual: dict[str, float] = {}
 
     def values(self, number: int, got: Outcome) -> None:
         """The outputs of a sample."""
         truth, plain, sizes = self.oracle.truth(number), self.oracle.plain(number), self.oracle.sizes(number)
-        place = _label(self.row.samples[number], number)
+        place = label(self.row.samples[number], number)
         if len(got.outputs) != len(truth.outputs):
             self.cell.fail(f"{place}: {len(got.outputs)} outputs where {len(truth.outputs)} were expected")
             return
@@ -247,7 +278,7 @@ class _Judge:
         truth, plain, sizes = self.oracle.truth(number), self.oracle.plain(number), self.oracle.sizes(number)
         for i, (g, want, base) in enumerate(zip(got.grads, truth.grads, plain.grads, strict=True)):
             magnitude = sizes.grads[i] if sizes is not None and self.row.grad_bound.absolute else _gradient_size(want)
-            place = f"{_label(self.row.samples[number], number)}, gradient {i}"
+            place = f"{label(self.row.samples[number], number)}, gradient {i}"
             d = self.compare("gradient", number, self.row.grad_bound, g, want, base, magnitude, place)
             self.cell.grad_error = max(self.cell.grad_error or 0.0, d.error / d.limit if d.limit else d.error)
 
@@ -259,7 +290,8 @@ class _Judge:
         dtype = self.expected(number, want, base)
         d = distance(got, want, bound, factor, magnitude=magnitude, dtype=dtype, flush=self.flush)
         if not d.ok:
-            self.cell.fail(f"{place}: {d.message or f'error {d.error:.3g} exceeds {d.limit:.3g} ({bound.kind})'}")
+            text = d.message or f"error {d.error:.3g} exceeds {d.limit:.3g} ({bound.kind}), {d.where}"
+            self.cell.fail(f"{place}: {text}{places.inputs(self.oracle.arrays(number), d.place, np.shape(want))}")
         self.worst[part] = max(self.worst.get(part, 0.0), d.ulps)
         normal = distance(base, want, bound, factor, magnitude=magnitude)
         self.usual[part] = max(self.usual.get(part, 0.0), normal.ulps)
@@ -290,6 +322,15 @@ class _Judge:
                     f"{self.cell.dtype}, {self.usual[part]:.3g} eps"
                 )
 
+    def proved(self, proof: Proof) -> None:
+        """The oracle is right: by the reference, by central differences, and by those of the kernels that answered."""
+        found = proof.values() + proof.gradients("numpy")
+        if self.cell.answered and self.oracle.dtype == np.float64:
+            found = found + proof.gradients(self.cell.backend)
+        if found:
+            self.cell.verdict, self.cell.message = "pass", ""  # what is wrong with the oracle explains the rest
+            self.cell.fail(found[0])
+
     def launches(self, kernels: KernelSet) -> None:
         """What the row names and the set declares must have answered."""
         for kernel in self.row.kernels:
@@ -306,19 +347,9 @@ def _scope(name: str, checked: bool) -> AbstractContextManager[Any]:
     return calls.scopes(backend.use_backend(name), watch)
 
 
-def _place(error: Exception) -> str:
-    """Where an exception was raised: file and line."""
-    frame = traceback.extract_tb(error.__traceback__)[-1]
-    return f"{Path(frame.filename).name}:{frame.lineno}"
-
-
 def _drawn(sample: Sample) -> bool:
     """Whether a sample has array arguments."""
     return any(isinstance(a, (Arg, list)) for a in sample.args)
-
-
-def _label(sample: Sample, number: int) -> str:
-    return f"sample {number}{f' ({sample.label})' if sample.label else ''}"
 
 
 def _gradient_size(want: Any) -> float:

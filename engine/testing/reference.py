@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from .. import backend
-from . import calls
+from . import calls, places
 from .table import Case
 
 TOLERANCE = 1e-12
@@ -39,18 +38,22 @@ def check_reference(row: Case, number: int) -> list[str]:
         else:
             return ["the row has no reference"]
         each = row.bound.kind == "ulp" and row.properties is None
-        found = [(i, difference(got, want, each=each)) for i, (got, want) in enumerate(pairs)]
-    return [f"output {i}: {text}{_inputs(text, arrays)}" for i, text in found if text]
+        found = [(i, got, difference(got, want, each=each)) for i, (got, want) in enumerate(pairs)]
+    shown = [(i, text, place, getattr(got, "shape", None)) for i, got, (text, place) in found if text]
+    return [f"output {i}: {text}{places.inputs(arrays, place, shape)}" for i, text, place, shape in shown]
 
 
-def difference(got: Any, want: Any, *, each: bool) -> str:
-    """What tells got from want, in words; empty if they agree. each: to TOLERANCE of each value, not of the largest."""
+def difference(got: Any, want: Any, *, each: bool) -> tuple[str, tuple[int, ...] | None]:
+    """What tells got from want, in words, and where; empty if they agree.
+
+    each: to TOLERANCE of each value, not of the largest.
+    """
     if not isinstance(got, np.ndarray):
         same = got == want or (got != got and want != want)
-        return "" if same else f"got {got!r}, wanted {want!r}"
+        return "" if same else f"got {got!r}, wanted {want!r}", None
     want = np.asarray(want)
     if got.shape != want.shape:
-        return f"got shape {got.shape}, wanted {want.shape}"
+        return f"got shape {got.shape}, wanted {want.shape}", None
     if got.dtype.kind not in "fcV" or want.dtype.kind not in "fc":
         wrong = got != want
     else:
@@ -65,12 +68,6 @@ def difference(got: Any, want: Any, *, each: bool) -> str:
         equal = (left == right) | (np.isnan(left) & np.isnan(right))
         wrong = ~np.where(finite & np.isfinite(left), near, equal)
     if not np.any(wrong):
-        return ""
+        return "", None
     place = tuple(int(i) for i in np.argwhere(wrong)[0])
-    return f"at {list(place)} got {got[place]!r}, wanted {want[place]!r} ({int(np.sum(wrong))} of {wrong.size} differ)"
-
-
-def _inputs(text: str, arrays: Sequence[Any]) -> str:
-    """The arguments, short enough for a line."""
-    shown = [np.array2string(a, threshold=6, precision=17) if isinstance(a, np.ndarray) else repr(a)[:80] for a in arrays]
-    return f"; arguments {', '.join(' '.join(s.split()) for s in shown)}"[:400]
+    return f"{places.at(place, got, want)} ({int(np.sum(wrong))} of {wrong.size} differ)", place

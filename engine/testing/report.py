@@ -19,18 +19,31 @@ from .parity import Cell
 
 @dataclass
 class Summary:
-    """A backend's cells counted. worst: the cell nearest to its bound (or furthest beyond)."""
+    """A backend's cells counted.
+
+    independent: those with a reference. answered: those where a kernel of the set ran. alone: those with neither, which
+    compare a text with itself; unexplained: those of them without a reason. worst: the cell nearest to its bound (or
+    furthest beyond).
+    """
 
     backend: str
     cells: int = 0
     passed: int = 0
     launches: int = 0
     fell_back: int = 0
+    independent: int = 0
+    answered: int = 0
+    alone: int = 0
+    unexplained: int = 0
     worst: Cell | None = None
 
     def line(self) -> str:
         """For people."""
-        text = f"{self.backend}: {self.passed} of {self.cells} cells pass, {self.launches} kernel launches"
+        text = f"{self.backend}: {self.passed} of {self.cells} cells pass"
+        text += f"; {self.independent} have an independent oracle, a kernel of the set answered in {self.answered}"
+        text += f" ({self.launches} launches)" if self.answered else ""
+        text += f", {self.alone} compare a text with itself"
+        text += f" ({self.unexplained} without a reason)" if self.unexplained else ""
         if self.fell_back:
             text += f", {self.fell_back} cells on the reference"
         if self.worst is not None:
@@ -54,6 +67,10 @@ def summaries(cells: Iterable[Cell]) -> list[Summary]:
         s.passed += cell.ok
         s.launches += sum(cell.launches.values())
         s.fell_back += bool(cell.fallbacks)
+        s.independent += cell.independent
+        s.answered += cell.answered
+        s.alone += cell.alone
+        s.unexplained += cell.alone and not cell.reason
         rounded = cell.unit == "mismatches" or cell.unit == "ulp" and cell.limit <= 0.5  # these use all of their bound
         if (not rounded or not cell.ok) and (s.worst is None or share(cell) > share(s.worst)):
             s.worst = cell
@@ -79,6 +96,18 @@ def kernels_text(cell: Cell) -> str:
     launched = ", ".join(f"{name} {count}" for name, count in sorted(cell.launches.items()))
     fallen = ", ".join(sorted(cell.fallbacks))
     return "; ".join(text for text in (launched, f"fell back: {fallen}" if fallen else "") if text)
+
+
+def complaints(cells: Iterable[Cell]) -> list[str]:
+    """What failed, a line per complaint: cells of one op that fail for the same reason share one."""
+    found: dict[tuple[str, str], list[Cell]] = {}
+    for c in cells:
+        if not c.ok:
+            found.setdefault((c.op, c.message), []).append(c)
+    return [
+        f"{op}, {' '.join(dict.fromkeys(c.dtype for c in some))}, {' '.join(dict.fromkeys(c.backend for c in some))}: {message}"
+        for (op, message), some in found.items()
+    ]
 
 
 HEADINGS = ("op", "dtype", "backend", "error", "gradient", "kernel launches", "verdict")
@@ -152,7 +181,7 @@ def as_html(cells: Sequence[Cell]) -> str:
     where = ", ".join(f"{name} {number}" for name, number in _versions().items())
     verdict = f'<p class="bad">{len(failed)} of {len(cells)} cells fail.</p>' if failed else '<p class="good">All cells pass.</p>'
     counts = "".join(f"<li>{escape(s.line())}</li>" for s in summaries(cells))
-    complaints = "".join(f"<li>{escape(f'{c.op}, {c.dtype}, {c.backend}: {c.message}')}</li>" for c in failed)
+    said = "".join(f"<li>{escape(text)}</li>" for text in complaints(cells))
     head = "".join(f"<th>{name}</th>" for name in HEADINGS)
     body = "".join(_html_line(line) for line in table(cells))
     return (
@@ -160,7 +189,7 @@ def as_html(cells: Sequence[Cell]) -> str:
         f"<style>{STYLE}</style></head><body>\n<h1>Parity</h1>\n{verdict}\n<ul>{counts}</ul>\n"
         f"<p>{escape(where)}; {escape(platform.platform())}; {datetime.now(UTC):%Y-%m-%d %H:%M} UTC</p>\n"
         f"<h2>How much of its bound each cell uses</h2>\n{picture(cells)}\n"
-        + (f'<h2 class="bad">What failed</h2>\n<ul class="bad">{complaints}</ul>\n' if failed else "")
+        + (f'<h2 class="bad">What failed</h2>\n<ul class="bad">{said}</ul>\n' if failed else "")
         + f"<h2>Every cell</h2>\n<table><thead><tr>{head}</tr></thead><tbody>\n{body}</tbody></table>\n</body></html>\n"
     )
 

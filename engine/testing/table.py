@@ -197,6 +197,12 @@ class Case:
     tags: frozenset[str] = field(default_factory=frozenset)
     reference: Callable[..., Any] | None = None
     properties: Callable[..., Any] | None = None
+    reason: str = ""
+
+    @property
+    def independent(self) -> bool:
+        """Whether something that is not the op's own code says what it must give."""
+        return self.reference is not None or self.properties is not None
 
 
 CASES: dict[str, Case] = {}
@@ -216,12 +222,14 @@ def case(
     tags: Sequence[str] = (),
     reference: Callable[..., Any] | None = None,
     properties: Callable[..., Any] | None = None,
+    reason: str = "",
 ) -> Case:
     """Add a row to the table. name defaults to the op's; a second row of one op needs a name of its own.
 
     reference: an independent text of the op on NumPy arrays in float64 (NumPy, SciPy, mpmath or loops, never the op's own
     code), called as the op is: arrays, then constants as keywords. properties: where the answer is not unique (singular
-    vectors), a function of (outputs, *arrays, **constants) that returns pairs (got, wanted), which must agree.
+    vectors), a function of (outputs, *arrays, **constants) that returns pairs (got, wanted), which must agree. reason: why a
+    row has neither (a layer whose ops have rows of their own, and what else proves it).
     kernels: those that must answer wherever a set declares them. tags: "symmetric" (gradcheck moves symmetric arguments
     only among symmetric ones, for ops that read one triangle), "layer" (not an op: tests of ops alone leave it out).
     """
@@ -239,6 +247,7 @@ def case(
         frozenset(tags),
         reference,
         properties,
+        reason,
     )
     if row.name in CASES:
         raise ValueError(f"the table has a row {row.name!r} already; give this one a name")
