@@ -8,7 +8,6 @@ from dlengine.testing import Case
 from dlengine.testing.reference import check_reference
 
 
-@pytest.mark.ops_only
 def test_value_is_the_references(row: Case) -> None:
     if row.reference is None and row.properties is None:
         pytest.skip("no reference yet")

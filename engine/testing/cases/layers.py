@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..layers import LAYERS, LayerRow, layer, loss
+from ..references import layers as ref
 from ..table import (
     booleans,
     case,
@@ -249,6 +250,7 @@ def _op(name: str, rows: list[LayerRow]) -> Callable[..., Any]:
 
 for _name in dict.fromkeys(row.name for row in LAYERS):
     _rows = [row for row in LAYERS if row.name == _name]
+    _noise = ref.dropped(_rows) if _name in ref.DROPPED else ref.noisy(_rows) if _name == "GaussianNoise" else None
     case(
         _op(_name, _rows),
         *[row.sample() for row in _rows],
@@ -256,4 +258,6 @@ for _name in dict.fromkeys(row.name for row in LAYERS):
         differentiable=any(row.check for row in _rows),
         second_order=False,
         tags=("layer",),
+        reference=ref.reference(_rows) if _noise is None else None,
+        properties=_noise,
     )
