@@ -11,7 +11,7 @@ from ..ops.creation import full
 from ..ops.linalg import linear
 from . import init
 from .linear import positive
-from .module import Module, Parameter
+from .module import Module, Parameter, in_dtype_of
 
 
 class _Activation(Module):
@@ -253,7 +253,7 @@ class PReLU(Module):
         self.weight = Parameter(full((num_parameters,), init, device=device, dtype=dtype))
 
     def forward(self, x: Any) -> Any:
-        return piecewise.prelu(x, self.weight)
+        return piecewise.prelu(in_dtype_of(self.weight, x), self.weight)
 
     def extra_repr(self) -> str:
         return f"num_parameters={self.num_parameters}"
@@ -283,7 +283,7 @@ class Maxout(Module):
             init.uniform_(p, -(self.in_features**-0.5), self.in_features**-0.5)
 
     def forward(self, x: Any) -> Any:
-        return piecewise.maxout(linear(x, self.weight, self.bias), self.pieces)
+        return piecewise.maxout(linear(in_dtype_of(self.weight, x), self.weight, self.bias), self.pieces)
 
     def extra_repr(self) -> str:
         return f"in_features={self.in_features}, out_features={self.out_features}, pieces={self.pieces}"

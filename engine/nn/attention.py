@@ -14,7 +14,7 @@ from ..ops.reduce import mean
 from ..ops.shape import permute_dims, reshape, split
 from . import init
 from .linear import Linear, positive
-from .module import Module, Parameter
+from .module import Module, Parameter, in_dtype_of
 
 
 class MultiheadAttention(Module):
@@ -80,6 +80,7 @@ class MultiheadAttention(Module):
                 f"MultiheadAttention: query (L,N,E), key (S,N,kdim) and value (S,N,vdim) must end in {sizes}, got "
                 f"{query.shape}, {key.shape}, {value.shape}"
             )
+        query, key, value = (in_dtype_of(self.out_proj.weight, t) for t in (query, key, value))
         q, k, v = self._projected(query, key, value)
         mask = self._mask(q, k, key_padding_mask, attn_mask, is_causal)
         weights = dropout(ops.attention_weights(q, k, mask), self.dropout, self.training)
@@ -123,7 +124,8 @@ class MultiheadAttention(Module):
             parts.append(padding[:, None, None, :])
         total = None
         for part in parts:
-            added = where(part, float("-inf"), zeros((), dtype=q.dtype, device=q.device)) if part.dtype == "bool" else part
+            hidden = part.dtype == "bool"
+            added = where(part, float("-inf"), zeros((), dtype=q.dtype, device=q.device)) if hidden else in_dtype_of(q, part)
             total = added if total is None else total + added
         return total
 
@@ -153,6 +155,5 @@ class AdditiveAttention(Module):
         init.uniform_(self.v, -(hidden_size**-0.5), hidden_size**-0.5)
 
     def forward(self, query: Any, key: Any, value: Any = None, mask: Any = None) -> tuple[Any, Any]:
-        return ops.additive_attention(
-            self.query_proj(query), self.key_proj(key), key if value is None else value, self.v, mask
-        )
+        value = in_dtype_of(self.v, key if value is None else value)
+        return ops.additive_attention(self.query_proj(query), self.key_proj(key), value, self.v, mask)

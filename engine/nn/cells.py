@@ -9,7 +9,7 @@ from ..ops import recurrent as ops
 from ..ops.creation import zeros
 from . import init
 from .linear import positive
-from .module import Module, Parameter
+from .module import Module, Parameter, in_dtype_of
 
 
 class _Cell(Module):
@@ -50,10 +50,11 @@ class _Cell(Module):
         name = type(self).__name__
         if x.ndim not in (1, 2) or x.shape[-1] != self.input_size:
             raise ShapeError(f"{name}: input must be (N,I) or (I,) with I={self.input_size}, got shape {x.shape}")
-        shape = (*x.shape[:-1], self.hidden_size)
+        x, shape = in_dtype_of(self.weight_hh, x), (*x.shape[:-1], self.hidden_size)
         given = [zeros(shape, dtype=x.dtype, device=x.device)] * self.states if hx is None else [hx] if self.states == 1 else hx
         if len(given) != self.states or any(h.shape != shape for h in given):
             raise ShapeError(f"{name}: hx must be {self.states} tensor(s) (N,H)={shape}, got {[h.shape for h in given]}")
+        given = [in_dtype_of(self.weight_hh, h) for h in given]
         if x.ndim == 2:
             new = self._step(x[None], *given)
         else:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from ..errors import ShapeError
-from .module import Module
+from .module import Module, in_dtype_of
 
 
 class Sequential(Module):
@@ -56,7 +56,7 @@ class Residual(Module):
         y, skip = self.module(x), x if self.shortcut is None else self.shortcut(x)
         if y.shape != skip.shape:
             raise ShapeError(f"Residual: the module gives {y.shape}, the skip link {skip.shape}; a shortcut must match them")
-        return skip + y
+        return in_dtype_of(y, skip) + y
 
 
 class ModuleList(Module):

@@ -13,7 +13,7 @@ from ..ops.creation import zeros
 from ..ops.shape import pad
 from . import init
 from .linear import positive
-from .module import Module, Parameter
+from .module import Module, Parameter, in_dtype_of
 
 PADDING_MODES = ("zeros", "reflect", "replicate", "circular")
 """What the border is filled with: zeros, the image mirrored without its edge, the edge, the opposite side."""
@@ -65,11 +65,12 @@ class _Convolution(Module):
             init.uniform_(p, -bound, bound)
 
     def forward(self, x: Any) -> Any:
-        padding = self.padding
+        weight, padding = self.weight, self.padding
+        x = in_dtype_of(weight, x)
         if self.padding_mode != "zeros" and x.ndim == self.rank + 2:
             low, high = ops.paddings(type(self).__name__, padding, self.kernel_size, self.stride, self.dilation)
             x, padding = pad(x, tuple(zip(low, high, strict=True)), mode=self.padding_mode), 0
-        return type(self).op(x, self.weight, self.bias, self.stride, padding, self.dilation, self.groups)
+        return type(self).op(x, weight, self.bias, self.stride, padding, self.dilation, self.groups)
 
     def extra_repr(self) -> str:
         parts = [f"{self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}, stride={self.stride}"]
@@ -130,8 +131,9 @@ class _Transposed(_Convolution):
         self.output_padding = each(type(self).__name__, "output_padding", output_padding, self.rank, 0)
 
     def forward(self, x: Any) -> Any:
+        weight = self.weight
         return type(self).op(
-            x, self.weight, self.bias, self.stride, self.padding, self.output_padding, self.groups, self.dilation
+            in_dtype_of(weight, x), weight, self.bias, self.stride, self.padding, self.output_padding, self.groups, self.dilation
         )
 
 

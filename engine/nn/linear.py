@@ -14,7 +14,7 @@ from ..ops.embedding import embedding
 from ..ops.linalg import linear
 from ..ops.shape import reshape
 from . import init
-from .module import Module, Parameter
+from .module import Module, Parameter, in_dtype_of
 
 
 def positive(layer: str, **sizes: Any) -> None:
@@ -49,7 +49,8 @@ class Linear(Module):
     def forward(self, x: Any) -> Any:
         if x.ndim < 1 or x.shape[-1] != self.in_features:
             raise ShapeError(f"Linear: input must be (..., I) with I={self.in_features}, got shape {x.shape}")
-        return linear(x, self.weight, self.bias)
+        weight = self.weight
+        return linear(in_dtype_of(weight, x), weight, self.bias)
 
     def extra_repr(self) -> str:
         return f"in_features={self.in_features}, out_features={self.out_features}, bias={self.bias is not None}"
@@ -82,7 +83,8 @@ class Bilinear(Module):
         if x1.shape != (*x2.shape[:-1], self.in1_features) or x2.shape[-1] != self.in2_features:
             wanted = f"(..., I1) and (..., I2) with I1={self.in1_features}, I2={self.in2_features}"
             raise ShapeError(f"Bilinear: inputs must be {wanted}, got {x1.shape} and {x2.shape}")
-        y = einsum("...i,oij,...j->...o", x1, self.weight, x2)
+        weight = self.weight
+        y = einsum("...i,oij,...j->...o", in_dtype_of(weight, x1), weight, in_dtype_of(weight, x2))
         return y if self.bias is None else y + self.bias
 
     def extra_repr(self) -> str:

@@ -27,6 +27,18 @@ class Parameter(Tensor):
         return f"Parameter({super().__repr__()})"
 
 
+def in_dtype_of(parameter: Any, x: Any) -> Any:
+    """An input in the dtype that a layer computes in, that of a parameter: what every layer with parameters does on entry.
+
+    Real numbers are cast, and their gradients cast back. A complex input, and one of a layer whose parameter is None, stay.
+    """
+    if parameter is None or x.dtype is parameter.dtype:
+        return x
+    wanted = parameter.dtype
+    real = all(d.kind in "fiub" or d.name == "bfloat16" for d in (x.dtype, wanted))
+    return x.astype(wanted) if real and isinstance(x, Tensor) and x.dtype != wanted else x
+
+
 class Loaded(NamedTuple):
     """What load_state_dict(strict=False) passed over."""
 
@@ -36,6 +48,9 @@ class Loaded(NamedTuple):
 
 class Module:
     """Base of layers and networks: assign Parameters and Modules to attributes, and write forward().
+
+    A layer computes in the dtype of its parameters: float64 input, NumPy's default, is cast to a float32 layer's dtype on
+    entry. model.double() computes in float64, whatever its input. Functions promote, as the array API says.
 
     Names, order and layouts in state_dict() are PyTorch's, so that weights can be exchanged.
     """

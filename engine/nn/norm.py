@@ -14,7 +14,7 @@ from ..ops.elementwise import maximum, square
 from ..ops.reduce import mean, sum
 from ..ops.shape import reshape
 from .linear import positive
-from .module import Module, Parameter
+from .module import Module, Parameter, in_dtype_of
 
 
 class _BatchNorm(Module):
@@ -57,13 +57,15 @@ class _BatchNorm(Module):
             if self.num_batches_tracked is not None:
                 self.num_batches_tracked[...] = 0
 
-    def _check(self, x: Any) -> None:
+    def _entered(self, x: Any) -> Any:
+        """The input, checked, in the dtype of the parameters, or of the running statistics where there are none."""
         if x.ndim not in self.dims or x.shape[1] != self.num_features:
             wanted = f"{self.letters} with C={self.num_features}"
             raise ShapeError(f"{type(self).__name__}: input must be {wanted}, got shape {x.shape}")
+        return in_dtype_of(self.running_mean if self.weight is None else self.weight, x)
 
     def forward(self, x: Any) -> Any:
-        self._check(x)
+        x = self._entered(x)
         if not self.training and self.running_mean is not None:
             return ops.batch_norm_inference(x, self.running_mean, self.running_var, self.weight, self.bias, self.eps)
         count = x.shape[0] * prod(x.shape[2:])
@@ -131,7 +133,7 @@ class LayerNorm(Module):
         self.bias = Parameter(zeros(shape, device=device, dtype=dtype)) if elementwise_affine and bias else None
 
     def forward(self, x: Any) -> Any:
-        return ops.layer_norm(x, self.normalized_shape, self.weight, self.bias, self.eps)
+        return ops.layer_norm(in_dtype_of(self.weight, x), self.normalized_shape, self.weight, self.bias, self.eps)
 
     def extra_repr(self) -> str:
         return f"{self.normalized_shape}, eps={self.eps}, elementwise_affine={self.weight is not None}"
@@ -153,7 +155,7 @@ class RMSNorm(Module):
         self.weight = Parameter(ones(shape, device=device, dtype=dtype)) if elementwise_affine else None
 
     def forward(self, x: Any) -> Any:
-        return ops.rms_norm(x, self.normalized_shape, self.weight, self.eps)
+        return ops.rms_norm(in_dtype_of(self.weight, x), self.normalized_shape, self.weight, self.eps)
 
     def extra_repr(self) -> str:
         return f"{self.normalized_shape}, eps={self.eps}, elementwise_affine={self.weight is not None}"
@@ -179,7 +181,7 @@ class GroupNorm(Module):
     def forward(self, x: Any) -> Any:
         if x.ndim < 2 or x.shape[1] != self.num_channels:
             raise ShapeError(f"GroupNorm: input must be (N,C,...) with C={self.num_channels}, got shape {x.shape}")
-        return ops.group_norm(x, self.num_groups, self.weight, self.bias, self.eps)
+        return ops.group_norm(in_dtype_of(self.weight, x), self.num_groups, self.weight, self.bias, self.eps)
 
     def extra_repr(self) -> str:
         return f"{self.num_groups}, {self.num_channels}, eps={self.eps}, affine={self.weight is not None}"
@@ -195,7 +197,7 @@ class _InstanceNorm(_BatchNorm):
         super().__init__(num_features, eps, momentum, affine, track_running_stats, device=device, dtype=dtype)
 
     def forward(self, x: Any) -> Any:
-        self._check(x)
+        x = self._entered(x)
         if self.running_mean is not None and not self.training:
             return ops.batch_norm_inference(x, self.running_mean, self.running_var, self.weight, self.bias, self.eps)
         if self.running_mean is not None and not recomputing.get():

@@ -11,7 +11,7 @@ from ..ops.linalg import linear, matmul
 from ..ops.piecewise import step
 from ..ops.reduce import sum
 from .linear import positive
-from .module import Module, Parameter
+from .module import Module, Parameter, in_dtype_of
 
 
 class Perceptron(Module):
@@ -30,7 +30,7 @@ class Perceptron(Module):
         """x W^T + b, before the step."""
         if x.ndim < 1 or x.shape[-1] != self.in_features:
             raise ShapeError(f"Perceptron: input must be (N,I) or (I,) with I={self.in_features}, got shape {x.shape}")
-        return linear(x, self.weight, self.bias)
+        return linear(in_dtype_of(self.weight, x), self.weight, self.bias)
 
     def forward(self, x: Any) -> Any:
         return step(self.activation(x))
@@ -47,7 +47,7 @@ class Perceptron(Module):
             if wanted.shape != y.shape:
                 raise ShapeError(f"Perceptron: target must be (N,O)={y.shape}, got {wanted.shape}")
             error = wanted.astype(y.dtype) - y
-            self.weight += lr * matmul(error.T, rows)
+            self.weight += lr * matmul(error.T, in_dtype_of(self.weight, rows))
             self.bias += lr * sum(error, axis=0)
             return int(sum(error * error))
 

@@ -12,7 +12,7 @@ from ..ops.random import dropout
 from ..ops.shape import concat, permute_dims, stack
 from . import init
 from .linear import positive
-from .module import Module, Parameter
+from .module import Module, Parameter, in_dtype_of
 
 
 class _Recurrent(Module):
@@ -20,6 +20,7 @@ class _Recurrent(Module):
 
     gates: int
     states = 1
+    weight_hh_l0: Parameter
 
     def __init__(
         self, input_size: int, hidden_size: int, num_layers: int = 1, bias: bool = True, batch_first: bool = False,
@@ -80,6 +81,7 @@ class _Recurrent(Module):
         if x.ndim not in (2, 3) or x.shape[-1] != self.input_size:
             layout = "(N,T,I)" if self.batch_first else "(T,N,I)"
             raise ShapeError(f"{name}: input must be {layout} or (T,I) with I={self.input_size}, got shape {x.shape}")
+        x = in_dtype_of(self.weight_hh_l0, x)
         if single:
             x = x[:, None, :]
         elif self.batch_first:
@@ -119,7 +121,7 @@ class _Recurrent(Module):
             raise ShapeError(
                 f"{type(self).__name__}: hx must be {self.states} tensor(s) (L D,N,H)={shapes}, got {[h.shape for h in given]}"
             )
-        return given
+        return [in_dtype_of(self.weight_hh_l0, h) for h in given]
 
     def extra_repr(self) -> str:
         parts = [f"{self.input_size}, {self.hidden_size}"]

@@ -16,7 +16,7 @@ from .attention import MultiheadAttention
 from .container import ModuleList
 from .dropout import Dropout
 from .linear import Linear
-from .module import Module
+from .module import Module, in_dtype_of
 from .norm import LayerNorm
 
 _ACTIVATIONS: dict[str, Callable[[Any], Any]] = {"relu": relu, "gelu": gelu}
@@ -50,6 +50,7 @@ class TransformerEncoderLayer(Module):
 
     def forward(self, src: Any, src_mask: Any = None, src_key_padding_mask: Any = None, is_causal: bool = False) -> Any:
         """Masks as in MultiheadAttention: True is not seen."""
+        src = in_dtype_of(self.linear1.weight, src)  # once: it also goes past the layers, over the skip links
 
         def attend(x: Any) -> Any:
             y, _ = self.self_attn(x, x, x, src_key_padding_mask, False, src_mask, is_causal=is_causal)
