@@ -19,7 +19,7 @@ import numpy as np
 from .. import backend
 from ..errors import GradientError
 from .base import Node, TensorBase, graph, recording, second_reading, touched, unflatten, wrap
-from .promotion import promote
+from .promotion import is_complex_dtype, promote
 from .quiet import quiet, unquiet
 
 
@@ -288,7 +288,7 @@ def _fit(node: Node, g: Any, shape: tuple[int, ...], dtype: Any) -> Any:
         if g.shape != shape:
             g = xp.reshape(g, shape)
     if g.dtype != dtype:
-        if xp.isdtype(g.dtype, "complex floating") and not xp.isdtype(dtype, "complex floating"):
+        if is_complex_dtype(g.dtype) and not is_complex_dtype(dtype):
             g = xp.real(g)
         if g.dtype != dtype:
             g = xp.astype(g, dtype)
