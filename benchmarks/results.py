@@ -12,6 +12,7 @@ from statistics import median
 from typing import Any, Self
 
 from dlengine.errors import DataError
+from dlengine.io import reading
 
 from .memory import LIMIT
 from .workloads import APART
@@ -138,15 +139,12 @@ class Result:
     @classmethod
     def load(cls, path: Path) -> Result:
         """Read a result back. Raises DataError for a file that is not one."""
-        try:
+        with reading(f"bench: {path}", DataError, "record it again with dlengine bench --json"):
             raw = json.loads(path.read_text())
-        except (ValueError, UnicodeDecodeError) as error:
-            raise DataError(f"bench: {path} is not JSON: {error}") from error
-        if not isinstance(raw, dict) or raw.get("schema") != SCHEMA:
-            raise DataError(f"bench: {path} is not a result of dlengine bench --json (schema {SCHEMA})")
-        try:
+            if not isinstance(raw, dict) or raw.get("schema") != SCHEMA:
+                raise DataError(f"bench: {path} is not a result of dlengine bench --json (schema {SCHEMA})")
             rows = [
-                Row(**{**row, "timings": {name: Timing(**timing) for name, timing in row["timings"].items()}})
+                Row(**{**row, "timings": {name: _timing(timing) for name, timing in row["timings"].items()}})
                 for row in raw["rows"]
             ]
             known = {f.name: raw[f.name] for f in fields(cls) if f.name in raw}
@@ -154,9 +152,21 @@ class Result:
             result.precision, result.settings["threads"]  # noqa: B018  a result without them is damaged
             for row in rows:
                 row.unit = (row.unit[0], row.unit[1]) if row.unit else None
-        except (KeyError, TypeError, AttributeError, ValueError) as error:
-            raise DataError(f"bench: {path} is damaged: {type(error).__name__} {error}") from error
-        return result
+                _numbers(row.name, row.ratio, row.ratio_low, row.ratio_high, row.difference, row.flops, row.bytes)
+            return result
+
+
+def _timing(held: dict[str, Any]) -> Timing:
+    timing = Timing(**held)
+    _numbers("timings", timing.median, timing.low, timing.high, timing.first, timing.peak_mib, timing.host, *timing.turns)
+    return timing
+
+
+def _numbers(what: str, *values: Any) -> None:
+    """Raises DataError for what is neither a number nor absent."""
+    for value in values:
+        if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
+            raise DataError(f"{what}: expected a number, got {value!r}")
 
 
 def write_whole(path: Path, text: str | bytes) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-import zlib
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ import numpy as np
 
 from ..autograd.promotion import get_default_dtype
 from ..errors import DataError
+from ..io import reading
 from .dataset import ArrayDataset
 
 FILE = Path(__file__).parent / "files" / "digits.csv.gz"
@@ -21,12 +21,8 @@ SHA256 = "6ebb3d2fee246a4e99363262ddf8a00a3c41bee6014c373ed9d9216ba7f651b8"
 
 def read_verified(path: Path, sha256: str) -> bytes:
     """The unpacked content of a gzip file. Raises DataError naming the file if it is absent, damaged or another one."""
-    try:
+    with reading(path, DataError, "install dlengine again"):
         content = gzip.decompress(path.read_bytes())
-    except FileNotFoundError:
-        raise DataError(f"{path}: the data file is missing") from None
-    except (OSError, EOFError, zlib.error) as error:
-        raise DataError(f"{path}: damaged or cut short ({error})") from None
     if hashlib.sha256(content).hexdigest() != sha256:
         raise DataError(f"{path}: the content is not what it should be (its sha256 differs)")
     return content

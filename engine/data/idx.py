@@ -2,40 +2,71 @@
 
 from __future__ import annotations
 
+import gzip
 from math import prod
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from ..errors import DataError
+from ..io import reading
 from .draws import HostArray
 from .sources import unpack
+
+DEFLATE = 1032
+"""Bytes that one byte of a .gz file can become, at most."""
 
 TYPES = {0x08: "u1", 0x09: "i1", 0x0B: "i2", 0x0C: "i4", 0x0D: "f4", 0x0E: "f8"}
 
 
 def read_idx(path: str | Path) -> HostArray:
-    """The array of an idx file, packed as .gz or not, in native byte order. Raises DataError naming the file and the cause."""
-    return parse_idx(unpack(path), str(path))
+    """The array of an idx file, packed as .gz or not, in native byte order. Raises DataError naming the file and the cause.
+
+    No more is read, and no memory taken, than the header and the file's size agree about.
+    """
+    path = Path(path)
+    with reading(path, DataError, "expected an idx file as MNIST's, packed as .gz or not"):
+        if path.suffix not in (".gz", ""):
+            return parse_idx(unpack(path), str(path))
+        size = path.stat().st_size
+        with gzip.open(path) if path.suffix == ".gz" else open(path, "rb") as file:
+            head = file.read(4)
+            head += file.read(4 * head[3] if len(head) == 4 else 0)
+            shape, dtype = _header(head)
+            expected = prod(shape) * dtype.itemsize
+            most = size * (DEFLATE if path.suffix == ".gz" else 1)
+            if expected > most:
+                raise DataError(f"the header says shape {shape}, {expected} bytes of values; there are at most {most}")
+            return _array(file.read(expected + 1), shape, dtype, " or more")
 
 
 def parse_idx(content: bytes, name: str) -> HostArray:
     """The array of an idx file's content; name: for the message if it is none."""
-    if len(content) < 4 or content[:2] != b"\0\0" or content[2] not in TYPES:
-        raise DataError(f"{name}: not an idx file: it begins with {content[:4].hex(' ') or 'nothing'}")
-    ndim = content[3]
-    start = 4 + 4 * ndim
-    if ndim < 1 or len(content) < start:
-        raise DataError(f"{name}: an idx header of {ndim} sizes in {len(content)} bytes")
-    shape = tuple(int.from_bytes(content[i : i + 4], "big") for i in range(4, start, 4))
-    dtype = np.dtype(">" + TYPES[content[2]])
+    with reading(name, DataError):
+        end = 4 + 4 * content[3] if len(content) >= 4 else 4
+        shape, dtype = _header(content[:end])
+        return _array(content[end:], shape, dtype)
+
+
+def _header(head: bytes) -> tuple[tuple[int, ...], Any]:
+    """Shape and dtype that an idx header says, from all its bytes."""
+    if len(head) < 4 or head[:2] != b"\0\0" or head[2] not in TYPES:
+        raise DataError(f"not an idx file: it begins with {head[:4].hex(' ') or 'nothing'}")
+    if head[3] < 1 or len(head) < 4 + 4 * head[3]:
+        raise DataError(f"an idx header of {head[3]} sizes in {len(head)} bytes")
+    return tuple(int.from_bytes(head[i : i + 4], "big") for i in range(4, len(head), 4)), np.dtype(">" + TYPES[head[2]])
+
+
+def _array(values: bytes, shape: tuple[int, ...], dtype: Any, or_more: str = "") -> HostArray:
     expected = prod(shape) * dtype.itemsize
-    if len(content) - start != expected:
-        raise DataError(f"{name}: the header says shape {shape}, {expected} bytes of values; there are {len(content) - start}")
+    if len(values) != expected:
+        there = f"{len(values)}{or_more if len(values) > expected else ''}"
+        raise DataError(f"the header says shape {shape}, {expected} bytes of values; there are {there}")
     try:
-        return np.frombuffer(content, dtype, offset=start).reshape(shape).astype(dtype.newbyteorder("="))
+        return np.frombuffer(values, dtype).reshape(shape).astype(dtype.newbyteorder("="))
     except ValueError as error:  # more dimensions, or zero by huge sizes, than NumPy can hold
-        raise DataError(f"{name}: shape {shape} cannot be held ({error})") from None
+        raise DataError(f"shape {shape} cannot be held ({error})") from None
 
 
 def to_idx(array: HostArray) -> bytes:

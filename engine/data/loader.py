@@ -17,6 +17,7 @@ from ..autograd.base import TensorBase
 from ..backend import CUPY, default_device, namespace_for
 from ..errors import CheckpointError, ConfigError, DataError
 from ..generator import Generator, default_generator
+from ..io import reading
 from ..ops.creation import asarray
 from .adapt import as_dataset
 from .collate import as_batch, batch_of, host, is_array
@@ -255,14 +256,14 @@ class DataLoader:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Continue with the batch after the one last given. Raises CheckpointError for what is no loader's state."""
-        try:
+        with reading("DataLoader", CheckpointError, "not the state of a loader"):
             start, given = {name: dict(state[name]) for name, _ in self._own()}, int(state["batches"])
-            for name, generator in self._own():
-                generator.load_state_dict(start[name])
-        except (KeyError, TypeError, ValueError) as error:
-            raise CheckpointError(f"DataLoader: not the state of a loader: {error!r}") from None
+            for held in start.values():
+                Generator(0).load_state_dict(held)  # all are looked at before the first is taken over
         if given < 0 or (self.sampler is not None and given > self._most()):
             raise CheckpointError(f"DataLoader: the state is at batch {given}, an epoch has {len(self)}")
+        for name, generator in self._own():
+            generator.load_state_dict(start[name])
         self._start, self._given, self._resume = start, given, given
 
 

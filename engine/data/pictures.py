@@ -234,7 +234,7 @@ def omniglot_images(archive: bytes) -> bytes:
     reduced = []
     with zipfile.ZipFile(io.BytesIO(archive)) as opened:
         for name in _drawings(opened):
-            with Image.open(io.BytesIO(opened.read(name))) as picture:
+            with Image.open(io.BytesIO(opened.read(name)), formats=("PNG",)) as picture:
                 reduced.append(255 - np.asarray(picture.convert("L").resize((28, 28), Image.Resampling.BOX)))
     return to_idx(np.stack(reduced))
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from ..errors import CheckpointError, ConfigError, DataError
 from ..generator import Generator, default_generator
+from ..io import reading
 from .draws import HostArray, integers, permutation, uniform
 
 
@@ -55,13 +56,12 @@ class Sampler:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Continue after the number last given. Raises CheckpointError for what is no sampler's state."""
-        try:
+        with reading(type(self).__name__, CheckpointError, "not the state of a sampler"):
             start, given = dict(state["generator"]), int(state["given"])
-            self.generator.load_state_dict(start)
-        except (KeyError, TypeError, ValueError) as error:
-            raise CheckpointError(f"{type(self).__name__}: not the state of a sampler: {error!r}") from None
+            Generator(0).load_state_dict(start)
         if given < 0:
             raise CheckpointError(f"{type(self).__name__}: the state is at number {given}")
+        self.generator.load_state_dict(start)
         self._start, self._given, self._resume = start, given, given
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import DataError
+from ..io import reading
 from .draws import HostArray
 from .sources import DataFile, Place, content
 
@@ -64,14 +65,13 @@ def parse_series(text: str, name: str) -> tuple[tuple[str, ...], HostArray]:
     """Times and values of CSV text with a header and two columns. Raises DataError naming the line."""
     times, values = [], []
     rows = csv.reader(io.StringIO(text))
-    next(rows, None)
-    for row in rows:
-        try:
-            time, value = row
-            times.append(time)
-            values.append(float(value))
-        except (ValueError, csv.Error):
-            raise DataError(f"{name}: line {rows.line_num} is not a time and a number: {','.join(row)[:60]!r}") from None
+    with reading(name, DataError, "expected a header and lines of a time and a number"):
+        next(rows, None)
+        for row in rows:
+            with reading(f"{name}: line {rows.line_num}", DataError, f"not a time and a number: {','.join(row)[:60]!r}"):
+                time, value = row
+                times.append(time)
+                values.append(float(value))
     if not values or not np.isfinite(values).all():
         raise DataError(f"{name}: expected finite numbers, got {len(values)} rows")
     return tuple(times), np.array(values, dtype=np.float64)

@@ -12,31 +12,22 @@ import hashlib
 import io
 import lzma
 import os
-import struct
 import sys
 import tarfile
 import zipfile
-import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
 from ..errors import DataError
-from ..io import write_atomically
+from ..io import reading, write_atomically
 
 TIMEOUT = 30.0
 """Seconds that a server may stay silent."""
 
 LARGEST = 2**30
 """Bytes of a download, at most."""
-
-_DAMAGES = (
-    OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, tarfile.TarError, struct.error,
-    KeyError, ValueError, OverflowError, IndexError, NotImplementedError, RuntimeError, SyntaxError, TypeError,
-)  # fmt: skip
-"""What the standard library and Pillow raise for damaged files."""
-
 
 @dataclass(frozen=True)
 class Place:
@@ -112,17 +103,19 @@ def content(file: DataFile, folder: str | Path | None = None) -> bytes:
 
 
 def unpack(path: str | Path) -> bytes:
-    """The content of any file, unpacked if it is .gz, .xz or a .zip of one file. Raises DataError naming the file."""
+    """The content of any file, unpacked if it is .gz, .xz or a .zip of one file. Raises DataError naming the file.
+
+    What is packed may be 1 GiB large; a plain file as large as it is.
+    """
     path = Path(path)
-    try:
+    with reading(path, DataError):
+        if path.suffix not in (".gz", ".xz", ".zip"):
+            return path.read_bytes()
         with open(path, "rb") as opened:
-            return _unpacked(opened, Place(path.name, _ONLY if path.suffix == ".zip" else ""), LARGEST)
-    except _Refused as error:
-        raise DataError(f"{path}: {error}") from None
-    except FileNotFoundError:
-        raise DataError(f"{path}: no such file") from None
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror})") from None
+            found = _unpacked(opened, Place(path.name, _ONLY if path.suffix == ".zip" else ""), LARGEST)
+        if len(found) > LARGEST:
+            raise DataError(f"more than {LARGEST} bytes when unpacked; unpack it yourself if that is what it should be")
+        return found
 
 
 class _Refused(Exception):
@@ -137,10 +130,8 @@ def _verified(opened: IO[bytes], place: Place, file: DataFile) -> bytes:
     # One byte more than it should have shows that there is more, and no more than that is unpacked.
     found = _unpacked(opened, place, LARGEST if place.convert else file.size)
     if place.convert is not None:
-        try:
+        with reading("", _Refused):
             found = place.convert(found)
-        except _DAMAGES as error:
-            raise _Refused(f"damaged ({_said(error)})") from None
     if len(found) < file.size:
         raise _Refused(f"cut short: {len(found)} of {file.size} bytes")
     algorithm, _, expected = file.checksum.partition(":")
@@ -152,7 +143,7 @@ def _verified(opened: IO[bytes], place: Place, file: DataFile) -> bytes:
 def _unpacked(opened: IO[bytes], place: Place, size: int) -> bytes:
     """The content, or its first size + 1 bytes if it has more."""
     name = place.path
-    try:
+    with reading("", _Refused):
         if place.member and name.endswith(".zip"):
             with zipfile.ZipFile(opened) as archive:
                 with archive.open(_chosen(archive, place.member)) as member:
@@ -170,8 +161,6 @@ def _unpacked(opened: IO[bytes], place: Place, size: int) -> bytes:
             with lzma.open(opened) as unpacker_:
                 return unpacker_.read(size + 1)
         return opened.read(size + 1)
-    except _DAMAGES as error:
-        raise _Refused(f"damaged or cut short ({_said(error)})") from None
 
 
 def _chosen(archive: zipfile.ZipFile, member: str) -> str:

@@ -12,6 +12,7 @@ import numpy as np
 from ..autograd.promotion import get_default_dtype
 from ..errors import ConfigError, DataError
 from ..generator import Generator, default_generator
+from ..io import reading
 from .draws import HostArray, integers, uniform
 from .samplers import weighted
 
@@ -93,12 +94,10 @@ class Vocabulary:
     def from_state_dict(cls, state: dict[str, Any]) -> Vocabulary:
         """The vocabulary that a state was taken from. Raises DataError for what is none."""
         made = cls(())
-        try:
+        with reading("Vocabulary", DataError, "not the state of a vocabulary"):
             made.tokens = tuple(str(t) for t in state["tokens"])
             made.counts = np.array(state["counts"], dtype=np.int64)
             made.unknown = None if state["unknown"] is None else int(state["unknown"])
-        except (KeyError, TypeError, ValueError) as error:
-            raise DataError(f"Vocabulary: not the state of a vocabulary: {error!r}") from None
         made.numbers = {token: i for i, token in enumerate(made.tokens)}
         fits = made.unknown is None or 0 <= made.unknown < len(made.tokens)
         if not len(made.numbers) == len(made.tokens) == len(made.counts) or not fits:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from .checkpoint import load, load_weights, save, save_weights
-from .files import remove_leftovers, write_atomically
+from .files import reading, remove_leftovers, write_atomically
 
 __all__ = [
-    "load", "load_weights", "remove_leftovers", "save", "save_weights", "write_atomically",
+    "load", "load_weights", "reading", "remove_leftovers", "save", "save_weights", "write_atomically",
 ]  # fmt: skip

@@ -20,11 +20,12 @@ from ..autograd.base import TensorBase
 from ..autograd.promotion import bfloat16
 from ..errors import CheckpointError
 from ..ops.creation import asarray
-from .files import write_atomically
+from .files import reading, write_atomically
 
 FORMAT = "dlengine-checkpoint"
 VERSION = 1
 _TENSOR = "$tensor"
+AGAIN = "take another copy, or an earlier checkpoint"
 
 _DTYPES = {
     "F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2", "I64": "<i8", "I32": "<i4", "I16": "<i2", "I8": "i1",
@@ -41,7 +42,10 @@ def save(path: str | Path, state: Mapping[str, Any]) -> None:
     Keys become strings. Raises CheckpointError for a value of another kind.
     """
     tensors: dict[str, Host] = {}
-    tree = json.dumps(_packed(state, "", tensors))
+    try:
+        tree = json.dumps(_packed(state, "", tensors))
+    except RecursionError:
+        raise CheckpointError("save: the state is nested too deeply, or contains itself") from None
     metadata = {"format": FORMAT, "version": str(VERSION), "state": tree, "sha256": _digest(tree, tensors)}
     write_atomically(path, _serialized(tensors, metadata))
 
@@ -51,20 +55,23 @@ def load(path: str | Path) -> dict[str, Any]:
 
     Raises CheckpointError naming the file and the cause: missing, cut short, another format or version, wrong checksum.
     """
-    content = _content(path)
-    tensors = _tensors(path, content)
-    if find_spec("ml_dtypes") is None and b'"dtype":"BF16"' in content[: 8 + struct.unpack("<Q", content[:8])[0]]:
-        raise CheckpointError(f"{path}: holds bfloat16, which needs the package ml_dtypes; mend: pip install ml_dtypes")
-    metadata = _metadata(path, content)
-    if metadata.get("format") != FORMAT:
-        raise CheckpointError(f"{path}: not a dlengine checkpoint (load_weights reads plain safetensors)")
-    if metadata.get("version") != str(VERSION):
-        raise CheckpointError(f"{path}: format version {metadata.get('version')}, this dlengine reads {VERSION}")
-    tree = metadata.get("state", "")
-    if metadata.get("sha256") != _digest(tree, tensors):
-        raise CheckpointError(f"{path}: the checksum differs: the file is damaged")
-    state: dict[str, Any] = _unpacked(json.loads(tree), tensors)
-    return state
+    with reading(path, CheckpointError, AGAIN):
+        content = _content(path)
+        tensors = _tensors(content)
+        if find_spec("ml_dtypes") is None and b'"dtype":"BF16"' in content[: 8 + struct.unpack("<Q", content[:8])[0]]:
+            raise CheckpointError(f"{path}: holds bfloat16, which needs the package ml_dtypes; mend: pip install ml_dtypes")
+        metadata = _metadata(content)
+        if metadata.get("format") != FORMAT:
+            raise CheckpointError(f"{path}: not a dlengine checkpoint (load_weights reads plain safetensors)")
+        if metadata.get("version") != str(VERSION):
+            raise CheckpointError(f"{path}: format version {metadata.get('version')}, this dlengine reads {VERSION}")
+        tree = metadata.get("state", "")
+        if metadata.get("sha256") != _digest(tree, tensors):
+            raise CheckpointError(f"{path}: the checksum differs: the file is damaged")
+        state: dict[str, Any] = _unpacked(json.loads(tree), tensors)
+        if not isinstance(state, dict):
+            raise CheckpointError(f"the state is a {type(state).__name__}, expected a dict")
+        return state
 
 
 def save_weights(path: str | Path, state_dict: Mapping[str, Any]) -> None:
@@ -79,7 +86,8 @@ def load_weights(path: str | Path) -> dict[str, Any]:
 
     Raises CheckpointError naming the file.
     """
-    return {name: asarray(a) for name, a in _tensors(path, _content(path)).items()}
+    with reading(path, CheckpointError, AGAIN):
+        return {name: asarray(a) for name, a in _tensors(_content(path)).items()}
 
 
 def _serialized(tensors: Mapping[str, Host], metadata: dict[str, str] | None) -> bytes:
@@ -95,35 +103,30 @@ def _content(path: str | Path) -> bytes:
         raise CheckpointError(f"{path}: cannot read the checkpoint ({error.strerror})") from None
 
 
-def _tensors(path: str | Path, content: bytes) -> dict[str, Host]:
-    from safetensors import SafetensorError, deserialize
+def _tensors(content: bytes) -> dict[str, Host]:
+    from safetensors import deserialize
 
-    try:
-        found = deserialize(content)  # type: ignore[no-untyped-call]
-    except (SafetensorError, ValueError, TypeError, AttributeError) as error:
-        raise CheckpointError(f"{path}: damaged or cut short ({error})") from None
+    found = deserialize(content)  # type: ignore[no-untyped-call]
     tensors = {}
     for name, entry in sorted(found, key=lambda pair: pair[0]):  # the library gives them in no order
         if entry["dtype"] not in _DTYPES:
-            raise CheckpointError(f"{path}: {name} has the dtype {entry['dtype']}; known: {', '.join(_DTYPES)}")
+            raise CheckpointError(f"{name} has the dtype {entry['dtype']}; known: {', '.join(_DTYPES)}")
         values = np.frombuffer(entry["data"], dtype=_DTYPES[entry["dtype"]]).reshape(entry["shape"])
         if entry["dtype"] == "BF16":
             if find_spec("ml_dtypes") is not None:
                 values = values.view(bfloat16())
             else:  # NumPy has none; its values are the upper halves of float32
                 values = (values.astype(np.uint32) << 16).view(np.float32)
+        if entry["dtype"] == "BOOL" and values.view(np.uint8).max(initial=0) > 1:
+            raise CheckpointError(f"{name} has the dtype BOOL and bytes other than 0 and 1")
         tensors[name] = values
     return tensors
 
 
-def _metadata(path: str | Path, content: bytes) -> dict[str, str]:
+def _metadata(content: bytes) -> dict[str, str]:
     """The metadata of a file whose tensors could be read: 8 bytes of length, then the header as JSON."""
     (length,) = struct.unpack("<Q", content[:8])
-    try:
-        found = json.loads(content[8 : 8 + length]).get("__metadata__", {})
-    except ValueError as error:
-        raise CheckpointError(f"{path}: damaged ({error})") from None
-    return dict(found)
+    return dict(json.loads(content[8 : 8 + length]).get("__metadata__", {}))
 
 
 def _digest(tree: str, tensors: Mapping[str, Host]) -> str:
@@ -171,6 +174,8 @@ def _packed(value: Any, path: str, tensors: dict[str, Host]) -> Any:
 def _unpacked(value: Any, tensors: Mapping[str, Host]) -> Any:
     if isinstance(value, dict):
         if set(value) == {_TENSOR}:
+            if value[_TENSOR] not in tensors:
+                raise CheckpointError(f"the state names a tensor {value[_TENSOR]!r} that is not in the file")
             return asarray(tensors[value[_TENSOR]], device="cpu")
         return {k: _unpacked(v, tensors) for k, v in value.items()}
     return [_unpacked(v, tensors) for v in value] if isinstance(value, list) else value

@@ -1,4 +1,4 @@
-"""Writing files so that a reader, or a crash, never meets half of one."""
+"""Writing files so that a reader, or a crash, never meets half of one; and reading what others may have damaged."""
 
 from __future__ import annotations
 
@@ -6,6 +6,54 @@ import errno
 import os
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
+
+from ..errors import DLEngineError
+
+
+class reading:  # noqa: N801  a block, read as a verb
+    """Let whatever goes wrong while a file is read become the one documented error, with the file's name and a way out.
+
+    Parsers raise far more than they document (a damaged NPY header: SyntaxError, TokenError, OverflowError, MemoryError;
+    JSON nested deeply: RecursionError), so every reader runs inside such a block and keeps no list of exceptions of its own.
+    kind: what errors become; those that are of this kind, or of one of also, keep their class and get the name if they lack it.
+    """
+
+    def __init__(
+        self,
+        name: str | Path,
+        kind: type[Exception],
+        way_out: str = "",
+        *,
+        what: str = "damaged or cut short",
+        also: tuple[type[Exception], ...] = (),
+    ) -> None:
+        self.name, self.kind, self.way_out, self.what, self.also = str(name), kind, way_out, what, also
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _: Any, error: BaseException | None, traceback: Any) -> None:
+        if not isinstance(error, Exception):
+            return
+        if isinstance(error, (DLEngineError, self.kind)):
+            kept = isinstance(error, (self.kind, *self.also))
+            if not kept or self.name not in str(error):
+                raise (type(error) if kept else self.kind)(self._said(str(error))) from error
+            return
+        if isinstance(error, FileNotFoundError):
+            raise self.kind(self._said("no such file")) from error
+        if isinstance(error, OSError) and error.errno is not None:
+            raise self.kind(self._said(f"cannot be read ({error.strerror})")) from error
+        told = " ".join(str(error).split())[:200] or type(error).__name__
+        if isinstance(error, RecursionError):
+            told = "nested too deeply"
+        elif isinstance(error, KeyError):
+            told = f"no {told}"
+        raise self.kind(self._said(f"{self.what} ({told})")) from error
+
+    def _said(self, what: str) -> str:
+        return (f"{self.name}: " if self.name else "") + what + (f"; {self.way_out}" if self.way_out else "")
 
 
 def write_atomically(path: str | Path, content: bytes) -> None:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import base64
-import json
 from collections.abc import Sequence
 from html import escape
 from inspect import cleandoc
 from pathlib import Path
 
 from ..errors import CheckpointError
-from ..io import write_atomically
+from ..io import reading, write_atomically
 from .recipe import Scale
-from .run import Run, read_config
+from .run import Run, read_config, read_results
 
 STYLE = """
 :root { color-scheme: light; --ink: #222; --soft: #666; --line: #ddd; --good: #146c2e; --bad: #b3261e; }
@@ -32,14 +31,9 @@ def finished(folder: str | Path) -> Run:
     """A finished run as it lies in its folder; nothing is computed. Raises CheckpointError, ConfigError."""
     folder = Path(folder)
     config = read_config(folder)
-    try:
-        results = json.loads((folder / "results.json").read_text())
-        run = Run(folder, config.recipe, config.recipe.scales[config.scale], results)
+    run = Run(folder, config.recipe, config.recipe.scales[config.scale], read_results(folder))
+    with reading(folder / "results.json", CheckpointError, f"measure the run again: dlengine train --resume {folder}"):
         run.verdicts()
-    except FileNotFoundError:
-        raise CheckpointError(f"{folder}: the run is not finished; go on with it: dlengine train --resume {folder}") from None
-    except (ValueError, TypeError, KeyError) as error:
-        raise CheckpointError(f"{folder / 'results.json'}: damaged ({type(error).__name__}: {error})") from None
     return run
 
 

@@ -46,9 +46,11 @@ class Setting:
             return known[str(text).lower()]
         try:
             value = kind(text)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             value = None
-        if value is None or (kind is float and not abs(value) < float("inf")):
+        lost = kind is int and isinstance(text, float) and value != text
+        nested = kind is str and isinstance(text, list | dict | None)
+        if value is None or lost or nested or (kind is float and not abs(value) < float("inf")):
             wanted = {int: "an integer", float: "a finite number"}.get(kind, "text")
             raise ConfigError(f"{name}: expected {wanted}, got {text!r}")
         return value

@@ -19,7 +19,7 @@ from .. import backend
 from ..autograd.promotion import get_default_dtype, set_default_dtype
 from ..errors import CheckpointError, ConfigError
 from ..generator import manual_seed
-from ..io import load, remove_leftovers, write_atomically
+from ..io import load, reading, remove_leftovers, write_atomically
 from ..training import Callback, Checkpoint, CSVLog, Progress, Trainer, plot_curves
 from .experiment import Experiment, Stage
 from .recipe import Figure, Recipe, Scale, find
@@ -234,21 +234,37 @@ def _load(checkpoint: Path, trainer: Trainer) -> bool:
 def read_config(folder: Path) -> Config:
     """A run's checked config.json. Raises CheckpointError, ConfigError."""
     path = folder / "config.json"
-    try:
+    if not path.is_file():
+        raise CheckpointError(f"{folder}: not a run folder (no config.json)")
+    with reading(path, CheckpointError, "train anew, or put the run's own file there", also=(ConfigError,)):
         held = json.loads(path.read_text())
-        recipe, scale, dtype = find(held["recipe"]), str(held["scale"]), str(held["dtype"])
+        recipe, scale, dtype = find(held["recipe"]), held["scale"], held["dtype"]
         if scale not in recipe.scales:
             raise ConfigError(f"scale: {recipe.name} has {', '.join(recipe.scales)}, got {scale!r}")
         if dtype not in DTYPES:
             raise ConfigError(f"dtype: expected one of {', '.join(DTYPES)}, got {dtype!r}")
-        settings = recipe.configure(held["settings"], scale)
-        return Config(recipe, scale, settings, int(held["seed"]), dtype, str(held["backend"]))
-    except (FileNotFoundError, NotADirectoryError):
-        raise CheckpointError(f"{folder}: not a run folder (no config.json)") from None
-    except (KeyError, TypeError, ValueError, OSError) as error:
-        if isinstance(error, ConfigError):
-            raise ConfigError(f"{path}: {error}") from None
-        raise CheckpointError(f"{path}: damaged ({type(error).__name__}: {error})") from None
+        seed, used = held["seed"], str(held["backend"])
+        if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**64:
+            raise ConfigError(f"seed: expected an integer from 0 to 2**64 - 1, got {seed!r}")
+        if used.partition(":")[0] not in backend.BACKENDS:
+            raise ConfigError(f"backend: expected one of {', '.join(backend.BACKENDS)}, got {used!r}")
+        return Config(recipe, scale, recipe.configure(held["settings"], scale), seed, dtype, used)
+
+
+def read_results(folder: Path) -> dict[str, float]:
+    """The numbers of a run's results.json. Raises CheckpointError for a file with anything else in it, or without seconds."""
+    path = folder / "results.json"
+    if not path.is_file():
+        raise CheckpointError(f"{folder}: the run is not finished; go on with it: dlengine train --resume {folder}")
+    with reading(path, CheckpointError, f"measure the run again: dlengine train --resume {folder}"):
+        held = json.loads(path.read_text())
+        for name, value in held.items():
+            if isinstance(value, bool) or not isinstance(value, int | float):
+                raise CheckpointError(f"{name}: expected a number, got {value!r}")
+            float(value)  # an integer beyond all floating numbers is no result either
+        if not 0 <= held["seconds"] < float("inf"):
+            raise CheckpointError(f"seconds: expected a duration, got {held['seconds']}")
+        return dict(held)
 
 
 def _folder(out: str | Path | None, name: str, overwrite: bool, config: Config) -> Path:
