@@ -10,6 +10,8 @@ import tempfile
 from contextlib import suppress
 from typing import IO, Any, Self
 
+from dlengine.kernels.compiling import compilations
+
 
 class WorkerFailed(RuntimeError):
     """A worker that ended, or that answered with an error."""
@@ -72,6 +74,9 @@ class WorkerProcess:
             said = self.errors.read().strip().splitlines()[-1:] or ["it said nothing"]
             raise WorkerFailed(f"{self.name}: the worker ended with status {self.process.returncode}: {said[0]}")
         answer: dict[str, Any] = json.loads(line)
+        if "compiled" in answer:
+            compilations.took(answer["compiled"], answer["seconds"])
+            return self.receive()
         if "error" in answer:
             raise WorkerFailed(f"{self.name}: {answer['error']}")
         return answer

@@ -21,6 +21,8 @@ from typing import Any, TextIO
 
 import numpy as np
 
+from dlengine.kernels.compiling import compilations
+
 from .bodies import Body, Framework
 from .ceilings import ceilings
 from .clocks import Clock, Timed
@@ -148,7 +150,17 @@ def _default_precision() -> str:
 
 
 def serve(worker: Worker, requests: TextIO, answers: TextIO) -> None:
-    """Answer until the runner closes the pipe; an error is an answer too."""
+    """Answer until the runner closes the pipe; an error is an answer too. What is compiled meanwhile is told at once."""
+    told: list[float] = [0, 0.0]
+
+    def compiled() -> None:
+        if not compilations.current:
+            kernels, seconds = compilations.kernels, compilations.seconds()
+            answers.write(json.dumps({"compiled": kernels - told[0], "seconds": seconds - told[1]}) + "\n")
+            answers.flush()
+            told[:] = kernels, seconds
+
+    compilations.listeners.append(compiled)
     for line in requests:
         try:
             answer = worker.answer(json.loads(line))

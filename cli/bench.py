@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
+from .bar import progress_bar
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -139,14 +141,9 @@ def print_curves(curves: list[Curve]) -> None:
 
 
 def shown(work: Callable[[Progress], T], unit: str) -> T:
-    """Work under a progress bar, which goes to stderr so that the table can be piped."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("{task.description:22}"), BarColumn(), MofNCompleteColumn(), TextColumn(unit), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("")
-        return work(lambda what, done, total: bar.update(task, description=what, completed=done, total=total))
+    """Work under a progress bar."""
+    with progress_bar(unit, time_left=True) as progress:
+        return work(progress)
 
 
 def print_profile(settings: Settings, workloads: list[Workload], console: Console, picture_file: Path | None) -> None:

@@ -12,6 +12,7 @@ from importlib.metadata import version
 import click
 
 from dlengine.errors import DLEngineError
+from dlengine.notice import CompileNotice
 
 from .bench import bench
 from .evaluate import evaluate
@@ -83,7 +84,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit: 0 done, 1 failed, 2 bad input; one line on stderr says why, --debug says where."""
     settings = Settings()
     try:
-        status = app.main(arguments, prog_name="dlengine", obj=settings, standalone_mode=False)
+        with CompileNotice(lambda line: click.echo(line, err=True)):
+            status = app.main(arguments, prog_name="dlengine", obj=settings, standalone_mode=False)
         sys.stdout.flush()
     except BrokenPipeError:
         # The reader (head, less) has left: nothing to say, and the flush at exit must not complain either.

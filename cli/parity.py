@@ -7,6 +7,8 @@ from pathlib import Path
 
 import click
 
+from .bar import progress_bar
+
 
 def _target(context: click.Context, parameter: click.Parameter, value: Path | None) -> Path | None:
     """A file that can be written when the work is done: said now, not then."""
@@ -43,7 +45,6 @@ def parity(
     from rich import box
     from rich.console import Console
     from rich.markup import escape
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
     from rich.table import Table
 
     from dlengine.testing import Cell, report
@@ -54,13 +55,10 @@ def parity(
     if emulate or checked:
         backends = backends or ("cuda",)
     console = Console()
-    columns = (TextColumn("{task.description:28}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    screen = Console(stderr=True)
-    with Progress(*columns, console=screen, transient=True, disable=not screen.is_terminal) as bar:
-        task = bar.add_task("parity")
+    with progress_bar() as progress:
 
         def show(done: int, total: int, cell: Cell) -> None:
-            bar.update(task, completed=done, total=total, description=f"{cell.op} {cell.backend}"[:28])
+            progress(f"{cell.op} {cell.backend}", done, total)
 
         cells = compare(
             pattern, backends=backends or None, dtypes=dtypes or None, emulate=emulate or checked, checked=checked, progress=show

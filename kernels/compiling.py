@@ -18,7 +18,7 @@ class Compilations:
         self.kernels = 0
         self.current = ""
         self.listeners: list[Callable[[], None]] = []
-        """Called, in the thread that compiles, whenever one begins or ends."""
+        """The last is called, in the thread that compiles, whenever one begins or ends."""
         self._seconds = self._since = 0.0
 
     def begin(self, name: str) -> None:
@@ -31,13 +31,19 @@ class Compilations:
         self.kernels += 1
         self._tell()
 
+    def took(self, kernels: int, seconds: float) -> None:
+        """Count kernels of which is known only now that they were compiled: here, or by a process that works for this one."""
+        self._seconds += seconds
+        self.kernels += kernels
+        self._tell()
+
     def seconds(self) -> float:
         """Seconds spent in compilers until now."""
         return self._seconds + (time.perf_counter() - self._since if self.current else 0.0)
 
     def _tell(self) -> None:
-        for listener in tuple(self.listeners):
-            listener()
+        if self.listeners:
+            self.listeners[-1]()
 
 
 compilations = Compilations()

@@ -9,6 +9,7 @@ pytest.importorskip("numba")
 
 from dlengine.cli.warmup import warmup
 from dlengine.kernels import jit
+from dlengine.kernels.compiling import compilations
 from dlengine.testing.warm import warm, warm_cuda
 
 
@@ -25,7 +26,14 @@ def test_the_command_says_where_kernels_are_kept(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr("dlengine.testing.warm.warm", lambda dtypes, progress: asked.append(dtypes))
     result = CliRunner().invoke(warmup, ["--dtype", "float64"])
     assert (result.exit_code, asked) == (0, [("float64",)])
-    assert "kernels compiled in" in result.output
+    assert "all kernels were compiled already" in result.output
+
+
+def test_the_command_counts_what_it_compiles(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dlengine.testing.warm.warm", lambda dtypes, progress: compilations.took(3, 2.0))
+    result = CliRunner().invoke(warmup, [])
+    assert "3 kernels compiled in" in result.output
+    assert "compiled 3 kernels in 2 s" in result.stderr
 
 
 def test_the_command_takes_no_unknown_dtype() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..backend import policy
+from ..notice import CompileNotice
 from .callbacks import Callback
 
 if TYPE_CHECKING:
@@ -16,7 +16,8 @@ WIDTHS = {"epoch": 9, "seconds": 8}
 class Progress(Callback):
     """Prints a row per epoch; on a terminal also a bar of the epoch's batches with the loss so far and the time left.
 
-    Rows are printed above the bar, so that a long training scrolls. console: a rich Console, by default standard output's.
+    Rows are printed above the bar, so that a long training scrolls. Where kernels are compiled, the bar counts them; without a
+    bar, in a file or a notebook, lines do. console: a rich Console, by default standard output's.
     title: printed above the table, where several trainings follow each other.
     """
 
@@ -24,12 +25,14 @@ class Progress(Callback):
         self.console, self.title = console, title
         self._bar: Any = None
         self._task: Any = None
+        self._notice: CompileNotice | None = None
         self._headed = False
 
     def on_fit_start(self, trainer: Trainer) -> None:
         from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
         from rich.progress import Progress as Bar
+        from rich.text import Text
 
         if self.console is None:
             self.console = Console(highlight=False)
@@ -38,12 +41,21 @@ class Progress(Callback):
             self.console.print(f"[bold]{self.title}[/bold]", soft_wrap=True)
         if trainer.mixed is not None:
             self.console.print(trainer.mixed.describe(), soft_wrap=True)
+        self._notice = CompileNotice(self._say, live=self.console.is_terminal).__enter__()
         if self.console.is_terminal:
+            notice = self._notice
+
+            class State(TextColumn):
+                """The loss so far, or what is compiled first: asked whenever the bar is drawn."""
+
+                def render(self, task: Any) -> Any:
+                    return Text(notice.text() or task.fields["state"])
+
             self._bar = Bar(
                 TextColumn("[bold]{task.description}"),
                 BarColumn(bar_width=30),
                 MofNCompleteColumn(),
-                TextColumn("{task.fields[state]}"),
+                State(""),
                 TimeRemainingColumn(),
                 console=self.console,
                 transient=True,
@@ -57,9 +69,11 @@ class Progress(Callback):
         if self._task is not None:
             self._bar.remove_task(self._task)
         name = f"epoch {trainer.epoch + 1}/{trainer.epochs}"
-        self._task = self._bar.add_task(name, total=batches, state=_before_the_first(self._headed))
+        self._task = self._bar.add_task(name, total=batches, state="")
 
     def on_batch_end(self, trainer: Trainer, batch: int, values: dict[str, float]) -> None:
+        if self._notice is not None:
+            self._notice.sum_up()
         if self._bar is not None:
             self._bar.update(self._task, completed=batch + 1, state=_state(values))
 
@@ -73,24 +87,25 @@ class Progress(Callback):
         self.console.print("".join(cells), soft_wrap=True)
 
     def close(self) -> None:
+        if self._notice is not None:
+            self._notice.__exit__()
+            self._notice = None
         if self._bar is not None:
             self._bar.stop()
             self._bar = self._task = None
 
     def __getstate__(self) -> dict[str, Any]:
         """For copies and pickles: a terminal stays behind; a copy opens its own."""
-        return {**self.__dict__, "console": None, "_bar": None, "_task": None}
+        return {**self.__dict__, "console": None, "_bar": None, "_task": None, "_notice": None}
+
+    def _say(self, line: str) -> None:
+        self.console.print(line, style="dim", soft_wrap=True)
 
 
 def _state(values: dict[str, float]) -> str:
     """The loss so far, or everything where a training has several."""
     shown = {"loss": values["loss"]} if "loss" in values else values
     return "  ".join(f"{name} {value:.4f}" for name, value in shown.items())
-
-
-def _before_the_first(warm: bool) -> str:
-    """What the bar says before the first batch is done, which on a backend that compiles may take a while."""
-    return "" if warm or policy().creation.kernels() is None else "compiling kernels, once"
 
 
 def _cell(column: str, value: float, epochs: int) -> str:

@@ -10,6 +10,7 @@ go to the emulator, which builds the same text for the CPU. Nothing is compiled 
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from ..compiling import compilations
 from ..live import NotCapturable, recording
 from ..types import Array
 from . import emulator
@@ -29,6 +31,9 @@ MAX_BLOCKS = 1 << 16
 """Kernels stride over the grid, so more blocks than this would gain nothing."""
 EMULATED_LIMITS = 6, 64 << 10
 """A small card, so that ordinary tests meet blocks that share their work in every way."""
+
+FOUND_SECONDS = 0.1
+"""CuPy does not say whether it compiled a kernel or found it on disk; compiling takes longer than this."""
 
 KERNELS: list[Kernel] = []
 """Every kernel that has been declared by a module imported so far; the compile check walks it."""
@@ -273,8 +278,12 @@ def _compiled(kernel: Kernel, dtype: str) -> Any:
     if recording.get() is not None:
         raise NotCapturable(f"the kernel {kernel.name} is not compiled yet: let the step run more often before it is captured")
     more = {"enable_cooperative_groups": True} if kernel.cooperative else {}
+    begun = time.perf_counter()
     module = device_library().RawModule(code=kernel.source(dtype), options=kernel.options, **more)
-    return module.get_function(kernel.exported_name(dtype))
+    function = module.get_function(kernel.exported_name(dtype))
+    if (seconds := time.perf_counter() - begun) > FOUND_SECONDS:
+        compilations.took(1, seconds)
+    return function
 
 
 @cache

@@ -1,0 +1,38 @@
+"""The bar that commands show on a terminal while they work, with what is compiled meanwhile; elsewhere, lines say that."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+
+@contextmanager
+def progress_bar(unit: str = "", time_left: bool = False) -> Iterator[Callable[[str, int, int], None]]:
+    """In a block: gives progress(what, done, total). All goes to stderr, so that results can be piped.
+
+    unit: of the counts, for the reader. time_left: show the time left instead of the time spent.
+    """
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.text import Text
+
+    from dlengine.notice import CompileNotice
+
+    console = Console(stderr=True, highlight=False)
+    live = console.is_terminal
+
+    class Compiling(TextColumn):
+        def render(self, task: Any) -> Text:
+            return Text(notice.text(), style="dim")
+
+    columns = (
+        TextColumn("{task.description:28}"), BarColumn(bar_width=20), MofNCompleteColumn(), TextColumn(unit),
+        TimeRemainingColumn() if time_left else TimeElapsedColumn(), Compiling(""),
+    )  # fmt: skip
+    with (
+        CompileNotice(lambda line: console.print(line, soft_wrap=True), live) as notice,
+        Progress(*columns, console=console, transient=True, disable=not live) as bar,
+    ):
+        task = bar.add_task("")
+        yield lambda what, done, total: bar.update(task, description=what[:28], completed=done, total=total)
