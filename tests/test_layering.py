@@ -27,7 +27,10 @@ LAYERS = (
     ("dlengine.ops",),
     ("dlengine.autograd",),
     ("dlengine.backend",),
-    ("dlengine.generator", "dlengine.heap", "dlengine.precision", "dlengine.scopes", "dlengine.shims", "dlengine.dispatch"),
+    (
+        "dlengine.generator", "dlengine.heap", "dlengine.notice", "dlengine.precision", "dlengine.scopes", "dlengine.shims",
+        "dlengine.dispatch",
+    ),
     ("dlengine.arguments", "dlengine.sums"),
     ("dlengine.defaults",),
     ("dlengine.errors",),
