@@ -8,6 +8,7 @@ from reference_namespaces import NAMESPACES, NUMPY, STRICT
 from scipy.special import ndtri
 
 from dlengine.kernels.reference.random import _inverse_normal
+from dlengine.testing.references.random import philox
 
 N = 10_001
 
@@ -128,3 +129,10 @@ def test_both_namespaces_give_the_same_bits():
             host = getattr(NUMPY, name)(5, 2**100 + 7, N, getattr(NUMPY, dtype))
             checked = getattr(STRICT, name)(5, 2**100 + 7, N, getattr(STRICT, dtype))
             assert np.array_equal(host, np.asarray(checked))
+
+
+def test_the_tables_own_philox_gives_the_published_words() -> None:
+    assert philox(0, 0) == [0x6627E8D5, 0xE169C58D, 0xBC57AC4C, 0x9B00DBD8]
+    assert philox(2**128 - 1, 2**64 - 1) == [0x408F276D, 0x41C83B0E, 0xA20BC7C6, 0x6D5451FD]
+    digits_of_pi = 0x03707344_13198A2E_85A308D3_243F6A88, 0x299F31D0_A4093822
+    assert philox(*digits_of_pi) == [0xD16CFE09, 0x94FDCCEB, 0x5001E420, 0x24126EA1]

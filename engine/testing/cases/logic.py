@@ -6,6 +6,7 @@ import numpy as np
 
 from ...errors import DTypeError, ShapeError
 from ...ops import logic as ops
+from ..references import logic as reference
 from ..table import booleans, case, complex_normal, error, exact, given, integers, normal, sample
 
 _SHAPES = error(ShapeError, "x1 (2,)", normal(2), normal(3))
@@ -18,22 +19,48 @@ _PAIRS = (
 )
 
 for _op in (ops.less, ops.less_equal, ops.greater, ops.greater_equal):
-    case(_op, *_PAIRS, _SHAPES, bound=exact, differentiable=False)
+    case(_op, *_PAIRS, _SHAPES, bound=exact, differentiable=False, reference=getattr(reference, _op.__name__))
 for _op in (ops.equal, ops.not_equal):
-    case(_op, *_PAIRS, sample(complex_normal(3), complex_normal(3)), _SHAPES, bound=exact, differentiable=False)
+    case(
+        _op,
+        *_PAIRS,
+        sample(complex_normal(3), complex_normal(3)),
+        sample(given([1 + 2j, 1 + 2j, 3 + 2j], dtype="complex128"), given([1 + 2j, 1 - 2j, 1 + 2j], dtype="complex128")),
+        _SHAPES,
+        bound=exact,
+        differentiable=False,
+        reference=getattr(reference, _op.__name__),
+    )
 for _op in (ops.isnan, ops.isinf, ops.isfinite):
     case(
         _op,
         sample(given([np.nan, np.inf, -np.inf, 0.0])),
         sample(normal()),
         sample(complex_normal(3)),
+        sample(given([complex(np.nan, 1), complex(0, np.inf), complex(1, 2)], dtype="complex128")),
         bound=exact,
         differentiable=False,
+        reference=getattr(reference, _op.__name__),
     )
-case(ops.signbit, sample(given([0.0, -0.0, 1.0, -2.0])), bound=exact, differentiable=False)
+case(ops.signbit, sample(given([0.0, -0.0, 1.0, -2.0])), bound=exact, differentiable=False, reference=reference.signbit)
 for _op in (ops.logical_and, ops.logical_or, ops.logical_xor):
-    case(_op, sample(booleans(3, 5), booleans(5)), sample(booleans(4), True), bound=exact, differentiable=False)
-case(ops.logical_not, sample(booleans(3, 5)), sample(booleans()), bound=exact, differentiable=False)
+    case(
+        _op,
+        sample(booleans(3, 5), booleans(5)),
+        sample(booleans(4), True),
+        sample(given([True, True, False, False], dtype="bool"), given([True, False, True, False], dtype="bool")),
+        bound=exact,
+        differentiable=False,
+        reference=getattr(reference, _op.__name__),
+    )
+case(
+    ops.logical_not,
+    sample(booleans(3, 5)),
+    sample(booleans()),
+    bound=exact,
+    differentiable=False,
+    reference=reference.logical_not,
+)
 for _op in (ops.bitwise_and, ops.bitwise_or, ops.bitwise_xor):
     case(
         _op,
@@ -43,7 +70,23 @@ for _op in (ops.bitwise_and, ops.bitwise_or, ops.bitwise_xor):
         error(DTypeError, _op.__name__, normal(3), normal(3)),
         bound=exact,
         differentiable=False,
+        reference=getattr(reference, _op.__name__),
     )
-case(ops.bitwise_invert, sample(integers(-9, 9, 3, 5)), sample(booleans(4)), bound=exact, differentiable=False)
+case(
+    ops.bitwise_invert,
+    sample(integers(-9, 9, 3, 5)),
+    sample(booleans(4)),
+    bound=exact,
+    differentiable=False,
+    reference=reference.bitwise_invert,
+)
 for _op in (ops.bitwise_left_shift, ops.bitwise_right_shift):
-    case(_op, sample(integers(0, 9, 3, 5), integers(0, 4, 5)), sample(integers(0, 9, 4), 2), bound=exact, differentiable=False)
+    case(
+        _op,
+        sample(integers(0, 9, 3, 5), integers(0, 4, 5)),
+        sample(integers(0, 9, 4), 2),
+        sample(integers(-99, 99, 7), integers(0, 4, 7)),
+        bound=exact,
+        differentiable=False,
+        reference=getattr(reference, _op.__name__),
+    )

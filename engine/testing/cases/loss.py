@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ...errors import ConfigError, DataError, DTypeError, ShapeError
 from ...ops import loss as ops
+from ..references import loss as reference
 from ..table import case, error, forward_error, given, integers, normal, off_zero, positive, sample, uniform
 
 _BOUND = forward_error(32)
@@ -18,6 +19,7 @@ case(
     error(ConfigError, "reduction must be one of", normal(3), normal(3), reduction="average"),
     error(DataError, "target[1] is nan", normal(2), given([0.0, float("nan")])),
     bound=_BOUND,
+    reference=reference.mse_loss,
 )
 case(
     ops.l1_loss,
@@ -25,6 +27,7 @@ case(
     sample(off_zero(4, gap=5.0), uniform(-1, 1, 4), reduction="none"),
     error(DataError, "target[0] is inf", normal(1), given([float("inf")])),
     bound=_BOUND,
+    reference=reference.l1_loss,
 )
 case(
     ops.huber_loss,
@@ -32,6 +35,7 @@ case(
     sample(uniform(-0.2, 0.2, 8), uniform(-0.2, 0.2, 8), delta=0.5, reduction="sum"),
     error(ConfigError, "delta must be positive", normal(3), normal(3), delta=0.0),
     bound=_BOUND,
+    reference=reference.huber_loss,
 )
 case(
     ops.smooth_l1_loss,
@@ -39,6 +43,7 @@ case(
     sample(off_zero(3, 5, gap=5.0), uniform(-1, 1, 3, 5), beta=0.0),
     error(ConfigError, "beta must not be negative", normal(3), normal(3), beta=-1.0),
     bound=_BOUND,
+    reference=reference.smooth_l1_loss,
 )
 case(
     ops.nll_loss,
@@ -48,6 +53,7 @@ case(
     error(DataError, "label 4 at [0] is no class", normal(1, 4), given([4], dtype="int64")),
     error(ShapeError, "weight must be (V,)=(4,)", normal(5, 4), _LABELS, normal(3)),
     bound=_BOUND,
+    reference=reference.nll_loss,
 )
 case(
     ops.cross_entropy,
@@ -64,6 +70,7 @@ case(
     error(ConfigError, "label_smoothing must be", normal(5, 4), _LABELS, label_smoothing=2.0),
     bound=_BOUND,
     kernels=("cross_entropy", "cross_entropy_grad", "log_softmax", "log_softmax_grad"),
+    reference=reference.cross_entropy,
 )
 case(
     ops.binary_cross_entropy,
@@ -71,6 +78,7 @@ case(
     sample(uniform(0.05, 0.95, 7), uniform(0, 1, 7), positive(7), reduction="none"),
     error(DataError, "target[0] is 2.0, expected between 0 and 1", uniform(0, 1, 1), given([2.0])),
     bound=_BOUND,
+    reference=reference.binary_cross_entropy,
 )
 case(
     ops.binary_cross_entropy_with_logits,
@@ -79,4 +87,5 @@ case(
     sample(given([1e4, -1e4]), given([0.0, 1.0], grad=False), reduction="none", grad=False, label="large"),
     error(ShapeError, "target has shape (5,)", normal(3, 5), normal(5)),
     bound=_BOUND,
+    reference=reference.binary_cross_entropy_with_logits,
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ...errors import ConfigError, DataError, ShapeError
 from ...ops import loss_distribution as ops
+from ..references import loss as reference
 from ..table import case, error, forward_error, given, normal, positive, sample, uniform
 
 _BOUND = forward_error(64)
@@ -14,6 +15,7 @@ case(
     sample(normal(4), normal(4), reduction="none"),
     error(ShapeError, "target has shape (3,)", normal(3, 5), normal(3)),
     bound=_BOUND,
+    reference=reference.mbe_loss,
 )
 case(
     ops.kl_div,
@@ -23,6 +25,7 @@ case(
     error(ConfigError, "batchmean, got 'average'", normal(3), normal(3), reduction="average"),
     error(ShapeError, "target has shape (4,)", normal(3), normal(4), log_target=True),
     bound=_BOUND,
+    reference=reference.kl_div,
 )
 case(
     ops.gaussian_nll_loss,
@@ -33,12 +36,14 @@ case(
     error(ShapeError, "var must have the shape", normal(3, 5), normal(3, 5), positive(4)),
     error(DataError, "negative variance", normal(2), normal(2), given([1.0, -1.0])),
     bound=_BOUND,
+    reference=reference.gaussian_nll_loss,
 )
 case(
     ops.poisson_nll_loss,
     sample(normal(3, 5), given([[0.0, 1.0, 2.0, 3.0, 7.0]] * 3, grad=False)),
     sample(positive(3, 5), given([[0.0, 1.0, 2.0, 3.0, 7.0]] * 3, grad=False), log_input=False, full=True, reduction="sum"),
     bound=_BOUND,
+    reference=reference.poisson_nll_loss,
 )
 case(
     ops.gaussian_kl,
@@ -46,4 +51,5 @@ case(
     sample(normal(4, 3), normal(4, 3), reduction="none"),
     error(ShapeError, "expected one shape", normal(4, 3), normal(4, 2)),
     bound=_BOUND,
+    reference=reference.gaussian_kl,
 )

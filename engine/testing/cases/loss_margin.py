@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ...errors import ConfigError, DataError, ShapeError
 from ...ops import loss_margin as ops
+from ..references import loss as reference
 from ..table import case, error, forward_error, given, integers, normal, positive, sample, uniform
 
 _BOUND = forward_error(32)
@@ -15,15 +16,29 @@ case(
     sample(normal(5), _SIGNS, margin=0.5, reduction="none"),
     error(DataError, "expected between -1 and 1", normal(1), given([2.0])),
     bound=_BOUND,
+    reference=reference.hinge_loss,
 )
-case(ops.soft_margin_loss, sample(normal(5), _SIGNS), sample(normal(5), _SIGNS, reduction="sum"), bound=_BOUND)
-case(ops.hinge_embedding_loss, sample(uniform(0, 3, 5), _SIGNS), sample(uniform(0, 3, 5), _SIGNS, margin=2.0), bound=_BOUND)
+case(
+    ops.soft_margin_loss,
+    sample(normal(5), _SIGNS),
+    sample(normal(5), _SIGNS, reduction="sum"),
+    bound=_BOUND,
+    reference=reference.soft_margin_loss,
+)
+case(
+    ops.hinge_embedding_loss,
+    sample(uniform(0, 3, 5), _SIGNS),
+    sample(uniform(0, 3, 5), _SIGNS, margin=2.0),
+    bound=_BOUND,
+    reference=reference.hinge_embedding_loss,
+)
 case(
     ops.margin_ranking_loss,
     sample(normal(5), normal(5), _SIGNS),
     sample(normal(5), normal(5), _SIGNS, margin=0.5, reduction="none"),
     error(ShapeError, "expected one shape", normal(5), normal(4), _SIGNS),
     bound=_BOUND,
+    reference=reference.margin_ranking_loss,
 )
 case(
     ops.multi_margin_loss,
@@ -35,6 +50,7 @@ case(
     error(DataError, "label 4 at [0] is no class", normal(1, 4), given([4], dtype="int64")),
     error(ShapeError, "input must be (N,V)", normal(2, 4, 3), integers(0, 4, 2, 3)),
     bound=_BOUND,
+    reference=reference.multi_margin_loss,
 )
 case(
     lambda x, y, weight: ops.multi_margin_loss(x, y, weight=weight),
@@ -42,4 +58,5 @@ case(
     error(ShapeError, "weight must be (V,)=(4,)", normal(5, 4), integers(0, 4, 5), positive(3)),
     name="multi_margin_loss_weighted",
     bound=_BOUND,
+    reference=lambda x, y, weight: reference.multi_margin_loss(x, y, weight=weight),
 )

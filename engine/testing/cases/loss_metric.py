@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ...errors import ConfigError, DataError, ShapeError
 from ...ops import loss_metric as ops
+from ..references import loss as reference
 from ..table import case, error, forward_error, given, integers, normal, sample
 
 _BOUND = forward_error(64)
@@ -18,14 +19,22 @@ case(
     sample(normal(4, 3), normal(4, 3), p=3.0, keepdim=True),
     sample(normal(4, 3), normal(4, 3), p=float("inf")),
     bound=_BOUND,
+    reference=reference.pairwise_distance,
 )
-case(ops.cosine_similarity, sample(normal(4, 3), normal(4, 3)), sample(normal(4, 3, 2), normal(4, 3, 2), axis=2), bound=_BOUND)
-case(ops.normalize, sample(normal(4, 3)), sample(normal(2, 3, 4), p=1.0), bound=_BOUND)
+case(
+    ops.cosine_similarity,
+    sample(normal(4, 3), normal(4, 3)),
+    sample(normal(4, 3, 2), normal(4, 3, 2), axis=2),
+    bound=_BOUND,
+    reference=reference.cosine_similarity,
+)
+case(ops.normalize, sample(normal(4, 3)), sample(normal(2, 3, 4), p=1.0), bound=_BOUND, reference=reference.normalize)
 case(
     ops.squared_distances,
     sample(normal(4, 3), normal(5, 3)),
     error(ShapeError, "must agree in D", normal(4, 3), normal(5, 2)),
     bound=_BOUND,
+    reference=reference.squared_distances,
 )
 case(
     ops.contrastive_loss,
@@ -34,6 +43,7 @@ case(
     error(ShapeError, "of one shape", normal(5, 3), normal(5, 2), _PAIRS),
     error(DataError, "expected between 0 and 1", normal(5, 3), normal(5, 3), _SIGNS),
     bound=_BOUND,
+    reference=reference.contrastive_loss,
 )
 case(
     ops.triplet_margin_loss,
@@ -41,12 +51,14 @@ case(
     sample(normal(5, 3), normal(5, 3), normal(5, 3), margin=0.5, swap=True, reduction="none"),
     error(ShapeError, "of one shape", normal(5, 3), normal(5, 2), normal(5, 3)),
     bound=_BOUND,
+    reference=reference.triplet_margin_loss,
 )
 case(
     ops.cosine_embedding_loss,
     sample(normal(5, 3), normal(5, 3), _SIGNS),
     sample(normal(5, 3), normal(5, 3), _SIGNS, margin=0.2, reduction="sum"),
     bound=_BOUND,
+    reference=reference.cosine_embedding_loss,
 )
 case(
     ops.info_nce_loss,
@@ -54,6 +66,7 @@ case(
     sample(normal(5, 3), normal(5, 3), normal(4, 3), temperature=0.5, reduction="none"),
     error(ConfigError, "temperature must be positive", normal(5, 3), normal(5, 3), temperature=0.0),
     bound=_BOUND,
+    reference=reference.info_nce_loss,
 )
 case(
     ops.prototypes,
@@ -61,10 +74,12 @@ case(
     error(ShapeError, "support must be (M,D)", normal(5, 3), integers(0, 2, 4), ways=2),
     error(DataError, "no support example", normal(5, 3), _LABELS, ways=4),
     bound=_BOUND,
+    reference=reference.prototypes,
 )
 case(
     ops.prototypical_loss,
     sample(normal(5, 3), _LABELS, normal(4, 3), integers(0, 3, 4), ways=3),
     sample(normal(5, 3), _LABELS, normal(4, 3), integers(0, 3, 4), ways=3, reduction="none"),
     bound=_BOUND,
+    reference=reference.prototypical_loss,
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ...errors import ConfigError, DataError, ShapeError
 from ...ops import loss_sequence as ops
+from ..references import loss as reference
 from ..table import case, error, forward_error, given, normal, sample
 
 _TARGETS = given([[1, 2, 2], [3, 0, 0], [1, 3, 0]], dtype="int64")
@@ -20,4 +21,5 @@ case(
     error(DataError, "other than blank=1", normal(6, 3, 4), _TARGETS, [6, 4, 5], [3, 1, 2], blank=1),
     error(ConfigError, "blank must be", normal(6, 3, 4), _TARGETS, [6, 4, 5], [3, 1, 2], blank=4),
     bound=forward_error(64),
+    reference=reference.ctc_loss,
 )

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from ...errors import ConfigError, DTypeError
 from ...ops import random as ops
+from ..references import random as reference
 from ..table import case, error, exact, forward_error, normal, sample, ulp
 
 _SHAPES = (sample(7, 19), sample((3, 5)), sample(0), sample(1025))
 
 case(
     ops.rand, *_SHAPES, error(DTypeError, "dtype must be floating", 3, dtype="int64"),
-    bound=exact, differentiable=False, kernels=("random_uniform",),
+    bound=exact, differentiable=False, kernels=("random_uniform",), reference=reference.rand,
 )  # fmt: skip
-case(ops.randn, *_SHAPES, bound=exact, differentiable=False, kernels=("random_normal",))
+case(ops.randn, *_SHAPES, bound=exact, differentiable=False, kernels=("random_normal",), reference=reference.randn)
 case(
     ops.bernoulli, sample(0.3, 7, 19), sample(0.7, 0), sample(1.0, 9), sample(0.0, 9),
     error(ConfigError, "between 0 and 1", 1.5, 3),
-    bound=exact, differentiable=False, kernels=("random_bernoulli",),
+    bound=exact, differentiable=False, kernels=("random_bernoulli",), reference=reference.bernoulli,
 )  # fmt: skip
 case(
     ops.randint, sample(-3, 1000, 7, 19), sample(0, 2, 0), error(ConfigError, "low < high", 2, 2, 3),
@@ -24,7 +25,7 @@ case(
 )  # fmt: skip
 case(
     ops.randperm, sample(101), sample(0), sample(1), error(ConfigError, "at least 0", -1),
-    bound=exact, differentiable=False, kernels=("random_permutation",),
+    bound=exact, differentiable=False, kernels=("random_permutation",), reference=reference.randperm,
 )  # fmt: skip
 case(
     ops.dropout,
@@ -39,6 +40,7 @@ case(
     error(ConfigError, "between 0 and 1", normal(3), -0.1),
     bound=ulp(1),
     kernels=("dropout",),
+    reference=reference.dropout,
 )
 case(
     ops.alpha_dropout,
@@ -50,4 +52,5 @@ case(
     error(ConfigError, "between 0 and 1", normal(3), 1.1),
     bound=forward_error(4),
     kernels=("random_bernoulli",),
+    reference=reference.alpha_dropout,
 )

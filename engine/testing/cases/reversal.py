@@ -5,4 +5,11 @@ from __future__ import annotations
 from ...ops import reversal as ops
 from ..table import case, exact, normal, sample
 
-case(ops.gradient_reversal, sample(normal(3, 4)), sample(normal(), alpha=0.5), bound=exact, differentiable=False)
+case(
+    ops.gradient_reversal,
+    sample(normal(3, 4)),
+    sample(normal(), alpha=0.5),
+    bound=exact,
+    differentiable=False,
+    reference=lambda x, alpha=1.0: x,
+)

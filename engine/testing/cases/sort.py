@@ -7,6 +7,7 @@ import numpy as np
 from ...errors import ConfigError, ShapeError
 from ...ops import sets
 from ...ops import sort as ops
+from ..references import order as reference
 from ..table import case, distinct, error, exact, given, integers, normal, sample
 
 _TIES = given([2.0, 1.0, 2.0, 0.0, 1.0])
@@ -21,6 +22,7 @@ case(
     sample(_WITH_NAN, grad=False),
     error(ShapeError, "axis", normal(3), axis=1),
     bound=exact,
+    reference=reference.sort,
 )
 case(
     ops.argsort,
@@ -30,6 +32,7 @@ case(
     sample(_TIES, descending=True),
     bound=exact,
     differentiable=False,
+    reference=reference.argsort,
 )
 case(
     ops.topk,
@@ -38,6 +41,7 @@ case(
     sample(_TIES, 2, grad=False),
     error(ShapeError, "k=6", distinct(5), 6),
     bound=exact,
+    reference=reference.topk,
 )
 case(
     ops.searchsorted,
@@ -47,13 +51,23 @@ case(
     error(ShapeError, "a vector", normal(3, 2), normal(3)),
     bound=exact,
     differentiable=False,
+    reference=reference.searchsorted,
 )
 for _op in (sets.unique_all, sets.unique_counts, sets.unique_inverse, sets.unique_values):
-    case(_op, sample(integers(0, 5, 3, 4)), sample(_TIES), sample(normal(0)), bound=exact, differentiable=False)
+    case(
+        _op,
+        sample(integers(0, 5, 3, 4)),
+        sample(_TIES),
+        sample(normal(0)),
+        bound=exact,
+        differentiable=False,
+        reference=getattr(reference, _op.__name__),
+    )
 case(
     sets.isin,
     sample(integers(0, 5, 3, 4), integers(0, 3, 2)),
     sample(integers(0, 5, 3), integers(0, 3, 2), invert=True),
     bound=exact,
     differentiable=False,
+    reference=reference.isin,
 )
