@@ -4,21 +4,23 @@ from __future__ import annotations
 
 from ...errors import ConfigError, ShapeError
 from ...ops import activation as ops
+from ..references import activation as texts
 from ..table import case, error, forward_error, given, normal, off_zero, sample, ulp
 
 _FAR = sample(given([-90.0, -20.0, 0.0, 20.0, 90.0]), grad=False)
 _LARGE = sample(off_zero(190, 173), label="more than one thread's share")
 _SAMPLES = (sample(off_zero(3, 5)), sample(off_zero()), sample(off_zero(0, 2)), _FAR)
 
-case(ops.relu, *_SAMPLES, _LARGE, bound=ulp(0.5), kernels=("relu", "relu_grad"))
+case(ops.relu, *_SAMPLES, _LARGE, bound=ulp(0.5), kernels=("relu", "relu_grad"), reference=texts.relu)
 case(
     ops.leaky_relu,
     *_SAMPLES,
     sample(off_zero(4), negative_slope=0.2),
     bound=ulp(1),
     kernels=("leaky_relu", "leaky_relu_grad"),
+    reference=texts.leaky_relu,
 )
-case(ops.elu, *_SAMPLES, sample(off_zero(4), alpha=0.5), bound=ulp(8))
+case(ops.elu, *_SAMPLES, sample(off_zero(4), alpha=0.5), bound=ulp(8), reference=texts.elu)
 case(
     ops.sigmoid,
     sample(normal(3, 5)),
@@ -28,8 +30,9 @@ case(
     _LARGE,
     bound=ulp(64),
     kernels=("sigmoid", "sigmoid_grad"),
+    reference=texts.sigmoid,
 )
-case(ops.silu, sample(normal(3, 5)), sample(normal()), _FAR, bound=ulp(64), kernels=("silu", "silu_grad"))
+case(ops.silu, sample(normal(3, 5)), sample(normal()), _FAR, bound=ulp(64), kernels=("silu", "silu_grad"), reference=texts.silu)
 case(
     ops.softplus,
     sample(normal(3, 5)),
@@ -37,22 +40,36 @@ case(
     _FAR,
     bound=ulp(16),
     kernels=("softplus", "softplus_grad"),
+    reference=texts.softplus,
 )
-case(ops.erf, sample(normal(3, 5)), sample(normal()), sample(normal(0, 2)), bound=ulp(8))
+case(ops.erf, sample(normal(3, 5)), sample(normal()), sample(normal(0, 2)), bound=ulp(8), reference=texts.erf)
 case(
-    ops.gelu, sample(normal(3, 5)), sample(normal()), error(ConfigError, "approximate", normal(3), approximate="x"), bound=ulp(32)
+    ops.gelu,
+    sample(normal(3, 5)),
+    sample(normal()),
+    error(ConfigError, "approximate", normal(3), approximate="x"),
+    bound=ulp(32),
+    reference=texts.gelu,
 )
-case(ops.gelu, sample(normal(3, 5), approximate="tanh"), sample(normal(), approximate="tanh"), bound=ulp(32), name="gelu_tanh")
-case(ops.selu, *_SAMPLES, bound=ulp(8))
-case(ops.celu, *_SAMPLES, sample(off_zero(4), alpha=0.5), bound=ulp(8))
-case(ops.mish, sample(normal(3, 5)), sample(normal()), _FAR, bound=ulp(64))
-case(ops.softsign, *_SAMPLES, bound=ulp(2))
-case(ops.logsigmoid, sample(normal(3, 5)), _FAR, bound=ulp(16))
-case(ops.tanhshrink, sample(normal(3, 5)), sample(normal(0, 2)), bound=forward_error(4))
+case(
+    ops.gelu,
+    sample(normal(3, 5), approximate="tanh"),
+    sample(normal(), approximate="tanh"),
+    bound=ulp(32),
+    name="gelu_tanh",
+    reference=texts.gelu,
+)
+case(ops.selu, *_SAMPLES, bound=ulp(8), reference=texts.selu)
+case(ops.celu, *_SAMPLES, sample(off_zero(4), alpha=0.5), bound=ulp(8), reference=texts.celu)
+case(ops.mish, sample(normal(3, 5)), sample(normal()), _FAR, bound=ulp(64), reference=texts.mish)
+case(ops.softsign, *_SAMPLES, bound=ulp(2), reference=texts.softsign)
+case(ops.logsigmoid, sample(normal(3, 5)), _FAR, bound=ulp(16), reference=texts.logsigmoid)
+case(ops.tanhshrink, sample(normal(3, 5)), sample(normal(0, 2)), bound=forward_error(4), reference=texts.tanhshrink)
 case(
     ops.glu,
     sample(normal(3, 6)),
     sample(normal(2, 4, 3), axis=1),
     error(ShapeError, "even size", normal(3, 5)),
     bound=ulp(64),
+    reference=texts.glu,
 )

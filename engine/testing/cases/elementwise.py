@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from ...errors import DTypeError, ShapeError
 from ...ops import elementwise as ops
+from ..references import elementwise as texts
 from ..table import (
     Arg,
     booleans,
@@ -46,9 +45,26 @@ _SHAPES = error(ShapeError, "x1 (2,)", normal(2), normal(3))
 _FOREIGN = error(DTypeError, "expected a tensor", normal(2), "a")
 _TIES = sample(given([1.0, 2.0, 3.0, 0.0]), given([1.0, 3.0, 2.0, 0.0]), grad=False)
 
-case(ops.add, *_BINARY, *_COMPLEX, sample(integers(-5, 5, 4), normal(4)), _SHAPES, _FOREIGN, bound=ulp(0.5), reference=np.add)
-case(ops.subtract, *_BINARY, *_COMPLEX, sample(2.0, normal(4)), _SHAPES, bound=ulp(0.5), reference=np.subtract)
-case(ops.multiply, *_BINARY, *_COMPLEX, sample(integers(-5, 5, 4), 0.5, grad=False), _SHAPES, bound=ulp(4))
+case(
+    ops.add,
+    *_BINARY,
+    *_COMPLEX,
+    sample(integers(-5, 5, 4), normal(4)),
+    _SHAPES,
+    _FOREIGN,
+    bound=ulp(0.5),
+    reference=texts.BINARY["add"],
+)
+case(ops.subtract, *_BINARY, *_COMPLEX, sample(2.0, normal(4)), _SHAPES, bound=ulp(0.5), reference=texts.BINARY["subtract"])
+case(
+    ops.multiply,
+    *_BINARY,
+    *_COMPLEX,
+    sample(integers(-5, 5, 4), 0.5, grad=False),
+    _SHAPES,
+    bound=ulp(4),
+    reference=texts.BINARY["multiply"],
+)
 case(
     ops.divide,
     sample(normal(3, 5), off_zero(3, 5)),
@@ -59,14 +75,23 @@ case(
     sample(integers(1, 5, 4), integers(1, 5, 4), grad=False),
     _SHAPES,
     bound=ulp(4),
+    reference=texts.BINARY["divide"],
 )
-case(ops.floor_divide, sample(normal(3, 5), off_zero(3, 5)), sample(integers(-9, 9, 4), 3, grad=False), _SHAPES, bound=exact)
+case(
+    ops.floor_divide,
+    sample(normal(3, 5), off_zero(3, 5)),
+    sample(integers(-9, 9, 4), 3, grad=False),
+    _SHAPES,
+    bound=exact,
+    reference=texts.BINARY["floor_divide"],
+)
 case(
     ops.remainder,
     sample(normal(3, 5), off_zero(3, 5)),
     sample(normal(5), 0.75),
     sample(integers(-9, 9, 4), 4, grad=False),
     bound=ulp(4),
+    reference=texts.BINARY["remainder"],
 )
 case(
     ops.pow,
@@ -84,6 +109,7 @@ case(
     sample(1 + 2j, complex_normal(4)),
     _SHAPES,
     bound=ulp(16),
+    reference=texts.BINARY["pow"],
 )
 
 for _op, _arg in (
@@ -121,12 +147,27 @@ for _op, _arg in (
         error(DTypeError, "expected a tensor", "a"),
         bound=ulp(8),
         kernels=("tanh_grad",) if _op is ops.tanh else (),
+        reference=texts.UNARY[_op.__name__],
     )
-case(ops.acosh, sample(uniform(1.5, 4.0, 3, 5)), sample(uniform(1.5, 4.0)), sample(complex_normal(4)), bound=ulp(8))
-case(ops.conj, sample(normal(3, 2)), sample(complex_normal(3, 2)), bound=exact)
-case(ops.real, sample(normal(3, 2)), sample(complex_normal(3, 2)), bound=exact)
-case(ops.imag, sample(complex_normal(3, 2)), sample(normal(3), grad=False), bound=exact)
-case(ops.sign, sample(off_zero(3, 5)), sample(complex_normal(4)), sample(given([0.0, -0.0, 2.0]), grad=False), bound=ulp(8))
+case(
+    ops.acosh,
+    sample(uniform(1.5, 4.0, 3, 5)),
+    sample(uniform(1.5, 4.0)),
+    sample(complex_normal(4)),
+    bound=ulp(8),
+    reference=texts.UNARY["acosh"],
+)
+case(ops.conj, sample(normal(3, 2)), sample(complex_normal(3, 2)), bound=exact, reference=texts.UNARY["conj"])
+case(ops.real, sample(normal(3, 2)), sample(complex_normal(3, 2)), bound=exact, reference=texts.UNARY["real"])
+case(ops.imag, sample(complex_normal(3, 2)), sample(normal(3), grad=False), bound=exact, reference=texts.UNARY["imag"])
+case(
+    ops.sign,
+    sample(off_zero(3, 5)),
+    sample(complex_normal(4)),
+    sample(given([0.0, -0.0, 2.0]), grad=False),
+    bound=ulp(8),
+    reference=texts.UNARY["sign"],
+)
 for _op in (ops.floor, ops.ceil, ops.trunc, ops.round):
     case(
         _op,
@@ -134,15 +175,37 @@ for _op in (ops.floor, ops.ceil, ops.trunc, ops.round):
         sample(given([-1.5, -0.5, 0.5, 1.5, 2.5]), grad=False),
         sample(integers(-3, 3, 4), grad=False),
         bound=exact,
+        reference=texts.UNARY[_op.__name__],
     )
 
-case(ops.logaddexp, *_BINARY, sample(given([-800.0, 800.0]), given([-800.0, 2.0])), _SHAPES, bound=forward_error())
-case(ops.hypot, *_BINARY, sample(given([0.0]), given([0.0]), grad=False), _SHAPES, bound=ulp(8))
-case(ops.atan2, *_BINARY, sample(given([0.0]), given([0.0]), grad=False), _SHAPES, bound=ulp(8))
-case(ops.copysign, sample(off_zero(3, 5), off_zero(5)), sample(off_zero(4), -1.0), _SHAPES, bound=exact)
-case(ops.nextafter, sample(normal(3, 5), normal(5)), bound=ulp(4), differentiable=False, dtypes=("float64",))
-case(ops.maximum, *_BINARY, _TIES, sample(normal(4), 0.0), _SHAPES, bound=exact)
-case(ops.minimum, *_BINARY, _TIES, sample(normal(4), 0.0), _SHAPES, bound=exact)
+case(
+    ops.logaddexp,
+    *_BINARY,
+    sample(given([-800.0, 800.0]), given([-800.0, 2.0])),
+    _SHAPES,
+    bound=forward_error(),
+    reference=texts.BINARY["logaddexp"],
+)
+case(ops.hypot, *_BINARY, sample(given([0.0]), given([0.0]), grad=False), _SHAPES, bound=ulp(8), reference=texts.BINARY["hypot"])
+case(ops.atan2, *_BINARY, sample(given([0.0]), given([0.0]), grad=False), _SHAPES, bound=ulp(8), reference=texts.BINARY["atan2"])
+case(
+    ops.copysign,
+    sample(off_zero(3, 5), off_zero(5)),
+    sample(off_zero(4), -1.0),
+    _SHAPES,
+    bound=exact,
+    reference=texts.BINARY["copysign"],
+)
+case(
+    ops.nextafter,
+    sample(normal(3, 5), normal(5)),
+    bound=ulp(4),
+    differentiable=False,
+    dtypes=("float64",),
+    reference=texts.BINARY["nextafter"],
+)
+case(ops.maximum, *_BINARY, _TIES, sample(normal(4), 0.0), _SHAPES, bound=exact, reference=texts.BINARY["maximum"])
+case(ops.minimum, *_BINARY, _TIES, sample(normal(4), 0.0), _SHAPES, bound=exact, reference=texts.BINARY["minimum"])
 case(
     ops.clip,
     sample(normal(3, 5), -0.5, 0.5),
@@ -154,6 +217,7 @@ case(
     sample(integers(-9, 9, 5), -2, 3, grad=False),
     error(ShapeError, "min (2,)", normal(3), normal(2)),
     bound=exact,
+    reference=texts.clip,
 )
 case(
     ops.where,
@@ -164,4 +228,5 @@ case(
     sample(booleans(0, 3), normal(3), normal(0, 3)),
     error(ShapeError, "x1 (2,)", booleans(3), normal(2), normal(3)),
     bound=exact,
+    reference=texts.where,
 )

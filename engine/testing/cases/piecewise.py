@@ -6,6 +6,7 @@ import numpy as np
 
 from ...errors import ConfigError, ShapeError
 from ...ops import piecewise as ops
+from ..references import activation as texts
 from ..table import Arg, case, distinct, error, exact, given, normal, sample, ulp, uniform
 
 
@@ -29,10 +30,11 @@ case(
     sample(_between(4), min_val=-2.0, max_val=0.5),
     error(ConfigError, "must be below", normal(3), min_val=1.0),
     bound=exact,
+    reference=texts.hardtanh,
 )
-case(ops.relu6, *_SAMPLES, _KINKS, bound=exact)
-case(ops.hardsigmoid, *_SAMPLES, _KINKS, bound=ulp(8))
-case(ops.hardswish, *_SAMPLES, _KINKS, bound=ulp(32))
+case(ops.relu6, *_SAMPLES, _KINKS, bound=exact, reference=lambda x: texts.hardtanh(x, 0.0, 6.0))
+case(ops.hardsigmoid, *_SAMPLES, _KINKS, bound=ulp(8), reference=texts.hardsigmoid)
+case(ops.hardswish, *_SAMPLES, _KINKS, bound=ulp(32), reference=texts.hardswish)
 case(
     ops.softshrink,
     *_SAMPLES,
@@ -40,10 +42,17 @@ case(
     sample(_between(4), lambd=2.0),
     error(ConfigError, "must not be negative", normal(3), lambd=-1.0),
     bound=ulp(1),
+    reference=texts.softshrink,
 )
-case(ops.hardshrink, *_SAMPLES, _KINKS, sample(_between(4), lambd=2.0), bound=exact)
-case(ops.threshold, sample(_between(3, 5), 0.5, -2.0), sample(given([0.5, 1.0]), 0.5, 7.0, grad=False), bound=exact)
-case(ops.step, *_SAMPLES, _KINKS, bound=exact)
+case(ops.hardshrink, *_SAMPLES, _KINKS, sample(_between(4), lambd=2.0), bound=exact, reference=texts.hardshrink)
+case(
+    ops.threshold,
+    sample(_between(3, 5), 0.5, -2.0),
+    sample(given([0.5, 1.0]), 0.5, 7.0, grad=False),
+    bound=exact,
+    reference=texts.threshold,
+)
+case(ops.step, *_SAMPLES, _KINKS, bound=exact, reference=texts.step)
 case(
     ops.prelu,
     sample(_between(2, 3, 4), normal(3)),
@@ -51,6 +60,7 @@ case(
     sample(_between(2, 3), normal(3)),
     error(ShapeError, "weight must be (1,) or (C,)", normal(2, 3, 4), normal(4)),
     bound=ulp(1),
+    reference=texts.prelu,
 )
 case(
     ops.maxout,
@@ -58,4 +68,5 @@ case(
     sample(distinct(2, 6, 4), 3, axis=1),
     error(ShapeError, "does not fall into groups of 3", normal(3, 8), 3),
     bound=exact,
+    reference=texts.maxout,
 )

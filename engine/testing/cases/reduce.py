@@ -8,6 +8,7 @@ import numpy as np
 
 from ...errors import ShapeError
 from ...ops import reduce as ops
+from ..references import reduce as texts
 from ..table import (
     Sample,
     booleans,
@@ -53,8 +54,17 @@ case(
     sample(normal(4), dtype=np.dtype("float64")),
     _AXIS,
     bound=_SUM,
+    reference=texts.NAMED["sum"],
 )
-case(ops.mean, *_axes(normal), sample(complex_normal(3, 4), axis=0), sample(integers(0, 9, 3, 4), grad=False), _AXIS, bound=_SUM)
+case(
+    ops.mean,
+    *_axes(normal),
+    sample(complex_normal(3, 4), axis=0),
+    sample(integers(0, 9, 3, 4), grad=False),
+    _AXIS,
+    bound=_SUM,
+    reference=texts.NAMED["mean"],
+)
 case(
     ops.prod,
     *_axes(normal),
@@ -64,6 +74,7 @@ case(
     sample(integers(1, 4, 3, 4), grad=False),
     _AXIS,
     bound=forward_error(_terms, 16),
+    reference=texts.NAMED["prod"],
 )
 case(
     ops.var,
@@ -73,6 +84,7 @@ case(
     sample(given([2.0, 2.0])),
     _AXIS,
     bound=forward_error(_terms, 8),
+    reference=texts.NAMED["var"],
 )
 case(
     ops.std,
@@ -82,6 +94,7 @@ case(
     sample(given([2.0, 2.0]), grad=False),
     _AXIS,
     bound=forward_error(_terms, 8),
+    reference=texts.NAMED["std"],
 )
 for _op in (ops.max, ops.min):
     case(
@@ -93,6 +106,7 @@ for _op in (ops.max, ops.min):
         error(ShapeError, "x (0,)", normal(0)),
         _AXIS,
         bound=exact,
+        reference=texts.NAMED[_op.__name__],
     )
 case(
     ops.logsumexp,
@@ -101,6 +115,7 @@ case(
     sample(given([-np.inf, -np.inf]), grad=False),
     _AXIS,
     bound=forward_error(_terms, 8),
+    reference=texts.NAMED["logsumexp"],
 )
 for _op in (ops.all, ops.any, ops.count_nonzero):
     case(
@@ -112,6 +127,7 @@ for _op in (ops.all, ops.any, ops.count_nonzero):
         sample(booleans(0, 3), axis=0),
         bound=exact,
         differentiable=False,
+        reference=texts.NAMED[_op.__name__],
     )
 for _op in (ops.argmax, ops.argmin):
     case(
@@ -123,6 +139,7 @@ for _op in (ops.argmax, ops.argmin):
         error(ShapeError, "argm", normal(0)),
         bound=exact,
         differentiable=False,
+        reference=texts.NAMED[_op.__name__],
     )
 case(
     ops.cumulative_sum,
@@ -135,6 +152,7 @@ case(
     error(ShapeError, "name the one", normal(3, 4)),
     _AXIS,
     bound=_SUM,
+    reference=texts.NAMED["cumulative_sum"],
 )
 case(
     ops.cumulative_prod,
@@ -148,4 +166,5 @@ case(
     error(ShapeError, "name the one", normal(3, 4)),
     _AXIS,
     bound=forward_error(_terms, 16),
+    reference=texts.NAMED["cumulative_prod"],
 )

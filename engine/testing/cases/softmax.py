@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ...errors import DTypeError, ShapeError
 from ...ops import softmax as ops
+from ..references import softmax as texts
 from ..table import case, error, forward_error, given, integers, normal, sample
 
 _BOUND = forward_error(8)
@@ -18,6 +19,7 @@ case(
     error(ShapeError, "axis 2 is out of range", normal(3, 4), axis=2),
     bound=_BOUND,
     kernels=("softmax", "softmax_grad"),
+    reference=texts.softmax,
 )
 case(
     ops.log_softmax,
@@ -26,6 +28,7 @@ case(
     sample(given([[1e4, -1e4, 0.0]]), grad=False, label="large"),
     bound=_BOUND,
     kernels=("log_softmax", "log_softmax_grad"),
+    reference=texts.log_softmax,
 )
 case(
     ops.softmax_cross_entropy,
@@ -39,6 +42,7 @@ case(
     error(DTypeError, "must be integers", normal(6, 5), normal(6)),
     bound=_BOUND,
     kernels=("cross_entropy", "cross_entropy_grad"),
+    reference=texts.cross_entropy,
 )
 case(
     ops.masked_softmax,
@@ -47,4 +51,5 @@ case(
     sample(normal(3, 0), label="no keys"),
     bound=_BOUND,
     kernels=("softmax", "softmax_grad"),
+    reference=texts.masked_softmax,
 )

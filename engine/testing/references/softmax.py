@@ -1,0 +1,37 @@
+"""Softmax by what each element has over the others, in extended precision, and its logarithm."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+
+def softmax(x: Any, axis: int = -1) -> Any:
+    """In extended precision, each share by what the other elements have over it: 1 / sum of exp(x_j - x_i)."""
+    lines = np.moveaxis(x.astype(np.longdouble), axis, -1)
+    return np.moveaxis(1 / np.sum(np.exp(lines[..., None, :] - lines[..., :, None]), axis=-1), -1, axis).astype(np.float64)
+
+
+def log_softmax(x: Any, axis: int = -1) -> Any:
+    """The distance from the largest, less the logarithm of the sum of such exponentials, in extended precision."""
+    d = x.astype(np.longdouble)
+    d = d - np.max(d, axis=axis, keepdims=True, initial=-np.inf)
+    return (d - np.log(np.sum(np.exp(d), axis=axis, keepdims=True))).astype(np.float64)
+
+
+def masked_softmax(x: Any) -> Any:
+    """Shares of the elements that are above -Inf; none where all are."""
+    out = np.zeros(x.shape)
+    for at in np.ndindex(*x.shape[:-1]):
+        open = x[at] > -np.inf
+        out[at][open] = softmax(x[at][open])
+    return out
+
+
+def cross_entropy(logits: Any, labels: Any, ignore_index: int = -100, mean: bool = False) -> Any:
+    """The logarithm of the label's share, negated, one row after the other; ignored rows cost 0 and count."""
+    rows = zip(logits, labels.tolist(), strict=True)
+    losses = [0.0 if y == ignore_index else -float(log_softmax(row)[y]) for row, y in rows]
+    return np.float64(math.fsum(losses)) / len(losses) if mean else np.asarray(losses, np.float64)
