@@ -24,6 +24,8 @@ from .recipe import Figure, Recipe, Scale, Setting, add
 CELLS = ("rnn", "irnn", "lstm", "gru")
 NAMES = {"rnn": "tanh RNN", "irnn": "IRNN", "lstm": "LSTM", "gru": "GRU"}
 CHANCE = 1 / 6
+LONG = 100
+"""Steps over which gradients are measured, at least."""
 NEVER = 1e30
 LOST = 1e30
 """A loss from which no training comes back."""
@@ -68,7 +70,7 @@ class AddingProblem(Experiment):
 
     captions: ClassVar = {
         "learning.png": "The error on unseen sequences: 0.167 is what always answering 1 costs.",
-        "vanishing.png": "How much of the loss's gradient reaches each earlier step, before and after training.",
+        "vanishing.png": "How much of the gradient reaches each earlier step of a long sequence, before and after training.",
         "exploding.png": "At a spectral radius above 1 gradients grow with every step back; unclipped, one step kills all units.",
     }
 
@@ -76,6 +78,8 @@ class AddingProblem(Experiment):
         s = self.s
         self.train = data.adding_problem(s.samples, s.length)
         self.test = data.adding_problem(1000, s.length)
+        # Ten steps show nothing that vanishes: gradients are measured on long sequences, whatever those of the training.
+        self.long = self.test if s.length >= LONG else data.adding_problem(32, LONG, generator=Generator(self.seed))
         made = {
             "rnn": nn.RNN(2, s.hidden, batch_first=True),
             "irnn": identity_rnn(2, s.hidden),
@@ -123,7 +127,7 @@ class AddingProblem(Experiment):
     def _gradients(self, name: str) -> list[float]:
         """The norm of dL/dh_t over t, as a part of that at the last step."""
         model, flow = self.models[name], GradientFlow()
-        x, y = (asarray(part) for part in self.test.batch(range(32)))
+        x, y = (asarray(part) for part in self.long.batch(range(32)))
         states = states_over_time(model.recurrent, x)
         flow.watch(states, name)
         nn.MSELoss()(model.head(states[-1][-1]), y).backward()
@@ -147,7 +151,7 @@ class AddingProblem(Experiment):
             after = {name: self._gradients(name) for name in CELLS}
             for place, norms, when in zip(axes[0], (self.fresh, after), ("before training", "after training"), strict=True):
                 lines(place, {NAMES[c]: norms[c] for c in CELLS}, xlabel="time step t", log=True, title=when)
-                place.set_ylim(1e-14, 1e3)
+                place.set_ylim(1e-14, 1e6)
             axes[0, 0].set_ylabel("|dL/dh(t)| / |dL/dh(T)|")
 
         draw_axes(folder / "learning.png", (6.2, 4.0), 1, 1, learning)

@@ -15,7 +15,7 @@ from ..models import ConvNet
 from ..ops.creation import asarray
 from ..ops.elementwise import clip, sign
 from ..training import Accuracy, Trainer
-from .experiment import Classifier, Stage, dtype_of
+from .experiment import PictureClassifier, Stage, dtype_of
 from .images import image_sets, images_of, outputs
 from .pictures import draw, image_grid, lines
 from .recipe import Figure, Recipe, Scale, Setting, add
@@ -61,7 +61,7 @@ class _Robust(Trainer):
         return value
 
 
-class Attacked(Classifier):
+class Attacked(PictureClassifier):
     """A good classifier, a small step that fools it, and a classifier that has met such steps.
 
     The loss L(x, y) of a trained network falls or rises along its gradient with respect to the image. FGSM takes one step

@@ -11,7 +11,7 @@ from .. import nn, optim
 from ..models import ConvNet
 from ..ops.conv import conv2d
 from ..ops.creation import asarray
-from .experiment import Classifier
+from .experiment import PictureClassifier
 from .images import image_sets, images_of, outputs
 from .pictures import image_grid
 from .recipe import Figure, Recipe, Scale, Setting, add
@@ -26,7 +26,7 @@ CLASSIC = {
 SHOWN = 8
 
 
-class ImageClassifier(Classifier):
+class ImageClassifier(PictureClassifier):
     """A convolutional network reads small pictures.
 
     Each convolution slides K filters over its input, y[k,i,j] = b[k] + sum over c,p,q of w[k,c,p,q] x[c,i+p,j+q]; ReLU
@@ -41,7 +41,7 @@ class ImageClassifier(Classifier):
     """
 
     captions: ClassVar = {
-        **Classifier.captions,
+        **PictureClassifier.captions,
         "filters.png": "The filters of the first layer, from 0, eight in a row: red weights are positive, blue ones negative.",
         "maps.png": "One image, and what the first filters of each layer answer to it.",
         "patches.png": "The patches that excite a filter most, a row each: strokes in layer 1, combinations in layer 2.",
@@ -69,14 +69,17 @@ class ImageClassifier(Classifier):
         images = images_of(self.test.subset(range(min(2000, len(self.test)))))[0]
         features = list(self.model.features)
         filters = features[0].weight.numpy_copy()
-        image_grid(folder / "filters.png", filters, 8, diverging=True, cell=0.8)
+        image_grid(folder / "filters.png", filters, 8, diverging=True, cell=0.8, title="filters of layer 1")
         first, second = nn.Sequential(*features[:2]), nn.Sequential(*features[:5])
         maps = [outputs(part, images) for part in (first, second)]
         self._draw_maps(folder, images[0, 0], maps)
         self._draw_patches(folder, images[:, 0], maps)
         kernels = asarray(np.array(list(CLASSIC.values()), dtype=images.dtype)[:, None])
         made = conv2d(asarray(images[:4]), kernels, padding=1).numpy_copy()
-        image_grid(folder / "classic.png", made.reshape(-1, *made.shape[2:]), len(CLASSIC), titles=list(CLASSIC), cell=1.2)
+        image_grid(
+            folder / "classic.png", made.reshape(-1, *made.shape[2:]), len(CLASSIC), titles=list(CLASSIC), cell=1.2,
+            title="filters made by hand",
+        )  # fmt: skip
 
     @staticmethod
     def _draw_maps(folder: Path, image: Any, maps: Any) -> None:
@@ -85,7 +88,8 @@ class ImageClassifier(Classifier):
             chosen = found[0][np.argsort(-found[0].max(axis=(1, 2)), kind="stable")[:SHOWN]]
             big = np.kron(chosen, np.ones((image.shape[0] // chosen.shape[1],) * 2))
             rows.append(big / max(1e-9, float(big.max())))
-        image_grid(folder / "maps.png", np.concatenate(rows), SHOWN, rows=("image", "layer 1", "layer 2"), cell=1.0)
+        names, title = ("image", "layer 1", "layer 2"), "feature maps of one image"
+        image_grid(folder / "maps.png", np.concatenate(rows), SHOWN, rows=names, cell=1.0, title=title)
 
     @staticmethod
     def _draw_patches(folder: Path, images: Any, maps: Any) -> None:
@@ -103,7 +107,8 @@ class ImageClassifier(Classifier):
                     top, left = step * i + reach - reach // 2 + (step - 1), step * j + reach - reach // 2 + (step - 1)
                     patch = padded[n, top : top + reach, left : left + reach]
                     patches.append(np.kron(patch, np.ones((24 // reach,) * 2)))
-        image_grid(folder / "patches.png", np.stack(patches), SHOWN, rows=names, cell=0.8)
+        title = "patches that excite a filter most"
+        image_grid(folder / "patches.png", np.stack(patches), SHOWN, rows=names, cell=0.8, title=title)
 
 
 def _settings(data: str, epochs: int) -> dict[str, Setting]:

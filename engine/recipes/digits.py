@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from .. import data, nn, optim
-from .experiment import Classifier
+from .experiment import PictureClassifier
 from .recipe import Figure, Recipe, Scale, Setting, add
 
 
-class DigitsCNN(Classifier):
+class DigitsCNN(PictureClassifier):
     """Two blocks of convolution, ReLU and pooling, then dropout and a linear layer.
 
     A convolution slides K small filters over the image: y[k] = sum over c of w[k,c] * x[c] + b[k]; ReLU keeps what is

@@ -12,7 +12,6 @@ import numpy as np
 
 from ..autograd.base import no_grad
 from ..data import Dataset, read_image
-from ..errors import ConfigError
 from ..nn import Module
 from ..ops.creation import asarray
 from ..ops.softmax import softmax
@@ -93,8 +92,8 @@ class Prediction:
 class Classifier(Experiment):
     """One model, one training, classes. prepare() sets the attributes below.
 
-    model, loss, optimizer; train and test, data sets of (input, label); classes, their names; image_size (H,W), if the
-    inputs are images. scheduler: stepped after each epoch; callbacks: of the training.
+    model, loss, optimizer; train and test, data sets of (input, label); classes, their names. scheduler: stepped after each
+    epoch; callbacks: of the training. Those of images are a PictureClassifier.
     """
 
     captions: ClassVar[Mapping[str, str]] = {"confusion.png": "Which classes are taken for which, on the test set."}
@@ -105,7 +104,6 @@ class Classifier(Experiment):
     train: Dataset
     test: Dataset
     classes: Sequence[str]
-    image_size: tuple[int, int] | None = None
     scheduler: Any = None
     callbacks: Sequence[Callback] = ()
 
@@ -128,10 +126,14 @@ class Classifier(Experiment):
         """The confusion matrix."""
         plot_confusion(folder / "confusion.png", self.confusion, self.classes)
 
+
+class PictureClassifier(Classifier):
+    """A Classifier of grey images, which can name the class of a picture in a file. image_size (H,W): what the model reads."""
+
+    image_size: tuple[int, int]
+
     def predict(self, paths: Sequence[str | Path]) -> list[Prediction]:
         """The class of each image file. All are read first. Raises DataError naming a file."""
-        if self.image_size is None:
-            raise ConfigError("predict: this recipe does not classify images")
         read = [read_image(path, self.image_size) for path in paths]
         self.model.eval()
         with no_grad():

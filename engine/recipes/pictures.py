@@ -36,11 +36,12 @@ def image_grid(
     rows: Sequence[str] = (),
     cell: float = 0.9,
     diverging: bool = False,
+    title: str = "",
 ) -> Any:
-    """Images (N,H,W), (N,1,H,W) or (N,3,H,W) in rows of so many columns.
+    """Images (N,H,W), (N,1,H,W) or (N,3,H,W) in rows of so many columns, each in a thin frame.
 
-    titles: above each image. rows: a name for each row. diverging: each image blue below zero and red above, for weights;
-    otherwise 0 is black and 1 white. A row of NaN images stays empty.
+    titles: above each image. rows: a name for each row. title: of the whole. diverging: each image blue below zero and red
+    above, for weights; otherwise 0 is black and 1 white. A row of NaN images stays empty.
     """
     tiles = _coloured(np.asarray(images, dtype=np.float64), diverging)
     height, side = -(-len(tiles) // columns), tiles.shape[1:3]
@@ -52,12 +53,20 @@ def image_grid(
     corners = [(tops[k // columns], k % columns * (side[1] + gap)) for k in range(len(tiles))]
     for (y, x), tile in zip(corners, tiles, strict=True):
         sheet[y : y + side[0], x : x + side[1]] = tile
+    from matplotlib.patches import Rectangle
+
     margin = side[1] / cell * (0.085 * max(map(len, rows)) + 0.1 if rows else 0.0)
 
     def fill(axes: Any) -> None:
         place = axes[0, 0]
         place.set_axis_off()
         place.imshow(sheet, interpolation="nearest")
+        for (y, x), tile in zip(corners, tiles, strict=True):
+            if tile[..., 3].any():  # on a white page a white image has no border of its own
+                corner = (x - 0.5, y - 0.5)
+                place.add_patch(Rectangle(corner, side[1], side[0], fill=False, edgecolor="#9a9a9a", lw=0.5, clip_on=False))
+        if title:
+            place.set_title(title, loc="left", fontsize=9, fontweight="bold")
         place.set_xlim(-margin - 0.5, sheet.shape[1] - 0.5)
         for (y, x), text in zip(corners, titles, strict=False):
             place.text(x + side[1] / 2 - 0.5, y - 0.5 - head / 4, text, ha="center", va="bottom", fontsize=8)
@@ -65,7 +74,7 @@ def image_grid(
             place.text(-0.5 - side[1] / cell * 0.08, y + side[0] / 2 - 0.5, text, ha="right", va="center", fontsize=9)
 
     across, down = cell * (sheet.shape[1] + margin) / side[1], cell * sheet.shape[0] / side[1]
-    return draw(path, (across + 0.1, down + 0.1), 1, 1, fill)
+    return draw(path, (across + 0.1, down + (0.35 if title else 0.1)), 1, 1, fill)
 
 
 def _coloured(images: Any, diverging: bool) -> Any:

@@ -177,11 +177,12 @@ class _Recorder(Callback):
 
 def _finish(folder: Path, config: Config, experiment: Experiment, progress: bool, start: float) -> Run:
     """Train to the end, measure, and write what a finished run holds."""
-    histories, fitting = {}, 0.0
+    histories, checked, fitting = dict[str, Any](), dict[str, str](), 0.0
     try:
         for stage in experiment.stages():
             begun = time.perf_counter()
             histories[stage.name] = _train_stage(folder / stage.name, stage, progress)
+            checked[stage.name] = "test set" if stage.validate is getattr(experiment, "test", None) else "validation"
             fitting += time.perf_counter() - begun
         results = experiment.measure()
     except KeyboardInterrupt:
@@ -193,7 +194,9 @@ def _finish(folder: Path, config: Config, experiment: Experiment, progress: bool
     if missing:
         raise ConfigError(f"{config.recipe.name}: its results lack {', '.join(missing)}; they have {', '.join(results)}")
     for name, history in histories.items():
-        plot_curves(folder / (f"curves-{name}.png" if name else "curves.png"), history, name or config.recipe.name)
+        if len(history) > 1 or not name:  # of several trainings those with a single point have no curve
+            path = folder / (f"curves-{name}.png" if name else "curves.png")
+            plot_curves(path, history, name or config.recipe.name, checked[name])
     experiment.draw(folder)
     # A resumed run counts the epochs before it was stopped too.
     spent = sum(row["seconds"] for history in histories.values() for row in history)

@@ -15,7 +15,7 @@ from ..models import ReviewClassifier, RowClassifier
 from ..ops.creation import asarray
 from ..ops.softmax import softmax
 from ..training import Accuracy, ClipGradients
-from .experiment import Classifier, Experiment, Stage
+from .experiment import Experiment, PictureClassifier, Stage
 from .pictures import draw as draw_axes
 from .recipe import Figure, Recipe, Scale, Setting, add
 from .reviews import reviews
@@ -31,7 +31,7 @@ SENTENCES = (
 )
 
 
-class DigitRows(Classifier):
+class DigitRows(PictureClassifier):
     """An LSTM reads an image row by row from the top, and says at the bottom which digit it was: many to one.
 
     At step t the input x_t is the t-th row of pixels. The LSTM's gates decide what its memory keeps of the strokes,
@@ -45,7 +45,7 @@ class DigitRows(Classifier):
     """
 
     captions: ClassVar = {
-        **Classifier.captions,
+        **PictureClassifier.captions,
         "rows.png": "The probability of each class after each row: some digits are clear early, some only at their foot.",
     }
 

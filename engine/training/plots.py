@@ -39,8 +39,10 @@ def save_figure(figure: Any, path: str | Path) -> None:
     write_atomically(path, content.getvalue())
 
 
-def plot_curves(path: str | Path, history: Sequence[dict[str, float]], title: str = "") -> None:
-    """Loss and each metric over the epochs, training and validation, one panel each."""
+def plot_curves(
+    path: str | Path, history: Sequence[dict[str, float]], title: str = "", checked: str = "validation"
+) -> None:
+    """Loss and each metric over the epochs, one panel each: of the training, and of the set that it was checked on."""
     from matplotlib import rc_context
     from matplotlib.ticker import MaxNLocator, PercentFormatter
 
@@ -52,7 +54,7 @@ def plot_curves(path: str | Path, history: Sequence[dict[str, float]], title: st
         for i, name in enumerate(names):
             axes = figure.add_subplot(1, len(names), i + 1)
             shown: list[float] = []
-            for key, label, colour in ((name, "training", TRAIN), (f"val_{name}", "validation", VALIDATION)):
+            for key, label, colour in ((name, "training", TRAIN), (f"val_{name}", checked, VALIDATION)):
                 if key in history[0]:
                     values = [row[key] for row in history]
                     last = f"{100 * values[-1]:.1f} %" if name.endswith("accuracy") else f"{values[-1]:.3g}"
