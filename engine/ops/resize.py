@@ -80,8 +80,13 @@ def axis_taps(mode: str, size: int, out: int, align_corners: bool, scale: float 
     if mode == "area":
         windows = [(o * size // out, -(-(o + 1) * size // out)) for o in range(out)]
         widest = max(b - a for a, b in windows)
+        # A window shorter than the widest shares its last weight among the terms left: 0 times Inf would be NaN.
+        last = [1 / ((b - a) * (widest - (b - a) + 1)) for a, b in windows]
         return tuple(
-            (tuple(min(a + k, b - 1) for a, b in windows), tuple(1 / (b - a) if a + k < b else 0.0 for a, b in windows))
+            (
+                tuple(min(a + k, b - 1) for a, b in windows),
+                tuple(1 / (b - a) if a + k < b - 1 else end for (a, b), end in zip(windows, last, strict=True)),
+            )
             for k in range(widest)
         )
     if align_corners:
@@ -140,9 +145,8 @@ def interpolate(
     if any(n == 0 for n in space):
         raise ShapeError(f"{name}: nothing to resize in shape {x.shape}")
     for axis, (n, o, s) in enumerate(zip(space, wanted, scales, strict=True), start=2):
-        taps = axis_taps(kind, n, o, bool(align_corners), s)
-        if taps[0] != (tuple(range(n)), (1.0,) * n):
-            x = resample(x, axis=axis, taps=taps)
+        if n != o or s not in (None, 1.0):  # else every value stays in its place
+            x = resample(x, axis=axis, taps=axis_taps(kind, n, o, bool(align_corners), s))
     return x
 
 

@@ -22,7 +22,7 @@ def softmax(scores: Any, masked: bool = False) -> Any:
 def attention_weights(query: Any, key: Any, attn_mask: Any = None, is_causal: bool = False, scale: float | None = None) -> Any:
     """softmax over the keys of query . key scale + mask; a boolean mask leaves out, is_causal hides the keys after a query."""
     factor = 1 / math.sqrt(query.shape[-1]) if scale is None else scale
-    scores = np.sum(query[..., :, None, :] * key[..., None, :, :], axis=-1) * factor
+    scores = np.sum((query * factor)[..., :, None, :] * key[..., None, :, :], axis=-1)
     if is_causal:
         attn_mask = np.array([[s <= t for s in range(scores.shape[-1])] for t in range(scores.shape[-2])], dtype=bool)
     if attn_mask is None:

@@ -21,10 +21,17 @@ def _fit(x: Any, n: int | None, axis: int) -> Any:
 
 def _sums(x: Any, axis: int, sign: int, scaled: bool, norm: str) -> Any:
     """y[k] = sum over j of x[j] exp(sign 2 pi i j k / n); over n if scaled, over the root of n for norm="ortho"."""
-    x = np.moveaxis(x, axis, -1)
+    x = np.moveaxis(x, axis, -1)[..., None, :]
     n = x.shape[-1]
-    turns = np.outer(np.arange(n), np.arange(n)) % n / n
-    y = np.sum(x[..., None, :] * np.exp(sign * 2j * np.pi * turns), axis=-1)
+    place = np.outer(np.arange(n), np.arange(n)) % n
+    cosine = np.where(4 * place % (2 * n) == n, 0.0, np.cos(2 * np.pi * place / n))  # exactly 0 at a quarter turn
+    sine = sign * np.where(2 * place % n == 0, 0.0, np.sin(2 * np.pi * place / n))
+
+    def total(part: Any, factor: Any) -> Any:
+        return np.sum(np.where(factor == 0, 0.0, part * factor), axis=-1)
+
+    y = total(np.real(x), cosine) - total(np.imag(x), sine) + 0j
+    y.imag = total(np.real(x), sine) + total(np.imag(x), cosine)
     if norm == "ortho":
         y = y / np.sqrt(n)
     elif scaled:

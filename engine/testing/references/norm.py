@@ -1,4 +1,4 @@
-"""Normalisation group by group: subtract the mean, divide by the root of the mean square, in extended precision."""
+"""Normalisation group by group: subtract the mean, divide by the root of the mean square."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import numpy as np
 
 def _standard(values: Any, eps: float) -> tuple[Any, Any, Any]:
     """Values less their mean, times 1 / sqrt(variance + eps); the mean; and that factor."""
-    wide = values.astype(np.longdouble)
+    wide = values.astype(np.float64)
     mean = np.sum(wide) / wide.size
-    rstd = 1 / np.sqrt(np.sum((wide - mean) ** 2) / wide.size + np.longdouble(eps))
+    rstd = 1 / np.sqrt(np.sum((wide - mean) ** 2) / wide.size + eps)
     return (wide - mean) * rstd, mean, rstd
 
 
@@ -27,7 +27,7 @@ def _channels(x: Any) -> tuple[int, ...]:
 
 def batch_norm(x: Any, weight: Any = None, bias: Any = None, eps: float = 1e-5) -> Any:
     """Each channel x[:, c] by its own statistics; also those."""
-    y, mean, rstd = np.zeros(x.shape, np.longdouble), np.zeros(x.shape[1]), np.zeros(x.shape[1])
+    y, mean, rstd = np.zeros(x.shape), np.zeros(x.shape[1]), np.zeros(x.shape[1])
     for c in range(x.shape[1]):
         y[:, c], mean[c], rstd[c] = _standard(x[:, c], eps)
     return _affine(y, weight, bias, _channels(x)), mean, rstd
@@ -35,16 +35,16 @@ def batch_norm(x: Any, weight: Any = None, bias: Any = None, eps: float = 1e-5) 
 
 def batch_norm_inference(x: Any, mean: Any, variance: Any, weight: Any = None, bias: Any = None, eps: float = 1e-5) -> Any:
     """Each channel by given statistics."""
-    y = np.zeros(x.shape, np.longdouble)
+    y = np.zeros(x.shape)
     for c in range(x.shape[1]):
-        y[:, c] = (x[:, c] - mean[c].astype(np.longdouble)) / np.sqrt(variance[c].astype(np.longdouble) + eps)
+        y[:, c] = (x[:, c] - mean[c]) / np.sqrt(variance[c] + eps)
     return _affine(y, weight, bias, _channels(x))
 
 
 def layer_norm(x: Any, normalized_shape: Any, weight: Any = None, bias: Any = None, eps: float = 1e-5) -> Any:
     """Each array over the last axes by its own statistics."""
     shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
-    y = np.zeros(x.shape, np.longdouble)
+    y = np.zeros(x.shape)
     for i in np.ndindex(*x.shape[: x.ndim - len(shape)]):
         y[i] = _standard(x[i], eps)[0]
     return _affine(y, weight, bias, shape)
@@ -53,7 +53,7 @@ def layer_norm(x: Any, normalized_shape: Any, weight: Any = None, bias: Any = No
 def group_norm(x: Any, num_groups: int, weight: Any = None, bias: Any = None, eps: float = 1e-5) -> Any:
     """Each run of C / num_groups channels of each sample by its own statistics."""
     size = x.shape[1] // num_groups
-    y = np.zeros(x.shape, np.longdouble)
+    y = np.zeros(x.shape)
     for n in range(x.shape[0]):
         for c in range(0, x.shape[1], size):
             y[n, c : c + size] = _standard(x[n, c : c + size], eps)[0]
@@ -62,7 +62,7 @@ def group_norm(x: Any, num_groups: int, weight: Any = None, bias: Any = None, ep
 
 def instance_norm(x: Any, weight: Any = None, bias: Any = None, eps: float = 1e-5) -> Any:
     """Each channel of each sample by its own statistics."""
-    y = np.zeros(x.shape, np.longdouble)
+    y = np.zeros(x.shape)
     for n in np.ndindex(*x.shape[:2]):
         y[n] = _standard(x[n], eps)[0]
     return _affine(y, weight, bias, _channels(x))
@@ -72,8 +72,8 @@ def rms_norm(x: Any, normalized_shape: Any, weight: Any = None, eps: float | Non
     """Each array over the last axes divided by the root of its mean square + eps (None: the spacing of float64 at 1)."""
     shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
     eps = 2.0**-52 if eps is None else eps
-    y = np.zeros(x.shape, np.longdouble)
+    y = np.zeros(x.shape)
     for i in np.ndindex(*x.shape[: x.ndim - len(shape)]):
-        wide = x[i].astype(np.longdouble)
-        y[i] = wide / np.sqrt(np.sum(wide**2) / wide.size + np.longdouble(eps))
+        wide = x[i].astype(np.float64)
+        y[i] = wide / np.sqrt(np.sum(wide**2) / wide.size + eps)
     return _affine(y, weight, None, shape)

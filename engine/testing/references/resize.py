@@ -25,30 +25,30 @@ def _cubic(d: float) -> float:
     return a * d**3 - 5 * a * d**2 + 8 * a * d - 4 * a if d < 2 else 0.0
 
 
-def line(mode: str, n: int, out: int, align_corners: bool, scale: float | None) -> Any:
-    """The matrix (out, n) that makes out values of n."""
-    m = np.zeros((out, n))
+def line(mode: str, n: int, out: int, align_corners: bool, scale: float | None) -> list[list[tuple[int, float]]]:
+    """For each of the out values the places of those that make it, each with its weight."""
+    lines: list[list[tuple[int, float]]] = []
     step = Fraction(n, out) if scale is None else 1 / _exact(scale)
     for o in range(out):
         if mode == "area":
             window = range(math.floor(Fraction(o * n, out)), math.ceil(Fraction((o + 1) * n, out)))
-            for i in window:
-                m[o, i] += 1 / len(window)
-        elif mode in ("nearest", "nearest-exact"):
+            lines.append([(i, 1 / len(window)) for i in window])
+            continue
+        if mode in ("nearest", "nearest-exact"):
             half = Fraction(1, 2) if mode == "nearest-exact" else 0
-            m[o, min(math.floor((o + half) * step), n - 1)] = 1
+            lines.append([(min(math.floor((o + half) * step), n - 1), 1.0)])
+            continue
+        if align_corners:
+            place = Fraction(o * (n - 1), out - 1) if out > 1 else Fraction(0)
         else:
-            if align_corners:
-                place = Fraction(o * (n - 1), out - 1) if out > 1 else Fraction(0)
-            else:
-                place = (o + Fraction(1, 2)) * step - Fraction(1, 2)
-            if mode == "linear":
-                place = max(place, Fraction(0))
-            low = math.floor(place)
-            for i in range(low - 1, low + 3):
-                weight = _cubic(float(place - i)) if mode == "cubic" else max(0.0, float(1 - abs(place - i)))
-                m[o, min(max(i, 0), n - 1)] += weight
-    return m
+            place = (o + Fraction(1, 2)) * step - Fraction(1, 2)
+        if mode == "linear":
+            place = max(place, Fraction(0))
+        low = math.floor(place)
+        near = (low, low + 1) if mode == "linear" else (low - 1, low, low + 1, low + 2)
+        weights = [float(1 - abs(place - i)) if mode == "linear" else _cubic(float(place - i)) for i in near]
+        lines.append([(min(max(i, 0), n - 1), w) for i, w in zip(near, weights, strict=True)])
+    return lines
 
 
 KINDS = {"linear": "linear", "bilinear": "linear", "trilinear": "linear", "bicubic": "cubic"}
@@ -68,12 +68,11 @@ def interpolate(
         size = [math.floor(n * _exact(s)) for n, s in zip(space, scales, strict=True)]
     size = [size] * rank if isinstance(size, int) else size
     for axis, (n, o, s) in enumerate(zip(space, size, scales, strict=True), start=2):
-        weights = line(kind, n, o, bool(align_corners), None if kind == "area" else s)
+        if n == o and s in (None, 1):
+            continue  # every value stays in its place
         moved = np.moveaxis(x, axis, -1)
-        parts = []
-        for row in weights:
-            used = np.flatnonzero(row)  # what has no weight does not count, be it infinite
-            parts.append(np.sum(moved[..., used] * row[used], axis=-1))
+        lines = line(kind, n, o, bool(align_corners), None if kind == "area" else s)
+        parts = [sum(w * moved[..., i] for i, w in each) for each in lines]
         x = np.moveaxis(np.stack(parts, axis=-1), -1, axis)
     return x
 

@@ -60,7 +60,8 @@ def conv(x: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 
         for n, a, b, d, k, s in zip(space, low, high, dilation, kernel, stride, strict=True)
     )
     y = np.zeros((x.shape[0], weight.shape[0], *out), np.result_type(x, weight))
-    for o, t, i in taps(out, space, kernel, stride, dilation, low):
+    x, none = np.pad(x, ((0, 0), (0, 0), *zip(low, high, strict=True))), (0,) * rank
+    for o, t, i in taps(out, x.shape[2:], kernel, stride, dilation, none):
         for g in range(groups):
             part = _group(x[_here(i)], 1, g, groups)[:, None, :] * _group(weight[_here(t)], 0, g, groups)
             _group(y, 1, g, groups)[_here(o)] += np.sum(part, axis=-1)
@@ -104,9 +105,9 @@ def conv_weight_grad(x: Any, gy: Any, kernel: Ints, stride: Any, padding: Any, d
     """sum over n and o of gy[n, k, o] x[n, c, o stride - low + t dilation]."""
     rank = len(kernel)
     stride, dilation = each(stride, rank), each(dilation, rank)
-    low, _ = _borders(padding, kernel, dilation)
+    x = np.pad(x, ((0, 0), (0, 0), *zip(*_borders(padding, kernel, dilation), strict=True)))
     gw = np.zeros((gy.shape[1], x.shape[1] // groups, *kernel), np.result_type(x, gy))
-    for o, t, i in taps(gy.shape[2:], x.shape[2:], kernel, stride, dilation, low):
+    for o, t, i in taps(gy.shape[2:], x.shape[2:], kernel, stride, dilation, (0,) * rank):
         for g in range(groups):
             part = _group(gy[_here(o)], 1, g, groups)[:, :, None] * _group(x[_here(i)], 1, g, groups)[:, None, :]
             _group(gw, 0, g, groups)[_here(t)] += np.sum(part, axis=0)
