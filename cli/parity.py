@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
+from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -26,13 +28,15 @@ _FILE = click.Path(dir_okay=False, writable=True, path_type=Path)
 @click.option("--checked", is_flag=True, help="Let the emulator watch every access: races, bounds, divergent barriers.")
 @click.option("--op", "pattern", default="*", help="Ops by name, as in a shell: 'conv*', 'softmax,lstm'.")
 @click.option("--dtype", "dtypes", multiple=True, help="Only this dtype of each op; may repeat.")
+@click.option("--jobs", "-j", type=click.IntRange(0), default=0, help="Work in so many processes; one that dies is one failed cell.")
+@click.option("--jsonl", "lines_file", type=_FILE, callback=_target, help="Write a line of JSON per cell, as they come.")
 @click.option("--json", "json_file", type=_FILE, callback=_target, help="Write every cell to this file.")
 @click.option("--html", "html_file", type=_FILE, callback=_target, help="Write a page with a picture of the errors.")
 @click.option("-v", "--verbose", is_flag=True, help="One line per cell instead of one per op.")
 @click.pass_context
 def parity(
     context: click.Context, backends: tuple[str, ...], emulate: bool, checked: bool, pattern: str, dtypes: tuple[str, ...],
-    json_file: Path | None, html_file: Path | None, verbose: bool,
+    jobs: int, lines_file: Path | None, json_file: Path | None, html_file: Path | None, verbose: bool,
 ) -> None:  # fmt: skip
     """Prove every op: by an independent reference, by central differences, and by comparing the backends.
 
@@ -55,19 +59,29 @@ def parity(
     if emulate or checked:
         backends = backends or ("cuda",)
     console = Console()
-    with progress_bar() as progress:
+    with ExitStack() as stack:
+        progress = stack.enter_context(progress_bar())
+        lines = stack.enter_context(lines_file.open("w", encoding="utf-8")) if lines_file is not None else None
+
+        def write(entry: Cell | dict[str, Any]) -> None:
+            if lines is not None:
+                lines.write(report.json_line(entry))
+                lines.flush()
 
         def show(done: int, total: int, cell: Cell) -> None:
+            write(cell)
             progress(f"{cell.op} {cell.backend}", done, total)
 
+        write(report.about())
         cells = compare(
-            pattern, backends=backends or None, dtypes=dtypes or None, emulate=emulate or checked, checked=checked, progress=show
-        )
-    headings, lines = (report.HEADINGS, report.table(cells)) if verbose else report.compact(cells)
+            pattern, backends=backends or None, dtypes=dtypes or None, emulate=emulate or checked, checked=checked, jobs=jobs,
+            progress=show,
+        )  # fmt: skip
+    headings, shown = (report.HEADINGS, report.table(cells)) if verbose else report.compact(cells)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, caption=None if verbose else report.LEGEND, caption_justify="left")
     for name in headings:
         table.add_column(name, no_wrap=name in ("op", "dtype", "backend"), overflow="fold")
-    for line in lines:
+    for line in shown:
         table.add_row(*map(escape, line), style="bold red" if "FAIL" in " ".join(line) else None)
     console.print(table)
     for text in report.complaints(cells):
@@ -79,7 +93,7 @@ def parity(
         json_file.write_text(report.as_json(cells))
     if html_file is not None:
         html_file.write_text(report.as_html(cells))
-    for path in (json_file, html_file):
+    for path in (lines_file, json_file, html_file):
         if path is not None:
             console.print(f"wrote {escape(str(path))}", soft_wrap=True)
     sys.stdout.flush()

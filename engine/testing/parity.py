@@ -13,6 +13,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, field
 from difflib import get_close_matches
 from fnmatch import fnmatch
+from functools import partial
 from time import perf_counter
 from typing import Any
 
@@ -26,6 +27,7 @@ from ..errors import ConfigError, DTypeError
 from . import calls, places
 from .accuracy import Distance, distance
 from .calls import Outcome
+from .jobs import Died, in_processes
 from .proof import Proof, label, raised
 from .table import CASES, Arg, Bound, Case, Sample
 
@@ -119,43 +121,65 @@ def parity(
     dtypes: Sequence[str] | None = None,
     emulate: bool = False,
     checked: bool = False,
+    jobs: int = 0,
     progress: Progress | None = None,
 ) -> list[Cell]:
-    """Compare every row whose name fits op, on each backend, in each dtype of dtypes_of (or those of dtypes among them).
+    """Prove every row whose name fits op, on each backend, in each dtype of dtypes_of (or those of dtypes among them).
 
     backends: names as set_backend takes them; default: numpy, and numba if it is there. emulate: run cuda on the CPU;
-    checked: the emulator also watches every access. Raises BackendUnavailable, or ConfigError for an unknown name.
+    checked: the emulator also watches every access. jobs: work in so many processes, where one that dies is one failed
+    cell; 0 works in this one. Raises BackendUnavailable, or ConfigError for an unknown name.
     """
     chosen = rows(op)
     names = [_known(n, emulate) for n in (backends or cpu_backends())]
-    plan = [(row, name, d) for row in chosen for name in names for d in dtypes_of(row, name)]
+    plan = [(row.name, name, d) for row in chosen for name in names for d in dtypes_of(row, name)]
     have = sorted({d for _, _, d in plan})
     for d in dtypes or ():
         if d not in have:
             raise ConfigError(f"no cell of {op!r} has dtype {d!r}; expected one of {', '.join(have)}")
     plan = [cell for cell in plan if dtypes is None or cell[2] in dtypes]
-    out: list[Cell] = []
-    for cell in cells(plan, checked=checked):
-        out.append(cell)
+    found: dict[Planned, Cell] = {}
+    arriving = cells(plan, checked=checked) if not jobs else _in_processes(plan, jobs, checked)
+    for key, cell in arriving:
+        found[key] = cell
         if progress is not None:
-            progress(len(out), len(plan), cell)
-    return out
+            progress(len(found), len(plan), cell)
+    return [found[key] for key in plan]
 
 
-Planned = tuple[Case, str, str]
+Planned = tuple[str, str, str]
 """A cell to come: its row, backend and dtype."""
 
 
-def cells(plan: Sequence[Planned], *, checked: bool = False) -> Iterator[Cell]:
+def cells(plan: Sequence[Planned], *, checked: bool = False) -> Iterator[tuple[Planned, Cell]]:
     """The cells of a plan, one after the other. Those of one row should stand together: they share its oracle."""
     proof: Proof | None = None
     oracles: dict[str, Oracle] = {}
-    for row, name, dtype in plan:
+    for key in plan:
+        name, on, dtype = key
+        row = table()[name]
         if proof is None or proof.row is not row:
             proof, oracles = Proof(row), {}
         if dtype not in oracles:
             oracles[dtype] = Oracle(row, dtype)
-        yield check(row, name, dtype, oracle=oracles[dtype], proof=proof, checked=checked)
+        yield key, check(row, on, dtype, oracle=oracles[dtype], proof=proof, checked=checked)
+
+
+def _in_processes(plan: Sequence[Planned], jobs: int, checked: bool) -> Iterator[tuple[Planned, Cell]]:
+    """The cells of a plan as they come from several processes, each given a row at a time."""
+    groups: dict[str, list[Planned]] = {}
+    for key in plan:
+        groups.setdefault(key[0], []).append(key)
+    for key, cell in in_processes(list(groups.values()), partial(_served, checked=checked), jobs):
+        if isinstance(cell, Died):
+            died = cell.reason
+            cell = Cell(*key, independent=table()[key[0]].independent)
+            cell.fail(f"{died} while it was at this cell")
+        yield key, cell
+
+
+def _served(plan: list[Planned], checked: bool) -> Iterator[Cell]:
+    return (cell for _, cell in cells(plan, checked=checked))
 
 
 def dtypes_of(row: Case, name: str) -> list[str]:

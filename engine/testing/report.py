@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from html import escape
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -152,8 +153,33 @@ def _worst_text(cells: list[Cell]) -> str:
 
 def as_json(cells: Sequence[Cell]) -> str:
     """Everything, with where and when it was measured."""
-    about = {"date": datetime.now(UTC).isoformat(timespec="seconds"), "machine": platform.platform(), "versions": _versions()}
-    return json.dumps({**about, "cells": [_finite(c.as_dict()) for c in cells]}, indent=1, allow_nan=False) + "\n"
+    counts = [_counts(s) for s in summaries(cells)]
+    return json.dumps({**about(), "counts": counts, "cells": [_finite(c.as_dict()) for c in cells]}, indent=1) + "\n"
+
+
+def about() -> dict[str, Any]:
+    """Where and when cells are measured."""
+    return {"date": datetime.now(UTC).isoformat(timespec="seconds"), "machine": platform.platform(), "versions": _versions()}
+
+
+def json_line(entry: Cell | dict[str, Any]) -> str:
+    """One line of a JSON lines file: a cell, or what about() says."""
+    return json.dumps(_finite(entry.as_dict()) if isinstance(entry, Cell) else entry, allow_nan=False) + "\n"
+
+
+def read_lines(path: Path) -> list[dict[str, Any]]:
+    """The cells of a JSON lines file, also of one whose last line was cut off when its writer was killed."""
+    entries = []
+    for line in path.read_text(encoding="utf-8").splitlines(keepends=True):
+        if line.endswith("\n"):
+            entries.append(json.loads(line))
+    return [e for e in entries if "op" in e]
+
+
+def _counts(s: Summary) -> dict[str, Any]:
+    """A summary's numbers, for JSON."""
+    names = ("backend", "cells", "passed", "launches", "fell_back", "independent", "answered", "alone", "unexplained")
+    return {name: getattr(s, name) for name in names}
 
 
 def _finite(entry: dict[str, Any]) -> dict[str, Any]:
