@@ -5,11 +5,14 @@ from __future__ import annotations
 import sys
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from .bar import progress_bar
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 
 def _target(context: click.Context, parameter: click.Parameter, value: Path | None) -> Path | None:
@@ -28,15 +31,16 @@ _FILE = click.Path(dir_okay=False, writable=True, path_type=Path)
 @click.option("--checked", is_flag=True, help="Let the emulator watch every access: races, bounds, divergent barriers.")
 @click.option("--op", "pattern", default="*", help="Ops by name, as in a shell: 'conv*', 'softmax,lstm'.")
 @click.option("--dtype", "dtypes", multiple=True, help="Only this dtype of each op; may repeat.")
-@click.option("--jobs", "-j", type=click.IntRange(0), default=0, help="Work in so many processes; one that dies is one failed cell.")
+@click.option("--jobs", "-j", type=click.IntRange(0), default=0, help="So many processes; one that dies is one failed cell.")
 @click.option("--jsonl", "lines_file", type=_FILE, callback=_target, help="Write a line of JSON per cell, as they come.")
 @click.option("--json", "json_file", type=_FILE, callback=_target, help="Write every cell to this file.")
 @click.option("--html", "html_file", type=_FILE, callback=_target, help="Write a page with a picture of the errors.")
+@click.option("--mutations", is_flag=True, help="Damage every op and kernel in turn; list what goes unseen.")
 @click.option("-v", "--verbose", is_flag=True, help="One line per cell instead of one per op.")
 @click.pass_context
 def parity(
     context: click.Context, backends: tuple[str, ...], emulate: bool, checked: bool, pattern: str, dtypes: tuple[str, ...],
-    jobs: int, lines_file: Path | None, json_file: Path | None, html_file: Path | None, verbose: bool,
+    jobs: int, lines_file: Path | None, json_file: Path | None, html_file: Path | None, mutations: bool, verbose: bool,
 ) -> None:  # fmt: skip
     """Prove every op: by an independent reference, by central differences, and by comparing the backends.
 
@@ -59,6 +63,8 @@ def parity(
     if emulate or checked:
         backends = backends or ("cuda",)
     console = Console()
+    if mutations:
+        context.exit(_mutations(console, pattern, jobs or 2, verbose))
     with ExitStack() as stack:
         progress = stack.enter_context(progress_bar())
         lines = stack.enter_context(lines_file.open("w", encoding="utf-8")) if lines_file is not None else None
@@ -98,3 +104,21 @@ def parity(
             console.print(f"wrote {escape(str(path))}", soft_wrap=True)
     sys.stdout.flush()
     context.exit(0 if all(cell.ok for cell in cells) else 1)
+
+
+def _mutations(console: Console, pattern: str, jobs: int, verbose: bool) -> int:
+    """Damage ops and kernels, and tell what became of each damage (or of those that survive): the exit status."""
+    from rich.markup import escape
+
+    from dlengine.testing import mutations
+
+    with progress_bar() as progress:
+
+        def show(done: int, total: int, verdict: mutations.Verdict) -> None:
+            progress(f"{verdict.damage.part} {verdict.damage.name}", done, total)
+            if verbose or verdict.outcome == "survived":
+                console.print(escape(verdict.line()), soft_wrap=True, style="bold red" if verdict.outcome == "survived" else None)
+
+        found = mutations.mutations(pattern, processes=jobs, progress=show)
+    console.print(escape(mutations.summary(found)), soft_wrap=True)
+    return int(any(v.outcome == "survived" for v in found))

@@ -286,7 +286,7 @@ def forget() -> None:
     """Drop the namespaces that hold kernels already looked up."""
     backend._namespaces.clear()
     namespace._by_device.clear()
-    backend._default.clear()
+    backend._default[:] = [backend.Policy(p.host, p.device, p.creation) for p in backend._default]
 
 
 @contextmanager
@@ -374,7 +374,8 @@ def _scaled_tensor(t: Any, applied: Counter[str]) -> Any:
         applied["reached"] += 1
         return t
     before = calls.host(t)
-    y = t + 1 if before.dtype.kind in "iu" else t.logical_not() if before.dtype.kind == "b" else t * SCALE  # type: ignore[attr-defined]
+    y: Any = t
+    y = y + 1 if before.dtype.kind in "iu" else OPS["logical_not"](y) if before.dtype.kind == "b" else y * SCALE
     note(applied, before, calls.host(y))
     return y
 
@@ -417,7 +418,8 @@ def _run(row: Case, name: str, dtype: str) -> None:
 def _outputs(row: Case) -> set[int]:
     with backend.use_backend("numpy"), calls.default_dtype("float64"):
         try:
-            found = calls.run(replace(row, differentiable=False), row.samples[0], calls.draw(row, 0, "float64"), "float64").outputs
+            plain = replace(row, differentiable=False)
+            found = calls.run(plain, row.samples[0], calls.draw(row, 0, "float64"), "float64").outputs
         except Exception:
             return set()
     return {i for i, y in enumerate(found) if isinstance(y, np.ndarray)}

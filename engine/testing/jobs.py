@@ -10,6 +10,7 @@ import multiprocessing
 import os
 import signal
 import time
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -23,9 +24,10 @@ Work = Callable[[list[Any]], Iterator[Any]]
 
 @dataclass(frozen=True)
 class Died:
-    """What came instead of a result: why the process that should have sent it ended."""
+    """What came instead of a result: why the process that should have sent it ended. raised: the traceback, if work raised."""
 
     reason: str
+    raised: str = ""
 
 
 @dataclass
@@ -74,7 +76,14 @@ def in_processes(
                         reason = _reason(w.process)
                     else:
                         w.since = time.monotonic()
+                        if not isinstance(result, Died):
+                            yield w.left.pop(0), result
+                            continue
+                        _end(w)
+                        workers.remove(w)
                         yield w.left.pop(0), result
+                        if w.left:
+                            waiting.append(w.left)
                 elif limit is not None and time.monotonic() - w.since > limit:
                     reason = f"no answer within {limit:g} s"
                 if reason:
@@ -114,8 +123,13 @@ def _serve(pipe: Connection, work: Work) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with suppress(EOFError, OSError):
         while True:
-            for result in work(pipe.recv()):
-                pipe.send(result)
+            group = pipe.recv()
+            try:
+                for result in work(group):
+                    pipe.send(result)
+            except Exception as error:
+                pipe.send(Died(f"its process raised {type(error).__name__}: {error}", traceback.format_exc()))
+                return
 
 
 def _reason(process: Any) -> str:

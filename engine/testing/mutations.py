@@ -18,8 +18,9 @@ from dataclasses import dataclass
 from fnmatch import fnmatch
 from typing import Any
 
-from . import damages, jobs, parity
+from . import damages, jobs
 from .damages import Damage
+from .parity import Oracle, check, table
 from .proof import Proof
 
 LIMIT = 120.0
@@ -55,6 +56,8 @@ def mutations(pattern: str = "*", *, processes: int = 2, progress: Progress | No
     total, out = sum(map(len, groups)), []
     for (damage, _), verdict in jobs.in_processes(groups, tried, processes, limit=LIMIT):
         if isinstance(verdict, jobs.Died):
+            if verdict.raised:
+                raise RuntimeError(f"{damage.words()}: {verdict.raised}")
             verdict = Verdict(damage, "caught", verdict.reason)
         out.append(verdict)
         if progress is not None:
@@ -65,7 +68,7 @@ def mutations(pattern: str = "*", *, processes: int = 2, progress: Progress | No
 def tried(group: Sequence[tuple[Damage, Sequence[str]]]) -> Iterator[Verdict]:
     """What becomes of some damages, each with the rows that may see it."""
     sound: dict[tuple[str, str, str], bool] = {}
-    oracles: dict[tuple[str, str], parity.Oracle] = {}
+    oracles: dict[tuple[str, str], Oracle] = {}
     for damage, rows in group:
         yield _try(damage, rows, sound, oracles)
 
@@ -75,16 +78,16 @@ def _try(damage: Damage, rows: Sequence[str], sound: dict[Any, bool], oracles: d
     jit = damage.part == "jit"
     name = "numba" if jit else "numpy"
     for row_name in rows:
-        row = parity.table()[row_name]
+        row = table()[row_name]
         for dtype in [d for d in row.dtypes if d in ("float64", "float32")][::-1] if jit else ["float64"]:
             key = (row_name, name, dtype)
-            oracle = oracles.setdefault((row_name, dtype), parity.Oracle(row, dtype)) if jit else None
+            oracle = oracles.setdefault((row_name, dtype), Oracle(row, dtype)) if jit else None
             if key not in sound:
                 sound[key] = _ok(row, name, dtype, oracle)
             if not sound[key]:
                 continue
             with damages.inflicted(damage, applied) as changed_row:
-                cell = parity.check(
+                cell = check(
                     changed_row or row, name, dtype, oracle=oracle, proof=None if jit else Proof(changed_row or row)
                 )
             if not cell.ok:
@@ -95,7 +98,7 @@ def _try(damage: Damage, rows: Sequence[str], sound: dict[Any, bool], oracles: d
 
 
 def _ok(row: Any, name: str, dtype: str, oracle: Any) -> bool:
-    return parity.check(row, name, dtype, oracle=oracle, proof=None if oracle else Proof(row)).ok
+    return check(row, name, dtype, oracle=oracle, proof=None if oracle else Proof(row)).ok
 
 
 def summary(verdicts: Sequence[Verdict]) -> str:

@@ -173,7 +173,8 @@ def _in_processes(plan: Sequence[Planned], jobs: int, checked: bool) -> Iterator
     for key, cell in in_processes(list(groups.values()), partial(_served, checked=checked), jobs):
         if isinstance(cell, Died):
             died = cell.reason
-            cell = Cell(*key, independent=table()[key[0]].independent)
+            name, on, dtype = key
+            cell = Cell(name, on, dtype, independent=table()[name].independent)
             cell.fail(f"{died} while it was at this cell")
         yield key, cell
 
