@@ -13,7 +13,8 @@ from typing import Any
 
 from dlengine.kernels import live
 
-from .errors import ConfigError, GradientError
+from .errors import CheckpointError, ConfigError, GradientError
+from .states import count, read_state
 
 Drawn = tuple[int, int, int]  # key, counter, words
 
@@ -74,8 +75,12 @@ class Generator:
         return {"seed": self.seed, "counter": self.counter, "forks": self._forks}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Continue from a state_dict()."""
-        self.seed, self.counter, self._forks = _checked(state["seed"]), int(state["counter"]), int(state["forks"])
+        """Continue from a state_dict(); nothing changes if it does not fit. Raises CheckpointError."""
+        readers = {"seed": count, "counter": count, "forks": count}
+        seed, counter, forks = read_state("Generator", "a generator", state, readers)
+        if seed >= 2**64:
+            raise CheckpointError(f"Generator: seed of the state must be below 2**64, got {seed}")
+        self.seed, self.counter, self._forks = seed, counter, forks
 
 
 def _checked(seed: int) -> int:

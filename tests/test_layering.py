@@ -33,6 +33,7 @@ LAYERS = (
     ),
     ("dlengine.arguments", "dlengine.sums"),
     ("dlengine.defaults",),
+    ("dlengine.states",),
     ("dlengine.errors",),
     ("dlengine.kernels",),
 )

@@ -19,6 +19,7 @@ from ..errors import CheckpointError, ConfigError, DataError
 from ..generator import Generator, default_generator
 from ..io import reading
 from ..ops.creation import asarray
+from ..states import count, mapping, read_state
 from .adapt import as_dataset
 from .collate import as_batch, batch_of, host, is_array
 from .draws import _current, derived_seed
@@ -255,16 +256,22 @@ class DataLoader:
             return float("inf")
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Continue with the batch after the one last given. Raises CheckpointError for what is no loader's state."""
-        with reading("DataLoader", CheckpointError, "not the state of a loader"):
-            start, given = {name: dict(state[name]) for name, _ in self._own()}, int(state["batches"])
-            for held in start.values():
-                Generator(0).load_state_dict(held)  # all are looked at before the first is taken over
-        if given < 0 or (self.sampler is not None and given > self._most()):
+        """Continue with the batch after the one last given; nothing changes if the state does not fit.
+
+        Raises CheckpointError.
+        """
+        own = self._own()
+        readers: dict[str, Any] = {**{name: mapping for name, _ in own}, "batches": count}
+        *starts, given = read_state("DataLoader", "a loader", state, readers)
+        for start in starts:
+            with reading("DataLoader", CheckpointError, "not the state of a loader"):
+                Generator(0).load_state_dict(start)  # all are looked at before the first is taken over
+        if self.sampler is not None and given > self._most():
             raise CheckpointError(f"DataLoader: the state is at batch {given}, an epoch has {len(self)}")
-        for name, generator in self._own():
-            generator.load_state_dict(start[name])
-        self._start, self._given, self._resume = start, given, given
+        for (_, generator), start in zip(own, starts, strict=True):
+            generator.load_state_dict(start)
+        self._start = {name: dict(start) for (name, _), start in zip(own, starts, strict=True)}
+        self._given = self._resume = given
 
 
 def _like(parts: Any, values: Sequence[Any]) -> Any:

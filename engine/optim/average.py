@@ -10,6 +10,8 @@ from .. import backend
 from ..autograd.base import TensorBase, written
 from ..errors import CheckpointError, ConfigError
 from ..ops.creation import asarray
+from ..states import count, listed, number, read_state
+from .optimizer import state_array
 
 
 class EMA:
@@ -68,13 +70,13 @@ class EMA:
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Continue from a state_dict(); nothing changes if it does not fit. Raises CheckpointError."""
-        try:
-            decay, updates, values = float(state_dict["decay"]), int(state_dict["updates"]), list(state_dict["average"])
-            shapes = [tuple(v.shape) for v in values]
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise CheckpointError(f"EMA: not the state of an average: {error!r}") from None
+        readers = {"decay": number, "updates": count, "average": listed}
+        decay, updates, values = read_state("EMA", "an average", state_dict, readers)
+        if not 0 <= decay < 1:
+            raise CheckpointError(f"EMA: decay of the state must be in [0, 1), got {decay}")
+        shapes = [tuple(v.shape) if hasattr(v, "shape") else type(v).__name__ for v in values]
         if shapes != [p.shape for p in self.params]:
             raise CheckpointError(f"EMA: the state has shapes {shapes}, the parameters {[p.shape for p in self.params]}")
-        self.decay, self.updates = decay, updates
         pairs = zip(values, self.params, strict=True)
-        self.average = [asarray(v, dtype=p.dtype, device=p.device, copy=True) for v, p in pairs]
+        average = [state_array(f"EMA: average {i}", v, p.shape, p) for i, (v, p) in enumerate(pairs)]
+        self.decay, self.updates, self.average = decay, updates, average

@@ -9,9 +9,10 @@ from typing import Any
 from weakref import ref
 
 from ..errors import CheckpointError, ConfigError
+from ..states import count, number, rates, read_state
 from .cycles import OneCycleLR
 from .optimizer import Optimizer
-from .scheduler import Scheduler, at_least, checked_optimizer, count, number, rates, read_state
+from .scheduler import Scheduler, at_least, checked_optimizer
 
 
 class ChainedScheduler(Scheduler):
@@ -147,7 +148,7 @@ class ReduceLROnPlateau:
         """
         name, n = "ReduceLROnPlateau", len(self.optimizer.param_groups)
         readers = {"best": number, "last_epoch": count, "bad": count, "resting": count, "factors": rates, "last_lrs": rates}
-        best, epoch, bad, resting, factors, last = read_state(name, state_dict, readers)
+        best, epoch, bad, resting, factors, last = read_state(name, "a schedule", state_dict, readers)
         for key, found in (("factors", factors), ("last_lrs", last)):
             if len(found) != n:
                 raise CheckpointError(f"{name}: {key} of the state is of {len(found)} groups, this optimizer has {n}")

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
-from math import exp, inf
-from numbers import Integral, Real
+from math import exp
 from typing import Any
 from weakref import ref
 
 from ..errors import CheckpointError, ConfigError, DTypeError
+from ..states import count, rates, read_state
 from .optimizer import Optimizer
 
 
@@ -101,7 +101,8 @@ class Scheduler:
         """
         name = type(self).__name__
         self.meet_groups()
-        epoch, bases, last = read_state(name, state_dict, {"last_epoch": count, "base_lrs": rates, "last_lrs": rates})
+        readers: dict[str, Any] = {"last_epoch": count, "base_lrs": rates, "last_lrs": rates}
+        epoch, bases, last = read_state(name, "a schedule", state_dict, readers)
         n = len(self.optimizer.param_groups)
         for key, found in (("base_lrs", bases), ("last_lrs", last)):
             if len(found) != n:
@@ -127,49 +128,6 @@ def checked_optimizer(name: str, optimizer: Any) -> Optimizer:
     if not isinstance(optimizer, Optimizer):
         raise DTypeError(f"{name}: optimizer must be an Optimizer, got {type(optimizer).__name__}")
     return optimizer
-
-
-def read_state(name: str, state: Any, readers: Mapping[str, Callable[[Any], Any]]) -> list[Any]:
-    """The entries of a schedule's state, each read by its reader, which raises ValueError saying what it expected."""
-    if not isinstance(state, Mapping):
-        raise CheckpointError(f"{name}: not the state of a schedule: expected a mapping, got {type(state).__name__}")
-    found = []
-    for key, reader in readers.items():
-        if key not in state:
-            raise CheckpointError(f"{name}: not the state of a schedule: it lacks {key}; it has {', '.join(map(str, state))}")
-        try:
-            found.append(reader(state[key]))
-        except ValueError as error:
-            raise CheckpointError(f"{name}: {key} of the state: expected {error}, got {state[key]!r}") from None
-    return found
-
-
-def count(value: Any) -> int:
-    """A whole number of at least 0."""
-    if isinstance(value, bool) or not isinstance(value, Integral) or value < 0:
-        raise ValueError("a whole number of at least 0")
-    return int(value)
-
-
-def number(value: Any) -> float:
-    """Any number."""
-    if isinstance(value, bool) or not isinstance(value, Real):
-        raise ValueError("a number")
-    return float(value)
-
-
-def rates(value: Any) -> list[float]:
-    """One rate per group, none negative or infinite."""
-    what = "a list of finite numbers, none negative"
-    if not isinstance(value, list | tuple):
-        raise ValueError(what)
-    try:
-        found = [number(v) for v in value]
-    except ValueError:
-        raise ValueError(what) from None
-    if not all(0 <= v < inf for v in found):
-        raise ValueError(what)
-    return found
 
 
 class StepLR(Scheduler):

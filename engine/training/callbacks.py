@@ -133,6 +133,7 @@ class Checkpoint(Callback):
         state = trainer.state_dict()
         # The best first: a run killed between the two does this epoch again and so finds the best again.
         if self.monitor is not None and self.monitor.improved(row):
+            trainer.check_finite()
             save(self.folder / "best.safetensors", state)
         self._save(trainer, state)
 
@@ -141,6 +142,7 @@ class Checkpoint(Callback):
             self._save(trainer, trainer.state_dict())
 
     def _save(self, trainer: Trainer, state: dict[str, Any]) -> None:
+        trainer.check_finite()
         save(self.folder / "last.safetensors", state)
         self._written = (trainer.batch, time.monotonic())
 

@@ -37,12 +37,31 @@ class Metric:
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Continue from a state_dict(). Raises CheckpointError."""
+        kind = type(self).__name__
+        if not isinstance(state, Mapping):
+            raise CheckpointError(f"{kind}: not the state of a metric: expected a mapping, got {type(state).__name__}")
         missing = [name for name in self.counts if name not in state]
         if missing:
-            raise CheckpointError(f"{type(self).__name__}: the state lacks {', '.join(missing)}")
-        for name in self.counts:
-            value = state[name]
-            setattr(self, name, host(value).copy() if hasattr(value, "shape") else value)
+            raise CheckpointError(f"{kind}: the state lacks {', '.join(missing)}")
+        found = {name: _like(f"{kind}: {name}", getattr(self, name), state[name]) for name in self.counts}
+        for name, value in found.items():
+            setattr(self, name, value)
+
+
+def _like(what: str, own: Any, value: Any) -> Any:
+    """A count of a state, if it is of the kind that the metric has: a number, a list of as many, or an array of numbers."""
+    if isinstance(own, np.ndarray):
+        found = host(value) if hasattr(value, "shape") else None
+        if found is None or found.ndim != own.ndim or found.dtype.kind not in "iuf":
+            raise CheckpointError(f"{what} of the state must be an array with {own.ndim} axes, got {type(value).__name__}")
+        return found.copy()
+    if isinstance(own, list):
+        if not isinstance(value, list | tuple) or len(value) != len(own):
+            raise CheckpointError(f"{what} of the state must be a list of {len(own)}, got {value!r:.60}")
+        return [_like(what, mine, v) for mine, v in zip(own, value, strict=True)]
+    if isinstance(own, int | float) and (isinstance(value, bool) or not isinstance(value, int | float)):
+        raise CheckpointError(f"{what} of the state must be a number, got {value!r:.60}")
+    return value
 
 
 def host(values: Any) -> Host:

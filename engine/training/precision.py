@@ -11,10 +11,11 @@ import numpy as np
 from .. import backend
 from ..autograd.base import written
 from ..autograd.quiet import quiet, unquiet
-from ..errors import CheckpointError, ConfigError
+from ..errors import ConfigError
 from ..nn import Module
 from ..optim import Optimizer
 from ..optim.clip import grad_norm
+from ..states import count, positive, read_state
 
 
 class GradScaler:
@@ -88,11 +89,8 @@ class GradScaler:
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Continue from a state_dict(). Raises CheckpointError."""
-        try:
-            factor, good, skipped = float(state_dict["factor"]), int(state_dict["good"]), int(state_dict["skipped"])
-        except (KeyError, TypeError, ValueError) as error:
-            raise CheckpointError(f"GradScaler: not the state of a scaler: {error!r}") from None
-        self.factor, self.good, self.skipped = factor, good, skipped
+        readers = {"factor": positive, "good": count, "skipped": count}
+        self.factor, self.good, self.skipped = read_state("GradScaler", "a scaler", state_dict, readers)
 
 
 class MixedPrecision:

@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
+import copy
 import time
+import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from itertools import islice
 from typing import Any
 
+from .. import backend
 from ..autograd.base import no_grad
 from ..data import DataLoader, Dataset
 from ..data.adapt import as_dataset, is_dataset
-from ..errors import CheckpointError, ConfigError, DTypeError, GradientError
+from ..errors import CheckpointError, ConfigError, DataError, DTypeError, GradientError
 from ..generator import Generator, default_generator
 from ..nn import CrossEntropyLoss, Module, NLLLoss
 from ..optim import Optimizer
+from ..states import count, listed, mapping, read_state
 from .callbacks import Callback, step_schedule
+from .machine import arithmetic, described
 from .metrics import Accuracy, Average, Metric
 from .precision import MixedPrecision
 from .progress import Progress
-
-KEYS = (
-    "model", "optimizer", "scheduler", "scaler", "generator", "generators", "loader", "epoch", "batch", "averages", "metrics",
-    "history", "callbacks",
-)  # fmt: skip
 
 
 class Trainer:
@@ -53,11 +54,19 @@ class Trainer:
         if not isinstance(model, Module):
             raise DTypeError(f"Trainer: model must be a Module, got {type(model).__name__}")
         self.model, self.loss, self.scheduler = model, loss, scheduler
-        self.optimizers = {"optimizer": optimizer} if isinstance(optimizer, Optimizer) else dict(optimizer)
+        if not callable(loss) or isinstance(loss, type):
+            got = f"the class {loss.__name__}; make one: {loss.__name__}()" if isinstance(loss, type) else type(loss).__name__
+            raise DTypeError(f"Trainer: loss must be a function or module of outputs and targets, got {got}")
+        self.optimizers = {"optimizer": optimizer} if isinstance(optimizer, Optimizer) else _by_name(optimizer)
         if not self.optimizers or accumulate < 1 or (accumulate > 1 and len(self.optimizers) > 1):
             raise ConfigError("Trainer: needs an optimizer; accumulate must be at least 1, and 1 with several optimizers")
         classes = isinstance(loss, CrossEntropyLoss | NLLLoss)
         self.metrics = list(metrics) if metrics is not None else [Accuracy()] if classes else []
+        for kind, given in ((Metric, self.metrics), (Callback, callbacks)):
+            wrong = next((g for g in given if not isinstance(g, kind)), None)
+            if wrong is not None:
+                got = f"the class {wrong.__name__}; make one" if isinstance(wrong, type) else type(wrong).__name__
+                raise DTypeError(f"Trainer: expected a {kind.__name__}, got {got}")
         self.callbacks: list[Callback] = []
         self.add_callbacks(*([Progress()] if progress else []), *callbacks)
         self.batch_size, self.accumulate = batch_size, accumulate
@@ -72,6 +81,7 @@ class Trainer:
         self._measured = self.metrics
         self._share = (0, 1, 1.0)  # of the batches that make one step: which, how many, this one's weight
         self._pending: dict[str, Any] = {}
+        self._done: Any = None  # the loader's place behind the last complete step of the epoch
 
     def add_callbacks(self, *callbacks: Callback) -> None:
         """Let more callbacks take part; those that look at what the others leave stay behind them."""
@@ -87,8 +97,11 @@ class Trainer:
         """Train until this many epochs are done in all; returns the history.
 
         train, validate: a Dataset, or a DataLoader or other iterable of batches. Data sets are shuffled for training.
-        A callback ends it early by setting stop.
+        A callback ends it early by setting stop. Raises DataError for data without a batch, GradientError when loss or
+        weights are not finite any more.
         """
+        if isinstance(epochs, bool) or not isinstance(epochs, int):
+            raise ConfigError(f"fit: epochs must be a whole number, got {_shown(epochs)}; {_WRAP}")
         if epochs < 1:
             raise ConfigError(f"fit: epochs must be at least 1, got {epochs}")
         self.train_loader = self._loader(train, shuffle=True)
@@ -101,7 +114,7 @@ class Trainer:
                 self._epoch(checked)
             self._tell("on_fit_end")
         finally:
-            if self.batch:  # stopped or interrupted inside an epoch: the next fit goes on behind the batch last begun
+            if self.batch:  # stopped or interrupted inside an epoch: the next fit goes on behind the last complete step
                 self._pending = {"loader": self._position()}
             for callback in self.callbacks:
                 callback.close()
@@ -114,7 +127,7 @@ class Trainer:
             away = None if first is None or first.device == "cpu" else first.device
             return DataLoader(data, self.batch_size, shuffle and isinstance(data, Dataset), device=away)
         if not isinstance(data, Iterable):
-            raise ConfigError(f"fit: expected a Dataset or an iterable of batches, got {type(data).__name__}")
+            raise ConfigError(f"fit: expected a Dataset or an iterable of batches, got {_shown(data)}; {_WRAP}")
         return data
 
     def _tell(self, event: str, *values: Any) -> None:
@@ -129,14 +142,20 @@ class Trainer:
             self._averages = {}
             for metric in self.metrics:
                 metric.reset()
-        for batches in self._chunks():
+        for batches, place in self._chunks():
             for values, samples in self._step(batches):
                 for name, value in values.items():
                     self._averages.setdefault(name, Average()).update(value, samples)
-            self.batch += len(batches)
+            self.batch, self._done = self.batch + len(batches), place
             self._tell("on_batch_end", self.batch - 1, {k: a.compute() for k, a in self._averages.items()})
             if self.stop:
                 return
+        if not self.batch:
+            raise DataError(
+                f"fit: the training data gave no batch in epoch {self.epoch + 1}: they are empty, fewer than a batch with "
+                "drop_last, or an iterator that is used up after one epoch"
+            )
+        self.check_finite()
         row: dict[str, Any] = {"epoch": self.epoch + 1, **{k: a.compute() for k, a in self._averages.items()}}
         row |= {m.name: m.compute() for m in self.metrics}
         if checked is not None:
@@ -147,18 +166,44 @@ class Trainer:
                 self._tell("on_validation_end")
         row |= {"lr": self.optimizer.param_groups[0]["lr"], "seconds": time.perf_counter() - start}
         self.history.append(row)
-        self.epoch, self.batch = self.epoch + 1, 0
+        self.epoch, self.batch, self._done = self.epoch + 1, 0, None
         if self.scheduler is not None:
             step_schedule(self.scheduler, row, "val_loss" if checked is not None else "loss")
         self._tell("on_epoch_end", row)
 
-    def _chunks(self) -> Iterator[list[Any]]:
-        """The batches still to come in this epoch, as many together as make one step."""
+    def _chunks(self) -> Iterator[tuple[list[Any], Any]]:
+        """The batches still to come in this epoch, as many together as make one step; and the loader's place behind them.
+
+        The place is taken down with each batch: a loader that is asked for more than an epoch has goes to the next epoch,
+        while the last step of this one is still to be made.
+        """
+        self._done = place = self._place_of(self.train_loader)
         batches = iter(self.train_loader)
         if self.batch and not hasattr(self.train_loader, "load_state_dict"):
             batches = islice(batches, self.batch, None)  # it cannot continue by itself
-        while chunk := list(islice(batches, self.accumulate)):
-            yield chunk
+        while True:
+            chunk = []
+            for batch in islice(batches, self.accumulate):
+                chunk.append(batch)
+                place = self._place_of(self.train_loader)
+            if not chunk:
+                return
+            yield chunk, place
+
+    @staticmethod
+    def _place_of(loader: Any) -> Any:
+        return loader.state_dict() if hasattr(loader, "state_dict") else None
+
+    def check_finite(self) -> None:
+        """Raise GradientError if a trained weight is not finite, so that no such weights are taken for good ones."""
+        for name, p in self.model.named_parameters():
+            if p.requires_grad:
+                xp = backend.space_of(p._array)
+                if not bool(xp.all(xp.isfinite(p._array))):
+                    raise GradientError(
+                        f"fit: {name} is not finite after batch {self.batch} of epoch {self.epoch + 1}: a gradient was NaN or "
+                        "infinite; lower the learning rate, clip the gradients, or look with dl.anomaly()"
+                    )
 
     def _step(self, batches: list[Any]) -> Iterator[tuple[dict[str, float], int]]:
         """Train on the batches of one step: the values of each, and its number of samples."""
@@ -236,18 +281,20 @@ class Trainer:
         averages: dict[str, Average] = {}
         for metric in used:
             metric.reset()
-        mode = self.model.training
+        mode, given = self.model.training, False
         self.model.eval()
         self._measured = used
         try:
             with no_grad():
                 for batch in self._loader(data, shuffle=False):
-                    values = self.evaluate_step(batch)
+                    values, given = self.evaluate_step(batch), True
                     for name, value in (values if isinstance(values, dict) else {"loss": values}).items():
                         averages.setdefault(name, Average()).update(value, self.samples(batch))
         finally:
             self._measured = self.metrics
             self.model.train(mode)
+        if not given:
+            raise DataError("evaluate: the data gave no batch: they are empty, or an iterator that is used up")
         return {**{k: a.compute() for k, a in averages.items()}, **{m.name: m.compute() for m in used}}
 
     # ------------------------------------------------------------------ its state
@@ -267,63 +314,89 @@ class Trainer:
             "metrics": [m.state_dict() for m in self.metrics] if self.batch else [],
             "history": self.history,
             "callbacks": {name: c.state_dict() for name, c in self._lasting().items()},
+            "machine": arithmetic(),
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Continue from a state_dict() at the next fit(). Raises CheckpointError for what does not fit."""
-        try:
-            self._load(state)
-        except CheckpointError:
-            raise
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise CheckpointError(f"Trainer: not the state of a training: {type(error).__name__}: {error}") from None
+        """Continue from a state_dict() at the next fit(). Nothing changes if it does not fit.
 
-    def _load(self, state: Mapping[str, Any]) -> None:
-        missing = [k for k in KEYS if k not in state]
-        if missing:
-            raise CheckpointError(f"Trainer: the state lacks {', '.join(missing)}")
-        for key, own in (("scheduler", self.scheduler), ("scaler", self.mixed)):
+        Raises CheckpointError. Bits repeat on the backend, threads and vectors that the state was made with; the next fit()
+        warns of others.
+        """
+        readers: dict[str, Any] = dict.fromkeys(self.state_dict(), _as_it_is)
+        readers |= {"epoch": count, "batch": count, "history": listed, "averages": _averages, "machine": mapping}
+        found = dict(zip(readers, read_state("Trainer", "a training", state, readers), strict=True))
+        epoch, batch, history = found["epoch"], found["batch"], found["history"]
+        if len(history) != epoch or not all(isinstance(row, Mapping) for row in history):
+            raise CheckpointError(f"Trainer: history of the state must hold a row for each of {epoch} epochs, got {len(history)}")
+        parts = self._stateful(state, batch)
+        undo: list[tuple[Any, Any]] = []
+        what = ""
+        try:
+            for name, part, held in parts:
+                what = name
+                undo.append((part, copy.deepcopy(part.state_dict())))
+                part.load_state_dict(held)
+        except BaseException as error:
+            for part, before in reversed(undo):
+                with suppress(Exception):  # the error that matters is the first
+                    part.load_state_dict(before)
+            if isinstance(error, CheckpointError) or not isinstance(error, Exception):
+                raise
+            raise CheckpointError(f"Trainer: {what} of the state cannot be loaded: {type(error).__name__}: {error}") from error
+        self._pending = {key: state[key] for key in ("loader", "generator", "machine")}
+        self.epoch, self.batch, self._done = epoch, batch, None
+        self.history = [dict(row) for row in history]
+        self._averages = found["averages"]
+
+    def _stateful(self, state: Mapping[str, Any], batch: int) -> list[tuple[str, Any, Any]]:
+        """(name, what loads it, its state) for all that has a state of its own. Raises CheckpointError if one is missing."""
+        parts: list[tuple[str, Any, Any]] = [("model", self.model, state["model"])]
+        groups: list[tuple[str, Mapping[str, Any]]] = [
+            ("optimizer", self.optimizers), ("generators", self._generators()), ("callbacks", self._lasting()),
+        ]  # fmt: skip
+        for key, own in (("scheduler", self.scheduler), ("scaler", self.mixed and self.mixed.scaler)):
             if (state[key] is None) != (own is None):
                 raise CheckpointError(f"Trainer: one of the state and this trainer has a {key}, the other has none")
-        callbacks, generators = self._lasting(), self._generators()
-        parts = (("optimizer", self.optimizers), ("generators", generators), ("callbacks", callbacks))
-        for key, expected in parts:
-            if missing := [k for k in expected if k not in state[key]]:
+            parts += [] if own is None else [(key, own, state[key])]
+        for key, named in groups:
+            held = state[key]
+            if not isinstance(held, Mapping):
+                raise CheckpointError(f"Trainer: {key} of the state must be a mapping by name, got {type(held).__name__}")
+            if missing := [k for k in named if k not in held]:
                 raise CheckpointError(f"Trainer: {key} of the state lacks {', '.join(missing)}")
-        if state["batch"] and len(state["metrics"]) != len(self.metrics):
-            raise CheckpointError(f"Trainer: the state has {len(state['metrics'])} metrics, this trainer {len(self.metrics)}")
-        self.model.load_state_dict(state["model"])
-        for name, optimizer in self.optimizers.items():
-            optimizer.load_state_dict(state["optimizer"][name])
-        if self.scheduler is not None:
-            self.scheduler.load_state_dict(state["scheduler"])
-        if self.mixed is not None:
-            self.mixed.scaler.load_state_dict(state["scaler"])
-        for name, generator in generators.items():
-            generator.load_state_dict(state["generators"][name])
-        for name, callback in callbacks.items():
-            callback.load_state_dict(state["callbacks"][name])
-        default_generator.load_state_dict(state["generator"])
-        self._pending = {"loader": state["loader"], "generator": state["generator"]}
-        self.epoch, self.batch = int(state["epoch"]), int(state["batch"])
-        self.history = [dict(row) for row in state["history"]]
-        self._averages = {name: Average(*a) for name, a in state["averages"].items()}
-        for metric, held in zip(self.metrics, state["metrics"], strict=False):
-            metric.load_state_dict(held)
+            parts += [(f"{key} {name}", part, held[name]) for name, part in named.items()]
+        if batch:
+            held = state["metrics"]
+            if not isinstance(held, list | tuple) or len(held) != len(self.metrics):
+                n = len(held) if isinstance(held, list | tuple) else type(held).__name__
+                raise CheckpointError(f"Trainer: the state has {n} metrics, this trainer {len(self.metrics)}")
+            parts += [(m.name, m, value) for m, value in zip(self.metrics, held, strict=True)]
+        return [*parts, ("generator", default_generator, state["generator"])]
 
     def _position(self) -> Any:
         """The place in the training data: the loader's, or the one that the next loader is to get."""
-        if hasattr(self.train_loader, "state_dict"):
-            return self.train_loader.state_dict()
-        return self._pending.get("loader")
+        if self._done is not None:
+            return self._done
+        if "loader" in self._pending or not hasattr(self.train_loader, "state_dict"):
+            return self._pending.get("loader")
+        return self.train_loader.state_dict()
 
     def _place(self) -> None:
         """Put loader and random numbers where a state had them: only now, since making loaders draws."""
-        pending, self._pending = self._pending, {}
+        pending = self._pending
         if pending.get("loader") is not None and hasattr(self.train_loader, "load_state_dict"):
             self.train_loader.load_state_dict(pending["loader"])
         if "generator" in pending:
             default_generator.load_state_dict(pending["generator"])
+        self._pending, self._done = {}, None
+        then, now = pending.get("machine"), arithmetic()
+        if then is not None and then != now:
+            warnings.warn(
+                f"fit: the state was made with {described(then)}, this is {described(now)}: the training goes on, but its last "
+                "bits may differ",
+                stacklevel=3,
+            )
 
     def _generators(self) -> dict[str, Generator]:
         """The generators that layers have of their own."""
@@ -341,9 +414,43 @@ class Trainer:
         return found
 
 
+_WRAP = "arrays are wrapped: fit(data.ArrayDataset(x, y))"
+
+
+def _shown(value: Any) -> str:
+    """What a value is, for messages."""
+    shape = getattr(value, "shape", None)
+    return type(value).__name__ if shape is None else f"an array of shape {tuple(shape)}"
+
+
+def _by_name(optimizers: Any) -> dict[str, Optimizer]:
+    """Several optimizers by name. Raises DTypeError."""
+    if not isinstance(optimizers, Mapping) or not all(isinstance(o, Optimizer) for o in optimizers.values()):
+        got = _shown(optimizers)
+        if isinstance(optimizers, Mapping):
+            got = f"a dict with {next(_shown(o) for o in optimizers.values() if not isinstance(o, Optimizer))}"
+        raise DTypeError(
+            f"Trainer: optimizer must be an Optimizer or a dict of them, got {got}; make one: optim.Adam(model.parameters())"
+        )
+    return dict(optimizers)
+
+
+def _as_it_is(value: Any) -> Any:
+    return value
+
+
+def _averages(held: Any) -> dict[str, Average]:
+    """The averages of a state by name."""
+    if isinstance(held, Mapping) and all(
+        isinstance(a, list | tuple) and len(a) == 2 and all(isinstance(v, int | float) for v in a) for a in held.values()
+    ):
+        return {name: Average(*a) for name, a in held.items()}
+    raise ValueError("[total, count] by name")
+
+
 def pair(batch: Any) -> tuple[Any, Any]:
     """Input and target of a batch. Raises ConfigError for one that is something else."""
     if not isinstance(batch, tuple | list) or len(batch) != 2:
         what = f"{len(batch)} parts" if isinstance(batch, tuple | list) else type(batch).__name__
-        raise ConfigError(f"Trainer: a batch must be (input, target), got {what}; for others write train_step()")
+        raise ConfigError(f"Trainer: a batch must be (input, target), got {what}; {_WRAP}; for others write train_step()")
     return batch[0], batch[1]
