@@ -54,7 +54,8 @@ class Trainer:
         if not isinstance(model, Module):
             raise DTypeError(f"Trainer: model must be a Module, got {type(model).__name__}")
         self.model, self.loss, self.scheduler = model, loss, scheduler
-        if not callable(loss) or isinstance(loss, type):
+        needless = loss is None and type(self).train_step is not Trainer.train_step
+        if not needless and (not callable(loss) or isinstance(loss, type)):
             got = f"the class {loss.__name__}; make one: {loss.__name__}()" if isinstance(loss, type) else type(loss).__name__
             raise DTypeError(f"Trainer: loss must be a function or module of outputs and targets, got {got}")
         self.optimizers = {"optimizer": optimizer} if isinstance(optimizer, Optimizer) else _by_name(optimizer)
