@@ -104,9 +104,14 @@ def selu(x: Any, /) -> Any:
     return elu(x, alpha=SELU_ALPHA) * SELU_SCALE
 
 
-def celu(x: Any, /, *, alpha: float = 1.0) -> Any:
+@op(needs="x", promotes="float")
+def celu(xp, x, /, *, alpha=1.0):
     """x where positive, alpha (exp(x / alpha) - 1) elsewhere: smooth for every alpha. Source: Barron 2017, arXiv:1704.07483."""
-    return elu(x / alpha, alpha=1.0) * alpha
+
+    def below():  # bounded first, as in elu
+        return xp.where(x > 0, 0, x) / alpha
+
+    return xp.where(x > 0, x, alpha * xp.expm1(below())), lambda gy: xp.where(x > 0, gy, gy * xp.exp(below()))
 
 
 @op(needs="x", promotes="float")

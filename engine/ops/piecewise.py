@@ -66,11 +66,11 @@ def hardshrink(xp, x, /, *, lambd=0.5):
 @op(needs="x", promotes="float", name="threshold")
 def _threshold(xp, x, /, *, threshold, value):
     """See threshold."""
-    return xp.where(x > threshold, x, value), lambda gy: xp.where(x > threshold, gy, 0)
+    return xp.where(x <= threshold, value, x), lambda gy: xp.where(x <= threshold, 0, gy)
 
 
 def threshold(x: Any, threshold: float, value: float, /) -> Any:
-    """x where it is above threshold, value elsewhere."""
+    """x where it is above threshold, value elsewhere; NaN stays, as in PyTorch."""
     return _threshold(x, threshold=threshold, value=value)
 
 

@@ -73,12 +73,42 @@ def bernoulli(p: float, *shape: Any, device: str | None = None, generator: Gener
 def randint(
     low: int, high: int, *shape: Any, dtype: Any = None, device: str | None = None, generator: Generator | None = None
 ) -> Any:
-    """Integers with low <= value < high, by the high bits of a 53-bit uniform (bias below 2**-20 for ranges under 2**32)."""
+    """Integers with low <= value < high: the whole part of a uniform number times their count.
+
+    dtype: int64 if not given. Any range that fits it, up to all its values; the uniform has 53 bits for up to 2**32 values
+    and 64 beyond, so that no value's probability is off by more than 2**-53. Raises ConfigError for an empty range and for
+    one that the dtype cannot hold.
+    """
     if not low < high:
         raise ConfigError(f"randint: low < high needed, got {low} and {high}")
+    low, count = int(low), int(high) - int(low)
+    wanted = np.dtype(dtype or "int64")
+    if wanted.kind in "iu" and not np.iinfo(wanted).min <= low < low + count <= np.iinfo(wanted).max + 1:
+        raise ConfigError(f"randint: {low} to {high - 1} does not fit {wanted}; choose another range or dtype")
+    size = _shape(shape)
     xp = backend.namespace_for(device)
-    u = _filled("random_uniform", shape, "float64", device, generator)._array
-    return wrap(xp.astype(xp.floor(u * (high - low)), xp.dtype(np.dtype(dtype or "int64"))) + low)
+    n = prod(size)
+    key, counter = (generator or default_generator).take(2 * n)
+    if count <= 2**32:
+        u = xp.random_uniform(key, counter, n, xp.float64)
+        above = xp.astype(xp.floor(u * count), xp.uint64)
+    else:
+        above = _high_product(xp, xp.random_bits(key, counter, 2 * n), count)
+    value = above + (low % 2**64)  # modulo 2**64, as the cast to a signed integer is
+    value = value if wanted == np.uint64 else xp.astype(xp.astype(value, xp.int64), xp.dtype(wanted))
+    return wrap(xp.reshape(value, size))
+
+
+def _high_product(xp: Any, words: Any, count: int) -> Any:
+    """floor(v count / 2**64) for the 64-bit v that each pair of words is: long multiplication in digits of 32 bits."""
+    mask = 2**32 - 1
+    pairs = xp.reshape(xp.astype(words, xp.uint64), (-1, 2))
+    high, low = pairs[:, 0], pairs[:, 1]
+    if count == 2**64:
+        return (high << 32) | low
+    middle = high * (count & mask) + ((low * (count & mask)) >> 32)
+    other = low * (count >> 32) + (middle & mask)
+    return high * (count >> 32) + (middle >> 32) + (other >> 32)
 
 
 def randperm(n: int, *, device: str | None = None, generator: Generator | None = None) -> Any:

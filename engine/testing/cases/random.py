@@ -20,8 +20,11 @@ case(
     bound=exact, differentiable=False, kernels=("random_bernoulli",), reference=reference.bernoulli,
 )  # fmt: skip
 case(
-    ops.randint, sample(-3, 1000, 7, 19), sample(0, 2, 0), error(ConfigError, "low < high", 2, 2, 3),
-    bound=exact, differentiable=False, kernels=("random_uniform",),
+    ops.randint, sample(-3, 1000, 7, 19), sample(0, 2, 0), sample(-128, 128, 40, dtype="int8"),
+    sample(-(2**63), 2**63, 9), sample(-(2**62), 2**63, (3, 3)), sample(0, 2**64, 9, dtype="uint64"),
+    sample(2**63, 2**63 + 10, 9, dtype="uint64"), sample(-5, 2**40, 9),
+    error(ConfigError, "low < high", 2, 2, 3), error(ConfigError, "does not fit uint8", 0, 257, 3, dtype="uint8"),
+    bound=exact, differentiable=False, kernels=("random_uniform",), reference=reference.randint,
 )  # fmt: skip
 case(
     ops.randperm, sample(101), sample(0), sample(1), error(ConfigError, "at least 0", -1),

@@ -58,6 +58,7 @@ for _op in (sets.unique_all, sets.unique_counts, sets.unique_inverse, sets.uniqu
         _op,
         sample(integers(0, 5, 3, 4)),
         sample(_TIES),
+        sample(_WITH_NAN),
         sample(normal(0)),
         bound=exact,
         differentiable=False,

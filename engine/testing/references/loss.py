@@ -27,8 +27,10 @@ def _exp(x: float) -> float:
 
 def _total(values: Sequence[float]) -> float:
     """The sum of all values, rounded once; NaN and infinity as addition has them."""
-    finite = all(math.isfinite(v) for v in values)
-    return math.fsum(values) if finite else float(np.sum(np.asarray(values, np.float64)))
+    try:
+        return math.fsum(values)
+    except (OverflowError, ValueError):  # above the largest number, or Inf - Inf
+        return float(np.sum(np.asarray(values, np.float64)))
 
 
 def reduced(values: Any, reduction: str, over: float | None = None) -> Any:
@@ -241,8 +243,8 @@ def multi_margin_loss(
     rows, flat = _rows(scores, np.asarray(labels))
     loss = []
     for row, y in zip(rows, flat, strict=True):
-        lacks = [max(0.0, margin - float(row[y]) + float(s)) ** p for k, s in enumerate(row) if k != y]
-        loss.append(math.fsum(lacks) / (len(row) if average else 1) * (1.0 if weight is None else float(weight[y])))
+        lacks = [np.maximum(0.0, margin - np.float64(row[y]) + s) ** p for k, s in enumerate(row) if k != y]
+        loss.append(_total(lacks) / (len(row) if average else 1) * (1.0 if weight is None else float(weight[y])))
     return reduced(np.reshape(loss, np.shape(labels)), reduction)
 
 
@@ -290,7 +292,7 @@ def normalize(x: Any, p: float = 2.0, eps: float = 1e-12, axis: int = -1) -> Any
 
 def squared_distances(x: Any, y: Any) -> Any:
     """|x_i - y_j|^2."""
-    return np.array([[math.fsum((float(u) - float(v)) ** 2 for u, v in zip(a, b, strict=True)) for b in y] for a in x])
+    return np.array([[_total([np.float64(u - v) ** 2 for u, v in zip(a, b, strict=True)]) for b in y] for a in x])
 
 
 def contrastive_loss(a: Any, b: Any, t: Any, margin: float | None = 1.0, reduction: str = "mean") -> Any:
@@ -299,7 +301,7 @@ def contrastive_loss(a: Any, b: Any, t: Any, margin: float | None = 1.0, reducti
     def loss(d: float, t: float) -> float:
         if margin is None:
             return t * d - (1 - t) * d
-        return t * d**2 + (1 - t) * max(0.0, margin - d) ** 2
+        return float(t * np.float64(d) ** 2 + (1 - t) * np.maximum(0.0, margin - d) ** 2)
 
     return reduced(each(loss, pairwise_distance(a, b, eps=0.0), t), reduction)
 
@@ -313,8 +315,8 @@ def triplet_margin_loss(
     for x, y, z in zip(a, near, far, strict=True):
         away = _distance(x, z, p, eps)
         if swap:
-            away = min(away, _distance(y, z, p, eps))
-        loss.append(max(0.0, margin + _distance(x, y, p, eps) - away))
+            away = float(np.minimum(away, _distance(y, z, p, eps)))
+        loss.append(np.maximum(0.0, margin + _distance(x, y, p, eps) - away))
     return reduced(loss, reduction)
 
 
@@ -362,11 +364,11 @@ def ctc_loss(
     for n, (steps, count) in enumerate(zip(input_lengths, target_lengths, strict=True)):
         wanted = targets[starts[n] : starts[n + 1]] if targets.ndim == 1 else targets[n, :count]
         paths = [
-            math.exp(math.fsum(float(logs[t, n, v]) for t, v in enumerate(path)))
+            _exp(_total([float(logs[t, n, v]) for t, v in enumerate(path)]))
             for path in product(range(logs.shape[2]), repeat=int(steps))
             if _spelt(path, blank) == wanted.tolist()
         ]
-        cost = -_log(math.fsum(paths))
+        cost = -_log(_total(paths))
         loss.append(0.0 if zero_infinity and math.isinf(cost) else cost)
     if reduction == "mean":
         return reduced([v / max(c, 1) for v, c in zip(loss, target_lengths, strict=True)], "mean")

@@ -52,37 +52,37 @@ def searchsorted(x1: Any, x2: Any, side: str = "left") -> Any:
     return np.array(flat, np.int64).reshape(np.shape(x2))
 
 
-def _distinct(x: Any) -> list[Any]:
-    """The different values in order; each NaN is one of its own."""
-    found: list[Any] = []
-    for v in sorted(np.asarray(x).reshape(-1).tolist(), key=_key):
-        if not found or v != found[-1]:
-            found.append(v)
-    return found
-
-
-def unique_values(x: Any) -> Any:
-    """The different values in order."""
-    return np.array(_distinct(x), x.dtype)
-
-
-def unique_counts(x: Any) -> Any:
-    """The different values, and how often each is there."""
-    flat, values = x.reshape(-1).tolist(), _distinct(x)
-    return unique_values(x), np.array([max(flat.count(v), 1) for v in values], np.int64)
-
-
-def unique_inverse(x: Any) -> Any:
-    """The different values, and which of them each element is."""
-    values = _distinct(x)
-    return unique_values(x), np.array([values.index(v) for v in x.reshape(-1).tolist()], np.int64).reshape(x.shape)
+def _firsts(x: Any) -> tuple[list[Any], list[int]]:
+    """All elements, and the first places of the different values, in order; each NaN is one of its own."""
+    flat = np.asarray(x).reshape(-1).tolist()
+    firsts = [i for i, v in enumerate(flat) if v != v or v not in flat[:i]]
+    return flat, sorted(firsts, key=lambda i: _key(flat[i]))
 
 
 def unique_all(x: Any) -> Any:
     """The different values, their first places, which of them each element is, and how often each is there."""
-    flat, values = x.reshape(-1).tolist(), _distinct(x)
-    first = np.array([flat.index(v) for v in values], np.int64)
-    return unique_values(x), first, unique_inverse(x)[1], unique_counts(x)[1]
+    flat, firsts = _firsts(x)
+    which = [next(k for k, i in enumerate(firsts) if flat[i] == v or i == place) for place, v in enumerate(flat)]
+    counts = [which.count(k) for k in range(len(firsts))]
+    values = np.array([flat[i] for i in firsts], x.dtype)
+    return values, np.array(firsts, np.int64), np.array(which, np.int64).reshape(x.shape), np.array(counts, np.int64)
+
+
+def unique_values(x: Any) -> Any:
+    """The different values in order."""
+    return unique_all(x)[0]
+
+
+def unique_counts(x: Any) -> Any:
+    """The different values, and how often each is there."""
+    values, _, _, counts = unique_all(x)
+    return values, counts
+
+
+def unique_inverse(x: Any) -> Any:
+    """The different values, and which of them each element is."""
+    values, _, which, _ = unique_all(x)
+    return values, which
 
 
 def isin(x1: Any, x2: Any, invert: bool = False) -> Any:

@@ -71,6 +71,18 @@ def bernoulli(p: float, *shape: Any) -> Any:
     return np.array(keeps(math.prod(size), p), bool).reshape(size)
 
 
+def randint(low: int, high: int, *shape: Any, dtype: Any = "int64") -> Any:
+    """low plus the whole part of the count times k / 2^53; of more than 2^32 values, times two words as v / 2^64."""
+    size, count = _size(shape), high - low
+    n = math.prod(size)
+    if count <= 2**32:
+        drawn = [low + count * k // 2**53 for k in _bits53(n)]
+    else:
+        w = words(2 * n)
+        drawn = [low + count * (w[2 * i] * 2**32 + w[2 * i + 1]) // 2**64 for i in range(n)]
+    return np.array(drawn, dtype).reshape(size)
+
+
 def randperm(n: int) -> Any:
     """The numbers below n in the order of their words, equal words by number."""
     drawn = words(n)

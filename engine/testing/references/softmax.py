@@ -9,9 +9,15 @@ import numpy as np
 
 
 def softmax(x: Any, axis: int = -1) -> Any:
-    """In extended precision, each share by what the other elements have over it: 1 / sum of exp(x_j - x_i)."""
+    """In extended precision, each share by what the other elements have over it: 1 / sum of exp(x_j - x_i).
+
+    NaN for a line with NaN or Inf, or of nothing but -Inf.
+    """
     lines = np.moveaxis(x.astype(np.longdouble), axis, -1)
-    return np.moveaxis(1 / np.sum(np.exp(lines[..., None, :] - lines[..., :, None]), axis=-1), -1, axis).astype(np.float64)
+    one, other = lines[..., :, None], lines[..., None, :]
+    shares = 1 / np.sum(np.exp(np.where(one == other, 0, other - one)), axis=-1)
+    top = np.max(lines, axis=-1, keepdims=True, initial=-np.inf)
+    return np.moveaxis(np.where(np.isfinite(top), shares, np.nan), -1, axis).astype(np.float64)
 
 
 def log_softmax(x: Any, axis: int = -1) -> Any:
@@ -22,11 +28,11 @@ def log_softmax(x: Any, axis: int = -1) -> Any:
 
 
 def masked_softmax(x: Any) -> Any:
-    """Shares of the elements that are above -Inf; none where all are."""
+    """Softmax of each row that is not all -Inf; nothing of one that is."""
     out = np.zeros(x.shape)
     for at in np.ndindex(*x.shape[:-1]):
-        open = x[at] > -np.inf
-        out[at][open] = softmax(x[at][open])
+        if np.any(x[at] != -np.inf):
+            out[at] = softmax(x[at])
     return out
 
 
