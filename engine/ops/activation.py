@@ -8,6 +8,7 @@ from typing import Any
 from ..autograd.op import op
 from ..errors import ConfigError, ShapeError
 from .elementwise import logistic, tanh
+from .half import wide_text
 from .shape import axis_of, split
 
 __all__ = [
@@ -70,9 +71,14 @@ def erf(xp, x, /):
     return xp.erf(x), lambda gy: gy * (2 / math.sqrt(math.pi) * xp.exp(-x * x))
 
 
+BOUND = 100.0
+"""Beyond it, Phi(-x) is 0 in every dtype: factors are bounded there, so that an infinite x gives the limit and not Inf 0."""
+
+
 @op(needs="x", promotes="float")
+@wide_text
 def gelu(xp, x, /, *, approximate="none"):
-    """x Phi(x), Phi the normal distribution function. approximate: "none" or "tanh".
+    """x Phi(x), Phi the normal distribution function; 0 at -Inf. approximate: "none" or "tanh".
 
     With "tanh", Phi(x) is (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) / 2. Source: Hendrycks, Gimpel 2016, arXiv:1606.08415.
     """
@@ -83,17 +89,21 @@ def gelu(xp, x, /, *, approximate="none"):
             return xp.tanh(c * (x + 0.044715 * x * x * x))
 
         def pull(gy):
-            t = tanh()
-            return gy * (0.5 * (1 + t) + 0.5 * x * (1 - t * t) * (c * (1 + 3 * 0.044715 * x * x)))
+            t, b = tanh(), xp.minimum(xp.maximum(x, -BOUND), BOUND)
+            return gy * (0.5 * (1 + t) + 0.5 * b * (1 - t * t) * (c * (1 + 3 * 0.044715 * b * b)))
 
-        return 0.5 * x * (1 + tanh()), pull
+        return 0.5 * xp.maximum(x, -BOUND) * (1 + tanh()), pull
     if approximate != "none":
         raise ConfigError(f'gelu: approximate must be "none" or "tanh", got {approximate!r}')
 
     def phi():
         return 0.5 * (1 + xp.erf(x * math.sqrt(0.5)))
 
-    return x * phi(), lambda gy: gy * (phi() + x * xp.exp(-0.5 * x * x) / math.sqrt(2 * math.pi))
+    def pull_exact(gy):
+        b = xp.minimum(xp.maximum(x, -BOUND), BOUND)
+        return gy * (phi() + b * xp.exp(-0.5 * b * b) / math.sqrt(2 * math.pi))
+
+    return xp.maximum(x, -BOUND) * phi(), pull_exact
 
 
 def selu(x: Any, /) -> Any:
@@ -115,25 +125,27 @@ def celu(xp, x, /, *, alpha=1.0):
 
 
 @op(needs="x", promotes="float")
+@wide_text
 def mish(xp, x, /):
-    """x tanh(log(1 + exp(x))). Source: Misra 2019, arXiv:1908.08681."""
+    """x tanh(log(1 + exp(x))); 0 at -Inf. Source: Misra 2019, arXiv:1908.08681."""
+    bound = 1000.0  # where exp(-x) is 0: see BOUND
 
     def pull(gy):
-        t = xp.tanh(xp.logaddexp(x, 0.0))
-        return gy * (t + x * (1 - t * t) * logistic(xp, x))
+        t, b = xp.tanh(xp.logaddexp(x, 0.0)), xp.minimum(xp.maximum(x, -bound), bound)
+        return gy * (t + b * (1 - t * t) * logistic(xp, x))
 
-    return x * xp.tanh(xp.logaddexp(x, 0.0)), pull
+    return xp.maximum(x, -bound) * xp.tanh(xp.logaddexp(x, 0.0)), pull
 
 
 @op(needs="x", promotes="float")
 def softsign(xp, x, /):
-    """x / (1 + |x|)."""
+    """x / (1 + |x|); 1 and -1 at the infinities."""
 
     def pull(gy):
         d = 1 + xp.abs(x)
         return gy / (d * d)
 
-    return x / (1 + xp.abs(x)), pull
+    return xp.where(xp.isinf(x), xp.sign(x), x / (1 + xp.abs(x))), pull
 
 
 def logsigmoid(x: Any, /) -> Any:

@@ -120,7 +120,7 @@ def sign(xp, x, /):
             return None
         size = xp.abs(x)
         g = gy / xp.where(size == 0, 1, size)
-        return xp.where(size == 0, 0, g - xp.real(g * xp.conj(y)) * y)
+        return xp.where(size == 0, 0, g - xp.real(g * xp.conj(y)) * y)  # chosen, not only guarded: as are all derivatives
 
     return y, pull
 
@@ -268,11 +268,13 @@ def atan(xp, x, /):
 def atan2(xp, x1, x2, /):
     """The angle of the point (x2, x1); its derivatives at the origin are taken as 0."""
 
-    def over_square(g):
-        r = x1 * x1 + x2 * x2
-        return g / xp.where(r == 0, 1, r)
+    def over_square(g, x):  # by the distance twice: its square could overflow, or be 0
+        r = xp.hypot(x1, x2)
+        none = r == 0
+        safe = xp.where(none, 1, r)
+        return xp.where(none, 0, g * (x / safe / safe))
 
-    return xp.atan2(x1, x2), (lambda gy: over_square(gy * x2), lambda gy: over_square(-gy * x1))
+    return xp.atan2(x1, x2), (lambda gy: over_square(gy, x2), lambda gy: over_square(-gy, x1))
 
 
 @op(needs="x", promotes="float", complex=True)
@@ -314,13 +316,14 @@ def atanh(xp, x, /):
 
 @op(needs=("x1 y", "x2 y"), promotes="float")
 def hypot(xp, x1, x2, /):
-    """sqrt(x1^2 + x2^2) without overflow; its derivatives at the origin are taken as 0."""
+    """sqrt(x1^2 + x2^2) without overflow; all its derivatives at the origin are taken as 0."""
     y = xp.hypot(x1, x2)
 
-    def over(g):
-        return g / xp.where(y == 0, 1, y)
+    def share(gy, x):
+        none = y == 0
+        return xp.where(none, 0, gy * (x / xp.where(none, 1, y)))
 
-    return y, (lambda gy: over(gy * x1), lambda gy: over(gy * x2))
+    return y, (lambda gy: share(gy, x1), lambda gy: share(gy, x2))
 
 
 # ---------------------------------------------------------------------- parts, choice, bounds

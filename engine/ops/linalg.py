@@ -11,7 +11,8 @@ from ..autograd.op import op
 from ..autograd.promotion import is_complex, is_inexact
 from ..errors import DTypeError, ShapeError
 from .elementwise import cc, multiply
-from .reduce import expand, extremum_pull, sum
+from .half import wide_text
+from .reduce import axes_of, expand, extremum_pull, sum
 from .shape import axis_of, matrix_transpose, permute_dims, reshape
 
 __all__ = ["linear", "matmul", "matrix_transpose", "tensordot", "vecdot"]
@@ -172,28 +173,71 @@ def trace(x: Any, /, *, offset: int = 0, dtype: Any = None) -> Any:
 
 # ---------------------------------------------------------------------- norms
 @op(needs="x y", promotes="float", complex=True)
+@wide_text
 def vector_norm(xp, x, /, *, axis=None, keepdims=False, ord=2):
     """(sum of |x|^ord)^(1/ord) over axes; inf and -inf are the largest and smallest |x|, 0 counts what is not zero.
 
-    Where the norm or an element is 0, the derivative is taken as 0; equal extrema share the gradient evenly.
+    It neither overflows nor underflows where the norm itself is a number of the dtype. Where the norm or an element is 0,
+    all its derivatives are taken as 0; equal extrema share the gradient evenly.
     """
-    y = xp.linalg.vector_norm(x, axis=axis, keepdims=keepdims, ord=ord)
-
-    def spread(g):
-        return expand(xp, g, x.shape, axis, keepdims)
+    size = xp.abs(x)
+    y = _norm(xp, size, axis, ord)
 
     def pull(gy):
         if ord == 0:
             return None
+        g = expand(xp, gy, x.shape, axis, keepdims)
         if ord == 1:
-            return spread(gy) * xp.sign(x)
-        safe = xp.where(y == 0, 1, y)
-        if ord == 2:
-            return spread(gy / safe) * x
-        size = xp.abs(x)
+            return g * xp.sign(x)
         if ord in (math.inf, -math.inf):
-            return extremum_pull(xp, size, y, axis, keepdims)(gy) * xp.sign(x)
-        ratio = xp.where(size == 0, 1, size) / spread(safe)
-        return spread(gy) * (xp.sign(x) * xp.pow(ratio, ord - 1))
+            whole = gy if keepdims else _kept(xp, gy, x.shape, axis)
+            return extremum_pull(xp, size, y, axis, True)(whole) * xp.sign(x)
+        none = y == 0
+        safe = xp.where(none, 1, y)
+        if ord == 2:  # chosen at the end, not only guarded: else the second derivative at 0 would be that of x
+            return xp.where(none, 0, g * (x / safe))
+        zero = size == 0
+        ratio = xp.where(zero, 1, size) / safe
+        return xp.where(zero | none, 0, g * (xp.sign(x) * xp.pow(ratio, ord - 1)))
 
-    return y, pull
+    return (y if keepdims else xp.reshape(y, _left(x.shape, axis))), pull
+
+
+def _left(shape: tuple[int, ...], axis: Any) -> tuple[int, ...]:
+    """What a reduction leaves of a shape."""
+    reduced = axes_of(axis, len(shape))
+    return tuple(n for i, n in enumerate(shape) if i not in reduced)
+
+
+def _kept(xp: Any, gy: Any, shape: tuple[int, ...], axis: Any) -> Any:
+    """A reduction's cotangent with the reduced axes kept."""
+    reduced = axes_of(axis, len(shape))
+    return xp.reshape(gy, tuple(1 if i in reduced else n for i, n in enumerate(shape)))
+
+
+def _norm(xp: Any, size: Any, axis: Any, ord: Any) -> Any:
+    """The norm of the sizes |x|, reduced axes kept: scaled so that no power overflows, and none that counts underflows."""
+    if ord == 0:
+        return xp.sum(xp.astype(size != 0, size.dtype), axis=axis, keepdims=True)
+    if ord == 1:
+        return xp.sum(size, axis=axis, keepdims=True)
+    if ord == math.inf:
+        return xp.max(size, axis=axis, keepdims=True)
+    if ord == -math.inf:
+        return xp.min(size, axis=axis, keepdims=True)
+    if 0 in size.shape:
+        return xp.pow(xp.sum(size, axis=axis, keepdims=True), 1 / ord)
+    top = (xp.max if ord > 0 else xp.min)(size, axis=axis, keepdims=True)
+    if ord == 2:  # by powers of 2, which are exact, and only where the squares would leave the range
+        far, near = (2.0**800, 2.0**400) if size.dtype == xp.float64 else (2.0**96, 2.0**50)
+        unit = xp.where(top > near, far, xp.where(top < 1 / near, 1 / far, xp.ones_like(top)))
+        part = size / unit
+        total = xp.sum(part * part, axis=axis, keepdims=True)
+        none = total == 0  # where the root has no derivative: read with tensors, this line is differentiated
+        return unit * xp.where(none, 0, xp.sqrt(xp.where(none, 1, total)))
+    unit = xp.where((top == 0) | (top == math.inf), 1, top)
+    zero, nothing = size == 0, 0 if ord > 0 else math.inf
+    powers = xp.where(zero, xp.asarray(nothing, dtype=size.dtype), xp.pow(xp.where(zero, 1, size / unit), ord))
+    total = xp.sum(powers, axis=axis, keepdims=True)
+    none = total == nothing
+    return unit * xp.where(none, 0, xp.pow(xp.where(none, 1, total), 1 / ord))

@@ -6,7 +6,7 @@ are checked; on a GPU that would mean waiting for it.
 
 from __future__ import annotations
 
-from math import prod
+from math import inf, prod
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from ..errors import ConfigError, DataError, DTypeError, LabelError, ShapeError
 from .activation import softplus
 from .creation import arange
 from .elementwise import abs, minimum, square, where
+from .half import is_half, wide
 from .ids import on_host, place, within
 from .reduce import mean, sum
 from .shape import permute_dims, reshape
@@ -45,9 +46,9 @@ def check_values(name: str, input: Any, target: Any, low: float | None = None, h
     """Check that a target has the input's shape and, on the CPU, holds finite numbers in [low, high]."""
     if input.shape != target.shape:
         raise ShapeError(f"{name}: target has shape {target.shape}, expected that of the input, {input.shape}")
-    if target.dtype.kind not in "fiub":
+    if target.dtype.kind not in "fiubV":  # V: bfloat16
         raise DTypeError(f"{name}: target must be real numbers, got {target.dtype}")
-    if target.device != "cpu" or target.requires_grad or (target.dtype.kind != "f" and low is None):
+    if target.device != "cpu" or target.requires_grad or (target.dtype.kind not in "fV" and low is None):
         return
     a = target._array
     xp = backend.space_of(a)
@@ -70,7 +71,7 @@ def checked_labels(name: str, input: Any, labels: Any, ignore_index: int | None)
         raise ShapeError(f"{name}: labels must be (N,*S) for scores (N,V,*S), got {labels.shape} for {shape}")
     classes = shape[1] if input.ndim > 1 else shape[0]
     if labels.dtype.kind not in "iu":
-        if labels.dtype.kind == "f":
+        if labels.dtype.kind in "fV":
             check_values(name, labels, labels)
         raise DTypeError(f"{name}: labels must be integers (class numbers), got {labels.dtype}; use astype(dl.int64)")
     all_count = False
@@ -110,18 +111,21 @@ def _class_weight(name: str, weight: Any, classes: int) -> None:
         raise ShapeError(f"{name}: weight must be (V,)=({classes},), got {weight.shape}")
 
 
+@wide
 def mse_loss(input: Any, target: Any, reduction: str = "mean") -> Any:
     """Squared error, (input - target)^2. input, target: one shape."""
     check_values("mse_loss", input, target)
     return reduced("mse_loss", square(input - target), reduction)
 
 
+@wide
 def l1_loss(input: Any, target: Any, reduction: str = "mean") -> Any:
     """Absolute error, |input - target|. input, target: one shape."""
     check_values("l1_loss", input, target)
     return reduced("l1_loss", abs(input - target), reduction)
 
 
+@wide
 def huber_loss(input: Any, target: Any, reduction: str = "mean", delta: float = 1.0) -> Any:
     """d^2 / 2 where |d| < delta, delta (|d| - delta / 2) beyond, d = input - target. Source: Huber 1964."""
     if delta <= 0:
@@ -132,6 +136,7 @@ def huber_loss(input: Any, target: Any, reduction: str = "mean", delta: float = 
     return reduced("huber_loss", c * (d - 0.5 * c), reduction)
 
 
+@wide
 def smooth_l1_loss(input: Any, target: Any, reduction: str = "mean", beta: float = 1.0) -> Any:
     """d^2 / (2 beta) where |d| < beta, |d| - beta / 2 beyond: Huber's loss over beta. beta 0 is l1_loss."""
     if beta < 0:
@@ -141,6 +146,7 @@ def smooth_l1_loss(input: Any, target: Any, reduction: str = "mean", beta: float
     return huber_loss(input, target, reduction, beta) / beta
 
 
+@wide
 def nll_loss(input: Any, target: Any, weight: Any = None, ignore_index: int = -100, reduction: str = "mean") -> Any:
     """-weight[label] log-probability[label] for each row; "mean" divides by the sum of the rows' weights.
 
@@ -177,7 +183,7 @@ def cross_entropy(
     name = "cross_entropy"
     if not 0.0 <= label_smoothing <= 1.0:
         raise ConfigError(f"{name}: label_smoothing must be between 0 and 1, got {label_smoothing}")
-    if target.dtype.kind == "f" and target.shape == input.shape:
+    if target.dtype.kind in "fV" and target.shape == input.shape:
         return _soft_cross_entropy(input, target, weight, reduction, label_smoothing)
     rows, labels, all_count = checked_labels(name, input, target, ignore_index)
     classes = rows.shape[1]
@@ -186,8 +192,23 @@ def cross_entropy(
         averaged = check_reduction(name, reduction) == "mean"
         loss = softmax_cross_entropy(rows, labels, ignore_index=ignore_index, mean=averaged and all_count)
         if averaged:
-            return loss if all_count else sum(loss) / sum(labels != ignore_index).astype(loss.dtype)
+            return loss if all_count else _mean_of_counted(loss, labels != ignore_index)
         return sum(loss) if reduction == "sum" else reshape(loss, target.shape)
+    return _weighted_cross_entropy(rows, labels, weight, ignore_index, reduction, label_smoothing, target.shape)
+
+
+def _mean_of_counted(loss: Any, counted: Any) -> Any:
+    """The sum of the rows over how many count; in float32 for half precision, which cannot count to 70,000."""
+    y = sum(loss.astype("float32") if is_half(loss) else loss)
+    return (y / sum(counted).astype(y.dtype)).astype(loss.dtype)
+
+
+@wide
+def _weighted_cross_entropy(
+    rows: Any, labels: Any, weight: Any, ignore_index: int, reduction: str, label_smoothing: float, shape: tuple[int, ...]
+) -> Any:
+    """cross_entropy of rows (M,V) and labels (M,) with weights or smoothing."""
+    name, classes = "cross_entropy", rows.shape[1]
     scores = log_softmax(rows, axis=1)
     if weight is not None:
         scores = scores * weight
@@ -196,9 +217,10 @@ def cross_entropy(
     if label_smoothing:
         counted = (labels != ignore_index)[:, None]
         loss = loss - label_smoothing / classes * sum(where(counted, scores, 0.0), axis=1)
-    return _per_weight(name, loss, chosen, weight, target.shape, reduction)
+    return _per_weight(name, loss, chosen, weight, shape, reduction)
 
 
+@wide
 def _soft_cross_entropy(input: Any, target: Any, weight: Any, reduction: str, label_smoothing: float) -> Any:
     name, axis = "cross_entropy", 0 if input.ndim == 1 else 1
     check_values(name, input, target, 0.0, 1.0)
@@ -209,6 +231,8 @@ def _soft_cross_entropy(input: Any, target: Any, weight: Any, reduction: str, la
         scores = scores * reshape(weight, (-1,) + (1,) * (input.ndim - axis - 1))
     if label_smoothing:
         target = target * (1.0 - label_smoothing) + label_smoothing / classes
+    # a class of probability 0 costs nothing, even if its score is -Inf: 0 log 0 = 0
+    scores = where((target > 0) | (scores > -inf), scores, 0.0)
     return reduced(name, -sum(target * scores, axis=axis), reduction)
 
 
@@ -241,6 +265,7 @@ def _probabilities(name: str, input: Any) -> None:
             )
 
 
+@wide
 def binary_cross_entropy(input: Any, target: Any, weight: Any = None, reduction: str = "mean") -> Any:
     """-(t log p + (1 - t) log(1 - p)) of probabilities p and targets t, both of one shape with values from 0 to 1.
 
@@ -254,6 +279,7 @@ def binary_cross_entropy(input: Any, target: Any, weight: Any = None, reduction:
     return reduced(name, loss if weight is None else loss * weight, reduction)
 
 
+@wide
 def binary_cross_entropy_with_logits(
     input: Any, target: Any, weight: Any = None, reduction: str = "mean", pos_weight: Any = None
 ) -> Any:

@@ -7,18 +7,21 @@ from typing import Any
 
 from ..errors import ConfigError, DataError, ShapeError
 from .elementwise import exp, log, square, where
+from .half import wide
 from .loss import REDUCTIONS, check_values, reduced
 from .reduce import sum
 
 __all__ = ["gaussian_kl", "gaussian_nll_loss", "kl_div", "mbe_loss", "poisson_nll_loss"]
 
 
+@wide
 def mbe_loss(input: Any, target: Any, reduction: str = "mean") -> Any:
     """The mean bias error, target - input with its sign: errors that cancel show no bias. input, target: one shape."""
     check_values("mbe_loss", input, target)
     return reduced("mbe_loss", target - input, reduction)
 
 
+@wide
 def kl_div(input: Any, target: Any, reduction: str = "mean", log_target: bool = False) -> Any:
     """target (log target - input), elementwise: the divergence of a distribution `target` from one given by its logarithm.
 
@@ -40,6 +43,7 @@ def kl_div(input: Any, target: Any, reduction: str = "mean", log_target: bool = 
     return sum(loss) / max(input.shape[0], 1) if reduction == "batchmean" else reduced("kl_div", loss, reduction)
 
 
+@wide
 def gaussian_nll_loss(
     input: Any, target: Any, var: Any, full: bool = False, eps: float = 1e-6, reduction: str = "mean"
 ) -> Any:
@@ -64,6 +68,7 @@ def gaussian_nll_loss(
     return reduced(name, loss, reduction)
 
 
+@wide
 def poisson_nll_loss(
     input: Any, target: Any, log_input: bool = True, full: bool = False, eps: float = 1e-8, reduction: str = "mean"
 ) -> Any:
@@ -80,6 +85,7 @@ def poisson_nll_loss(
     return reduced(name, loss, reduction)
 
 
+@wide
 def gaussian_kl(mean: Any, log_var: Any, reduction: str = "mean") -> Any:
     """The divergence of N(mean, exp(log_var)) from N(0, I), summed over the last axis: the pull of a variational autoencoder.
 

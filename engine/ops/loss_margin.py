@@ -7,30 +7,35 @@ from typing import Any
 from ..errors import ConfigError, ShapeError
 from .activation import relu, softplus
 from .elementwise import maximum, pow, where
+from .half import wide
 from .loss import check_values, checked_labels, chosen_entries, reduced
 from .reduce import sum
 
 __all__ = ["hinge_embedding_loss", "hinge_loss", "margin_ranking_loss", "multi_margin_loss", "soft_margin_loss"]
 
 
+@wide
 def hinge_loss(input: Any, target: Any, margin: float = 1.0, reduction: str = "mean") -> Any:
     """max(0, margin - target input): binary SVM. input: scores, target: -1 or 1, one shape. Source: Cortes & Vapnik 1995."""
     check_values("hinge_loss", input, target, -1.0, 1.0)
     return reduced("hinge_loss", relu(margin - target * input), reduction)
 
 
+@wide
 def soft_margin_loss(input: Any, target: Any, reduction: str = "mean") -> Any:
     """log(1 + exp(-target input)): the smooth hinge. input: scores, target: -1 or 1, one shape."""
     check_values("soft_margin_loss", input, target, -1.0, 1.0)
     return reduced("soft_margin_loss", softplus(-(target * input)), reduction)
 
 
+@wide
 def hinge_embedding_loss(input: Any, target: Any, margin: float = 1.0, reduction: str = "mean") -> Any:
     """A distance: input where target is 1, max(0, margin - input) where it is -1. input, target: one shape."""
     check_values("hinge_embedding_loss", input, target, -1.0, 1.0)
     return reduced("hinge_embedding_loss", where(target > 0, input, relu(margin - input)), reduction)
 
 
+@wide
 def margin_ranking_loss(input1: Any, input2: Any, target: Any, margin: float = 0.0, reduction: str = "mean") -> Any:
     """max(0, margin - target (input1 - input2)): target 1 wants input1 larger, -1 input2. All of one shape."""
     name = "margin_ranking_loss"
@@ -40,6 +45,7 @@ def margin_ranking_loss(input1: Any, input2: Any, target: Any, margin: float = 0
     return reduced(name, relu(margin - target * (input1 - input2)), reduction)
 
 
+@wide
 def multi_margin_loss(
     input: Any, target: Any, p: int = 1, margin: float = 1.0, weight: Any = None, reduction: str = "mean",
     average: bool = True,

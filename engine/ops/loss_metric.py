@@ -7,11 +7,12 @@ from typing import Any
 from ..errors import ConfigError, DataError, ShapeError
 from .activation import relu
 from .creation import arange
-from .elementwise import abs, maximum, minimum, pow, sqrt, square, where
+from .elementwise import hypot, maximum, minimum, square, where
+from .half import wide
 from .index import one_hot
-from .linalg import matmul
+from .linalg import matmul, vector_norm
 from .loss import check_values, cross_entropy, reduced
-from .reduce import max, sum
+from .reduce import sum
 
 __all__ = [
     "contrastive_loss", "cosine_embedding_loss", "cosine_similarity", "info_nce_loss", "normalize", "pairwise_distance",
@@ -25,37 +26,29 @@ def _one_shape(name: str, **tensors: Any) -> None:
         raise ShapeError(f"{name}: expected tensors (N,D) of one shape, got {given}")
 
 
-def _norm(x: Any, p: float, keepdims: bool = False) -> Any:
-    """The p-norm over the last axis; its derivative at 0 is taken as 0."""
-    if p == float("inf"):
-        return max(abs(x), axis=-1, keepdims=keepdims)
-    if p == 1:
-        return sum(abs(x), axis=-1, keepdims=keepdims)
-    total = sum(square(x) if p == 2 else pow(abs(x), p), axis=-1, keepdims=keepdims)
-    some = total > 0
-    safe = where(some, total, 1.0)
-    return where(some, sqrt(safe) if p == 2 else pow(safe, 1 / p), 0.0)
-
-
+@wide
 def pairwise_distance(x1: Any, x2: Any, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False) -> Any:
     """The p-norm of x1 - x2 + eps over the last axis: (N,D), (N,D) -> (N,)."""
-    return _norm(x1 - x2 + eps, p, keepdim)
+    return vector_norm(x1 - x2 + eps, axis=-1, keepdims=keepdim, ord=p)
 
 
+@wide
 def cosine_similarity(x1: Any, x2: Any, axis: int = 1, eps: float = 1e-8) -> Any:
     """x1 . x2 / (|x1| |x2|) along an axis, each length at least eps: (N,D), (N,D) -> (N,)."""
 
-    def length(x: Any) -> Any:
-        return sqrt(maximum(sum(square(x), axis=axis), eps * eps))
+    def unit(x: Any) -> Any:  # each divided first: the product of two long vectors could overflow
+        return x / maximum(vector_norm(x, axis=axis, keepdims=True), eps)
 
-    return sum(x1 * x2, axis=axis) / (length(x1) * length(x2))
+    return sum(unit(x1) * unit(x2), axis=axis)
 
 
+@wide
 def normalize(x: Any, p: float = 2.0, eps: float = 1e-12) -> Any:
     """x divided by the p-norm of its last axis, at least eps: (..., D) of length 1."""
-    return x / maximum(_norm(x, p, keepdims=True), eps)
+    return x / maximum(vector_norm(x, axis=-1, keepdims=True, ord=p), eps)
 
 
+@wide
 def squared_distances(x: Any, y: Any) -> Any:
     """|x_i - y_j|^2 for every pair of rows: (N,D), (M,D) -> (N,M), without cancellation."""
     if x.ndim != 2 or y.ndim != 2 or x.shape[1] != y.shape[1]:
@@ -63,6 +56,7 @@ def squared_distances(x: Any, y: Any) -> Any:
     return sum(square(x[:, None, :] - y[None, :, :]), axis=-1)
 
 
+@wide
 def contrastive_loss(x1: Any, x2: Any, target: Any, margin: float | None = 1.0, reduction: str = "mean") -> Any:
     """t d^2 + (1 - t) max(0, margin - d)^2, d = |x1 - x2|: pairs of a class together, others at least margin apart.
 
@@ -71,13 +65,14 @@ def contrastive_loss(x1: Any, x2: Any, target: Any, margin: float | None = 1.0, 
     """
     name = "contrastive_loss"
     _one_shape(name, x1=x1, x2=x2)
-    d = _norm(x1 - x2, 2)
+    d = vector_norm(x1 - x2, axis=-1)
     check_values(name, d, target, 0.0, 1.0)
     if margin is None:
         return reduced(name, target * d - (1 - target) * d, reduction)
     return reduced(name, target * square(d) + (1 - target) * square(relu(margin - d)), reduction)
 
 
+@wide
 def triplet_margin_loss(
     anchor: Any, positive: Any, negative: Any, margin: float = 1.0, p: float = 2.0, eps: float = 1e-6, swap: bool = False,
     reduction: str = "mean",
@@ -94,6 +89,7 @@ def triplet_margin_loss(
     return reduced("triplet_margin_loss", relu(pairwise_distance(anchor, positive, p, eps) - far + margin), reduction)
 
 
+@wide
 def cosine_embedding_loss(x1: Any, x2: Any, target: Any, margin: float = 0.0, reduction: str = "mean") -> Any:
     """1 - cos(x1, x2) where target is 1, max(0, cos(x1, x2) - margin) where it is -1.
 
@@ -101,12 +97,16 @@ def cosine_embedding_loss(x1: Any, x2: Any, target: Any, margin: float = 0.0, re
     """
     name = "cosine_embedding_loss"
     _one_shape(name, x1=x1, x2=x2)
-    tiny = 1e-12
-    cos = sum(x1 * x2, axis=-1) / sqrt((sum(square(x1), axis=-1) + tiny) * (sum(square(x2), axis=-1) + tiny))
+
+    def unit(x: Any) -> Any:  # sqrt(|x|^2 + 1e-12), as in PyTorch, without the square
+        return x / hypot(vector_norm(x, axis=-1, keepdims=True), 1e-6)
+
+    cos = sum(unit(x1) * unit(x2), axis=-1)
     check_values(name, cos, target, -1.0, 1.0)
     return reduced(name, where(target > 0, 1.0 - cos, relu(cos - margin)), reduction)
 
 
+@wide
 def info_nce_loss(
     query: Any, positive: Any, negatives: Any = None, temperature: float = 0.1, reduction: str = "mean"
 ) -> Any:
@@ -130,6 +130,7 @@ def info_nce_loss(
     return cross_entropy(scores, arange(n, device=query.device) * 0, reduction=reduction)
 
 
+@wide
 def prototypes(support: Any, labels: Any, ways: int) -> Any:
     """The mean embedding of each class: support (M,D), labels (M,) integers below ways -> (ways, D)."""
     if support.ndim != 2 or labels.shape != support.shape[:1]:
@@ -141,6 +142,7 @@ def prototypes(support: Any, labels: Any, ways: int) -> Any:
     return matmul(member.T, support) / maximum(counts, 1.0)[:, None]
 
 
+@wide
 def prototypical_loss(
     support: Any, support_labels: Any, query: Any, query_labels: Any, ways: int, reduction: str = "mean"
 ) -> Any:

@@ -45,7 +45,8 @@ def hardswish(xp, x, /):
     def pull(gy):
         return xp.where(x <= -3, 0, xp.where(x < 3, gy * (x / 3 + 0.5), gy))
 
-    return x * xp.minimum(xp.maximum(x / 6 + 0.5, 0.0), 1.0), pull
+    # bounded by -3, where the second factor is 0: -Inf times 0 would be NaN
+    return xp.maximum(x, -3.0) * xp.minimum(xp.maximum(x / 6 + 0.5, 0.0), 1.0), pull
 
 
 @op(needs="x", promotes="float")
@@ -76,8 +77,8 @@ def threshold(x: Any, threshold: float, value: float, /) -> Any:
 
 @op(needs="", promotes="float")
 def step(xp, x, /):
-    """1 where x >= 0, else 0: the perceptron's activation. Its derivative is 0. Source: Rosenblatt 1958."""
-    return xp.where(x >= 0, x * 0 + 1, x * 0), lambda gy: gy * 0
+    """1 where x >= 0, else 0: the perceptron's activation; NaN stays. Its derivative is 0. Source: Rosenblatt 1958."""
+    return xp.where(x >= 0, xp.ones_like(x), xp.where(x < 0, xp.zeros_like(x), x)), lambda gy: xp.zeros_like(gy)
 
 
 def prelu(x: Any, weight: Any, /) -> Any:
@@ -88,7 +89,7 @@ def prelu(x: Any, weight: Any, /) -> Any:
     if weight.ndim != 1 or weight.shape[0] not in (1, x.shape[1] if x.ndim > 1 else 1):
         raise ShapeError(f"prelu: weight must be (1,) or (C,), got {weight.shape} for x (N,C,*S)={x.shape}")
     slope = reshape(weight, (-1,) + (1,) * _after_channels(x)) if weight.shape[0] > 1 else weight
-    return where(x > 0, x, x * slope)
+    return where(x > 0, x, where(x > 0, 0.0, x) * slope)  # so that Inf, which is not scaled, sends the slope no Inf 0
 
 
 def _after_channels(x: Any) -> int:

@@ -7,6 +7,7 @@ from typing import Any
 
 from ..autograd.op import op
 from ..errors import ShapeError
+from .half import wide_text
 
 __all__ = [
     "all", "any", "argmax", "argmin", "count_nonzero", "cumulative_prod", "cumulative_sum", "logsumexp", "max", "mean", "min",
@@ -72,13 +73,15 @@ def _degrees(n: int, correction: float) -> float:
 
 @op(needs="x y", promotes="float")
 def std(xp, x, /, *, axis=None, correction=0.0, keepdims=False):
-    """The standard deviation, the root of the variance; its derivative where it is 0 is taken as 0."""
+    """The standard deviation, the root of the variance; all its derivatives where it is 0 are taken as 0."""
     y = xp.std(x, axis=axis, correction=correction, keepdims=keepdims)
 
     def pull(gy):
-        g = gy / xp.where(y == 0, 1, y)
+        none = y == 0
+        g = expand(xp, gy / xp.where(none, 1, y), x.shape, axis, keepdims)
         spread = x - xp.mean(x, axis=axis, keepdims=True)
-        return expand(xp, g, x.shape, axis, keepdims) * (spread / _degrees(count(x.shape, axis), correction))
+        slope = g * (spread / _degrees(count(x.shape, axis), correction))
+        return xp.where(expand(xp, none, x.shape, axis, keepdims), 0, slope)
 
     return y, pull
 
@@ -110,6 +113,7 @@ def min(xp, x, /, *, axis=None, keepdims=False):
 
 
 @op(needs="x", complex=True)
+@wide_text
 def prod(xp, x, /, *, axis=None, dtype=None, keepdims=False):
     """The product of x over axes. dtype: as for sum. The gradient is right where elements are zero, too."""
 
@@ -160,6 +164,7 @@ def _one_axis(name: str, x: Any, axis: Any) -> int:
 
 
 @op(needs="x", complex=True)
+@wide_text
 def cumulative_prod(xp, x, /, *, axis=None, dtype=None, include_initial=False):
     """The running product along an axis (None: the only one), with a leading 1 if include_initial.
 
@@ -197,13 +202,14 @@ def cumulative_prod(xp, x, /, *, axis=None, dtype=None, include_initial=False):
 
 
 @op(needs="x", promotes="float")
+@wide_text
 def logsumexp(xp, x, /, *, axis=None, keepdims=False):
-    """log(sum of exp(x)) over axes without overflow."""
+    """log(sum of exp(x)) over axes without overflow. Entries of +Inf share the gradient; where all are -Inf, it is 0."""
 
     def shares():
-        top = xp.max(x, axis=axis, keepdims=True)
-        top = xp.where(xp.isfinite(top), top, 0)
-        e = xp.exp(x - top)
+        top = xp.max(x, axis=axis, keepdims=True) if count(x.shape, axis) else xp.sum(x, axis=axis, keepdims=True)
+        top = xp.where(top == -math.inf, 0, top)
+        e = xp.exp(xp.where(x == math.inf, 0, x - top))  # Inf from Inf is the distance 0
         return e, xp.sum(e, axis=axis, keepdims=True), top
 
     _, total, top = shares()

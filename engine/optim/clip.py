@@ -25,7 +25,9 @@ def clip_grad_norm_(
     arrays = _gradients(parameters)
     token = quiet()
     try:
-        total = grad_norm(arrays, norm_type)
+        if not arrays:
+            return wrap(grad_norm(arrays))
+        total = _norm(arrays, norm_type)
         if error_if_nonfinite and not float(total) < inf:
             raise GradientError(f"clip_grad_norm_: the norm of the gradients is {float(total)}")
         for together in _alike(arrays):
@@ -34,9 +36,9 @@ def clip_grad_norm_(
             factor = max_norm / (xp.to_device(total, backend.device_of(together[0])) + 1e-6)
             factor = xp.asarray(xp.where(factor > 1.0, xp.ones_like(factor), factor))  # a NaN goes on
             xp.scale(together, xp.astype(factor, _wide(xp, together[0])))
+        return wrap(_rounded(total, arrays))
     finally:
         unquiet(token)
-    return wrap(total)
 
 
 def clip_grad_value_(parameters: Any, clip_value: float) -> None:
@@ -48,26 +50,53 @@ def clip_grad_value_(parameters: Any, clip_value: float) -> None:
 
 
 def grad_norm(arrays: list[Any], norm_type: float = 2.0) -> Any:
-    """The norm of several arrays taken as one vector, a 0-d array in at least float32."""
+    """The norm of several arrays taken as one vector, a 0-d array in at least float32.
+
+    It neither overflows nor underflows where the norm itself is a number of that dtype.
+    """
     if not arrays:
         return backend.namespace_for().zeros((), dtype=backend.namespace_for().float32)
+    return _rounded(_norm(arrays, norm_type), arrays)
+
+
+def _rounded(norm: Any, arrays: list[Any]) -> Any:
+    """A norm in float64 if that of an array is, else in float32."""
+    xp = backend.space_of(arrays[0])
+    return xp.astype(xp.asarray(norm), xp.float64 if any(a.dtype == xp.float64 for a in arrays) else xp.float32)
+
+
+def _norm(arrays: list[Any], norm_type: float) -> Any:
+    """The norm in float64, so that what is only a little too large for float32 still divides."""
+    home = backend.device_of(arrays[0])
     parts = []
     for together in _alike(arrays):
         xp = backend.space_of(together[0])
         if norm_type == 2.0:
-            parts.append(xp.sum_of_squares(together))
-            continue
-        for a in together:
-            a = xp.abs(xp.astype(a, _wide(xp, a), copy=False))
-            if norm_type == inf:
-                parts.append(xp.max(a) if 0 not in a.shape else xp.sum(a))
-            else:
-                parts.append(xp.sum(a**norm_type))
+            squares = xp.sum_of_squares(together)
+            if home != "cpu" or TINY < float(squares) < inf:
+                parts.append(xp.sqrt(xp.astype(squares, xp.float64)))
+                continue
+        parts += [_scaled_norm(xp, a, norm_type) for a in together]
     xp = backend.space_of(arrays[0])
-    wide = xp.float64 if any(part.dtype == xp.float64 for part in parts) else xp.float32
-    home = backend.device_of(arrays[0])
-    sums = xp.stack([xp.astype(xp.to_device(xp.asarray(part), home), wide) for part in parts])
-    return xp.max(sums) if norm_type == inf else xp.asarray(xp.sum(sums) ** (1.0 / norm_type))
+    norms = xp.stack([xp.astype(xp.to_device(xp.asarray(part), home), xp.float64) for part in parts])
+    return norms[0] if len(parts) == 1 else _scaled_norm(xp, norms, norm_type)
+
+
+TINY = 1e-30
+"""A sum of squares below which some of them may have underflowed."""
+
+
+def _scaled_norm(xp: Any, a: Any, norm_type: float) -> Any:
+    """The norm of one array, by what is relative to its largest entry: no power of that overflows."""
+    if 0 in a.shape:
+        return xp.zeros((), dtype=xp.float64)
+    size = xp.abs(xp.astype(a, _wide(xp, a), copy=False))
+    top = xp.max(size)
+    if norm_type == inf:
+        return xp.astype(top, xp.float64)
+    unit = xp.where((top == 0) | (top == inf), xp.ones_like(top), top)
+    total = xp.astype(xp.sum((size / unit) ** norm_type), xp.float64)
+    return xp.astype(unit, xp.float64) * total ** (1.0 / norm_type)
 
 
 def _alike(arrays: list[Any]) -> list[list[Any]]:

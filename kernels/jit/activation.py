@@ -16,6 +16,9 @@ from ..types import Array
 from .compile import Kernel, dense, inner, jit, thread_count
 from .vecmath import ONE, ZERO, exp, log1p_unit
 
+BOUND = np.float32(1000)
+"""Beyond it, exp(-x) is 0: a factor is bounded there, so that an infinite x gives the limit and not Inf 0."""
+
 GRAIN = 16384
 """Elements below which another thread does not pay."""
 
@@ -78,14 +81,15 @@ def tanh_grad_row(gy: Array, y: Array, gx: Array, s: Any) -> None:
 @inner(exact=True)
 def silu_row(x: Array, y: Array, s: Any) -> None:
     for i in range(x.size):
-        y[i] = x[i] * logistic(x[i])
+        y[i] = (-BOUND if x[i] < -BOUND else x[i]) * logistic(x[i])
 
 
 @inner(exact=True)
 def silu_grad_row(gy: Array, x: Array, gx: Array, s: Any) -> None:
     for i in range(x.size):
-        p = logistic(x[i])
-        gx[i] = gy[i] * (p * (ONE + x[i] * (ONE - p)))
+        p, b = logistic(x[i]), -BOUND if x[i] < -BOUND else x[i]
+        b = BOUND if b > BOUND else b
+        gx[i] = gy[i] * (p * (ONE + b * (ONE - p)))
 
 
 @inner(exact=True)

@@ -5,6 +5,9 @@ from __future__ import annotations
 from ..types import Array, Namespace
 from .common import kernel
 
+BOUND = 1000.0
+"""Beyond it, exp(-x) is 0 in every dtype: a factor is bounded there, so that an infinite x gives the limit and not Inf 0."""
+
 
 @kernel
 def relu(xp: Namespace, x: Array) -> Array:
@@ -51,15 +54,15 @@ def tanh_grad(xp: Namespace, gy: Array, y: Array) -> Array:
 
 @kernel
 def silu(xp: Namespace, x: Array) -> Array:
-    """x sigmoid(x)."""
-    return x * sigmoid(xp, x)
+    """x sigmoid(x); 0 at -Inf."""
+    return xp.maximum(x, -BOUND) * sigmoid(xp, x)
 
 
 @kernel
 def silu_grad(xp: Namespace, gy: Array, x: Array) -> Array:
     """Gradient of silu: gy s (1 + x (1 - s)), s = sigmoid(x)."""
-    s = sigmoid(xp, x)
-    return gy * (s * (1 + x * (1 - s)))
+    s, b = sigmoid(xp, x), xp.minimum(xp.maximum(x, -BOUND), BOUND)
+    return gy * (s * (1 + b * (1 - s)))
 
 
 @kernel

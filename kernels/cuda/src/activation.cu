@@ -1,6 +1,9 @@
 // Activation functions and their gradients, elementwise. s: slope or beta, where there is one.
 #include "pack.cuh"
 
+// Beyond it, exp(-x) is 0: a factor is bounded there, so that an infinite x gives the limit and not Inf 0.
+constexpr ACC BOUND = 1000;
+
 // 1 / (1 + exp(-x)), of which only exp(-|x|) is computed: no overflow, and small results keep their digits.
 __device__ __forceinline__ ACC logistic(ACC x) {
   const ACC e = exp(-fabs(x));
@@ -36,13 +39,13 @@ KERNEL(tanh_grad, 256)(const T* __restrict__ gy, const T* __restrict__ y, T* __r
 }
 
 KERNEL(silu, 256)(const T* __restrict__ x, T* __restrict__ y, long long n, ACC s) {
-  map(x, y, n, [](ACC v) { return v * logistic(v); });
+  map(x, y, n, [](ACC v) { return (v < -BOUND ? -BOUND : v) * logistic(v); });
 }
 
 KERNEL(silu_grad, 256)(const T* __restrict__ gy, const T* __restrict__ x, T* __restrict__ gx, long long n, ACC s) {
   map(gy, x, gx, n, [](ACC g, ACC v) {
-    const ACC p = logistic(v);
-    return g * (p * (1 + v * (1 - p)));
+    const ACC p = logistic(v), low = v < -BOUND ? -BOUND : v, b = low > BOUND ? BOUND : low;
+    return g * (p * (1 + b * (1 - p)));
   });
 }
 
