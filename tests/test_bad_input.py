@@ -10,7 +10,7 @@ import pytest
 
 import dlengine as dl
 from dlengine import data, nn, optim, training
-from dlengine.errors import DLEngineError
+from dlengine.errors import DLEngineError, DTypeError, ShapeError
 from dlengine.nn import functional as F
 
 z = dl.zeros
@@ -107,3 +107,33 @@ def test_mistake(name: str, kernels: str) -> None:
         mistake()
     assert isinstance(caught.value, DLEngineError)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (lambda: nn.CrossEntropyLoss()(dl.ones((2, 2)), ["cat", "dog"]), r"argument 1 must be a tensor.*np.unique"),
+        (lambda: nn.NLLLoss()(dl.ones((2, 2)), ["cat", "dog"]), r"NLLLoss: argument 1.*np.unique"),
+        (lambda: nn.ReLU()([1.0, 2.0]), "dl.asarray"),
+        (lambda: nn.Conv2d(1, 1, 3)([[1.0]]), r"Conv2d: argument 0 must be a tensor, got a list; .*dl.asarray"),
+        (lambda: nn.Sequential(nn.GRU(2, 3), nn.BatchNorm1d(3))(dl.ones((2, 2, 2))), "hand on the first of it"),
+    ],
+)
+def test_what_is_no_tensor_is_named(call: Any, said: str) -> None:
+    with pytest.raises(DTypeError, match=said):
+        call()
+
+
+@pytest.mark.parametrize(
+    ("labels", "said"),
+    [
+        (np.eye(3, dtype=np.int64), r"one-hot: labels\.argmax\(1\)"),
+        (np.zeros((3, 1), np.int64), r"labels\[:, 0\]"),
+        (np.zeros(4, np.int64), "must be"),
+    ],
+)
+def test_labels_of_another_shape_are_told_the_way_out(labels: Any, said: str) -> None:
+    scores, given = dl.ones((3, 3)), dl.asarray(labels)
+    for call in (lambda: F.cross_entropy(scores, given), lambda: training.Accuracy().update(scores, given)):
+        with pytest.raises(ShapeError, match=said):
+            call()

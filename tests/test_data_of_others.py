@@ -335,5 +335,6 @@ def test_a_trainer_takes_them() -> None:
     trainer = dl.training.Trainer(model, dl.nn.MSELoss(), dl.optim.SGD(model.parameters(), lr=0.1), batch_size=3, progress=False)
     history = trainer.fit(Pairs(), epochs=2, validate=Pairs())
     assert len(history) == 2
+    assert len(trainer.fit([Pairs()[k] for k in range(7)], epochs=3)) == 3
     with pytest.raises(ConfigError, match="train_step"):
         trainer.evaluate([{"x": dl.ones((2, 2)), "y": dl.ones((2, 1))}])

@@ -65,6 +65,12 @@ def is_dataset(source: Any) -> bool:
     return _by_number(source) and not isinstance(source, list | tuple | str | bytes | Mapping)
 
 
+def holds_samples(source: Any) -> bool:
+    """Whether a list holds samples (input, target) and no batches, which are tensors."""
+    pairs = isinstance(source, list) and source and isinstance(source[0], list | tuple) and len(source[0]) == 2
+    return bool(pairs) and not isinstance(source[0][0], TensorBase)
+
+
 def as_dataset(source: Any) -> Dataset | IterableDataset:
     """Our data set of an object: arrays and tensors row by row, other things by number, else by iterating over them.
 

@@ -69,7 +69,11 @@ class Module:
             changed = hook(self, args)
             if changed is not None:
                 args = changed if isinstance(changed, tuple) else (changed,)
-        y = self.forward(*args, **kwargs)
+        try:
+            y = self.forward(*args, **kwargs)
+        except AttributeError as error:
+            _refuse_foreign(self, args, error)
+            raise
         for hook in tuple(own.get("_post_hooks", {}).values()):
             changed = hook(self, args, y)
             y = y if changed is None else changed
@@ -348,3 +352,18 @@ def _become(t: Tensor, target: Any) -> None:
         written(t)
         if held is not None:
             t.grad = held.to(target)
+
+
+def _refuse_foreign(module: Module, args: tuple[Any, ...], error: AttributeError) -> None:
+    """Say in words that an argument is no tensor, where all that Python could say is that it has no ndim or dtype."""
+    for i, given in enumerate(args):
+        if given is not error.obj or isinstance(given, TensorBase):
+            continue
+        way_out = "make one of it: dl.asarray(x)"
+        if isinstance(given, tuple):
+            way_out = "recurrent layers give (outputs, state): hand on the first of it"
+        elif isinstance(given, list) and given and isinstance(given[0], str):
+            way_out = "classes are numbers from 0: np.unique(labels, return_inverse=True)[1]"
+        raise DTypeError(
+            f"{type(module).__name__}: argument {i} must be a tensor, got a {type(given).__name__}; {way_out}"
+        ) from error

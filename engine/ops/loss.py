@@ -61,6 +61,15 @@ def check_values(name: str, input: Any, target: Any, low: float | None = None, h
         raise DataError(f"{name}: target{list(at)} is {float(a[at])}, expected {wanted}")
 
 
+def reshaped(labels: tuple[int, ...], scores: tuple[int, ...]) -> str:
+    """The end of a message about labels of another shape: what makes class numbers of one-hot labels, or of a column."""
+    if labels == scores:
+        return "; if they are one-hot: labels.argmax(1)"
+    if len(scores) == 2 and labels == (scores[0], 1):
+        return "; take the column: labels[:, 0]"
+    return ""
+
+
 def checked_labels(name: str, input: Any, labels: Any, ignore_index: int | None) -> tuple[Any, Any, bool]:
     """Scores as rows (M,V) and int64 labels (M,), checked, from (N,V), (N,V,*S) or (V,).
 
@@ -68,7 +77,8 @@ def checked_labels(name: str, input: Any, labels: Any, ignore_index: int | None)
     """
     shape = input.shape
     if input.ndim < 1 or labels.shape != (shape[:1] + shape[2:] if input.ndim > 1 else ()):
-        raise ShapeError(f"{name}: labels must be (N,*S) for scores (N,V,*S), got {labels.shape} for {shape}")
+        told = f"got {labels.shape} for {shape}{reshaped(labels.shape, shape)}"
+        raise ShapeError(f"{name}: labels must be (N,*S) for scores (N,V,*S), {told}")
     classes = shape[1] if input.ndim > 1 else shape[0]
     if labels.dtype.kind not in "iu":
         if labels.dtype.kind in "fV":

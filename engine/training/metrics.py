@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import CheckpointError, ConfigError, ShapeError
+from ..ops.loss import reshaped
 
 Host = np.ndarray[Any, Any]
 
@@ -73,7 +74,8 @@ def scores_of(outputs: Any, targets: Any, ignore_index: int) -> tuple[Host, Host
     """Scores (M,V) and labels (M,) from scores (N,V,*S) and labels (N,*S), without the labels to ignore."""
     scores, labels = host(outputs), host(targets)
     if scores.ndim != labels.ndim + 1 or scores.shape[:1] + scores.shape[2:] != labels.shape:
-        raise ShapeError(f"metric: scores must be (N,V,*S) for labels (N,*S), got {scores.shape} and {labels.shape}")
+        told = f"got {scores.shape} and {labels.shape}{reshaped(labels.shape, scores.shape)}"
+        raise ShapeError(f"metric: scores must be (N,V,*S) for labels (N,*S), {told}")
     rows, flat = np.moveaxis(scores, 1, -1).reshape(-1, scores.shape[1]), labels.reshape(-1)
     kept = flat != ignore_index
     return (rows, flat) if kept.all() else (rows[kept], flat[kept])

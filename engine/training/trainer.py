@@ -13,7 +13,7 @@ from typing import Any
 from .. import backend
 from ..autograd.base import no_grad
 from ..data import DataLoader, Dataset
-from ..data.adapt import as_dataset, is_dataset
+from ..data.adapt import as_dataset, holds_samples, is_dataset
 from ..errors import CheckpointError, ConfigError, DataError, DTypeError, GradientError
 from ..generator import Generator, default_generator
 from ..nn import CrossEntropyLoss, Module, NLLLoss
@@ -122,7 +122,7 @@ class Trainer:
         return self.history
 
     def _loader(self, data: Any, shuffle: bool) -> Any:
-        if is_dataset(data):
+        if is_dataset(data) or (type(self).train_step is Trainer.train_step and holds_samples(data)):
             data = as_dataset(data)
             first = next(self.model.parameters(), None)
             away = None if first is None or first.device == "cpu" else first.device
