@@ -21,7 +21,7 @@ FILE = click.Path(path_type=Path, dir_okay=False)
 T = TypeVar("T")
 
 
-@click.command()
+@click.command(short_help="Time ops and training steps, alone or beside PyTorch.")
 @click.option("--backend", type=click.Choice(["auto", "numpy", "numba", "cuda"]), default="auto", help="What dlengine runs on.")
 @click.option("--against", type=click.Choice(["torch"]), help="Time this library too, in turns, and print the ratios.")
 @click.option("--filter", "patterns", multiple=True, metavar="PATTERN", help="Only what has it in its name or matches it.")

@@ -10,7 +10,7 @@ from .options import backend_options, data_option, on_backend
 from .recipes import report_figures
 
 
-@click.command("eval")
+@click.command("eval", short_help="Measure the models of a run again, on its test data.")
 @click.argument("folder", metavar="RUN", type=click.Path(path_type=Path))
 @backend_options
 @data_option

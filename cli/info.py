@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 
-@click.command()
+@click.command(short_help="Show versions, processor, threads, caches, and hints.")
 def info() -> None:
     """Show versions, processor, BLAS, threads and caches, with hints for what could be better."""
     from rich import box

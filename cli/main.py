@@ -6,6 +6,7 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import version
 
@@ -21,6 +22,7 @@ from .parity import parity
 from .predict import predict
 from .recipes import explain, recipes
 from .report import report
+from .streams import flush_or_drop, usable_streams
 from .train import train
 from .use import COMMANDS
 from .warmup import warmup
@@ -83,18 +85,20 @@ def _message(error: BaseException) -> str:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit: 0 done, 1 failed, 2 bad input; one line on stderr says why, --debug says where."""
     settings = Settings()
+    usable_streams()
     try:
         with CompileNotice(lambda line: click.echo(line, err=True)):
             status = app.main(arguments, prog_name="dlengine", obj=settings, standalone_mode=False)
         sys.stdout.flush()
-    except BrokenPipeError:
-        # The reader (head, less) has left: nothing to say, and the flush at exit must not complain either.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(FAILED)
+    except BrokenPipeError:  # the reader (head, less) has left: nothing to say
+        status = FAILED
     except (Exception, KeyboardInterrupt) as error:
         if settings.debug:
             traceback.print_exc()
         line, status = describe(error)
-        click.echo(f"dlengine: {line}", err=True)
+        with suppress(OSError):
+            click.echo(f"dlengine: {line}", err=True)
+    for stream in (sys.stdout, sys.stderr):
+        flush_or_drop(stream)  # the flush at exit must not complain
     # A command that ends through Context.exit(1) hands back the number; one that just returns hands back None.
     sys.exit(status if isinstance(status, int) else 0)

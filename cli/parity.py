@@ -25,7 +25,7 @@ def _target(context: click.Context, parameter: click.Parameter, value: Path | No
 _FILE = click.Path(dir_okay=False, writable=True, path_type=Path)
 
 
-@click.command()
+@click.command(short_help="Prove every op on every backend, values and gradients.")
 @click.option("--backend", "backends", multiple=True, help="numpy, numba or cuda; may repeat. Default: numpy and numba.")
 @click.option("--emulate", is_flag=True, help="Run the cuda kernels on the CPU.")
 @click.option("--checked", is_flag=True, help="Let the emulator watch every access: races, bounds, divergent barriers.")

@@ -9,7 +9,7 @@ import click
 from .options import backend_options, on_backend
 
 
-@click.command()
+@click.command(short_help="Classify images with the model of a run.")
 @click.argument("run", type=click.Path(path_type=Path))
 @click.argument("images", type=click.Path(path_type=Path), nargs=-1, required=True, metavar="IMAGE...")
 @backend_options

@@ -7,6 +7,13 @@ from typing import Any
 import click
 
 
+def complete_recipe(context: click.Context, parameter: click.Parameter, begun: str) -> list[str]:
+    """For the shell: the recipes whose name begins so."""
+    from dlengine.recipes import RECIPES
+
+    return [name for name in RECIPES if name.startswith(begun)]
+
+
 @click.command()
 def recipes() -> None:
     """List the recipes, a line each."""
@@ -17,8 +24,8 @@ def recipes() -> None:
         click.echo(f"{name.ljust(width)}  {recipe.title}")
 
 
-@click.command()
-@click.argument("name")
+@click.command(short_help="Print the idea, equations and settings of a recipe.")
+@click.argument("name", shell_complete=complete_recipe)
 def explain(name: str) -> None:
     """Print the idea of the recipe NAME, its equations, its settings, and where in the code each part stands."""
     from dlengine.recipes import explain as text

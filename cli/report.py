@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 
-@click.command()
+@click.command(short_help="What runs reached, and a page with their pictures.")
 @click.argument("runs", type=click.Path(path_type=Path), nargs=-1, required=True, metavar="RUN...")
 @click.option("--html", type=click.Path(path_type=Path, dir_okay=False), help="Write a page with curves, figures and pictures.")
 @click.pass_context

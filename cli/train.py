@@ -8,11 +8,29 @@ from typing import Any
 import click
 
 from .options import backend_options, data_option, on_backend, pairs
-from .recipes import report_figures
+from .recipes import complete_recipe, report_figures
+from .streams import enduring_output
 
 
-@click.command()
-@click.argument("name", required=False)
+class _Train(click.Command):
+    """Tells who writes --epochs 3 how settings of a recipe are given."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            from dlengine.recipes import RECIPES
+
+            setting = error.option_name.lstrip("-").replace("-", "_")
+            if any(setting in recipe.settings for recipe in RECIPES.values()):
+                raise click.UsageError(
+                    f"{error.option_name} is a setting of recipes, not an option: --set {setting}=VALUE", ctx
+                ) from None
+            raise
+
+
+@click.command(cls=_Train, short_help="Train a recipe and leave a run folder.")
+@click.argument("name", required=False, shell_complete=complete_recipe)
 @backend_options
 @data_option
 @click.option("--seed", default=0, show_default=True, help="Decides initial weights, dropout, shuffles and splits.")
@@ -39,7 +57,7 @@ def train(
 
     if run_folder is not None:
         _refuse_settings(context)
-        with on_backend(backend, emulate):
+        with enduring_output(), on_backend(backend, emulate):
             _report(resume_run(run_folder, own_backend=backend is None and not emulate))
         return
     if name is None:
@@ -49,7 +67,7 @@ def train(
         raise click.UsageError(f"--quick and --scale {scale} contradict each other")
     scale = "quick" if quick else scale or recipe.default_scale()
     chosen = pairs(settings)
-    with on_backend(backend, emulate) as used:
+    with enduring_output(), on_backend(backend, emulate) as used:
         click.echo(f"{name}: {recipe.title}, {scale} scale, on {used}")
         if scale == "small":
             click.echo(f"(on small data: the data folder has no {', '.join(recipe.full.data)}; see --data-dir)")

@@ -9,7 +9,7 @@ import click
 from .options import backend_options, data_option, on_backend, pairs
 
 
-def _command(ability: str, text: str, arguments: tuple[str, ...] = ()) -> click.Command:
+def _command(ability: str, short: str, text: str, arguments: tuple[str, ...] = ()) -> click.Command:
     """One command for one ability of experiments."""
 
     def command(run: Path, backend: str | None, emulate: bool, options: tuple[str, ...], **given: str) -> None:
@@ -26,11 +26,28 @@ def _command(ability: str, text: str, arguments: tuple[str, ...] = ()) -> click.
     for name in reversed(arguments):
         command = click.argument(name)(command)
     command = click.argument("run", type=click.Path(path_type=Path))(command)
-    return click.command(ability, help=text)(command)
+    return click.command(ability, help=text, short_help=short)(command)
 
 
-sample = _command("sample", "Let the generative model in the run folder RUN make something new: a picture or a text.")
-interpolate = _command("interpolate", "Walk between two points of the latent space of the model in the run folder RUN.")
-attack = _command("attack", "Attack the classifier in the run folder RUN with adversarial examples.")
-neighbours = _command("neighbours", "Words or samples nearest to WORD in the embedding of the run folder RUN.", ("word",))
+sample = _command(
+    "sample",
+    "Let a generative model make something new.",
+    "Let the generative model in the run folder RUN make something new: a picture or a text.",
+)
+interpolate = _command(
+    "interpolate",
+    "Walk between two points of a latent space.",
+    "Walk between two points of the latent space of the model in the run folder RUN.",
+)
+attack = _command(
+    "attack",
+    "Attack a classifier with adversarial examples.",
+    "Attack the classifier in the run folder RUN with adversarial examples.",
+)
+neighbours = _command(
+    "neighbours",
+    "Words or samples nearest to one in an embedding.",
+    "Words or samples nearest to WORD in the embedding of the run folder RUN.",
+    ("word",),
+)
 COMMANDS = (sample, interpolate, attack, neighbours)

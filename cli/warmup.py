@@ -9,7 +9,7 @@ import click
 from .bar import progress_bar
 
 
-@click.command()
+@click.command(short_help="Compile all kernels now, for this and later processes.")
 @click.option("--backend", type=click.Choice(["numba", "cuda"]), default="numba", show_default=True, help="Whose kernels.")
 @click.option(
     "--dtype", "dtypes", multiple=True, type=click.Choice(["float32", "float64", "float16"]), help="May repeat. Default: float32."

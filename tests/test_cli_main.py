@@ -115,3 +115,30 @@ def test_info_prints_the_report(monkeypatch: pytest.MonkeyPatch, capsys: pytest.
     shown = capsys.readouterr().out
     assert "9.9 [beta]" in shown
     assert "plug it in" in shown
+
+
+def test_help_cuts_no_line_on_a_screen_of_80_columns(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    assert run("--help") == 0
+    shown = capsys.readouterr().out
+    assert "..." not in shown.split("Commands:")[1]
+    assert max(map(len, shown.splitlines())) <= 80
+
+
+@pytest.mark.parametrize("option", ["--epochs", "--hidden"])
+def test_a_setting_given_as_an_option_is_told_how(option: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("train", "autoencoder", option, "3") == 2
+    assert f"--set {option[2:]}=VALUE" in capsys.readouterr().err
+
+
+def test_an_unknown_option_is_one(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("train", "autoencoder", "--nothing", "3") == 2
+    assert "--set" not in capsys.readouterr().err
+
+
+def test_the_shell_completes_names_of_recipes() -> None:
+    from click.shell_completion import ShellComplete
+
+    complete = ShellComplete(app, {}, "dlengine", "_DLENGINE_COMPLETE")
+    assert [item.value for item in complete.get_completions(["train"], "digits")] == ["digits-cnn"]
+    assert "mlp" in [item.value for item in complete.get_completions(["explain"], "m")]

@@ -167,13 +167,33 @@ def test_progress_prints_a_row_per_epoch(terminal: bool) -> None:
     from rich.console import Console
 
     text = io.StringIO()
-    t = trainer(callbacks=[training.Progress(Console(file=text, force_terminal=terminal, width=60, highlight=False))])
+    t = trainer(callbacks=[training.Progress(Console(file=text, force_terminal=terminal, width=80, highlight=False))])
     t.fit(DATA, epochs=2, validate=DATA)
     lines = [line for line in text.getvalue().splitlines() if "/2 " in line and "%" in line]
     assert len(lines) == 2
     assert "val accuracy" in text.getvalue()
     if not terminal:
         assert len(text.getvalue().splitlines()) == 3
+
+
+@pytest.mark.parametrize("names", [("loss",), ("loss", "reconstruction", "divergence"), ("generator_loss", "discriminator_loss")])
+def test_a_table_fits_a_screen_of_80_columns(names: tuple[str, ...]) -> None:
+    from rich.console import Console
+
+    text = io.StringIO()
+    progress = training.Progress(Console(file=text, width=80, highlight=False))
+    t = trainer(callbacks=[progress])
+    progress.on_fit_start(t)
+    values = {**{n: 0.1234 for n in names}, **{f"val_{n}": 12.5 for n in names}}
+    t.epochs = 12
+    for epoch in (1, 12):
+        progress.on_epoch_end(t, {"epoch": epoch, **values, "lr": 0.000773, "seconds": 12.3})
+    progress.close()
+    *head, first, last = text.getvalue().splitlines()
+    assert max(map(len, (*head, first, last))) <= 80
+    assert first.split() == ["1/12", *["0.1234"] * len(names), *["12.5000"] * len(names), "0.000773", "12.3"]
+    letters = sorted("".join(head).replace(" ", ""))
+    assert letters == sorted("".join(("epoch", *values, "lr", "seconds")).replace("_", ""))
 
 
 def test_pictures(tmp_path: Path) -> None:

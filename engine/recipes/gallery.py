@@ -47,7 +47,7 @@ def gallery(folders: Sequence[str | Path], path: str | Path) -> Path:
         f"<table><tr><th>recipe</th><th>figures</th><th>scale</th><th>seed</th><th>time</th></tr>{index}</table>"
         f"{''.join(_section(run) for run in runs)}</html>\n"
     )
-    write_atomically(path, page.encode())
+    write_atomically(path, page.encode(errors="replace"))  # a folder's name need not be text
     return Path(path)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import TYPE_CHECKING, Any
 
 from ..notice import CompileNotice
@@ -11,6 +12,8 @@ if TYPE_CHECKING:
     from .trainer import Trainer
 
 WIDTHS = {"epoch": 9, "seconds": 8}
+NARROW = 8
+"""Letters of a column, without the space before it, where a table would not fit the screen otherwise."""
 
 
 class Progress(Callback):
@@ -27,6 +30,7 @@ class Progress(Callback):
         self._task: Any = None
         self._notice: CompileNotice | None = None
         self._headed = False
+        self._columns: dict[str, int] = {}
 
     def on_fit_start(self, trainer: Trainer) -> None:
         from rich.console import Console
@@ -78,13 +82,13 @@ class Progress(Callback):
             self._bar.update(self._task, completed=batch + 1, state=_state(values))
 
     def on_epoch_end(self, trainer: Trainer, row: dict[str, float]) -> None:
-        columns = {c: WIDTHS.get(c, max(9, len(c) + 2)) for c in row}
+        cells = {column: _cell(column, value, trainer.epochs) for column, value in row.items()}
         if not self._headed:
-            head = "".join(c.replace("_", " ").rjust(w) for c, w in columns.items())
-            self.console.print(f"[bold]{head}[/bold]", soft_wrap=True)
+            self._columns = _widths(cells, self.console.width)
+            for line in _head(self._columns):
+                self.console.print(f"[bold]{line}[/bold]", soft_wrap=True)
             self._headed = True
-        cells = [_cell(c, v, trainer.epochs).rjust(columns[c]) for c, v in row.items()]
-        self.console.print("".join(cells), soft_wrap=True)
+        self.console.print("".join(cell.rjust(self._columns.get(c, 9)) for c, cell in cells.items()), soft_wrap=True)
 
     def close(self) -> None:
         if self._notice is not None:
@@ -100,6 +104,22 @@ class Progress(Callback):
 
     def _say(self, line: str) -> None:
         self.console.print(line, style="dim", soft_wrap=True)
+
+
+def _widths(cells: dict[str, str], screen: int) -> dict[str, int]:
+    """Wide enough for each heading; where all together are too wide, only for the numbers."""
+    wide = {c: WIDTHS.get(c, max(9, len(c) + 2)) for c in cells}
+    if sum(wide.values()) <= screen:
+        return wide
+    return {c: 1 + (max(len(cell), 5) if c in WIDTHS else max(len(cell), NARROW)) for c, cell in cells.items()}
+
+
+def _head(columns: dict[str, int]) -> list[str]:
+    """The headings, on several lines where they are wider than their columns."""
+    parts = {c: textwrap.wrap(c.replace("_", " "), width - 1) for c, width in columns.items()}
+    height = max(map(len, parts.values()))
+    padded = {c: [""] * (height - len(lines)) + lines for c, lines in parts.items()}
+    return ["".join(padded[c][i].rjust(width) for c, width in columns.items()) for i in range(height)]
 
 
 def _state(values: dict[str, float]) -> str:
