@@ -124,6 +124,7 @@ for _op in (ops.all, ops.any, ops.count_nonzero):
         sample(booleans(3, 4), axis=1),
         sample(booleans(2, 3, 4), axis=(0, 2), keepdims=True),
         sample(integers(0, 2, 3, 4), axis=0),
+        sample(given([[0, 1, 3], [2, 1, 1], [0, 0, 0]], dtype="int64"), axis=-1),
         sample(booleans(0, 3), axis=0),
         bound=exact,
         differentiable=False,

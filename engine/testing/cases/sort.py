@@ -57,6 +57,7 @@ for _op in (sets.unique_all, sets.unique_counts, sets.unique_inverse, sets.uniqu
     case(
         _op,
         sample(integers(0, 5, 3, 4)),
+        sample(given([[20, 9, 3], [-7, 20, 9]], dtype="int64")),
         sample(_TIES),
         sample(_WITH_NAN),
         sample(normal(0)),
