@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -71,3 +73,13 @@ def test_the_committed_table_is_that_of_the_committed_results() -> None:
     kept = json.loads(results.RESULTS.read_text()) if results.RESULTS.exists() else []
     shown = readme.read_text(encoding="utf-8").partition(results.START)[2].partition(results.END)[0].strip()
     assert shown == results.table(kept).strip()
+
+
+def test_folders_with_undecodable_names_have_a_page(run: recipes.Run, tmp_path: Path) -> None:
+    folder = Path(os.fsdecode(os.fsencode(tmp_path) + b"/run-\xfe"))
+    try:
+        shutil.copytree(run.folder, folder)
+    except OSError:
+        pytest.skip("this file system refuses such names")
+    assert "run-?" in recipes.gallery([folder], tmp_path / "page.html").read_text()
+    assert "accuracy" in repr(run)

@@ -73,6 +73,11 @@ class ArrayDataset(Dataset):
         index = np.asarray(rows, dtype=np.int64)
         return tuple(a[index] for a in self.arrays)
 
+    def __repr__(self) -> str:
+        parts = ", ".join(f"{a.dtype} {a.shape[1:]}" for a in self.arrays)
+        classes = "" if self.classes is None else f", {len(self.classes)} classes"
+        return f"{type(self).__name__}({len(self)} samples of {parts}{classes})"
+
     def subset(self, rows: Sequence[int] | HostArray) -> ArrayDataset:
         """A copy of some rows, in their order."""
         return ArrayDataset(*self.batch(rows), classes=self.classes)

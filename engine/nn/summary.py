@@ -47,6 +47,7 @@ class Summary:
         notes = [f"{frozen:,} of them frozen"] if frozen else []
         return "\n".join([text(head), rule, *map(text, lines), rule, text(last), *notes])
 
+    __repr__ = __str__  # a notebook shows the table
 
 def summary(model: Module, input_shape: tuple[int, ...], dtype: Any = None) -> Summary:
     """Run zeros through a model, without gradients and as after eval(), and note every layer that computes something.

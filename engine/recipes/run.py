@@ -32,7 +32,7 @@ STAGE_FILES = ("log.csv", "last.safetensors", "best.safetensors")
 RUN_FILES = ("config.json", "results.json")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Run:
     """A finished run: its folder, its recipe, the scale, and what it reached."""
 
@@ -45,6 +45,10 @@ class Run:
     def reached(self) -> bool:
         """Whether every figure was reached."""
         return all(figure.reached(self.results) for figure in self.scale.figures)
+
+    def __repr__(self) -> str:
+        figures = (f"{f.name} {f.show(value)} ({'reached' if reached else 'missed'})" for f, value, reached in self.verdicts())
+        return f"Run({self.recipe.name} in {self.folder}: {', '.join(figures)})"
 
     def verdicts(self) -> list[tuple[Figure, float, bool]]:
         """Each figure, its value, and whether it was reached."""

@@ -93,6 +93,12 @@ class Trainer:
         """The optimizer; of several the first."""
         return next(iter(self.optimizers.values()))
 
+    def __repr__(self) -> str:
+        size = sum(p.size for p in self.model.parameters())
+        used = ", ".join(type(o).__name__ for o in self.optimizers.values())
+        loss = getattr(self.loss, "__name__", type(self.loss).__name__)
+        return f"Trainer({type(self.model).__name__} of {size:,} parameters, {loss}, {used}; {self.epoch} epochs done)"
+
     # ------------------------------------------------------------------ the loop
     def fit(self, train: Any, epochs: int = 1, validate: Any = None) -> list[dict[str, float]]:
         """Train until this many epochs are done in all; returns the history.
