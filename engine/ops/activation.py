@@ -83,16 +83,16 @@ def gelu(xp, x, /, *, approximate="none"):
     With "tanh", Phi(x) is (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) / 2. Source: Hendrycks, Gimpel 2016, arXiv:1606.08415.
     """
     if approximate == "tanh":
-        c = math.sqrt(2 / math.pi)
+        c = 2 * math.sqrt(2 / math.pi)
 
-        def tanh():
-            return xp.tanh(c * (x + 0.044715 * x * x * x))
+        def share():  # (1 + tanh u) / 2 is sigmoid(2 u), which keeps its digits where tanh u is close to -1
+            return xp.sigmoid(c * (x + 0.044715 * x * x * x))
 
         def pull(gy):
-            t, b = tanh(), xp.minimum(xp.maximum(x, -BOUND), BOUND)
-            return gy * (0.5 * (1 + t) + 0.5 * b * (1 - t * t) * (c * (1 + 3 * 0.044715 * b * b)))
+            s, b = share(), xp.minimum(xp.maximum(x, -BOUND), BOUND)
+            return gy * (s + b * (s * (1 - s)) * (c * (1 + 3 * 0.044715 * b * b)))
 
-        return 0.5 * xp.maximum(x, -BOUND) * (1 + tanh()), pull
+        return xp.maximum(x, -BOUND) * share(), pull
     if approximate != "none":
         raise ConfigError(f'gelu: approximate must be "none" or "tanh", got {approximate!r}')
 

@@ -55,6 +55,7 @@ case(
     ops.gelu,
     sample(normal(3, 5), approximate="tanh"),
     sample(normal(), approximate="tanh"),
+    sample(given([-7.0, -4.0, 4.0]), approximate="tanh", label="tails"),
     bound=ulp(32),
     name="gelu_tanh",
     reference=texts.gelu,
