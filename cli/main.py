@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import sys
 import traceback
+import warnings
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import version
+from typing import Any
 
 import click
 
@@ -82,12 +84,18 @@ def _message(error: BaseException) -> str:
     return " ".join(text.split())
 
 
+def _warn(message: Warning | str, *place: Any) -> None:
+    """A warning in one line; where it comes from concerns nobody who runs a command."""
+    click.echo(f"dlengine: {' '.join(str(message).split())}", err=True)
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit: 0 done, 1 failed, 2 bad input; one line on stderr says why, --debug says where."""
     settings = Settings()
     usable_streams()
     try:
-        with CompileNotice(lambda line: click.echo(line, err=True)):
+        with CompileNotice(lambda line: click.echo(line, err=True)), warnings.catch_warnings():
+            warnings.showwarning = _warn  # type: ignore[assignment]  # it takes the place as it comes
             status = app.main(arguments, prog_name="dlengine", obj=settings, standalone_mode=False)
         sys.stdout.flush()
     except BrokenPipeError:  # the reader (head, less) has left: nothing to say

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from .checkpoint import load, load_weights, save, save_weights
 from .files import reading, remove_leftovers, write_atomically
+from .lock import FileLock
 
 __all__ = [
-    "load", "load_weights", "reading", "remove_leftovers", "save", "save_weights", "write_atomically",
+    "FileLock", "load", "load_weights", "reading", "remove_leftovers", "save", "save_weights", "write_atomically",
 ]  # fmt: skip

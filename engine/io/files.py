@@ -59,7 +59,8 @@ class reading:  # noqa: N801  a block, read as a verb
 def write_atomically(path: str | Path, content: bytes) -> None:
     """Let path hold this content: after a crash at any instant it holds either all of it or what it held before.
 
-    Written to a temporary file in the same folder, flushed to the disk, renamed, and the folder flushed too.
+    Written to a temporary file in the same folder, flushed to the disk, renamed, and the folder flushed too. An OSError (a
+    full disk) names path, which then holds what it held before.
     """
     path = Path(path)
     if not path.parent.is_dir():
@@ -71,9 +72,11 @@ def write_atomically(path: str | Path, content: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
-    except BaseException:
+    except BaseException as error:
         with suppress(OSError):
             temporary.unlink()
+        if isinstance(error, OSError):  # a full disk does not say what did not fit; and nobody knows the temporary file
+            error.filename, error.filename2 = str(path), None
         raise
     _flush_folder(path.parent)
 

@@ -19,7 +19,7 @@ from .. import backend
 from ..autograd.promotion import get_default_dtype, set_default_dtype
 from ..errors import CheckpointError, ConfigError
 from ..generator import manual_seed
-from ..io import load, reading, remove_leftovers, write_atomically
+from ..io import FileLock, load, reading, remove_leftovers, write_atomically
 from ..training import Callback, Checkpoint, CSVLog, Progress, Trainer, plot_curves
 from .experiment import Experiment, Stage
 from .recipe import Figure, Recipe, Scale, find
@@ -30,6 +30,8 @@ CHECKPOINT_SECONDS = 60.0
 
 STAGE_FILES = ("log.csv", "last.safetensors", "best.safetensors")
 RUN_FILES = ("config.json", "results.json")
+NEW_CONFIG = ".config.new"
+"""What config.json is written as, while an earlier run is still there."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -105,24 +107,27 @@ def train(
     with _dtype(dtype):
         experiment = config.build()
         folder = _folder(out, name, overwrite, config)
-        try:
-            return _finish(folder, config, experiment, progress, start)
-        except BaseException:
-            if not _begun(folder):
-                _clear(folder, recipe)
-            raise
+        with _locked(folder) as lock:
+            try:
+                return _finish(folder, config, experiment, progress, start)
+            except BaseException:
+                if not _begun(folder):
+                    lock.free()  # Windows removes no file that is open
+                    _clear(folder, recipe)
+                raise
 
 
 def resume(folder: str | Path, *, own_backend: bool = True, progress: bool = True) -> Run:
     """Go on with a run that was stopped or killed, from its last checkpoint; a finished one is only measured again.
 
-    It ends bit for bit as if it had never been stopped, on the run's own backend (own_backend; else the one in force).
+    It ends bit for bit as if it had never been stopped, on the run's own backend (own_backend; else the one in force) and
+    with as many threads; a warning says where they differ. A run that another process is training is refused.
     Raises CheckpointError, ConfigError, BackendUnavailable.
     """
     start = time.perf_counter()
     folder = Path(folder)
     config = read_config(folder)
-    with _backend(config.backend) if own_backend else nullcontext(), _dtype(config.dtype):
+    with _locked(folder), _backend(config.backend) if own_backend else nullcontext(), _dtype(config.dtype):
         return _finish(folder, config, config.build(), progress, start)
 
 
@@ -210,16 +215,25 @@ def _finish(folder: Path, config: Config, experiment: Experiment, progress: bool
 
 
 def _begun(folder: Path) -> bool:
-    """Whether a run has a checkpoint to go on from."""
-    return any(folder.rglob("last.safetensors"))
+    """Whether a run has anything to go on from, or to look at."""
+    return any(path.exists() for file in STAGE_FILES for path in (folder / file, *folder.glob(f"*/{file}")))
+
+
+def _locked(folder: Path) -> FileLock:
+    """Keep others from training in a run folder, until the end of this process at the latest. Raises ConfigError."""
+    lock = FileLock(folder / "config.json")
+    if not lock.held:
+        raise ConfigError(f"{folder}: another process is training this run; wait for its end, or take another folder")
+    return lock
 
 
 def _train_stage(folder: Path, stage: Stage, progress: bool) -> list[dict[str, float]]:
     folder.mkdir(exist_ok=True)
     for file in STAGE_FILES:
         remove_leftovers(folder / file)
-    # A run that was killed before its first checkpoint begins again.
-    _load(folder / "last.safetensors", stage.trainer)
+    # A run that was killed before its first checkpoint begins again. The best is written first, so it may be there alone.
+    if not _load(folder / "last.safetensors", stage.trainer):
+        _load(folder / "best.safetensors", stage.trainer)
     if progress:
         stage.trainer.add_callbacks(Progress(title=stage.name))
     stage.trainer.add_callbacks(CSVLog(folder / "log.csv"), Checkpoint(folder, monitor=stage.monitor, seconds=CHECKPOINT_SECONDS))
@@ -281,10 +295,18 @@ def _folder(out: str | Path | None, name: str, overwrite: bool, config: Config) 
         if folder.is_dir() and any(folder.iterdir()):
             if not overwrite:
                 raise ConfigError(f"{folder}: the run folder is not empty; choose another, or overwrite it with --overwrite")
+            if (folder / "config.json").is_file():
+                _locked(folder).free()
+            config.write(folder / NEW_CONFIG)  # before anything is lost, be sure that there is room
             _clear(folder, config.recipe)
         folder.mkdir(parents=True, exist_ok=True)
-        config.write(folder / "config.json")
+        if (folder / NEW_CONFIG).exists():
+            (folder / NEW_CONFIG).replace(folder / "config.json")
+        else:
+            config.write(folder / "config.json")
     except OSError as error:
+        with suppress(OSError):
+            (folder / NEW_CONFIG).unlink(missing_ok=True)
         raise ConfigError(f"{folder}: the run folder cannot be written ({error.strerror})") from None
     return folder
 

@@ -113,8 +113,8 @@ class Trainer:
             raise ConfigError(f"fit: epochs must be at least 1, got {epochs}")
         self.train_loader = self._loader(train, shuffle=True)
         checked = None if validate is None else self._loader(validate, shuffle=False)
-        self._place()
         self.epochs, self.stop = epochs, False
+        self._place()
         try:
             self._tell("on_fit_start")
             while self.epoch < epochs and not self.stop:
@@ -398,7 +398,7 @@ class Trainer:
             default_generator.load_state_dict(pending["generator"])
         self._pending, self._done = {}, None
         then, now = pending.get("machine"), arithmetic()
-        if then is not None and then != now:
+        if then is not None and then != now and self.epoch < self.epochs:
             warnings.warn(
                 f"fit: the state was made with {described(then)}, this is {described(now)}: the training goes on, but its last "
                 "bits may differ",
