@@ -17,7 +17,8 @@ from typing import Any
 
 import click
 
-from dlengine.io import write_atomically
+from dlengine.errors import DataError
+from dlengine.io import reading, write_atomically
 from dlengine.recipes import RECIPES, Run, finished
 from dlengine.recipes.gallery import duration
 from dlengine.recipes.run import read_config
@@ -91,7 +92,10 @@ def rewrite(readme: Path, text: str) -> None:
 @click.option("--readme", type=click.Path(path_type=Path, exists=True), default="README.md", show_default=True)
 def main(runs: tuple[Path, ...], readme: Path) -> None:
     """Take finished RUNS over into the results, and write the README's table anew."""
-    kept = json.loads(RESULTS.read_text()) if RESULTS.exists() else []
+    kept = []
+    if RESULTS.exists():
+        with reading(RESULTS, DataError, "take the repository's own file"):
+            kept = json.loads(RESULTS.read_text())
     entries = merge(kept, [entry(finished(run)) for run in runs])
     write_atomically(RESULTS, (json.dumps(entries, indent=1) + "\n").encode())
     rewrite(readme, table(entries))

@@ -338,3 +338,16 @@ def test_a_trainer_takes_them() -> None:
     assert len(trainer.fit([Pairs()[k] for k in range(7)], epochs=3)) == 3
     with pytest.raises(ConfigError, match="train_step"):
         trainer.evaluate([{"x": dl.ones((2, 2)), "y": dl.ones((2, 1))}])
+
+
+def test_ragged_rows_are_padded_by_key() -> None:
+    rows = [{"ids": [1, 2, 3], "label": 0}, {"ids": [4], "label": 1}]
+    batch = first(rows, collate_fn=data.PadCollate(["ids"], batch_first=True))
+    assert batch["ids"].tolist() == [[1, 2, 3], [4, 0, 0]]
+    assert batch["ids_lengths"].tolist() == [3, 1]
+    assert batch["label"].tolist() == [0, 1]
+    pairs = first([[[1.0, 2.0], "a"], [[3.0], "b"]], collate_fn=data.PadCollate())
+    assert pairs[0].tolist() == [[1, 3], [2, 0]]
+    assert pairs[2] == ["a", "b"]
+    with pytest.raises(ShapeError, match="the keys"):
+        first(rows, collate_fn=data.PadCollate(["words"]))

@@ -94,3 +94,12 @@ def test_the_default_device_counts(machine: Any) -> None:
     with dl.use_backend("cuda:1"):
         ((batch,),) = DataLoader(ArrayDataset(data(3)[0]), 3)
     assert batch.device == "cuda:1"
+
+
+def test_dicts_and_nested_parts_reach_the_gpu(machine: Any) -> None:
+    rows = [{"x": np.full(3, k, "float32"), "pair": (k, {"name": "n"})} for k in range(5)]
+    batches = list(DataLoader(rows, 2, device="cuda"))
+    assert [batch["x"].device for batch in batches] == ["cuda:0"] * 3
+    assert batches[1]["x"].to("cpu").tolist() == [[2] * 3, [3] * 3]
+    assert batches[1]["pair"][0].to("cpu").tolist() == [2, 3]
+    assert batches[2]["pair"][1] == {"name": ["n"]}

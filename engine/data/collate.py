@@ -208,23 +208,37 @@ def pad_sequence(sequences: Sequence[Any], batch_first: bool = False, padding_va
 class PadCollate:
     """For DataLoader(collate_fn=...): pads the parts of the samples that are sequences, and gives their lengths.
 
-    sequences: the numbers of these parts. Each becomes (T,N,...) or, batch_first, (N,T,...), followed by its lengths (N,)
-    int64 as recurrent layers take them. The other parts are stacked.
+    sequences: the numbers of these parts, or, of samples that are dicts, their keys. Each becomes (T,N,...) or, batch_first,
+    (N,T,...); its lengths (N,), int64 as recurrent layers take them, follow it, in a dict under KEY_lengths. The other parts
+    are stacked.
     """
 
-    def __init__(self, sequences: Sequence[int] = (0,), batch_first: bool = False, padding_value: float = 0) -> None:
+    def __init__(self, sequences: Sequence[Any] = (0,), batch_first: bool = False, padding_value: float = 0) -> None:
         self.sequences, self.batch_first, self.padding_value = frozenset(sequences), batch_first, padding_value
 
-    def __call__(self, samples: Sequence[Any]) -> tuple[Any, ...]:
-        items = [s if isinstance(s, tuple) else (s,) for s in samples]
+    def __call__(self, samples: Sequence[Any]) -> Any:
+        if isinstance(samples[0], Mapping):
+            return self._keyed(samples)
+        items = [tuple(s) if isinstance(s, tuple) or (isinstance(s, list) and not _numeric(s)) else (s,) for s in samples]
         widths = {len(item) for item in items}
         if len(widths) != 1 or not self.sequences <= set(range(max(widths))):
-            raise ShapeError(f"PadCollate: samples have {sorted(widths)} parts, sequences are parts {sorted(self.sequences)}")
+            wanted = ", ".join(sorted(map(str, self.sequences)))
+            raise ShapeError(f"PadCollate: samples have {sorted(widths)} parts, sequences are parts {wanted}")
         batch: list[Any] = []
         for k, parts in enumerate(zip(*items, strict=True)):
-            if k not in self.sequences:
-                batch.append(collate(parts))
-                continue
-            batch.append(pad_sequence(parts, self.batch_first, self.padding_value))
-            batch.append(np.array([len(p) for p in parts], dtype=np.int64))
+            batch += self._padded(parts) if k in self.sequences else [collate(parts)]
         return tuple(batch)
+
+    def _keyed(self, samples: Sequence[Mapping[Any, Any]]) -> dict[Any, Any]:
+        first = samples[0]
+        if not self.sequences <= first.keys():
+            raise ShapeError(f"PadCollate: samples have the keys {list(first)}, sequences are {sorted(map(str, self.sequences))}")
+        batch = collate([{k: v for k, v in sample.items() if k not in self.sequences} for sample in samples])
+        for key in first:
+            if key in self.sequences:
+                batch[key], batch[f"{key}_lengths"] = self._padded([sample[key] for sample in samples])
+        return dict(batch)
+
+    def _padded(self, parts: Sequence[Any]) -> list[Any]:
+        lengths = np.array([len(p) for p in parts], dtype=np.int64)
+        return [pad_sequence(parts, self.batch_first, self.padding_value), lengths]

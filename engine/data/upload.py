@@ -10,7 +10,7 @@ host waits for nothing but a pinned slot that is still being read.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -20,8 +20,14 @@ from ..autograd.base import wrap
 ALIGNMENT = 256
 """Bytes between whose multiples parts of a batch begin, as the device likes it."""
 
-Part = tuple[int, int, Any, tuple[int, ...]]
-"""First byte, bytes, dtype and shape of a part in its slot."""
+
+class Part(NamedTuple):
+    """Where an array lies in its slot."""
+
+    first: int
+    count: int
+    dtype: Any
+    shape: tuple[int, ...]
 
 
 class _Slot:
@@ -76,7 +82,7 @@ class Uploader:
                     slot.device = self.cupy.empty((max(size, 1),), np.uint8)
                     slot.consumed.record()  # new memory may still be in use on the caller's stream
                 for part, place in zip(parts, layout, strict=True):
-                    if isinstance(place, tuple):
+                    if isinstance(place, Part):
                         first, count, dtype, shape = place
                         slot.pinned[first : first + count].view(dtype).reshape(shape)[...] = part
                 self.stream.wait_event(slot.consumed)
@@ -91,7 +97,7 @@ class Uploader:
             current.wait_event(slot.copied)
             parts = []
             for place in layout:
-                if isinstance(place, tuple):
+                if isinstance(place, Part):
                     first, count, dtype, shape = place
                     parts.append(wrap(slot.device[first : first + count].view(dtype).reshape(shape).copy()))
                 else:
@@ -111,7 +117,7 @@ def _laid_out(parts: tuple[Any, ...]) -> tuple[list[Part | Any], int]:
     size = 0
     for part in parts:
         if uploadable(part):
-            layout.append((size, part.nbytes, part.dtype, part.shape))
+            layout.append(Part(size, part.nbytes, part.dtype, part.shape))
             size += -(-part.nbytes // ALIGNMENT) * ALIGNMENT
         else:
             layout.append(part)
