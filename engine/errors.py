@@ -5,6 +5,8 @@ A message names the op, the argument, what was expected (with the docstring's le
 
 from __future__ import annotations
 
+import numpy as np
+
 
 class DLEngineError(Exception):
     """Base of every error raised on purpose."""
@@ -52,6 +54,14 @@ class GradientError(DLEngineError, RuntimeError):
 
 class CaptureError(DLEngineError, RuntimeError):
     """A training step that cannot be captured into a CUDA graph, or replayed as it was captured; the message says why."""
+
+
+class LinAlgError(DLEngineError, np.linalg.LinAlgError):
+    """A matrix that has no inverse, factor or derivative of the kind asked for; a ValueError, too, as NumPy's own."""
+
+
+class DivisionByZero(DLEngineError, ZeroDivisionError):
+    """An integer divided by 0: no integer is the result."""
 
 
 class ConfigError(DLEngineError, ValueError):

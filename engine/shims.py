@@ -5,6 +5,7 @@ get_at(x, key): x[key]. set_at(x, value, key): a copy of x with value written at
 put_at(gy, key, shape): zeros of a shape with gy added at key, any index; an element named twice receives both.
 erf(x): the error function.
 to_device(x, device): x on "cpu" or "cuda:N".
+floor_divide, remainder: NumPy's, but integers divided by 0 raise.
 sum, mean, var, std, cumulative_sum ...: NumPy's, but exact along every axis (see sums.py), and with totals of 16-bit floats
 in float32, which NumPy would round at every step.
 """
@@ -20,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from . import sums
+from .errors import DivisionByZero
 
 Array = Any
 
@@ -163,6 +165,19 @@ def _running(name: str) -> Callable[..., Array]:
     return running
 
 
+def _divided(name: str) -> Callable[..., Array]:
+    """A division that gives integers for integers: NumPy says 0 for a division by 0, which is no answer."""
+    ufunc = getattr(np, name)
+
+    def divide(x1: Any, x2: Any, /) -> Array:
+        y = ufunc(x1, x2)
+        if y.dtype.kind in "iu" and not np.all(x2):
+            raise DivisionByZero(f"{name}: an integer divided by 0 has no value; divide floats, or replace 0 with where")
+        return y
+
+    return divide
+
+
 def _halves(function: Callable[..., Array]) -> Callable[..., Array]:
     """A NumPy reduction that keeps its running totals of 16-bit floats in float32: in float16, 2048 + 1 is 2048."""
 
@@ -233,6 +248,8 @@ NUMPY: Shims = {
     "put_at": _numpy_put_at,
     "erf": _numpy_erf,
     "to_device": _to_device,
+    "floor_divide": _divided("floor_divide"),
+    "remainder": _divided("remainder"),
     "sum": _halves(_exact_sum),
     "mean": _halves(_exact_mean),
     "var": _halves(_exact_var),

@@ -10,7 +10,7 @@ import numpy as np
 
 from .. import backend
 from ..backend import spaces
-from ..errors import BadIndexError, DeviceError, DLEngineError, DTypeError, ShapeError
+from ..errors import BadIndexError, DeviceError, DLEngineError, DTypeError, LinAlgError, ShapeError
 from .base import TensorBase, flatten, recording, touched, wrap
 from .declaration import Op
 from .promotion import FLOATS, REAL_FLOATS, is_inexact, promote
@@ -250,9 +250,12 @@ def refuse(op: Op, value: Any) -> DTypeError:
 
 def explained(op: Op, arrays: Sequence[Any], error: Exception) -> Exception:
     """An array library's complaint as one of ours, naming the op and what it got."""
-    if isinstance(error, (DLEngineError, np.linalg.LinAlgError)) or op.name.startswith("_"):
+    if isinstance(error, DLEngineError) or op.name.startswith("_"):
         return error
     text = str(error).strip().rstrip(".")
+    if isinstance(error, np.linalg.LinAlgError):
+        shapes = ", ".join(f"{tuple(a.shape)} {a.dtype}" for a in arrays if hasattr(a, "shape"))
+        return LinAlgError(f"{op.name}: {text}; got {shapes}")
     if isinstance(error, IndexError) and text.startswith(f"{op.name}:"):
         return BadIndexError(text)
     got = []

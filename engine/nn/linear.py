@@ -11,7 +11,7 @@ from ..ops.creation import zeros
 from ..ops.einsum import einsum
 from ..ops.elementwise import where
 from ..ops.embedding import embedding
-from ..ops.linalg import linear
+from ..ops.linalg import linear, vector_norm
 from ..ops.shape import reshape
 from . import init
 from .module import Module, Parameter, in_dtype_of
@@ -95,13 +95,18 @@ class Embedding(Module):
     """A table of vectors, looked up by number.
 
     x: (...) integers from 0 to V - 1. weight: (V,D) from N(0, 1). Returns (..., D). The row padding_idx starts as zeros
-    and gets no gradient. Source: Bengio et al. 2003, "A neural probabilistic language model".
+    and gets no gradient. max_norm: rows that are looked up and whose norm (norm_type: 2, 1, any p > 0, inf) is larger are
+    first scaled to it, in the table itself. Raises ConfigError; see also embedding.
+    Source: Bengio et al. 2003, "A neural probabilistic language model".
     """
 
     def __init__(
-        self, num_embeddings: int, embedding_dim: int, padding_idx: int | None = None, *, device: str | None = None,
-        dtype: Any = None,
+        self, num_embeddings: int, embedding_dim: int, padding_idx: int | None = None, max_norm: float | None = None,
+        norm_type: float = 2.0, *, device: str | None = None, dtype: Any = None,
     ) -> None:  # fmt: skip
+        if (max_norm is not None and not max_norm > 0) or not norm_type > 0:
+            raise ConfigError(f"Embedding: max_norm and norm_type must be positive, got {max_norm} and {norm_type}")
+        self.max_norm, self.norm_type = max_norm, norm_type
         positive("Embedding", num_embeddings=num_embeddings, embedding_dim=embedding_dim)
         if padding_idx is not None and not -num_embeddings <= padding_idx < num_embeddings:
             raise ConfigError(f"Embedding: padding_idx={padding_idx} is not a row of a table with V={num_embeddings}")
@@ -118,12 +123,23 @@ class Embedding(Module):
                 self.weight[self.padding_idx, ...] = 0.0
 
     def forward(self, x: Any) -> Any:
+        if self.max_norm is not None:
+            self._renormalise(x)
         y = embedding(self.weight, x)
         return y if self.padding_idx is None else where((x != self.padding_idx)[..., None], y, y.detach())
 
     def extra_repr(self) -> str:
         padding = "" if self.padding_idx is None else f", padding_idx={self.padding_idx}"
-        return f"{self.num_embeddings}, {self.embedding_dim}{padding}"
+        bound = "" if self.max_norm is None else f", max_norm={self.max_norm}"
+        return f"{self.num_embeddings}, {self.embedding_dim}{padding}{bound}"
+
+    def _renormalise(self, x: Any) -> None:
+        """Scale the rows that x names down to max_norm, in place; a row named twice is scaled once."""
+        with no_grad():
+            rows = embedding(self.weight, x)
+            norms = vector_norm(rows, axis=-1, keepdims=True, ord=self.norm_type)
+            scale = where(norms > self.max_norm, self.max_norm / (norms + 1e-7), 1.0)
+            self.weight[x, ...] = rows * scale.astype(rows.dtype)
 
 
 class Flatten(Module):

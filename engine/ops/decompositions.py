@@ -9,15 +9,18 @@ from __future__ import annotations
 
 import builtins
 import math
+from collections.abc import Callable
 from typing import Any, NamedTuple
+
+import numpy as np
 
 from ..autograd.op import op
 from ..autograd.promotion import is_complex
-from ..errors import ConfigError, GradientError, ShapeError
+from ..errors import ConfigError, GradientError, LinAlgError, ShapeError
 from .creation import eye
 from .elementwise import abs, cc
 from .linalg import matmul, vector_norm
-from .reduce import max, min, sum
+from .reduce import max, min, others, sum
 from .shape import broadcast_to
 
 __all__ = [
@@ -47,23 +50,46 @@ def _diagonals(xp: Any, x: Any) -> Any:
     return x[..., None] * xp.eye(x.shape[-1], dtype=x.dtype)
 
 
+def _told(what: str, x: Any, compute: Callable[[], Any], probe: Callable[[Any], Any] = np.linalg.inv) -> Any:
+    """compute(), and if a matrix makes that impossible, an error of ours that names the first such one of x.
+
+    what: "inv: {} is singular", {} being the place. probe: NumPy's function that refuses this matrix alone.
+    """
+    try:
+        return compute()
+    except LinAlgError:
+        raise
+    except np.linalg.LinAlgError as error:
+        stack = np.asarray(getattr(x, "_array", x))
+        for at in np.ndindex(stack.shape[:-2]):
+            try:
+                probe(stack[at])
+            except np.linalg.LinAlgError:
+                raise LinAlgError(what.format(f"x{list(at)}" if at else "x")) from error
+        raise LinAlgError(f"{what.split(':')[0]}: {error}") from error
+
+
 # ---------------------------------------------------------------------- inverse, solution, determinant
 @op(needs="y", promotes="float", complex=True)
 def inv(xp, x, /):
-    """The inverse of square matrices. Raises LinAlgError on the host if one is singular."""
+    """The inverse of square matrices. Raises ShapeError, and LinAlgError on the CPU if one is singular."""
     _matrix("inv", x)
-    y = xp.linalg.inv(x)
+    y = _told("inv: {} is singular and has no inverse; pinv gives the pseudoinverse", x, lambda: xp.linalg.inv(x))
     return y, lambda gy: -xp.matmul(xp.matmul(_h(xp, y), gy), _h(xp, y))
 
 
 @op(needs=("x1 y", "x1"), promotes="float", complex=True)
 def solve(xp, x1, x2, /):
-    """y with x1 y = x2. x1: (..., M, M). x2: a vector (M,) or matrices (..., M, K)."""
+    """y with x1 y = x2. x1: (..., M, M). x2: a vector (M,) or matrices (..., M, K).
+
+    Raises ShapeError, and LinAlgError on the CPU if a matrix of x1 is singular.
+    """
     _matrix("solve", x1)
     vector = x2.ndim == 1
     if x2.ndim == 0 or x2.shape[0 if vector else -2] != x1.shape[-1]:
         raise ShapeError(f"solve: x2 {tuple(x2.shape)} must have {x1.shape[-1]} rows, as x1 {tuple(x1.shape)} has")
-    y = xp.linalg.solve(x1, x2)
+    singular = "solve: {} (x1) is singular, so the equations have no or many solutions; pinv(x1) @ x2 gives the least squares"
+    y = _told(singular, x1, lambda: xp.linalg.solve(x1, x2))
 
     def right(gy):
         if not vector:
@@ -79,10 +105,43 @@ def solve(xp, x1, x2, /):
 
 @op(needs="x y", promotes="float", complex=True)
 def det(xp, x, /):
-    """The determinants of square matrices. The gradient needs them to be invertible."""
+    """The determinants of square matrices. Their derivatives, the cofactors, exist for singular ones, too."""
     _matrix("det", x)
     y = xp.linalg.det(x)
-    return y, lambda gy: (gy * cc(xp, y))[..., None, None] * _h(xp, xp.linalg.inv(x))
+
+    def pull(gy):
+        cofactors = None
+        if x.shape[-1] > SMALL:  # det times the inverse, if there is one
+            try:
+                cofactors = cc(xp, y)[..., None, None] * _h(xp, xp.linalg.inv(x))
+            except np.linalg.LinAlgError:
+                cofactors = None
+        return gy[..., None, None] * (cc(xp, _cofactors(xp, x)) if cofactors is None else cofactors)
+
+    return y, pull
+
+
+SMALL, MINORS = 3, 12
+"""Sizes up to which cofactors are better than an inverse, and up to which those of a singular matrix are taken one by one."""
+
+
+def _cofactors(xp: Any, x: Any) -> Any:
+    """The derivative of det for each element: the determinant without its row and column, signs as on a chessboard."""
+    n, lead = x.shape[-1], tuple(x.shape[:-2])
+    if n == 1:
+        return xp.ones_like(x)
+    if n > MINORS:  # x = u s vh, and cofactors of products are products of cofactors; those of s leave one value out
+        u, s, vh = xp.linalg.svd(x)
+        turn = cc(xp, xp.linalg.det(u) * xp.linalg.det(vh))[..., None, None]
+        return cc(xp, turn * xp.matmul(u * others(xp, s)[..., None, :], vh))
+    if n == 0:
+        return x
+    kept = xp.asarray([k for i in range(n) for k in range(n) if k != i], dtype=xp.int64)
+    minors = xp.reshape(xp.take(x, kept, axis=x.ndim - 2), (*lead, n, n - 1, n))
+    minors = xp.reshape(xp.take(minors, kept, axis=minors.ndim - 1), (*lead, n, n - 1, n, n - 1))
+    k = len(lead)
+    minors = xp.linalg.det(xp.permute_dims(minors, (*range(k), k, k + 2, k + 1, k + 3)))
+    return minors * xp.astype(xp.asarray([[(-1.0) ** (i + j) for j in range(n)] for i in range(n)]), x.dtype)
 
 
 class SlogdetResult(NamedTuple):
@@ -94,7 +153,9 @@ class SlogdetResult(NamedTuple):
 
 @op(needs="x", promotes="float", complex=True, none_cotangents=True, result=SlogdetResult)
 def slogdet(xp, x, /):
-    """sign and log |det| of square matrices, det = sign exp(logabsdet), without overflow."""
+    """sign and log |det| of square matrices, det = sign exp(logabsdet), without overflow; 0 and -Inf for a singular one,
+    whose gradient raises LinAlgError on the CPU.
+    """
     _matrix("slogdet", x)
     sign, size = xp.linalg.slogdet(x)
     phase = xp.asarray(sign, copy=True) if is_complex(x) else None
@@ -104,7 +165,10 @@ def slogdet(xp, x, /):
         if phase is not None and g_sign is not None:
             turn = -xp.imag(xp.conj(g_sign) * phase)
             g = turn * 1j if g is None else g + turn * 1j
-        return None if g is None else g[..., None, None] * _h(xp, xp.linalg.inv(x))
+        if g is None:
+            return None
+        singular = "slogdet: {} is singular, and at a determinant of 0 the logarithm has no derivative"
+        return g[..., None, None] * _h(xp, _told(singular, x, lambda: xp.linalg.inv(x)))
 
     return (sign, size), pull
 
@@ -169,9 +233,14 @@ def matrix_rank(xp, x, /, *, rtol=None):
 # ---------------------------------------------------------------------- decompositions
 @op(needs="y", promotes="float", complex=True)
 def cholesky(xp, x, /, *, upper=False):
-    """The lower triangular L with x = L L^H (upper: U with x = U^H U). The Hermitian part of x counts."""
+    """The lower triangular L with x = L L^H (upper: U with x = U^H U). The Hermitian part of x counts.
+
+    Raises ShapeError, and LinAlgError on the CPU if a matrix is not positive definite.
+    """
     _matrix("cholesky", x)
-    y = xp.linalg.cholesky(_hermitian_part(xp, x), upper=upper)
+    part = _hermitian_part(xp, x)
+    negative = "cholesky: {} is not positive definite, so it has no Cholesky factor"
+    y = _told(negative, part, lambda: xp.linalg.cholesky(part, upper=upper), np.linalg.cholesky)
 
     def pull(gy):
         low, g = (_h(xp, y), _h(xp, gy)) if upper else (y, gy)
@@ -244,7 +313,8 @@ def _eig_pull(xp: Any, w: Any, v: Any, gw: Any, gv: Any) -> Any:
         middle = (along - xp.matmul(vh, v) * lengths[..., None, :]) * cc(xp, _apart(xp, w))
     if gw is not None:
         middle = _diagonals(xp, gw) if middle is None else middle + _diagonals(xp, gw)
-    return xp.linalg.solve(vh, xp.matmul(middle, vh))
+    defective = "eig: the eigenvectors of {} do not span the space, so the gradient does not exist"
+    return _told(defective, vh, lambda: xp.linalg.solve(vh, xp.matmul(middle, vh)))
 
 
 @op(needs="y", promotes="float", complex=True, none_cotangents=True, result=EigResult)
@@ -348,7 +418,8 @@ def _qr_pull(xp: Any, q: Any, r: Any, gq: Any, gr: Any) -> Any:
     g = xp.matmul(q, low + _h(xp, low) + diagonal)
     if gq is not None:
         g = g + gq
-    return xp.matmul(g, _h(xp, xp.linalg.inv(r)))
+    dependent = "qr: the columns of {} depend on each other, so the gradient does not exist"
+    return xp.matmul(g, _h(xp, _told(dependent, r, lambda: xp.linalg.inv(r))))
 
 
 @op(needs="x y", promotes="float", complex=True, none_cotangents=True, result=QRResult)

@@ -57,13 +57,17 @@ def divide(xp, x1, x2, /):
 
 @op(needs="", promotes="join")
 def floor_divide(xp, x1, x2, /):
-    """The largest integer not above x1 / x2. Its derivative is zero."""
+    """The largest integer not above x1 / x2. Its derivative is zero.
+
+    Floats divided by 0 give Inf or NaN. Integers raise DivisionByZero, a ZeroDivisionError, on the CPU; a GPU, which nobody
+    waits for, gives 0.
+    """
     return xp.floor_divide(x1, x2), (lambda gy: None, lambda gy: None)
 
 
 @op(needs=("", "x1 x2"), promotes="join")
 def remainder(xp, x1, x2, /):
-    """x1 - floor(x1 / x2) x2; the sign is that of x2."""
+    """x1 - floor(x1 / x2) x2; the sign is that of x2. Division by 0: see floor_divide."""
     return xp.remainder(x1, x2), (lambda gy: gy, lambda gy: -gy * xp.floor_divide(x1, x2))
 
 

@@ -14,13 +14,14 @@ from .. import backend
 from ..autograd.base import wrap
 from ..autograd.op import op
 from ..autograd.promotion import get_default_dtype
-from ..errors import ConfigError, DTypeError
+from ..errors import ConfigError, DataError, DTypeError, ShapeError
 from ..generator import Generator, default_generator
 from .activation import SELU_ALPHA, SELU_SCALE
 from .dtypes import astype
 from .elementwise import where
+from .ids import place
 
-__all__ = ["alpha_dropout", "bernoulli", "dropout", "rand", "randint", "randn", "randperm"]
+__all__ = ["alpha_dropout", "bernoulli", "dropout", "multinomial", "rand", "randint", "randn", "randperm"]
 
 
 def _shape(shape: tuple[Any, ...]) -> tuple[int, ...]:
@@ -109,6 +110,53 @@ def _high_product(xp: Any, words: Any, count: int) -> Any:
     middle = high * (count & mask) + ((low * (count & mask)) >> 32)
     other = low * (count >> 32) + (middle & mask)
     return high * (count >> 32) + (middle >> 32) + (other >> 32)
+
+
+def multinomial(
+    probabilities: Any, num_samples: int, replacement: bool = False, *, generator: Generator | None = None
+) -> Any:
+    """Numbers of classes drawn with given probabilities, in the order of drawing.
+
+    probabilities: (V,) or (N,V), not negative; each row is divided by its sum. replacement: whether a class may come more
+    than once; without it num_samples classes of positive probability must be there. Returns (num_samples,) or
+    (N, num_samples), int64. Raises ShapeError, ConfigError, and on the CPU DataError for a row that is no distribution.
+    Source of drawing without replacement: Efraimidis & Spirakis 2006, the smallest of E_i / p_i, E_i exponential.
+    """
+    name = "multinomial"
+    if probabilities.ndim not in (1, 2) or probabilities.shape[-1] < 1:
+        raise ShapeError(f"{name}: probabilities must be (V,) or (N,V), got shape {probabilities.shape}")
+    if num_samples < 1 or (not replacement and num_samples > probabilities.shape[-1]):
+        raise ConfigError(
+            f"{name}: num_samples must be at least 1, and without replacement at most V={probabilities.shape[-1]}, "
+            f"got {num_samples}"
+        )
+    a = probabilities._array
+    xp = backend.space_of(a)
+    p = xp.astype(xp.reshape(a, (-1, a.shape[-1])), xp.float64)
+    if probabilities.device == "cpu":
+        _distributions(name, xp, p, 1 if replacement else num_samples)
+    rows, classes = p.shape
+    shape = (rows, num_samples if replacement else classes)
+    u = _filled("random_uniform", shape, "float64", probabilities.device, generator)._array
+    if replacement:
+        steps = xp.cumulative_sum(p, axis=1)
+        drawn = xp.sum(xp.astype(steps[:, None, :] <= (u * steps[:, -1:])[:, :, None], xp.int64), axis=2)
+    else:  # log1p(-u): u may be 0, but is never 1
+        waits = xp.where(p > 0, -xp.log1p(-u) / xp.where(p > 0, p, 1), float("inf"))
+        drawn = xp.astype(xp.argsort(waits, axis=1, stable=True)[:, :num_samples], xp.int64)
+    return wrap(xp.reshape(drawn, (num_samples,) if probabilities.ndim == 1 else (rows, num_samples)))
+
+
+def _distributions(name: str, xp: Any, p: Any, needed: int) -> None:
+    """DataError unless every row is finite, not negative, and has as many positive entries as are needed."""
+    wrong = ~(xp.isfinite(p) & (p >= 0))
+    if bool(xp.any(wrong)):
+        at = place(wrong)
+        raise DataError(f"{name}: probabilities of row {at[0]}, class {at[1]} are {float(p[at])}, expected a number not below 0")
+    few = xp.sum(xp.astype(p > 0, xp.int64), axis=1) < needed
+    if bool(xp.any(few)):
+        row = place(few)[0]
+        raise DataError(f"{name}: row {row} of probabilities has fewer than the {needed} positive entries that are to be drawn")
 
 
 def randperm(n: int, *, device: str | None = None, generator: Generator | None = None) -> Any:

@@ -123,12 +123,16 @@ def prod(xp, x, /, *, axis=None, dtype=None, keepdims=False):
         order = kept + reduced
         lead = tuple(x.shape[i] for i in kept)
         lines = xp.reshape(xp.permute_dims(x, order), (*lead, count(x.shape, axis)))
-        others = _before(xp, lines, False) * _before(xp, lines, True)
-        others = xp.reshape(others, tuple(x.shape[i] for i in order))
+        rest = xp.reshape(others(xp, lines), tuple(x.shape[i] for i in order))
         back = tuple(sorted(range(x.ndim), key=lambda i: order[i]))
-        return expand(xp, gy, x.shape, axis, keepdims) * _cc(xp, xp.permute_dims(others, back))
+        return expand(xp, gy, x.shape, axis, keepdims) * _cc(xp, xp.permute_dims(rest, back))
 
     return xp.prod(x, axis=axis, dtype=dtype, keepdims=keepdims), pull
+
+
+def others(xp: Any, lines: Any) -> Any:
+    """For each element the product of all others along the last axis; no division, so zeros are right, too."""
+    return _before(xp, lines, False) * _before(xp, lines, True)
 
 
 def _before(xp: Any, lines: Any, backwards: bool) -> Any:

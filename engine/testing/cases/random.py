@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from ...errors import ConfigError, DTypeError
+from ...errors import ConfigError, DataError, DTypeError, ShapeError
 from ...ops import random as ops
 from ..references import random as reference
-from ..table import case, error, exact, forward_error, normal, sample, ulp
+from ..table import case, error, exact, forward_error, given, normal, sample, ulp
 
 _SHAPES = (sample(7, 19), sample((3, 5)), sample(0), sample(1025))
 
@@ -29,6 +29,17 @@ case(
 case(
     ops.randperm, sample(101), sample(0), sample(1), error(ConfigError, "at least 0", -1),
     bound=exact, differentiable=False, kernels=("random_permutation",), reference=reference.randperm,
+)  # fmt: skip
+case(
+    ops.multinomial,
+    sample(given([0.2, 0.0, 0.5, 0.3]), 7, True),
+    sample(given([[1.0, 2.0, 3.0, 0.0], [5.0, 0.0, 1.0, 1.0]]), 3),
+    sample(given([[0.0, 1.0]]), 1),
+    error(ConfigError, "at most V=3", given([0.2, 0.3, 0.5]), 4),
+    error(DataError, "row 1, class 0", given([[0.2, 0.8], [-0.1, 1.1]]), 1),
+    error(DataError, "row 1 of probabilities has fewer", given([[0.2, 0.8], [0.0, 0.0]]), 1),
+    error(ShapeError, "(V,) or (N,V)", given(1.0), 1),
+    bound=exact, differentiable=False, kernels=("random_uniform",), reference=reference.multinomial,
 )  # fmt: skip
 case(
     ops.dropout,

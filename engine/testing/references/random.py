@@ -112,3 +112,20 @@ def alpha_dropout(x: Any, p: float = 0.5, training: bool = True, mask_shape: Any
     mean = p * limit
     variance = (1 - p) + p * limit * limit - mean * mean
     return (dropped - mean) / math.sqrt(variance)
+
+
+def multinomial(probabilities: Any, num_samples: int, replacement: bool = False, **_: Any) -> Any:
+    """Class by class: the first whose running share passes a uniform number; or, one class after another, the shortest wait."""
+    p = np.atleast_2d(np.asarray(probabilities, "f8"))
+    per_row = num_samples if replacement else p.shape[1]
+    uniform = [Fraction(bits, 2**53) for bits in _bits53(p.shape[0] * per_row)]
+    rows = []
+    for n, row in enumerate(p.tolist()):
+        own = uniform[n * per_row : (n + 1) * per_row]
+        if replacement:
+            shares = [sum(map(Fraction, row[: k + 1])) for k in range(len(row))]
+            rows.append([next(k for k, s in enumerate(shares) if s > u * shares[-1]) for u in own])
+        else:
+            waits = [-math.log1p(-float(u)) / w if w > 0 else math.inf for u, w in zip(own, row, strict=True)]
+            rows.append(sorted(range(len(row)), key=waits.__getitem__)[:num_samples])
+    return np.array(rows[0] if np.ndim(probabilities) == 1 else rows)
