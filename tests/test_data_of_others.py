@@ -278,6 +278,14 @@ def test_what_gives_no_samples_is_refused(source: Any, said: str) -> None:
         data.DataLoader(source)
 
 
+@pytest.mark.parametrize("make", [dl.asarray, dl.tensor, data.ArrayDataset, lambda x: data.pad_sequence([x])])
+@pytest.mark.parametrize("source", [Endless(), EndlessWithLength()])
+def test_no_array_is_made_of_what_may_not_end(make: Any, source: Any) -> None:
+    """NumPy would ask for one item after another until an IndexError."""
+    with pytest.raises((DLEngineError, TypeError), match="DataLoader"):
+        make(source)
+
+
 def test_without_batches() -> None:
     assert [(x.tolist(), y.tolist()) for x, y in data.DataLoader([(np.ones(2), 3)], batch_size=None)] == [([1, 1], 3)]
     made = data.DataLoader(range(3), batch_size=None, collate_fn=lambda i: (i, -i), shuffle=False)

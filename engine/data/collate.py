@@ -10,7 +10,8 @@ import numpy as np
 
 from ..autograd.base import TensorBase
 from ..autograd.promotion import default_complex_dtype, get_default_dtype
-from ..errors import DataError, RaggedError, ShapeError
+from ..errors import DataError, DTypeError, RaggedError, ShapeError
+from ..ops.creation import only_indexed
 from .draws import HostArray
 
 _NUMBERS = (bool, int, float, complex)
@@ -154,6 +155,8 @@ def host(part: Any) -> HostArray:
         if array.dtype.kind == "O" or (array.dtype == np.uint64 and not _typed(part)):
             raise OverflowError("not numbers of equal lists, or integers beyond int64")
         return array if array.size else array.astype(get_default_dtype())
+    if only_indexed(part):
+        raise DTypeError("it gives items by number, which may have no end; a data set goes to DataLoader as it is")
     if hasattr(part, "detach") and hasattr(part, "cpu"):  # PyTorch's: out of its graph and off its device
         part = part.detach().cpu()
         part = part.float() if str(part.dtype) == "torch.bfloat16" else part  # NumPy has none; the values are the same

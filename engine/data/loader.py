@@ -91,9 +91,9 @@ class DataLoader:
         self.generator = generator or (default_generator.fork() if shuffle or transform or stream else Generator(0))
         if stream:
             if shuffle or sampler is not None or batch_sampler is not None:
-                raise ConfigError("DataLoader: an IterableDataset has its own order: no shuffle, sampler or batch_sampler")
+                raise ConfigError("DataLoader: an IterableDataset or generator has its own order: no shuffle or sampler")
             if num_workers > 1 or (num_workers and worker_kind == "spawn"):
-                raise ConfigError("DataLoader: an IterableDataset is read by one thread: num_workers 0 or 1")
+                raise ConfigError("DataLoader: an IterableDataset or generator is read by one thread: num_workers 0 or 1")
         chosen = batch_sampler if batch_sampler is not None else sampler
         if chosen is None and not stream:
             order = RandomSampler if shuffle else SequentialSampler

@@ -25,7 +25,7 @@ class Part(NamedTuple):
     """Where an array lies in its slot."""
 
     first: int
-    count: int
+    nbytes: int
     dtype: Any
     shape: tuple[int, ...]
 
@@ -83,8 +83,8 @@ class Uploader:
                     slot.consumed.record()  # new memory may still be in use on the caller's stream
                 for part, place in zip(parts, layout, strict=True):
                     if isinstance(place, Part):
-                        first, count, dtype, shape = place
-                        slot.pinned[first : first + count].view(dtype).reshape(shape)[...] = part
+                        first, nbytes, dtype, shape = place
+                        slot.pinned[first : first + nbytes].view(dtype).reshape(shape)[...] = part
                 self.stream.wait_event(slot.consumed)
                 slot.device[:size].set(slot.pinned[:size], stream=self.stream)
                 slot.copied.record(self.stream)
@@ -98,8 +98,8 @@ class Uploader:
             parts = []
             for place in layout:
                 if isinstance(place, Part):
-                    first, count, dtype, shape = place
-                    parts.append(wrap(slot.device[first : first + count].view(dtype).reshape(shape).copy()))
+                    first, nbytes, dtype, shape = place
+                    parts.append(wrap(slot.device[first : first + nbytes].view(dtype).reshape(shape).copy()))
                 else:
                     parts.append(place)
             slot.consumed.record(current)

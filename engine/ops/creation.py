@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import Any
 
@@ -77,6 +77,8 @@ def asarray(obj: Any, /, *, dtype: Any = None, device: str | None = None, copy: 
         return wrap(xp.asarray(obj, dtype=xp.dtype(dtype), copy=copy is not False))
     if copy is False and not hasattr(obj, "__array__"):
         raise ValueError("asarray: copy=False, but a Python object cannot be shared")
+    if only_indexed(obj):
+        raise DTypeError(f"asarray: expected numbers or arrays, got {type(obj).__name__}; data sets go to data.DataLoader")
     plain = _plain(obj)
     typed = _has_typed(obj)
     host = np.asarray(plain) if dtype is None or typed else np.asarray(plain, dtype=dtype)
@@ -88,6 +90,19 @@ def asarray(obj: Any, /, *, dtype: Any = None, device: str | None = None, copy: 
             dtype = default_complex_dtype()
     host = np.array(host, dtype=dtype, copy=None if copy is False or not typed else True)
     return wrap(xp.asarray(host, dtype=xp.dtype(host.dtype)))
+
+
+def only_indexed(obj: Any) -> bool:
+    """Whether NumPy would read an object by __getitem__(0), (1), (2) ... until an IndexError, which may never come."""
+    if isinstance(obj, list | tuple | int | float) or not hasattr(type(obj), "__getitem__"):
+        return False
+    if isinstance(obj, Sequence | np.generic) or any(hasattr(obj, name) for name in ("__array__", "__array_interface__")):
+        return False
+    try:
+        memoryview(obj)
+    except TypeError:
+        return True
+    return False
 
 
 def _check_kind(host: Any, obj: Any) -> None:
