@@ -78,7 +78,10 @@ def executor(
         return threads, lambda: threads.shutdown(wait=False, cancel_futures=True)
     context = get_context("spawn")
     parcel = _Parcel((maker, worker_init))
-    initial = (parcel, context.Value("i", 0), str(get_default_dtype()))
+    numbers = context.SimpleQueue()  # a pipe: shared memory could leave a file behind
+    for number in range(workers):
+        numbers.put(number)
+    initial = (parcel, numbers, str(get_default_dtype()))
     processes = ProcessPoolExecutor(workers, mp_context=context, initializer=_start, initargs=initial)
 
     def end() -> None:
@@ -177,10 +180,8 @@ def _start(parcel: Any, numbers: Any, dtype: str) -> None:
     set_default_dtype(dtype)
     maker, worker_init = parcel.open()
     _held[:] = [maker]
-    with numbers.get_lock():
-        number, numbers.value = numbers.value, numbers.value + 1
     if worker_init is not None:
-        _noting(_failed, worker_init, number)
+        _noting(_failed, worker_init, numbers.get())
 
 
 def _end_with_parent() -> None:
