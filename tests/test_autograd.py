@@ -339,3 +339,13 @@ def test_tensors_are_hashed_by_identity() -> None:
     x, y = leaf(1.0), leaf(1.0)
     assert len({x, y, x}) == 2
     assert isinstance(x, TensorBase)
+
+
+@pytest.mark.parametrize("create_graph", [False, True])
+def test_a_derivative_that_is_zero_everywhere_gives_a_gradient_of_zeros(create_graph: bool) -> None:
+    x, w = (dl.asarray(np.array(v, "float32")).requires_grad_() for v in ([0.0, -1.5, np.inf], [2.0, 1.0, 3.0]))
+    y = dl.sum(dl.floor(x * w)) + dl.sum(dl.exp(x) ** 0) + dl.sum(w)
+    y.backward(create_graph=create_graph)
+    np.testing.assert_array_equal(x.grad.numpy_copy(), [0.0, 0.0, 0.0])
+    np.testing.assert_array_equal(w.grad.numpy_copy(), [1.0, 1.0, 1.0])
+    assert x.grad.dtype == np.float32

@@ -76,6 +76,7 @@ class _Walk:
         self.queued: set[Node] = set()
         self.relevant: set[Node] | None = None
         self.values: dict[Node, list[Any]] = {}
+        self.flat: list[tuple[Node, Any]] = []  # (node, input): the node's derivative for that input is 0 everywhere
 
     def run(self, roots: Sequence[tuple[Any, Any]]) -> dict[Any, Any]:
         nodes = [t._node for t, _ in roots if t._node is not None]
@@ -105,11 +106,25 @@ class _Walk:
             if self.relevant is not None and node not in self.relevant:
                 continue
             self.step(node, g)
+        if self.targets is None:
+            self.give_zeros()
         if not self.upto:
             for leaf, g in self.leaves.items():
                 if leaf._hooks is not None:
                     self.leaves[leaf] = self.hooked(leaf._hooks, g)
         return {**self.leaves, **found}
+
+    def give_zeros(self) -> None:
+        """A gradient of zeros for the leaves that are reached by way of zero derivatives alone (floor, x**0).
+
+        Zeros are not carried through the graph: there they could meet an infinite value and become NaN.
+        """
+        for node, source in self.flat:
+            behind = [s for n in graph([source[0]]) for s in n.inputs] if type(source) is tuple else [source]
+            for leaf in behind:
+                if isinstance(leaf, TensorBase) and leaf._requires_grad and leaf not in self.leaves:
+                    zeros = node.xp.zeros(leaf._array.shape, dtype=leaf._array.dtype)
+                    self.leaves[leaf] = wrap(zeros) if self.create_graph else zeros
 
     def collect(self, node: Node, found: dict[Any, Any]) -> tuple[Any, ...]:
         """The cotangents of an op with several outputs; the missing ones are zeros unless the op takes None."""
@@ -160,6 +175,8 @@ class _Walk:
                     g = p(gy)
                     if g is not None:
                         self.hand_on(node, source, g)
+                    else:
+                        self.flat.append((node, source))
             return
         need = node.need
         if self.relevant is not None:
@@ -172,6 +189,8 @@ class _Walk:
         for source, n, g in zip(inputs, need, grads, strict=True):
             if n and g is not None:
                 self.hand_on(node, source, g)
+            elif n:
+                self.flat.append((node, source))
 
     def leads(self, source: Any) -> bool:
         """Whether an input is a target, or depends on one."""
