@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import wraps
 from math import prod
-from typing import Any
+from typing import Any, TypeVar, cast
 
+from .. import backend
 from ..autograd.op import op
+from ..autograd.promotion import is_inexact
 from ..errors import ConfigError, ShapeError
+from .ids import on_host
 from .shape import reshape
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 __all__ = ["batch_norm", "batch_norm_inference", "group_norm", "instance_norm", "layer_norm", "rms_norm"]
 
@@ -17,11 +24,34 @@ def _vector(name: str, argument: str, value: Any, size: int, letter: str) -> Non
         raise ShapeError(f"{name}: {argument} must be ({letter},)=({size},), got {value.shape}")
 
 
+def in_range(text: F) -> F:
+    """Let the text of a normalisation, which also says its rstd, be read again in float64 where squares overflow float32.
+
+    1 / sqrt(variance + eps) is then 0 or NaN. Looked at on the CPU alone: a GPU is not waited for.
+    """
+
+    @wraps(text)
+    def read(xp: Any, x: Any, *rest: Any, **consts: Any) -> Any:
+        y, pull, rstd = text(xp, x, *rest, **consts)
+        a = on_host(rstd)
+        if a is None or 0 in a.shape or "float32" not in str(a.dtype) or float(_smallest(a)) > 0:
+            return y, pull
+        y, pull, _ = text(xp, *[b if b is None else xp.astype(b, xp.float64) for b in (x, *rest)], **consts)
+        return tuple(xp.astype(part, x.dtype) for part in y) if isinstance(y, tuple) else xp.astype(y, x.dtype), pull
+
+    return cast(F, read)
+
+
+def _smallest(a: Any) -> Any:
+    return a.min() if hasattr(a, "min") else backend.space_of(a).min(a)
+
+
 @op(needs="x weight y1 y2", constants=(1, 2), name="batch_norm")
+@in_range
 def _batch_norm(xp, x, weight, bias, /, *, eps):
     """See batch_norm; also returns mean and 1/sqrt(variance + eps), through which no gradient flows."""
     y, mean, rstd = xp.batch_norm(x, weight, bias, eps)
-    return (y, mean, rstd), lambda g, need: xp.batch_norm_grad(g[0], x, weight, mean, rstd)
+    return (y, mean, rstd), lambda g, need: xp.batch_norm_grad(g[0], x, weight, mean, rstd), rstd
 
 
 def batch_norm(x: Any, weight: Any = None, bias: Any = None, eps: float = 1e-5) -> tuple[Any, Any, Any]:
@@ -54,8 +84,27 @@ def batch_norm_inference(x: Any, mean: Any, variance: Any, weight: Any = None, b
     if weight is not None:
         scale = scale * weight
     space = (-1,) + (1,) * (x.ndim - 2)
-    y = (x - reshape(mean, space)) * reshape(scale, space)
-    return y if bias is None else y + reshape(bias, space)
+    mean, scale = reshape(mean, space), reshape(scale, space)
+    bias = None if bias is None else reshape(bias, space)
+    if x.dtype == mean.dtype == scale.dtype == (x if bias is None else bias).dtype and is_inexact(x._array):
+        return _inference(x, mean, scale, bias)
+    y = (x - mean) * scale  # which promotes
+    return y if bias is None else y + bias
+
+
+@op(needs=("scale", "scale", "x mean", ""), name="batch_norm_inference")
+def _inference(xp, x, mean, scale, bias, /):
+    """(x - mean) scale + bias, all but x of shape (C,1...): one new array, since three would cost half as much again."""
+    y = x - mean
+    y *= scale
+    if bias is not None:
+        y += bias
+    return y, (
+        lambda gy: gy * scale,
+        lambda gy: -gy * scale,
+        lambda gy: gy * (x - mean),
+        None if bias is None else lambda gy: gy,
+    )
 
 
 def _shaped(xp: Any, a: Any, shape: tuple[int, ...]) -> Any:
@@ -66,6 +115,7 @@ def _shaped(xp: Any, a: Any, shape: tuple[int, ...]) -> Any:
 
 
 @op(needs="x weight", name="layer_norm")
+@in_range
 def _layer_norm(xp, x, weight, bias, /, *, rows, size, eps):
     """See layer_norm; rows and size: M and D, those of x as the kernels want it."""
     flat, factor, shift = _shaped(xp, x, (rows, size)), _shaped(xp, weight, (size,)), _shaped(xp, bias, (size,))
@@ -76,7 +126,7 @@ def _layer_norm(xp, x, weight, bias, /, *, rows, size, eps):
         affine = [_shaped(xp, g, a.shape) if n else None for g, a, n in zip((gw, gb), (weight, bias), need[1:], strict=True)]
         return _shaped(xp, gx, x.shape), *affine
 
-    return _shaped(xp, y, x.shape), pull
+    return _shaped(xp, y, x.shape), pull, rstd
 
 
 def layer_norm(x: Any, normalized_shape: Any, weight: Any = None, bias: Any = None, eps: float = 1e-5) -> Any:
@@ -95,10 +145,11 @@ def layer_norm(x: Any, normalized_shape: Any, weight: Any = None, bias: Any = No
 
 
 @op(needs="x weight", name="group_norm")
+@in_range
 def _group_norm(xp, x, weight, bias, /, *, groups, eps):
     """See group_norm."""
     y, mean, rstd = xp.group_norm(x, weight, bias, groups, eps)
-    return y, lambda gy, need: xp.group_norm_grad(gy, x, weight, mean, rstd, groups)
+    return y, lambda gy, need: xp.group_norm_grad(gy, x, weight, mean, rstd, groups), rstd
 
 
 def group_norm(x: Any, num_groups: int, weight: Any = None, bias: Any = None, eps: float = 1e-5) -> Any:
@@ -127,6 +178,7 @@ def instance_norm(x: Any, weight: Any = None, bias: Any = None, eps: float = 1e-
 
 
 @op(needs="x weight", name="rms_norm")
+@in_range
 def _rms_norm(xp, x, weight, /, *, rows, size, eps):
     """See rms_norm; rows and size: M and D, those of x as the kernels want it."""
     flat, factor = _shaped(xp, x, (rows, size)), _shaped(xp, weight, (size,))
@@ -136,7 +188,7 @@ def _rms_norm(xp, x, weight, /, *, rows, size, eps):
         gx, gw = xp.rms_norm_grad(_shaped(xp, gy, (rows, size)), flat, factor, rstd)
         return _shaped(xp, gx, x.shape), _shaped(xp, gw, weight.shape) if need[1] else None
 
-    return _shaped(xp, y, x.shape), pull
+    return _shaped(xp, y, x.shape), pull, rstd
 
 
 def rms_norm(x: Any, normalized_shape: Any, weight: Any = None, eps: float | None = None) -> Any:
