@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
+import re
 from collections.abc import Callable, Sequence
+from difflib import get_close_matches
 from typing import Any
 from weakref import ref
 
@@ -258,6 +261,9 @@ def explained(op: Op, arrays: Sequence[Any], error: Exception) -> Exception:
         return LinAlgError(f"{op.name}: {text}; got {shapes}")
     if isinstance(error, IndexError) and text.startswith(f"{op.name}:"):
         return BadIndexError(text)
+    unknown = re.search(r"unexpected keyword argument '(\w+)'", text)
+    if isinstance(error, TypeError) and unknown is not None:
+        return DTypeError(f"{op.name}: {_unknown_argument(op, unknown[1])}")
     got = []
     for name, a in zip(op.arrays, arrays, strict=False):
         parts = a if isinstance(a, list) else [a]
@@ -265,6 +271,18 @@ def explained(op: Op, arrays: Sequence[Any], error: Exception) -> Exception:
         got.append(f"{name} {', '.join(shown)}")
     kind = ShapeError if isinstance(error, ValueError) else BadIndexError if isinstance(error, IndexError) else DTypeError
     return kind(f"{op.name}: {text}; got {'; '.join(got)}")
+
+
+_NAMES_ELSEWHERE = {"dim": ("axis", "axes"), "dims": ("axes", "axis"), "keepdim": ("keepdims",), "unbiased": ("correction",)}
+"""PyTorch's names of arguments, and the array API's."""
+
+
+def _unknown_argument(op: Op, name: str) -> str:
+    """What to write in place of an argument that an op does not have."""
+    known = [p for p in inspect.signature(op.text).parameters if p not in ("xp", "save")]
+    here = next((n for n in _NAMES_ELSEWHERE.get(name, get_close_matches(name, known, 1)) if n in known), None)
+    way = f"write {here}" if here is not None else f"it has {', '.join(known)}"
+    return f"there is no argument {name!r}; {way}"
 
 
 def follow(op: Op, args: tuple[Any, ...], arrays: Sequence[Any]) -> None:

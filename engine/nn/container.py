@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from ..errors import ShapeError
+from ..errors import DTypeError, ShapeError
 from .module import Module, in_dtype_of
 
 
@@ -138,5 +138,9 @@ def _held(container: Module) -> list[Module]:
 
 def _checked(container: Module, module: Any) -> Module:
     if not isinstance(module, Module):
-        raise TypeError(f"{type(container).__name__}: expected a Module, got {type(module).__name__}")
+        name = type(container).__name__
+        listed = isinstance(module, list | tuple) and isinstance(container, Sequential)
+        way = "; give the modules one by one: Sequential(*modules)" if listed else ""
+        way = f"; make one: {module.__name__}(...)" if isinstance(module, type) else way
+        raise DTypeError(f"{name}: expected a Module, got {type(module).__name__}{way}")
     return module

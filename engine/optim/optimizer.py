@@ -8,7 +8,7 @@ from numbers import Real
 from typing import Any, ClassVar
 
 from .. import backend
-from ..autograd.base import TensorBase, enable_grad, no_grad, wrap, written
+from ..autograd.base import TensorBase, enable_grad, no_grad, tensor_class, wrap, written
 from ..autograd.quiet import quiet, unquiet
 from ..errors import CheckpointError, ConfigError, DeviceError, DLEngineError, DTypeError, ShapeError
 from ..ops.creation import asarray
@@ -123,7 +123,7 @@ class Optimizer:
                 loss = closure()
         if backend.recording.get() is not None:
             self._check_capturable()
-        token = quiet()
+        token, tensor = quiet(), tensor_class[0]
         try:
             for group in self.param_groups:
                 changed = [p for p in group["params"] if p._grad is not None]
@@ -132,13 +132,13 @@ class Optimizer:
                     array = self._changeable(p)
                     backend.space_of(array)  # maximize computes on its GPU
                     gradient = -p._grad._array if group.get("maximize") else p._grad._array
-                    key = type(array), array.dtype, backend.device_of(array)
+                    library, dtype = type(array), array.dtype
                     state = self.state.setdefault(p, {})
                     for held in state.values():
-                        if hasattr(held, "_array") and (held._array.dtype != array.dtype or type(held._array) is not type(array)):
+                        if type(held) is tensor and (held._array.dtype is not dtype or type(held._array) is not library):
                             self._follow(p, state)
                             break
-                    alike.setdefault(key, []).append((array, gradient, state))
+                    alike.setdefault((library, dtype, backend.device_of(array)), []).append((array, gradient, state))
                 for members in alike.values():
                     self._update_all(backend.space_of(members[0][0]), members, group)
                 for p in changed:
@@ -172,7 +172,7 @@ class Optimizer:
     def _follow(self, p: Any, state: dict[str, Any]) -> None:
         """Give the state of a parameter that has become another dtype, or went to another device, the parameter's."""
         for key, value in state.items():
-            if hasattr(value, "_array"):
+            if hasattr(value, "_array") and (value.dtype != p.dtype or value.device != p.device):
                 state[key] = asarray(value, dtype=p.dtype, device=p.device, copy=True)
 
     def _update_all(self, xp: Any, members: list[Member], group: dict[str, Any]) -> None:
