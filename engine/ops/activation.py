@@ -62,7 +62,10 @@ def silu(xp, x, /):
 @op(needs="x", promotes="float")
 def softplus(xp, x, /, *, beta=1.0):
     """log(1 + exp(beta x)) / beta without overflow: a smooth relu."""
-    return xp.softplus(x, beta), lambda gy: xp.softplus_grad(gy, x, beta)
+    y = xp.softplus(x, beta)
+    if beta > 1:  # beta x may overflow where x does not
+        y = xp.where(x > 64.0, x, y)
+    return y, lambda gy: xp.softplus_grad(gy, x, beta)
 
 
 @op(needs="x", promotes="float")
@@ -85,11 +88,15 @@ def gelu(xp, x, /, *, approximate="none"):
     if approximate == "tanh":
         c = 2 * math.sqrt(2 / math.pi)
 
+        def bounded():
+            return xp.minimum(xp.maximum(x, -BOUND), BOUND)
+
         def share():  # (1 + tanh u) / 2 is sigmoid(2 u), which keeps its digits where tanh u is close to -1
-            return xp.sigmoid(c * (x + 0.044715 * x * x * x))
+            b = bounded()
+            return xp.sigmoid(c * (b + 0.044715 * b * b * b))
 
         def pull(gy):
-            s, b = share(), xp.minimum(xp.maximum(x, -BOUND), BOUND)
+            s, b = share(), bounded()
             return gy * (s + b * (s * (1 - s)) * (c * (1 + 3 * 0.044715 * b * b)))
 
         return xp.maximum(x, -BOUND) * share(), pull

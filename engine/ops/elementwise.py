@@ -78,7 +78,8 @@ def pow(xp, x1, x2, /):
 
     def base(gy):
         if hasattr(x2, "dtype"):
-            return gy * cc(xp, x2 * xp.pow(x1, xp.where(x2 == 0, 1, x2) - 1))
+            nothing = (x2 == 0) & (x1 * x1 == 0)  # 0 times 0^-1 would be NaN
+            return gy * cc(xp, x2 * xp.pow(x1, xp.where(nothing, 1, x2) - 1))
         if x2 == 0:
             return None
         return gy * cc(xp, x1 * 2 if x2 == 2 else x2 * xp.pow(x1, x2 - 1))
@@ -132,7 +133,7 @@ def sign(xp, x, /):
 @op(needs="x", complex=True)
 def square(xp, x, /):
     """x x."""
-    return xp.square(x), lambda gy: gy * (2 * cc(xp, x))
+    return xp.square(x), lambda gy: 2 * (gy * cc(xp, x))
 
 
 @op(needs="y", promotes="float", complex=True)

@@ -8,9 +8,14 @@ from __future__ import annotations
 import traceback
 from pathlib import Path
 
-from ..errors import GradientError
+import numpy as np
+
+from ..errors import DLEngineError, GradientError
+from .calls import differentiates
 from .gradcheck import check_gradients
+from .pointwise import check_pointwise
 from .reference import check_reference
+from .special import SPECIAL, elementwise, special
 from .table import Case, Sample
 
 
@@ -26,12 +31,9 @@ class Proof:
         """The samples whose value in float64 on numpy is not the reference's."""
         if self._values is None:
             self._values = []
-            for number, sample in enumerate(self.row.samples if self.row.independent else ()):
-                try:
-                    found = check_reference(self.row, number)
-                except Exception as error:  # an op or reference that raises is a failure like another
-                    found = [raised(error)]
-                self._values += [f"{label(sample, number)}, against the reference: {text}" for text in found]
+            for row in [r for r in (self.row, special(self.row)) if r is not None and r.independent]:
+                for number, sample in enumerate(row.samples):
+                    self._values += [f"{label(sample, number)}, against the reference: {text}" for text in _valued(row, number)]
         return self._values
 
     def gradients(self, name: str) -> list[str]:
@@ -45,7 +47,42 @@ class Proof:
                     self._gradients[name] = [str(error).removeprefix(f"{self.row.name}, ")]
                 except Exception as error:
                     self._gradients[name] = [f"central differences: {raised(error)}"]
+                if name == "numpy" and not self._gradients[name]:
+                    self._gradients[name] = _at_special_points(self.row)
         return self._gradients[name]
+
+
+def _valued(row: Case, number: int) -> list[str]:
+    """A sample against the reference. The op may refuse special values."""
+    try:
+        return check_reference(row, number)
+    except Exception as error:  # an op or reference that raises is a failure like another
+        refused = isinstance(error, (DLEngineError, np.linalg.LinAlgError)) and row.samples[number].label.startswith(SPECIAL)
+        return [] if refused else [raised(error)]
+
+
+def _at_special_points(row: Case) -> list[str]:
+    """The derivatives at the finite special points."""
+    extra = special(row)
+    if extra is None:
+        return []
+    found: list[str] = []
+    for number, sample in enumerate(extra.samples):
+        if not differentiates(extra, sample):
+            continue
+        try:
+            order = 2 if row.second_order else 1
+            if elementwise(row):
+                found += [f"{label(sample, number)}: gradcheck, {text}" for text in check_pointwise(extra, number, order)]
+            else:
+                check_gradients(extra, kinks=True)
+        except GradientError as error:
+            found.append(f"{label(sample, number)}: {error}")
+        except (DLEngineError, np.linalg.LinAlgError):  # it refuses these values
+            continue
+        except Exception as error:
+            found.append(f"{label(sample, number)}: {raised(error)}")
+    return found
 
 
 def raised(error: Exception) -> str:

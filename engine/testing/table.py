@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -32,6 +32,10 @@ class Arg:
     draw: Draw
     floating: bool = True
     grad: bool = True
+
+    def values(self, rng: np.random.Generator, dtype: Any) -> Any:
+        """What is drawn; a kind of argument whose values depend on the dtype under test overrides this."""
+        return np.asarray(self.draw(rng))
 
     def without_grad(self) -> Arg:
         """The same argument, never differentiated (a target, a running statistic ...)."""
@@ -119,7 +123,7 @@ def _drawn(a: Any, rng: np.random.Generator, dtype: np.dtype[Any]) -> Any:
         return [_drawn(b, rng, dtype) for b in a]
     if not isinstance(a, Arg):
         return a
-    x = np.asarray(a.draw(rng))
+    x = a.values(rng, dtype)
     if not a.floating:
         return x
     if x.dtype.kind == "c":
@@ -198,6 +202,7 @@ class Case:
     reference: Callable[..., Any] | None = None
     properties: Callable[..., Any] | None = None
     reason: str = ""
+    unplanted: str = ""
 
     @property
     def independent(self) -> bool:
@@ -207,6 +212,12 @@ class Case:
 
 CASES: dict[str, Case] = {}
 """Every row by name."""
+
+
+def unplanted(reason: str, *names: str) -> None:
+    """Plant no special values into the samples of these rows (see special.py), because mathematics gives them no meaning."""
+    for name in names:
+        CASES[name] = replace(CASES[name], unplanted=reason)
 
 
 def case(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ...errors import ConfigError, DTypeError, ShapeError
 from ...ops import fft as ops
 from ..references import fourier as ref
-from ..table import case, complex_normal, error, exact, forward_error, normal, sample
+from ..table import case, complex_normal, error, exact, forward_error, normal, sample, unplanted
 
 _BOUND = forward_error(8, 16)
 _NORM = error(ConfigError, "norm", normal(4), norm="none")
@@ -122,3 +122,7 @@ case(
     differentiable=False,
     reference=ref.rfftfreq,
 )
+unplanted(
+    "every value of a transform is a sum over all inputs: which are Inf and which NaN is a matter of the order of its steps",
+    "fft", "ifft", "fftn", "ifftn", "rfft", "irfft", "rfftn", "irfftn", "hfft", "ihfft",
+)  # fmt: skip

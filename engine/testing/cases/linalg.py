@@ -16,7 +16,7 @@ from ...ops.elementwise import conj, real
 from ...ops.index import take
 from ...ops.sort import argsort
 from ..references import linalg as ref
-from ..table import Arg, case, complex_normal, definite, error, exact, forward_error, given, integers, normal, sample
+from ..table import Arg, case, complex_normal, definite, error, exact, forward_error, given, integers, normal, sample, unplanted
 
 
 def _inner(x: Any, *others: Any) -> float:
@@ -419,3 +419,8 @@ case(
     bound=forward_error(16, 8),
     reference=lambda *operands, equation: np.einsum(equation, *operands),
 )
+unplanted(
+    "a factorisation of a matrix with Inf or NaN means nothing; LAPACK's routines differ in what they make of it",
+    "inv", "solve", "det", "slogdet", "pinv", "matrix_power", "matrix_rank", "matrix_norm_nuc", "matrix_norm_2", "matrix_norm_-2",
+    "cholesky", "eigh", "eigvalsh", "eig", "eigvals", "svd", "svd_full", "svdvals", "qr", "qr_complete",
+)  # fmt: skip

@@ -8,7 +8,7 @@ from ...errors import ConfigError, ShapeError
 from ...ops import sets
 from ...ops import sort as ops
 from ..references import order as reference
-from ..table import case, distinct, error, exact, given, integers, normal, sample
+from ..table import case, distinct, error, exact, given, integers, normal, sample, unplanted
 
 _TIES = given([2.0, 1.0, 2.0, 0.0, 1.0])
 _WITH_NAN = given([1.0, np.nan, 0.0, 1.0])
@@ -73,3 +73,4 @@ case(
     differentiable=False,
     reference=reference.isin,
 )
+unplanted("the sorted array would not be sorted", "searchsorted")

@@ -326,7 +326,7 @@ def cosine_embedding_loss(a: Any, b: Any, t: Any, margin: float = 0.0, reduction
     for x, y, s in zip(a, b, t, strict=True):
         lengths = [math.fsum(float(v) ** 2 for v in u) + 1e-12 for u in (x, y)]
         cos = math.fsum(float(u) * float(v) for u, v in zip(x, y, strict=True)) / math.sqrt(lengths[0] * lengths[1])
-        loss.append(1 - cos if s > 0 else max(0.0, cos - margin))
+        loss.append(1 - cos if s > 0 else float(np.maximum(0.0, cos - margin)))
     return reduced(loss, reduction)
 
 
