@@ -28,7 +28,7 @@ def doubled_elu(xp: Any, x: Any, /, *, alpha: float = 1.0) -> Any:
 
 @op(promotes="float", name="test_wrong_softsign")
 def wrong_softsign(xp: Any, x: Any, /) -> Any:
-    d = 1 + 2 * xp.abs(x)
+    d = 1 + 0.5 * xp.abs(x)
     return x / d, lambda gy: gy / (d * d)
 
 
@@ -51,7 +51,7 @@ def test_a_wrong_formula_with_its_own_gradient_fails_with_its_place(monkeypatch:
     found = re.search(r"sample 0.*output 0: at \[0, 0\] got (\S+), wanted (\S+) .*; inputs there: (\S+);", cells[0].message)
     assert found, cells[0].message
     x = float(found[3])
-    assert float(found[1]) == pytest.approx(x / (1 + 2 * abs(x)))
+    assert float(found[1]) == pytest.approx(x / (1 + abs(x) / 2))
     assert float(found[2]) == pytest.approx(x / (1 + abs(x)))
     assert len(report.complaints(cells)) == 1, "the cells of one wrong op share a line"
 
@@ -104,3 +104,59 @@ def test_an_argument_is_named_by_its_place(monkeypatch: pytest.MonkeyPatch) -> N
 def test_the_reference_set_is_no_kernel_set() -> None:
     cells = parity("softmax", backends=["numpy"])
     assert all(c.launches and not c.answered for c in cells)
+
+
+# ------------------------------------------------------------------------------------------------- special points
+def test_a_second_derivative_that_is_wrong_only_at_zero_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The samples avoid 0; the points derived from them do not."""
+
+    @op(promotes="float", name="test_cube")
+    def cube(xp: Any, x: Any, /) -> Any:
+        return x * x * x + x * x, lambda gy: gy * (3 * x * x + 2 * xp.where(x == 0, 0, x))
+
+    cells = compared(monkeypatch, "square", op=cube, samples=(sample(normal(3)),), reference=lambda x: x * x * x + x * x)
+    assert all("special points" in c.message and "second order" in c.message for c in cells), cells[0].message
+    assert "at [0] got 0.0, wanted 2." in cells[0].message
+
+
+def test_a_wrong_value_at_infinity_or_nan_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    @op(promotes="float", name="test_lost_nan")
+    def lost_nan(xp: Any, x: Any, /) -> Any:
+        return xp.where(x > 0, x, x * 0), lambda gy: xp.where(x > 0, gy, 0)
+
+    def right(x: Any) -> Any:
+        return np.where(x <= 0, 0.0, x)
+
+    cells = compared(monkeypatch, "relu", op=lost_nan, samples=(sample(normal(3)),), reference=right, kernels=())
+    assert "special points, Inf and NaN" in cells[0].message
+    assert "got nan, wanted 0.0" in cells[0].message
+    assert "inputs there: -inf" in cells[0].message
+
+
+def test_kinks_need_no_names() -> None:
+    """At a kink the gradient must lie between those of the two sides."""
+    for name in ("relu", "abs", "hardtanh", "maximum", "clip", "softshrink"):
+        assert all(c.ok for c in parity(name, backends=["numpy"]))
+
+
+def test_a_gradient_outside_of_its_kink_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    @op(promotes="float", name="test_steep")
+    def steep(xp: Any, x: Any, /) -> Any:
+        return xp.abs(x), lambda gy: gy * xp.where(x == 0, 1.5, xp.sign(x))
+
+    cells = compared(monkeypatch, "abs", op=steep, samples=(sample(normal(3)),), reference=np.abs)
+    assert "special points): gradcheck, first order" in cells[0].message
+    assert "at [0] got 1.5" in cells[0].message
+
+
+def test_which_rows_are_elementwise() -> None:
+    from dlengine.testing.special import elementwise, special
+
+    assert all(elementwise(rows(n)[0]) for n in ("tanh", "add", "where", "pow", "clip", "isnan", "gelu"))
+    assert not any(elementwise(rows(n)[0]) for n in ("softmax", "cumulative_sum", "flip", "sum", "matmul", "sort", "dropout"))
+    planted = special(rows("softmax")[0])
+    assert planted is not None
+    values = planted.samples[1].arrays("softmax/1", "float32")[0]
+    assert np.isinf(values).sum() == 1
+    smallest = planted.samples[0].arrays("softmax/0", "float32")[0]
+    assert np.any(smallest == np.finfo(np.float32).smallest_subnormal)

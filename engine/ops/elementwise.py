@@ -82,7 +82,9 @@ def pow(xp, x1, x2, /):
             return gy * cc(xp, x2 * xp.pow(x1, xp.where(nothing, 1, x2) - 1))
         if x2 == 0:
             return None
-        return gy * cc(xp, x1 * 2 if x2 == 2 else x2 * xp.pow(x1, x2 - 1))
+        if x2 == 2:
+            return 2 * (gy * cc(xp, x1))
+        return gy * cc(xp, x2 * xp.pow(x1, x2 - 1))
 
     def exponent(gy):
         if hasattr(x1, "dtype"):

@@ -6,10 +6,10 @@ from typing import Any
 
 from ..errors import ConfigError, DataError, ShapeError
 from .activation import relu
-from .creation import arange
+from .creation import arange, zeros
 from .elementwise import hypot, maximum, minimum, square, where
 from .half import wide
-from .index import one_hot
+from .index import one_hot, scatter_add
 from .linalg import matmul, vector_norm
 from .loss import check_values, cross_entropy, reduced
 from .reduce import sum
@@ -139,7 +139,9 @@ def prototypes(support: Any, labels: Any, ways: int) -> Any:
     counts = sum(member, axis=0)
     if support.device == "cpu" and bool((counts == 0).any() if hasattr(counts, "any") else False):
         raise DataError(f"prototypes: a class of {ways} has no support example")
-    return matmul(member.T, support) / maximum(counts, 1.0)[:, None]
+    empty = zeros((ways, support.shape[1]), dtype=support.dtype, device=support.device)
+    # a product with 0 and 1 would carry one class's Inf or NaN to the others
+    return scatter_add(empty, labels, support) / maximum(counts, 1.0)[:, None]
 
 
 @wide

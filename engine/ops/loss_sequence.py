@@ -80,8 +80,7 @@ def ctc_loss(
     total = last[:, 0]
     for s in range(1, width):
         total = logaddexp(total, last[:, s])
-    possible = total > _NEVER / 2
-    loss = where(possible, -total, 0.0 if zero_infinity else float("inf"))
+    loss = where(total <= _NEVER / 2, 0.0 if zero_infinity else float("inf"), -total)  # NaN stays
     if reduction == "none":
         return loss
     if reduction == "sum":

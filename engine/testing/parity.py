@@ -211,7 +211,7 @@ class Oracle:
     def special(self, row: Case) -> Oracle:
         """The oracle of the row's special samples."""
         if self._special is None or self._special.row is not row:
-            self._special = Oracle(row, self.dtype)
+            self._special = Oracle(row, self.dtype.name)
         return self._special
 
     def arrays(self, number: int) -> list[Any]:

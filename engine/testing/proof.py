@@ -48,7 +48,7 @@ class Proof:
                 except Exception as error:
                     self._gradients[name] = [f"central differences: {raised(error)}"]
                 if name == "numpy" and not self._gradients[name]:
-                    self._gradients[name] = _at_special_points(self.row)
+                    self._gradients[name] = at_special_points(self.row)
         return self._gradients[name]
 
 
@@ -61,7 +61,7 @@ def _valued(row: Case, number: int) -> list[str]:
         return [] if refused else [raised(error)]
 
 
-def _at_special_points(row: Case) -> list[str]:
+def at_special_points(row: Case) -> list[str]:
     """The derivatives at the finite special points."""
     extra = special(row)
     if extra is None:

@@ -127,7 +127,8 @@ def _pointwise(row: Case) -> list[Sample]:
     for number, sample in enumerate(row.samples):
         places = [i for i, a in enumerate(sample.args) if isinstance(a, Arg) and _real(row, number, i)]
         arrays = calls.draw(row, number, "float64")
-        strange = any(isinstance(a, np.dtype) for a in sample.args) or any(isinstance(a, Arg) and a.floating and i not in places for i, a in enumerate(sample.args))
+        strange = any(isinstance(a, np.dtype) for a in sample.args)
+        strange = strange or any(isinstance(a, Arg) and a.floating and i not in places for i, a in enumerate(sample.args))
         if not places or strange or "dtype" in sample.consts:
             continue
         fixed = [a for a in sample.args if not isinstance(a, Arg)]
