@@ -54,8 +54,8 @@ class _Collation:
         """The parts that the samples have in one field, as one."""
         first = parts[0]
         kind = self._kind(first, 0, field)
-        for place, part in enumerate(parts):
-            if type(part) is not type(first) and self._kind(part, place, field) != kind:
+        for place, part in enumerate(parts) if len(set(map(type, parts))) > 1 else ():
+            if self._kind(part, place, field) != kind:
                 self._refuse(place, field, f"is {_said(part)}, but that of sample {self._name(0)} is {_said(first)}")
         if kind in ("a string", "bytes"):
             return list(parts)
@@ -63,11 +63,10 @@ class _Collation:
             return self._keyed(parts, field)
         if kind in ("an array", "a number") or (kind == "a list" and all(_numeric(part) for part in parts)):
             return self._stacked(parts, field)
-        sizes = [len(part) for part in parts]
-        for place, size in enumerate(sizes):
-            if size != sizes[0]:
-                self._refuse(place, field, f"has {size} parts, but that of sample {self._name(0)} has {sizes[0]}")
-        columns = [self.of([part[k] for part in parts], f"{field}[{k}]") for k in range(sizes[0])]
+        for place, part in enumerate(parts) if len(set(map(len, parts))) > 1 else ():
+            if len(part) != len(first):
+                self._refuse(place, field, f"has {len(part)} parts, but that of sample {self._name(0)} has {len(first)}")
+        columns = [self.of(column, f"{field}[{k}]") for k, column in enumerate(zip(*parts, strict=True))]
         if kind == "a list":
             return columns
         return type(first)(*columns) if hasattr(first, "_fields") else tuple(columns)
@@ -83,6 +82,11 @@ class _Collation:
         if all(type(part) in _NUMBERS for part in parts):
             with suppress(OverflowError):  # the loop below says which
                 return host(list(parts))
+        first = parts[0]
+        if type(first) is np.ndarray and first.dtype.kind in "biufc":
+            shape, dtype = first.shape, first.dtype
+            if all(type(part) is np.ndarray and part.shape == shape and part.dtype == dtype for part in parts):
+                return np.stack(parts)
         arrays: list[HostArray] = []
         for place, part in enumerate(parts):
             try:
@@ -92,9 +96,8 @@ class _Collation:
             if array.dtype.kind not in "biufcUS" and array.dtype.name != "bfloat16":
                 self._refuse(place, field, f"is an array of {array.dtype}, of which no tensor can be made")
             if arrays and array.shape != arrays[0].shape:
-                first = f"{self._where(0, field)} {arrays[0].shape}"
                 raise RaggedError(
-                    f"DataLoader: samples of one batch have different shapes: {first}, "
+                    f"DataLoader: samples of one batch have different shapes: {self._where(0, field)} {arrays[0].shape}, "
                     f"{self._where(place, field)} {array.shape}; pad them with pad_sequence or PadCollate, or write a collate_fn"
                 )
             if arrays and (array.dtype.kind in "US") != (arrays[0].dtype.kind in "US"):
