@@ -20,19 +20,19 @@ def progress_bar(unit: str = "", time_left: bool = False) -> Iterator[Callable[[
     from dlengine.notice import CompileNotice
 
     console = Console(stderr=True, highlight=False)
-    live = console.is_terminal
+    with CompileNotice(lambda line: console.print(line, soft_wrap=True), live=console.is_terminal) as notice:
+        if not console.is_terminal:
+            yield lambda what, done, total: None
+            return
 
-    class Compiling(TextColumn):
-        def render(self, task: Any) -> Text:
-            return Text(notice.text(), style="dim")
+        class Compiling(TextColumn):
+            def render(self, task: Any) -> Text:
+                return Text(notice.text(), style="dim")
 
-    columns = (
-        TextColumn("{task.description:28}"), BarColumn(bar_width=20), MofNCompleteColumn(), TextColumn(unit),
-        TimeRemainingColumn() if time_left else TimeElapsedColumn(), Compiling(""),
-    )  # fmt: skip
-    with (
-        CompileNotice(lambda line: console.print(line, soft_wrap=True), live) as notice,
-        Progress(*columns, console=console, transient=True, disable=not live) as bar,
-    ):
-        task = bar.add_task("")
-        yield lambda what, done, total: bar.update(task, description=what[:28], completed=done, total=total)
+        columns = (
+            TextColumn("{task.description:28}"), BarColumn(bar_width=20), MofNCompleteColumn(), TextColumn(unit),
+            TimeRemainingColumn() if time_left else TimeElapsedColumn(), Compiling(""),
+        )  # fmt: skip
+        with Progress(*columns, console=console, transient=True) as bar:
+            task = bar.add_task("")
+            yield lambda what, done, total: bar.update(task, description=what[:28], completed=done, total=total)

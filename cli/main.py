@@ -68,7 +68,8 @@ def describe(error: BaseException) -> tuple[str, int]:
     if isinstance(error, BAD_INPUT_ERRORS):
         return _message(error), BAD_INPUT
     if isinstance(error, KeyboardInterrupt | click.Abort):
-        return str(error) or str(error.__cause__ or "") or "interrupted", INTERRUPTED  # click puts its Abort before Ctrl-C
+        # click puts its Abort before Ctrl-C, until 8.1.3 without naming it as the cause
+        return str(error) or str(error.__cause__ or error.__context__ or "") or "interrupted", INTERRUPTED
     if isinstance(error, OSError | MemoryError):
         return _message(error), FAILED
     return f"{type(error).__name__}: {_message(error)} (dlengine --debug COMMAND shows where)", FAILED

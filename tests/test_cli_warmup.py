@@ -33,7 +33,7 @@ def test_the_command_counts_what_it_compiles(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr("dlengine.testing.warm.warm", lambda dtypes, progress: compilations.took(3, 2.0))
     result = CliRunner().invoke(warmup, [])
     assert "3 kernels compiled in" in result.output
-    assert "compiled 3 kernels in 2 s" in result.stderr
+    assert "compiled 3 kernels in 2 s" in result.output
 
 
 def test_the_command_takes_no_unknown_dtype() -> None:

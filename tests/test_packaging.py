@@ -6,6 +6,7 @@ A forgotten package or data file works from an editable checkout and is silently
 from __future__ import annotations
 
 import importlib
+import re
 import subprocess
 import sys
 import tomllib
@@ -73,3 +74,18 @@ def test_version_is_the_distribution_version() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     run = subprocess.run([sys.executable, "-m", "dlengine.cli", "--version"], capture_output=True, text=True)
     assert run.stdout == f"dlengine {project['version']}\n"
+
+
+def test_the_lowest_versions_are_those_that_pyproject_allows() -> None:
+    """.ci/run installs .ci/lowest.txt and computes with it, so the floors are true."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    floors = {}
+    for requirement in (*project["dependencies"], *project["optional-dependencies"]["test"]):
+        name, version = re.split(">=|,", requirement)[:2]
+        floors[name] = version
+    lines = [line for line in (ROOT / ".ci/lowest.txt").read_text().splitlines() if not line.startswith("#")]
+    lowest = dict(line.split("==") for line in lines)
+    assert lowest.pop("pyparsing")  # comes with matplotlib
+    assert lowest.keys() == floors.keys()
+    for name, version in lowest.items():
+        assert re.fullmatch(re.escape(floors[name]) + r"(\.0)*", version), name
