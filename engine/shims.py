@@ -131,7 +131,7 @@ _plain = {name: _library(name) for name in ("sum", "mean", "var", "std", "cumula
 
 
 def _exact_sum(x: Array, /, *, axis: Any = None, dtype: Any = None, keepdims: bool = False) -> Array:
-    y = sums.sum_of(x, axis, keepdims) if x.size > sums.SMALL and dtype in (None, x.dtype) else None
+    y = sums.sum_of(x, axis, keepdims) if x.size > sums.SMALL and not _another(dtype, x) else None
     return _plain["sum"](x, axis=axis, dtype=dtype, keepdims=keepdims) if y is None else y
 
 
@@ -150,6 +150,11 @@ def _exact_std(x: Array, /, *, axis: Any = None, correction: float = 0.0, keepdi
     return _plain["std"](x, axis=axis, correction=correction, keepdims=keepdims) if y is None else np.sqrt(y)
 
 
+def _another(dtype: Any, x: Array) -> bool:
+    """Whether a dtype is asked for that x does not have; float64 equals None, says NumPy, so `in (None, ...)` would not do."""
+    return dtype is not None and bool(dtype != x.dtype)
+
+
 _WIDER = {np.dtype("float32"): np.dtype("float64"), np.dtype("complex64"): np.dtype("complex128")}
 
 
@@ -158,7 +163,7 @@ def _running(name: str) -> Callable[..., Array]:
     plain = _plain[name]
 
     def running(x: Array, /, **options: Any) -> Array:
-        if x.dtype not in _WIDER or options.get("dtype") not in (None, x.dtype) or x.size <= sums.BLOCK:
+        if x.dtype not in _WIDER or _another(options.get("dtype"), x) or x.size <= sums.BLOCK:
             return plain(x, **options)
         return plain(x, **{**options, "dtype": _WIDER[x.dtype]}).astype(x.dtype)
 
@@ -182,7 +187,7 @@ def _halves(function: Callable[..., Array]) -> Callable[..., Array]:
     """A NumPy reduction that keeps its running totals of 16-bit floats in float32: in float16, 2048 + 1 is 2048."""
 
     def reduction(x: Array, /, **options: Any) -> Array:
-        if x.dtype.itemsize != 2 or x.dtype.kind not in "fV" or options.get("dtype") not in (None, x.dtype):
+        if x.dtype.itemsize != 2 or x.dtype.kind not in "fV" or _another(options.get("dtype"), x):
             return function(x, **options)
         options.pop("dtype", None)
         return function(x.astype(np.float32), **options).astype(x.dtype)

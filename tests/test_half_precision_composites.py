@@ -13,7 +13,9 @@ import pytest
 
 import dlengine as dl
 from dlengine import nn, optim
+from dlengine.errors import DLEngineError
 from dlengine.nn import functional as F
+from dlengine.testing import calls, rows
 
 pytestmark = pytest.mark.backends("numpy", "numba", "cuda")
 EPS = {"float16": 2.0**-11, "bfloat16": 2.0**-8}
@@ -146,3 +148,42 @@ def test_clipping_by_a_norm_that_half_precision_cannot_square(backend: str, dtyp
     p.grad = half([300.0, 400.0, 0.0, 0.0], dtype)
     assert float(optim.clip_grad_norm_([p], 5.0)) == pytest.approx(500, rel=EPS[dtype])
     assert np.asarray(p.grad.numpy_copy(), "f4") == pytest.approx([3, 4, 0, 0], rel=2 * EPS[dtype])
+
+
+@pytest.mark.backends("numpy", "numba")
+def test_every_op_keeps_bfloat16(backend: str) -> None:
+    """NumPy itself makes float32 of a bfloat16 array that meets a Python number, or a product of matrices."""
+    ml_dtypes = pytest.importorskip("ml_dtypes")
+    brief = np.dtype(ml_dtypes.bfloat16)
+    changed, refused = [], []
+    for row in rows():
+        if "layer" in row.tags:
+            continue
+        for number, sample in enumerate(row.samples):
+            arrays = sample.arrays(f"{row.name}/{number}", np.dtype("float32"))
+            if not any(getattr(a, "dtype", None) == np.float32 for a in arrays):
+                continue
+            few = [a.astype(brief) if getattr(a, "dtype", None) == np.float32 else a for a in arrays]
+            consts = calls.consts(sample)
+            wide_args, narrow = (calls.tensors(sample, given, grad=False)[0] for given in (arrays, few))
+            try:
+                want = row.op(*wide_args, **consts)
+                got = row.op(*narrow, **consts)
+            except DLEngineError as error:
+                refused.append(f"{row.name}: {error}")
+                continue
+            for y, w in zip(*(v if isinstance(v, (tuple, list)) else [v] for v in (got, want)), strict=True):
+                if getattr(w, "dtype", None) == np.float32 and "dtype" not in consts and y.dtype != brief:
+                    changed.append(f"{row.name}[{number}]: {y.dtype}")
+    assert not [c for c in changed if not c.startswith("eig[")], changed  # complex numbers have no such type
+    assert not refused, refused
+
+
+@pytest.mark.backends("numpy", "numba")
+def test_the_second_derivative_keeps_bfloat16(backend: str) -> None:
+    pytest.importorskip("ml_dtypes")
+    x = half(drawn(4, 3), "bfloat16", grad=True)
+    (g,) = dl.gradients([dl.sum(dl.gelu(x @ x.T) * 0.5)], [x], create_graph=True)
+    (h,) = dl.gradients([dl.sum(g * g)], [x])
+    assert str(g.dtype) == str(h.dtype) == "bfloat16"
+    assert np.isfinite(np.asarray(h.numpy_copy(), "f4")).all()

@@ -86,3 +86,16 @@ def test_the_same_numbers_and_edges_as_numpy() -> None:
     assert y[0] == np.inf
     assert np.isnan(y[1:3]).all()
     assert y[3] == 5000
+
+
+@pytest.mark.parametrize("name", ["sum", "cumulative_sum", "prod", "cumulative_prod"])
+@pytest.mark.parametrize(("dtype", "wanted"), [("float32", "float64"), ("float16", "float64"), ("float16", "float32")])
+def test_a_dtype_that_is_asked_for(backend: str, name: str, dtype: str, wanted: str) -> None:
+    """Of large arrays, too; to NumPy, the dtype float64 equals None."""
+    for rows in (4, 4000):
+        x = dl.asarray(np.full(rows, 1 + 2**-9, dtype))
+        for asked in (wanted, np.dtype(wanted)):
+            y = getattr(dl, name)(x, axis=0, dtype=asked)
+            assert str(y.dtype) == wanted
+    y = dl.sum(dl.asarray(np.full((4000, 3), 1 + 2**-20, "f4")), axis=0, dtype=np.dtype("float64"))
+    assert y.numpy_copy().tolist() == [4000 * (1 + 2**-20)] * 3

@@ -6,6 +6,7 @@ import inspect
 import re
 from collections.abc import Callable, Sequence
 from difflib import get_close_matches
+from sys import modules
 from typing import Any
 from weakref import ref
 
@@ -16,7 +17,7 @@ from ..backend import spaces
 from ..errors import BadIndexError, DeviceError, DLEngineError, DTypeError, LinAlgError, ShapeError
 from .base import TensorBase, flatten, recording, touched, wrap
 from .declaration import Op
-from .promotion import FLOATS, REAL_FLOATS, is_inexact, promote
+from .promotion import FLOATS, REAL_FLOATS, is_inexact, kept, promote
 from .quiet import quiet, unquiet
 from .record import anomaly, make_node, record
 
@@ -57,6 +58,8 @@ def caller(op: Op) -> Callable[..., Any]:
         token = quiet()
         try:
             y, pull = text(xp, *arrays, **settings, save=needed) if save else text(xp, *arrays, **settings)
+            if "ml_dtypes" in modules:  # else there is no bfloat16
+                y = kept(arrays, consts, y)
         except (ValueError, TypeError, IndexError) as e:
             told = explained(op, arrays, e)
             if told is e:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -64,6 +65,30 @@ def _of_dtype(xp: Any, a: Any, dtype: Any) -> Any:
     """A number that meets bfloat16 as bfloat16: the dtype is not NumPy's own, which would make float32 of both."""
     number = isinstance(a, int | float) and isinstance(dtype, np.dtype)
     return xp.asarray(a, dtype=dtype) if number else a
+
+
+def kept(arrays: Sequence[Any], consts: dict[str, Any], y: Any) -> Any:
+    """What an op made of bfloat16 alone, as bfloat16; NumPy, to which that dtype is foreign, makes float32 of many things.
+
+    y: an array or a tuple of them. An op that was given a dtype has its own.
+    """
+    if consts.get("dtype") is not None:
+        return y
+    brief = None
+    for a in arrays:
+        for b in a if isinstance(a, list) else (a,):
+            kind = b.dtype.kind if isinstance(getattr(b, "dtype", None), np.dtype) else ""
+            if kind and kind in "fc":
+                return y
+            if kind == "V":
+                brief = b.dtype
+    if brief is None:
+        return y
+    return tuple(_of(part, brief) for part in y) if type(y) is tuple else _of(y, brief)
+
+
+def _of(y: Any, brief: Any) -> Any:
+    return y.astype(brief) if isinstance(getattr(y, "dtype", None), np.dtype) and y.dtype.kind == "f" else y
 
 
 def promote(xp: Any, arrays: list[Any], mode: str) -> list[Any]:

@@ -19,7 +19,7 @@ import numpy as np
 from .. import backend
 from ..errors import GradientError
 from .base import Node, TensorBase, graph, recording, second_reading, touched, unflatten, wrap
-from .promotion import is_complex_dtype, promote
+from .promotion import is_complex_dtype, kept, promote
 from .quiet import quiet, unquiet
 
 
@@ -382,6 +382,7 @@ def compute(node: Node, args: list[Any]) -> list[Any]:
     if node.op.promotes is not None:
         arrays = promote(node.xp, arrays, node.op.promotes)
     y, _ = node.op.text(node.xp, *unflatten(arrays, node.layout), **consts)
+    y = kept(arrays, consts, y)
     outs = []
     for i, v in enumerate((y,) if node.single else y):
         t = wrap(node.xp.asarray(v) if isinstance(v, np.generic) else v, True)

@@ -19,6 +19,7 @@ from ..autograd.promotion import is_complex
 from ..errors import ConfigError, GradientError, LinAlgError, ShapeError
 from .creation import eye
 from .elementwise import abs, cc
+from .half import wide_text
 from .linalg import matmul, vector_norm
 from .reduce import max, min, others, sum
 from .shape import broadcast_to
@@ -71,6 +72,7 @@ def _told(what: str, x: Any, compute: Callable[[], Any], probe: Callable[[Any], 
 
 # ---------------------------------------------------------------------- inverse, solution, determinant
 @op(needs="y", promotes="float", complex=True)
+@wide_text
 def inv(xp, x, /):
     """The inverse of square matrices. Raises ShapeError, and LinAlgError on the CPU if one is singular."""
     _matrix("inv", x)
@@ -104,6 +106,7 @@ def solve(xp, x1, x2, /):
 
 
 @op(needs="x y", promotes="float", complex=True)
+@wide_text
 def det(xp, x, /):
     """The determinants of square matrices. Their derivatives, the cofactors, exist for singular ones, too."""
     _matrix("det", x)
@@ -174,6 +177,7 @@ def slogdet(xp, x, /):
 
 
 @op(needs="x y", promotes="float", complex=True)
+@wide_text
 def pinv(xp, x, /, *, rtol=None):
     """The pseudoinverse (Moore-Penrose). rtol: singular values below rtol times the largest count as zero.
 
@@ -232,6 +236,7 @@ def matrix_rank(xp, x, /, *, rtol=None):
 
 # ---------------------------------------------------------------------- decompositions
 @op(needs="y", promotes="float", complex=True)
+@wide_text
 def cholesky(xp, x, /, *, upper=False):
     """The lower triangular L with x = L L^H (upper: U with x = U^H U). The Hermitian part of x counts.
 
@@ -288,6 +293,7 @@ def eigh(xp, x, /):
 
 
 @op(needs="", promotes="float", complex=True)
+@wide_text
 def eigvalsh(xp, x, /, *, save):
     """The eigenvalues of Hermitian matrices in ascending order; the Hermitian part of x counts."""
     _matrix("eigvalsh", x)
@@ -391,6 +397,7 @@ def svd(xp, x, /, *, full_matrices=True):
 
 
 @op(needs="", promotes="float", complex=True)
+@wide_text
 def svdvals(xp, x, /, *, save):
     """The singular values in descending order."""
     _matrix("svdvals", x, square=False)

@@ -13,6 +13,7 @@ from typing import Any
 
 from ..autograd.op import op
 from ..autograd.promotion import default_complex_dtype, get_default_dtype, is_complex, promote
+from .half import is_half
 
 __all__ = [
     "abs", "acos", "acosh", "add", "asin", "asinh", "atan", "atan2", "atanh", "ceil", "clip", "conj", "copysign", "cos",
@@ -408,7 +409,10 @@ def clip(xp, x, /, min=None, max=None):
     low = min  # the standard leaves bounds that cross undefined
     if min is not None and max is not None:
         low = xp.minimum(min, max) if hasattr(min, "dtype") or hasattr(max, "dtype") else builtins.min(min, max)
-    return xp.clip(x, low, max), (inside, below, above)
+    if not is_half(x):
+        return xp.clip(x, low, max), (inside, below, above)
+    y = x if low is None else xp.maximum(x, low)  # the library's clip knows no bfloat16
+    return y if max is None else xp.minimum(y, max), (inside, below, above)
 
 
 @op(needs=("", "condition", "condition"), complex=True)
