@@ -239,10 +239,14 @@ def test_generators_are_read_once(workers: int) -> None:
         len(loader)
 
     class Anew:
+        def __len__(self) -> int:
+            return 3
+
         def __iter__(self) -> Iterator[int]:
             return iter(range(3))
 
     again = data.DataLoader(Anew(), 2, num_workers=workers)
+    assert len(again) == 2
     assert [len(list(again)) for _ in range(2)] == [2, 2]
 
 
@@ -260,6 +264,8 @@ def test_endless_sources_need_no_more_memory(workers: int) -> None:
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200_000  # kB
     with pytest.raises(ConfigError, match="replacement=True"):
         data.DataLoader(EndlessWithLength(), 64, shuffle=True)
+    with pytest.raises(ConfigError, match="replacement=True"):
+        data.random_split(EndlessWithLength(), [0.5, 0.5])
 
 
 @pytest.mark.parametrize(

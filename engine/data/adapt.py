@@ -48,6 +48,9 @@ class _Iterated(IterableDataset):
     def __init__(self, source: Any) -> None:
         self.source, self.begun = source, False
 
+    def __len__(self) -> int:
+        return len(self.source)  # a TypeError of Python's where it has none
+
     def __iter__(self) -> Iterator[Any]:
         if self.begun and isinstance(self.source, Iterator):
             raise DataError(

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from .. import backend
+from ..errors import ConfigError
 from ..generator import Generator
 
 HostArray = np.ndarray[Any, Any]
@@ -49,6 +50,8 @@ def integers(generator: Generator, low: int, high: int | HostArray, shape: int |
 
 def permutation(generator: Generator, n: int) -> HostArray:
     """The numbers 0 ... n-1 in random order, int64: what dl.randperm gives for the same generator."""
+    if n >= 2**32:
+        raise ConfigError(f"an order of {n} samples does not fit into memory; draw with RandomSampler(replacement=True)")
     key, counter = generator.take(n)
     return np.asarray(_xp().random_permutation(key, counter, n))
 

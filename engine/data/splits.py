@@ -54,7 +54,7 @@ def labels_of(dataset: Dataset) -> HostArray:
 
 
 def random_split(
-    dataset: Dataset, lengths: Sequence[int] | Sequence[float], generator: Generator | None = None
+    dataset: Any, lengths: Sequence[int] | Sequence[float], generator: Generator | None = None
 ) -> list[Subset]:
     """Disjoint parts in random order: lengths are numbers of samples, or fractions that sum to 1.
 
@@ -67,7 +67,7 @@ def random_split(
 
 
 def stratified_split(
-    dataset: Dataset,
+    dataset: Any,
     fractions: Sequence[float],
     labels: Sequence[int] | HostArray | None = None,
     generator: Generator | None = None,
@@ -93,7 +93,7 @@ def stratified_split(
 
 
 def group_split(
-    dataset: Dataset, fractions: Sequence[float], groups: Sequence[Any] | HostArray, generator: Generator | None = None
+    dataset: Any, fractions: Sequence[float], groups: Sequence[Any] | HostArray, generator: Generator | None = None
 ) -> list[Subset]:
     """Disjoint parts that no group is spread over: all translations of a sentence, all drawings by one person.
 
