@@ -50,6 +50,19 @@ def test_the_order_of_a_walk_is_that_of_the_attributes() -> None:
     assert list(twice.state_dict()) == ["0.weight", "0.bias", "1.0.weight", "1.0.bias"]
 
 
+def test_a_property_that_fails_says_why_itself() -> None:
+    class Net(nn.Module):
+        @property
+        def width(self) -> int:
+            return self.hidden.out_features  # type: ignore[attr-defined, no-any-return]
+
+    with pytest.raises(AttributeError, match="'Net' object has no attribute 'hidden'"):
+        Net().width  # noqa: B018
+    with pytest.raises(AttributeError, match="'Net' object has no attribute 'depth'"):
+        Net().depth  # type: ignore[attr-defined]  # noqa: B018
+    assert not hasattr(Net(), "width")
+
+
 def test_lists_and_dicts_of_modules_say_what_to_use() -> None:
     class Net(nn.Module):
         pass

@@ -203,6 +203,18 @@ def test_what_fails_in_a_callback_of_ones_own_leaves_everything_as_it_was() -> N
     assert image(t) == before
 
 
+def test_the_scale_of_mixed_precision_is_read_whole_or_not_at_all() -> None:
+    scaler = training.GradScaler()
+    good = scaler.state_dict()
+    for key in good:
+        for value in ("2", None, -1, float("nan"), [], True):
+            with pytest.raises(CheckpointError, match=f"GradScaler: {key} of the state: expected"):
+                scaler.load_state_dict({**good, key: value})
+        with pytest.raises(CheckpointError, match=f"it lacks {key}"):
+            scaler.load_state_dict({k: v for k, v in good.items() if k != key})
+    assert scaler.state_dict() == good
+
+
 class Poison(training.Callback):
     """Makes a gradient NaN while the loss is still finite."""
 

@@ -85,7 +85,7 @@ class Module:
             """A weight that is computed from others (see weight_norm), from what they are now."""
             if self._computes(name):
                 return self.__dict__["parametrizations"].__dict__[name]()
-            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+            return object.__getattribute__(self, name)  # raises: Python's own words, or those of a property that failed
 
     def __setattr__(self, name: str, value: Any) -> None:
         if type(value) is Tensor and isinstance(self.__dict__.get(name), Parameter):
