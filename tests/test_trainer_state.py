@@ -253,6 +253,28 @@ def test_nor_inside_an_epoch(tmp_path: Path) -> None:
     assert io.load(tmp_path / "last.safetensors")["batch"] == 2
 
 
+@pytest.mark.parametrize("column", ["val_loss", "accuracy"])
+def test_a_value_that_is_no_number_is_no_best(tmp_path: Path, column: str) -> None:
+    """Neither at first nor later; and what follows a NaN can be better than what was before it."""
+    nan = float("nan")
+    stop, best = training.EarlyStopping(column, patience=4), training.Checkpoint(tmp_path, monitor=column)
+    t = trainer(stop, best)
+    for callback in (stop, best):
+        callback.on_fit_start(t)
+    sign = -1.0 if column == "val_loss" else 1.0
+    found = []
+    for value in (nan, 1.0, nan, 2.0, 1.5, nan):
+        row = {column: sign * value}
+        before = best.monitor.best if best.monitor is not None else None
+        best.on_epoch_end(t, row)
+        stop.on_epoch_end(t, row)
+        assert best.monitor is not None
+        found.append(best.monitor.best != before)
+    assert found == [False, True, False, True, False, False]
+    assert stop.waited == 2
+    assert not t.stop
+
+
 def test_frozen_weights_may_be_infinite() -> None:
     t = trainer()
     t.model.bound = nn.Parameter(dl.asarray([float("inf")]), requires_grad=False)

@@ -6,6 +6,8 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 
+import numpy as np
+
 from .._tensor import Tensor
 from ..autograd.base import TensorBase, no_grad, written
 from ..autograd.hooks import Handle
@@ -302,6 +304,8 @@ class Module:
         tensors = {id(t): t for t in (*self.parameters(), *self.buffers())}
         for target in targets:
             place = isinstance(target, str) and target.split(":")[0] in ("cpu", "cuda")
+            if not place and not _floating(target):
+                raise DTypeError(f"{type(self).__name__}.to: expected a device or a floating dtype, got {target!r}")
             for t in tensors.values():
                 if place or t.dtype.kind == "f" or t.dtype.name == "bfloat16":
                     _become(t, target)
@@ -338,6 +342,17 @@ class Module:
             return f"{type(self).__name__}({self.extra_repr()})"
         lines = [f"({n}): {m!r}".replace("\n", "\n  ") for n, m in inside]
         return "\n  ".join((f"{type(self).__name__}(", *([self.extra_repr()] if self.extra_repr() else []), *lines)) + "\n)"
+
+
+def _floating(target: Any) -> bool:
+    """Whether it names a floating dtype; a name that is none at all is taken for a device's, which says what there is."""
+    if isinstance(target, str) and not hasattr(np, target):
+        return True
+    try:
+        kind = None if target is None else np.dtype(target)
+    except TypeError:
+        return False
+    return kind is not None and (kind.kind in "fc" or kind.name == "bfloat16")
 
 
 def _dotted(prefix: str, name: str) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 from ..autograd.base import no_grad
 from ..autograd.checkpoint import recomputing
-from ..errors import ConfigError
+from ..errors import ConfigError, DTypeError
 from ..ops.elementwise import sqrt, square
 from ..ops.linalg import matmul
 from ..ops.loss_metric import normalize
@@ -107,10 +107,19 @@ def _advance(module: Module, args: Any) -> None:
 
 
 def _weight(layer: str, module: Module, name: str) -> Any:
+    if not isinstance(module, Module):
+        raise DTypeError(f"{layer}: expected a Module, got {type(module).__name__}")
     weight = module.__dict__.get(name)
     if not isinstance(weight, Parameter):
         raise ConfigError(f"{layer}: {type(module).__name__} has no parameter {name!r} of its own")
     return weight
+
+
+def _axis(layer: str, dim: int, weight: Any) -> int:
+    """The axis as a number from 0."""
+    if not -weight.ndim <= dim < weight.ndim:
+        raise ConfigError(f"{layer}: dim must name an axis of the weight {weight.shape}, got {dim}")
+    return int(dim % weight.ndim)
 
 
 def weight_norm(module: Module, name: str = "weight", dim: int | None = 0) -> Module:
@@ -119,7 +128,8 @@ def weight_norm(module: Module, name: str = "weight", dim: int | None = 0) -> Mo
     dim: the axis whose slices have a length each, None: one length for all. The parameters become
     parametrizations.<name>.original0 (g) and original1 (v). Source: Salimans & Kingma 2016, arXiv:1602.07868.
     """
-    return _parametrize(module, name, _WeightNorm(_weight("weight_norm", module, name), dim))
+    weight = _weight("weight_norm", module, name)
+    return _parametrize(module, name, _WeightNorm(weight, None if dim is None else _axis("weight_norm", dim, weight)))
 
 
 def spectral_norm(
@@ -133,4 +143,4 @@ def spectral_norm(
     if n_power_iterations < 1:
         raise ConfigError(f"spectral_norm: n_power_iterations must be at least 1, got {n_power_iterations}")
     weight = _weight("spectral_norm", module, name)
-    return _parametrize(module, name, _SpectralNorm(weight, dim % weight.ndim, n_power_iterations, eps))
+    return _parametrize(module, name, _SpectralNorm(weight, _axis("spectral_norm", dim, weight), n_power_iterations, eps))

@@ -11,7 +11,7 @@ from ..autograd.base import TensorBase, written
 from ..errors import CheckpointError, ConfigError
 from ..ops.creation import asarray
 from ..states import count, listed, number, read_state
-from .optimizer import state_array
+from .optimizer import refuse_unordered, state_array
 
 
 class EMA:
@@ -24,6 +24,7 @@ class EMA:
     def __init__(self, params: Iterable[Any], decay: float = 0.999, warmup: bool = True) -> None:
         if not 0 <= decay < 1:
             raise ConfigError(f"EMA: decay must be in [0, 1), got {decay}")
+        refuse_unordered("EMA", params)
         self.params = list(params)
         if not self.params or not all(isinstance(p, TensorBase) for p in self.params):
             raise ConfigError("EMA: params must be tensors, at least one; pass model.parameters()")

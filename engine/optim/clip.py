@@ -9,7 +9,7 @@ from typing import Any
 from .. import backend
 from ..autograd.base import TensorBase, wrap, written
 from ..autograd.quiet import quiet, unquiet
-from ..errors import ConfigError, GradientError
+from ..errors import ConfigError, DTypeError, GradientError
 
 
 def clip_grad_norm_(
@@ -115,6 +115,9 @@ def _wide(xp: Any, a: Any) -> Any:
 def _gradients(parameters: Any) -> list[Any]:
     """The gradients, as arrays that will be written: a recorded one may be part of a graph, which must know."""
     given: Iterable[Any] = [parameters] if isinstance(parameters, TensorBase) else parameters
+    if hasattr(given, "parameters") or isinstance(given, str) or not isinstance(given, Iterable):
+        way = "; use .parameters()" if hasattr(given, "parameters") else ""
+        raise DTypeError(f"clip: parameters must be tensors, got {type(given).__name__}{way}")
     grads = [p._grad for p in given if p._grad is not None]
     for g in grads:
         written(g)

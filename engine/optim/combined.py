@@ -12,7 +12,7 @@ from ..errors import CheckpointError, ConfigError
 from ..states import count, number, rates, read_state
 from .cycles import OneCycleLR
 from .optimizer import Optimizer
-from .scheduler import Scheduler, at_least, checked_optimizer
+from .scheduler import Scheduler, a_number, at_least, checked_optimizer
 
 
 class ChainedScheduler(Scheduler):
@@ -80,12 +80,13 @@ class ReduceLROnPlateau:
             )
         self.optimizer = checked_optimizer(name, optimizer)
         self.mode, self.factor, self.patience = mode, factor, at_least(name, "patience", patience, 0)
-        self.threshold, self.threshold_mode, self.cooldown = threshold, threshold_mode, at_least(name, "cooldown", cooldown, 0)
+        self.threshold, self.threshold_mode = a_number(name, "threshold", threshold), threshold_mode
+        self.cooldown = at_least(name, "cooldown", cooldown, 0)
         try:
             self.min_lr = number(min_lr) if isinstance(min_lr, int | float) else rates(list(min_lr))
         except (TypeError, ValueError):
             raise ConfigError(f"{name}: min_lr must be a number or one number per group, got {min_lr!r}") from None
-        self.eps = eps
+        self.eps = a_number(name, "eps", eps)
         self.best = inf if mode == "min" else -inf
         self.bad = self.resting = self.last_epoch = 0
         self.factors: list[float] = []

@@ -8,14 +8,15 @@ from typing import Any
 
 from ..errors import ConfigError
 from .optimizer import Optimizer
-from .scheduler import Scheduler, at_least, checked_optimizer
+from .scheduler import Scheduler, a_number, at_least, checked_optimizer
 
 
 class CosineAnnealingLR(Scheduler):
     """Half a cosine from the first rate down to eta_min in T_max epochs. Source: Loshchilov & Hutter 2017, arXiv:1608.03983."""
 
     def __init__(self, optimizer: Optimizer, T_max: int, eta_min: float = 0.0) -> None:  # noqa: N803 - PyTorch's name
-        self.T_max, self.eta_min = at_least("CosineAnnealingLR", "T_max", T_max), eta_min
+        name = "CosineAnnealingLR"
+        self.T_max, self.eta_min = at_least(name, "T_max", T_max), a_number(name, "eta_min", eta_min)
         super().__init__(optimizer)
 
     def rate(self, base: float, epoch: int) -> float:
@@ -30,7 +31,8 @@ class CosineAnnealingWarmRestarts(Scheduler):
 
     def __init__(self, optimizer: Optimizer, T_0: int, T_mult: int = 1, eta_min: float = 0.0) -> None:  # noqa: N803
         name = "CosineAnnealingWarmRestarts"
-        self.T_0, self.T_mult, self.eta_min = at_least(name, "T_0", T_0), at_least(name, "T_mult", T_mult), eta_min
+        self.T_0, self.T_mult = at_least(name, "T_0", T_0), at_least(name, "T_mult", T_mult)
+        self.eta_min = a_number(name, "eta_min", eta_min)
         super().__init__(optimizer)
 
     def rate(self, base: float, epoch: int) -> float:
@@ -81,7 +83,8 @@ class OneCycleLR(Scheduler):
             raise ConfigError(f"{name}: 0 < pct_start < 1 and anneal_strategy 'cos' or 'linear', got {got}")
         self.total_steps = at_least(name, "total_steps", total_steps)
         groups = checked_optimizer(name, optimizer).param_groups
-        self.max_lr = max_lr if isinstance(max_lr, int | float) else [float(r) for r in max_lr]
+        several = isinstance(max_lr, list | tuple)
+        self.max_lr = [a_number(name, "max_lr", r) for r in max_lr] if several else a_number(name, "max_lr", max_lr)  # type: ignore[union-attr]
         if isinstance(self.max_lr, list) and len(self.max_lr) != len(groups):
             raise ConfigError(f"{name}: {len(self.max_lr)} values of max_lr for {len(groups)} groups")
         self.div_factor = div_factor

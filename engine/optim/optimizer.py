@@ -13,8 +13,27 @@ from ..autograd.quiet import quiet, unquiet
 from ..errors import CheckpointError, ConfigError, DeviceError, DLEngineError, DTypeError, ShapeError
 from ..ops.creation import asarray
 
+_NUMBERS = (
+    "lr", "weight_decay", "eps", "momentum", "dampening", "lr_decay", "momentum_decay", "initial_accumulator_value", "rho",
+    "alpha",
+)  # fmt: skip
+
 Member = tuple[Any, Any, dict[str, Any]]
 """A parameter's array, its gradient and its state."""
+
+
+def refuse_unordered(name: str, params: Any) -> None:
+    """Raise DTypeError for what is no sequence of parameters, or has no order of its own."""
+    if isinstance(params, TensorBase):
+        raise DTypeError(f"{name}: params must be an iterable of tensors or groups, got one tensor; use [p]")
+    if isinstance(params, set | frozenset):
+        raise DTypeError(f"{name}: params must be in an order, since the state is saved by position; got a set, use a list")
+    if hasattr(params, "parameters"):
+        raise DTypeError(f"{name}: params must be tensors, got the module {type(params).__name__}; use .parameters()")
+    if isinstance(params, str) or not isinstance(params, Iterable):
+        raise DTypeError(
+            f"{name}: params must be an iterable of tensors or groups, got {type(params).__name__}; use model.parameters()"
+        )
 
 
 class Optimizer:
@@ -41,7 +60,7 @@ class Optimizer:
         self.state: dict[TensorBase, dict[str, Any]] = {}
         self.schedules: list[Any] = []
         """Weak references to the schedules that set its rates."""
-        self._refuse_unordered(params)
+        refuse_unordered(name, params)
         if isinstance(params, Mapping):
             raise DTypeError(f"{name}: params must be an iterable of tensors or groups, got one group; use [group]")
         found = list(params)
@@ -49,20 +68,6 @@ class Optimizer:
             raise ConfigError(f"{name}: no parameters to optimize")
         for group in found if isinstance(found[0], Mapping) else [{"params": found}]:
             self.add_param_group(group)
-
-    def _refuse_unordered(self, params: Any) -> None:
-        """Raise DTypeError for what is no sequence of parameters, or has no order of its own."""
-        name = type(self).__name__
-        if isinstance(params, TensorBase):
-            raise DTypeError(f"{name}: params must be an iterable of tensors or groups, got one tensor; use [p]")
-        if isinstance(params, set | frozenset):
-            raise DTypeError(f"{name}: params must be in an order, since the state is saved by position; got a set, use a list")
-        if hasattr(params, "parameters"):
-            raise DTypeError(f"{name}: params must be tensors, got the module {type(params).__name__}; use .parameters()")
-        if isinstance(params, str) or not isinstance(params, Iterable):
-            raise DTypeError(
-                f"{name}: params must be an iterable of tensors or groups, got {type(params).__name__}; use model.parameters()"
-            )
 
     def add_param_group(self, group: Mapping[str, Any]) -> None:
         """Optimize more parameters, with settings of their own where the group names any."""
@@ -72,7 +77,7 @@ class Optimizer:
             raise ConfigError(f"{name}: a group must be a dict with 'params', got {got}")
         given = group["params"]
         if not isinstance(given, TensorBase):
-            self._refuse_unordered(given)
+            refuse_unordered(name, given)
         params = [given] if isinstance(given, TensorBase) else list(given)
         held = {id(p) for g in self.param_groups for p in g["params"]}
         for p in params:
@@ -92,12 +97,12 @@ class Optimizer:
     def _check(self, group: dict[str, Any]) -> None:
         """Raise ConfigError for settings that make no sense; called for every group."""
         name = type(self).__name__
-        for key in ("lr", "weight_decay", "eps", "momentum", "lr_decay", "momentum_decay", "initial_accumulator_value"):
+        for key in _NUMBERS:
             if key not in group:
                 continue
             if isinstance(group[key], bool) or not isinstance(group[key], Real):
                 raise ConfigError(f"{name}: {key} must be a number, got {group[key]!r}")
-            if not group[key] >= 0:
+            if key != "dampening" and not group[key] >= 0:
                 raise ConfigError(f"{name}: {key} must not be negative, got {group[key]}")
         betas = group.get("betas", (0.0, 0.0))
         if not isinstance(betas, tuple | list) or len(betas) != 2 or not all(isinstance(b, Real) for b in betas):

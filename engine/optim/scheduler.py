@@ -6,8 +6,9 @@ An epoch is whatever lies between two calls of step(): a pass over the data, or 
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Mapping, Sequence
-from math import exp
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from math import exp, isfinite
+from numbers import Real
 from typing import Any
 from weakref import ref
 
@@ -134,7 +135,7 @@ class StepLR(Scheduler):
     """Times gamma every step_size epochs."""
 
     def __init__(self, optimizer: Optimizer, step_size: int, gamma: float = 0.1) -> None:
-        self.step_size, self.gamma = at_least("StepLR", "step_size", step_size), gamma
+        self.step_size, self.gamma = at_least("StepLR", "step_size", step_size), a_number("StepLR", "gamma", gamma)
         super().__init__(optimizer)
 
     def rate(self, base: float, epoch: int) -> float:
@@ -145,7 +146,9 @@ class MultiStepLR(Scheduler):
     """Times gamma at each of the epochs in milestones; one that occurs twice counts twice."""
 
     def __init__(self, optimizer: Optimizer, milestones: Sequence[int], gamma: float = 0.1) -> None:
-        self.milestones, self.gamma = sorted(milestones), gamma
+        if not isinstance(milestones, Iterable) or not all(isinstance(m, int) for m in milestones):
+            raise ConfigError(f"MultiStepLR: milestones must be a list of epochs, got {milestones!r}")
+        self.milestones, self.gamma = sorted(milestones), a_number("MultiStepLR", "gamma", gamma)
         super().__init__(optimizer)
 
     def rate(self, base: float, epoch: int) -> float:
@@ -156,7 +159,7 @@ class ExponentialLR(Scheduler):
     """Times gamma every epoch."""
 
     def __init__(self, optimizer: Optimizer, gamma: float) -> None:
-        self.gamma = gamma
+        self.gamma = a_number("ExponentialLR", "gamma", gamma)
         super().__init__(optimizer)
 
     def rate(self, base: float, epoch: int) -> float:
@@ -169,6 +172,7 @@ class LinearLR(Scheduler):
     def __init__(
         self, optimizer: Optimizer, start_factor: float = 1.0 / 3, end_factor: float = 1.0, total_iters: int = 5
     ) -> None:
+        start_factor, end_factor = (a_number("LinearLR", "factors", f) for f in (start_factor, end_factor))
         if not 0 < start_factor <= 1 or not 0 <= end_factor <= 1:
             raise ConfigError(f"LinearLR: factors must be between 0 and 1, the first not 0; got {start_factor}, {end_factor}")
         self.start_factor, self.end_factor = start_factor, end_factor
@@ -186,6 +190,8 @@ class LambdaLR(Scheduler):
     def __init__(self, optimizer: Optimizer, lr_lambda: Callable[[int], float] | Sequence[Callable[[int], float]]) -> None:
         self.shared = lr_lambda if callable(lr_lambda) else None
         n = len(checked_optimizer("LambdaLR", optimizer).param_groups)
+        if not callable(lr_lambda) and not (isinstance(lr_lambda, list | tuple) and all(map(callable, lr_lambda))):
+            raise ConfigError(f"LambdaLR: lr_lambda must be a function of the epoch, or a list of them, got {lr_lambda!r}")
         self.lr_lambdas = [lr_lambda] * n if callable(lr_lambda) else list(lr_lambda)
         if len(self.lr_lambdas) != n:
             raise ConfigError(f"LambdaLR: {len(self.lr_lambdas)} functions for {n} groups")
@@ -223,6 +229,13 @@ def dann_ramp(progress: float, gamma: float = 10.0) -> float:
     Source: Ganin et al. 2016, JMLR 17, section 5.2.2.
     """
     return 2.0 / (1.0 + exp(-gamma * progress)) - 1.0
+
+
+def a_number(name: str, argument: str, value: Any) -> float:
+    """The value, if it is a finite number."""
+    if isinstance(value, bool) or not isinstance(value, Real) or not isfinite(value):
+        raise ConfigError(f"{name}: {argument} must be a number, got {value!r}")
+    return float(value)
 
 
 def at_least(name: str, argument: str, value: int, least: int = 1) -> int:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import ConfigError
+from ..errors import ConfigError, DTypeError
 from ..io import remove_leftovers, save, write_atomically
 from ..optim import EMA, Optimizer, ReduceLROnPlateau, clip_grad_norm_, clip_grad_value_
 
@@ -92,8 +92,8 @@ class Monitor:
         if self.column not in row:
             raise ConfigError(f"the history has no column {self.column!r}; it has {', '.join(row)}")
         value = self.sign * float(row[self.column])
-        if self.best is not None and not value > self.best + self.min_delta:
-            return False
+        if value != value or (self.best is not None and not value > self.best + self.min_delta):
+            return False  # NaN is no improvement, also at first: nothing would ever be better
         self.best = value
         return True
 
@@ -187,6 +187,9 @@ class Schedule(Callback):
     """Steps a learning-rate schedule after each "batch" or "epoch"; one on a plateau gets the epoch's value of a column."""
 
     def __init__(self, scheduler: Any, each: str = "batch", monitor: str = "val_loss") -> None:
+        if isinstance(scheduler, type) or not hasattr(scheduler, "step"):
+            got = type(scheduler).__name__
+            raise DTypeError(f"Schedule: expected a schedule, got {got}; make one: optim.StepLR(optimizer, 10)")
         if each not in ("batch", "epoch") or (each == "batch" and isinstance(scheduler, ReduceLROnPlateau)):
             raise ConfigError(f"Schedule: each must be 'batch' or 'epoch', and 'epoch' for a plateau; got {each!r}")
         self.scheduler, self.each, self.monitor = scheduler, each, monitor
@@ -238,6 +241,8 @@ class WeightAverage(Callback):
     """Keeps a running average of the weights (see EMA) and validates with it; at the end the model gets it, if keep."""
 
     def __init__(self, ema: EMA, keep: bool = False) -> None:
+        if not isinstance(ema, EMA):
+            raise DTypeError(f"WeightAverage: expected an EMA, got {type(ema).__name__}; make one: optim.EMA(model.parameters())")
         self.ema, self.keep = ema, keep
         self._kept = False
 

@@ -59,6 +59,12 @@ class Trainer:
             got = f"the class {loss.__name__}; make one: {loss.__name__}()" if isinstance(loss, type) else type(loss).__name__
             raise DTypeError(f"Trainer: loss must be a function or module of outputs and targets, got {got}")
         self.optimizers = {"optimizer": optimizer} if isinstance(optimizer, Optimizer) else _by_name(optimizer)
+        for key, value in (("batch_size", batch_size), ("accumulate", accumulate)):
+            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+                raise ConfigError(f"Trainer: {key} must be a whole number of at least 1, got {value!r}")
+        if scheduler is not None and (isinstance(scheduler, type) or not hasattr(scheduler, "step")):
+            got = f"the class {scheduler.__name__}" if isinstance(scheduler, type) else type(scheduler).__name__
+            raise DTypeError(f"Trainer: scheduler must be a schedule, got {got}; make one: optim.StepLR(optimizer, 10)")
         if not self.optimizers or accumulate < 1 or (accumulate > 1 and len(self.optimizers) > 1):
             raise ConfigError("Trainer: needs an optimizer; accumulate must be at least 1, and 1 with several optimizers")
         classes = isinstance(loss, CrossEntropyLoss | NLLLoss)
