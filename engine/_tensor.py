@@ -235,9 +235,14 @@ class Tensor(TensorBase):
 
     def to(self, target: Any) -> Tensor:
         """On another device ("cpu", "cuda", "cuda:1"; gradients follow) or with another dtype."""
+        if target is None:  # NumPy takes it for float64
+            raise DTypeError("to: expected a device or a dtype, got None")
         if isinstance(target, str) and target != "bfloat16" and not hasattr(np, target):
             return self.to_device(target)
-        wanted = bfloat16() if isinstance(target, str) and target == "bfloat16" else np.dtype(target)
+        try:
+            wanted = bfloat16() if isinstance(target, str) and target == "bfloat16" else np.dtype(target)
+        except TypeError as error:
+            raise DTypeError(f"to: expected a device or a dtype, got {target!r}") from error
         return self if wanted == self.dtype else dtypes.astype(self, wanted)
 
     def to_device(self, device: str, /, *, stream: Any = None) -> Tensor:

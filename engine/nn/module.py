@@ -6,8 +6,6 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 
-import numpy as np
-
 from .._tensor import Tensor
 from ..autograd.base import TensorBase, no_grad, written
 from ..autograd.hooks import Handle
@@ -345,14 +343,12 @@ class Module:
 
 
 def _floating(target: Any) -> bool:
-    """Whether it names a floating dtype; a name that is none at all is taken for a device's, which says what there is."""
-    if isinstance(target, str) and not hasattr(np, target):
-        return True
+    """Whether it names a floating dtype. Raises DeviceError for a name that is neither a dtype's nor a device's."""
     try:
-        kind = None if target is None else np.dtype(target)
-    except TypeError:
+        dtype = asarray(0.0).to(target).dtype
+    except DTypeError:
         return False
-    return kind is not None and (kind.kind in "fc" or kind.name == "bfloat16")
+    return dtype.kind in "fc" or dtype.name == "bfloat16"
 
 
 def _dotted(prefix: str, name: str) -> str:
