@@ -104,3 +104,13 @@ def test_complex_and_single_precision(backend: str) -> None:
     f = dl.asarray(np.array([[1, 2, 3], [4, 5, 6], [7, 8, 9]], "f4")).requires_grad_()
     dl.linalg.det(f).backward()
     assert np.allclose(f.grad.numpy_copy(), [[-3, 6, -3], [6, -12, 6], [-3, 6, -3]], atol=1e-4)
+
+
+def test_eigenvalues_of_what_is_no_number_are_none(backend: str) -> None:
+    """LAPACK may give finite ones."""
+    for bad in (np.nan, np.inf):
+        x = np.stack([GOOD, np.array([[bad, 1.0], [1.0, 2.0]])])
+        for values in (dl.linalg.eigvalsh(dl.asarray(x)), dl.linalg.eigh(dl.asarray(x).requires_grad_()).eigenvalues):
+            got = values.detach().numpy_copy()
+            assert np.allclose(got[0], np.linalg.eigvalsh(GOOD))
+            assert np.isnan(got[1]).all()

@@ -11,8 +11,7 @@ from typing import Any
 from ..autograd.base import no_grad
 from ..autograd.checkpoint import recomputing
 from ..errors import ConfigError, DTypeError
-from ..ops.elementwise import sqrt, square
-from ..ops.linalg import matmul
+from ..ops.linalg import matmul, vector_norm
 from ..ops.loss_metric import normalize
 from ..ops.random import randn
 from ..ops.reduce import sum
@@ -24,7 +23,7 @@ from .module import Module, Parameter
 def _lengths(v: Any, dim: int | None) -> Any:
     """The norm of each slice of v along dim, or of all of v, in a shape that broadcasts."""
     axes = tuple(i for i in range(v.ndim) if i != (dim if dim is None else dim % v.ndim))
-    return sqrt(sum(square(v), axis=axes, keepdims=True))
+    return vector_norm(v, axis=axes, keepdims=True)
 
 
 class _WeightNorm(Module):

@@ -46,6 +46,11 @@ def _hermitian_part(xp: Any, x: Any) -> Any:
     return (x + _h(xp, x)) / 2
 
 
+def _of_numbers(xp: Any, x: Any, values: Any) -> Any:
+    """Eigenvalues, NaN for a matrix that holds NaN or Inf: LAPACK may say +-1.414 for [[NaN, 1], [1, 2]]."""
+    return xp.where(xp.all(xp.isfinite(x), axis=(-2, -1))[..., None], values, math.nan)
+
+
 def _diagonals(xp: Any, x: Any) -> Any:
     """Vectors (..., N) as diagonal matrices (..., N, N)."""
     return x[..., None] * xp.eye(x.shape[-1], dtype=x.dtype)
@@ -278,7 +283,9 @@ def eigh(xp, x, /):
     The gradient through v holds for functions that do not depend on the sign (or phase) of its columns.
     """
     _matrix("eigh", x)
-    w, v = xp.linalg.eigh(_hermitian_part(xp, x))
+    part = _hermitian_part(xp, x)
+    w, v = xp.linalg.eigh(part)
+    w = _of_numbers(xp, part, w)
 
     def pull(gy):
         gw, gv = gy
@@ -297,10 +304,11 @@ def eigh(xp, x, /):
 def eigvalsh(xp, x, /, *, save):
     """The eigenvalues of Hermitian matrices in ascending order; the Hermitian part of x counts."""
     _matrix("eigvalsh", x)
+    part = _hermitian_part(xp, x)
     if not save:
-        return xp.linalg.eigvalsh(_hermitian_part(xp, x)), None
-    w, v = xp.linalg.eigh(_hermitian_part(xp, x))
-    return w, lambda gy: _hermitian_part(xp, xp.matmul(v * gy[..., None, :], _h(xp, v)))
+        return _of_numbers(xp, part, xp.linalg.eigvalsh(part)), None
+    w, v = xp.linalg.eigh(part)
+    return _of_numbers(xp, part, w), lambda gy: _hermitian_part(xp, xp.matmul(v * gy[..., None, :], _h(xp, v)))
 
 
 class EigResult(NamedTuple):
