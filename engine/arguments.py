@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -16,9 +17,40 @@ import numpy as np
 from dlengine.kernels.signatures import Argument
 
 from .defaults import default_dtype
-from .errors import BadIndexError, DeviceError, DTypeError, ShapeError
+from .errors import BadIndexError, ConfigError, DeviceError, DTypeError, ShapeError
 
 _LARGEST = np.iinfo(np.int64).max
+
+
+@dataclass(eq=False, slots=True)
+class Saved:
+    """What a forward kernel left for its gradient, which only the same implementation can read, with the same arguments.
+
+    maker: the namespace it was called through. native: whether the kernel of its set answered, and not the reference.
+    """
+
+    values: Any
+    maker: Any
+    native: bool
+    dtype: Any
+    shapes: tuple[Any, Any]
+    lengths: Any
+    reverse: bool
+
+    def check(self, xp: Any, name: str, given: dict[str, Any]) -> None:
+        """Raise where a gradient is asked for with other arguments than the forward call had, as far as they can be seen."""
+        forward = name.removesuffix("_grad")
+        if self.maker is not xp:
+            raise DTypeError(f"{name}: residuals are of {self.maker}, expected those of {xp}")
+        if self.shapes != (given["x"].shape, given["h0"].shape):
+            now = (given["x"].shape, given["h0"].shape)
+            raise ShapeError(f"{name}: x and h0 had shapes {self.shapes} in {forward}, now {now}")
+        lengths = given["lengths"]
+        same = lengths is self.lengths or (
+            lengths is not None and self.lengths is not None and bool(xp.all(lengths == self.lengths))
+        )
+        if not same or self.reverse != given["reverse"]:
+            raise ConfigError(f"{name}: lengths and reverse must be those that {forward} was called with")
 
 
 def prepared(xp: Any, name: str, arguments: tuple[Argument, ...], values: list[Any]) -> tuple[list[Any], Any]:
@@ -27,12 +59,26 @@ def prepared(xp: Any, name: str, arguments: tuple[Argument, ...], values: list[A
     Raises DTypeError, ShapeError or DeviceError, which name the kernel, the argument, what was expected and what came.
     """
     values = _arrays(xp, name, arguments, values)
-    dtype = _common_dtype(xp, name, arguments, values)
+    saved = _saved(name, arguments, values)
+    dtype = _common_dtype(xp, name, arguments, values) if saved is None else saved.dtype
     for place, argument in enumerate(arguments):
         if argument.is_array:
             values[place] = _each(argument, values[place], partial(_converted, xp, name, argument, dtype))
     check_shapes(name, arguments, values)
+    if saved is not None:
+        saved.check(xp, name, {a.name: v for a, v in zip(arguments, values, strict=True)})
     return values, dtype
+
+
+def _saved(name: str, arguments: tuple[Argument, ...], values: list[Any]) -> Saved | None:
+    for argument, value in zip(arguments, values, strict=True):
+        if argument.kind == "saved":
+            if not isinstance(value, Saved):
+                raise DTypeError(
+                    f"{name}: {argument.name} must be what {name.removesuffix('_grad')} returned last, got {type(value).__name__}"
+                )
+            return value
+    return None
 
 
 def check_range(name: str, argument: Argument, ids: Any, size: int, spared: Any = None) -> None:
@@ -62,6 +108,8 @@ def check_shapes(name: str, arguments: tuple[Argument, ...], values: list[Any]) 
     known = {a.name: v for a, v in zip(arguments, values, strict=True)}
     order = sorted(zip(arguments, values, strict=True), key=lambda pair: pair[0].shape.startswith("="))
     for argument, value in order:
+        if argument.name == "axis" and not -values[0].ndim <= value < values[0].ndim:
+            raise BadIndexError(f"{name}: axis {value} is out of range for shape {values[0].shape}")
         if not argument.is_array or value is None:
             continue
         if argument.listed:
@@ -156,6 +204,10 @@ def _arrays(xp: Any, name: str, arguments: tuple[Argument, ...], values: list[An
         if isinstance(a, np.ma.MaskedArray) or not (hasattr(a, "dtype") and hasattr(a, "shape")):
             what = f"{type(a).__module__}.{type(a).__name__}"
             raise DTypeError(f"{name}: {argument.name} must be an array, got {what}; make one with xp.asarray")
+        ours = xp.library.array_type() if xp.library.ours else None
+        if ours is not None and type(a) is not ours:
+            kinds = f"{type(a).__module__}.{type(a).__name__}, expected {ours.__module__}.{ours.__name__}"
+            raise DeviceError(f"{name}: {argument.name} is a {kinds}; move it there first")
         found.append(type(a))
         if type(a) is not found[0]:
             kinds = " and ".join(sorted({f"{k.__module__}.{k.__name__}" for k in found}))
@@ -231,7 +283,7 @@ def _converted(xp: Any, name: str, argument: Argument, dtype: Any, a: Any) -> An
     if argument.kind == "scalar":
         if a.shape != () or kind_of(a.dtype) not in ("f", "i"):
             raise ShapeError(f"{name}: {argument.name} must be one real number, 0-d, got shape {a.shape} {a.dtype}")
-        return xp.astype(a, _native(a.dtype))
+        return xp.astype(a, xp.float64 if dtype == xp.float64 else xp.float32)
     wanted = _native(a.dtype) if dtype is None else dtype
     if a.dtype == wanted:
         return a

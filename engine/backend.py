@@ -46,6 +46,11 @@ class Library:
     def load(self) -> Any:
         return import_module(self.module)
 
+    @property
+    def ours(self) -> bool:
+        """Whether kernels of ours run on its arrays."""
+        return self is NUMPY or self is CUPY
+
     def array_type(self) -> Any:
         """The class of its arrays, where kernels of ours run on them; None elsewhere."""
         return np.ndarray if self is NUMPY else getattr(import_module("cupy"), "ndarray", None) if self is CUPY else None
@@ -68,7 +73,8 @@ class Namespace:
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
-        if name in reference.DECLARED or (self.kernels is not None and name in self.kernels.declared):
+        declared = name in reference.DECLARED or (self.kernels is not None and name in self.kernels.declared)
+        if declared or (name == "matmul" and self.library.ours):
             value = self._kernel(name)
         elif name in self.library.shims:
             value = self.library.shims[name]
@@ -96,13 +102,13 @@ class Namespace:
     def _picker(self, name: str, fallback: Callable[..., Any]) -> Callable[..., Any]:
         """The function that looks at all arrays of a call and picks the kernel or the reference."""
         chosen, kind = self.kernels, self.library.array_type()
-        checks = self.library is NUMPY and (chosen is None or chosen.name != "jit")  # compiled code looks for itself
+        host, looks = self.library is NUMPY, chosen is not None and chosen.name == "jit"
         if chosen is None:
             launches = reference.SET.launches
-            return picker(self, name, kind, ("*",), lambda: fallback, launches, fallback, "", checks)
+            return picker(self, name, kind, ("*",), lambda: fallback, launches, fallback, "", host, False)
         dtypes = chosen.declared[name][1] if name in chosen.declared else ()
         label = f"{chosen.name}:{name}"
-        return picker(self, name, kind, dtypes, partial(chosen.load, name), chosen.launches, fallback, label, checks)
+        return picker(self, name, kind, dtypes, partial(chosen.load, name), chosen.launches, fallback, label, host, looks)
 
     def dtype(self, dtype: Any) -> Any:
         """dlengine's dtype (a numpy.dtype) as the library's own."""

@@ -18,7 +18,7 @@ import numpy as np
 
 from dlengine.kernels.signatures import Argument, signatures
 
-from .arguments import bound_of, check_range, prepared
+from .arguments import Saved, bound_of, check_range, prepared
 
 fallbacks: Counter[str] = Counter()
 """Calls that a kernel set in force left to the reference, per "set:kernel[dtype]"; `dlengine parity` shows them."""
@@ -48,9 +48,18 @@ class _Written:
         first = next(a for a in arguments if a.kind in ("float", "number"))
         self.first = first.name
         self.lines.append(f"_d = {first.name}{'[0]' if first.listed else ''}.dtype")
+        if "axis" in self.known:
+            self.tests.append(f"-{self.first}.ndim <= axis < {self.first}.ndim")
         for a in sorted(arguments, key=lambda a: (a.shape.startswith("="), a.optional)):
             if a.is_array:
                 self._test(a)
+        self.saved = next((a.name for a in arguments if a.kind == "saved"), None)
+        if self.saved:  # made by the same kernel from the same arguments
+            n = self.saved
+            self.tests.append(
+                f"type({n}) is Saved and {n}.maker is XP and {n}.native and {n}.dtype is _d and {n}.lengths is lengths "
+                f"and {n}.shapes == (x.shape, h0.shape) and {n}.reverse == reverse"
+            )
 
     def _test(self, a: Argument) -> None:
         n = a.name
@@ -62,7 +71,7 @@ class _Written:
                 tests.append(f"bool(shapes := [*map(_shapes, {n})])")
         else:
             tests, same = [f"type({n}) is _A"], [] if n == self.first else [f"{n}.dtype is _d"]
-            tests += {"int": [f"{n}.dtype is _I"], "scalar": [f"{n}.ndim == 0"]}.get(a.kind, same)
+            tests += {"int": [f"{n}.dtype is _I"], "scalar": [f"{n}.ndim == 0", f"{n}.dtype is _d"]}.get(a.kind, same)
             tests += self._shape(a)
         test = " and ".join(tests)
         self.tests.append(f"({n} is None or {test})" if a.optional else test)
@@ -101,7 +110,8 @@ class _Written:
         names = [a.name for a in self.arguments]
         last_optional = self.arguments[-1].optional and self.arguments[-1].is_array
         head = ", ".join([*names[:-1], f"{names[-1]}=None" if last_optional else names[-1]])
-        call = ", ".join(names)
+        call = ", ".join(names).replace(f", {self.saved}", f", {self.saved}.values")
+        kept = "kept({}, x, h0, lengths, reverse, True)" if "save" in names else "{}"
         checks = [
             f"        check_range(NAME, {a.name}_argument, {a.name}, {a.bound}{f', {a.spared}' if a.spared else ''})"
             for a in self.arguments
@@ -120,48 +130,65 @@ class _Written:
             "        if kernel is None:",
             "            kernel = load()",
             "        launches[NAME] += 1",
-            f"        return kernel({call})",
-            f"    return general([{call}])",
+            f"        return {kept.format(f'kernel({call})')}",
+            f"    return general([{', '.join(names)}])",
         ]
         return "\n".join(body)
 
 
 def picker(
     xp: Any, name: str, array_type: Any, dtypes: tuple[str, ...], load: Callable[[], Callable[..., Any]],
-    launches: Counter[str], fallback: Callable[..., Any], label: str, ranges: bool,
+    launches: Counter[str], fallback: Callable[..., Any], label: str, host: bool, looks: bool,
 ) -> Callable[..., Any]:  # fmt: skip
     """The function that a namespace has under a kernel's name.
 
     load: gives the set's kernel, which is called for `dtypes` ("*": all); other dtypes go to the fallback and are counted
-    under the label. ranges: whether integers must be checked here, because neither the kernel nor its library does.
+    under the label. host: whether the arrays are NumPy's, where integers out of range are found. looks: whether the kernel
+    does that itself.
     """
     arguments = signatures()[name]
+    names = [a.name for a in arguments]
     every = "*" in dtypes
-    native = [np.dtype(d) for d in ("float32", "float64", "float16") if every or d in dtypes]
+    taken = [np.dtype(d) for d in ("float32", "float64", "float16") if every or d in dtypes]
     scope: dict[str, Any] = {
         "NAME": name, "_A": array_type, "_I": np.dtype("int64"), "launches": launches, "load": load, "kernel": None,
-        "check_range": check_range, "_alike": _alike, "_shapes": _shapes,
-        **{f"_D{i}": d for i, d in enumerate(native)}, **{f"{a.name}_argument": a for a in arguments},
+        "check_range": check_range, "Saved": Saved, "XP": xp, "_alike": _alike, "_shapes": _shapes,
+        **{f"_D{i}": d for i, d in enumerate(taken)}, **{f"{a.name}_argument": a for a in arguments},
     }  # fmt: skip
 
     def general(values: list[Any]) -> Any:
         values, dtype = prepared(xp, name, arguments, values)
-        if ranges:
+        saved = next((v for v in values if type(v) is Saved), None)
+        native = saved.native if saved else every or (isinstance(dtype, np.dtype) and dtype.name in dtypes)
+        if host and not (native and looks):
             for argument, value in zip(arguments, values, strict=True):
                 if argument.bound:
                     spared = next((v for a, v in zip(arguments, values, strict=True) if a.name == argument.spared), None)
                     check_range(name, argument, value, bound_of(argument, arguments, values), spared)
-        if every or (isinstance(dtype, np.dtype) and dtype.name in dtypes):
+        given = [v.values if v is saved else v for v in values] if saved else values
+        if native:
             if scope["kernel"] is None:
                 scope["kernel"] = load()
             launches[name] += 1
-            return scope["kernel"](*values)
+            return forward(scope["kernel"](*given), values, native)
         shown = dtype if dtype is not None else next(v.dtype for a, v in zip(arguments, values, strict=True) if a.is_array)
         fallbacks[f"{label}[{shown}]"] += 1
-        return fallback(*values)
+        return forward(fallback(*given), values, native)
 
-    scope["general"] = general
-    text = _Written(arguments).text(ranges, len(native))
+    def kept(result: Any, x: Any, h0: Any, lengths: Any, reverse: bool, native: bool) -> Any:
+        if result[-1] is None:
+            return result
+        return (*result[:-1], Saved(result[-1], xp, native, x.dtype, (x.shape, h0.shape), lengths, reverse))
+
+    def forward(result: Any, values: list[Any], native: bool) -> Any:
+        """The result, with what is saved for a gradient under seal."""
+        if "save" not in names:
+            return result
+        x, h0, lengths, reverse = (values[names.index(n)] for n in ("x", "h0", "lengths", "reverse"))
+        return kept(result, x, h0, lengths, reverse, native)
+
+    scope |= {"general": general, "kept": kept}
+    text = _Written(arguments).text(host and not looks, len(taken))
     exec(compile(text, f"<{name}, as its declaration has it>", "exec"), scope)  # noqa: S102 - the text is our own
     run: Callable[..., Any] = scope["run"]
     return run

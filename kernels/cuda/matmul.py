@@ -24,6 +24,8 @@ def matmul(a: Array, b: Array) -> Array:
     if a.dtype != b.dtype or str(a.dtype) not in FLOATS:
         return library_of(a).matmul(a, b)
     x, y = a[None, :] if a.ndim == 1 else a, b[:, None] if b.ndim == 1 else b
+    if not a.ndim or not b.ndim or x.shape[-1] != y.shape[-2]:
+        raise ValueError(f"matmul: shapes {a.shape} and {b.shape} do not fit: the last axis of the first meets the second's rows")
     lead, (rows, columns) = np.broadcast_shapes(x.shape[:-2], y.shape[:-2]), (x.shape[-2], y.shape[-1])
     shape = (*lead, *((rows,) if a.ndim > 1 else ()), *((columns,) if b.ndim > 1 else ()))
     library = None if isinstance(a, np.ndarray) or capturing(a) else partial(_by_library, a, b)

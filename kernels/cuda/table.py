@@ -26,6 +26,9 @@ class Table:
         self.roles, self._written = roles, frozenset(written)
         self.tensors, self.columns = len(roles[0]), 2 + len(roles)
         self.dtype = str(roles[0][0].dtype)
+        changed = [a for role, arrays in enumerate(roles) if role in self._written for a in arrays]
+        if any(isinstance(a, np.ndarray) and not a.flags.writeable for a in changed):
+            raise ValueError("a tensor that is to be written in place is read-only")
         firsts = np.cumsum([0, *(-(-a.size // CHUNK) for a in roles[0])])
         self._firsts, self.chunks = firsts[:-1], int(firsts[-1])
 

@@ -15,6 +15,7 @@ import numpy as np
 from ..types import Array
 from .compile import dense, thread_count
 from .gemm import PANEL, ROWS, Product, multiply, multiply_small
+from .matvec import matvec
 from .vector import VECTOR_BYTES, as_row
 
 SERIAL_MULTIPLY_ADDS = 1 << 18  # up to here OpenBLAS too stays on the calling thread
@@ -71,6 +72,9 @@ def _multiply(a: Array, b: Array, lead: tuple[int, ...], bias: Array) -> Array:
         for i in range(pieces):
             part = slice(i * rows // pieces, (i + 1) * rows // pieces) if pieces > 1 else ...
             np.matmul(a[part], b, out=c[part])
+        return np.add(c, bias, out=c) if bias.size else c
+    if not lead and (rows == 1 or columns == 1):
+        c = (matvec(a, b[:, 0]) if columns == 1 else matvec(b.T, a[0])).reshape(rows, columns)
         return np.add(c, bias, out=c) if bias.size else c
     a, a_row, a_depth = _flat(a)
     b, b_depth, b_column = _flat(b)

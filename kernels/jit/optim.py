@@ -163,7 +163,7 @@ def sgd(
     for buf in bufs if bufs and first else ():
         buf[...] = 0  # whatever it held: 0 * NaN would stay
     keep, take = (0.0, 1.0) if first else (momentum, 1 - dampening)
-    table = Table(ps, [dense(g) for g in gs], *([] if bufs is None else [bufs]))
+    table = Table(ps, [dense(g) for g in gs], *([] if bufs is None else [bufs]), written=(0, 2))
     kind = table.like.dtype.type
     s = (kind(lr), kind(momentum), kind(keep), kind(take), kind(weight_decay))
     _sgd(table.addresses, table.ends, table.like, s, bool(nesterov), thread_count(table.size // GRAIN))
@@ -191,7 +191,7 @@ def adam(
     """
     shrink, decay = (1 - lr * weight_decay, 0.0) if decoupled else (1.0, weight_decay)
     rate, root = lr / (1 - beta1**step), (1 - beta2**step) ** -0.5
-    table = Table(ps, [dense(g) for g in gs], ms, vs, *([] if vmaxs is None else [vmaxs]))
+    table = Table(ps, [dense(g) for g in gs], ms, vs, *([] if vmaxs is None else [vmaxs]), written=(0, 2, 3, 4))
     kind = table.like.dtype.type
     s = tuple([kind(value) for value in (shrink, decay, beta1, 1 - beta1, beta2, 1 - beta2, rate, root, eps)])
     _adam(table.addresses, table.ends, table.like, s, thread_count(table.size // GRAIN))
@@ -209,7 +209,7 @@ def sum_of_squares(gs: list[Array]) -> Array:
 def scale(gs: list[Array], factor: Array) -> None:
     """Multiply all elements by a factor, in place. factor: 0-d."""
     if factor != 1:
-        table = Table(gs)
+        table = Table(gs, written=(0,))
         kind = table.like.dtype.type
         _scale(table.addresses, table.ends, table.like, kind(factor), thread_count(table.size // GRAIN))
         table.give_back()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import prange
@@ -11,7 +11,11 @@ from ..geometry import PoolGeometry
 from ..types import Array
 from .compile import dense, inner, jit, thread_count
 from .pool_pairs import largest_of_four
+from .vecmath import maximum
 from .vector import as_row, clear
+
+FEW = 8
+"""A window more than so many times as wide as there are outputs in a row is searched along itself, not across the outputs."""
 
 
 class Sizes(NamedTuple):
@@ -48,18 +52,28 @@ def max_pool2d(x: Array, g: PoolGeometry) -> tuple[Array, Array]:
 
 def max_pool2d_scatter(gy: Array, index: Array, g: PoolGeometry) -> Array:
     """gx, zero but for each gy added at the place its output was taken from."""
-    gx = np.empty(g.x_shape, gy.dtype)
+    gx, threads = np.empty(g.x_shape, gy.dtype), thread_count(g.N * g.C)
     if gx.size:
-        _scatter(dense(gy), dense(index), gx, sizes_of(g), thread_count(g.N * g.C))
+        wrong = np.zeros(threads, np.int64)
+        _scatter(as_row(dense(gy)), as_row(dense(index)), as_row(gx), wrong, sizes_of(g), threads)
+        _refuse("max_pool2d_scatter", wrong, index, g)
     return gx
 
 
 def max_pool2d_gather(x: Array, index: Array, g: PoolGeometry) -> Array:
     """x at index: the adjoint of max_pool2d_scatter."""
-    y = np.empty(g.y_shape, x.dtype)
+    y, threads = np.empty(g.y_shape, x.dtype), thread_count(g.N * g.C)
     if y.size:
-        _gather(dense(x), dense(index), y, sizes_of(g), thread_count(g.N * g.C))
+        wrong = np.zeros(threads, np.int64)
+        _gather(as_row(dense(x)), as_row(dense(index)), as_row(y), wrong, sizes_of(g), threads)
+        _refuse("max_pool2d_gather", wrong, index, g)
     return y
+
+
+def _refuse(name: str, wrong: Array, index: Array, g: PoolGeometry) -> None:
+    """Raise IndexError if some thread met places outside the plane, which it left out."""
+    if wrong.any():
+        raise IndexError(f"{name}: index runs from {index.min()} to {index.max()}, expected 0 ... {g.places - 1}")
 
 
 def avg_pool2d(x: Array, g: PoolGeometry) -> Array:
@@ -105,6 +119,33 @@ def keep_larger(best: Array, place: Array, x: Array, start: int, stride: int) ->
         place[o] = start + stride * o if better else place[o]
 
 
+@inner()
+def largest(x: Array) -> Any:
+    """Largest element of a row, NaN if there is one."""
+    m = x[0]
+    for i in range(x.size):
+        m = maximum(m, x[i])
+    return m
+
+
+@inner()
+def keep_largest(best: Array, place: Array, x: Array, start: int, step: int) -> None:
+    """If some x[step j] beats best[0], the first of the largest takes its place, whose number is start + step j."""
+    held = top = best[0]
+    if held != held:
+        return
+    if step == 1:  # a pass in vectors says whether there is anything to look for
+        top = largest(x)
+        if not top > held and top == top:
+            return
+    for j in range(0, x.size, step):
+        value = x[j]
+        if value > best[0] or value != value:
+            best[0], place[0] = value, start + j
+            if value != value or (step == 1 and value == top):
+                return
+
+
 @jit()
 def _max_pool_pairs(x: Array, y: Array, index: Array, s: Sizes, threads: int) -> None:
     for t in prange(threads):
@@ -130,6 +171,15 @@ def _max_pool(x: Array, y: Array, places: Array, s: Sizes, threads: int) -> None
                     row = top + i * s.DH
                     if row < 0 or row >= s.H:
                         continue
+                    if s.KW > FEW * s.OW:
+                        for ow in range(s.OW):
+                            left = ow * s.SW - s.left
+                            first, last = max(0, ceil_div(-left, s.DW)), min(s.KW, ceil_div(s.W - left, s.DW))
+                            if first < last:
+                                begin = row * s.W + left + first * s.DW
+                                part = x[image + begin : image + begin + (last - first - 1) * s.DW + 1]
+                                keep_largest(y[at + ow :], places[at + ow :], part, begin, s.DW)
+                        continue
                     for j in range(s.KW):
                         tap = j * s.DW - s.left
                         lo, hi = outputs_of(tap, s.SW, s.W, s.OW)
@@ -143,25 +193,52 @@ def _max_pool(x: Array, y: Array, places: Array, s: Sizes, threads: int) -> None
                             keep_larger(best, place_row, x[image + start :], start, s.SW)
 
 
+@inner()
+def in_window(place: int, top: int, left: int, s: Sizes) -> bool:
+    """Whether a place of the plane is one that the window which begins at (top, left) looks at."""
+    row, ahead = top, place - (top * s.W + left)
+    for _ in range(1, s.KH):  # to the row of the window that the place can lie in: a division would take longer
+        if ahead <= (s.KW - 1) * s.DW:
+            break
+        row, ahead = row + s.DH, ahead - s.DH * s.W
+    column = left + ahead
+    inside = 0 <= ahead <= (s.KW - 1) * s.DW and 0 <= row < s.H and 0 <= column < s.W
+    return inside and (s.DW == 1 or ahead % s.DW == 0)
+
+
 @jit()
-def _scatter(gy: Array, index: Array, gx: Array, s: Sizes, threads: int) -> None:
-    gf, places, out, area = gy.reshape(-1), index.reshape(-1), gx.reshape(-1), s.OH * s.OW
+def _scatter(gy: Array, places: Array, gx: Array, wrong: Array, s: Sizes, threads: int) -> None:
+    """wrong: for each thread, how many places lie outside the plane. One outside its window gets nothing."""
     for t in prange(threads):
+        beyond = 0
         for plane in range(t * s.planes // threads, (t + 1) * s.planes // threads):
-            target = out[plane * s.H * s.W : (plane + 1) * s.H * s.W]
+            target = gx[plane * s.H * s.W : (plane + 1) * s.H * s.W]
             clear(target)
-            for o in range(plane * area, (plane + 1) * area):
-                target[places[o]] += gf[o]
+            for oh in range(s.OH):
+                for ow in range(s.OW):
+                    o = (plane * s.OH + oh) * s.OW + ow
+                    place = places[o]
+                    if place < 0 or place >= s.H * s.W:
+                        beyond += 1
+                    elif in_window(place, oh * s.SH - s.top, ow * s.SW - s.left, s):
+                        target[place] += gy[o]
+        wrong[t] = beyond
 
 
 @jit()
-def _gather(x: Array, index: Array, y: Array, s: Sizes, threads: int) -> None:
-    xf, places, out, area = x.reshape(-1), index.reshape(-1), y.reshape(-1), s.OH * s.OW
+def _gather(x: Array, places: Array, y: Array, wrong: Array, s: Sizes, threads: int) -> None:
+    area = s.OH * s.OW
     for t in prange(threads):
+        beyond = 0
         for plane in range(t * s.planes // threads, (t + 1) * s.planes // threads):
-            source = xf[plane * s.H * s.W : (plane + 1) * s.H * s.W]
+            source = x[plane * s.H * s.W : (plane + 1) * s.H * s.W]
             for o in range(plane * area, (plane + 1) * area):
-                out[o] = source[places[o]]
+                place = places[o]
+                if place < 0 or place >= s.H * s.W:
+                    beyond += 1
+                else:
+                    y[o] = source[place]
+        wrong[t] = beyond
 
 
 @inner()

@@ -43,14 +43,16 @@ def _constant(e: Emitter, value: float) -> Value:
 def _activate(e: Emitter, xs: Emitted, kinds: str) -> Emitted:
     """Sigmoids ("s") and tanhs ("t") of several vectors.
 
-    2^t = s (1 + p) with t a multiple of x, held within +-64 (NaN passes through). tanh is expm1(2x) / (expm1(2x) + 2),
+    2^t = s (1 + p) with t a multiple of x, held within +-64 (NaN passes through). A sigmoid beyond is exactly 0, or else an
+    infinite input would meet a slope that is not. tanh is expm1(2x) / (expm1(2x) + 2),
     which keeps its relative accuracy near 0.
     """
     b, whole, one = e.b, ir.VectorType(I32, e.lanes), _constant(e, 1)
     high, low = _constant(e, 64), _constant(e, -64)
     rint = e.function(f"llvm.rint.{e.suffix}", e.type, [e.type])
     ts = [b.fmul(x, _constant(e, -LOG2E if kind == "s" else 2 * LOG2E)) for x, kind in zip(xs, kinds, strict=True)]
-    ts = [b.select(b.fcmp_ordered(">", t, high), high, t) for t in ts]
+    beyond = [b.fcmp_ordered(">", t, high) for t in ts]
+    ts = [b.select(above, high, t) for above, t in zip(beyond, ts, strict=True)]
     ts = [b.select(b.fcmp_ordered("<", t, low), low, t) for t in ts]
     ns = [b.call(rint, [t]) for t in ts]
     fs = [b.fsub(t, n) for t, n in zip(ts, ns, strict=True)]
@@ -63,7 +65,8 @@ def _activate(e: Emitter, xs: Emitted, kinds: str) -> Emitted:
     bases = [s if kind == "s" else b.fsub(s, one) for s, kind in zip(scales, kinds, strict=True)]
     es = [e.fma(s, p, base) for s, p, base in zip(scales, ps, bases, strict=True)]
     below = [b.fadd(v, one if kind == "s" else _constant(e, 2)) for v, kind in zip(es, kinds, strict=True)]
-    return [b.fdiv(one if kind == "s" else v, d) for v, d, kind in zip(es, below, kinds, strict=True)]
+    ys = [b.fdiv(one if kind == "s" else v, d) for v, d, kind in zip(es, below, kinds, strict=True)]
+    return [b.select(above, e.zero, y) if kind == "s" else y for above, y, kind in zip(beyond, ys, kinds, strict=True)]
 
 
 def _sigmoid(x: Array) -> Array:
@@ -73,6 +76,13 @@ def _sigmoid(x: Array) -> Array:
 def _panel(e: Emitter, address: Value) -> Emitted:
     """Addresses of the four vectors of a panel row."""
     return [e.at(address, LANES * j) for j in range(4)]
+
+
+def _store_slopes(e: Emitter, slopes: Emitted, panel: Value, state: Value, at: Value, mask: Value) -> None:
+    """Store what a cell's backward step found; 0 in lanes beyond the units: there an infinite input met weights of 0, and the
+    NaN would reach the others through the products to come."""
+    for value, address in zip((*slopes, state), (*_panel(e, panel), at), strict=True):
+        e.store(e.b.select(mask, value, e.zero), address)
 
 
 def _emit_lstm(
@@ -173,9 +183,7 @@ def _emit_lstm_back(
             b.fmul(by_i, b.fsub(one, b.fmul(new, new))),
             b.fmul(b.fmul(d_o, squashed), b.fsub(one, o)),
         ]
-        for value, address in zip(slopes, _panel(e, e.at(da, panel)), strict=True):
-            e.store(value, address)
-        e.store(by_f, e.at(dc, along))
+        _store_slopes(e, slopes, e.at(da, panel), by_f, e.at(dc, along), mask)
         return []
 
     with e.when_positive(rows):
@@ -200,6 +208,7 @@ def lstm_cells_back(
         slopes[2] = total * i * (1 - new * new)
         slopes[3] = d * o * squashed * (1 - o)
         state[:] = total * f
+        slopes[:, lanes:], state[lanes:] = 0, 0
 
 
 def _emit_gru(
@@ -279,9 +288,7 @@ def _emit_gru_back(
             b.fmul(b.fmul(kept, b.fsub(e.load(e.at(before, along)), new)), rest),
             by_hidden,
         ]
-        for value, address in zip(slopes, _panel(e, e.at(da, panel)), strict=True):
-            e.store(value, address)
-        e.store(kept, e.at(dc, along))
+        _store_slopes(e, slopes, e.at(da, panel), kept, e.at(dc, along), mask)
         return []
 
     with e.when_positive(rows):
@@ -306,6 +313,7 @@ def gru_cells_back(
         slopes[2] = d * (window(c, before + r * LANES, LANES) - new) * update * (1 - update)
         slopes[3] = by_new * reset
         state[:] = d * update
+        slopes[:, lanes:], state[lanes:] = 0, 0
 
 
 @inner()

@@ -132,6 +132,8 @@ def skipgram_negative(words: Array, contexts: Array, centres: Array, seen: Array
 
     words, contexts: (V,D). centres: (P,), seen: (P,1+n), integers.
     """
+    if not (words.flags.writeable and contexts.flags.writeable):
+        raise ValueError("skipgram_negative: a table of vectors is read-only, and must be written")
     tables = [a if a.flags.c_contiguous and a.flags.aligned else dense(a.copy(order="C")) for a in (words, contexts)]
     centres, seen, n = _ids(centres, len(words)), _ids(seen, len(contexts)), words.shape[1]
     if not n:

@@ -23,12 +23,13 @@ class Table:
     """Lists of arrays of one dtype, a list per role (parameters, gradients ...), as kernels take them.
 
     addresses: (tensors, roles). ends: (tensors + 1,), 0 and where each tensor ends when all elements are counted through.
-    like: an empty array of the dtype. An array that is no dense block of memory is copied; give_back() after the kernel.
+    written: the roles that the kernel writes; read-only arrays among them raise ValueError. like: an empty array of the
+    dtype. An array that is no dense block of memory is copied; give_back() after the kernel.
     """
 
-    def __init__(self, *roles: Sequence[Array]) -> None:
+    def __init__(self, *roles: Sequence[Array], written: Sequence[int] = ()) -> None:
         self.copies: list[tuple[Array, Array]] = []
-        self.held = [[self._flat(a) for a in role] for role in roles]  # kernels see addresses alone
+        self.held = [[self._flat(a, i in written) for a in role] for i, role in enumerate(roles)]  # kernels see addresses alone
         count = len(self.held[0])
         self.addresses, self.ends = np.empty((count, len(roles)), np.int64), np.zeros(count + 1, np.int64)
         for row, arrays in enumerate(zip(*self.held, strict=True)):
@@ -36,8 +37,10 @@ class Table:
         self.size = int(self.ends[-1])
         self.like = np.empty(0, self.held[0][0].dtype)
 
-    def _flat(self, a: Array) -> Array:
+    def _flat(self, a: Array, written: bool) -> Array:
         flags = a.flags
+        if written and not flags.writeable:
+            raise ValueError("a tensor that is to be written in place is read-only")
         if flags.c_contiguous and flags.aligned and a.dtype.isnative:
             return a.reshape(-1)
         self.copies.append((a, dense(a.copy(order="C"))))
