@@ -12,6 +12,7 @@ import numpy as np
 
 from dlengine.kernels import reference
 from dlengine.kernels.registry import KernelSet
+from dlengine.kernels.signatures import signatures
 
 from .. import backend
 from ..autograd.base import TensorBase
@@ -192,8 +193,8 @@ def _one(p: Any, i: int, change: Callable[[int, Any], Any]) -> Any:
 class _Half:
     """A namespace in which one reduction takes its arrays rounded to half precision."""
 
-    def __init__(self, xp: Any, name: str, applied: Counter[str]) -> None:
-        self._xp, self._name, self._applied = xp, name, applied
+    def __init__(self, xp: Any, name: str) -> None:
+        self._xp, self._name = xp, name
 
     def __getattr__(self, name: str) -> Any:
         right = getattr(self._xp, name)
@@ -201,21 +202,19 @@ class _Half:
             return right
 
         def rounded(*args: Any, **kwargs: Any) -> Any:
-            return right(*[halved(a, self._applied) for a in args], **kwargs)
+            return right(*[halved(a) for a in args], **kwargs)
 
         return rounded
 
 
-def halved(a: Any, applied: Counter[str]) -> Any:
+def halved(a: Any) -> Any:
     """Float arrays rounded to half precision."""
     if isinstance(a, list):
-        return [halved(b, applied) for b in a]
+        return [halved(b) for b in a]
     if not isinstance(a, np.ndarray) or a.dtype.kind != "f":
         return a
     with np.errstate(all="ignore"):
-        b = a.astype("float16").astype(a.dtype)
-    note(applied, a, b)
-    return b
+        return a.astype("float16").astype(a.dtype)
 
 
 def moved(value: Any, ndim: int) -> Any:
@@ -243,20 +242,8 @@ def _damaged_text(right: Callable[..., Any], damage: Damage, applied: Counter[st
     altering = _Altering(ALTERATIONS.get(kind, scaled), applied)
 
     def text(xp: Any, *args: Any, **consts: Any) -> Any:
-        if kind == "half":
-            return right(_Half(xp, place, applied), *args, **consts)
-        if kind == "axis":
-            first = next((a for a in args if _is_array(a)), args[0][0] if args and isinstance(args[0], list) else None)
-            changed = {**consts, place: moved(consts.get(place), getattr(first, "ndim", 1))}
-            applied["reached"] += 1
-            applied["changed"] += changed[place] != consts.get(place)
-            return right(xp, *args, **changed)
-        if kind == "index":
-            if _is_index(args[place]):
-                new = next_index(args[place])
-                note(applied, args[place], new)
-                args = (*args[:place], new, *args[place + 1 :])
-            return right(xp, *args, **consts)
+        if kind in ("half", "axis", "index"):
+            return unlike(right(xp, *args, **consts), changed(xp, *args, **consts), applied)
         y, pull = right(xp, *args, **consts)
         if kind in ("value", "both"):
             y = altering.at(y, place if kind == "value" else None)
@@ -266,7 +253,25 @@ def _damaged_text(right: Callable[..., Any], damage: Damage, applied: Counter[st
             pull = _pulled(pull, lambda i, g: altering(g) if i == place else g, arrays)
         return y, pull
 
+    def changed(xp: Any, *args: Any, **consts: Any) -> Any:
+        if kind == "half":
+            return right(_Half(xp, place), *args, **consts)
+        if kind == "axis":
+            first = next((a for a in args if _is_array(a)), args[0][0] if args and isinstance(args[0], list) else None)
+            return right(xp, *args, **{**consts, place: moved(consts.get(place), getattr(first, "ndim", 1))})
+        if _is_index(args[place]):
+            args = (*args[:place], next_index(args[place]), *args[place + 1 :])
+        return right(xp, *args, **consts)
+
     return text
+
+
+def unlike(before: tuple[Any, Any], after: tuple[Any, Any], applied: Counter[str]) -> tuple[Any, Any]:
+    """The damaged reading of a text, its values compared with those of the right one."""
+    for x, y in zip(calls.flat(before[0]), calls.flat(after[0]), strict=True):
+        if isinstance(x, np.ndarray | np.generic):
+            note(applied, np.asarray(x), np.asarray(y))
+    return after
 
 
 # ------------------------------------------------------------------------------------------------------- kernels
@@ -309,30 +314,52 @@ def _damaged_kernel(right: Callable[..., Any], damage: Damage, applied: Counter[
     altering = _Altering(ALTERATIONS.get(damage.kind, scaled), applied)
 
     def kernel(*args: Any, **kwargs: Any) -> Any:
-        if damage.kind == "half":
-            args = tuple(halved(a, applied) for a in args)
-        if damage.kind == "index" and _is_index(args[damage.place]):
-            new = next_index(args[damage.place])
-            note(applied, args[damage.place], new)
-            args = (*args[: damage.place], new, *args[damage.place + 1 :])
+        if damage.kind in ("half", "index"):
+            if damage.kind == "half":
+                other = tuple(halved(a) for a in args)
+            elif _is_index(args[damage.place]):
+                other = (*args[: damage.place], next_index(args[damage.place]), *args[damage.place + 1 :])
+            else:
+                return right(*args, **kwargs)
+            if _in_place(damage.name):
+                applied["reached"] += 1
+                applied["changed"] += 1
+                return right(*_written_back(args, other), **kwargs)
+            before, after = right(*args, **kwargs), right(*other, **kwargs)
+            unlike((before, None), (after, None), applied)
+            return after
         result = right(*args, **kwargs)
         if damage.kind not in ALTERATIONS:
             return result
         if result is None:  # it wrote to its arguments
-            _write(args, damage.place, altering)
+            _write(written(damage.name, args)[damage.place], altering)
             return None
         return altering.at(result, damage.place)
 
     return kernel
 
 
-def written(args: Sequence[Any]) -> list[Any]:
-    """The arrays that a kernel without a result may have written to."""
-    return [a for a in calls.flat(list(args)) if isinstance(a, np.ndarray) and a.dtype.kind == "f" and a.flags.writeable]
+def _in_place(kernel: str) -> bool:
+    """Whether a kernel writes to its arguments."""
+    return any(a.written for a in signatures().get(kernel, ()))
 
 
-def _write(args: Sequence[Any], place: int, altering: _Altering) -> None:
-    target = written(args)[place]
+def _written_back(args: Sequence[Any], other: Sequence[Any]) -> list[Any]:
+    """Arguments to write to: the kernel's own, holding the altered values."""
+    for a, b in zip(calls.flat(list(args)), calls.flat(list(other)), strict=True):
+        if isinstance(a, np.ndarray) and a is not b and a.flags.writeable and a.dtype == b.dtype:
+            a[...] = b
+    return [b if _is_index(a) else a for a, b in zip(args, other, strict=True)]
+
+
+def written(kernel: str, args: Sequence[Any]) -> list[Any]:
+    """The arrays that a kernel writes to, by its declaration."""
+    declared = signatures().get(kernel, ())
+    given = args[1:] if not isinstance(args[0], (np.ndarray, list)) else args  # the reference's kernels get xp first
+    return [x for a, v in zip(declared, given, strict=False) if a.written for x in calls.flat([v]) if isinstance(x, np.ndarray)]
+
+
+def _write(target: Any, altering: _Altering) -> None:
     target[...] = altering(target)
 
 
@@ -442,7 +469,7 @@ def _watched(found: dict[str, Found], seen: Counter[str]) -> Iterator[None]:
             f = found.setdefault(target, Found())
             seen[target] += 1
             result = right(*args, **kwargs)
-            parts = written(args) if result is None else result if isinstance(result, tuple) else (result,)
+            parts = written(kernel, args) if result is None else result if isinstance(result, tuple) else (result,)
             f.outputs |= {i for i, y in enumerate(parts) if isinstance(y, np.ndarray) and y.size}
             f.indices |= {i for i, a in enumerate(args) if _is_index(a)}
             if any(isinstance(a, np.ndarray) and a.dtype.kind == "f" for a in args):
@@ -487,6 +514,13 @@ class _Watch:
         self._xp, self._found = xp, found
 
     def __getattr__(self, name: str) -> Any:
-        if name in REDUCTIONS:
-            self._found.halves.add(name)
-        return getattr(self._xp, name)
+        right = getattr(self._xp, name)
+        if name not in REDUCTIONS:
+            return right
+
+        def noted(*args: Any, **kwargs: Any) -> Any:
+            if any(isinstance(a, np.ndarray) and a.dtype.kind == "f" for a in calls.flat(list(args))):
+                self._found.halves.add(name)
+            return right(*args, **kwargs)
+
+        return noted

@@ -31,6 +31,7 @@ from . import (
     shape,
     softmax,
     sort,
+    updates,
 )
 
 __all__ = [
@@ -62,4 +63,5 @@ __all__ = [
     "shape",
     "softmax",
     "sort",
+    "updates",
 ]

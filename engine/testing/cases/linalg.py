@@ -390,7 +390,10 @@ case(
     bound=_SOLID,
     differentiable=False,
     name="qr_complete",
-    properties=lambda out, x: [(out[0], _eye_like(x, -2)), (np.tril(out[1], -1), np.zeros_like(x)), (out[2], x)],
+    properties=lambda out, x: [
+        (out[0], _eye_like(x, -2)), (np.tril(out[1], -1), np.zeros_like(x)), (out[2], x),
+        (np.conj(np.swapaxes(out[1], -1, -2)) @ out[1], np.conj(np.swapaxes(x, -1, -2)) @ x),
+    ],  # fmt: skip
 )
 
 
