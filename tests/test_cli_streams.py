@@ -72,3 +72,11 @@ def test_names_that_are_no_text(tmp_path: Path) -> None:
         assert done.stdout.startswith(b"optimizers  run")
     page = Path(os.fsdecode(bytes(tmp_path) + b"/page\xfe.html"))
     assert "run?" in page.read_text()
+
+
+def test_a_warning_is_one_line(tmp_path: Path) -> None:
+    """Here of a cache that cannot be: the run needs none."""
+    done = shell("dlengine parity --op relu --backend numba", tmp_path, DLENGINE_CACHE="/dev/null/no")
+    lines = done.stderr.decode().splitlines()
+    assert sum("not kept on disk" in line for line in lines) == 1
+    assert all(line.startswith(("dlengine: ", "compil")) for line in lines), lines
