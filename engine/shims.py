@@ -3,7 +3,7 @@
 scatter_add(x, indices, updates): x with updates added to its rows at indices; repeated indices add up, in order.
 get_at(x, key): x[key]. set_at(x, value, key): a copy of x with value written at key. Any index: the standard has few.
 put_at(gy, key, shape): zeros of a shape with gy added at key, any index; an element named twice receives both.
-erf(x): the error function.
+erf(x), erfc(x): the error function, and 1 minus it.
 to_device(x, device): x on "cpu" or "cuda:N".
 floor_divide, remainder: NumPy's, but integers divided by 0 raise.
 sum, mean, var, std, cumulative_sum ...: NumPy's, but exact along every axis (see sums.py), and with totals of 16-bit floats
@@ -64,9 +64,14 @@ def _generic_set_at(xp: Any, x: Array, value: Any, *, key: Any) -> Array:
     return xp.asarray(out)
 
 
-def _generic_erf(xp: Any, x: Array) -> Array:
-    flat = [math.erf(float(v)) for v in xp.reshape(x, (-1,))]
-    return xp.reshape(xp.asarray(flat, dtype=x.dtype), x.shape)
+def _generic(function: Callable[[float], float]) -> Callable[..., Array]:
+    """A function of Python's math, number by number."""
+
+    def apply(xp: Any, x: Array) -> Array:
+        flat = [function(float(v)) for v in xp.reshape(x, (-1,))]
+        return xp.reshape(xp.asarray(flat, dtype=x.dtype), x.shape)
+
+    return apply
 
 
 def _numpy_scatter_add(x: Array, indices: Array, updates: Array) -> Array:
@@ -77,11 +82,20 @@ def _numpy_scatter_add(x: Array, indices: Array, updates: Array) -> Array:
     flat = np.asarray(indices, np.intp).reshape(-1)
     if flat.min() < -rows or flat.max() >= rows:
         raise IndexError(f"scatter_add: indices must be in 0 ... {rows - 1}, got {flat.min()} ... {flat.max()}")
-    wide = _wide(out)
+    flat = flat % rows
+    times = np.bincount(flat, minlength=rows)
+    dtype = _summing(out.dtype, times)
+    touched = None
+    wide = out
+    if dtype != out.dtype:  # a table may be large and the rows few: only those are made wide
+        touched = np.flatnonzero(times)
+        wide, flat = out[touched].astype(dtype), (np.cumsum(times > 0) - 1)[flat]
     # one index per element: np.add.at is six times slower where an index names a row
-    places = (flat % rows)[:, None] * width + np.arange(width)
-    np.add.at(wide.reshape(-1), places.reshape(-1), np.asarray(updates, wide.dtype).reshape(-1))
-    return wide.astype(out.dtype, copy=False)
+    places = flat[:, None] * width + np.arange(width)
+    np.add.at(wide.reshape(-1), places.reshape(-1), np.asarray(updates, dtype).reshape(-1))
+    if touched is not None:
+        out[touched] = wide.astype(out.dtype)
+    return out
 
 
 def _set_at(x: Array, value: Any, *, key: Any) -> Array:
@@ -95,24 +109,36 @@ def _numpy_put_at(gy: Array, *, key: Any, shape: tuple[int, ...]) -> Array:
     if _basic(key):
         out[key] = gy
     else:
-        places = np.arange(out.size).reshape(shape)[key]
-        wide = _wide(out)
-        np.add.at(wide.reshape(-1), places.reshape(-1), gy.reshape(-1))
+        places = np.arange(out.size).reshape(shape)[key].reshape(-1)
+        dtype = _summing(gy.dtype, np.bincount(places))
+        wide = out.astype(dtype, copy=False)
+        np.add.at(wide.reshape(-1), places, gy.astype(dtype, copy=False).reshape(-1))
         out = wide.astype(gy.dtype, copy=False)
     return out
 
 
-def _wide(x: Array) -> Array:
-    """An array in which repeated places add up: float32 for 16-bit floats."""
-    return x.astype(np.float32) if x.dtype.itemsize == 2 and x.dtype.kind in "fV" else x
+def _summing(dtype: Any, times: Array) -> Any:
+    """The dtype in which numbers add up at places that occur so many times: they are added one after the other, and in
+    float32 a sum of 200,000 would be wrong in the fifth digit.
+    """
+    if dtype.itemsize == 2 and dtype.kind in "fV":
+        return np.dtype(np.float32)
+    return _WIDER.get(dtype, dtype) if times.max(initial=0) > sums.BLOCK else dtype
 
 
-def _numpy_erf(x: Array) -> Array:
-    try:
-        from scipy.special import erf
-    except ImportError:  # NumPy alone is a complete engine, if a slow one here
-        return np.asarray(np.vectorize(math.erf, otypes=[x.dtype])(x))
-    return erf(x).astype(x.dtype, copy=False)  # SciPy has none for float16
+def _numpy_special(name: str) -> Callable[..., Array]:
+    """A function of SciPy, imported when it is first called."""
+    found: list[Callable[..., Array]] = []
+
+    def apply(x: Array) -> Array:
+        if not found:
+            try:
+                found.append(getattr(import_module("scipy.special"), name))
+            except ImportError:  # NumPy alone is a complete engine, if a slow one here
+                found.append(np.vectorize(getattr(math, name), otypes=[np.float64]))
+        return np.asarray(found[0](x)).astype(x.dtype, copy=False)  # SciPy has none for float16
+
+    return apply
 
 
 def _library(name: str) -> Callable[..., Array]:
@@ -216,10 +242,8 @@ def _cupy_put_at(gy: Array, *, key: Any, shape: tuple[int, ...]) -> Array:
     return out
 
 
-def _cupy_erf(x: Array) -> Array:
-    from cupyx.scipy.special import erf
-
-    return erf(x)
+def _cupy_special(name: str) -> Callable[..., Array]:
+    return lambda x: getattr(import_module("cupyx.scipy.special"), name)(x)
 
 
 def _to_device(x: Array, device: str) -> Array:
@@ -243,7 +267,8 @@ GENERIC: Shims = {
     "get_at": _generic_get_at,
     "set_at": _generic_set_at,
     "put_at": _generic_put_at,
-    "erf": _generic_erf,
+    "erf": _generic(math.erf),
+    "erfc": _generic(math.erfc),
     "to_device": _generic_to_device,
 }
 NUMPY: Shims = {
@@ -251,7 +276,8 @@ NUMPY: Shims = {
     "get_at": getitem,
     "set_at": _set_at,
     "put_at": _numpy_put_at,
-    "erf": _numpy_erf,
+    "erf": _numpy_special("erf"),
+    "erfc": _numpy_special("erfc"),
     "to_device": _to_device,
     "floor_divide": _divided("floor_divide"),
     "remainder": _divided("remainder"),
@@ -268,6 +294,7 @@ CUPY: Shims = {
     "get_at": getitem,
     "set_at": _set_at,
     "put_at": _cupy_put_at,
-    "erf": _cupy_erf,
+    "erf": _cupy_special("erf"),
+    "erfc": _cupy_special("erfc"),
     "to_device": _to_device,
 }

@@ -558,13 +558,13 @@ def empty_pinned(shape: Any, dtype: Any = float) -> Any:
     return np.empty(shape, dtype)
 
 
-def _erf(x: Any) -> Any:
+def _special(name: str) -> Any:
     from dlengine.shims import NUMPY
 
-    return np.asarray(NUMPY["erf"](x))
+    return through(name, NUMPY[name])
 
 
-special = module("cupyx.scipy.special", erf=through("erf", _erf))
+special = module("cupyx.scipy.special", erf=_special("erf"), erfc=_special("erfc"))
 cupyx = module("cupyx", scatter_add=scatter_add, empty_pinned=empty_pinned, scipy=SimpleNamespace(special=special))
 MODULES = {
     "cupy": cupy,

@@ -12,8 +12,8 @@ from .half import wide_text
 from .shape import axis_of, split
 
 __all__ = [
-    "celu", "elu", "erf", "gelu", "glu", "leaky_relu", "logsigmoid", "mish", "relu", "selu", "sigmoid", "silu", "softplus",
-    "softsign", "tanhshrink",
+    "celu", "elu", "erf", "erfc", "gelu", "glu", "leaky_relu", "logsigmoid", "mish", "relu", "selu", "sigmoid", "silu",
+    "softplus", "softsign", "tanhshrink",
 ]  # fmt: skip
 
 SELU_ALPHA, SELU_SCALE = 1.6732632423543772, 1.0507009873554805
@@ -74,6 +74,12 @@ def erf(xp, x, /):
     return xp.erf(x), lambda gy: gy * (2 / math.sqrt(math.pi) * xp.exp(-x * x))
 
 
+@op(needs="x", promotes="float")
+def erfc(xp, x, /):
+    """1 - erf(x), with all its digits where that is small."""
+    return xp.erfc(x), lambda gy: gy * (-2 / math.sqrt(math.pi) * xp.exp(-x * x))
+
+
 BOUND = 100.0
 """Beyond it, Phi(-x) is 0 in every dtype: factors are bounded there, so that an infinite x gives the limit and not Inf 0."""
 
@@ -104,7 +110,7 @@ def gelu(xp, x, /, *, approximate="none"):
         raise ConfigError(f'gelu: approximate must be "none" or "tanh", got {approximate!r}')
 
     def phi():
-        return 0.5 * (1 + xp.erf(x * math.sqrt(0.5)))
+        return 0.5 * xp.erfc(x * -math.sqrt(0.5))  # 1 + erf would lose the digits of the left tail
 
     def pull_exact(gy):
         b = xp.minimum(xp.maximum(x, -BOUND), BOUND)

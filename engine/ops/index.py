@@ -18,7 +18,7 @@ from ..autograd.quiet import quiet, unquiet
 from ..backend import spaces
 from ..errors import BadIndexError, DeviceError, DTypeError, GradientError, ShapeError
 from .ids import check_ids, on_host
-from .reduce import axes_of
+from .shape import axis_of
 
 __all__ = ["gather", "nonzero", "one_hot", "scatter_add", "set_at", "take", "take_along_axis"]
 
@@ -183,7 +183,7 @@ def take(xp, x, indices, /, *, axis=None):
     if isinstance(indices, list):
         indices = xp.asarray(indices, dtype=xp.int64)
     check_integers(xp, "take", "indices", indices)
-    (at,) = axes_of(0 if axis is None else axis, x.ndim)
+    at = axis_of("take", 0 if axis is None else axis, x.ndim)
     shape = x.shape
     check_ids("take", "indices", indices, shape[at], negative=True, of=f"on axis {at}")
 
@@ -214,7 +214,7 @@ def take_along_axis(xp, x, indices, /, *, axis=-1):
     check_integers(xp, "take_along_axis", "indices", indices)
     if x.ndim != indices.ndim:
         raise ShapeError(f"take_along_axis: x has {x.ndim} axes and indices {indices.ndim}; they must have equally many")
-    (at,) = axes_of(axis, x.ndim)
+    at = axis_of("take_along_axis", axis, x.ndim)
     shape = x.shape
     check_ids("take_along_axis", "indices", indices, shape[at], negative=True, of=f"on axis {at}")
 

@@ -6,13 +6,15 @@ from typing import Any
 
 from ..errors import ConfigError, DataError, ShapeError
 from .activation import relu
-from .creation import arange, zeros
+from .creation import arange
 from .elementwise import hypot, maximum, minimum, square, where
+from .embedding import embedding_grad
 from .half import wide
-from .index import one_hot, scatter_add
+from .index import one_hot
 from .linalg import matmul, vector_norm
 from .loss import check_values, cross_entropy, reduced
 from .reduce import sum
+from .shape import broadcast_arrays
 
 __all__ = [
     "contrastive_loss", "cosine_embedding_loss", "cosine_similarity", "info_nce_loss", "normalize", "pairwise_distance",
@@ -39,6 +41,8 @@ def cosine_similarity(x1: Any, x2: Any, axis: int = 1, eps: float = 1e-8) -> Any
     def unit(x: Any) -> Any:  # each divided first: the product of two long vectors could overflow
         return x / maximum(vector_norm(x, axis=axis, keepdims=True), eps)
 
+    if x1.shape != x2.shape:  # an axis of size 1 is repeated: the length is that of what is repeated
+        x1, x2 = broadcast_arrays(x1, x2)
     return sum(unit(x1) * unit(x2), axis=axis)
 
 
@@ -139,9 +143,8 @@ def prototypes(support: Any, labels: Any, ways: int) -> Any:
     counts = sum(member, axis=0)
     if support.device == "cpu" and bool((counts == 0).any() if hasattr(counts, "any") else False):
         raise DataError(f"prototypes: a class of {ways} has no support example")
-    empty = zeros((ways, support.shape[1]), dtype=support.dtype, device=support.device)
-    # a product with 0 and 1 would carry one class's Inf or NaN to the others
-    return scatter_add(empty, labels, support) / maximum(counts, 1.0)[:, None]
+    # sums of rows, not a product with 0 and 1: an infinite row would reach every class as 0 Inf
+    return embedding_grad(support, labels, ways) / maximum(counts, 1.0)[:, None]
 
 
 @wide

@@ -89,6 +89,7 @@ def prelu(x: Any, weight: Any, /) -> Any:
     if weight.ndim != 1 or weight.shape[0] not in (1, x.shape[1] if x.ndim > 1 else 1):
         raise ShapeError(f"prelu: weight must be (1,) or (C,), got {weight.shape} for x (N,C,*S)={x.shape}")
     slope = reshape(weight, (-1,) + (1,) * _after_channels(x)) if weight.shape[0] > 1 else weight
+    slope = slope if x.ndim else reshape(weight, ())
     return where(x > 0, x, where(x > 0, 0.0, x) * slope)  # so that Inf, which is not scaled, sends the slope no Inf 0
 
 

@@ -19,7 +19,9 @@ def axes_of(axis: Any, rank: int) -> tuple[int, ...]:
     """The axes that an axis argument names, counted from the front."""
     if axis is None:
         return tuple(range(rank))
-    return tuple(a % rank if rank else a for a in ((axis,) if isinstance(axis, int) else axis))
+    if not rank:  # array libraries let a number be reduced over an axis 0 or -1 that it has not
+        return ()
+    return tuple(int(a) % rank for a in ((axis,) if hasattr(axis, "__index__") else axis))
 
 
 def expand(xp: Any, g: Any, shape: tuple[int, ...], axis: Any, keepdims: bool) -> Any:

@@ -7,14 +7,16 @@ from typing import Any, NamedTuple
 from ..autograd.op import op
 from ..errors import ConfigError, ShapeError
 from .index import axis_key, plain
-from .reduce import axes_of
+from .shape import axis_of
 
 __all__ = ["argsort", "searchsorted", "sort", "topk"]
 
 
 @op(needs="")
 def sort(xp, x, /, *, axis=-1, descending=False, stable=True, save):
-    """x in order along an axis."""
+    """x in order along an axis; a single number is in order already."""
+    if x.ndim == 0 and axis_of("sort", axis, 1) == 0:
+        return xp.asarray(x, copy=True), lambda gy: gy
     if not save:
         return xp.sort(x, axis=axis, descending=descending, stable=stable), None
     order = xp.argsort(x, axis=axis, descending=descending, stable=True)
@@ -26,7 +28,9 @@ def sort(xp, x, /, *, axis=-1, descending=False, stable=True, save):
 
 @op(needs="")
 def argsort(xp, x, /, *, axis=-1, descending=False, stable=True):
-    """The indices that sort x along an axis."""
+    """The indices that sort x along an axis; 0 for a single number."""
+    if x.ndim == 0 and axis_of("argsort", axis, 1) == 0:
+        return xp.zeros((), dtype=xp.int64), None
     return xp.argsort(x, axis=axis, descending=descending, stable=stable), None
 
 
@@ -40,7 +44,7 @@ class TopK(NamedTuple):
 @op(needs="y1", arrays=1, result=TopK)
 def topk(xp, x, k, /, *, axis=-1, largest=True):
     """The k largest (or smallest) elements along an axis, in order, and their indices; equal ones in order of index."""
-    (at,) = axes_of(axis, x.ndim)
+    at = axis_of("topk", axis, x.ndim)
     shape = x.shape
     if not 0 <= k <= shape[at]:
         raise ShapeError(f"topk: k={k}, but axis {axis} of x has {shape[at]} elements")

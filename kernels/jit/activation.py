@@ -96,7 +96,7 @@ def silu_grad_row(gy: Array, x: Array, gx: Array, s: Any) -> None:
 def softplus_row(x: Array, y: Array, beta: Any) -> None:
     for i in range(x.size):
         z = x[i] * beta
-        y[i] = ((z if z > ZERO else ZERO) + log1p_unit(exp(-abs(z)))) / beta
+        y[i] = (x[i] if z > ZERO else ZERO) + log1p_unit(exp(-abs(z))) / beta
 
 
 @inner(exact=True)

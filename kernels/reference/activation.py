@@ -68,7 +68,8 @@ def silu_grad(xp: Namespace, gy: Array, x: Array) -> Array:
 @kernel
 def softplus(xp: Namespace, x: Array, beta: float) -> Array:
     """log(1 + exp(beta x)) / beta without overflow."""
-    return xp.logaddexp(x * beta, 0.0) / beta
+    z = x * beta  # beyond the largest number it is Inf, and the result still x
+    return xp.where(z > 0, x, 0) + xp.log1p(xp.exp(-xp.abs(z))) / beta
 
 
 @kernel

@@ -43,6 +43,7 @@ case(
     reference=texts.softplus,
 )
 case(ops.erf, sample(normal(3, 5)), sample(normal()), sample(normal(0, 2)), bound=ulp(8), reference=texts.erf)
+case(ops.erfc, sample(normal(3, 5)), sample(normal()), sample(normal(0, 2)), bound=ulp(16), reference=texts.erfc)
 case(
     ops.gelu,
     sample(normal(3, 5)),

@@ -52,7 +52,7 @@ KERNEL(silu_grad, 256)(const T* __restrict__ gy, const T* __restrict__ x, T* __r
 KERNEL(softplus, 256)(const T* __restrict__ x, T* __restrict__ y, long long n, ACC s) {
   map(x, y, n, [=](ACC v) {
     const ACC z = v * s;
-    return ((z > 0 ? z : ACC(0)) + log1p(exp(-fabs(z)))) / s;
+    return (z > 0 ? v : ACC(0)) + log1p(exp(-fabs(z))) / s;
   });
 }
 
