@@ -13,6 +13,13 @@ from typing import Any
 from .errors import CheckpointError, DLEngineError
 
 
+def real_for(own: Any, value: Any) -> Any:
+    """A value to be loaded into an array: a cast of complex numbers to real ones would drop their imaginary parts in silence."""
+    if "complex" in str(getattr(value, "dtype", "")) and "complex" not in str(own.dtype):
+        raise ValueError(f"{value.dtype} does not become {own.dtype}")
+    return value
+
+
 def read_state(name: str, kind: str, state: Any, readers: Mapping[str, Callable[[Any], Any]]) -> list[Any]:
     """The entries of a state in the order of their readers. name: of the class that loads it, kind: "a schedule" or the like."""
     if not isinstance(state, Mapping):

@@ -55,6 +55,22 @@ def agrees(m: nn.Module, name: str, rtol: float = 1e-5) -> None:
     np.testing.assert_allclose(getattr(m, name).detach().numpy_copy(), expected(m, name), rtol=rtol, atol=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("dtype", "size", "rtol"),
+    [("float16", 1e-4, 5e-3), ("float16", 300.0, 2e-3), ("float32", 1e-25, 1e-5), ("float32", 1e25, 1e-5)],
+)
+@pytest.mark.parametrize("dim", [0, None])
+def test_lengths_whose_squares_leave_the_dtype(dtype: str, size: float, rtol: float, dim: int | None) -> None:
+    v = np.random.default_rng(0).uniform(0.5, 1.0, (3, 5)).astype(dtype) * np.dtype(dtype).type(size)
+    m = nn.Linear(5, 3).to(dtype)
+    m.weight = nn.Parameter(v)
+    nn.weight_norm(m, dim=dim)
+    np.testing.assert_allclose(m.weight.detach().numpy_copy(), v, rtol=rtol)
+    m.weight.sum().backward()
+    for p in m.parametrizations["weight"].parameters():
+        assert np.isfinite(p.grad.numpy_copy()).all()
+
+
 @CASES
 def test_the_weight_follows_loading_steps_casts_and_writes(layer: str, source: str, tmp_path: Path) -> None:
     a, name, x = made(layer, source)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import dlengine as dl
-from dlengine import nn
+from dlengine import nn, optim
 from dlengine.errors import CheckpointError, ConfigError, DTypeError, ShapeError
 
 
@@ -70,6 +70,29 @@ def test_strict_loading_lists_everything_at_once_and_changes_nothing() -> None:
     passed = m.load_state_dict({"bias": dl.ones(2), "extra": dl.ones(1)}, strict=False)
     assert passed == (["weight"], ["extra"])
     np.testing.assert_array_equal(m.bias.numpy_copy(), [1, 1])
+
+
+def test_complex_values_are_no_state_of_real_ones() -> None:
+    m = nn.BatchNorm1d(2)
+    state = m.state_dict() | {"running_var": np.array([1j, 2])}
+    with pytest.raises(CheckpointError, match="complex128 does not become"):
+        m.load_state_dict(state)
+    o = optim.Adam(m.parameters())
+    m(dl.ones((3, 2))).sum().backward()
+    o.step()
+    held = o.state_dict()
+    held["state"][0] = {**held["state"][0], "exp_avg": np.array([1j, 2])}
+    with pytest.raises(CheckpointError, match="exp_avg of parameter 0"):
+        o.load_state_dict(held)
+
+
+def test_a_buffer_that_becomes_a_parameter_is_no_buffer_any_more() -> None:
+    m = nn.BatchNorm1d(2)
+    m.running_mean = nn.Parameter(dl.zeros(2))
+    assert "running_mean" not in dict(m.named_buffers())
+    assert list(m.state_dict()).count("running_mean") == 1
+    m.running_mean = None
+    assert "running_mean" not in m.state_dict()
 
 
 def test_attributes() -> None:

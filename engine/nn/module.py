@@ -11,6 +11,7 @@ from ..autograd.base import TensorBase, no_grad, written
 from ..autograd.hooks import Handle
 from ..errors import CheckpointError, DLEngineError, DTypeError
 from ..ops.creation import asarray
+from ..states import real_for
 
 
 class Parameter(Tensor):
@@ -188,7 +189,8 @@ class Module:
 
     def _own_buffers(self) -> list[tuple[str, Any]]:
         names = self.__dict__.get("_buffer_names", {})
-        return [(n, self.__dict__[n]) for n in names if isinstance(self.__dict__.get(n), Tensor)]
+        held = ((n, self.__dict__.get(n)) for n in names)
+        return [(n, t) for n, t in held if isinstance(t, Tensor) and not isinstance(t, Parameter)]  # it became a parameter
 
     def _named(
         self, prefix: str, recurse: bool, own: Callable[[Module], list[tuple[str, Any]]]
@@ -245,7 +247,7 @@ class Module:
             raise CheckpointError(f"load_state_dict: the state does not fit {type(self).__name__}; {'; '.join(parts)}")
         with no_grad():
             try:
-                values = {k: asarray(state_dict[k], dtype=t.dtype, device=t.device) for k, t in shared.items()}
+                values = {k: asarray(real_for(t, state_dict[k]), dtype=t.dtype, device=t.device) for k, t in shared.items()}
             except (DLEngineError, TypeError, ValueError) as error:
                 raise CheckpointError(f"load_state_dict: the values cannot be read: {error}") from None
             for k, t in shared.items():

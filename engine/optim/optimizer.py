@@ -12,6 +12,7 @@ from ..autograd.base import TensorBase, enable_grad, no_grad, tensor_class, wrap
 from ..autograd.quiet import quiet, unquiet
 from ..errors import CheckpointError, ConfigError, DeviceError, DLEngineError, DTypeError, ShapeError
 from ..ops.creation import asarray
+from ..states import real_for
 
 _NUMBERS = (
     "lr", "weight_decay", "eps", "momentum", "dampening", "lr_decay", "momentum_decay", "initial_accumulator_value", "rho",
@@ -309,7 +310,7 @@ def state_array(what: str, value: Any, shape: tuple[int, ...], like: Any) -> Any
     if tuple(value.shape) != shape:
         raise CheckpointError(f"{what} is {tuple(value.shape)}, expected {shape}")
     try:
-        return asarray(value, dtype=like.dtype, device=like.device, copy=True)
+        return asarray(real_for(like, value), dtype=like.dtype, device=like.device, copy=True)
     except (DLEngineError, TypeError, ValueError) as error:
         raise CheckpointError(f"{what} cannot be read as {like.dtype}: {error}") from None
 

@@ -172,17 +172,26 @@ class Trainer:
         row: dict[str, Any] = {"epoch": self.epoch + 1, **{k: a.compute() for k, a in self._averages.items()}}
         row |= {m.name: m.compute() for m in self.metrics}
         if checked is not None:
-            self._tell("on_validation_start")
+            trained = [dict(vars(m)) for m in self.metrics]  # reset() sets attributes anew, so these stay as they are
             try:
-                row |= {f"val_{k}": v for k, v in self.evaluate(checked).items()}
-            finally:
-                self._tell("on_validation_end")
+                row |= {f"val_{k}": v for k, v in self._validate(checked).items()}
+            except BaseException:  # the epoch goes on here, with what its batches gave
+                for metric, held in zip(self.metrics, trained, strict=True):
+                    vars(metric).update(held)
+                raise
         row |= {"lr": self.optimizer.param_groups[0]["lr"], "seconds": time.perf_counter() - start}
         self.history.append(row)
         self.epoch, self.batch, self._done = self.epoch + 1, 0, None
         if self.scheduler is not None:
             step_schedule(self.scheduler, row, "val_loss" if checked is not None else "loss")
         self._tell("on_epoch_end", row)
+
+    def _validate(self, checked: Any) -> dict[str, Any]:
+        self._tell("on_validation_start")
+        try:
+            return self.evaluate(checked)
+        finally:
+            self._tell("on_validation_end")
 
     def _chunks(self) -> Iterator[tuple[list[Any], Any]]:
         """The batches still to come in this epoch, as many together as make one step; and the loader's place behind them.
