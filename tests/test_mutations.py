@@ -21,8 +21,8 @@ def test_three_that_once_escaped_every_test() -> None:
 
 
 def test_what_changes_nothing_is_told_by_rule() -> None:
-    """The gradient of floor is zero everywhere: no damage to it can be seen."""
-    found = {v.damage.kind: v.outcome for v in mutations("floor", processes=1)}
+    """The gradient of step is zero everywhere: no damage to it can be seen."""
+    found = {v.damage.kind: v.outcome for v in mutations("step", processes=1)}
     assert found["value"] == "caught"
     assert found["pull"] == found["pull-drop"] == found["pull-turn"] == "equivalent"
 

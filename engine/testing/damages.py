@@ -415,13 +415,16 @@ def survey() -> dict[str, Found]:
     found: dict[str, Found] = {}
     used: dict[str, Counter[str]] = {}  # row -> calls per target
     table = rows()
-    for row in table:
-        seen = used.setdefault(row.name, Counter())
-        with _watched(found, seen):
+    seen: Counter[str] = Counter()
+    with _watched(found, seen):
+        for row in table:
             for name in ("numpy", "numba") if "jit" in _sets() and row.kernels else ("numpy",):
                 for dtype in ("float64", "float32") if name == "numba" else ("float64",):
                     _run(row, name, dtype)
-        own = {id(f) for f in OPS.values()}
+            used[row.name] = Counter(seen)
+            seen.clear()
+    own = {id(f) for f in OPS.values()}
+    for row in table:
         if id(row.op) not in own and "layer" not in row.tags and row.differentiable is not None:
             found[f"row:{row.name}"] = replace(found.get(f"row:{row.name}", Found()), rows=[row.name], outputs=_outputs(row))
     cost = {row.name: (sum(used[row.name].values()), row.name) for row in table}
