@@ -57,7 +57,7 @@ class _Written:
         if self.saved:  # made by the same kernel from the same arguments
             n = self.saved
             self.tests.append(
-                f"type({n}) is Saved and {n}.maker is XP and {n}.native and {n}.dtype is _d and {n}.lengths is lengths "
+                f"type({n}) is Saved and {n}.maker is XP and {n}.dtype is _d and {n}.lengths is lengths "
                 f"and {n}.shapes == (x.shape, h0.shape) and {n}.reverse == reverse"
             )
 
@@ -106,16 +106,17 @@ class _Written:
     def _binds(self, item: str) -> bool:
         return len(item) == 1 and item.isalpha() and item not in self.known
 
-    def text(self, ranges: bool, taken: int) -> str:
+    def text(self, taken: int, host: bool, looks: bool) -> str:
         names = [a.name for a in self.arguments]
         last_optional = self.arguments[-1].optional and self.arguments[-1].is_array
         head = ", ".join([*names[:-1], f"{names[-1]}=None" if last_optional else names[-1]])
         call = ", ".join(names).replace(f", {self.saved}", f", {self.saved}.values")
-        kept = "kept({}, x, h0, lengths, reverse, True)" if "save" in names else "{}"
+        kept = "kept({}, x, h0, lengths, reverse, {})" if "save" in names else "{}"
+        own = f" and {self.saved}.native" if self.saved else ""
         checks = [
             f"        check_range(NAME, {a.name}_argument, {a.name}, {a.bound}{f', {a.spared}' if a.spared else ''})"
             for a in self.arguments
-            if a.bound and ranges
+            if a.bound
         ]
         body = [
             f"def run({head}):",
@@ -125,12 +126,16 @@ class _Written:
             f"        fine = {' and '.join(self.tests)}",
             "    except (AttributeError, TypeError, ValueError, IndexError):",
             "        fine = False",
-            f"    if fine and ({' or '.join(f'_d is _D{i}' for i in range(taken)) or False}):",
-            *checks,
+            f"    if fine and ({' or '.join(f'_d is _D{i}' for i in range(taken)) or False}){own}:",
+            *(checks if host and not looks else ()),
             "        if kernel is None:",
             "            kernel = load()",
             "        launches[NAME] += 1",
-            f"        return {kept.format(f'kernel({call})')}",
+            f"        return {kept.format(f'kernel({call})', True)}",
+            f"    if fine and _d in labels{own.replace('and', 'and not')}:",
+            *(checks if host else ()),
+            "        fallbacks[labels[_d]] += 1",
+            f"        return {kept.format(f'fallback({call})', False)}",
             f"    return general([{', '.join(names)}])",
         ]
         return "\n".join(body)
@@ -149,8 +154,10 @@ def picker(
     arguments = signatures()[name]
     names = [a.name for a in arguments]
     every = "*" in dtypes
-    taken = [np.dtype(d) for d in ("float32", "float64", "float16") if every or d in dtypes]
+    floats = [np.dtype(d) for d in ("float32", "float64", "float16")]
+    taken = [d for d in floats if every or d.name in dtypes]
     scope: dict[str, Any] = {
+        "fallback": fallback, "fallbacks": fallbacks, "labels": {d: f"{label}[{d}]" for d in floats if d not in taken},
         "NAME": name, "_A": array_type, "_I": np.dtype("int64"), "launches": launches, "load": load, "kernel": None,
         "check_range": check_range, "Saved": Saved, "XP": xp, "_alike": _alike, "_shapes": _shapes,
         **{f"_D{i}": d for i, d in enumerate(taken)}, **{f"{a.name}_argument": a for a in arguments},
@@ -188,7 +195,7 @@ def picker(
         return kept(result, x, h0, lengths, reverse, native)
 
     scope |= {"general": general, "kept": kept}
-    text = _Written(arguments).text(host and not looks, len(taken))
+    text = _Written(arguments).text(len(taken), host, looks)
     exec(compile(text, f"<{name}, as its declaration has it>", "exec"), scope)  # noqa: S102 - the text is our own
     run: Callable[..., Any] = scope["run"]
     return run

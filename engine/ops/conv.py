@@ -107,10 +107,7 @@ def _conv(op: str, rank: int, x: Any, weight: Any, bias: Any, stride: Any, paddi
     _checked(op, x, weight, rank)
     g = conv_geometry(op, x.shape, weight.shape, stride, padding, dilation, groups)
     _check_bias(op, bias, g.K)
-    conv = windows.conv3d if rank == 3 else windows.conv2d
-    if bias is None or bias.dtype == x.dtype:
-        return conv(x, weight, bias, g)
-    return _plus(conv(x, weight, None, g), bias)  # which promotes
+    return (windows.conv3d if rank == 3 else windows.conv2d)(x, weight, bias, g)
 
 
 def conv2d(
@@ -141,9 +138,7 @@ def conv1d(
     _checked("conv1d", x, weight, 1)
     g = conv_geometry("conv1d", x.shape, weight.shape, stride, padding, dilation, groups)
     _check_bias("conv1d", bias, g.K)
-    fused = bias is not None and bias.dtype == x.dtype
-    y = windows.conv2d(x[:, :, None, :], weight[:, :, None, :], bias if fused else None, lifted(g))[:, :, 0, :]
-    return y if fused else _plus(y, bias)
+    return windows.conv2d(x[:, :, None, :], weight[:, :, None, :], bias, lifted(g))[:, :, 0, :]
 
 
 def lifted(g: ConvGeometry) -> ConvGeometry:

@@ -81,7 +81,7 @@ def linear(x: Any, weight: Any, bias: Any = None) -> Any:
         raise ShapeError(f"linear: input must be (..., I) with I={weight.shape[1]}, got shape {x.shape}")
     if bias is not None and bias.shape != weight.shape[:1]:
         raise ShapeError(f"linear: bias must be (O,)=({weight.shape[0]},), got {bias.shape}")
-    if x.dtype == weight.dtype == (x if bias is None else bias).dtype and is_inexact(x) and not is_complex(x):
+    if all(is_inexact(a) and not is_complex(a) for a in (x, weight, x if bias is None else bias)):
         return _linear(x, weight, bias)
     y = matmul(x, matrix_transpose(weight))  # which promotes
     return y if bias is None else y + bias

@@ -9,7 +9,7 @@ from typing import Any, TypeVar, cast
 
 from .. import backend
 from ..autograd.op import op
-from ..autograd.promotion import is_inexact
+from ..autograd.promotion import get_default_dtype, is_inexact
 from ..errors import ConfigError, ShapeError
 from .ids import on_host
 from .shape import reshape
@@ -194,13 +194,15 @@ def _rms_norm(xp, x, weight, /, *, rows, size, eps):
 def rms_norm(x: Any, normalized_shape: Any, weight: Any = None, eps: float | None = None) -> Any:
     """Divide by the root of the mean square over the last axes: y = x / sqrt(mean(x^2) + eps) * weight.
 
-    x: (..., *normalized_shape). weight: normalized_shape or None. eps: None is the spacing of x's dtype at 1.
-    Returns x's shape. Raises ShapeError. Source: Zhang & Sennrich 2019, arXiv:1910.07467.
+    x: (..., *normalized_shape). weight: normalized_shape or None. eps: None is the spacing at 1 of the
+    dtype that is computed in. Returns x's shape. Raises ShapeError. Source: Zhang & Sennrich 2019, arXiv:1910.07467.
     """
     shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
     if not shape or x.shape[-len(shape) :] != shape or x.ndim < len(shape):
         raise ShapeError(f"rms_norm: x {x.shape} must end in normalized_shape {shape}")
     if weight is not None and weight.shape != shape:
         raise ShapeError(f"rms_norm: weight must have normalized_shape {shape}, got {weight.shape}")
-    eps = {2: 2.0**-10, 4: 2.0**-23, 8: 2.0**-52}[x.dtype.itemsize] if eps is None else eps
+    if eps is None:
+        floats = [t.dtype for t in (x, weight) if t is not None and is_inexact(t)] or [get_default_dtype()]
+        eps = {2: 2.0**-10, 4: 2.0**-23, 8: 2.0**-52}[max(d.itemsize for d in floats)]
     return _rms_norm(x, weight, rows=prod(x.shape[: x.ndim - len(shape)]), size=prod(shape), eps=eps)

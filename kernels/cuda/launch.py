@@ -103,8 +103,8 @@ class Launch:
     def __call__(self, *arguments: Any) -> None:
         """Check and convert the arguments, then launch. Zero blocks launch nothing.
 
-        Raises TypeError for an array of the wrong dtype, ValueError for one that is not contiguous or not where the
-        others are, OverflowError for a scalar that does not fit its parameter.
+        Raises TypeError for an array of the wrong dtype, ValueError for one that is not contiguous, misaligned or not where
+        the others are, OverflowError for a scalar that does not fit its parameter.
         """
         kernel = self.kernel
         if not self.blocks:
@@ -166,6 +166,8 @@ def team_of(n: int) -> int:
 
 def contiguous(x: Array) -> Array:
     """x in C order, copied by its own library where needed."""
+    if isinstance(x, np.ndarray) and not x.flags.aligned:
+        return x.copy(order="C")
     return x if x.flags.c_contiguous else library_of(x).ascontiguousarray(x)
 
 
@@ -210,6 +212,8 @@ def _array(kernel: Kernel, name: str, dtype: str, array: Any) -> Any:
         raise ValueError(
             f"{kernel.name}: {name} must be C-contiguous, got strides {array.strides} for shape {array.shape}"
         )
+    if not (array.flags.aligned if isinstance(array, np.ndarray) else array.data.ptr % array.dtype.itemsize == 0):
+        raise ValueError(f"{kernel.name}: {name} does not begin at a multiple of the {array.dtype.itemsize} bytes of an element")
     return array
 
 
