@@ -271,7 +271,14 @@ GENERIC: Shims = {
     "erfc": _generic(math.erfc),
     "to_device": _generic_to_device,
 }
+def _numpy_round(x: Array) -> Array:
+    """NumPy 2.0 gives back integers as they are, in the same memory; a result must have its own."""
+    rounded = np.round(x)
+    return rounded.copy() if rounded is x else rounded
+
+
 NUMPY: Shims = {
+    "round": _numpy_round,
     "scatter_add": _numpy_scatter_add,
     "get_at": getitem,
     "set_at": _set_at,
