@@ -163,7 +163,7 @@ def softsign(xp, x, /):
 
 def logsigmoid(x: Any, /) -> Any:
     """The logarithm of sigmoid(x), without overflow."""
-    return -softplus(-x)
+    return -softplus(x * -1.0)  # a product, since -x would wrap among unsigned integers
 
 
 def tanhshrink(x: Any, /) -> Any:

@@ -10,7 +10,7 @@ from functools import wraps
 from typing import Any, TypeVar, cast
 
 from ..autograd.base import TensorBase
-from ..autograd.promotion import is_inexact
+from ..autograd.promotion import get_default_dtype, is_inexact
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -51,6 +51,26 @@ def wide(function: F) -> F:
         return y if len(set(dtypes)) > 1 else y.astype(halves.pop())
 
     return cast(F, call)
+
+
+def real(function: F) -> F:
+    """Let a function of tensors compute in the default floating dtype where all its tensors are integers or booleans.
+
+    Differences of unsigned integers would wrap around: 3 - 5 is 254 among bytes.
+    """
+
+    @wraps(function)
+    def call(*args: Any, **options: Any) -> Any:
+        for v in (*args, *options.values()):
+            if isinstance(v, TensorBase) and is_inexact(v._array):
+                return function(*args, **options)
+        return function(*map(_floating, args), **{name: _floating(v) for name, v in options.items()})
+
+    return cast(F, call)
+
+
+def _floating(value: Any) -> Any:
+    return value.astype(get_default_dtype()) if isinstance(value, TensorBase) else value  # type: ignore[attr-defined]
 
 
 def _raised(value: Any) -> Any:

@@ -17,7 +17,7 @@ from ..errors import ConfigError, DataError, DTypeError, LabelError, ShapeError
 from .activation import softplus
 from .creation import arange
 from .elementwise import abs, minimum, square, where
-from .half import is_half, wide
+from .half import is_half, real, wide
 from .ids import on_host, place, within
 from .reduce import mean, sum
 from .shape import permute_dims, reshape
@@ -121,6 +121,7 @@ def _class_weight(name: str, weight: Any, classes: int) -> None:
         raise ShapeError(f"{name}: weight must be (V,)=({classes},), got {weight.shape}")
 
 
+@real
 @wide
 def mse_loss(input: Any, target: Any, reduction: str = "mean") -> Any:
     """Squared error, (input - target)^2. input, target: one shape."""
@@ -128,6 +129,7 @@ def mse_loss(input: Any, target: Any, reduction: str = "mean") -> Any:
     return reduced("mse_loss", square(input - target), reduction)
 
 
+@real
 @wide
 def l1_loss(input: Any, target: Any, reduction: str = "mean") -> Any:
     """Absolute error, |input - target|. input, target: one shape."""
@@ -135,6 +137,7 @@ def l1_loss(input: Any, target: Any, reduction: str = "mean") -> Any:
     return reduced("l1_loss", abs(input - target), reduction)
 
 
+@real
 @wide
 def huber_loss(input: Any, target: Any, reduction: str = "mean", delta: float = 1.0) -> Any:
     """d^2 / 2 where |d| < delta, delta (|d| - delta / 2) beyond, d = input - target. Source: Huber 1964."""
@@ -146,6 +149,7 @@ def huber_loss(input: Any, target: Any, reduction: str = "mean", delta: float = 
     return reduced("huber_loss", c * (d - 0.5 * c), reduction)
 
 
+@real
 @wide
 def smooth_l1_loss(input: Any, target: Any, reduction: str = "mean", beta: float = 1.0) -> Any:
     """d^2 / (2 beta) where |d| < beta, |d| - beta / 2 beyond: Huber's loss over beta. beta 0 is l1_loss."""

@@ -7,13 +7,14 @@ from typing import Any
 
 from ..errors import ConfigError, DataError, ShapeError
 from .elementwise import exp, log, square, where
-from .half import wide
+from .half import real, wide
 from .loss import REDUCTIONS, check_values, reduced
 from .reduce import sum
 
 __all__ = ["gaussian_kl", "gaussian_nll_loss", "kl_div", "mbe_loss", "poisson_nll_loss"]
 
 
+@real
 @wide
 def mbe_loss(input: Any, target: Any, reduction: str = "mean") -> Any:
     """The mean bias error, target - input with its sign: errors that cancel show no bias. input, target: one shape."""
@@ -68,6 +69,7 @@ def gaussian_nll_loss(
     return reduced(name, loss, reduction)
 
 
+@real
 @wide
 def poisson_nll_loss(
     input: Any, target: Any, log_input: bool = True, full: bool = False, eps: float = 1e-8, reduction: str = "mean"

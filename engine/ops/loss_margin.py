@@ -7,13 +7,14 @@ from typing import Any
 from ..errors import ConfigError, ShapeError
 from .activation import relu, softplus
 from .elementwise import maximum, pow, where
-from .half import wide
+from .half import real, wide
 from .loss import check_values, checked_labels, chosen_entries, reduced
 from .reduce import sum
 
 __all__ = ["hinge_embedding_loss", "hinge_loss", "margin_ranking_loss", "multi_margin_loss", "soft_margin_loss"]
 
 
+@real
 @wide
 def hinge_loss(input: Any, target: Any, margin: float = 1.0, reduction: str = "mean") -> Any:
     """max(0, margin - target input): binary SVM. input: scores, target: -1 or 1, one shape. Source: Cortes & Vapnik 1995."""
@@ -21,6 +22,7 @@ def hinge_loss(input: Any, target: Any, margin: float = 1.0, reduction: str = "m
     return reduced("hinge_loss", relu(margin - target * input), reduction)
 
 
+@real
 @wide
 def soft_margin_loss(input: Any, target: Any, reduction: str = "mean") -> Any:
     """log(1 + exp(-target input)): the smooth hinge. input: scores, target: -1 or 1, one shape."""
@@ -28,6 +30,7 @@ def soft_margin_loss(input: Any, target: Any, reduction: str = "mean") -> Any:
     return reduced("soft_margin_loss", softplus(-(target * input)), reduction)
 
 
+@real
 @wide
 def hinge_embedding_loss(input: Any, target: Any, margin: float = 1.0, reduction: str = "mean") -> Any:
     """A distance: input where target is 1, max(0, margin - input) where it is -1. input, target: one shape."""
@@ -35,6 +38,7 @@ def hinge_embedding_loss(input: Any, target: Any, margin: float = 1.0, reduction
     return reduced("hinge_embedding_loss", where(target > 0, input, relu(margin - input)), reduction)
 
 
+@real
 @wide
 def margin_ranking_loss(input1: Any, input2: Any, target: Any, margin: float = 0.0, reduction: str = "mean") -> Any:
     """max(0, margin - target (input1 - input2)): target 1 wants input1 larger, -1 input2. All of one shape."""

@@ -9,7 +9,7 @@ from .activation import relu
 from .creation import arange
 from .elementwise import hypot, maximum, minimum, square, where
 from .embedding import embedding_grad
-from .half import wide
+from .half import real, wide
 from .index import one_hot
 from .linalg import matmul, vector_norm
 from .loss import check_values, cross_entropy, reduced
@@ -28,12 +28,14 @@ def _one_shape(name: str, **tensors: Any) -> None:
         raise ShapeError(f"{name}: expected tensors (N,D) of one shape, got {given}")
 
 
+@real
 @wide
 def pairwise_distance(x1: Any, x2: Any, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False) -> Any:
     """The p-norm of x1 - x2 + eps over the last axis: (N,D), (N,D) -> (N,)."""
     return vector_norm(x1 - x2 + eps, axis=-1, keepdims=keepdim, ord=p)
 
 
+@real
 @wide
 def cosine_similarity(x1: Any, x2: Any, axis: int = 1, eps: float = 1e-8) -> Any:
     """x1 . x2 / (|x1| |x2|) along an axis, each length at least eps: (N,D), (N,D) -> (N,)."""
@@ -52,6 +54,7 @@ def normalize(x: Any, p: float = 2.0, eps: float = 1e-12) -> Any:
     return x / maximum(vector_norm(x, axis=-1, keepdims=True, ord=p), eps)
 
 
+@real
 @wide
 def squared_distances(x: Any, y: Any) -> Any:
     """|x_i - y_j|^2 for every pair of rows: (N,D), (M,D) -> (N,M), without cancellation."""
@@ -60,6 +63,7 @@ def squared_distances(x: Any, y: Any) -> Any:
     return sum(square(x[:, None, :] - y[None, :, :]), axis=-1)
 
 
+@real
 @wide
 def contrastive_loss(x1: Any, x2: Any, target: Any, margin: float | None = 1.0, reduction: str = "mean") -> Any:
     """t d^2 + (1 - t) max(0, margin - d)^2, d = |x1 - x2|: pairs of a class together, others at least margin apart.
@@ -76,6 +80,7 @@ def contrastive_loss(x1: Any, x2: Any, target: Any, margin: float | None = 1.0, 
     return reduced(name, target * square(d) + (1 - target) * square(relu(margin - d)), reduction)
 
 
+@real
 @wide
 def triplet_margin_loss(
     anchor: Any, positive: Any, negative: Any, margin: float = 1.0, p: float = 2.0, eps: float = 1e-6, swap: bool = False,
@@ -93,6 +98,7 @@ def triplet_margin_loss(
     return reduced("triplet_margin_loss", relu(pairwise_distance(anchor, positive, p, eps) - far + margin), reduction)
 
 
+@real
 @wide
 def cosine_embedding_loss(x1: Any, x2: Any, target: Any, margin: float = 0.0, reduction: str = "mean") -> Any:
     """1 - cos(x1, x2) where target is 1, max(0, cos(x1, x2) - margin) where it is -1.

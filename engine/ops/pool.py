@@ -8,12 +8,15 @@ from typing import Any
 
 from dlengine.kernels.geometry import Ints, PoolGeometry
 
+from ..autograd.promotion import is_inexact
 from ..errors import ConfigError, ShapeError
 from . import windows
 from .conv import each
 from .creation import arange
+from .elementwise import negative
 from .ids import check_ids
 from .index import put_at, take, take_along_axis
+from .logic import bitwise_invert
 from .reduce import argmax
 from .shape import reshape, stack
 
@@ -125,8 +128,9 @@ def max_pool3d(
 
 
 def _min(op: str, rank: int, x: Any, kernel: Any, stride: Any, padding: Any, dilation: Any, ceil: bool, indices: bool) -> Any:
-    y = _max(op, rank, -x, kernel, stride, padding, dilation, ceil, indices)
-    return (-y[0], y[1]) if indices else -y
+    turned = negative if is_inexact(x) else bitwise_invert  # which turns the order round, too, and cannot overflow
+    y = _max(op, rank, turned(x), kernel, stride, padding, dilation, ceil, indices)
+    return (turned(y[0]), y[1]) if indices else turned(y)
 
 
 def min_pool1d(

@@ -13,8 +13,10 @@ from typing import Any
 import numpy as np
 
 from ..autograd.op import op
+from ..autograd.promotion import get_default_dtype, is_inexact
 from ..errors import ConfigError, ShapeError
 from .conv import each
+from .half import wide_text
 from .shape import permute_dims, reshape
 
 __all__ = ["interpolate", "pixel_shuffle", "pixel_unshuffle"]
@@ -24,6 +26,7 @@ Taps = tuple[tuple[tuple[int, ...], tuple[float, ...]], ...]
 
 
 @op(needs="")
+@wide_text
 def resample(xp, x, /, *, axis, taps):
     """y[o] = sum over the taps (positions, weights) of weights[o] x[positions[o]] along an axis.
 
@@ -120,7 +123,8 @@ def interpolate(
     size: the new spatial size, an int or one for each axis; or scale_factor: what to multiply it by. mode: "nearest",
     "nearest-exact", "area", "linear" (sequences), "bilinear", "bicubic" (images), "trilinear" (volumes). align_corners:
     whether the centres of the corner pixels (True) or the outer edges (False) of input and output coincide.
-    Returns (N,C,*size). Raises ConfigError, ShapeError.
+    Returns (N,C,*size), of the dtype of x; integers and booleans become floats unless the mode is a nearest one.
+    Raises ConfigError, ShapeError.
     """
     name, rank = "interpolate", x.ndim - 2
     if rank not in (1, 2, 3):
@@ -144,6 +148,8 @@ def interpolate(
     wanted = each(name, "size", size, rank)
     if any(n == 0 for n in space):
         raise ShapeError(f"{name}: nothing to resize in shape {x.shape}")
+    if kind not in ("nearest", "nearest-exact") and not is_inexact(x):
+        x = x.astype(get_default_dtype())  # weights below 1 would be 0 among integers
     for axis, (n, o, s) in enumerate(zip(space, wanted, scales, strict=True), start=2):
         if n != o or s not in (None, 1.0):  # else every value stays in its place
             x = resample(x, axis=axis, taps=axis_taps(kind, n, o, bool(align_corners), s))

@@ -227,7 +227,7 @@ def _affine(weight: Array | None, bias: Array | None, size: int, dtype: Any) -> 
 
 def _statistics(shape: Any, like: Array, eps: float) -> tuple[Array, Array]:
     """Arrays for mean and rstd, filled with what they are over no numbers at all."""
-    return np.zeros(shape, like.dtype), np.full(shape, eps**-0.5, like.dtype)
+    return np.zeros(shape, like.dtype), np.full(shape, eps**-0.5 if eps > 0 else np.inf, like.dtype)
 
 
 def batch_norm(x: Array, weight: Array | None, bias: Array | None, eps: float) -> tuple[Array, Array, Array]:
