@@ -65,6 +65,7 @@ def test_unreadable_parameter_is_reported(monkeypatch: pytest.MonkeyPatch, tmp_p
         ),
         (1, np.ones((1, 1, 2, 2), "f8"), TypeError, "conv2d_depthwise: w must be float32, got float64"),
         (0, np.ones((1, 1, 4, 8), "f4")[..., ::2], ValueError, "conv2d_depthwise: x must be C-contiguous"),
+        (0, np.zeros(65, "u1")[1:].view("f4").reshape(1, 1, 4, 4), ValueError, "x does not begin at a multiple of the 4 bytes"),
     ],
 )
 def test_wrong_arrays_are_refused(position: int, value: Any, error: type[Exception], message: str) -> None:
@@ -119,6 +120,7 @@ class FakeArray:
             SimpleNamespace(c_contiguous=array.flags.c_contiguous),
         )
         self.device = FakeDevice(device)
+        self.data = SimpleNamespace(ptr=array.ctypes.data)
 
 
 @contextmanager
