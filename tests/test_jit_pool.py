@@ -30,6 +30,9 @@ GEOMETRIES = [
     geometry((2, 2), (6, 5), (2, 2), (2, 2), high=(0, 1)),  # what ceil_mode leaves
     geometry((1, 1), (1, 1), (1, 1)),
     geometry((1, 2), (5, 6), (3, 3), (4, 4), dilation=(2, 2), low=(2, 2), high=(2, 2)),
+    geometry((2, 3), (5, 2), (3, 5), (2, 2), low=(1, 2), high=(1, 2)),  # windows wider than the plane
+    geometry((1, 9), (5, 6), (3, 4), (1, 3), dilation=(1, 3), low=(0, 2), high=(0, 4)),
+    geometry((2, 1), (7, 1), (3, 2), (4, 4), low=(1, 0), high=(2, 1)),
     geometry((2, 3), (9, 83), (2, 2), (2, 2)),  # 41 windows a row, and a row and a column that belong to none
 ]
 

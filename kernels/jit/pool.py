@@ -198,7 +198,7 @@ def in_window(place: int, top: int, left: int, s: Sizes) -> bool:
     """Whether a place of the plane is one that the window which begins at (top, left) looks at."""
     row, ahead = top, place - (top * s.W + left)
     for _ in range(1, s.KH):  # to the row of the window that the place can lie in: a division would take longer
-        if ahead <= (s.KW - 1) * s.DW:
+        if left + ahead < s.W:  # a window may be wider than the plane, so its own width says nothing
             break
         row, ahead = row + s.DH, ahead - s.DH * s.W
     column = left + ahead
