@@ -58,3 +58,16 @@ def test_takes_views_and_read_only_arrays(name: str) -> None:
     kernel = getattr(activation, name)
     assert np.array_equal(kernel(*views, *scalars), kernel(*[np.ascontiguousarray(v) for v in views], *scalars))
     assert all(np.array_equal(a, b) for a, b in zip(whole, before, strict=True))
+
+
+def test_one_share_of_work_is_computed_without_waking_threads() -> None:
+    """The serial form answers, and agrees bit for bit with the parallel form given one share."""
+    x, y = np.linspace(-3, 3, 37, dtype=np.float32), np.empty(37, np.float32)
+    kernel = activation._of_one(activation.relu_row)
+    kernel(x, y, 1.0, 1)
+    assert kernel._serial is not None
+    assert not kernel.dispatcher.signatures
+    np.testing.assert_array_equal(y, np.maximum(x, 0))
+    kernel(x, y, 1.0, 2)
+    assert kernel.dispatcher.signatures
+    np.testing.assert_array_equal(y, np.maximum(x, 0))

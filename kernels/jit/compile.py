@@ -104,18 +104,36 @@ class _Writable:
 
 
 class Kernel:
-    """A compiled entry point. Compiles on its first call for each dtype, or loads what an earlier process compiled."""
+    """A compiled entry point. Compiles on its first call for each dtype, or loads what an earlier process compiled.
+
+    A kernel with prange is compiled in two forms, each when it is first needed: for several threads, and for one. The first
+    wakes a thread of the pool even for one share of work, which takes 20 us on an idle machine and 70 on a busy one, where the
+    arithmetic on a small array takes less than one.
+    """
 
     def __init__(self, function: Callable[..., Any], options: dict[str, Any], parallel: bool) -> None:
         self.py_func = function
         self.parallel = parallel
-        self.dispatcher = numba.njit(parallel=PARALLEL if parallel else False, **options)(function)
-        self.dispatcher._cache = Store(function)
+        self.options = options
+        names = function.__code__.co_varnames[: function.__code__.co_argcount]
+        self.threads_at = names.index("threads") if parallel and "threads" in names else None
+        self.dispatcher = self._compiled("parallel" if parallel else "serial")
+        self._serial: Callable[..., Any] | None = None
+
+    def _compiled(self, form: str) -> Any:
+        dispatcher = numba.njit(parallel=PARALLEL if form == "parallel" else False, **self.options)(self.py_func)
+        dispatcher._cache = Store(self.py_func, form)
+        return dispatcher
 
     def __call__(self, *args: Any) -> Any:
         if _interpreted.get():
             with np.errstate(all="ignore"):  # machine code does not warn either
                 return self.py_func(*args)
+        if self.threads_at is not None and args[self.threads_at] == 1:
+            if self._serial is None:
+                _start_threads()  # loading any code of Numba's may load the library that reads its patience but once
+                self._serial = self._compiled("serial")
+            return self._serial(*args)
         if _layer_is_safe or not self.parallel:
             return self.dispatcher(*args)
         return self._guarded(args)

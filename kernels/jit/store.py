@@ -31,8 +31,10 @@ from ..compiling import compilations
 class Store(FunctionCache):  # type: ignore[misc]  # Numba is untyped
     """The cache of one function: what Numba's dispatcher asks before it compiles, and tells afterwards."""
 
-    def __init__(self, function: Callable[..., Any]) -> None:
+    def __init__(self, function: Callable[..., Any], form: str) -> None:
+        """form: "parallel" or "serial", the two ways in which one function may be compiled."""
         self._py_func = function  # what the inherited _index_key reads
+        self._form = form
 
     @property
     def cache_path(self) -> str:
@@ -75,7 +77,7 @@ class Store(FunctionCache):  # type: ignore[misc]  # Numba is untyped
         function = self._py_func
         version = (numba.__version__, llvmlite.__version__, sys.version_info[:3], getattr(sys, "abiflags", ""))
         place = f"{function.__module__}.{function.__qualname__}:{function.__code__.co_firstlineno}"
-        key = repr((version, place, self._index_key(signature, codegen)))
+        key = repr((version, place, self._form, self._index_key(signature, codegen)))
         family, name = function.__module__.rpartition(".")[2], function.__qualname__.replace("<locals>.", "")
         return f"{family}.{name}-{hashlib.sha256(key.encode()).hexdigest()[:24]}.nbc", key
 
