@@ -112,8 +112,8 @@ def test_mistake(name: str, kernels: str) -> None:
 @pytest.mark.parametrize(
     ("call", "said"),
     [
-        (lambda: nn.CrossEntropyLoss()(dl.ones((2, 2)), ["cat", "dog"]), r"argument 1 must be a tensor.*np.unique"),
-        (lambda: nn.NLLLoss()(dl.ones((2, 2)), ["cat", "dog"]), r"NLLLoss: argument 1.*np.unique"),
+        (lambda: nn.CrossEntropyLoss()(dl.ones((2, 2)), ["cat", "dog"]), r"target must be a tensor.*np.unique"),
+        (lambda: nn.NLLLoss()(dl.ones((2, 2)), ["cat", "dog"]), r"nll_loss: target must be.*np.unique"),
         (lambda: nn.ReLU()([1.0, 2.0]), "dl.asarray"),
         (lambda: nn.Conv2d(1, 1, 3)([[1.0]]), r"Conv2d: argument 0 must be a tensor, got a list; .*dl.asarray"),
         (lambda: nn.Sequential(nn.GRU(2, 3), nn.BatchNorm1d(3))(dl.ones((2, 2, 2))), "hand on the first of it"),
@@ -122,6 +122,47 @@ def test_mistake(name: str, kernels: str) -> None:
 def test_what_is_no_tensor_is_named(call: Any, said: str) -> None:
     with pytest.raises(DTypeError, match=said):
         call()
+
+
+class Foreign:
+    """An array of another library: it has a shape, a dtype and a device, as a tensor has, and is none."""
+
+    def __init__(self, *shape: int) -> None:
+        self.shape, self.ndim, self.dtype, self.device = shape, len(shape), object(), "cpu"
+
+
+@pytest.mark.parametrize("made", [Foreign, lambda *shape: np.ones(shape, "float32"), lambda *shape: np.ones(shape).tolist()])
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda a: nn.Linear(4, 2)(a(3, 4)),
+        lambda a: nn.Conv1d(4, 2, 1)(a(1, 4, 5)),
+        lambda a: nn.LayerNorm(4)(a(3, 4)),
+        lambda a: nn.BatchNorm1d(4)(a(3, 4)),
+        lambda a: nn.GRU(4, 2)(a(3, 1, 4)),
+        lambda a: nn.Embedding(4, 2)(a(3)),
+        lambda a: F.embedding(dl.ones((4, 2)), a(3)),
+        lambda a: F.cross_entropy(dl.ones((3, 4)), a(3)),
+        lambda a: F.nll_loss(a(3, 4), dl.zeros(3, dtype="int64")),
+        lambda a: F.mse_loss(dl.ones((3, 4)), a(3, 4)),
+        lambda a: F.binary_cross_entropy(dl.ones(3) / 2, a(3)),
+        lambda a: nn.KLDivLoss()(a(3, 4), dl.ones((3, 4))),
+    ],
+)
+def test_arrays_of_other_libraries_are_told_the_way_out(made: Any, call: Any) -> None:
+    with pytest.raises(DTypeError, match="dl.asarray"):
+        call(made)
+
+
+@pytest.mark.parametrize(
+    ("loss", "said"),
+    [(lambda y, t: 1.0, "got a float"), (lambda y, t: y, r"got shape \(2, 1\); take its mean\(\)")],
+)
+def test_a_loss_that_is_not_one_number_is_told(loss: Any, said: str) -> None:
+    model = nn.Linear(3, 1)
+    trainer = training.Trainer(model, loss, optim.SGD(model.parameters(), lr=0.1), progress=False)
+    with pytest.raises(DTypeError, match=said):
+        trainer.fit([(dl.ones((2, 3)), dl.ones((2, 1)))])
 
 
 @pytest.mark.parametrize(

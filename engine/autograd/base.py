@@ -12,6 +12,7 @@ from typing import Any
 
 from dlengine.kernels import live
 
+from ..errors import DTypeError
 from ..scopes import Scope
 
 Array = Any
@@ -144,6 +145,22 @@ def wrap(array: Array, requires_grad: bool = False) -> Any:
     t._requires_grad = requires_grad
     t._version = [0]
     return t
+
+
+def must_be_tensors(op: str, **arguments: Any) -> None:
+    """Raise DTypeError for an argument that is no tensor, for what looks at arguments before an op does."""
+    for name, a in arguments.items():
+        if not isinstance(a, TensorBase):
+            raise DTypeError(f"{op}: {name} must be a tensor, got a {type(a).__name__}; {tensor_of(a)}")
+
+
+def tensor_of(given: Any) -> str:
+    """How to come to a tensor from what was given in its place, for messages."""
+    if isinstance(given, tuple):
+        return "recurrent layers give (outputs, state): hand on the first of it"
+    if isinstance(given, list) and given and isinstance(given[0], str):
+        return "classes are numbers from 0: np.unique(labels, return_inverse=True)[1]"
+    return "make one of it: dl.asarray(x)"
 
 
 def written(t: TensorBase) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 
 from .._tensor import Tensor
-from ..autograd.base import TensorBase, no_grad, written
+from ..autograd.base import TensorBase, must_be_tensors, no_grad, tensor_of, written
 from ..autograd.hooks import Handle
 from ..errors import CheckpointError, DLEngineError, DTypeError
 from ..ops.creation import asarray
@@ -35,9 +35,10 @@ def in_dtype_of(parameter: Any, x: Any) -> Any:
     """
     if parameter is None or x.dtype is parameter.dtype:
         return x
+    must_be_tensors("layer", input=x)
     wanted = parameter.dtype
     real = all(d.kind in "fiub" or d.name == "bfloat16" for d in (x.dtype, wanted))
-    return x.astype(wanted) if real and isinstance(x, Tensor) and x.dtype != wanted else x
+    return x.astype(wanted) if real and x.dtype != wanted else x
 
 
 class Loaded(NamedTuple):
@@ -372,11 +373,6 @@ def _refuse_foreign(module: Module, args: tuple[Any, ...], error: AttributeError
     for i, given in enumerate(args):
         if given is not error.obj or isinstance(given, TensorBase):
             continue
-        way_out = "make one of it: dl.asarray(x)"
-        if isinstance(given, tuple):
-            way_out = "recurrent layers give (outputs, state): hand on the first of it"
-        elif isinstance(given, list) and given and isinstance(given[0], str):
-            way_out = "classes are numbers from 0: np.unique(labels, return_inverse=True)[1]"
         raise DTypeError(
-            f"{type(module).__name__}: argument {i} must be a tensor, got a {type(given).__name__}; {way_out}"
+            f"{type(module).__name__}: argument {i} must be a tensor, got a {type(given).__name__}; {tensor_of(given)}"
         ) from error

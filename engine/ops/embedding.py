@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..autograd.base import must_be_tensors
 from ..autograd.op import op
 from ..errors import DTypeError, ShapeError
 from .ids import check_ids
@@ -30,6 +31,7 @@ def embedding(weight: Any, ids: Any) -> Any:
     Raises ShapeError, DTypeError; on the CPU BadIndexError for an id out of range, negative ones included (on a GPU its row
     is NaN).
     """
+    must_be_tensors("embedding", weight=weight, ids=ids)
     if weight.ndim != 2:
         raise ShapeError(f"embedding: weight must be (V,D), got shape {weight.shape}")
     if ids.dtype.kind not in "iu":

@@ -6,7 +6,7 @@ import builtins
 import math
 from typing import Any
 
-from ..autograd.base import TensorBase
+from ..autograd.base import must_be_tensors
 from ..autograd.op import op
 from ..autograd.promotion import is_complex, is_inexact
 from ..errors import DTypeError, ShapeError
@@ -72,9 +72,7 @@ def linear(x: Any, weight: Any, bias: Any = None) -> Any:
 
     x: (..., I). weight: (O,I). bias: (O,) or None. Dtypes are promoted. Returns (..., O). Raises ShapeError, DTypeError.
     """
-    for name, a in (("x", x), ("weight", weight), ("bias", bias)):
-        if not isinstance(a, TensorBase) and (a is not None or name != "bias"):
-            raise DTypeError(f"linear: {name} must be a tensor, got {type(a).__name__}; make one of it: dl.asarray({name})")
+    must_be_tensors("linear", x=x, weight=weight, bias=weight if bias is None else bias)
     if weight.ndim != 2:
         raise ShapeError(f"linear: weight must be (O,I), got shape {weight.shape}")
     if x.ndim < 1 or x.shape[-1] != weight.shape[1]:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from .. import backend
+from ..autograd.base import must_be_tensors
 from ..autograd.op import op
 from ..errors import ConfigError, DataError, DTypeError, LabelError, ShapeError
 from .activation import softplus
@@ -44,6 +45,7 @@ def reduced(name: str, loss: Any, reduction: str) -> Any:
 
 def check_values(name: str, input: Any, target: Any, low: float | None = None, high: float | None = None) -> None:
     """Check that a target has the input's shape and, on the CPU, holds finite numbers in [low, high]."""
+    must_be_tensors(name, input=input, target=target)
     if input.shape != target.shape:
         raise ShapeError(f"{name}: target has shape {target.shape}, expected that of the input, {input.shape}")
     if target.dtype.kind not in "fiubV":  # V: bfloat16
@@ -75,6 +77,7 @@ def checked_labels(name: str, input: Any, labels: Any, ignore_index: int | None)
 
     Also whether it is known, without waiting for a device, that no label is ignored.
     """
+    must_be_tensors(name, input=input, target=labels)
     shape = input.shape
     if input.ndim < 1 or labels.shape != (shape[:1] + shape[2:] if input.ndim > 1 else ()):
         told = f"got {labels.shape} for {shape}{reshaped(labels.shape, shape)}"
@@ -197,6 +200,7 @@ def cross_entropy(
     name = "cross_entropy"
     if not 0.0 <= label_smoothing <= 1.0:
         raise ConfigError(f"{name}: label_smoothing must be between 0 and 1, got {label_smoothing}")
+    must_be_tensors(name, input=input, target=target)
     if target.dtype.kind in "fV" and target.shape == input.shape:
         return _soft_cross_entropy(input, target, weight, reduction, label_smoothing)
     rows, labels, all_count = checked_labels(name, input, target, ignore_index)

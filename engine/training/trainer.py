@@ -11,7 +11,7 @@ from itertools import islice
 from typing import Any
 
 from .. import backend
-from ..autograd.base import no_grad
+from ..autograd.base import TensorBase, no_grad
 from ..data import DataLoader, Dataset
 from ..data.adapt import as_dataset, holds_samples, is_dataset
 from ..errors import CheckpointError, ConfigError, DataError, DTypeError, GradientError
@@ -273,6 +273,10 @@ class Trainer:
         Raises GradientError if the loss is not finite.
         """
         optimizer = self.optimizer if name is None else self.optimizers[name]
+        tensor = isinstance(loss, TensorBase)
+        if not tensor or loss.shape != ():
+            got = f"shape {loss.shape}" if tensor else f"a {type(loss).__name__}"
+            raise DTypeError(f"fit: the loss must be a tensor of one number, got {got}; take its mean(), keep it in tensors")
         value = float(loss.detach())
         if not abs(value) < float("inf"):
             raise GradientError(
