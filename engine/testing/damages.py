@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -23,6 +23,7 @@ from .table import Case
 
 SCALE = 1.01
 AXES = ("axis", "axes", "axis1", "axis2", "source", "destination", "shift", "offset", "k")
+OFFSETS = ("shift", "offset", "k")
 REDUCTIONS = (
     "sum", "mean", "prod", "var", "std", "matmul", "tensordot", "vecdot", "einsum", "cumulative_sum", "cumulative_prod", "linear",
 )  # fmt: skip
@@ -217,12 +218,17 @@ def halved(a: Any) -> Any:
         return a.astype("float16").astype(a.dtype)
 
 
+def without(consts: dict[str, Any], name: str, given: Any) -> dict[str, Any]:
+    """The constants, less the one that is altered."""
+    return {k: v for k, v in consts.items() if k != name or given is None}
+
+
 def moved(value: Any, ndim: int) -> Any:
-    """An axis, or several, one further."""
+    """An axis (of ndim, else an offset), or the first of several, one further."""
     if isinstance(value, bool) or value is None:
         return value
     if isinstance(value, int):
-        return (value + 1) % max(ndim, 1)
+        return (value + 1) % ndim if ndim else value + 1
     if isinstance(value, (tuple, list)) and value and all(type(v) is int for v in value):
         return type(value)([moved(value[0], ndim), *value[1:]])
     return value
@@ -237,7 +243,9 @@ def _is_index(a: Any) -> bool:
     return isinstance(a, np.ndarray) and a.dtype.kind in "iu"
 
 
-def _damaged_text(right: Callable[..., Any], damage: Damage, applied: Counter[str], arrays: int) -> Callable[..., Any]:
+def _damaged_text(
+    right: Callable[..., Any], damage: Damage, applied: Counter[str], arrays: int, defaults: Mapping[str, Any]
+) -> Callable[..., Any]:
     kind, place = damage.kind, damage.place
     altering = _Altering(ALTERATIONS.get(kind, scaled), applied)
 
@@ -258,7 +266,9 @@ def _damaged_text(right: Callable[..., Any], damage: Damage, applied: Counter[st
             return right(_Half(xp, place), *args, **consts)
         if kind == "axis":
             first = next((a for a in args if _is_array(a)), args[0][0] if args and isinstance(args[0], list) else None)
-            return right(xp, *args, **{**consts, place: moved(consts.get(place), getattr(first, "ndim", 1))})
+            given = consts.get(place, defaults.get(place))
+            ndim = getattr(first, "ndim", 1) if place not in OFFSETS else 0
+            return right(xp, *args, **({} if given is None else {place: moved(given, ndim)}), **without(consts, place, given))
         if _is_index(args[place]):
             args = (*args[:place], next_index(args[place]), *args[place + 1 :])
         return right(xp, *args, **consts)
@@ -268,7 +278,9 @@ def _damaged_text(right: Callable[..., Any], damage: Damage, applied: Counter[st
 
 def unlike(before: tuple[Any, Any], after: tuple[Any, Any], applied: Counter[str]) -> tuple[Any, Any]:
     """The damaged reading of a text, its values compared with those of the right one."""
-    for x, y in zip(calls.flat(before[0]), calls.flat(after[0]), strict=True):
+    right, wrong = calls.flat(before[0]), calls.flat(after[0])
+    applied["changed"] += len(right) != len(wrong)
+    for x, y in zip(right, wrong, strict=False):
         if isinstance(x, np.ndarray | np.generic):
             note(applied, np.asarray(x), np.asarray(y))
     return after
@@ -332,7 +344,8 @@ def _damaged_kernel(right: Callable[..., Any], damage: Damage, applied: Counter[
         if damage.kind not in ALTERATIONS:
             return result
         if result is None:  # it wrote to its arguments
-            _write(written(damage.name, args)[damage.place], altering)
+            for target in written(damage.name, args)[damage.place : damage.place + 1]:  # a call may have fewer
+                target[...] = altering(target)
             return None
         return altering.at(result, damage.place)
 
@@ -359,10 +372,6 @@ def written(kernel: str, args: Sequence[Any]) -> list[Any]:
     return [x for a, v in zip(declared, given, strict=False) if a.written for x in calls.flat([v]) if isinstance(x, np.ndarray)]
 
 
-def _write(target: Any, altering: _Altering) -> None:
-    target[...] = altering(target)
-
-
 @contextmanager
 def inflicted(damage: Damage, applied: Counter[str]) -> Iterator[Case | None]:
     """The damage done inside the block. Gives the row to check where the damage is to a row's own function, else None."""
@@ -381,7 +390,7 @@ def inflicted(damage: Damage, applied: Counter[str]) -> Iterator[Case | None]:
         return
     if damage.part == "op":
         declared = OPS[damage.name].op  # type: ignore[attr-defined]
-        undo = _replace_text(damage.name, _damaged_text(declared.text, damage, applied, len(declared.arrays)))
+        undo = _replace_text(damage.name, _damaged_text(declared.text, damage, applied, len(declared.arrays), declared.defaults))
         try:
             yield None
         finally:
