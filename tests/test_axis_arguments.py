@@ -86,3 +86,23 @@ def test_cosine_similarity_repeats_axes_before_it_measures_lengths(backend, one,
     got = F.cosine_similarity(dl.asarray(a), dl.asarray(b), axis=axis).numpy_copy()
     assert got.shape == want.shape
     assert np.allclose(got, want, rtol=1e-12)
+
+
+@pytest.mark.backends("numpy", "numba")
+@pytest.mark.parametrize("shape", [(0, 3), (3, 0), (2, 0, 3), (0, 0)])
+def test_matrices_without_elements_have_norm_and_rank_0(backend, shape):
+    x = dl.zeros(shape, dtype="float64").requires_grad_()
+    assert dl.linalg.matrix_rank(x).numpy_copy().tolist() == np.zeros(shape[:-2], int).tolist()
+    for order in ("fro", "nuc", 2, 1, np.inf):
+        y = dl.linalg.matrix_norm(x, ord=order)
+        assert y.shape == shape[:-2]
+        assert not y.detach().numpy_copy().any()
+        dl.sum(y).backward()
+    with pytest.raises(DLEngineError):
+        dl.linalg.matrix_norm(x, ord=-2)
+
+
+@pytest.mark.backends("numpy")
+def test_bernoulli_of_a_tensor_is_told_the_way_out(backend):
+    with pytest.raises(DLEngineError, match="one probability"):
+        dl.bernoulli(dl.asarray(np.array([0.1, 0.9])))

@@ -233,8 +233,10 @@ def matrix_power(x: Any, n: int, /) -> Any:
 
 @op(needs="")
 def matrix_rank(xp, x, /, *, rtol=None):
-    """How many singular values are above rtol times the largest."""
+    """How many singular values are above rtol times the largest; 0 for a matrix of no elements."""
     _matrix("matrix_rank", x, square=False)
+    if 0 in x.shape[-2:]:
+        return xp.zeros(x.shape[:-2], dtype=xp.int64), None
     rtol = getattr(rtol, "_array", rtol)
     return xp.linalg.matrix_rank(x) if rtol is None else xp.linalg.matrix_rank(x, rtol=rtol), None
 
@@ -468,18 +470,27 @@ def qr(xp, x, /, *, mode="reduced"):
 
 
 def matrix_norm(x: Any, /, *, keepdims: bool = False, ord: Any = "fro") -> Any:
-    """A norm of the matrices in the last two axes: "fro", "nuc", 2, -2 (singular values), 1, -1 (columns), inf, -inf (rows)."""
+    """A norm of the matrices in the last two axes: "fro", "nuc", 2, -2 (singular values), 1, -1 (columns), inf, -inf (rows).
+
+    A matrix of no elements has the norm 0; the least of no values, which -1, -2 and -inf ask for, raises ShapeError.
+    """
+
+    def extreme(values: Any, axis: int, keepdims: bool) -> Any:
+        if ord > 0 and not values.shape[axis]:
+            return sum(values, axis=axis, keepdims=keepdims)
+        return (max if ord > 0 else min)(values, axis=axis, keepdims=keepdims)
+
     if x.ndim < 2:
         raise ShapeError(f"matrix_norm: x must have two axes at least, it has shape {tuple(x.shape)}")
     if ord in ("fro", None):
         return vector_norm(x, axis=(-2, -1), keepdims=keepdims)
     if ord in ("nuc", 2, -2):
         values = svdvals(x)
-        y = sum(values, axis=-1) if ord == "nuc" else (max if ord == 2 else min)(values, axis=-1)
+        y = sum(values, axis=-1) if ord == "nuc" else extreme(values, -1, False)
         return y[..., None, None] if keepdims else y
     if ord in (1, -1, math.inf, -math.inf):
         summed, other = (-2, -1) if ord in (1, -1) else (-1, -2)
         lines = sum(abs(x), axis=summed, keepdims=True)
-        y = (max if ord > 0 else min)(lines, axis=other, keepdims=True)
+        y = extreme(lines, other, True)
         return y if keepdims else y[..., 0, 0]
     raise ConfigError(f"matrix_norm: ord must be 'fro', 'nuc', 1, -1, 2, -2, inf or -inf, got {ord!r}")

@@ -61,7 +61,12 @@ def randn(*shape: Any, dtype: Any = None, device: str | None = None, generator: 
 
 
 def bernoulli(p: float, *shape: Any, device: str | None = None, generator: Generator | None = None) -> Any:
-    """Booleans, True with probability p."""
+    """Booleans, True with probability p, one number. Of a tensor of probabilities: dl.rand(*p.shape) < p."""
+    if getattr(p, "ndim", 0):
+        raise ShapeError(
+            f"bernoulli: p must be one probability, got a tensor of shape {tuple(p.shape)}; "  # type: ignore[attr-defined]
+            "of a tensor of probabilities take dl.rand(*p.shape) < p"
+        )
     if not 0 <= p <= 1:
         raise ConfigError(f"bernoulli: p must be between 0 and 1, got {p}")
     size = _shape(shape)
