@@ -157,7 +157,7 @@ def test_every_op_keeps_bfloat16(backend: str) -> None:
     brief = np.dtype(ml_dtypes.bfloat16)
     changed, refused = [], []
     for row in rows():
-        if "layer" in row.tags:
+        if "layer" in row.tags or row.op.__module__.endswith(".updates"):  # steps of optimizers: sums of theirs are float32
             continue
         for number, sample in enumerate(row.samples):
             arrays = sample.arrays(f"{row.name}/{number}", np.dtype("float32"))
