@@ -64,5 +64,9 @@ class DivisionByZero(DLEngineError, ZeroDivisionError):
     """An integer divided by 0: no integer is the result."""
 
 
+class NumberTooLarge(DLEngineError, OverflowError):
+    """A number that a dtype cannot hold; another dtype can: x.astype(...)."""
+
+
 class ConfigError(DLEngineError, ValueError):
     """A setting, name or key that does not exist or has no such value."""

@@ -14,7 +14,7 @@ import numpy as np
 
 from .. import backend
 from ..backend import spaces
-from ..errors import BadIndexError, DeviceError, DLEngineError, DTypeError, LinAlgError, ShapeError
+from ..errors import BadIndexError, DeviceError, DLEngineError, DTypeError, LinAlgError, NumberTooLarge, ShapeError
 from .base import TensorBase, flatten, recording, touched, wrap
 from .declaration import Op
 from .promotion import FLOATS, REAL_FLOATS, is_inexact, kept, promote
@@ -60,7 +60,7 @@ def caller(op: Op) -> Callable[..., Any]:
             y, pull = text(xp, *arrays, **settings, save=needed) if save else text(xp, *arrays, **settings)
             if "ml_dtypes" in modules:  # else there is no bfloat16
                 y = kept(arrays, consts, y)
-        except (ValueError, TypeError, IndexError) as e:
+        except (ValueError, TypeError, IndexError, OverflowError) as e:
             told = explained(op, arrays, e)
             if told is e:
                 raise
@@ -201,7 +201,7 @@ def unrolled(op: Op, general: Callable[..., Any]) -> Callable[..., Any]:
         token = quiet()
         try:
             y, pull = text(xp, x1, x2)
-        except (ValueError, TypeError, IndexError):
+        except (ValueError, TypeError, IndexError, OverflowError):
             return general(a, b)  # which says what was wrong in words
         finally:
             unquiet(token)
@@ -272,6 +272,8 @@ def explained(op: Op, arrays: Sequence[Any], error: Exception) -> Exception:
         parts = a if isinstance(a, list) else [a]
         shown = [f"{tuple(b.shape)} {b.dtype}" if hasattr(b, "dtype") else repr(b) for b in parts[:8]]
         got.append(f"{name} {', '.join(shown)}")
+    if isinstance(error, OverflowError):
+        return NumberTooLarge(f"{op.name}: {text}; got {'; '.join(got)}; convert the tensor first, with astype")
     kind = ShapeError if isinstance(error, ValueError) else BadIndexError if isinstance(error, IndexError) else DTypeError
     return kind(f"{op.name}: {text}; got {'; '.join(got)}")
 

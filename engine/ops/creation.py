@@ -11,7 +11,7 @@ import numpy as np
 from .. import backend
 from ..autograd.base import TensorBase, wrap
 from ..autograd.promotion import default_complex_dtype, get_default_dtype
-from ..errors import ConfigError, DLEngineError, DTypeError, GradientError, ShapeError
+from ..errors import ConfigError, DLEngineError, DTypeError, GradientError, NumberTooLarge, ShapeError
 from .dtypes import astype, clone
 from .shape import broadcast_to
 
@@ -32,6 +32,8 @@ def _named(create: Callable[..., Any]) -> Callable[..., Any]:
             raise
         except ZeroDivisionError:
             raise ConfigError(f"{create.__name__}: step must not be 0") from None
+        except OverflowError as e:
+            raise NumberTooLarge(f"{create.__name__}: {str(e).strip().rstrip('.')}; choose a wider dtype") from e
         except (ValueError, TypeError) as e:
             kind = ShapeError if isinstance(e, ValueError) else DTypeError
             raise kind(f"{create.__name__}: {str(e).strip().rstrip('.')}") from e

@@ -415,11 +415,20 @@ def clip(xp, x, /, min=None, max=None):
     return y if max is None else xp.minimum(y, max), (inside, below, above)
 
 
+def _held(xp: Any, number: Any, beside: Any) -> Any:
+    """An integer beside an array of integers, in its dtype: NumPy's where would let one that is too large wrap around."""
+    if type(number) is not int or not xp.isdtype(beside.dtype, "integral"):
+        return number
+    return xp.asarray(number, dtype=beside.dtype)
+
+
 @op(needs=("", "condition", "condition"), complex=True)
 def where(xp, condition, x1, x2, /):
     """x1 where condition is true, else x2."""
     if hasattr(x1, "dtype") or hasattr(x2, "dtype"):
         x1, x2 = promote(xp, [x1, x2], "join")
+        if type(x1) is int or type(x2) is int:
+            x1, x2 = _held(xp, x1, x2), _held(xp, x2, x1)
     elif isinstance(x1, (float, complex)) or isinstance(x2, (float, complex)):  # two numbers take the default dtype
         both = {type(x1), type(x2)}
         x1 = xp.asarray(x1, dtype=xp.dtype(default_complex_dtype() if complex in both else get_default_dtype()))

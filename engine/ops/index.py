@@ -16,7 +16,7 @@ from ..autograd.op import op
 from ..autograd.promotion import get_default_dtype, is_complex
 from ..autograd.quiet import quiet, unquiet
 from ..backend import spaces
-from ..errors import BadIndexError, DeviceError, DTypeError, GradientError, ShapeError
+from ..errors import BadIndexError, DeviceError, DTypeError, GradientError, NumberTooLarge, ShapeError
 from .ids import check_ids, on_host
 from .shape import axis_of
 
@@ -141,6 +141,8 @@ def set_item(t: Any, key: Any, value: Any) -> None:
         t._array[frozen(t, key, False)] = array
     except ValueError as e:
         raise ShapeError(f"t[k] = v: {e}; t has shape {tuple(t._array.shape)}, v {tuple(getattr(array, 'shape', ()))}") from e
+    except OverflowError as e:
+        raise NumberTooLarge(f"t[k] = v: {e}, the dtype of t; convert it first, with astype") from e
     except IndexError as e:
         raise BadIndexError(f"t[k] = v: {e}; t has shape {tuple(t._array.shape)}") from e
     finally:
