@@ -10,7 +10,7 @@ import pytest
 
 import dlengine as dl
 from dlengine import training
-from dlengine.errors import CheckpointError, ConfigError, ShapeError
+from dlengine.errors import CheckpointError, ConfigError, DTypeError, LabelError, ShapeError
 
 RNG = np.random.default_rng(3)
 SCORES = RNG.standard_normal((60, 5)).astype("f4")
@@ -73,9 +73,10 @@ def test_ties_nan_and_ignored_labels() -> None:
         metric = training.Accuracy(k)
         metric.update(tied, np.array([label]))
         assert metric.compute() == right
-    metric = training.Accuracy(2)
-    metric.update(np.array([[np.nan, 1.0, 0.0]]), np.array([0]))
-    assert metric.compute() == 0
+    for k in (1, 2):
+        metric = training.Accuracy(k)
+        metric.update(np.array([[np.nan, 1.0, 0.0]]), np.array([0]))
+        assert metric.compute() == 0
     sequence = np.moveaxis(np.eye(3)[[[0, 1, 1], [2, 0, 0]]], -1, 1)  # (N,V,T)
     metric = training.Accuracy(ignore_index=9)
     metric.update(sequence, np.array([[0, 1, 9], [9, 9, 1]]))
@@ -136,6 +137,30 @@ def test_bleu_of_a_corpus_against_nltk() -> None:
     for h, r in zip(hypotheses, references, strict=True):
         metric.update([h], [r])
     assert 0.5920 <= metric.compute() < 0.5921
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        training.Accuracy, lambda: training.Accuracy(2), lambda: training.ConfusionMatrix(4), lambda: training.Recall(4),
+        training.Perplexity, training.BitsPerChar,
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize(("label", "dtype"), [(4, "int64"), (-1, "int8"), (200, "uint8"), (2**64 - 1, "uint64")])
+def test_a_label_that_is_no_class_is_refused_by_every_metric(make: Any, label: int, dtype: str) -> None:
+    labels = np.array([0, label, 3], dtype)
+    metric = make()
+    with pytest.raises(LabelError, match="is no class; expected 0 <= label < 4"):
+        metric.update(np.eye(4)[:3], labels)
+    with pytest.raises(DTypeError, match="labels must be integers"):
+        metric.update(np.eye(4)[:3], np.zeros(3))
+    metric.update(np.eye(4)[:3], np.array([0, 1, -100]))
+    assert np.isfinite(metric.compute()).all()
+
+
+def test_more_classes_than_a_confusion_matrix_has() -> None:
+    with pytest.raises(ShapeError, match="F1: the scores are of 4 classes, it was made for 3"):
+        training.F1(3).update(np.eye(4), np.arange(4) % 3)
 
 
 def test_settings_that_make_no_sense() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import CheckpointError, ConfigError, ShapeError
+from ..errors import CheckpointError, ConfigError, DTypeError, LabelError, ShapeError
 from ..ops.loss import reshaped
 
 Host = np.ndarray[Any, Any]
@@ -71,14 +71,28 @@ def host(values: Any) -> Host:
 
 
 def scores_of(outputs: Any, targets: Any, ignore_index: int) -> tuple[Host, Host]:
-    """Scores (M,V) and labels (M,) from scores (N,V,*S) and labels (N,*S), without the labels to ignore."""
+    """Scores (M,V) and labels (M,) from scores (N,V,*S) and labels (N,*S), without the labels to ignore.
+
+    Raises ShapeError, DTypeError for labels that are no integers, LabelError for one that is no class.
+    """
     scores, labels = host(outputs), host(targets)
     if scores.ndim != labels.ndim + 1 or scores.shape[:1] + scores.shape[2:] != labels.shape:
         told = f"got {scores.shape} and {labels.shape}{reshaped(labels.shape, scores.shape)}"
         raise ShapeError(f"metric: scores must be (N,V,*S) for labels (N,*S), {told}")
     rows, flat = np.moveaxis(scores, 1, -1).reshape(-1, scores.shape[1]), labels.reshape(-1)
+    if flat.dtype.kind not in "iub":
+        raise DTypeError(f"metric: labels must be integers (class numbers), got {labels.dtype}; use astype(dl.int64)")
     kept = flat != ignore_index
-    return (rows, flat) if kept.all() else (rows[kept], flat[kept])
+    rows, flat = (rows, flat.astype(np.int64)) if kept.all() else (rows[kept], flat[kept].astype(np.int64))
+    _check_classes(flat, rows.shape[1])
+    return rows, flat
+
+
+def _check_classes(labels: Host, classes: int) -> None:
+    """Raise LabelError for a label that is no class: NumPy would count a negative one from the end."""
+    wrong = labels[(labels < 0) | (labels >= classes)]
+    if wrong.size:
+        raise LabelError(f"metric: label {wrong[0]} is no class; expected 0 <= label < {classes}, or ignore_index")
 
 
 class Average:
@@ -122,7 +136,9 @@ class Accuracy(Metric):
     def update(self, outputs: Any, targets: Any) -> None:
         scores, labels = scores_of(outputs, targets, self.ignore_index)
         if self.k == 1:
-            self.right += int((scores.argmax(axis=1) == labels).sum()) if labels.size else 0
+            if labels.size:
+                best = scores.argmax(axis=1)  # NumPy takes NaN for the highest, which is right for no label
+                self.right += int(((best == labels) & ~np.isnan(scores[np.arange(len(best)), best])).sum())
         else:
             own = np.take_along_axis(scores, labels[:, None], axis=1)
             before = (scores > own) | ((scores == own) & (np.arange(scores.shape[1]) < labels[:, None]))
@@ -148,6 +164,9 @@ class ConfusionMatrix(Metric):
 
     def update(self, outputs: Any, targets: Any) -> None:
         scores, labels = scores_of(outputs, targets, self.ignore_index)
+        if scores.shape[1] > self.classes:
+            given = f"{scores.shape[1]} classes, it was made for {self.classes}"
+            raise ShapeError(f"{type(self).__name__}: the scores are of {given}")
         if labels.size:
             np.add.at(self.matrix, (labels, scores.argmax(axis=1)), 1)
 
