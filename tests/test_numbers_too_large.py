@@ -24,6 +24,8 @@ CALLS = {
     "t[k] = v": _write,
     "full": lambda x: dl.full((2,), 300, dtype="uint8"),
     "full_like": lambda x: dl.full_like(x, 300),
+    "arange": lambda x: dl.arange(0, 300, dtype="uint8"),
+    "arange downwards": lambda x: dl.arange(100, -200, -100, dtype="int8") + dl.arange(3, -3, -1, dtype="uint8"),
     "asarray": lambda x: dl.asarray([300], dtype="uint8"),
     "long": lambda x: x.astype("int64") * 2**70,
 }
@@ -42,6 +44,9 @@ def test_refused_in_words(backend, name):
 
 def test_what_fits_is_taken(backend):
     x = dl.asarray(np.array([2, 3], "uint8"))
+    assert dl.arange(0, 256, dtype="uint8").numpy_copy()[-1] == 255
+    assert dl.arange(127, -129, -1, dtype="int8").numpy_copy()[-1] == -128
+    assert dl.arange(300, 0, dtype="uint8").shape == (0,)
     got = dl.where(x > 2, 255, x)
     assert got.dtype == x.dtype
     assert got.numpy_copy().tolist() == [2, 255]

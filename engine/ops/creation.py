@@ -256,6 +256,13 @@ def arange(start: Any, /, stop: Any = None, step: Any = 1, *, dtype: Any = None,
         dtype = np.dtype("int64") if dtype == np.bool_ else dtype
     if stop is None:
         start, stop = 0, start
+    if all(type(v) is int for v in (start, stop, step)) and str(dtype).startswith(("int", "uint")):
+        numbers, held = range(start, stop, step), np.iinfo(str(dtype))
+        if numbers and not (held.min <= min(numbers[0], numbers[-1]) and max(numbers[0], numbers[-1]) <= held.max):
+            raise NumberTooLarge(  # NumPy lets them wrap around
+                f"arange: the numbers run from {numbers[0]} to {numbers[-1]}, and {dtype} holds {held.min} to {held.max}; "
+                "choose a wider dtype"
+            )
     return wrap(xp.arange(start, stop, step, dtype=xp.dtype(dtype)))
 
 
