@@ -247,6 +247,9 @@ def full_like(x: Any, /, fill_value: Any, *, dtype: Any = None, device: str | No
 
 
 # ---------------------------------------------------------------------- sequences
+_INT64 = np.dtype("int64")
+
+
 @_named
 def arange(start: Any, /, stop: Any = None, step: Any = 1, *, dtype: Any = None, device: str | None = None) -> Any:
     """start, start + step ... below stop; arange(n) counts from 0. Floats give the default dtype."""
@@ -256,7 +259,7 @@ def arange(start: Any, /, stop: Any = None, step: Any = 1, *, dtype: Any = None,
         dtype = np.dtype("int64") if dtype == np.bool_ else dtype
     if stop is None:
         start, stop = 0, start
-    if all(type(v) is int for v in (start, stop, step)) and str(dtype).startswith(("int", "uint")):
+    if dtype is not _INT64 and type(start) is type(stop) is type(step) is int and str(dtype).startswith(("int", "uint")):
         numbers, held = range(start, stop, step), np.iinfo(str(dtype))
         if numbers and not (held.min <= min(numbers[0], numbers[-1]) and max(numbers[0], numbers[-1]) <= held.max):
             raise NumberTooLarge(  # NumPy lets them wrap around
