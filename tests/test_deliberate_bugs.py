@@ -59,7 +59,17 @@ class Broken(KernelSet):
     def load(self, kernel: str) -> Callable[..., Any]:
         assert self.base is not None
         right = self.base.load(kernel)
-        return (lambda *args, **kwargs: off_by_a_little(right(*args, **kwargs))) if kernel == self.target else right
+        if kernel != self.target:
+            return right
+
+        def broken(*args: Any, **kwargs: Any) -> Any:
+            result = right(*args, **kwargs)
+            if result is None:  # it wrote to its arguments
+                args[0][0][...] = off_by_a_little(args[0][0])
+                return None
+            return off_by_a_little(result)
+
+        return broken
 
 
 def install(monkeypatch: pytest.MonkeyPatch, kernels: KernelSet) -> str:
@@ -73,9 +83,11 @@ def install(monkeypatch: pytest.MonkeyPatch, kernels: KernelSet) -> str:
 def test_one_wrong_value_is_seen(name: str, kernel: str, monkeypatch: pytest.MonkeyPatch) -> None:
     base = SETS[name]
     broken = Broken(f"broken {base.name} {kernel}", base.package, base.declared, Counter(), base, kernel)
-    row = min(users(kernel), key=lambda r: len(r.samples))
-    cell = check(row, install(monkeypatch, broken), "float32")
-    assert cell.verdict == "fail"
+    installed = install(monkeypatch, broken)
+    # one value more or less may not show in every row: a draw from few classes is the same
+    cells = (check(row, installed, "float32") for row in sorted(users(kernel), key=lambda r: len(r.samples)))
+    cell = next((c for c in cells if not c.ok), None)
+    assert cell is not None
     assert "exceeds" in cell.message or "differ" in cell.message or "times that of numpy" in cell.message
 
 

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from dlengine.testing import Case, check
-from dlengine.testing.parity import Oracle, dtypes_of
+from dlengine.testing.oracle import Oracle
+from dlengine.testing.parity import dtypes_of
 
 
 def test_parity(row: Case, backend: str) -> None:

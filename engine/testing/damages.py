@@ -19,9 +19,9 @@ from ..autograd.base import TensorBase
 from ..autograd.op import OPS
 from ..ops import namespace
 from . import calls
+from .alterations import ALTERATIONS, SCALE, Altering, halved, is_array, is_index, moved, next_index, note, scaled
 from .table import Case
 
-SCALE = 1.01
 AXES = ("axis", "axes", "axis1", "axis2", "source", "destination", "shift", "offset", "k")
 OFFSETS = ("shift", "offset", "k")
 REDUCTIONS = (
@@ -76,74 +76,8 @@ class Found:
         return out
 
 
-# ------------------------------------------------------------------------------------------------- altered values
-def _is_array(x: Any) -> bool:
-    return hasattr(x, "dtype") and hasattr(x, "shape")
-
-
-def _kind(x: Any) -> str:
-    return str(np.dtype(x.dtype).kind) if isinstance(x, (np.ndarray, np.generic)) else "f"
-
-
-def scaled(x: Any) -> Any:
-    """Times 1.01; an integer plus one; a truth value turned."""
-    kind = _kind(x)
-    return ~x if kind == "b" else x + 1 if kind in "iu" else x * SCALE
-
-
-def dropped(x: Any) -> Any:
-    """Zeros."""
-    return x * 0 if _kind(x) != "b" else x & False
-
-
-def turned(x: Any) -> Any:
-    """The other sign."""
-    return -x if _kind(x) not in "bu" else x
-
-
-ALTERATIONS: dict[str, Callable[[Any], Any]] = {
-    "value": scaled, "drop": dropped, "turn": turned, "pull": scaled, "pull-drop": dropped, "pull-turn": turned, "both": scaled,
-}  # fmt: skip
-
-
-class _Altering:
-    """Alters values, and counts where it did and whether a bit changed."""
-
-    def __init__(self, alter: Callable[[Any], Any], applied: Counter[str]) -> None:
-        self.alter, self.applied = alter, applied
-
-    def __call__(self, x: Any) -> Any:
-        if isinstance(x, (list, tuple)):
-            return type(x)(self(v) for v in x) if not hasattr(x, "_make") else x._make([self(v) for v in x])
-        if not _is_array(x) or (isinstance(x, TensorBase) and np.dtype(x._array.dtype).kind in "biu"):
-            return x
-        with np.errstate(all="ignore"):
-            y = self.alter(x)
-        if isinstance(x, np.ndarray):
-            y = np.asarray(y, dtype=x.dtype)
-            note(self.applied, x, y)
-        elif isinstance(x, np.generic):
-            y = x.dtype.type(y)
-            note(self.applied, np.asarray(x), np.asarray(y))
-        return y
-
-    def at(self, ys: Any, place: int | None) -> Any:
-        """One of several results altered (all with None)."""
-        if type(ys) not in (tuple, list) and not hasattr(ys, "_make"):
-            return self(ys) if place in (0, None) else ys
-        parts = [self(y) if place in (i, None) else y for i, y in enumerate(ys)]
-        return ys._make(parts) if hasattr(ys, "_make") else type(ys)(parts)
-
-
-def note(applied: Counter[str], before: Any, after: Any) -> None:
-    """Count a result, and whether it changed."""
-    applied["reached"] += 1
-    equal = before.shape == after.shape and np.array_equal(before, after, equal_nan=before.dtype.kind in "fc")
-    applied["changed"] += not equal
-
-
 # ----------------------------------------------------------------------------------------------------- op texts
-def _replace_text(name: str, new: Callable[..., Any]) -> Callable[[], None]:
+def replace_text(name: str, new: Callable[..., Any]) -> Callable[[], None]:
     """Put another text into an op's caller (and the callers that it holds); returns what puts the old one back."""
     call = OPS[name]
     declared = call.op  # type: ignore[attr-defined]
@@ -171,7 +105,7 @@ def _replace_text(name: str, new: Callable[..., Any]) -> Callable[[], None]:
     return lambda: put(old)
 
 
-def _pulled(pull: Any, change: Callable[[int, Any], Any], count: int) -> Any:
+def pulled(pull: Any, change: Callable[[int, Any], Any], count: int) -> Any:
     """A pullback (bare, one per array, or joint) with change(argument, gradient) applied to what it returns."""
     if pull is None:
         return None
@@ -208,46 +142,16 @@ class _Half:
         return rounded
 
 
-def halved(a: Any) -> Any:
-    """Float arrays rounded to half precision."""
-    if isinstance(a, list):
-        return [halved(b) for b in a]
-    if not isinstance(a, np.ndarray) or a.dtype.kind != "f":
-        return a
-    with np.errstate(all="ignore"):
-        return a.astype("float16").astype(a.dtype)
-
-
 def without(consts: dict[str, Any], name: str, given: Any) -> dict[str, Any]:
     """The constants, less the one that is altered."""
     return {k: v for k, v in consts.items() if k != name or given is None}
-
-
-def moved(value: Any, ndim: int) -> Any:
-    """An axis (of ndim, else an offset), or the first of several, one further."""
-    if isinstance(value, bool) or value is None:
-        return value
-    if isinstance(value, int):
-        return (value + 1) % ndim if ndim else value + 1
-    if isinstance(value, (tuple, list)) and value and all(type(v) is int for v in value):
-        return type(value)([moved(value[0], ndim), *value[1:]])
-    return value
-
-
-def next_index(a: Any) -> Any:
-    """Indices one further, from the largest that occurs to 0."""
-    return (a + 1) % (a.max() + 1) if a.size and a.max() > 0 else a
-
-
-def _is_index(a: Any) -> bool:
-    return isinstance(a, np.ndarray) and a.dtype.kind in "iu"
 
 
 def _damaged_text(
     right: Callable[..., Any], damage: Damage, applied: Counter[str], arrays: int, defaults: Mapping[str, Any]
 ) -> Callable[..., Any]:
     kind, place = damage.kind, damage.place
-    altering = _Altering(ALTERATIONS.get(kind, scaled), applied)
+    altering = Altering(ALTERATIONS.get(kind, scaled), applied)
 
     def text(xp: Any, *args: Any, **consts: Any) -> Any:
         if kind in ("half", "axis", "index"):
@@ -256,20 +160,20 @@ def _damaged_text(
         if kind in ("value", "both"):
             y = altering.at(y, place if kind == "value" else None)
         if kind == "both":
-            pull = _pulled(pull, lambda _, g: altering(g), arrays)
+            pull = pulled(pull, lambda _, g: altering(g), arrays)
         elif kind.startswith("pull"):
-            pull = _pulled(pull, lambda i, g: altering(g) if i == place else g, arrays)
+            pull = pulled(pull, lambda i, g: altering(g) if i == place else g, arrays)
         return y, pull
 
     def changed(xp: Any, *args: Any, **consts: Any) -> Any:
         if kind == "half":
             return right(_Half(xp, place), *args, **consts)
         if kind == "axis":
-            first = next((a for a in args if _is_array(a)), args[0][0] if args and isinstance(args[0], list) else None)
+            first = next((a for a in args if is_array(a)), args[0][0] if args and isinstance(args[0], list) else None)
             given = consts.get(place, defaults.get(place))
             ndim = getattr(first, "ndim", 1) if place not in OFFSETS else 0
             return right(xp, *args, **({} if given is None else {place: moved(given, ndim)}), **without(consts, place, given))
-        if _is_index(args[place]):
+        if is_index(args[place]):
             args = (*args[:place], next_index(args[place]), *args[place + 1 :])
         return right(xp, *args, **consts)
 
@@ -290,7 +194,7 @@ def unlike(before: tuple[Any, Any], after: tuple[Any, Any], applied: Counter[str
 _load = KernelSet.load
 
 
-def _sets() -> dict[str, KernelSet]:
+def sets() -> dict[str, KernelSet]:
     sets = {"reference": reference.SET}
     if backend.BACKENDS["numba"].unavailable() is None:
         from dlengine.kernels import jit
@@ -307,7 +211,7 @@ def forget() -> None:
 
 
 @contextmanager
-def _kernels(wrap: Callable[[KernelSet, str, Callable[..., Any]], Callable[..., Any]]) -> Iterator[None]:
+def kernels_wrapped(wrap: Callable[[KernelSet, str, Callable[..., Any]], Callable[..., Any]]) -> Iterator[None]:
     """Kernels wrapped as they are loaded."""
 
     def load(self: KernelSet, kernel: str) -> Callable[..., Any]:
@@ -323,13 +227,13 @@ def _kernels(wrap: Callable[[KernelSet, str, Callable[..., Any]], Callable[..., 
 
 
 def _damaged_kernel(right: Callable[..., Any], damage: Damage, applied: Counter[str]) -> Callable[..., Any]:
-    altering = _Altering(ALTERATIONS.get(damage.kind, scaled), applied)
+    altering = Altering(ALTERATIONS.get(damage.kind, scaled), applied)
 
     def kernel(*args: Any, **kwargs: Any) -> Any:
         if damage.kind in ("half", "index"):
             if damage.kind == "half":
                 other = tuple(halved(a) for a in args)
-            elif _is_index(args[damage.place]):
+            elif is_index(args[damage.place]):
                 other = (*args[: damage.place], next_index(args[damage.place]), *args[damage.place + 1 :])
             else:
                 return right(*args, **kwargs)
@@ -362,7 +266,7 @@ def _written_back(args: Sequence[Any], other: Sequence[Any]) -> list[Any]:
     for a, b in zip(calls.flat(list(args)), calls.flat(list(other)), strict=True):
         if isinstance(a, np.ndarray) and a is not b and a.flags.writeable and a.dtype == b.dtype:
             a[...] = b
-    return [b if _is_index(a) else a for a, b in zip(args, other, strict=True)]
+    return [b if is_index(a) else a for a, b in zip(args, other, strict=True)]
 
 
 def written(kernel: str, args: Sequence[Any]) -> list[Any]:
@@ -390,7 +294,7 @@ def inflicted(damage: Damage, applied: Counter[str]) -> Iterator[Case | None]:
         return
     if damage.part == "op":
         declared = OPS[damage.name].op  # type: ignore[attr-defined]
-        undo = _replace_text(damage.name, _damaged_text(declared.text, damage, applied, len(declared.arrays), declared.defaults))
+        undo = replace_text(damage.name, _damaged_text(declared.text, damage, applied, len(declared.arrays), declared.defaults))
         try:
             yield None
         finally:
@@ -401,7 +305,7 @@ def inflicted(damage: Damage, applied: Counter[str]) -> Iterator[Case | None]:
         hit = kernels.name == damage.part and kernel == damage.name
         return _damaged_kernel(right, damage, applied) if hit else right
 
-    with _kernels(wrap):
+    with kernels_wrapped(wrap):
         yield None
 
 
@@ -414,125 +318,3 @@ def _scaled_tensor(t: Any, applied: Counter[str]) -> Any:
     y = y + 1 if before.dtype.kind in "iu" else OPS["logical_not"](y) if before.dtype.kind == "b" else y * SCALE
     note(applied, before, calls.host(y))
     return y
-
-
-# -------------------------------------------------------------------------------------------------------- survey
-def survey() -> dict[str, Found]:
-    """What every op, row and kernel has to damage, seen by running all rows once: "part:name" -> Found."""
-    from .parity import rows
-
-    found: dict[str, Found] = {}
-    used: dict[str, Counter[str]] = {}  # row -> calls per target
-    table = rows()
-    seen: Counter[str] = Counter()
-    with _watched(found, seen):
-        for row in table:
-            for name in ("numpy", "numba") if "jit" in _sets() and row.kernels else ("numpy",):
-                for dtype in ("float64", "float32") if name == "numba" else ("float64",):
-                    _run(row, name, dtype)
-            used[row.name] = Counter(seen)
-            seen.clear()
-    own = {id(f) for f in OPS.values()}
-    for row in table:
-        if id(row.op) not in own and "layer" not in row.tags and row.differentiable is not None:
-            found[f"row:{row.name}"] = replace(found.get(f"row:{row.name}", Found()), rows=[row.name], outputs=_outputs(row))
-    cost = {row.name: (sum(used[row.name].values()), row.name) for row in table}
-    for target, f in found.items():
-        if not target.startswith("row:"):
-            f.rows = sorted((r for r, seen in used.items() if seen[target]), key=cost.__getitem__)
-    return found
-
-
-def _run(row: Case, name: str, dtype: str) -> None:
-    if name == "numba" and dtype not in row.dtypes:
-        return
-    for number, sample in enumerate(row.samples):
-        with backend.use_backend(name), calls.default_dtype(dtype):
-            try:
-                calls.run(row, sample, calls.draw(row, number, dtype), dtype)
-            except Exception:  # parity says what is wrong with it
-                continue
-
-
-def _outputs(row: Case) -> set[int]:
-    with backend.use_backend("numpy"), calls.default_dtype("float64"):
-        try:
-            plain = replace(row, differentiable=False)
-            found = calls.run(plain, row.samples[0], calls.draw(row, 0, "float64"), "float64").outputs
-        except Exception:
-            return set()
-    return {i for i, y in enumerate(found) if isinstance(y, np.ndarray)}
-
-
-@contextmanager
-def _watched(found: dict[str, Found], seen: Counter[str]) -> Iterator[None]:
-    """Every op and kernel called inside the block is noted."""
-    undo = []
-    for name, call in OPS.items():
-        right = call.op.text  # type: ignore[attr-defined]
-        undo.append(_replace_text(name, _watching(name, right, len(call.op.arrays), found, seen)))  # type: ignore[attr-defined]
-
-    def wrap(kernels: KernelSet, kernel: str, right: Callable[..., Any]) -> Callable[..., Any]:
-        if kernels.name not in ("reference", "jit"):
-            return right
-        target = f"{kernels.name}:{kernel}"
-
-        def watching(*args: Any, **kwargs: Any) -> Any:
-            f = found.setdefault(target, Found())
-            seen[target] += 1
-            result = right(*args, **kwargs)
-            parts = written(kernel, args) if result is None else result if isinstance(result, tuple) else (result,)
-            f.outputs |= {i for i, y in enumerate(parts) if isinstance(y, np.ndarray) and y.size}
-            f.indices |= {i for i, a in enumerate(args) if _is_index(a)}
-            if any(isinstance(a, np.ndarray) and a.dtype.kind == "f" for a in args):
-                f.halves.add("inputs")
-            return result
-
-        return watching
-
-    try:
-        with _kernels(wrap):
-            yield
-    finally:
-        for put_back in undo:
-            put_back()
-
-
-def _watching(name: str, right: Callable[..., Any], arrays: int, found: dict[str, Found], seen: Counter[str]) -> Any:
-    target = f"op:{name}"
-
-    def text(xp: Any, *args: Any, **consts: Any) -> Any:
-        f = found.setdefault(target, Found())
-        seen[target] += 1
-        y, pull = right(_Watch(xp, f), *args, **consts)
-        f.outputs |= {i for i, v in enumerate(y if isinstance(y, tuple) else (y,)) if _is_array(v)}
-        f.axes |= {a for a in AXES if isinstance(consts.get(a), (int, tuple, list)) and not isinstance(consts.get(a), bool)}
-        f.indices |= {i for i, a in enumerate(args) if _is_index(a)}
-
-        def noted(i: int, g: Any) -> Any:
-            if g is not None:
-                f.pulls.add(i)
-            return g
-
-        return y, _pulled(pull, noted, arrays)
-
-    return text
-
-
-class _Watch:
-    """A namespace that notes which reductions are called."""
-
-    def __init__(self, xp: Any, found: Found) -> None:
-        self._xp, self._found = xp, found
-
-    def __getattr__(self, name: str) -> Any:
-        right = getattr(self._xp, name)
-        if name not in REDUCTIONS:
-            return right
-
-        def noted(*args: Any, **kwargs: Any) -> Any:
-            if any(isinstance(a, np.ndarray) and a.dtype.kind == "f" for a in calls.flat(list(args))):
-                self._found.halves.add(name)
-            return right(*args, **kwargs)
-
-        return noted

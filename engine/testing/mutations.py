@@ -21,8 +21,10 @@ from typing import Any
 
 from . import damages, jobs
 from .damages import Damage
-from .parity import Oracle, check, table
+from .oracle import Oracle
+from .parity import check, table
 from .proof import Proof
+from .survey import survey
 
 LIMIT = 120.0
 """Seconds that one damage may take: a damaged op that does not end is a failed cell."""
@@ -51,7 +53,7 @@ def mutations(pattern: str = "*", *, processes: int = 2, progress: Progress | No
     Only rows that use the op or kernel run, the cheapest first, until a cell fails; a row that fails undamaged proves
     nothing and is left out.
     """
-    found = damages.survey()
+    found = survey()
     chosen = [p.strip() for p in pattern.split(",")]
     targets = {t: f for t, f in found.items() if any(fnmatch(t.rpartition(":")[2], p) for p in chosen)}
     groups = [[(d, f.rows) for d in f.damages(target)] for target, f in targets.items()]

@@ -28,9 +28,10 @@ from . import calls, places
 from .accuracy import Distance, distance
 from .calls import Outcome
 from .jobs import Died, in_processes
+from .oracle import Oracle
 from .proof import Proof, label, raised
 from .special import SPECIAL, special
-from .table import CASES, Arg, Bound, Case, Sample
+from .table import CASES, Bound, Case
 
 BASELINE = 4.0
 """A backend's error may be this many times NumPy's own in the same dtype, or this many units in the last place."""
@@ -198,59 +199,6 @@ def _known(name: str, emulate: bool) -> str:
         return backend.get_backend()
 
 
-class Oracle:
-    """What a row's samples must give in one dtype: float64 on numpy, and numpy in the dtype itself; on first use."""
-
-    def __init__(self, row: Case, dtype: str) -> None:
-        self.row, self.dtype = row, np.dtype(dtype)
-        self._truth: dict[int, Outcome] = {}
-        self._plain: dict[int, Outcome] = {}
-        self._sizes: dict[int, Outcome | None] = {}
-        self._special: Oracle | None = None
-
-    def special(self, row: Case) -> Oracle:
-        """The oracle of the row's special samples."""
-        if self._special is None or self._special.row is not row:
-            self._special = Oracle(row, self.dtype.name)
-        return self._special
-
-    def arrays(self, number: int) -> list[Any]:
-        """The sample's arguments."""
-        return calls.draw(self.row, number, self.dtype)
-
-    def prepare(self, number: int) -> None:
-        """Compute everything for a sample, so that nothing of it is counted as the backend's."""
-        self.truth(number), self.plain(number), self.sizes(number)
-
-    def truth(self, number: int) -> Outcome:
-        """The values and gradients that are compared against."""
-        if number not in self._truth:
-            truth = self._wide(number, lambda x: x)
-            # Random numbers made from nothing are another stream in another dtype: there, numpy's own are the oracle.
-            self._truth[number] = self.plain(number) if truth.drew and not _drawn(self.row.samples[number]) else truth
-        return self._truth[number]
-
-    def plain(self, number: int) -> Outcome:
-        """The numpy backend in the dtype under test: its error is the baseline, its dtypes are the right ones."""
-        if number not in self._plain:
-            with backend.use_backend("numpy"), calls.default_dtype(self.dtype):
-                self._plain[number] = calls.run(self.row, self.row.samples[number], self.arrays(number), self.dtype)
-        return self._plain[number]
-
-    def sizes(self, number: int) -> Outcome | None:
-        """The op of absolute inputs and cotangents: how large the sums are whose rounding is judged."""
-        if number not in self._sizes:
-            absolute = self.row.bound.absolute or self.row.grad_bound.absolute
-            self._sizes[number] = self._wide(number, np.abs, positive=True) if absolute else None
-        return self._sizes[number]
-
-    def _wide(self, number: int, f: Callable[[Any], Any], positive: bool = False) -> Outcome:
-        sample = self.row.samples[number]
-        wide = calls.change(sample, self.arrays(number), lambda x: np.asarray(f(calls.widened(x))))
-        with backend.use_backend("numpy"), calls.default_dtype("float64"):
-            return calls.run(self.row, sample, wide, self.dtype, positive=positive)
-
-
 def check(
     row: Case, name: str, dtype: str, *, oracle: Oracle | None = None, proof: Proof | None = None, checked: bool = False
 ) -> Cell:
@@ -399,11 +347,6 @@ def _scope(name: str, checked: bool) -> AbstractContextManager[Any]:
 
         watch = emulator.checked()
     return calls.scopes(backend.use_backend(name), watch)
-
-
-def _drawn(sample: Sample) -> bool:
-    """Whether a sample has array arguments."""
-    return any(isinstance(a, (Arg, list)) for a in sample.args)
 
 
 def _gradient_size(want: Any) -> float:
