@@ -111,7 +111,8 @@ class Namespace:
         return picker(self, name, kind, dtypes, partial(chosen.load, name), chosen.launches, fallback, label, host, looks)
 
     def dtype(self, dtype: Any) -> Any:
-        """dlengine's dtype (a numpy.dtype) as the library's own."""
+        """dlengine's dtype (a numpy.dtype, or its name) as the library's own."""
+        dtype = known(dtype)
         if self.library.native_dtypes or dtype is None:
             return dtype
         if dtype not in self._to_native:
@@ -120,6 +121,17 @@ class Namespace:
                 raise DTypeError(f"dtype {name} does not exist in {self.library.name}; use one of the array API standard")
             self._to_native[dtype] = getattr(self.library.load(), name)
         return self._to_native[dtype]
+
+
+def known(dtype: Any) -> Any:
+    """A dtype, also if it is the name of bfloat16, which NumPy knows only once the package ml_dtypes is imported."""
+    if not isinstance(dtype, str) or dtype != "bfloat16":
+        return dtype
+    try:
+        import ml_dtypes
+    except ImportError as error:
+        raise DTypeError("bfloat16 needs the package ml_dtypes; mend: pip install ml_dtypes") from error
+    return np.dtype(ml_dtypes.bfloat16)
 
 
 def _counted(kernels: KernelSet, name: str, function: Callable[..., Any]) -> Callable[..., Any]:

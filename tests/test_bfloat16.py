@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from typing import Any
 
@@ -71,3 +72,24 @@ def test_absent_package_gets_its_mend(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "ml_dtypes", None)
     with pytest.raises(DTypeError, match="pip install ml_dtypes"):
         dl.bfloat16  # noqa: B018
+
+
+MAKERS = (
+    'dl.ones(3, dtype="bfloat16")', 'dl.full(3, 0.5, dtype="bfloat16")', 'dl.arange(3, dtype="bfloat16")',
+    'dl.asarray([1.5], dtype="bfloat16")', 'dl.tensor([1.5], dtype="bfloat16")', 'dl.zeros_like(dl.ones(2), dtype="bfloat16")',
+    'dl.rand(3, dtype="bfloat16")', 'dl.sum(dl.ones(3), dtype="bfloat16")', 'dl.cumulative_sum(dl.ones(3), dtype="bfloat16")',
+    'nn.Linear(2, 3, dtype="bfloat16").weight', 'nn.BatchNorm1d(2, dtype="bfloat16").running_mean',
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("maker", MAKERS)
+def test_its_name_is_known_before_anything_else_has_brought_it(maker: str) -> None:
+    """NumPy knows the name only once the package ml_dtypes is imported, so each is the first in a process of its own."""
+    pytest.importorskip("ml_dtypes")
+    lines = (
+        "import sys, dlengine as dl", "from dlengine import nn", "dl.set_backend('numpy')",
+        "assert 'ml_dtypes' not in sys.modules",
+        f"assert str(({maker}).dtype) == 'bfloat16'",
+    )  # fmt: skip
+    done = subprocess.run([sys.executable, "-c", "\n".join(lines)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

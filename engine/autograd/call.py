@@ -53,7 +53,7 @@ def caller(op: Op) -> Callable[..., Any]:
             needed = False
             note_touched(args)
         settings = consts
-        if dtyped and consts.get("dtype") is not None and not xp.library.native_dtypes:
+        if dtyped and consts.get("dtype") is not None:
             settings = {**consts, "dtype": xp.dtype(consts["dtype"])}
         token = quiet()
         try:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..backend import known
 from ..defaults import default_dtype as _default_dtype
 from ..errors import DTypeError
 
@@ -54,11 +55,7 @@ def is_complex(array: Any) -> bool:
 
 def bfloat16() -> Any:
     """The dtype bfloat16 (float32's range, 8 significant bits), which the package ml_dtypes brings to NumPy and CuPy."""
-    try:
-        import ml_dtypes
-    except ImportError as error:
-        raise DTypeError("bfloat16 needs the package ml_dtypes; mend: pip install ml_dtypes") from error
-    return np.dtype(ml_dtypes.bfloat16)
+    return known("bfloat16")
 
 
 def _of_dtype(xp: Any, a: Any, dtype: Any) -> Any:

@@ -64,6 +64,7 @@ def asarray(obj: Any, /, *, dtype: Any = None, device: str | None = None, copy: 
     Python floats give the default dtype; arrays keep theirs. copy=None copies an array of another library or from the
     caller (so that later writes to it are not seen); copy=False shares its memory or raises ValueError.
     """
+    dtype = backend.known(dtype)
     if isinstance(obj, TensorBase):
         return _from_tensor(obj, dtype, device, copy)
     on_gpu = hasattr(obj, "__cuda_array_interface__")

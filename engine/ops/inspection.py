@@ -32,7 +32,7 @@ complex64, complex128 = np.dtype("complex64"), np.dtype("complex128")
 
 def _dtype(value: Any) -> np.dtype[Any]:
     """The dtype of a tensor, or the dtype given."""
-    return np.dtype(value.dtype if isinstance(value, TensorBase) else value)  # type: ignore[attr-defined]
+    return np.dtype(value.dtype if isinstance(value, TensorBase) else backend.known(value))  # type: ignore[attr-defined]
 
 
 @dataclass(frozen=True)

@@ -29,8 +29,8 @@ def _shape(shape: tuple[Any, ...]) -> tuple[int, ...]:
 
 
 def _floating(name: str, dtype: Any) -> np.dtype[Any]:
-    chosen = np.dtype(get_default_dtype() if dtype is None else dtype)
-    if chosen.kind != "f":
+    chosen = np.dtype(get_default_dtype() if dtype is None else backend.known(dtype))
+    if chosen.kind != "f" and chosen.name != "bfloat16":
         raise DTypeError(f"{name}: dtype must be floating, got {chosen}")
     return chosen
 
