@@ -214,3 +214,14 @@ def test_loading_says_what_does_not_fit(path: Path) -> None:
         nn.Linear(2, 4).load_state_dict(state)
     with pytest.raises(CheckpointError, match=r"missing: 0\.weight, 0\.bias; unexpected: bias, weight"):
         nn.Sequential(nn.Linear(2, 3)).load_state_dict(state)
+
+
+def test_a_device_is_no_checkpoint_and_a_date_no_part_of_one(tmp_path: Path) -> None:
+    for read in (io.load, io.load_weights):
+        with pytest.raises(CheckpointError, match="/dev/zero: .*no regular file"):
+            read("/dev/zero")
+    for value in (np.datetime64("2020-01-01"), np.complex64(1j), np.bytes_(b"a")):
+        with pytest.raises(CheckpointError, match="save: when is a"):
+            io.save(tmp_path / "state", {"when": value})
+    io.save(tmp_path / "state", {"n": np.int8(3), "x": np.float32(0.5), "yes": np.True_, "s": np.str_("a")})
+    assert io.load(tmp_path / "state") == {"n": 3, "x": 0.5, "yes": True, "s": "a"}

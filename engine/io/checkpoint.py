@@ -98,6 +98,8 @@ def _serialized(tensors: Mapping[str, Host], metadata: dict[str, str] | None) ->
 
 def _content(path: str | Path) -> bytes:
     try:
+        if Path(path).exists() and not Path(path).is_file() and not Path(path).is_dir():
+            raise CheckpointError(f"{path}: cannot read the checkpoint (no regular file: a device or a pipe may never end)")
         return Path(path).read_bytes()
     except OSError as error:
         raise CheckpointError(f"{path}: cannot read the checkpoint ({error.strerror})") from None
@@ -163,8 +165,8 @@ def _packed(value: Any, path: str, tensors: dict[str, Host]) -> Any:
         return packed
     if isinstance(value, (list, tuple)):
         return [_packed(v, f"{path}/{i}", tensors) for i, v in enumerate(value)]
-    if isinstance(value, np.generic):
-        return value.item()
+    if isinstance(value, np.bool_ | np.integer | np.floating | np.str_):
+        value = value.item()
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     what = f"{path or 'the state'} is a {type(value).__name__}"
