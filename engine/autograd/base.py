@@ -151,7 +151,8 @@ def must_be_tensors(op: str, **arguments: Any) -> None:
     """Raise DTypeError for an argument that is no tensor, for what looks at arguments before an op does."""
     for name, a in arguments.items():
         if not isinstance(a, TensorBase):
-            raise DTypeError(f"{op}: {name} must be a tensor, got a {type(a).__name__}; {tensor_of(a)}")
+            kind = type(a).__name__ if type(a).__module__ == "builtins" else f"{type(a).__module__}.{type(a).__name__}"
+            raise DTypeError(f"{op}: {name} must be a tensor, got a {kind}; {tensor_of(a)}")
 
 
 def tensor_of(given: Any) -> str:
