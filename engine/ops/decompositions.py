@@ -110,23 +110,22 @@ def solve(xp, x1, x2, /):
     return y, (left, right)
 
 
-@op(needs="x y", promotes="float", complex=True)
+@op(needs="x", promotes="float", complex=True)
 @wide_text
 def det(xp, x, /):
     """The determinants of square matrices. Their derivatives, the cofactors, exist for singular ones, too."""
     _matrix("det", x)
-    y = xp.linalg.det(x)
 
     def pull(gy):
         cofactors = None
         if x.shape[-1] > SMALL:  # det times the inverse, if there is one
             try:
-                cofactors = cc(xp, y)[..., None, None] * _h(xp, xp.linalg.inv(x))
+                cofactors = cc(xp, xp.linalg.det(x))[..., None, None] * _h(xp, xp.linalg.inv(x))
             except np.linalg.LinAlgError:
                 cofactors = None
         return gy[..., None, None] * (cc(xp, _cofactors(xp, x)) if cofactors is None else cofactors)
 
-    return y, pull
+    return xp.linalg.det(x), pull
 
 
 SMALL, MINORS = 3, 12
