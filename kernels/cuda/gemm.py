@@ -201,6 +201,8 @@ def _count(m: Array) -> int:
 
 def _lying(m: Array) -> tuple[Array, bool]:
     """A matrix, or stack of them, as it lies in memory, and whether that is its transpose. Copied if neither lies there."""
+    if isinstance(m, np.ndarray) and not m.flags.aligned:
+        return contiguous(m), False
     if m.flags.c_contiguous:
         return m, False
     turned = m.swapaxes(-1, -2)
