@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -77,7 +78,11 @@ COMMAND = [sys.executable, "-c", "from dlengine.cli.main import main; main()", "
 
 def started(path: Path) -> Any:
     """The whole command at work, when its file has some cells."""
-    process = subprocess.Popen([*COMMAND, "--jsonl", str(path)], stderr=subprocess.PIPE, text=True, start_new_session=True)
+    # A shell starts background jobs with Ctrl-C ignored, and children inherit that.
+    heeding = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    process = subprocess.Popen(
+        [*COMMAND, "--jsonl", str(path)], stderr=subprocess.PIPE, text=True, start_new_session=True, preexec_fn=heeding
+    )
     until = time.monotonic() + 60
     while not (path.exists() and path.read_text().count("\n") > 5) and time.monotonic() < until:
         time.sleep(0.05)
