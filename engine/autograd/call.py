@@ -223,7 +223,7 @@ def unrolled(op: Op, general: Callable[..., Any]) -> Callable[..., Any]:
                     held.append(b._version)
             if pull is not None:
                 pull = [pull[0] if needs1 else None, pull[1] if needs2 else None]
-            parent = a._node  # source(), written out
+            parent = a._node
             inputs = [a if parent is None else (parent, a._index, ref(a)), b]
             if x2 is not b and b._node is not None:
                 inputs[1] = (b._node, b._index, ref(b))

@@ -76,7 +76,7 @@ class _Walk:
         self.queued: set[Node] = set()
         self.relevant: set[Node] | None = None
         self.values: dict[Node, list[Any]] = {}
-        self.flat: list[tuple[Node, Any]] = []  # (node, input): the node's derivative for that input is 0 everywhere
+        self.flat: list[Any] = []  # inputs of nodes whose derivative for them is 0 everywhere
 
     def run(self, roots: Sequence[tuple[Any, Any]]) -> dict[Any, Any]:
         nodes = [t._node for t, _ in roots if t._node is not None]
@@ -119,12 +119,11 @@ class _Walk:
 
         Zeros are not carried through the graph: there they could meet an infinite value and become NaN.
         """
-        for node, source in self.flat:
-            behind = [s for n in graph([source[0]]) for s in n.inputs] if type(source) is tuple else [source]
-            for leaf in behind:
-                if isinstance(leaf, TensorBase) and leaf._requires_grad and leaf not in self.leaves:
-                    zeros = node.xp.zeros(leaf._array.shape, dtype=leaf._array.dtype)
-                    self.leaves[leaf] = wrap(zeros) if self.create_graph else zeros
+        behind = [s for node in graph([s[0] for s in self.flat if type(s) is tuple]) for s in node.inputs]
+        for leaf in (*self.flat, *behind):
+            if isinstance(leaf, TensorBase) and leaf._requires_grad and leaf not in self.leaves:
+                zeros = backend.space_of(leaf._array).zeros(leaf._array.shape, dtype=leaf._array.dtype)
+                self.leaves[leaf] = wrap(zeros) if self.create_graph else zeros
 
     def collect(self, node: Node, found: dict[Any, Any]) -> tuple[Any, ...]:
         """The cotangents of an op with several outputs; the missing ones are zeros unless the op takes None."""
@@ -176,7 +175,7 @@ class _Walk:
                     if g is not None:
                         self.hand_on(node, source, g)
                     else:
-                        self.flat.append((node, source))
+                        self.flat.append(source)
             return
         need = node.need
         if self.relevant is not None:
@@ -190,7 +189,7 @@ class _Walk:
             if n and g is not None:
                 self.hand_on(node, source, g)
             elif n:
-                self.flat.append((node, source))
+                self.flat.append(source)
 
     def leads(self, source: Any) -> bool:
         """Whether an input is a target, or depends on one."""
