@@ -196,6 +196,12 @@ def _running(name: str) -> Callable[..., Array]:
     return running
 
 
+def _numpy_round(x: Array) -> Array:
+    """NumPy 2.0 gives back integers as they are, in the same memory; a result must have its own."""
+    rounded = np.round(x)
+    return rounded.copy() if rounded is x else rounded
+
+
 def _divided(name: str) -> Callable[..., Array]:
     """A division that gives integers for integers: NumPy says 0 for a division by 0, which is no answer."""
     ufunc = getattr(np, name)
@@ -271,12 +277,6 @@ GENERIC: Shims = {
     "erfc": _generic(math.erfc),
     "to_device": _generic_to_device,
 }
-def _numpy_round(x: Array) -> Array:
-    """NumPy 2.0 gives back integers as they are, in the same memory; a result must have its own."""
-    rounded = np.round(x)
-    return rounded.copy() if rounded is x else rounded
-
-
 NUMPY: Shims = {
     "round": _numpy_round,
     "scatter_add": _numpy_scatter_add,

@@ -15,12 +15,7 @@ LONGEST = 300
 
 def at(place: tuple[int, ...], got: Any, want: Any) -> str:
     """The index, and both values there."""
-    return f"at {[int(i) for i in place]} got {number(got[place])}, wanted {number(want[place])}"
-
-
-def number(value: Any) -> str:
-    """One value, with all its digits."""
-    return str(value) if isinstance(value, (bool, np.bool_)) else f"{value!s}"
+    return f"at {[int(i) for i in place]} got {got[place]!s}, wanted {want[place]!s}"
 
 
 def inputs(arrays: Sequence[Any], place: tuple[int, ...] | None, shape: tuple[int, ...] | None) -> str:
@@ -33,7 +28,7 @@ def inputs(arrays: Sequence[Any], place: tuple[int, ...] | None, shape: tuple[in
         except ValueError:
             fits = False
         if fits:
-            there = "; inputs there: " + ", ".join(number(np.broadcast_to(np.asarray(a), shape)[place]) for a in given)
+            there = "; inputs there: " + ", ".join(str(np.broadcast_to(np.asarray(a), shape)[place]) for a in given)
     return there + f"; arguments: {shortened(arrays)}"
 
 
@@ -50,6 +45,6 @@ def _shown(a: Any) -> str:
     if not isinstance(a, np.ndarray):
         return repr(a)[:80]
     if a.size > 6:
-        first = ", ".join(number(v) for v in a.reshape(-1)[:3])
+        first = ", ".join(map(str, a.reshape(-1)[:3]))
         return f"{a.dtype.name} {a.shape} [{first}, ...]"
     return " ".join(np.array2string(a, separator=", ").split())
