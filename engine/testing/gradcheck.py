@@ -231,21 +231,27 @@ def check_gradients(row: Case, name: str = "numpy", *, order: int | None = None,
 
     order: by default 2, or 1 if the row says that it has no second order. kinks: see check_derivatives.
     """
-    levels = order or (2 if row.second_order else 1)
-    for number, sample in enumerate(row.samples):
-        if not differentiates(row, sample):
-            continue
-        with backend.use_backend(name), default_dtype("float64"):
-            args, leaves = tensors(sample, draw(row, number, "float64"), grad=True)
-            if not leaves:
-                continue
-            f = _Call(row.op, args, leaves, consts(sample))
-            names = [f"argument {i}" for i in range(len(leaves))]
-            points, symmetric = [host(t) for t in leaves], "symmetric" in row.tags
-            try:
-                check_derivatives(f, names, points, levels, symmetric=symmetric, seed=number, kinks=kinks)
-            except GradientError as error:
-                raise GradientError(f"{row.name}, sample {number}: {error}") from error
+    for number in range(len(row.samples)):
+        check_sample(row, number, name, order=order, kinks=kinks)
+
+
+def check_sample(row: Case, number: int, name: str = "numpy", *, order: int | None = None, kinks: bool = False) -> None:
+    """check_gradients for one sample of a row; nothing is done where it has no derivative."""
+    sample = row.samples[number]
+    if not differentiates(row, sample):
+        return
+    with backend.use_backend(name), default_dtype("float64"):
+        args, leaves = tensors(sample, draw(row, number, "float64"), grad=True)
+        if not leaves:
+            return
+        f = _Call(row.op, args, leaves, consts(sample))
+        names = [f"argument {i}" for i in range(len(leaves))]
+        points, symmetric = [host(t) for t in leaves], "symmetric" in row.tags
+        levels = order or (2 if row.second_order else 1)
+        try:
+            check_derivatives(f, names, points, levels, symmetric=symmetric, seed=number, kinks=kinks)
+        except GradientError as error:
+            raise GradientError(f"{row.name}, sample {number}: {error}") from error
 
 
 class _Call:

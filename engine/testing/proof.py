@@ -12,7 +12,7 @@ import numpy as np
 
 from ..errors import DLEngineError, GradientError
 from .calls import differentiates
-from .gradcheck import check_gradients
+from .gradcheck import check_gradients, check_sample
 from .pointwise import check_pointwise
 from .reference import check_reference
 from .special import SPECIAL, elementwise, special
@@ -75,7 +75,7 @@ def at_special_points(row: Case) -> list[str]:
             if elementwise(row):
                 found += [f"{label(sample, number)}: gradcheck, {text}" for text in check_pointwise(extra, number, order)]
             else:
-                check_gradients(extra, kinks=True)
+                check_sample(extra, number, kinks=True)
         except GradientError as error:
             found.append(f"{label(sample, number)}: {error}")
         except (DLEngineError, np.linalg.LinAlgError):  # it refuses these values
