@@ -81,15 +81,27 @@ def _saved(name: str, arguments: tuple[Argument, ...], values: list[Any]) -> Sav
     return None
 
 
+def first_place(bad: Any) -> tuple[int, ...]:
+    """Where a boolean array on the CPU is first True."""
+    bad = np.asarray(bad)
+    return tuple(int(i) for i in np.unravel_index(int(bad.argmax()), bad.shape))
+
+
+def in_range(ids: Any, size: int) -> bool:
+    """Whether all of an integer array of NumPy lies in 0 ... size - 1."""
+    # Read as unsigned, a negative number is a huge one: a single pass finds both.
+    return not ids.size or int(ids.view(f"u{ids.dtype.itemsize}").max()) < size
+
+
 def check_range(name: str, argument: Argument, ids: Any, size: int, spared: Any = None) -> None:
     """Refuse integers of a host array outside 0 ... size - 1, but for one value. Raises BadIndexError."""
-    if not ids.size or bool(np.max(ids.view(np.uint64)) < size):  # a negative number reads as a large one
+    if in_range(ids, size):
         return
     wrong = (ids < 0) | (ids >= size)
     if spared is not None:
         wrong &= ids != spared
     if wrong.any():
-        at = tuple(int(i[0]) for i in np.nonzero(wrong))
+        at = first_place(wrong)
         but = "" if spared is None else f" or {spared}"
         raise BadIndexError(f"{name}: {argument.name}{list(at)} is {ids[at]}, expected 0 ... {size - 1}{but}")
 
@@ -204,7 +216,7 @@ def _arrays(xp: Any, name: str, arguments: tuple[Argument, ...], values: list[An
         if isinstance(a, np.ma.MaskedArray) or not (hasattr(a, "dtype") and hasattr(a, "shape")):
             what = f"{type(a).__module__}.{type(a).__name__}"
             raise DTypeError(f"{name}: {argument.name} must be an array, got {what}; make one with xp.asarray")
-        ours = xp.library.array_type() if xp.library.ours else None
+        ours = xp.library.array_type()
         if ours is not None and type(a) is not ours:
             kinds = f"{type(a).__module__}.{type(a).__name__}, expected {ours.__module__}.{ours.__name__}"
             raise DeviceError(f"{name}: {argument.name} is a {kinds}; move it there first")

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from .. import backend
+from ..arguments import first_place, in_range
 from ..errors import BadIndexError
 
 
@@ -20,20 +21,12 @@ def on_host(ids: Any) -> Any:
     return a if hasattr(a, "dtype") and backend.device_of(a) == "cpu" else None
 
 
-def place(bad: Any) -> tuple[int, ...]:
-    """Where a boolean array on the CPU is first True."""
-    bad = np.asarray(bad)
-    return tuple(int(i) for i in np.unravel_index(int(bad.argmax()), bad.shape))
-
-
 def within(a: Any, size: int) -> bool:
     """Whether all of an integer array on the CPU lies in 0 ... size - 1."""
-    if not a.size:
-        return True
-    if isinstance(a, np.ndarray):  # read as unsigned, a negative number is a huge one: a single pass finds both
-        return int(a.view(f"u{a.dtype.itemsize}").max()) < size
+    if isinstance(a, np.ndarray):
+        return in_range(a, size)
     xp = backend.space_of(a)
-    return int(xp.min(a)) >= 0 and int(xp.max(a)) < size
+    return not a.size or (int(xp.min(a)) >= 0 and int(xp.max(a)) < size)
 
 
 def check_ids(name: str, argument: str, ids: Any, size: int, *, negative: bool = False, of: str = "") -> None:
@@ -49,5 +42,5 @@ def check_ids(name: str, argument: str, ids: Any, size: int, *, negative: bool =
     bad = (host < low) | (host >= size)
     if not bad.any():
         return
-    at = place(bad)
+    at = first_place(bad)
     raise BadIndexError(f"{name}: {argument}{list(at)} is {int(a[at])}, expected {low} <= {argument} < {size}{of and ' '}{of}")

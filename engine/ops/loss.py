@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from .. import backend
+from ..arguments import first_place
 from ..autograd.base import must_be_tensors
 from ..autograd.op import op
 from ..errors import ConfigError, DataError, DTypeError, LabelError, ShapeError
@@ -19,7 +20,7 @@ from .activation import softplus
 from .creation import arange
 from .elementwise import abs, minimum, square, where
 from .half import is_half, real, wide
-from .ids import on_host, place, within
+from .ids import on_host, within
 from .reduce import mean, sum
 from .shape import permute_dims, reshape
 from .softmax import log_softmax, softmax_cross_entropy
@@ -58,7 +59,7 @@ def check_values(name: str, input: Any, target: Any, low: float | None = None, h
     if low is not None and target.dtype.kind != "b":
         bad = bad | (a < low) | (a > high)
     if bool(xp.any(bad)):
-        at = place(bad)
+        at = first_place(bad)
         wanted = "a finite number" if low is None else f"between {low:g} and {high:g}"
         raise DataError(f"{name}: target{list(at)} is {float(a[at])}, expected {wanted}")
 
@@ -98,7 +99,7 @@ def checked_labels(name: str, input: Any, labels: Any, ignore_index: int | None)
             if ignore_index is not None:
                 bad &= host != ignore_index
             if bad.any():
-                at = place(bad)
+                at = first_place(bad)
                 other = "" if ignore_index is None else f" or ignore_index={ignore_index}"
                 raise LabelError(
                     f"{name}: label {int(host[at])} at {list(at)} is no class; expected 0 <= label < V={classes}{other}"
@@ -276,7 +277,7 @@ def _probabilities(name: str, input: Any) -> None:
     if not (float(xp.min(a)) >= 0 and float(xp.max(a)) <= 1):  # also where there is a NaN
         bad = (a < 0) | (a > 1)
         if bool(xp.any(bad)):
-            at = place(bad)
+            at = first_place(bad)
             raise DataError(
                 f"{name}: input{list(at)} is {float(a[at])}, expected a probability between 0 and 1; "
                 "of scores (logits) take binary_cross_entropy_with_logits"

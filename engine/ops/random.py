@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from .. import backend
+from ..arguments import first_place
 from ..autograd.base import wrap
 from ..autograd.op import op
 from ..autograd.promotion import get_default_dtype
@@ -19,7 +20,6 @@ from ..generator import Generator, default_generator
 from .activation import SELU_ALPHA, SELU_SCALE
 from .dtypes import astype
 from .elementwise import where
-from .ids import place
 
 __all__ = ["alpha_dropout", "bernoulli", "dropout", "multinomial", "rand", "randint", "randn", "randperm"]
 
@@ -156,11 +156,11 @@ def _distributions(name: str, xp: Any, p: Any, needed: int) -> None:
     """DataError unless every row is finite, not negative, and has as many positive entries as are needed."""
     wrong = ~(xp.isfinite(p) & (p >= 0))
     if bool(xp.any(wrong)):
-        at = place(wrong)
+        at = first_place(wrong)
         raise DataError(f"{name}: probabilities of row {at[0]}, class {at[1]} are {float(p[at])}, expected a number not below 0")
     few = xp.sum(xp.astype(p > 0, xp.int64), axis=1) < needed
     if bool(xp.any(few)):
-        row = place(few)[0]
+        row = first_place(few)[0]
         raise DataError(f"{name}: row {row} of probabilities has fewer than the {needed} positive entries that are to be drawn")
 
 
