@@ -1,4 +1,4 @@
-"""The bar that commands show on a terminal while they work, with what is compiled meanwhile; elsewhere, lines say that."""
+"""The progress bar of the commands, which also reports compiling; without a terminal, compiling is reported in lines."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Any
 
 @contextmanager
 def progress_bar(unit: str = "", time_left: bool = False) -> Iterator[Callable[[str, int, int], None]]:
-    """In a block: gives progress(what, done, total). All goes to stderr, so that results can be piped.
+    """Show a progress bar on stderr during a block, which gets a function progress(description, done, total).
 
-    unit: of the counts, for the reader. time_left: show the time left instead of the time spent.
+    unit: the unit of the counts. time_left: show the time left instead of the time spent.
     """
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn

@@ -1,4 +1,4 @@
-"""`dlengine info`: what is installed here, what it can run, and what would make it faster."""
+"""`dlengine info`: versions, processor, threads and caches, with hints for a faster setup."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ import click
 
 @click.command(short_help="Show versions, processor, threads, caches, and hints.")
 def info() -> None:
-    """Show versions, processor, BLAS, threads and caches, with hints for what could be better."""
+    """Show versions, processor, BLAS, threads and caches, with hints for a faster setup."""
     from rich import box
     from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
 
-    from dlengine.report import report
+    from dlengine.environment import report
 
     console = Console()
-    with console.status("Looking around"):
+    with console.status("Collecting"):
         result = report()
     for title, rows in result.sections.items():
         table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, show_header=False, pad_edge=False)

@@ -1,4 +1,4 @@
-"""The command `dlengine`: its group of commands, and what a user sees when one of them fails."""
+"""The command `dlengine`: its subcommands, and the messages and exit status when one fails."""
 
 from __future__ import annotations
 
@@ -19,15 +19,20 @@ from dlengine.notice import CompileNotice
 
 from .bench import bench
 from .evaluate import evaluate
+from .export import export
+from .fit import fit
 from .info import info
 from .parity import parity
 from .predict import predict
 from .recipes import explain, recipes
 from .report import report
+from .run_torch import run_torch
+from .serve import serve
 from .streams import flush_or_drop, usable_streams
 from .train import train
 from .use import COMMANDS
 from .warmup import warmup
+from .weights import weights
 
 FAILED, BAD_INPUT, INTERRUPTED = 1, 2, 130
 BAD_INPUT_ERRORS = (
@@ -43,7 +48,7 @@ BAD_INPUT_ERRORS = (
 
 @dataclass
 class Settings:
-    """What the options before the command set."""
+    """The options before the subcommand."""
 
     debug: bool = False
 
@@ -53,18 +58,21 @@ class Settings:
 @click.option("--debug", is_flag=True, help="Show the traceback when a command fails.")
 @click.pass_context
 def app(context: click.Context, debug: bool) -> None:
-    """A deep-learning engine written once and run by NumPy, Numba or CuPy."""
+    """A deep-learning engine in Python for NumPy, Numba and CUDA."""
     context.obj.debug = debug
     if context.invoked_subcommand is None:
         click.echo(context.get_help())
 
 
-for command in (bench, evaluate, explain, info, parity, predict, recipes, report, train, warmup, *COMMANDS):
+for command in (
+    bench, evaluate, explain, export, fit, info, parity, predict, recipes, report, run_torch, serve, train, warmup, weights,
+    *COMMANDS,
+):  # fmt: skip
     app.add_command(command)
 
 
 def describe(error: BaseException) -> tuple[str, int]:
-    """The one line that an error is worth, and the exit status."""
+    """The message of an error in one line, and the exit status."""
     if isinstance(error, BAD_INPUT_ERRORS):
         return _message(error), BAD_INPUT
     if isinstance(error, KeyboardInterrupt | click.Abort):
@@ -86,20 +94,20 @@ def _message(error: BaseException) -> str:
 
 
 def _warn(message: Warning | str, *place: Any) -> None:
-    """A warning in one line; where it comes from concerns nobody who runs a command."""
+    """Print a warning in one line, without the place in the code."""
     click.echo(f"dlengine: {' '.join(str(message).split())}", err=True)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line and exit: 0 done, 1 failed, 2 bad input; one line on stderr says why, --debug says where."""
+    """Run a command and exit with 0 (done), 1 (failed), 2 (bad input) or 130 (interrupted), after one line on stderr."""
     settings = Settings()
     usable_streams()
     try:
         with CompileNotice(lambda line: click.echo(line, err=True)), warnings.catch_warnings():
-            warnings.showwarning = _warn  # type: ignore[assignment]  # it takes the place as it comes
+            warnings.showwarning = _warn  # type: ignore[assignment]
             status = app.main(arguments, prog_name="dlengine", obj=settings, standalone_mode=False)
         sys.stdout.flush()
-    except BrokenPipeError:  # the reader (head, less) has left: nothing to say
+    except BrokenPipeError:  # the reader (head, less) has closed the pipe
         status = FAILED
     except (Exception, KeyboardInterrupt) as error:
         if settings.debug:
@@ -108,6 +116,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
         with suppress(OSError):
             click.echo(f"dlengine: {line}", err=True)
     for stream in (sys.stdout, sys.stderr):
-        flush_or_drop(stream)  # the flush at exit must not complain
+        flush_or_drop(stream)  # so that the flush at exit does not fail
     # A command that ends through Context.exit(1) hands back the number; one that just returns hands back None.
     sys.exit(status if isinstance(status, int) else 0)

@@ -11,27 +11,28 @@ import click
 
 
 def backend_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """--backend and --emulate."""
-    command = click.option("--emulate", is_flag=True, help="With --backend cuda: run the CUDA kernels on the CPU.")(command)
+    """Add --backend and --emulate."""
+    text = "With --backend cuda: run the CUDA kernels in an emulator on the CPU."
+    command = click.option("--emulate", is_flag=True, help=text)(command)
     return click.option(
         "--backend",
         metavar="NAME",
-        help="numpy, numba, cuda or auto: numba if it is installed, else numpy. [default: $DLENGINE_BACKEND, else auto]",
+        help="numpy, numba, cuda or auto (numba if installed, else numpy). [default: $DLENGINE_BACKEND, else auto]",
     )(command)
 
 
 def data_option(command: Callable[..., Any]) -> Callable[..., Any]:
-    """--data-dir, which takes effect at once."""
+    """Add --data-dir, which sets the data folder while the command runs."""
     return click.option(
         "--data-dir",
         type=click.Path(path_type=Path, exists=True, file_okay=False),
         expose_value=False,
-        callback=_look_in,
+        callback=_set_folder,
         help="The folder that holds the data sets. [default: $DLENGINE_DATA, else the cache folder]",
     )(command)
 
 
-def _look_in(context: click.Context, parameter: click.Parameter, folder: Path | None) -> None:
+def _set_folder(context: click.Context, parameter: click.Parameter, folder: Path | None) -> None:
     if folder is not None:
         from dlengine.data import set_data_dir
 
@@ -41,7 +42,7 @@ def _look_in(context: click.Context, parameter: click.Parameter, folder: Path | 
 
 @contextmanager
 def on_backend(name: str | None, emulate: bool) -> Iterator[str]:
-    """Switch as the options say; gives the name of the backend in force."""
+    """Use the backend of the options during a block, which gets its name."""
     from dlengine.backend import get_backend, use_backend
 
     if name is None and not emulate:
@@ -52,7 +53,7 @@ def on_backend(name: str | None, emulate: bool) -> Iterator[str]:
 
 
 def pairs(settings: tuple[str, ...]) -> dict[str, str]:
-    """key=value arguments as a dict. Raises UsageError."""
+    """Convert key=value arguments to a dict. Raises UsageError."""
     found = {}
     for text in settings:
         key, equals, value = text.partition("=")

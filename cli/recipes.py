@@ -1,14 +1,17 @@
-"""`dlengine recipes` and `dlengine explain`: which experiments there are, and what stands behind each."""
+"""`dlengine recipes` and `dlengine explain`: the list of the recipes, and the description of one."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
+if TYPE_CHECKING:
+    from dlengine.recipes import Run
+
 
 def complete_recipe(context: click.Context, parameter: click.Parameter, begun: str) -> list[str]:
-    """For the shell: the recipes whose name begins so."""
+    """Names of recipes that begin with a text, for completion in the shell."""
     from dlengine.recipes import RECIPES
 
     return [name for name in RECIPES if name.startswith(begun)]
@@ -16,7 +19,7 @@ def complete_recipe(context: click.Context, parameter: click.Parameter, begun: s
 
 @click.command()
 def recipes() -> None:
-    """List the recipes, a line each."""
+    """List the recipes, one per line."""
     from dlengine.recipes import RECIPES
 
     width = max(map(len, RECIPES))
@@ -24,17 +27,17 @@ def recipes() -> None:
         click.echo(f"{name.ljust(width)}  {recipe.title}")
 
 
-@click.command(short_help="Print the idea, equations and settings of a recipe.")
+@click.command(short_help="Describe a recipe: idea, equations, settings.")
 @click.argument("name", shell_complete=complete_recipe)
 def explain(name: str) -> None:
-    """Print the idea of the recipe NAME, its equations, its settings, and where in the code each part stands."""
+    """Describe the recipe NAME: its idea and equations, its settings, and where its code is."""
     from dlengine.recipes import explain as text
     from dlengine.recipes import find
 
     click.echo(text(find(name)))
 
 
-def report_figures(run: Any) -> None:
-    """Each figure of a run, beside its bound."""
+def report_figures(run: Run) -> None:
+    """Print each figure of a run with its bound."""
     for figure, value, reached in run.verdicts():
         click.echo(f"{figure.name} {figure.show(value)} ({figure.bound}: {'reached' if reached else 'not reached'})")

@@ -1,4 +1,4 @@
-"""`dlengine report`: what several runs reached, as lines and as a gallery page."""
+"""`dlengine report`: the results of several runs, as text and as an HTML page."""
 
 from __future__ import annotations
 
@@ -7,13 +7,18 @@ from pathlib import Path
 import click
 
 
-@click.command(short_help="What runs reached, and a page with their pictures.")
+@click.command(short_help="Print the results of runs, or write them as a page.")
 @click.argument("runs", type=click.Path(path_type=Path), nargs=-1, required=True, metavar="RUN...")
-@click.option("--html", type=click.Path(path_type=Path, dir_okay=False), help="Write a page with curves, figures and pictures.")
+@click.option(
+    "--html", type=click.Path(path_type=Path, dir_okay=False),
+    help="Write an HTML page with results, curves and pictures.",
+)
 @click.pass_context
 def report(context: click.Context, runs: tuple[Path, ...], html: Path | None) -> None:
-    """What each of the run folders RUN... reached; with --html also a gallery page. Exits 1 if a figure was missed,
-    2 if a folder was left out because it holds no finished run."""
+    """Print the results of the run folders RUN..., and with --html write them as a page.
+
+    The exit status is 1 if a figure was missed, and 2 if a folder holds no finished run; such a folder is left out.
+    """
     from dlengine.errors import CheckpointError
     from dlengine.recipes import finished, gallery
 

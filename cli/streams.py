@@ -1,4 +1,4 @@
-"""Standard streams as they come: closed from the start, left by their reader, on a full disk, or of a narrow encoding."""
+"""Standard streams that are closed, whose reader has gone, whose disk is full, or whose encoding lacks characters."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ import click
 
 
 def usable_streams() -> None:
-    """Where a standard stream is closed, put a sink: else the next file that is opened gets its number, and what is printed.
+    """Replace closed standard streams by the null device; print characters that an encoding lacks as escapes.
 
-    What a stream's encoding lacks, such as a file name that is no text, is printed as an escape.
+    If a standard stream stayed closed, the next file that is opened would get its file descriptor, and the output.
     """
     for name, number, mode in (("stdin", 0, "r"), ("stdout", 1, "w"), ("stderr", 2, "w")):
         stream = getattr(sys, name)
@@ -29,7 +29,7 @@ def usable_streams() -> None:
 
 
 def flush_or_drop(stream: TextIO, text: str = "") -> str | None:
-    """Write text and all that waits; where that fails, let it and all that follows go nowhere, and say why."""
+    """Write and flush; if that fails, redirect the stream to the null device and return the reason."""
     try:
         stream.write(text)
         stream.flush()
@@ -43,7 +43,7 @@ def flush_or_drop(stream: TextIO, text: str = "") -> str | None:
 
 
 class _Enduring:
-    """A stream that takes what it is given also when nobody reads any more, and says so once."""
+    """A stream that does not fail when it cannot be written; one message on stderr reports it."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -62,7 +62,7 @@ class _Enduring:
 
 @contextmanager
 def enduring_output() -> Iterator[None]:
-    """In a block: hours of work do not end because nobody reads what it prints, as in `dlengine train mlp | head -1`."""
+    """Let a block continue when its output cannot be written, as in `dlengine train mlp | head -1`."""
     before = sys.stdout, sys.stderr
     sys.stdout, sys.stderr = _Enduring(before[0]), _Enduring(before[1])
     try:

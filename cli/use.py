@@ -1,4 +1,4 @@
-"""`dlengine sample`, `interpolate`, `attack`, `neighbours`: what a trained run can do."""
+"""`dlengine sample`, `interpolate`, `attack`, `neighbours`: use the trained models of a run."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ def _command(ability: str, short: str, text: str, arguments: tuple[str, ...] = (
             answer = use(run, ability, *given.values(), **pairs(options))
         click.echo(f"picture: {answer}" if isinstance(answer, Path) else answer)
 
-    told = "Change an option of the recipe's own; an unknown one is told the known."
-    command = click.option("--set", "options", multiple=True, metavar="KEY=VALUE", help=told)(
+    text_of_set = "Change an option; `dlengine explain` lists those of a recipe."
+    command = click.option("--set", "options", multiple=True, metavar="KEY=VALUE", help=text_of_set)(
         data_option(backend_options(command))
     )
     for name in reversed(arguments):
@@ -31,13 +31,13 @@ def _command(ability: str, short: str, text: str, arguments: tuple[str, ...] = (
 
 sample = _command(
     "sample",
-    "Let a generative model make something new.",
-    "Let the generative model in the run folder RUN make something new: a picture or a text.",
+    "Generate a picture or a text with a trained model.",
+    "Generate a picture or a text with the model in the run folder RUN.",
 )
 interpolate = _command(
     "interpolate",
-    "Walk between two points of a latent space.",
-    "Walk between two points of the latent space of the model in the run folder RUN.",
+    "Interpolate between two points of a latent space.",
+    "Interpolate between two points of the latent space of the model in the run folder RUN.",
 )
 attack = _command(
     "attack",
@@ -46,8 +46,8 @@ attack = _command(
 )
 neighbours = _command(
     "neighbours",
-    "Words or samples nearest to one in an embedding.",
-    "Words or samples nearest to WORD in the embedding of the run folder RUN.",
+    "List the nearest neighbours of a word in an embedding.",
+    "List the words (or samples) nearest to WORD in the embedding of the run folder RUN.",
     ("word",),
 )
 COMMANDS = (sample, interpolate, attack, neighbours)

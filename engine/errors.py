@@ -1,6 +1,7 @@
 """The errors dlengine raises. Each is also the built-in that a user would catch.
 
-A message names the op, the argument, what was expected (with the docstring's letters), what came, and the way out.
+A message names the op, the argument, what was expected (with the shape letters of the docstring), what was given, and how
+to fix it where that is known.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import numpy as np
 
 
 class DLEngineError(Exception):
-    """Base of every error raised on purpose."""
+    """Base class of all errors that this library raises."""
 
 
 class ShapeError(DLEngineError, ValueError):
@@ -20,8 +21,12 @@ class DTypeError(DLEngineError, TypeError):
     """A dtype, or a kind of object, that an op does not take."""
 
 
+class ArgumentError(DLEngineError, TypeError):
+    """A keyword that a function does not have, or an argument that is missing."""
+
+
 class BadIndexError(DLEngineError, IndexError):
-    """An index that names no element, or that is none."""
+    """An index that is out of range or not an integer."""
 
 
 class DeviceError(DLEngineError, ValueError):
@@ -29,11 +34,15 @@ class DeviceError(DLEngineError, ValueError):
 
 
 class BackendUnavailable(DLEngineError, RuntimeError):
-    """A backend that cannot run here; the message says what installs or mends it."""
+    """A backend that cannot run here; the message says what to install or change."""
 
 
 class CheckpointError(DLEngineError, ValueError):
     """A checkpoint that is missing, damaged or does not fit the model."""
+
+
+class OnnxError(DLEngineError, ValueError):
+    """An ONNX model that cannot be read, or a network that cannot be written as one."""
 
 
 class DataError(DLEngineError, ValueError):
@@ -41,15 +50,15 @@ class DataError(DLEngineError, ValueError):
 
 
 class LabelError(DataError, BadIndexError):
-    """A label that names no class: a bad value of the data, and an index out of range."""
+    """A label that is not a class: bad data, and an index out of range."""
 
 
 class RaggedError(DataError, ShapeError):
-    """Samples that cannot be one batch, since their shapes differ."""
+    """Samples of different shapes, which cannot be stacked to a batch."""
 
 
 class GradientError(DLEngineError, RuntimeError):
-    """A gradient that does not exist or could only be wrong."""
+    """A gradient that does not exist or cannot be computed correctly."""
 
 
 class CaptureError(DLEngineError, RuntimeError):
@@ -57,16 +66,16 @@ class CaptureError(DLEngineError, RuntimeError):
 
 
 class LinAlgError(DLEngineError, np.linalg.LinAlgError):
-    """A matrix that has no inverse, factor or derivative of the kind asked for; a ValueError, too, as NumPy's own."""
+    """A matrix without the requested inverse, factorization or derivative; also a ValueError, like NumPy's."""
 
 
 class DivisionByZero(DLEngineError, ZeroDivisionError):
-    """An integer divided by 0: no integer is the result."""
+    """An integer divided by 0, which no integer can represent."""
 
 
 class NumberTooLarge(DLEngineError, OverflowError):
-    """A number that a dtype cannot hold; another dtype can: x.astype(...)."""
+    """A number that a dtype cannot represent; convert with ``x.astype(...)`` to one that can."""
 
 
 class ConfigError(DLEngineError, ValueError):
-    """A setting, name or key that does not exist or has no such value."""
+    """A setting, name or key that does not exist, or a value that it cannot have."""

@@ -1,35 +1,58 @@
-"""The random generator's state: a Philox key and a block counter. The kernels turn (key, counter) into numbers.
+"""The state of the random generator: a Philox key and a block counter, from which kernels compute the numbers.
 
-Randomness enters an op as an argument, so that reading it a second time replays the first.
+Ops take (key, counter) as an argument, so that running an op again gives the same numbers.
 """
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from functools import partial
-from typing import Any
+from typing import Any, TypeAlias
 
-from dlengine.kernels import live
+from dlengine.kernels import graph_capture
 
 from .errors import CheckpointError, ConfigError, GradientError
 from .states import count, read_state
 
-Drawn = tuple[int, int, int]  # key, counter, words
+Drawn: TypeAlias = tuple[int, int, int]
+"""One draw: key, counter, and number of 32-bit words."""
 
 draws: ContextVar[list[Drawn] | None] = ContextVar("dlengine_draws", default=None)
-"""While a checkpoint runs its function the first time: what was drawn."""
+"""The log of draws while a checkpoint runs its function the first time."""
 
 replayed: ContextVar[Iterator[Drawn] | None] = ContextVar("dlengine_replayed", default=None)
-"""While it runs again: what to hand out once more."""
+"""The draws to repeat while it runs the function again."""
 
 
 class Generator:
-    """A stream of random numbers: Philox4x32-10 with a 64-bit key (the seed) and a counter of 128-bit blocks.
+    """A stream of random numbers: Philox4x32-10 with a 64-bit key, the seed, and a counter of 128-bit blocks.
 
-    The same seed gives the same numbers on every backend and device. Not shared between threads: give each its own,
-    for instance by fork().
+    The same seed gives the same numbers on every backend and device. Threads must not share a generator; give each its own,
+    for instance by ``fork()``.
+
+    Parameters
+    ----------
+    seed : int or None
+        The seed, from 0 to ``2**64 - 1``; None takes a random one from the operating system.
+
+    Attributes
+    ----------
+    counter : int
+        The number of blocks used so far.
+
+    Raises
+    ------
+    ConfigError
+        For a seed out of range.
+
+    Examples
+    --------
+    >>> first, second = dl.Generator(7), dl.Generator(7)
+    >>> x, y = dl.randn(3, generator=first), dl.randn(3, generator=second)
+    >>> x.tolist() == y.tolist()
+    True
     """
 
     def __init__(self, seed: int | None = None) -> None:
@@ -38,15 +61,38 @@ class Generator:
         self._forks = 0
 
     def manual_seed(self, seed: int) -> Generator:
-        """Start again from a seed, 0 <= seed < 2**64."""
+        """Restart the stream from a seed.
+
+        Parameters
+        ----------
+        seed : int
+            The seed, from 0 to ``2**64 - 1``.
+
+        Returns
+        -------
+        Generator
+            This generator.
+        """
+        graph_capture.refuse("a generator is seeded within the step; seed it outside")
         self.seed, self.counter, self._forks = _checked(seed), 0, 0
         return self
 
     def take(self, words: int) -> tuple[int, int]:
-        """Reserve 32-bit words: the (key, counter) for a random kernel that uses that many."""
+        """Reserve random words for a kernel.
+
+        Parameters
+        ----------
+        words : int
+            The number of 32-bit words that the kernel uses.
+
+        Returns
+        -------
+        tuple of int
+            The key and the counter of the first block.
+        """
         again, log = replayed.get(), draws.get()
         if again is None:
-            key, counter = live.again("a draw of random numbers", partial(self._reserve, words))
+            key, counter = graph_capture.per_replay("a draw of random numbers", partial(self._reserve, words), self._mark)
         else:
             key, counter, before = next(again, (0, 0, -1))
             if before != words:
@@ -54,45 +100,95 @@ class Generator:
                     "checkpoint: the function drew other random numbers when it ran again for its gradient; "
                     "it must do the same on the same arguments"
                 )
-        if log is not None:  # a checkpoint that runs inside another's second run notes them too
+        if log is not None:  # also while a checkpoint is replayed, if it contains another one
             log.append((key, counter, words))
         return key, counter
 
     def _reserve(self, words: int) -> tuple[int, int]:
+        """Advance the counter past the words; returns the key and the counter before."""
         start = self.seed, self.counter
         self.counter += -(-words // 4)
         return start
 
+    def _mark(self) -> Callable[[], object]:
+        """A function that goes back to the present state."""
+        return partial(self.__dict__.update, dict(self.__dict__))
+
     def fork(self) -> Generator:
-        """A generator with a stream of its own, far from this one's and from other forks'."""
+        """Create a generator whose stream does not overlap this one's or those of other forks.
+
+        Returns
+        -------
+        Generator
+            The new generator.
+        """
+        graph_capture.refuse("a generator is forked within the step; fork it outside")
         self._forks += 1
         child = Generator(self.seed)
         child.counter = self.counter + (self._forks << 40)
         return child
 
     def state_dict(self) -> dict[str, Any]:
-        """What resumes the stream exactly here."""
+        """Return what is needed to resume the stream at this point.
+
+        Returns
+        -------
+        dict
+            What ``load_state_dict`` takes.
+        """
         return {"seed": self.seed, "counter": self.counter, "forks": self._forks}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Continue from a state_dict(); nothing changes if it does not fit. Raises CheckpointError."""
+        """Continue from a ``state_dict()``.
+
+        Parameters
+        ----------
+        state : dict
+            The state.
+
+        Raises
+        ------
+        CheckpointError
+            If the state does not fit; then nothing has changed.
+        """
         readers = {"seed": count, "counter": count, "forks": count}
         seed, counter, forks = read_state("Generator", "a generator", state, readers)
         if seed >= 2**64:
             raise CheckpointError(f"Generator: seed of the state must be below 2**64, got {seed}")
+        graph_capture.refuse("the state of a generator is set within the step; set it outside")
         self.seed, self.counter, self._forks = seed, counter, forks
 
 
 def _checked(seed: int) -> int:
+    """Return the seed, or raise ConfigError."""
     if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**64:
         raise ConfigError(f"seed: expected an integer with 0 <= seed < 2**64, got {seed!r}")
     return seed
 
 
 default_generator = Generator(0)
-"""The generator that is used where none is given; seeded with 0 at the start, so runs repeat unless a seed is set."""
+"""The generator that is used if none is given. Its seed is 0, so that runs are reproducible unless another seed is set."""
 
 
 def manual_seed(seed: int) -> Generator:
-    """Seed the default generator; returns it."""
+    """Seed the default generator, which is used where no generator is given.
+
+    Parameters
+    ----------
+    seed : int
+        The seed, from 0 to ``2**64 - 1``.
+
+    Returns
+    -------
+    Generator
+        The default generator.
+
+    Examples
+    --------
+    >>> generator = dl.manual_seed(7)
+    >>> x = dl.rand(2)
+    >>> generator = dl.manual_seed(7)
+    >>> x.tolist() == dl.rand(2).tolist()
+    True
+    """
     return default_generator.manual_seed(seed)

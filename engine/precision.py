@@ -11,24 +11,75 @@ from .scopes import scope
 
 
 def set_matmul_precision(name: str, /) -> None:
-    """Set for the whole process how matrix products, convolutions and recurrent networks multiply float32 on a GPU.
+    """Set how float32 is multiplied on a GPU, for the whole process.
 
-    "highest" (the start value): float32. "high": factors rounded to tf32 (11 significant bits). "medium": factors rounded
-    to bfloat16 (8 bits). Sums are kept in float32 each time, so a result is off by up to 2^-10 or 2^-7 of the sum of the
-    magnitudes that were added. Both need tensor cores (sm_80 or later). Other dtypes, older cards and CPU backends ignore it.
-    A gradient is computed with the precision in force when backward() runs. Raises ConfigError for another word.
+    It holds for matrix products, convolutions and recurrent networks. Sums are kept in float32 each time, so that a result is off
+    by up to ``2**-10`` (high) or ``2**-7`` (medium) of the sum of the magnitudes that were added.
+
+    Parameters
+    ----------
+    name : {"highest", "high", "medium"}
+        float32 (at the start), factors rounded to tf32 (11 significant bits), or to bfloat16 (8 bits). The last two
+        need tensor cores (sm_80 or later); older cards, other dtypes and CPU backends ignore them.
+
+    Returns
+    -------
+    None
+        A gradient is computed with the precision in force when ``backward()`` runs.
+
+    Raises
+    ------
+    ConfigError
+        If it is another word.
+
+    Examples
+    --------
+    >>> dl.set_matmul_precision("highest")
     """
     precision.default[0] = _checked("set_matmul_precision", name)
 
 
 def get_matmul_precision() -> str:
-    """The precision in force: "highest", "high" or "medium"."""
+    """Return the precision in force; see `set_matmul_precision`.
+
+    Returns
+    -------
+    str
+        ``"highest"``, ``"high"`` or ``"medium"``.
+
+    Examples
+    --------
+    >>> dl.get_matmul_precision()
+    'highest'
+    """
     return precision.current()
 
 
 @scope
 def use_matmul_precision(name: str, /) -> Iterator[None]:
-    """Set the precision inside a block, for this thread or task alone; see set_matmul_precision."""
+    """Set the precision inside a block, for this thread or task alone; also a decorator.
+
+    Parameters
+    ----------
+    name : {"highest", "high", "medium"}
+        See `set_matmul_precision`.
+
+    Returns
+    -------
+    context manager
+        For a ``with`` statement, or to decorate a function with.
+
+    Raises
+    ------
+    ConfigError
+        If it is another word.
+
+    Examples
+    --------
+    >>> with dl.use_matmul_precision("high"):
+    ...     print(dl.get_matmul_precision())
+    high
+    """
     with precision.in_force(_checked("use_matmul_precision", name)):
         yield
 

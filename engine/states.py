@@ -6,7 +6,7 @@ A reader returns the value of an entry, or raises ValueError saying what it expe
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from math import inf
+from math import inf, isfinite, prod
 from numbers import Integral, Real
 from typing import Any
 
@@ -51,6 +51,25 @@ def number(value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, Real):
         raise ValueError("a number")
     return float(value)
+
+
+def saved_count(value: Any) -> int:
+    """A count that may also be a whole float or a 0-d array or tensor, as PyTorch saves steps."""
+    found = _scalar(value)
+    return count(int(found) if isinstance(found, float) and found.is_integer() else found)
+
+
+def saved_number(value: Any) -> float:
+    """A finite number that may also be a 0-d array or tensor."""
+    found = _scalar(value)
+    if isinstance(found, bool) or not isinstance(found, Real) or not isfinite(found):
+        raise ValueError("a finite number")
+    return float(found)
+
+
+def _scalar(value: Any) -> Any:
+    """The Python number of an array or tensor of one element; anything else as it is."""
+    return value.item() if hasattr(value, "item") and prod(getattr(value, "shape", (0,))) == 1 else value
 
 
 def positive(value: Any) -> float:

@@ -57,7 +57,17 @@ class ConvGeometry:
         """Of the windows as columns: (N, C kh kw, windows)."""
         return (self.N, self.C * prod(self.kernel), prod(self.out_shape))
 
-    @property
+    def __hash__(self) -> int:
+        return self._hash
+
+    @cached_property
+    def _hash(self) -> int:  # asked for many times in every call
+        return hash((
+            self.N, self.C, self.K, self.groups, self.in_shape, self.kernel, self.stride, self.dilation, self.pad_lo, self.pad_hi,
+            self.out_shape,
+        ))  # fmt: skip
+
+    @cached_property
     def macs(self) -> int:
         """Multiply-adds of one forward pass."""
         return prod(self.y_shape) * self.C_per_group * prod(self.kernel)

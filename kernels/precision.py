@@ -21,7 +21,7 @@ def current() -> str:
     return _scoped.get() or default[0]
 
 
-def numbers(dtype: str) -> str:
+def multiply_dtype(dtype: str) -> str:
     """What arrays of a dtype are multiplied as: "tf32" or "bfloat16" for float32 where the precision says so, else the dtype."""
     return NUMBERS[current()] if dtype == "float32" else dtype
 

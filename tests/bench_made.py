@@ -1,8 +1,20 @@
-"""A result of the benchmark as a run would make it, for the tests of reports and of the command."""
+"""A result of the benchmark as a run would make it, and small sizes of its workloads, for the tests."""
 
 from __future__ import annotations
 
 from dlengine.benchmarks.results import Result, Row, Timing
+from dlengine.benchmarks.workloads import Workload
+
+CAPS = {
+    "N": 4, "T": 3, "C": 2, "K": 4, "groups": 2, "M": 5, "D": 6, "I": 5, "V": 7, "hidden": 6, "ops": 6, "elements": 11,
+    "parameters": 12, "tokens": 60, "heads": 2, "layers": 2,
+}  # fmt: skip
+"""Sizes at which a computation still makes sense; others keep theirs unless larger than 16."""
+
+
+def small(workload: Workload) -> dict[str, int]:
+    """Sizes for a test."""
+    return {name: min(size, CAPS.get(name, 16)) for name, size in workload.sizes.items()}
 
 
 def made(

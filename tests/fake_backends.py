@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from importlib.util import find_spec
 
-from dlengine import backend, shims
+from dlengine import backend
+from dlengine.backend import shims
 
 
 def register() -> None:

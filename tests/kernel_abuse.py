@@ -19,11 +19,13 @@ import numpy as np
 
 import dlengine as dl
 from dlengine import backend
-from dlengine.arguments import Saved
+from dlengine.backend.arguments import Saved
 from dlengine.errors import DLEngineError
 from dlengine.kernels import cuda, jit
+from dlengine.kernels.declaration import Argument
 from dlengine.kernels.geometry import ConvGeometry, PoolGeometry
-from dlengine.kernels.signatures import Argument, signatures
+from dlengine.kernels.registry import declaration, declarations
+from dlengine.kernels.settings import AdamSettings, SGDSettings
 
 CANARY, BAND = 0xA5, 64
 """What lies before and after each argument, and how many bytes of it: no call may change one."""
@@ -32,7 +34,7 @@ CANARY, BAND = 0xA5, 64
 def spaces() -> dict[str, Any]:
     """The namespaces that can run here."""
     sets = {"numpy": None, "numba": jit.SET, "cuda-emulate": cuda.EMULATED}
-    return {n: backend.namespace(backend.NUMPY, s) for n, s in sets.items() if backend.BACKENDS[n].unavailable() is None}
+    return {n: backend.namespace_of(backend.NUMPY, s) for n, s in sets.items() if backend.BACKENDS[n].unavailable() is None}
 
 
 # ------------------------------------------------------------------ calls as they should be
@@ -53,10 +55,14 @@ def _pool(rank: int) -> PoolGeometry:
 KNOWN: dict[str, Any] = {
     "N": 3, "C": 6, "M": 20, "D": 33, "V": 9, "I": 5, "O": 7, "T": 4, "H": 17, "W": 8, "P": 6, "K": 4, "S": (4, 3), "B": (2, 3),
     "eps": 1e-5, "groups": 3, "slope": 0.1, "beta": 1.5, "axis": 1, "ignore_index": -100, "rows": 9, "key": 12345, "counter": 7,
-    "p": 0.4, "inner": 1, "reverse": False, "save": True, "nonlinearity": "tanh", "lr": 0.1, "momentum": 0.9, "dampening": 0.0,
-    "weight_decay": 0.01, "nesterov": False, "first": False, "beta1": 0.9, "beta2": 0.99, "decoupled": True, "step": 3,
+    "p": 0.4, "inner": 1, "reverse": False, "save": True, "nonlinearity": "tanh", "lr": 0.1,
+    "scale": 0.3, "causal": True, "hides": False,
 }  # fmt: skip
-FREE = {"a": (3, 17), "b": (17, 3), "ids": (2, 3)}
+SETTINGS = {
+    "sgd": SGDSettings(lr=0.1, momentum=0.9, weight_decay=0.01),
+    "adam": AdamSettings(lr=0.1, beta2=0.99, weight_decay=0.01, decoupled=True, step=3),
+}
+FREE = {"a": (3, 17), "b": (17, 3), "ids": (2, 3), "mask": (4, 4)}
 """Shapes of arguments that are declared as free."""
 
 
@@ -81,12 +87,12 @@ def shape_of(a: Argument, arguments: tuple[Argument, ...], known: dict[str, Any]
 def right_call(xp: Any, name: str, dtype: str) -> list[Any]:
     """Arguments that a kernel takes, the same numbers every time; those None may stand for are given."""
     draw = np.random.default_rng(zlib.crc32(name.encode()))
-    arguments = signatures()[name]
+    arguments = declaration(name).arguments
     geometry = (_conv if "conv" in name or "fold" in name else _pool)(3 if "3d" in name else 2)
-    known = KNOWN | {"g": geometry}
+    known = KNOWN | {"g": geometry, "settings": SETTINGS.get(name)}
     values: list[Any] = []
     for a in arguments:
-        shape = shape_of(a, arguments, known) if a.is_array else ()
+        shape = shape_of(a, arguments, known) if a.is_array and a.kind != "scalar" else ()
         if a.kind == "saved":
             values.append(None)
         elif not a.is_array:
@@ -113,7 +119,7 @@ def _saved(xp: Any, name: str, arguments: tuple[Argument, ...], values: list[Any
     """What the forward kernel leaves for its gradient."""
     given = {a.name: v for a, v in zip(arguments, values, strict=False)}
     forward = name.removesuffix("_grad")
-    return getattr(xp, forward)(*(given.get(a.name, KNOWN.get(a.name)) for a in signatures()[forward]))[-1]
+    return getattr(xp, forward)(*(given.get(a.name, KNOWN.get(a.name)) for a in declaration(forward).arguments))[-1]
 
 
 # ------------------------------------------------------------------ what is done to one argument
@@ -209,7 +215,7 @@ def damages(a: Argument) -> Iterator[tuple[str, Callable[[Any], Any]]]:
 def calls(quick: bool) -> Iterator[tuple[str, int, str, str, Callable[[Any], Any]]]:
     """Kernel, place of the argument, dtype of the others, and the damage. Quick: each kind of damage now and then."""
     count = 0
-    for name, arguments in signatures().items():
+    for name, arguments in ((name, declared.arguments) for name, declared in declarations().items()):
         for dtype in ("float32", "float64"):
             for place, a in enumerate(arguments):
                 for what, damage in damages(a) if a.is_array else ():
@@ -243,7 +249,7 @@ def flat(value: Any) -> list[Any]:
 
 def outcome(xp: Any, name: str, place: int, dtype: str, what: str, damage: Callable[[Any], Any]) -> tuple[str, list[Any]]:
     """"ok" and the arrays, those written in place included; or the kind of error and its text."""
-    arguments, bands = signatures()[name], []  # type: ignore[var-annotated]
+    arguments, bands = declaration(name).arguments, []  # type: ignore[var-annotated]
     values = right_call(xp, name, dtype)
     late = what not in (*DTYPES, *INTEGERS, "one value for all")  # otherwise the forward call meets the same wrong values
     try:
@@ -303,7 +309,7 @@ def main(log: Path, part: int, parts: int, skip: int, dies: int, quick: bool) ->
         for number, (name, place, dtype, what, damage) in enumerate(calls(quick)):
             if number % parts != part or number < skip:
                 continue
-            label = f"{name}({signatures()[name][place].name}: {what}; others {dtype})"
+            label = f"{name}({declaration(name).arguments[place].name}: {what}; others {dtype})"
             found = {}
             for where, xp in places.items():
                 out.write(f"call {number} {where} {label}\n")

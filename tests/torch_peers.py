@@ -12,9 +12,9 @@ from safetensors.numpy import save as save_numpy
 
 import dlengine as dl
 from dlengine.testing import calls
+from dlengine.testing.arguments import Arg
 from dlengine.testing.cases.layers import LAYERS
 from dlengine.testing.layers import LayerRow
-from dlengine.testing.table import Arg
 
 PEERS = [row for row in LAYERS if row.peer]
 RECURRENT = ("RNN", "LSTM", "GRU")

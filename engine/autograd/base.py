@@ -10,7 +10,7 @@ from contextvars import ContextVar, Token
 from itertools import count
 from typing import Any
 
-from dlengine.kernels import live
+from dlengine.kernels import graph_capture
 
 from ..errors import DTypeError
 from ..scopes import Scope
@@ -31,14 +31,15 @@ _new = object.__new__
 class TensorBase:
     """An array plus its place in the autograd graph.
 
+    array holds the values: a numpy.ndarray or cupy.ndarray. Write to it through the tensor (t[k] = v), which counts writes.
     _version is a list holding one integer, shared by all views of one storage: the sequence number of its last write in
     place. A node has a sequence number of the same count, so a value it needs was overwritten if its cell is the larger.
     _node and _index say which output of which recorded op this is; a leaf has no node.
     """
 
-    __slots__ = ("__dict__", "__weakref__", "_array", "_node", "_requires_grad", "_version")
+    __slots__ = ("__dict__", "__weakref__", "array", "_node", "_requires_grad", "_version")
 
-    _array: Array
+    array: Array
     _node: Node | None
     _requires_grad: bool
     _version: list[int]
@@ -103,19 +104,58 @@ class _Mode(Scope):
 
 
 class no_grad(_Mode):  # noqa: N801 - PyTorch's name
-    """Record nothing inside the block: `with dl.no_grad():`, or `@dl.no_grad()` on a function of any kind."""
+    """Record nothing inside a block, or in a decorated function.
+
+    Parameters
+    ----------
+    function : callable, optional
+        The function to decorate, where it is written ``@dl.no_grad`` without parentheses.
+
+    Examples
+    --------
+    >>> x = dl.tensor([1.0], requires_grad=True)
+    >>> with dl.no_grad():
+    ...     y = x * 2
+    >>> y.requires_grad
+    False
+    """
 
     _on = False
 
 
 class enable_grad(_Mode):  # noqa: N801 - PyTorch's name
-    """Record again inside a no_grad block."""
+    """Record again inside a block of `no_grad`, or in a decorated function.
+
+    Parameters
+    ----------
+    function : callable, optional
+        The function to decorate, where it is written ``@dl.enable_grad`` without parentheses.
+
+    Examples
+    --------
+    >>> x = dl.tensor([1.0], requires_grad=True)
+    >>> with dl.no_grad(), dl.enable_grad():
+    ...     y = x * 2
+    >>> y.requires_grad
+    True
+    """
 
     _on = True
 
 
 def is_grad_enabled() -> bool:
-    """Whether ops on tensors that require gradients are being recorded."""
+    """Return whether ops on tensors that require gradients are being recorded.
+
+    Returns
+    -------
+    bool
+        False inside `no_grad`.
+
+    Examples
+    --------
+    >>> dl.is_grad_enabled()
+    True
+    """
     return recording.get()
 
 
@@ -140,7 +180,7 @@ def second_reading(t: TensorBase) -> Any:
 def wrap(array: Array, requires_grad: bool = False) -> Any:
     """A new leaf tensor around an array that is already on its device."""
     t: TensorBase = _new(tensor_class[0])
-    t._array = array
+    t.array = array
     t._node = None
     t._requires_grad = requires_grad
     t._version = [0]
@@ -167,7 +207,7 @@ def tensor_of(given: Any) -> str:
 def written(t: TensorBase) -> None:
     """Note that the storage of a tensor, and so of all its views, was just overwritten."""
     t._version[0] = next_sequence()
-    step = live.recording.get()
+    step = graph_capture.current_capture.get()
     if step is not None:
         step.note(t)
 

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import inspect
-import re
 from collections.abc import Callable, Sequence
 from difflib import get_close_matches
 from sys import modules
 from typing import Any
-from weakref import ref
 
 import numpy as np
 
 from .. import backend
 from ..backend import spaces
-from ..errors import BadIndexError, DeviceError, DLEngineError, DTypeError, LinAlgError, NumberTooLarge, ShapeError
+from ..backend.library import Unrecorded
+from ..errors import ArgumentError, BadIndexError, DeviceError, DLEngineError, DTypeError, LinAlgError, NumberTooLarge, ShapeError
+from ..recording import answer
 from .base import TensorBase, flatten, recording, touched, wrap
 from .declaration import Op
-from .promotion import FLOATS, REAL_FLOATS, is_inexact, kept, promote
-from .quiet import quiet, unquiet
-from .record import anomaly, make_node, record
+from .fp_errors import ignore_fp_errors, restore_fp_errors
+from .promotion import FLOATS, is_inexact, kept, promote
+from .record import carries_gradient, record
 
 _SCALARS = frozenset((int, float, bool, complex, type(None)))
 
@@ -30,70 +29,82 @@ class ForeignType(DTypeError):
 
 def caller(op: Op) -> Callable[..., Any]:
     """The function that users call: any arguments that the op takes."""
-    text, n_arrays, promotes, save, dtyped = op.text, len(op.arrays), op.promotes, op.save, op.dtyped
+    definition, n_arrays, promotes, save, dtyped = op.text, len(op.arrays), op.promotes, op.save, op.dtyped
 
     def call(*args: Any, **consts: Any) -> Any:
         if len(args) != n_arrays:
             args, consts = op.bind(args, consts)
-        if n_arrays == 1 and isinstance(args[0], TensorBase):  # most ops; arrays_of would say the same
-            x = args[0]._array
-            arrays, kind, needed, mixed, nested = [x], type(x), args[0]._requires_grad, False, False
-        else:
-            arrays, kind, needed, mixed, nested = arrays_of(op, args)
-        xp = spaces()[kind]
+        try:
+            if n_arrays == 1 and isinstance(args[0], TensorBase):  # most ops; arrays_of would say the same
+                x = args[0].array
+                arrays, kind, needed, mixed, nested = [x], type(x), args[0]._requires_grad, False, False
+            else:
+                arrays, kind, needed, mixed, nested = arrays_of(op, args)
+            xp = spaces()[kind]
+        except Unrecorded as met:  # a step is recorded, and has not met these tensors before
+            met.recorder.adopt(args)
+            return call(*args, **consts)
         if xp.several:
-            follow(op, args, arrays)
-        if promotes is not None:
-            x = arrays[0]
-            holder: Any = x if type(x) is kind else arrays[-1]
-            dtype = holder.dtype
-            if dtype not in FLOATS or not (mixed or n_arrays == 1 or dtype == arrays[-1].dtype):
-                arrays = promote(xp, arrays, promotes)
+            compute_on_gpu_of(op, args, arrays)
+        if promotes is not None and (n_arrays > 1 or mixed or arrays[0].dtype not in FLOATS):
+            arrays = promoted(xp, arrays, kind, promotes, mixed)
         if needed and not recording.get():
             needed = False
             note_touched(args)
-        settings = consts
-        if dtyped and consts.get("dtype") is not None:
-            settings = {**consts, "dtype": xp.dtype(consts["dtype"])}
-        token = quiet()
+        settings = settings_of(xp, consts, dtyped, save, needed) if dtyped or save else consts
+        token = ignore_fp_errors()
         try:
-            y, pull = text(xp, *arrays, **settings, save=needed) if save else text(xp, *arrays, **settings)
+            found = None if nested else answer(op, arrays, consts, xp.generator)
+            y, pull = definition(xp, *arrays, **settings) if found is None else found
             if "ml_dtypes" in modules:  # else there is no bfloat16
                 y = kept(arrays, consts, y)
         except (ValueError, TypeError, IndexError, OverflowError) as e:
-            told = explained(op, arrays, e)
-            if told is e:
-                raise
-            raise told from e
+            again = renamed(op, consts)
+            if again is not None:
+                return call(*args, **again)
+            raise explained(op, arrays, consts, e) from e
         finally:
-            unquiet(token)
+            restore_fp_errors(token)
         if type(y) is tuple:
-            return several(op, xp, kind, args, consts, nested, y, pull, needed)
+            outs = [wrap(v if type(v) is kind else array(xp, v)) for v in y]
+            return several(op, xp, args, consts, nested, outs, pull, needed)
         if type(y) is not kind:
             y = array(xp, y)
         out = wrap(y)
         if op.view:
             share(out, args)
         if needed and is_inexact(y):
-            record(op, xp, args, consts, nested, pull, (out,), (y.dtype,), True)
+            record(op, xp, args, consts, nested, pull, out)
         return out
 
     return call
 
 
+def settings_of(xp: Any, consts: dict[str, Any], dtyped: bool, save: bool, needed: bool) -> dict[str, Any]:
+    """An op's constants as its definition takes them: with the library's own dtype, and with save."""
+    if dtyped and consts.get("dtype") is not None:
+        consts = {**consts, "dtype": xp.dtype(consts["dtype"])}
+    return {**consts, "save": needed} if save else consts
+
+
+def promoted(xp: Any, arrays: list[Any], kind: Any, mode: str, mixed: bool) -> list[Any]:
+    """An elementwise op's arguments in dtypes that the array library then treats as wanted; mixed: with numbers among them."""
+    first, last = arrays[0], arrays[-1]
+    dtype = first.dtype if type(first) is kind else last.dtype
+    if dtype in FLOATS and (len(arrays) == 1 or (not mixed and dtype == last.dtype)):  # nothing to do, the commonest case
+        return arrays
+    return promote(xp, arrays, mode)
+
+
 def several(
-    op: Op, xp: Any, kind: type, args: tuple[Any, ...], consts: dict[str, Any], nested: bool, ys: tuple[Any, ...], pull: Any,
-    needed: bool,
-) -> Any:  # fmt: skip
-    """The tensors of an op with several outputs."""
-    outs = [wrap(y if type(y) is kind else array(xp, y)) for y in ys]
+    op: Op, xp: Any, args: tuple[Any, ...], consts: dict[str, Any], nested: bool, outs: list[TensorBase], pull: Any, needed: bool
+) -> Any:
+    """What an op with several outputs returns: its tensors, recorded if that is needed."""
     if op.view:
         for out in outs:
             share(out, args)
-    if needed:
-        dtypes = [t._array.dtype if is_inexact(t._array) and i not in op.constants else None for i, t in enumerate(outs)]
-        if any(d is not None for d in dtypes):
-            record(op, xp, args, consts, nested, pull, outs, tuple(dtypes), False)
+    if needed and any(carries_gradient(op, i, out) for i, out in enumerate(outs)):
+        record(op, xp, args, consts, nested, pull, outs)
     return op.pack(outs)
 
 
@@ -107,7 +118,7 @@ def arrays_of(op: Op, args: tuple[Any, ...]) -> tuple[list[Any], type, bool, boo
     needed = mixed = nested = False
     for a in args:
         if isinstance(a, TensorBase):
-            x = a._array
+            x = a.array
             arrays.append(x)
             if kind is None:
                 kind = type(x)
@@ -145,7 +156,7 @@ def list_of(
     needed = False
     for b in values:
         if isinstance(b, TensorBase):
-            x = b._array
+            x = b.array
             if kind is None:
                 kind = type(x)
             elif type(x) is not kind:
@@ -167,72 +178,6 @@ def note_touched(args: tuple[Any, ...]) -> None:
         leaves.update((a, None) for a in flatten(args)[0] if isinstance(a, TensorBase) and a._requires_grad)
 
 
-def unrolled(op: Op, general: Callable[..., Any]) -> Callable[..., Any]:
-    """The caller of an elementwise op of two arrays, its commonest case written out: real floats of one dtype, the second
-    perhaps a number. All else goes the general way. Tiny ops spend most of their time here: this takes a third off it.
-    """
-    text, guards, guarded = op.text, op.guards, op.guarded
-
-    def call(*args: Any, **consts: Any) -> Any:
-        if len(args) != 2 or consts:
-            return general(*args, **consts)
-        a, b = args
-        if not isinstance(a, TensorBase):
-            return general(a, b)
-        x1 = a._array
-        dtype = x1.dtype
-        needs1 = a._requires_grad
-        if isinstance(b, TensorBase):
-            x2 = b._array
-            needs2 = b._requires_grad
-            if type(x2) is not type(x1) or x2.dtype is not dtype:
-                return general(a, b)
-        elif type(b) is float or type(b) is int:
-            x2 = b
-            needs2 = False
-        else:
-            return general(a, b)
-        needed = needs1 or needs2
-        if dtype not in REAL_FLOATS or (needed and (not recording.get() or anomaly.get())):
-            return general(a, b)
-        xp = spaces()[type(x1)]
-        if xp.several:
-            return general(a, b)
-        token = quiet()
-        try:
-            y, pull = text(xp, x1, x2)
-        except (ValueError, TypeError, IndexError, OverflowError):
-            return general(a, b)  # which says what was wrong in words
-        finally:
-            unquiet(token)
-        if type(y) is not type(x1):
-            y = array(xp, y)
-        out = wrap(y)
-        if needed and y.dtype in REAL_FLOATS:
-            need = (needs1, needs2)
-            slots = guards.get(need)
-            if slots is None:
-                slots = guarded(need)
-            held: list[list[int]] = []
-            for slot in slots:
-                if slot == 0:
-                    held.append(a._version)
-                elif slot < 0:
-                    held.append(out._version)
-                elif x2 is not b:
-                    held.append(b._version)
-            if pull is not None:
-                pull = [pull[0] if needs1 else None, pull[1] if needs2 else None]
-            parent = a._node
-            inputs = [a if parent is None else (parent, a._index, ref(a)), b]
-            if x2 is not b and b._node is not None:
-                inputs[1] = (b._node, b._index, ref(b))
-            make_node(op, xp, consts, inputs, need, pull, held, (out,), (dtype,))
-        return out
-
-    return call
-
-
 def array(xp: Any, y: Any) -> Any:
     """A result that is not of its arguments' array type: a NumPy scalar, or an array that to_device moved."""
     return y if hasattr(y, "__dlpack__") and not isinstance(y, np.generic) else xp.asarray(y)
@@ -241,7 +186,7 @@ def array(xp: Any, y: Any) -> Any:
 def share(out: Any, args: tuple[Any, ...]) -> None:
     """Let a view and its base count writes together."""
     source = args[0]
-    y, x = out._array, source._array
+    y, x = out.array, source.array
     if y is x or not hasattr(y, "base") or y.base is not None and (y.base is x or y.base is x.base):
         out._version = source._version
         out._view = True
@@ -254,7 +199,7 @@ def refuse(op: Op, value: Any) -> DTypeError:
     return kind(f"{op.name}: expected a tensor or a Python number ({', '.join(op.arrays)}), got {what}{mend}")
 
 
-def explained(op: Op, arrays: Sequence[Any], error: Exception) -> Exception:
+def explained(op: Op, arrays: Sequence[Any], consts: dict[str, Any], error: Exception) -> Exception:
     """An array library's complaint as one of ours, naming the op and what it got."""
     if isinstance(error, DLEngineError) or op.name.startswith("_"):
         return error
@@ -264,9 +209,12 @@ def explained(op: Op, arrays: Sequence[Any], error: Exception) -> Exception:
         return LinAlgError(f"{op.name}: {text}; got {shapes}")
     if isinstance(error, IndexError) and text.startswith(f"{op.name}:"):
         return BadIndexError(text)
-    unknown = re.search(r"unexpected keyword argument '(\w+)'", text)
-    if isinstance(error, TypeError) and unknown is not None:
-        return DTypeError(f"{op.name}: {_unknown_argument(op, unknown[1])}")
+    unknown = next((name for name in consts if name not in op.consts), None)
+    if unknown is not None:
+        return ArgumentError(f"{op.name}: {unknown_argument(unknown, [n for n in (*op.arrays, *op.consts) if n != 'save'])}")
+    missing = [name for name in op.consts if name not in consts and name not in op.defaults and name != "save"]
+    if missing:
+        return ArgumentError(f"{op.name}: the argument {missing[0]!r} is missing")
     got = []
     for name, a in zip(op.arrays, arrays, strict=False):
         parts = a if isinstance(a, list) else [a]
@@ -278,27 +226,56 @@ def explained(op: Op, arrays: Sequence[Any], error: Exception) -> Exception:
     return kind(f"{op.name}: {text}; got {'; '.join(got)}")
 
 
+def renamed(op: Op, consts: dict[str, Any]) -> dict[str, Any] | None:
+    """The keywords under the op's own names where some are PyTorch's, else None. Asked only after the op has refused them."""
+    found: dict[str, Any] = {}
+    for name, value in consts.items():
+        usual = op.defaults.get
+        free = (n for n in _NAMES_ELSEWHERE.get(name, ()) if n in op.consts and consts.get(n, usual(n)) is usual(n))
+        here = None if name in op.consts else next(free, None)
+        if here is None:
+            found.setdefault(name, value)
+        else:
+            found[here] = float(value) if name == "unbiased" else tuple(value) if isinstance(value, list) else value
+    return None if found.keys() == consts.keys() else found
+
+
 _NAMES_ELSEWHERE = {"dim": ("axis", "axes"), "dims": ("axes", "axis"), "keepdim": ("keepdims",), "unbiased": ("correction",)}
 """PyTorch's names of arguments, and the array API's."""
 
 
-def _unknown_argument(op: Op, name: str) -> str:
-    """What to write in place of an argument that an op does not have."""
-    known = [p for p in inspect.signature(op.text).parameters if p not in ("xp", "save")]
+def unknown_argument(name: str, known: Sequence[str]) -> str:
+    """What to write in place of an argument that a function does not have."""
     here = next((n for n in _NAMES_ELSEWHERE.get(name, get_close_matches(name, known, 1)) if n in known), None)
     way = f"write {here}" if here is not None else f"it has {', '.join(known)}"
+    if here is None and name in ("dtype", "out"):  # as np.mean(t) passes to the tensor's method
+        way += "; NumPy's functions do not take tensors: use those of dlengine, or np.asarray(t.detach())"
     return f"there is no argument {name!r}; {way}"
 
 
-def follow(op: Op, args: tuple[Any, ...], arrays: Sequence[Any]) -> None:
-    """Compute on the GPU that the arguments are on."""
+class Again:
+    """What makes a call be tried once more, with the arrays that its tensors have by now."""
+
+    @staticmethod
+    def adopt(tensors: Any) -> None:
+        """Nothing is left to do."""
+
+
+def compute_on_gpu_of(op: Op, args: tuple[Any, ...], arrays: Sequence[Any]) -> None:
+    """Compute on the GPU of the arguments, which must be one."""
     flat = [b for a in arrays for b in (a if isinstance(a, list) else [a]) if hasattr(b, "device")]
     if any(a.device.id != flat[0].device.id for a in flat):
         raise devices(op, args)
     backend.make_current(flat[0])
 
 
-def devices(op: Op, args: tuple[Any, ...]) -> DeviceError:
+def devices(op: Op, args: tuple[Any, ...]) -> Exception:
+    """What to raise for arguments of several array types."""
     flat, _ = flatten(args)
-    found = [backend.device_of(a._array) for a in flat if isinstance(a, TensorBase)]
+    tensors = [a for a in flat if isinstance(a, TensorBase)]
+    for kind in {type(a.array) for a in tensors}:
+        spaces()[kind]  # raises Unrecorded where a step is recorded, here or in another thread
+    if {type(a.array) for a in tensors} == {np.ndarray}:  # it has just ended
+        return Unrecorded(Again)
+    found = [backend.device_of(a.array) for a in flat if isinstance(a, TensorBase)]
     return DeviceError(f"{op.name}: arguments are on different devices ({', '.join(found)}); move them with x.to(device)")

@@ -4,28 +4,63 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, TypeVar, TypeVarTuple
 
 from .. import backend, generator
 from ..errors import DTypeError, GradientError
 from . import walk
-from .base import TensorBase, enable_grad, graph, next_sequence, no_grad, recording, second_reading, touched, wrap
+from .base import TensorBase, enable_grad, graph, next_sequence, no_grad, recording, touched, wrap
 from .op import op
+
+Arguments = TypeVarTuple("Arguments")
+R = TypeVar("R")
 
 recomputing: ContextVar[bool] = ContextVar("dlengine_recomputing", default=False)
 """Whether a checkpointed function is running again: layers leave their buffers alone then."""
 
 
-def checkpoint(f: Callable[..., Any], *args: Any) -> Any:
-    """f(*args) without keeping its intermediate values: they are computed again in the backward pass.
+def checkpoint(f: Callable[[*Arguments], R], *args: *Arguments) -> R:
+    """Call a function without keeping its intermediate values; backward computes them again.
 
-    Gradients reach the tensors in args and every tensor that f used (found in the first run). Random numbers are the same
-    in the second run, and buffers such as running statistics are updated once.
-    f must return a tensor or a tuple of tensors, and do the same each time: what it reads must not be written in between.
-    Source: Chen et al. 2016, arXiv:1604.06174.
+    Gradients reach the tensors in ``args`` and every tensor that ``f`` used. Random numbers are the same in the second run, and
+    buffers such as running statistics are updated once.
+
+    Parameters
+    ----------
+    f : callable
+        It returns a tensor or a tuple of tensors, and must do the same each time: what it reads must not be written
+        in between.
+    *args : Tensor or any value
+        Its arguments.
+
+    Returns
+    -------
+    Tensor or tuple of Tensor
+        ``f(*args)``.
+
+    Raises
+    ------
+    DTypeError
+        If ``f`` returns anything else.
+    GradientError
+        In backward, if ``f`` does something else in its second run.
+
+    References
+    ----------
+    Chen et al., 2016, arXiv:1604.06174.
+
+    Examples
+    --------
+    >>> x = dl.tensor([1.0, 2.0], requires_grad=True)
+    >>> dl.checkpoint(lambda x: dl.exp(x * 0), x).sum().backward()
+    >>> x.grad
+    tensor([0., 0.])
     """
-    if not recording.get():
-        return f(*args)
+    y: R = _checkpoint(f, args) if recording.get() else f(*args)
+    return y
+
+
+def _checkpoint(f: Callable[..., Any], args: tuple[Any, ...]) -> Any:
     # f gets stand-ins of its arguments, so that one which it also closes over is seen as what it is: used twice
     places = [i for i, a in enumerate(args) if isinstance(a, TensorBase)]
     inputs = [args[i] for i in places]
@@ -77,7 +112,7 @@ def checkpoint(f: Callable[..., Any], *args: Any) -> Any:
     if outer_log is not None:
         outer_log.extend(drawn)
     # what is an argument, or a view of one, would share memory with it unseen
-    outputs = tuple([second_reading(v).clone(v.detach()) if v._view or v._requires_grad else v for v in outputs])
+    outputs = tuple([v.detach().clone() if v._view or v._requires_grad else v for v in outputs])
     if not any(t._requires_grad for t in (*inputs, *extra)):
         return outputs[0] if isinstance(y, TensorBase) else outputs
     tracked = [t._requires_grad for t in inputs]
@@ -88,7 +123,7 @@ def checkpoint(f: Callable[..., Any], *args: Any) -> Any:
 
 def _stand_in(t: TensorBase) -> TensorBase:
     """A leaf with the same storage, of which it counts writes."""
-    alias: TensorBase = wrap(t._array, t._requires_grad)
+    alias: TensorBase = wrap(t.array, t._requires_grad)
     alias._version, alias._view = t._version, True
     return alias
 
@@ -107,40 +142,47 @@ def _outside(used: dict[TensorBase, None], start: int) -> list[TensorBase]:
     return list(found)
 
 
-@op(complex=True)
+def _gradients_again(
+    again: Callable[..., Any], tensors: list[Any], leaves: list[Any], cotangents: list[Any], create_graph: bool
+) -> list[Any]:
+    """Run the function on these tensors, recording, and walk back from its outputs to them and to the leaves it used."""
+    with enable_grad():
+        ys = again(tensors)
+    outputs = ys if isinstance(ys, (tuple, list)) else (ys,)
+    roots = [(y, g) for y, g in zip(outputs, cotangents, strict=True) if y._requires_grad and g is not None]
+    targets = [t for t in (*tensors, *leaves) if t._requires_grad]
+    found = walk.run(roots, targets, create_graph=create_graph, retain_graph=create_graph, upto=True)
+    return [found.get(t if t._node is None else (t._node, t._index)) for t in (*tensors, *leaves)]
+
+
+def _with_tensors(
+    xp: Any, inputs: Any, /, *, again: Callable[..., Any], first: list[Any], tracked: list[bool], leaves: list[Any], single: bool
+) -> Any:
+    """checkpoint read with tensors, for its pullback alone: the values are known."""
+
+    def pull(gy: Any) -> list[Any]:
+        # Fresh tensors, one for each argument: what is behind an argument is not this pullback's to differentiate.
+        with enable_grad():
+            tensors = [x.clone() if t else x for x, t in zip(inputs, tracked, strict=False)]
+        return _gradients_again(again, tensors, leaves, [gy] if single else list(gy), True)
+
+    return None, pull
+
+
+@op(complex=True, tensors=_with_tensors)
 def _checkpointed(
     xp: Any, inputs: Any, /, *, again: Callable[..., Any], first: list[Any], tracked: list[bool], leaves: list[Any], single: bool
 ) -> Any:
     """The recorded form of checkpoint: its pullback runs the function again, this time recording."""
-    given = inputs[: len(tracked)]
-    differentiable = any(isinstance(x, TensorBase) for x in inputs)
-
-    def fresh(x: Any, track: bool) -> Any:
-        if isinstance(x, TensorBase):
-            return second_reading(x).multiply(x, 1) if track else x
-        return wrap(x, track)
 
     def pull(gy: Any) -> list[Any]:
-        with enable_grad():
-            # fresh tensors, one a place: what is behind an argument is the caller's business, not this pullback's
-            tensors = [fresh(x, t) for x, t in zip(given, tracked, strict=True)]
-            ys = again(tensors)
-        pairs = [
-            (y, g if isinstance(g, TensorBase) else wrap(g))
-            for y, g in zip([ys] if single else ys, [gy] if single else gy, strict=True)
-            if y._requires_grad and g is not None
-        ]
-        roots = pairs if differentiable else [(y, g._array) for y, g in pairs]
-        targets = [t for t in (*tensors, *leaves) if t._requires_grad]
-        found = walk.run(roots, targets, create_graph=differentiable, retain_graph=differentiable, upto=True)
-        return [found.get(t if t._node is None else (t._node, t._index)) for t in (*tensors, *leaves)]
+        tensors = [wrap(x, t) for x, t in zip(inputs, tracked, strict=False)]
+        return _gradients_again(again, tensors, leaves, [gy] if single else list(gy), False)
 
-    if differentiable:  # read for the pullback alone: the values are known
-        return None, pull
     outputs = first.pop() if first else None
     if outputs is None:
         with no_grad():
-            ys = again([wrap(x) for x in given])
+            ys = again([wrap(x) for x in inputs[: len(tracked)]])
         outputs = (ys,) if single else tuple(ys)
-    arrays = tuple(v._array for v in outputs)
+    arrays = tuple(v.array for v in outputs)
     return (arrays[0] if single else arrays), pull

@@ -5,42 +5,77 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Sequence
 from functools import wraps
-from typing import Any
+from typing import Any, TypedDict, Unpack
+
+from ..errors import ArgumentError
+from ..recording import GENERATORS
+
+
+class Options(TypedDict, total=False):
+    """The options of @op, which describes them."""
+
+    needs: str | Sequence[str] | None
+    view: bool
+    promotes: str | None
+    linear: bool
+    complex: bool
+    none_cotangents: bool
+    constants: Sequence[int]
+    name: str | None
+    arrays: int | None
+    tensors: Callable[..., Any] | None
 
 
 class Op:
-    """What an op declares about its text; see @op."""
+    """What is known of an op: its definition (text), the names of its arrays and constants, and its options; see @op."""
 
     __slots__ = (
-        "arrays", "complex", "constants", "consts", "defaults", "dtyped", "guards", "name", "needs", "none_cotangents", "pack",
-        "promotes", "save", "text", "view",
+        "arrays", "call", "complex", "constants", "consts", "defaults", "dtyped", "guards", "listed", "name", "needs",
+        "none_cotangents", "pack", "promotes", "readings", "returns", "save", "save_first", "several", "tensor_text", "text",
+        "view",
     )  # fmt: skip
 
     def __init__(
-        self, text: Callable[..., Any], needs: Any, view: bool, promotes: str | None, complex_: bool, none_cotangents: bool,
-        constants: Sequence[int], name: str | None, arrays: int | None, result: Any,
+        self, text: Callable[..., Any], *, result: Any = None, save: bool = False, **options: Unpack[Options]
     ) -> None:
-        parameters = list(inspect.signature(text).parameters.values())[1:]
+        parameters = list(inspect.signature(text).parameters.values())[2 if save else 1 :]
         kinds = [p.kind for p in parameters]
-        if arrays is None:
+        count = options.get("arrays")
+        if count is None:
             marked = inspect.Parameter.POSITIONAL_ONLY in kinds
-            arrays = kinds.count(inspect.Parameter.POSITIONAL_ONLY if marked else inspect.Parameter.POSITIONAL_OR_KEYWORD)
-        fixed = [p.name for p in parameters[arrays:] if p.kind is inspect.Parameter.POSITIONAL_ONLY]
-        self.text = by_name(text, fixed) if fixed else text
-        self.name = name or text.__name__
-        self.arrays = tuple(p.name for p in parameters[:arrays])
-        self.consts = tuple(p.name for p in parameters[arrays:])
+            count = kinds.count(inspect.Parameter.POSITIONAL_ONLY if marked else inspect.Parameter.POSITIONAL_OR_KEYWORD)
+        fixed = [p.name for p in parameters[count:] if p.kind is inspect.Parameter.POSITIONAL_ONLY]
+        self.save_first = save
+        self.text = saving(text) if save else by_name(text, fixed) if fixed else text
+        self.tensor_text = options.get("tensors") or self.text
+        self.name = options.get("name") or text.__name__
+        self.arrays = tuple(p.name for p in parameters[:count])
+        self.listed = count == 1 and "Sequence[Tensor" in str(parameters[0].annotation)
+        self.consts = tuple(p.name for p in parameters[count:])
         self.pack: Callable[[Sequence[Any]], Any] = tuple if result is None else result._make
+        self.returns = "" if result is None else result.__name__
         self.defaults = {p.name: p.default for p in parameters if p.default is not inspect.Parameter.empty}
-        self.save = "save" in self.consts
+        self.save = save or "save" in self.consts
         self.dtyped = "dtype" in self.consts
-        self.view = view
-        self.promotes = promotes
-        self.complex = complex_
-        self.none_cotangents = none_cotangents
-        self.constants = frozenset(constants)
-        self.needs = needs
+        self.view = options.get("view", False)
+        self.promotes = options.get("promotes")
+        self.complex = options.get("complex", False)
+        self.none_cotangents = options.get("none_cotangents", False)
+        self.constants = frozenset(options.get("constants", ()))
+        self.needs = options.get("needs")
         self.guards: dict[tuple[bool, ...], tuple[int, ...]] = {}
+        self.several = result is not None
+        self.readings: list[dict[Any, Any] | None]
+        self.call: Any = None
+        self.forget_readings()
+
+    def forget_readings(self) -> None:
+        """Forget what generated code there is for calls of a kind (see dlengine.recording), as when the text was replaced.
+
+        A dict for each generator of dlengine.recording, or None where this op is never answered so, as at the last place.
+        """
+        never = self.view or self.save or self.dtyped or self.several or not self.arrays
+        self.readings = [*[None if never else {} for _ in GENERATORS], None]
 
     def __repr__(self) -> str:
         return f"<op {self.name}>"
@@ -65,22 +100,31 @@ class Op:
         arrays = list(args[: len(self.arrays)])
         for name, value in zip(self.consts, args[len(self.arrays) :], strict=False):
             if name in consts:
-                raise TypeError(f"{self.name}() got multiple values for argument {name!r}")
+                raise ArgumentError(f"{self.name}: the argument {name!r} is given twice")
             consts[name] = value
         if len(args) > len(self.arrays) + len(self.consts):
-            raise TypeError(f"{self.name}() takes {len(self.arrays) + len(self.consts)} arguments but {len(args)} were given")
+            raise ArgumentError(f"{self.name}: expected at most {len(self.arrays) + len(self.consts)} arguments, got {len(args)}")
         for name in self.arrays[len(arrays) :]:
             if name in consts:
                 arrays.append(consts.pop(name))
             elif name in self.defaults:
                 arrays.append(self.defaults[name])
             else:
-                raise TypeError(f"{self.name}() missing required argument {name!r}")
+                raise ArgumentError(f"{self.name}: the argument {name!r} is missing")
         return tuple(arrays), consts
 
 
+def saving(text: Callable[..., Any]) -> Callable[..., Any]:
+    """The definition (xp, save, *arrays) with save given by name, as calls and replays do."""
+    @wraps(text)
+    def call(xp: Any, *arrays: Any, save: bool, **consts: Any) -> Any:
+        return text(xp, save, *arrays, **consts)
+
+    return call
+
+
 def by_name(text: Callable[..., Any], fixed: list[str]) -> Callable[..., Any]:
-    """The text with constants before its `/` (astype's dtype) given by name, as calls and replays hand them on."""
+    """The text with constants before its `/` (astype's dtype) given by name, as calls and replays do."""
     @wraps(text)
     def call(xp: Any, *arrays: Any, **consts: Any) -> Any:
         return text(xp, *arrays, *[consts.pop(name) for name in fixed], **consts)

@@ -8,29 +8,11 @@ from typing import Any
 import numpy as np
 
 from ..backend import known
-from ..defaults import default_dtype as _default_dtype
-from ..errors import DTypeError
+from ..default_dtype import default_complex_dtype, get_default_dtype
 
+_F4, _F8 = np.dtype("float32"), np.dtype("float64")
 REAL_FLOATS = frozenset(np.dtype(d) for d in ("float16", "float32", "float64"))
 FLOATS = REAL_FLOATS | frozenset(np.dtype(d) for d in ("complex64", "complex128"))
-
-
-def set_default_dtype(dtype: Any) -> None:
-    """Set the floating dtype of new tensors: float32 (the start value), float64 or float16."""
-    chosen = np.dtype(dtype)
-    if chosen.kind != "f":
-        raise DTypeError(f"set_default_dtype: expected a real floating dtype, got {chosen}")
-    _default_dtype[0] = chosen
-
-
-def get_default_dtype() -> Any:
-    """The floating dtype of new tensors."""
-    return _default_dtype[0]
-
-
-def default_complex_dtype() -> Any:
-    """The complex dtype whose parts have the default dtype (complex64 for float16)."""
-    return np.dtype("complex128" if _default_dtype[0] == np.float64 else "complex64")
 
 
 def is_inexact(array: Any) -> bool:
@@ -94,6 +76,16 @@ def promote(xp: Any, arrays: list[Any], mode: str) -> list[Any]:
     Integers or booleans meeting floating arrays take the floats' dtype; meeting a floating scalar, the default dtype.
     mode "float" (exp, divide ...) sends them there in any case; mode "join" otherwise leaves them.
     """
+    dtype = None
+    for a in arrays:
+        if hasattr(a, "dtype"):
+            if dtype is None:
+                dtype = a.dtype
+            elif a.dtype is not dtype:
+                break
+    else:
+        if dtype is _F4 or dtype is _F8:  # the commonest case, which what follows would leave as it is too
+            return arrays
     present = [a for a in arrays if hasattr(a, "dtype")]
     floating = [a.dtype for a in present if is_inexact(a)]
     scalars = {type(a) for a in arrays}
@@ -106,7 +98,7 @@ def promote(xp: Any, arrays: list[Any], mode: str) -> list[Any]:
     elif complex in scalars:
         wanted = xp.dtype(default_complex_dtype())
     elif float in scalars or mode == "float":
-        wanted = xp.dtype(_default_dtype[0])
+        wanted = xp.dtype(get_default_dtype())
     else:
         return arrays
     return [xp.astype(a, wanted) if hasattr(a, "dtype") and not is_inexact(a) else a for a in arrays]

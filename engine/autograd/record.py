@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import traceback
+import linecache
 from collections.abc import Sequence
 from contextvars import ContextVar
-from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 from weakref import ref
 
 from ..errors import GradientError
+from ..recording.callers import where
 from .base import Node, TensorBase, flatten, next_sequence
 from .declaration import Op
 from .promotion import is_complex_dtype, is_inexact
@@ -17,7 +17,8 @@ from .promotion import is_complex_dtype, is_inexact
 anomaly: ContextVar[bool] = ContextVar("dlengine_anomaly", default=False)
 """Whether every forward and gradient is searched for NaN."""
 
-_PACKAGE = Path(__file__).parents[1]
+Outputs: TypeAlias = TensorBase | list[TensorBase]
+"""The tensor of an op with one output, or the list of those of an op with several."""
 
 
 def refusal(op: Op) -> str:
@@ -26,12 +27,12 @@ def refusal(op: Op) -> str:
 
 def make_node(
     op: Op, xp: Any, consts: dict[str, Any], inputs: list[Any], need: tuple[bool, ...], pull: Any, guards: list[list[int]],
-    outputs: Sequence[TensorBase], dtypes: tuple[Any, ...], layout: tuple[int, ...] | None = None, single: bool = True,
+    outputs: Outputs,
 ) -> Node:  # fmt: skip
     """Record an op that was just computed: the only place where nodes are made and outputs are tied to them.
 
-    inputs, need, pull, guards, layout, single, dtypes: the node's fields (see Node). outputs: one tensor per dtype; those
-    whose dtype is None carry no gradient.
+    inputs, need, pull, guards: the node's fields (see Node). outputs: of an op with several, a gradient flows through those
+    for which carries_gradient() holds.
     """
     node = Node()
     node.op = op
@@ -41,31 +42,34 @@ def make_node(
     node.need = need
     node.pull = pull
     node.guards = guards
-    node.dtypes = dtypes
     if pull is None:
         node.refusal = refusal(op)
-    if single:
-        (out,) = outputs
-        node.shapes = (out._array.shape,)
-        out._node = node
-        out._requires_grad = True
-    else:
+    if isinstance(outputs, list):
         node.single = False
-        node.shapes = tuple([out._array.shape for out in outputs])
+        node.shapes = tuple([out.array.shape for out in outputs])
+        node.dtypes = tuple([out.array.dtype if carries_gradient(op, i, out) else None for i, out in enumerate(outputs)])
         for i, out in enumerate(outputs):
-            if dtypes[i] is not None:
+            if node.dtypes[i] is not None:
                 out._node, out._index, out._requires_grad = node, i, True
-    if layout is not None:
-        node.layout = layout
+    else:
+        y = outputs.array
+        node.shapes = (y.shape,)
+        node.dtypes = (y.dtype,)
+        outputs._node = node
+        outputs._requires_grad = True
     node.seq = next_sequence()
     return node
 
 
+def carries_gradient(op: Op, i: int, out: TensorBase) -> bool:
+    """Whether a gradient flows through output i of an op with several outputs."""
+    return i not in op.constants and is_inexact(out.array)
+
+
 def record(
-    op: Op, xp: Any, args: tuple[Any, ...], consts: dict[str, Any], nested: bool, pull: Any, outputs: Sequence[TensorBase],
-    dtypes: tuple[Any, ...], single: bool,
-) -> None:  # fmt: skip
-    """Record an op of any arguments. Hot: no comprehension, no call too many."""
+    op: Op, xp: Any, args: tuple[Any, ...], consts: dict[str, Any], nested: bool, pull: Any, outputs: Outputs
+) -> None:
+    """Record an op of any arguments. Hot: no comprehension, no call too many. outputs: as make_node takes them."""
     flat: Sequence[Any] = args
     layout = None
     if nested:
@@ -85,34 +89,43 @@ def record(
     elif pull is not None and not nested and len(wanted) == 1:
         pull = [pull]
     need = tuple(wanted)
-    guards: list[list[int]] = []
     slots = op.guards.get(need) or op.guarded(need)
-    for slot in slots:
-        if slot >= 0 and isinstance(flat[slot], TensorBase):
-            guards.append(flat[slot]._version)
-    if slots and slots[0] < 0:
-        for i, out in enumerate(outputs):
-            if -1 in slots or -2 - i in slots:
-                guards.append(out._version)
-    node = make_node(op, xp, consts, inputs, need, pull, guards, outputs, dtypes, layout, single)
+    outs = outputs if isinstance(outputs, list) else [outputs]
+    guards = version_cells(slots, flat, outs) if slots else []
+    node = make_node(op, xp, consts, inputs, need, pull, guards, outputs)
+    if nested:
+        node.layout = layout
     if not op.complex:
-        refuse_complex(op, node, outputs)
+        refuse_complex(op, node, outs)
     if anomaly.get():
-        node.trace = trace(op, [out._array for out in outputs])
+        node.trace = trace(op, [out.array for out in outs])
+
+
+def version_cells(slots: Sequence[int], inputs: Sequence[Any], outputs: Sequence[TensorBase]) -> list[list[int]]:
+    """The version cells of the values at these slots: positions of inputs, -1 for every output, -2 - i for output i."""
+    cells = []
+    for slot in slots:
+        if slot >= 0:
+            if isinstance(inputs[slot], TensorBase):
+                cells.append(inputs[slot]._version)
+        elif slot == -1:
+            cells += [out._version for out in outputs]
+        else:
+            cells.append(outputs[-2 - slot]._version)
+    return cells
 
 
 def refuse_complex(op: Op, node: Node, outputs: Sequence[TensorBase]) -> None:
     """An op whose pullbacks were not shown to hold for complex values raises in backward rather than be wrong."""
-    dtypes = [s[0].dtypes[s[1]] if type(s) is tuple else s._array.dtype for s, n in zip(node.inputs, node.need, strict=True) if n]
-    if any(is_complex_dtype(d) for d in (*dtypes, *[out._array.dtype for out in outputs])):
+    dtypes = [s[0].dtypes[s[1]] if type(s) is tuple else s.array.dtype for s, n in zip(node.inputs, node.need, strict=True) if n]
+    if any(is_complex_dtype(d) for d in (*dtypes, *[out.array.dtype for out in outputs])):
         node.refusal = f"{op.name} has no derivative for complex values; work on real and imaginary parts"
 
 
 def trace(op: Op, ys: Sequence[Any]) -> str:
     """Anomaly mode: the user's line that called the op; a NaN that appears here is reported at once."""
-    frames = reversed(traceback.extract_stack())
-    here = next((f for f in frames if _PACKAGE not in Path(f.filename).parents), None)
-    line = f"{here.filename}:{here.lineno}: {here.line}" if here else "unknown line"
+    file, _, number = where().rpartition(":")
+    line = f"{file}:{number}: {linecache.getline(file, int(number)).strip()}" if file else "unknown line"
     for a in ys:
         if is_inexact(a) and bool((a != a).any() if hasattr(a, "any") else False):
             raise GradientError(f"anomaly: {op.name} made a NaN in its forward at {line}")

@@ -1,28 +1,28 @@
-"""Other people's data sets as ours: anything with __len__ and __getitem__, anything that can be iterated."""
+"""Data sets from other libraries: objects with ``__len__`` and ``__getitem__``, and objects that can be iterated."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
-from ..autograd.base import TensorBase
+from .._tensor import Tensor
 from ..errors import DataError, DTypeError
-from .collate import batch_of
-from .dataset import ArrayDataset, Dataset, gathered
-from .draws import HostArray
+from .collate import collate_batch
+from .dataset import ArrayDataset, Dataset, read_samples
+from .host_arrays import Rows
 from .iterable import IterableDataset
 
 _ARRAYS = ("__array_interface__", "__cuda_array_interface__", "__dlpack__", "iloc")
-"""What arrays in memory have: NumPy's, CuPy's, other tensors, pandas' tables. Arrays in a file (h5py) are read by number."""
+"""Attributes of arrays in memory: NumPy, CuPy, other tensors, pandas tables. Arrays in a file (h5py) are read by number."""
 
 
-class _Indexed(Dataset):
-    """An object with __len__ and __getitem__: PyTorch's data sets, those of Hugging Face, lists of samples.
+class _IndexedDataset(Dataset):
+    """An object with ``__len__`` and ``__getitem__``: a data set of PyTorch or Hugging Face, or a list of samples.
 
-    It is asked for each sample by its number, and never iterated: Python would then call __getitem__ with 0, 1, 2 ... until
-    an IndexError, which a data set need not raise.
+    Each sample is read by its number. The object is never iterated, since Python would then call ``__getitem__`` with 0, 1, 2 ...
+    until an IndexError, which a data set need not raise.
     """
 
     def __init__(self, source: Any) -> None:
@@ -34,22 +34,22 @@ class _Indexed(Dataset):
     def __getitem__(self, index: int) -> Any:
         return self.source[index]
 
-    def batch(self, rows: Sequence[int] | HostArray) -> Any:
-        """Several samples as one; PyTorch's data sets may read them together in __getitems__."""
+    def batch(self, rows: Rows) -> Any:
+        """Several samples as one batch; a data set of PyTorch may read them together in ``__getitems__``."""
         keys = [int(i) if isinstance(i, np.integer) else i for i in rows]
         if hasattr(self.source, "__getitems__"):
-            return batch_of(self.source.__getitems__(keys), keys)
-        return batch_of(gathered(self, keys), keys)
+            return collate_batch(self.source.__getitems__(keys), keys)
+        return collate_batch(read_samples(self, keys), keys)
 
 
-class _Iterated(IterableDataset):
-    """An object with __iter__. Of a generator or other iterator there is one pass, and asking for a second is an error."""
+class _IteratedDataset(IterableDataset):
+    """An object with ``__iter__``. A generator or another iterator can be read once; a second pass is an error."""
 
     def __init__(self, source: Any) -> None:
         self.source, self.begun = source, False
 
     def __len__(self) -> int:
-        return len(self.source)  # a TypeError of Python's where it has none
+        return len(self.source)  # raises TypeError where the source has no length
 
     def __iter__(self) -> Iterator[Any]:
         if self.begun and isinstance(self.source, Iterator):
@@ -62,26 +62,29 @@ class _Iterated(IterableDataset):
 
 
 def is_dataset(source: Any) -> bool:
-    """Whether an object is a data set: of ours, a stream of PyTorch's, or samples by number (no list, which may hold batches)."""
+    """Whether an object is a data set: one of dlengine, a stream of PyTorch, or samples by number.
+
+    Lists are not: they may hold batches.
+    """
     if isinstance(source, Dataset | IterableDataset) or _streams(source):
         return True
     return _by_number(source) and not isinstance(source, list | tuple | str | bytes | Mapping)
 
 
 def holds_samples(source: Any) -> bool:
-    """Whether a list holds samples (input, target) and no batches, which are tensors."""
+    """Whether a list holds samples (input, target) rather than batches, which are tensors."""
     pairs = isinstance(source, list) and source and isinstance(source[0], list | tuple) and len(source[0]) == 2
-    return bool(pairs) and not isinstance(source[0][0], TensorBase)
+    return bool(pairs) and not isinstance(source[0][0], Tensor)
 
 
 def as_dataset(source: Any) -> Dataset | IterableDataset:
-    """Our data set of an object: arrays and tensors row by row, other things by number, else by iterating over them.
+    """Wrap an object as a data set: arrays and tensors by row, others by sample number, else by iterating over them.
 
-    Raises DTypeError for what gives no samples.
+    Raises DTypeError for an object that gives no samples.
     """
     if isinstance(source, Dataset | IterableDataset):
         return source
-    if isinstance(source, TensorBase) or any(hasattr(source, name) for name in _ARRAYS):
+    if isinstance(source, Tensor) or any(hasattr(source, name) for name in _ARRAYS):
         return ArrayDataset(source)
     name = type(source).__name__
     if isinstance(source, str | bytes):
@@ -89,20 +92,21 @@ def as_dataset(source: Any) -> Dataset | IterableDataset:
     if isinstance(source, Mapping) and len(source) and 0 not in source:
         raise DTypeError(f"DataLoader: expected samples by number, got a dict of {list(source)[:5]}; ArrayDataset(*d.values())?")
     if _streams(source):
-        return _Iterated(source)
+        return _IteratedDataset(source)
     if _by_number(source):
-        return _Indexed(source)
+        return _IndexedDataset(source)
     if hasattr(type(source), "__getitem__") and not hasattr(type(source), "__iter__"):
         raise DTypeError(f"DataLoader: {name} has __getitem__ but no __len__; write __len__, or __iter__ for a stream")
     if hasattr(type(source), "__iter__"):
-        return _Iterated(source)
+        return _IteratedDataset(source)
     raise DTypeError(f"DataLoader: expected a data set with __len__ and __getitem__, or with __iter__, got a {name}")
 
 
 def _by_number(source: Any) -> bool:
+    """Whether an object has a length and is indexed by number."""
     return not isinstance(source, type) and hasattr(type(source), "__len__") and hasattr(type(source), "__getitem__")
 
 
 def _streams(source: Any) -> bool:
-    """Whether a data set says by its class that it is a stream: PyTorch's IterableDataset inherits a __getitem__ that raises."""
+    """Whether the class of a data set marks it as a stream: PyTorch's IterableDataset inherits a ``__getitem__`` that raises."""
     return any(kind.__name__ == "IterableDataset" for kind in type(source).__mro__)

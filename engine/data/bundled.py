@@ -1,26 +1,26 @@
-"""The bundled handwritten digits: 1,797 real 8x8 images (UCI, Alpaydin & Kaynak, CC BY 4.0)."""
+"""The bundled handwritten digits: 1,797 real images of 8 x 8 pixels (UCI, Alpaydin and Kaynak, CC BY 4.0)."""
 
 from __future__ import annotations
 
 import gzip
 import hashlib
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from ..autograd.promotion import get_default_dtype
+from ..default_dtype import get_default_dtype
 from ..errors import DataError
 from ..io import reading
+from ..typing import DTypeLike
 from .dataset import ArrayDataset
 
 FILE = Path(__file__).parent / "files" / "digits.csv.gz"
 SHA256 = "6ebb3d2fee246a4e99363262ddf8a00a3c41bee6014c373ed9d9216ba7f651b8"
-"""Of the unpacked text, which is what is trained on."""
+"""Checksum of the unpacked text."""
 
 
 def read_verified(path: Path, sha256: str) -> bytes:
-    """The unpacked content of a gzip file. Raises DataError naming the file if it is absent, damaged or another one."""
+    """The unpacked content of a gzip file. Raises DataError if it is missing, damaged or has another checksum."""
     with reading(path, DataError, "install dlengine again"):
         content = gzip.decompress(path.read_bytes())
     if hashlib.sha256(content).hexdigest() != sha256:
@@ -28,10 +28,32 @@ def read_verified(path: Path, sha256: str) -> bytes:
     return content
 
 
-def digits(dtype: Any = None) -> ArrayDataset:
-    """Handwritten digits: images (1797,1,8,8) with ink from 0 to 1, and labels (1797,) int64 from 0 to 9.
+def digits(dtype: DTypeLike | None = None) -> ArrayDataset:
+    """Load 1,797 handwritten digits of 8 x 8 pixels, which come with the package.
 
-    dtype: of the images, by default the default dtype. Source: UCI Machine Learning Repository, doi 10.24432/C50P49.
+    Images (1797, 1, 8, 8) have values from 0 (paper) to 1 (ink); labels (1797,), int64, are the digits from 0 to 9.
+
+    Parameters
+    ----------
+    dtype : dtype, optional
+        Dtype of the images, by default the default dtype.
+
+    Returns
+    -------
+    ArrayDataset
+        Images and labels, with class names.
+
+    References
+    ----------
+    Alpaydin and Kaynak, "Optical recognition of handwritten digits", UCI Machine Learning Repository, 1998, doi 10.24432/C50P49.
+
+    Examples
+    --------
+    >>> images, labels = dl.data.digits().arrays
+    >>> images.shape
+    (1797, 1, 8, 8)
+    >>> labels[:5]
+    array([0, 1, 2, 3, 4])
     """
     text = read_verified(FILE, SHA256).decode("ascii")
     table = np.array([line.split(",") for line in text.splitlines()], dtype=np.float64)

@@ -1,11 +1,10 @@
-"""Which of the large data sets the data folder holds."""
+"""A list of the data sets that are read from the data folder."""
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from ..errors import ConfigError
 from .corpora import ENGLISH_FRENCH, TINY_SHAKESPEARE, WIKIPEDIA, WORD_ANALOGIES
+from .host_arrays import Folder
 from .pictures import CIFAR10_TRAIN, FASHION_MNIST, MNIST, OMNIGLOT, USPS
 from .series import AIRLINE, SUNSPOTS, TEMPERATURES
 from .sources import DataFile, available
@@ -26,8 +25,33 @@ SETS: dict[str, tuple[DataFile, ...]] = {
 }
 
 
-def held(name: str, data_dir: str | Path | None = None) -> bool:
-    """Whether the data folder holds all files of a set, whole or not; nothing is downloaded. Raises ConfigError for a name."""
+def held(name: str, data_dir: Folder = None) -> bool:
+    """Whether the data folder holds all files of a data set.
+
+    Nothing is downloaded, and the content of the files is not verified.
+
+    Parameters
+    ----------
+    name : str
+        Name of the data set, such as ``"mnist"`` or ``"tiny-shakespeare"``.
+    data_dir : str or Path, optional
+        Folder to look in, by default ``data_folder()``.
+
+    Returns
+    -------
+    bool
+        True if every file is there in some form.
+
+    Raises
+    ------
+    ConfigError
+        If there is no data set of this name; the message lists the names.
+
+    Examples
+    --------
+    >>> dl.data.held("mnist", data_dir="empty")
+    False
+    """
     if name not in SETS:
         raise ConfigError(f"no data set {name!r}; known: {', '.join(SETS)}")
     return all(available(file, data_dir) for file in SETS[name])

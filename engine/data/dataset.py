@@ -1,4 +1,4 @@
-"""Data sets: samples by number, kept on the host as NumPy arrays."""
+"""Dataset and ArrayDataset: samples with numbers, kept in the memory of the CPU as NumPy arrays."""
 
 from __future__ import annotations
 
@@ -9,16 +9,26 @@ import numpy as np
 
 from ..errors import DataError, ShapeError
 from ..generator import Generator
-from ..ops.random import randperm
-from .collate import batch_of, host
-
-HostArray = np.ndarray[Any, Any]
+from ..ops.sampling import randperm
+from .collate import collate_batch
+from .host_arrays import HostArray, Rows, convert
 
 
 class Dataset:
-    """Base: write __len__ and __getitem__; an item is an array or number, or a tuple or dict of them.
+    """Base of data sets; a subclass defines ``__len__`` and ``__getitem__``.
 
-    A DataLoader takes any class with these two methods; this one adds batch(), which a subclass may write for speed.
+    ``dataset[i]`` is sample ``i``: an array, a number, or a tuple or dict of them. A DataLoader takes any object with these two
+    methods; this class adds ``batch``, which a subclass may override for speed.
+
+    Examples
+    --------
+    >>> class Squares(dl.data.Dataset):
+    ...     def __len__(self):
+    ...         return 10
+    ...     def __getitem__(self, index):
+    ...         return index, index**2
+    >>> Squares().batch([2, 3])
+    (array([2, 3]), array([4, 9]))
     """
 
     def __len__(self) -> int:
@@ -27,13 +37,24 @@ class Dataset:
     def __getitem__(self, index: int) -> Any:
         raise NotImplementedError(f"{type(self).__name__}: write __getitem__(self, index)")
 
-    def batch(self, rows: Sequence[int] | HostArray) -> Any:
-        """Several samples as one: a tuple of arrays (N,...), or a dict of them where the samples are dicts."""
-        return batch_of(gathered(self, rows), rows)
+    def batch(self, rows: Rows) -> Any:
+        """Several samples as one batch.
+
+        Parameters
+        ----------
+        rows : sequence of int
+            Sample numbers (N,).
+
+        Returns
+        -------
+        tuple or dict
+            Arrays (N, ...), one for each part of a sample; a dict of them where the samples are dicts.
+        """
+        return collate_batch(read_samples(self, rows), rows)
 
 
-def gathered(source: Any, rows: Sequence[Any] | HostArray) -> list[Any]:
-    """The samples of these numbers, one by one; an error of the data set is told which sample it was."""
+def read_samples(source: Any, rows: Sequence[Any] | HostArray) -> list[Any]:
+    """Read samples one by one; an error of the data set gets a note that names the sample."""
     found = []
     for row in rows:
         number = int(row) if isinstance(row, np.integer) else row
@@ -46,10 +67,38 @@ def gathered(source: Any, rows: Sequence[Any] | HostArray) -> list[Any]:
 
 
 class ArrayDataset(Dataset):
-    """Samples that are the rows of one or more arrays of the same length; the last of several is usually the labels.
+    """Samples that are the rows of one or more arrays of the same length.
 
-    Lists become arrays, Python's floats of the default dtype. classes: names of the classes, for reports. Raises ShapeError for
-    arrays of different lengths, DataError for what is no array.
+    The last of several arrays usually holds the labels. Lists become arrays; Python's floats get the default dtype.
+
+    Parameters
+    ----------
+    *arrays : array_like
+        Arrays (N, ...) with a common first axis.
+    classes : sequence of str, optional
+        Names of the classes, for reports.
+
+    Attributes
+    ----------
+    arrays : tuple of numpy.ndarray
+        The arrays (N, ...).
+    classes : tuple of str or None
+        Names of the classes.
+
+    Raises
+    ------
+    ShapeError
+        If the arrays have different lengths.
+    DataError
+        If an argument cannot become an array of numbers or strings.
+
+    Examples
+    --------
+    >>> pairs = dl.data.ArrayDataset([[0.0, 1.0], [2.0, 3.0], [4.0, 5.0]], [0, 1, 0])
+    >>> len(pairs)
+    3
+    >>> pairs.batch([2, 0])[1]
+    array([0, 0])
     """
 
     def __init__(self, *arrays: Any, classes: Sequence[str] | None = None) -> None:
@@ -66,10 +115,21 @@ class ArrayDataset(Dataset):
 
     def __getitem__(self, index: int) -> Any:
         sample = tuple(a[index] for a in self.arrays)
-        return sample if len(sample) > 1 else sample[0]
+        return sample[0] if len(sample) == 1 else sample
 
-    def batch(self, rows: Sequence[int] | HostArray) -> tuple[HostArray, ...]:
-        """The rows with these numbers, in their order."""
+    def batch(self, rows: Rows) -> tuple[HostArray, ...]:
+        """The rows with these numbers, in this order.
+
+        Parameters
+        ----------
+        rows : sequence of int
+            Row numbers (M,).
+
+        Returns
+        -------
+        tuple of numpy.ndarray
+            Arrays (M, ...), one for each array of the data set.
+        """
         index = np.asarray(rows, dtype=np.int64)
         return tuple(a[index] for a in self.arrays)
 
@@ -78,15 +138,52 @@ class ArrayDataset(Dataset):
         classes = "" if self.classes is None else f", {len(self.classes)} classes"
         return f"{type(self).__name__}({len(self)} samples of {parts}{classes})"
 
-    def subset(self, rows: Sequence[int] | HostArray) -> ArrayDataset:
-        """A copy of some rows, in their order."""
+    def subset(self, rows: Rows) -> ArrayDataset:
+        """A copy of some rows, in this order.
+
+        Parameters
+        ----------
+        rows : sequence of int
+            Row numbers (M,).
+
+        Returns
+        -------
+        ArrayDataset
+            M samples, with the same class names.
+        """
         return ArrayDataset(*self.batch(rows), classes=self.classes)
 
     def split(self, fraction: float, seed: int = 0, stratified: bool = False) -> tuple[ArrayDataset, ArrayDataset]:
-        """Two disjoint parts in random order, the first with this fraction of the samples.
+        """Split into two disjoint parts, each in random order.
 
-        stratified: each class, a value of the last array, is split in this proportion. The same seed gives the same parts
-        on every backend. Raises DataError if fraction is not between 0 and 1 or a part would be empty.
+        The same seed gives the same parts on every backend.
+
+        Parameters
+        ----------
+        fraction : float
+            Share of the samples that the first part gets, between 0 and 1.
+        seed : int, default 0
+            Seed of the random order.
+        stratified : bool, default False
+            Split each class in this proportion. The classes are the integers in the last array.
+
+        Returns
+        -------
+        first : ArrayDataset
+            ``round(fraction * N)`` samples.
+        second : ArrayDataset
+            The other samples.
+
+        Raises
+        ------
+        DataError
+            If ``fraction`` is not between 0 and 1, a part would be empty, or ``stratified`` finds no integer labels.
+
+        Examples
+        --------
+        >>> train, test = dl.data.digits().split(0.8, seed=1, stratified=True)
+        >>> len(train), len(test)
+        (1438, 359)
         """
         if not 0 < fraction < 1:
             raise DataError(f"split: fraction must be between 0 and 1, got {fraction}")
@@ -98,7 +195,7 @@ class ArrayDataset(Dataset):
         return self.subset(order[chosen]), self.subset(order[~chosen])
 
     def _stratified(self, order: HostArray, fraction: float, wanted: int) -> HostArray:
-        """Which places of the order go to the first part: of each class its share, the largest remainders rounded up."""
+        """Choose the places for the first part: each class gives its share, and the largest remainders are rounded up."""
         labels = self.arrays[-1][order]
         if labels.ndim != 1 or labels.dtype.kind not in "iub":
             raise DataError(f"split: stratified needs integer labels (N,) as the last array, got {labels.dtype} {labels.shape}")
@@ -113,11 +210,9 @@ class ArrayDataset(Dataset):
 
 
 def _array(number: int, given: Any) -> HostArray:
-    try:
-        array = host(given)
-    except (ValueError, TypeError, OverflowError, RuntimeError) as error:
-        what = f"array {number} is a {type(given).__name__} that cannot become one ({error})"
-        raise DataError(f"ArrayDataset: {what}; samples of different shapes can be a list of them, given to DataLoader") from None
+    """One array of an ArrayDataset."""
+    hint = "samples of different shapes can be a list of them, given to DataLoader"
+    array = convert(given, f"ArrayDataset: array {number} is a {type(given).__name__} that", hint)
     if array.dtype.kind == "O":
         raise DataError(f"ArrayDataset: array {number} holds Python objects; expected numbers or strings of one kind")
     return array

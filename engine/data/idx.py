@@ -1,4 +1,8 @@
-"""The idx format of MNIST: bytes 0 0 type ndim, then ndim big-endian 32-bit sizes, then the values in C order, big-endian."""
+"""The idx file format of MNIST.
+
+A file has the bytes 0, 0, type and number of dimensions, then the sizes as big-endian 32-bit integers, then the values in C
+order, big-endian.
+"""
 
 from __future__ import annotations
 
@@ -11,19 +15,41 @@ import numpy as np
 
 from ..errors import DataError
 from ..io import reading
-from .draws import HostArray
+from .host_arrays import HostArray
 from .sources import unpack
 
 DEFLATE = 1032
-"""Bytes that one byte of a .gz file can become, at most."""
+"""Largest number of bytes that one byte of a .gz file can unpack to."""
 
 TYPES = {0x08: "u1", 0x09: "i1", 0x0B: "i2", 0x0C: "i4", 0x0D: "f4", 0x0E: "f8"}
 
 
 def read_idx(path: str | Path) -> HostArray:
-    """The array of an idx file, packed as .gz or not, in native byte order. Raises DataError naming the file and the cause.
+    """Read an array from an idx file, the format of MNIST.
 
-    No more is read, and no memory taken, than the header and the file's size agree about.
+    The file may be packed (``.gz``). No more is read, and no memory is used, than the header and the file's size agree on.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file.
+
+    Returns
+    -------
+    numpy.ndarray
+        The values, in native byte order.
+
+    Raises
+    ------
+    DataError
+        If the file is missing, damaged or has another format; the message names the file and the cause.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> _ = Path("values-idx").write_bytes(bytes([0, 0, 8, 1, 0, 0, 0, 3, 10, 20, 30]))  # uint8, one axis of size 3
+    >>> dl.data.read_idx("values-idx")
+    array([10, 20, 30], dtype=uint8)
     """
     path = Path(path)
     with reading(path, DataError, "expected an idx file as MNIST's, packed as .gz or not"):
@@ -42,15 +68,15 @@ def read_idx(path: str | Path) -> HostArray:
 
 
 def parse_idx(content: bytes, name: str) -> HostArray:
-    """The array of an idx file's content; name: for the message if it is none."""
+    """The array in the content of an idx file; ``name`` is used in error messages."""
     with reading(name, DataError):
         end = 4 + 4 * content[3] if len(content) >= 4 else 4
         shape, dtype = _header(content[:end])
         return _array(content[end:], shape, dtype)
 
 
-def _header(head: bytes) -> tuple[tuple[int, ...], Any]:
-    """Shape and dtype that an idx header says, from all its bytes."""
+def _header(head: bytes) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    """Shape and dtype from the bytes of an idx header."""
     if len(head) < 4 or head[:2] != b"\0\0" or head[2] not in TYPES:
         raise DataError(f"not an idx file: it begins with {head[:4].hex(' ') or 'nothing'}")
     if head[3] < 1 or len(head) < 4 + 4 * head[3]:
@@ -58,19 +84,20 @@ def _header(head: bytes) -> tuple[tuple[int, ...], Any]:
     return tuple(int.from_bytes(head[i : i + 4], "big") for i in range(4, len(head), 4)), np.dtype(">" + TYPES[head[2]])
 
 
-def _array(values: bytes, shape: tuple[int, ...], dtype: Any, or_more: str = "") -> HostArray:
+def _array(values: bytes, shape: tuple[int, ...], dtype: np.dtype[Any], or_more: str = "") -> HostArray:
+    """The values as an array, if there are as many bytes as the header says."""
     expected = prod(shape) * dtype.itemsize
     if len(values) != expected:
         there = f"{len(values)}{or_more if len(values) > expected else ''}"
         raise DataError(f"the header says shape {shape}, {expected} bytes of values; there are {there}")
     try:
         return np.frombuffer(values, dtype).reshape(shape).astype(dtype.newbyteorder("="))
-    except ValueError as error:  # more dimensions, or zero by huge sizes, than NumPy can hold
+    except ValueError as error:  # more dimensions, or an empty array with larger sizes, than NumPy allows
         raise DataError(f"shape {shape} cannot be held ({error})") from None
 
 
 def to_idx(array: HostArray) -> bytes:
-    """The content of the idx file of an array."""
+    """The content of an idx file that holds an array."""
     codes = {name: code for code, name in TYPES.items()}
     big = np.asarray(array).astype(array.dtype.newbyteorder(">"))
     kind = big.dtype.str[1:]

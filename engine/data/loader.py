@@ -1,4 +1,4 @@
-"""DataLoader: batches of tensors from a data set, in any order, made ahead by workers, from any place on."""
+"""DataLoader: batches of tensors from a data set, in any order, made ahead by workers, resumable at any batch."""
 
 from __future__ import annotations
 
@@ -13,42 +13,88 @@ from typing import Any
 
 import numpy as np
 
-from ..autograd.base import TensorBase
+from .._tensor import Tensor
 from ..backend import CUPY, default_device, namespace_for
 from ..errors import CheckpointError, ConfigError, DataError
 from ..generator import Generator, default_generator
 from ..io import reading
-from ..ops.creation import asarray
+from ..ops.conversion import asarray
 from ..states import count, mapping, read_state
 from .adapt import as_dataset
-from .collate import as_batch, batch_of, host, is_array
-from .draws import _current, derived_seed
+from .checks import require_integer, require_integers
+from .collate import as_batch, collate_batch
+from .host_arrays import is_array, to_host
+from .host_random import _current, derived_seed
 from .iterable import IterableDataset
 from .samplers import GivenSampler, RandomSampler, Sampler, SequentialSampler
 from .upload import Uploader
-from .workers import KINDS, Job, Maker, batches, executor
+from .workers import KINDS, BatchMaker, Job, batches, executor
 
 
 class DataLoader:
-    """Iterating gives one epoch of tuples of tensors; of samples that are dicts, dicts of them; strings come as lists.
+    """Iterate over a data set in batches of tensors.
 
-    dataset: anything with __len__ and __getitem__ (ours, PyTorch's, Hugging Face's, a list of samples), asked by number;
-    arrays, row by row; or anything with __iter__, in its own order (a generator: for one epoch). Samples are put together
-    by data.collate.collate, which says what they may be and names the one that does not fit.
-    shuffle: a new order each epoch. sampler gives sample numbers in its own order, batch_sampler whole batches of them; both
-    may be a Sampler or any iterable. collate_fn makes a batch (arrays, a tuple or a dict of them) of a list of samples;
-    transform takes the first part of a batch and a Generator. drop_last: leave out a last batch that is not full.
-    batch_size=None: samples as they come, without a batch axis; collate_fn then takes one sample.
-    num_workers: how many make batches ahead, prefetch_factor batches each; worker_kind "thread" suits NumPy, file reading
-    and Pillow, which release the interpreter; "spawn" starts processes, which get a pickled copy of the data set and live
-    until close(), or the end of the loader or of this process. The data set must bear being read by several threads at once.
-    worker_init_fn: called at the start of each worker with its number, from 0.
-    device: where the tensors go; to a GPU through pinned memory, one batch ahead of the one in use.
+    Iterating gives one epoch of tuples of tensors, or dicts of tensors where the samples are dicts; strings come as lists.
+    Samples are combined by stacking; an error names the sample that does not fit. ``state_dict`` taken inside an epoch resumes
+    after the batch last given.
 
-    generator: of orders and of all random numbers in batches, by default a fork of the one that dl.manual_seed seeds. Each
-    batch has a stream of its own (see batch_generator), so batches do not depend on num_workers or worker_kind.
-    state_dict() taken inside an epoch resumes after the batch last given.
-    Raises ConfigError, DTypeError for what is no data set, DataError for samples that do not fit together.
+    Parameters
+    ----------
+    dataset : object
+        Any object with ``__len__`` and ``__getitem__`` (of dlengine, PyTorch, Hugging Face, a list of samples), read by number;
+        arrays, by row; or any object with ``__iter__``, in its own order (a generator: for one epoch). With threads as workers,
+        it must allow reads by several threads at once.
+    batch_size : int or None, default 1
+        Samples in a batch N. None gives samples as they are, without a batch axis; ``collate_fn`` then takes one sample.
+    shuffle : bool, default False
+        Visit the samples in a new random order each epoch.
+    sampler : Sampler or iterable, optional
+        Sample numbers, in the order of the epoch.
+    batch_sampler : Sampler or iterable, optional
+        Batches of sample numbers.
+    num_workers : int, default 0
+        Number of threads or processes that make batches ahead; 0 makes each batch when it is asked for.
+    collate_fn : callable, optional
+        Makes a batch (arrays, or a tuple or dict of them) from a list of samples.
+    drop_last : bool, default False
+        Leave out a last batch with fewer than N samples.
+    transform : callable, optional
+        Function of the first part of a batch and a Generator that returns the new first part.
+    generator : Generator, optional
+        Source of orders and of all random numbers in batches, by default a fork of the default generator.
+    device : str, optional
+        Device of the tensors, by default the default device. A GPU gets each batch through pinned memory while the one before it
+        is in use.
+    worker_kind : {"thread", "spawn"}, default "thread"
+        Threads suit NumPy, file reading and Pillow, which release the interpreter lock. "spawn" starts processes, which get a
+        pickled copy of the data set and live until ``close()``, or the end of the loader or of the program.
+    prefetch_factor : int, default 2
+        Batches that each worker makes ahead.
+    worker_init_fn : callable, optional
+        Called at the start of each worker with its number, from 0.
+
+    Raises
+    ------
+    ConfigError
+        If arguments have wrong values or exclude one another.
+    DTypeError
+        If ``dataset`` gives no samples.
+    DataError
+        While iterating, if samples do not fit together or a worker process ends.
+
+    Notes
+    -----
+    Each batch has a stream of random numbers of its own (see ``batch_generator``), so batches do not depend on ``num_workers`` or
+    ``worker_kind``.
+
+    Examples
+    --------
+    >>> loader = dl.data.DataLoader(dl.data.digits(), batch_size=32, shuffle=True)
+    >>> len(loader)
+    57
+    >>> images, labels = next(iter(loader))
+    >>> images.shape, labels.shape
+    ((32, 1, 8, 8), (32,))
     """
 
     def __init__(
@@ -69,12 +115,9 @@ class DataLoader:
         prefetch_factor: int = 2,
         worker_init_fn: Callable[[int], Any] | None = None,
     ) -> None:
-        counts = (("batch_size", batch_size, 1), ("num_workers", num_workers, 0), ("prefetch_factor", prefetch_factor, 1))
-        for name, value, least in counts:
-            if name == "batch_size" and value is None:
-                continue
-            if isinstance(value, bool) or not isinstance(value, int) or value < least:
-                raise ConfigError(f"DataLoader: {name} must be an integer of at least {least}, got {value!r}")
+        if batch_size is not None:
+            require_integer("DataLoader", "batch_size", batch_size)
+        require_integers("DataLoader", num_workers=(num_workers, 0), prefetch_factor=(prefetch_factor, 1))
         if worker_kind not in KINDS:
             raise ConfigError(f"DataLoader: worker_kind must be one of {', '.join(KINDS)}, got {worker_kind!r}")
         if sum([bool(shuffle), sampler is not None, batch_sampler is not None]) > 1:
@@ -95,21 +138,21 @@ class DataLoader:
             if num_workers > 1 or (num_workers and worker_kind == "spawn"):
                 raise ConfigError("DataLoader: an IterableDataset or generator is read by one thread: num_workers 0 or 1")
         chosen = batch_sampler if batch_sampler is not None else sampler
-        if chosen is None and not stream:
-            order = RandomSampler if shuffle else SequentialSampler
-            chosen = order(self.dataset, generator=self.generator)
+        if chosen is None and not isinstance(self.dataset, IterableDataset):
+            n = len(self.dataset)
+            chosen = RandomSampler(n, generator=self.generator) if shuffle else SequentialSampler(n, self.generator)
         self.sampler = chosen if chosen is None or isinstance(chosen, Sampler) else GivenSampler(chosen)
         self._batched = batch_sampler is not None
-        if batch_size is None:  # each job is one sample, which stays as it is
-            collate_fn = _Single(collate_fn)
-        self._maker = Maker(self.dataset, collate_fn, transform)
+        if batch_size is None:  # each job is one sample without a batch axis
+            collate_fn = _SingleSample(collate_fn)
+        self._maker = BatchMaker(self.dataset, collate_fn, transform)
         self._pool: Executor | None = None
         self._start = self._position()
-        self._given = 0
+        self._batches_given = 0
         self._resume = 0
 
     def __len__(self) -> int:
-        """Batches in an epoch. Raises TypeError for a stream that does not know its length, as Python does."""
+        """Number of batches in an epoch. Raises TypeError for a stream without a length, as Python does."""
         source: Any = self.dataset if self.sampler is None else self.sampler
         if self._batched:
             return len(source)
@@ -118,31 +161,31 @@ class DataLoader:
 
     def __iter__(self) -> Iterator[Any]:
         skip, self._resume = self._resume, 0
-        self._start, self._given = self._position(), skip
-        made = self._streamed(skip) if self.sampler is None else self._drawn(self.sampler, skip)
+        self._start, self._batches_given = self._position(), skip
+        made = self._streamed_batches(skip) if self.sampler is None else self._sampled_batches(self.sampler, skip)
         try:
-            for i, parts in enumerate(self._moved(made), skip):
-                self._given = i + 1
+            for i, parts in enumerate(self._upload(made), skip):
+                self._batches_given = i + 1
                 yield self._tensors(parts)
         except BrokenProcessPool:
-            self.close()  # a broken pool stays broken; another epoch may begin with a new one
+            self.close()  # a broken pool cannot be used again; the next epoch starts a new one
             causes = "it was killed (memory?), or the script lacks `if __name__ == '__main__':` around what it runs"
             raise DataError(f"DataLoader: a worker process ended: {causes}") from None
         if self.sampler is not None:
             self.sampler.end()
-        self._start, self._given = self._position(), 0
+        self._start, self._batches_given = self._position(), 0
 
-    def _drawn(self, sampler: Sampler, skip: int) -> Iterator[Any]:
-        """The batches of an epoch from the first that is still to be given."""
-        plan = islice(self._plan(sampler.begin()), skip, None)
+    def _sampled_batches(self, sampler: Sampler, skip: int) -> Iterator[Any]:
+        """The batches of an epoch, without the first ``skip``."""
+        plan = islice(self._batches_of_rows(sampler.begin()), skip, None)
         stream = self.generator.fork()
         jobs: Iterator[Job] = ((rows, derived_seed(stream, i)) for i, rows in enumerate(plan, skip))
         if not self.num_workers:
             return (self._maker(rows, seed) for rows, seed in jobs)
         return batches(self._workers(), self._maker, jobs, self.num_workers * self.prefetch_factor)
 
-    def _plan(self, order: Any) -> Iterator[Any]:
-        """The sample numbers of each batch, none before it is its turn: an order may be long, or without end."""
+    def _batches_of_rows(self, order: Any) -> Iterator[Any]:
+        """The sample numbers of each batch, read one batch at a time, because an order may be infinite."""
         if self._batched:
             yield from order
             return
@@ -156,8 +199,8 @@ class DataLoader:
             if len(rows) == size or not self.drop_last:
                 yield rows
 
-    def _streamed(self, skip: int) -> Iterator[Any]:
-        """The batches of an epoch of an IterableDataset; those given before a resume are read and left out."""
+    def _streamed_batches(self, skip: int) -> Iterator[Any]:
+        """The batches of an epoch of an IterableDataset; the first ``skip`` are read and left out."""
         stream = self.generator.fork()
         context = copy_context()
         context.run(_current.set, Generator(derived_seed(stream, -1)))
@@ -171,7 +214,7 @@ class DataLoader:
             if number < skip:
                 return ()
             if self._maker.collate is None:
-                parts = batch_of(found, range(number * size, number * size + len(found)))
+                parts = collate_batch(found, range(number * size, number * size + len(found)))
             else:
                 parts = as_batch(self._maker.collate(found))
             return self._maker.transformed(parts, Generator(derived_seed(stream, number)))
@@ -180,7 +223,7 @@ class DataLoader:
         if not self.num_workers:
             made: Iterator[Any] = map(make, numbers)
         else:
-            # One thread reads, so the samples stay in their order.
+            # A single thread reads, so that the samples stay in order.
             made = batches(self._workers(), make, ((n,) for n in numbers), self.prefetch_factor)
         for number, parts in enumerate(made):
             if parts is None:
@@ -189,30 +232,32 @@ class DataLoader:
                 yield parts
 
     def _workers(self) -> Executor:
+        """The pool of workers, started at the first call."""
         if self._pool is None:
             self._pool, end = executor(self.worker_kind, self.num_workers, self._maker, self.worker_init_fn)
             self._end = weakref.finalize(self, end)
         return self._pool
 
-    def _moved(self, made: Iterable[Any]) -> Iterable[Any]:
-        """For a GPU, the batches with their arrays there, the upload of each begun while the one before is in use."""
+    def _upload(self, made: Iterable[Any]) -> Iterable[Any]:
+        """For a GPU, the batches with their arrays there; each upload starts while the batch before it is in use."""
         device = self.device or default_device()
         if namespace_for(device).library is not CUPY:
             return made
-        waiting: deque[Any] = deque()  # batches whose arrays are on their way: at most two
+        waiting: deque[Any] = deque()  # at most two batches that are being uploaded
 
         def values() -> Iterator[tuple[Any, ...]]:
             for parts in made:
                 waiting.append(parts)
                 yield tuple(parts.values() if isinstance(parts, dict) else parts)
 
-        return (_like(waiting.popleft(), there) for there in Uploader(device).through(values()))
+        return (_rebuild(waiting.popleft(), there) for there in Uploader(device).through(values()))
 
     def _tensors(self, parts: Any) -> Any:
         """A batch with its arrays as tensors, its structure kept."""
-        return _like(parts, [self._tensor(part) for part in (parts.values() if isinstance(parts, dict) else parts)])
+        return _rebuild(parts, [self._tensor(part) for part in (parts.values() if isinstance(parts, dict) else parts)])
 
     def _tensor(self, part: Any) -> Any:
+        """One part of a batch as a tensor; strings and other objects stay as they are."""
         if isinstance(part, np.ndarray) and part.dtype.kind in "US":
             return part.tolist()
         if isinstance(part, dict | tuple):
@@ -221,35 +266,52 @@ class DataLoader:
             return [self._tensor(p) if isinstance(p, list | tuple | dict) or is_array(p) else p for p in part]
         if part is None or isinstance(part, str | bytes):
             return part
-        foreign = is_array(part) and not isinstance(part, TensorBase)
-        return asarray(host(part) if foreign else part, device=self.device)
+        foreign = is_array(part) and not isinstance(part, Tensor)
+        return asarray(to_host(part) if foreign else part, device=self.device)
 
     def close(self) -> None:
-        """End the workers; the next epoch starts new ones."""
+        """Stop the workers; the next epoch starts new ones."""
         if self._pool is not None:
             self._end()
             self._pool = None
 
     def __getstate__(self) -> dict[str, Any]:
-        """For copies and pickles: workers stay behind; a copy starts its own."""
+        """For copies and pickles: workers are not copied; a copy starts its own."""
         return {key: value for key, value in self.__dict__.items() if key != "_end"} | {"_pool": None}
 
-    def _own(self) -> list[tuple[str, Generator]]:
-        """The generators that an epoch draws from: the loader's and, if it is another, that of a sampler given to it."""
+    def _generators(self) -> list[tuple[str, Generator]]:
+        """The generators that an epoch draws from: the loader's and, if another, that of a sampler given to it."""
         named = [("generator", self.generator)]
         if self.sampler is not None and self.sampler.generator is not self.generator:
             named.append(("sampler", self.sampler.generator))
         return named
 
     def _position(self) -> dict[str, Any]:
-        return {name: generator.state_dict() for name, generator in self._own()}
+        """The states of the generators."""
+        return {name: generator.state_dict() for name, generator in self._generators()}
 
     def state_dict(self) -> dict[str, Any]:
-        """Where the epoch began in the streams of random numbers, and how many of its batches have been given."""
-        return {**self._start, "batches": self._given}
+        """The position of the loader in its epoch.
 
-    def _most(self) -> float:
-        """Batches in an epoch, as far as is known: an order may be without end."""
+        Returns
+        -------
+        dict
+            The generators' states at the beginning of the epoch, and how many batches have been given.
+
+        Examples
+        --------
+        >>> loader = dl.data.DataLoader(np.arange(6.0), batch_size=2)
+        >>> batches = iter(loader)
+        >>> _ = next(batches), next(batches)
+        >>> resumed = dl.data.DataLoader(np.arange(6.0), batch_size=2)
+        >>> resumed.load_state_dict(loader.state_dict())
+        >>> [x.numpy().tolist() for (x,) in resumed]
+        [[4.0, 5.0]]
+        """
+        return {**self._start, "batches": self._batches_given}
+
+    def _batch_limit(self) -> float:
+        """Number of batches in an epoch, infinite where it is unknown."""
         try:
             return len(self)
         except TypeError:
@@ -258,31 +320,39 @@ class DataLoader:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Continue with the batch after the one last given; nothing changes if the state does not fit.
 
-        Raises CheckpointError.
+        Parameters
+        ----------
+        state : dict
+            What ``state_dict`` returned.
+
+        Raises
+        ------
+        CheckpointError
+            If this is not the state of such a loader.
         """
-        own = self._own()
+        own = self._generators()
         readers: dict[str, Any] = {**{name: mapping for name, _ in own}, "batches": count}
         *starts, given = read_state("DataLoader", "a loader", state, readers)
         for start in starts:
             with reading("DataLoader", CheckpointError, "not the state of a loader"):
-                Generator(0).load_state_dict(start)  # all are looked at before the first is taken over
-        if self.sampler is not None and given > self._most():
+                Generator(0).load_state_dict(start)  # check every state before the first is loaded
+        if self.sampler is not None and given > self._batch_limit():
             raise CheckpointError(f"DataLoader: the state is at batch {given}, an epoch has {len(self)}")
         for (_, generator), start in zip(own, starts, strict=True):
             generator.load_state_dict(start)
         self._start = {name: dict(start) for (name, _), start in zip(own, starts, strict=True)}
-        self._given = self._resume = given
+        self._batches_given = self._resume = given
 
 
-def _like(parts: Any, values: Sequence[Any]) -> Any:
-    """Values in the structure of a batch: a dict of its keys, a named tuple of its kind, or a tuple."""
+def _rebuild(parts: Any, values: Sequence[Any]) -> Any:
+    """Values in the structure of a batch: a dict with its keys, its named tuple, or a tuple."""
     if isinstance(parts, dict):
         return dict(zip(parts, values, strict=True))
     return type(parts)(*values) if hasattr(parts, "_fields") else tuple(values)
 
 
-class _Single:
-    """The collate function of batch_size=None: the one sample itself, made into what it is to be if that is given."""
+class _SingleSample:
+    """The collate function for ``batch_size=None``: returns the one sample, converted if a function is given."""
 
     def __init__(self, convert: Callable[[Any], Any] | None) -> None:
         self.convert = convert

@@ -1,58 +1,18 @@
-"""Image data sets: MNIST, Fashion-MNIST, USPS, CIFAR-10, Omniglot. Pixels are kept as bytes and given as numbers from 0 to 1."""
+"""Image data sets: MNIST, Fashion-MNIST, USPS, CIFAR-10 and Omniglot."""
 
 from __future__ import annotations
 
-import io
-import zipfile
-from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from ..autograd.promotion import get_default_dtype
-from ..errors import ConfigError, DataError
-from .dataset import ArrayDataset
-from .draws import HostArray
-from .idx import parse_idx, to_idx
+from ..errors import ConfigError
+from ..typing import DTypeLike
+from .host_arrays import Folder
+from .idx import parse_idx
+from .image_dataset import ImageDataset
+from .image_formats import omniglot_images, omniglot_labels, usps_images, usps_labels
 from .sources import DataFile, Place, available, content, gzipped
-
-Folder = str | Path | None
-
-
-class ImageDataset(ArrayDataset):
-    """Images uint8 (N,C,H,W), given as floating numbers x / 255, and int64 labels (N,).
-
-    arrays holds the bytes; samples, batches and read() are of dtype, by default the default dtype.
-    """
-
-    def __init__(self, images: Any, labels: Any, classes: Sequence[str] | None = None, dtype: Any = None) -> None:
-        super().__init__(images, labels, classes=classes)
-        if self.arrays[0].dtype != np.uint8 or self.arrays[0].ndim != 4:
-            found = f"{self.arrays[0].dtype} {self.arrays[0].shape}"
-            raise DataError(f"ImageDataset: images must be uint8 (N,C,H,W), got {found}")
-        self.dtype = np.dtype(dtype or get_default_dtype())
-
-    def _scaled(self, images: HostArray) -> HostArray:
-        return np.asarray(images.astype(self.dtype) / self.dtype.type(255))
-
-    def __getitem__(self, index: int) -> Any:
-        return self._scaled(self.arrays[0][index]), self.arrays[1][index]
-
-    def batch(self, rows: Sequence[int] | HostArray) -> tuple[HostArray, ...]:
-        """The images (n,C,H,W) and labels (n,) with these numbers."""
-        images, labels = super().batch(rows)
-        return self._scaled(images), labels
-
-    def subset(self, rows: Sequence[int] | HostArray) -> ImageDataset:
-        """A copy of some images, in their order."""
-        images, labels = super().batch(rows)
-        return ImageDataset(images, labels, self.classes, self.dtype)
-
-    def read(self) -> tuple[HostArray, HostArray]:
-        """All images (N,C,H,W) as numbers, and labels (N,)."""
-        return self._scaled(self.arrays[0]), self.arrays[1]
-
 
 DIGITS = tuple("0123456789")
 _CVDF = "https://storage.googleapis.com/cvdf-datasets/mnist/"
@@ -104,47 +64,90 @@ FASHION_CLASSES = (
 )  # fmt: skip
 
 
-def _idx_pair(files: tuple[DataFile, DataFile], classes: Sequence[str], dtype: Any, data_dir: Folder) -> ImageDataset:
+def _idx_pair(
+    files: tuple[DataFile, DataFile], classes: Sequence[str], dtype: DTypeLike | None, data_dir: Folder
+) -> ImageDataset:
+    """The data set in a file of images and a file of labels."""
     images, labels = (parse_idx(content(file, data_dir), file.name) for file in files)
     return ImageDataset(images[:, None], labels.astype(np.int64), classes, dtype)
 
 
-def mnist(train: bool = True, *, dtype: Any = None, data_dir: Folder = None) -> ImageDataset:
-    """Handwritten digits: images (60000,1,28,28), or (10000,1,28,28) for testing, ink from 0 to 1; labels from 0 to 9.
+def mnist(train: bool = True, *, dtype: DTypeLike | None = None, data_dir: Folder = None) -> ImageDataset:
+    """Load MNIST, handwritten digits.
 
-    Mean 0.1307, standard deviation 0.3081. Source: LeCun, Cortes, Burges, "The MNIST database of handwritten digits".
-    Raises DataError if a file is missing or damaged; see data.sources for where it is looked for.
+    Images (60000, 1, 28, 28) for training or (10000, 1, 28, 28) for testing, ink from 0 to 1, labels from 0 to 9. The mean of
+    the pixels is 0.1307, their standard deviation 0.3081. Missing files are downloaded into the data folder.
+
+    Parameters
+    ----------
+    train : bool, default True
+        Load the training images instead of the test images.
+    dtype : dtype, optional
+        Dtype of the images, by default the default dtype.
+    data_dir : str or Path, optional
+        Folder of data files, by default ``data_folder()``.
+
+    Returns
+    -------
+    ImageDataset
+        Images and labels.
+
+    Raises
+    ------
+    DataError
+        If a file is missing and cannot be downloaded, or is damaged.
+
+    References
+    ----------
+    LeCun, Cortes and Burges, "The MNIST database of handwritten digits", 1998.
+
+    Examples
+    --------
+    >>> if dl.data.held("mnist"):  # else the call downloads it
+    ...     assert dl.data.mnist().batch([0, 1])[0].shape == (2, 1, 28, 28)
     """
     return _idx_pair(MNIST[train], DIGITS, dtype, data_dir)
 
 
-def fashion_mnist(train: bool = True, *, dtype: Any = None, data_dir: Folder = None) -> ImageDataset:
-    """Pictures of clothes in ten classes: images (60000,1,28,28), or (10000,1,28,28) for testing; labels from 0 to 9.
+def fashion_mnist(train: bool = True, *, dtype: DTypeLike | None = None, data_dir: Folder = None) -> ImageDataset:
+    """Load Fashion-MNIST, pictures of clothes in ten classes.
 
-    Mean 0.2860, standard deviation 0.3530. Source: Xiao, Rasul, Vollgraf 2017, arXiv 1708.07747. Raises DataError.
+    Images (60000, 1, 28, 28) for training or (10000, 1, 28, 28) for testing, values from 0 to 1, labels from 0 to 9. The mean of
+    the pixels is 0.2860, their standard deviation 0.3530. Missing files are downloaded into the data folder.
+
+    Parameters
+    ----------
+    train : bool, default True
+        Load the training images instead of the test images.
+    dtype : dtype, optional
+        Dtype of the images, by default the default dtype.
+    data_dir : str or Path, optional
+        Folder of data files, by default ``data_folder()``.
+
+    Returns
+    -------
+    ImageDataset
+        Images and labels, with class names.
+
+    Raises
+    ------
+    DataError
+        If a file is missing and cannot be downloaded, or is damaged.
+
+    References
+    ----------
+    Xiao, Rasul and Vollgraf, 2017, arXiv:1708.07747.
+
+    Examples
+    --------
+    >>> if dl.data.held("fashion-mnist"):  # else the call downloads it
+    ...     assert dl.data.fashion_mnist().classes[1] == "trouser"
     """
     return _idx_pair(FASHION_MNIST[train], FASHION_CLASSES, dtype, data_dir)
 
 
-# ---------------------------------------------------------------------- USPS
-def usps_images(text: bytes) -> bytes:
-    """The idx file of the images in a text of lines "label v1 ... v256", values from -1 to 1."""
-    # The scans hold (v + 1) / 2 as float32; from there the steps of 255 are counted, so that ties round as they did.
-    shares = (_usps_table(text)[:, 1:].astype(np.float32) + np.float32(1)) / np.float32(2)
-    return to_idx(np.rint(255 * shares.astype(np.float64)).astype(np.uint8).reshape(-1, 16, 16))
-
-
-def usps_labels(text: bytes) -> bytes:
-    """The idx file of the labels in such a text."""
-    return to_idx(_usps_table(text)[:, 0].astype(np.uint8))
-
-
-def _usps_table(text: bytes) -> HostArray:
-    return np.array(text.decode("ascii").split(), dtype=np.float64).reshape(-1, 257)
-
-
 def _usps(part: str, n: int, images: str, labels: str) -> tuple[DataFile, DataFile]:
-    def one(name: str, size: int, sha256: str, convert: Any) -> DataFile:
+    def one(name: str, size: int, sha256: str, convert: Callable[[bytes], bytes]) -> DataFile:
         url = f"https://hastie.su.domains/ElemStatLearn/datasets/zip.{part}.gz"
         return DataFile(
             size,
@@ -175,15 +178,43 @@ USPS = {
 }
 
 
-def usps(train: bool = True, *, dtype: Any = None, data_dir: Folder = None) -> ImageDataset:
-    """Digits from envelopes: images (7291,1,16,16), or (2007,1,16,16) for testing, ink from 0 to 1; labels from 0 to 9.
+def usps(train: bool = True, *, dtype: DTypeLike | None = None, data_dir: Folder = None) -> ImageDataset:
+    """Load USPS, digits from envelopes.
 
-    Source: Hastie, Tibshirani, Friedman, "The Elements of Statistical Learning", data set zip. Raises DataError.
+    Images (7291, 1, 16, 16) for training or (2007, 1, 16, 16) for testing, ink from 0 to 1, labels from 0 to 9. Missing files are
+    downloaded into the data folder.
+
+    Parameters
+    ----------
+    train : bool, default True
+        Load the training images instead of the test images.
+    dtype : dtype, optional
+        Dtype of the images, by default the default dtype.
+    data_dir : str or Path, optional
+        Folder of data files, by default ``data_folder()``.
+
+    Returns
+    -------
+    ImageDataset
+        Images and labels.
+
+    Raises
+    ------
+    DataError
+        If a file is missing and cannot be downloaded, or is damaged.
+
+    References
+    ----------
+    Hastie, Tibshirani and Friedman, "The elements of statistical learning", 2009, data set zip.
+
+    Examples
+    --------
+    >>> if dl.data.held("usps"):  # else the call downloads it
+    ...     assert len(dl.data.usps()) == 7291
     """
     return _idx_pair(USPS[train], DIGITS, dtype, data_dir)
 
 
-# ---------------------------------------------------------------------- CIFAR-10
 def _cifar(name: str, checksum: str, records: int = 10_000) -> DataFile:
     url = "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz"
     places = [Place(f"cifar-10-batches-bin/{name}")]
@@ -212,12 +243,44 @@ CIFAR10_TEST_1000 = _cifar(
 CIFAR10_CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 
 
-def cifar10(train: bool = True, *, dtype: Any = None, data_dir: Folder = None) -> ImageDataset:
-    """Colour pictures in ten classes: images (50000,3,32,32), or (10000,3,32,32) for testing, red, green, blue from 0 to 1.
+def cifar10(train: bool = True, *, dtype: DTypeLike | None = None, data_dir: Folder = None) -> ImageDataset:
+    """Load CIFAR-10, colour pictures in ten classes.
 
-    The binary version. Where a folder holds test_batch_first1000.bin but no test_batch.bin, testing has the first 1,000
-    images only: say so beside any figure. Source: Krizhevsky 2009, "Learning multiple layers of features from tiny
-    images". Raises DataError.
+    Images (50000, 3, 32, 32) for training or (10000, 3, 32, 32) for testing; red, green and blue from 0 to 1. Missing files are
+    downloaded into the data folder (the binary version).
+
+    Parameters
+    ----------
+    train : bool, default True
+        Load the training images instead of the test images.
+    dtype : dtype, optional
+        Dtype of the images, by default the default dtype.
+    data_dir : str or Path, optional
+        Folder of data files, by default ``data_folder()``.
+
+    Returns
+    -------
+    ImageDataset
+        Images and labels, with class names.
+
+    Raises
+    ------
+    DataError
+        If a file is missing and cannot be downloaded, or is damaged.
+
+    Notes
+    -----
+    If the folder holds ``test_batch_first1000.bin`` but no ``test_batch.bin``, the test set has only the first 1,000 images. Say
+    so next to a published result.
+
+    References
+    ----------
+    Krizhevsky, "Learning multiple layers of features from tiny images", 2009.
+
+    Examples
+    --------
+    >>> if dl.data.held("cifar10"):  # else the call downloads it
+    ...     assert dl.data.cifar10().batch([0])[0].shape == (1, 3, 32, 32)
     """
     short = not available(CIFAR10_TEST, data_dir) and available(CIFAR10_TEST_1000, data_dir)
     files = CIFAR10_TRAIN if train else (CIFAR10_TEST_1000 if short else CIFAR10_TEST,)
@@ -226,41 +289,10 @@ def cifar10(train: bool = True, *, dtype: Any = None, data_dir: Folder = None) -
     return ImageDataset(images, records[:, 0].astype(np.int64), CIFAR10_CLASSES, dtype)
 
 
-# ---------------------------------------------------------------------- Omniglot
-def omniglot_images(archive: bytes) -> bytes:
-    """The idx file of the images in an official zip: in the order of their paths, averaged to 28x28, ink 255."""
-    from PIL import Image
-
-    reduced = []
-    with zipfile.ZipFile(io.BytesIO(archive)) as opened:
-        for name in _drawings(opened):
-            with Image.open(io.BytesIO(opened.read(name)), formats=("PNG",)) as picture:
-                reduced.append(255 - np.asarray(picture.convert("L").resize((28, 28), Image.Resampling.BOX)))
-    return to_idx(np.stack(reduced))
-
-
-def omniglot_labels(archive: bytes) -> bytes:
-    """The idx file of their labels, int32 (n,4), counted within this zip: class, alphabet, character of it, drawer."""
-    with zipfile.ZipFile(io.BytesIO(archive)) as opened:
-        paths = [name.split("/") for name in _drawings(opened)]
-    background = paths[0][0] == "images_background"
-    alphabets = {a: i + (0 if background else 30) for i, a in enumerate(sorted({p[1] for p in paths}))}
-    classes = {c: i + (0 if background else 964) for i, c in enumerate(sorted({(p[1], p[2]) for p in paths}))}
-    rows = [(classes[p[1], p[2]], alphabets[p[1]], int(p[2][-2:]), int(p[3][5:7])) for p in paths]
-    return to_idx(np.array(rows, dtype=np.int32))
-
-
-def _drawings(archive: zipfile.ZipFile) -> list[str]:
-    names = sorted(n for n in archive.namelist() if n.endswith(".png") and n.startswith("images_"))
-    if not names:
-        raise ValueError("no images_.../....png in it")
-    return names
-
-
 def _omniglot(part: str, n: int, images: str, labels: str) -> tuple[DataFile, DataFile]:
     url = f"https://raw.githubusercontent.com/brendenlake/omniglot/master/python/images_{part}.zip"
 
-    def one(name: str, size: int, sha256: str, convert: Any) -> DataFile:
+    def one(name: str, size: int, sha256: str, convert: Callable[[bytes], bytes]) -> DataFile:
         packed, plain = Place(f"omniglot/omniglot28-{part}-{name}.gz"), Place(f"omniglot/omniglot28-{part}-{name}")
         official = Place(f"omniglot/images_{part}.zip", convert=convert, urls=(url,))
         return DataFile(size, f"sha256:{sha256}", (packed, plain, official))
@@ -287,13 +319,45 @@ OMNIGLOT = {
 }
 
 
-def omniglot(background: bool = True, *, label: str = "class", dtype: Any = None, data_dir: Folder = None) -> ImageDataset:
-    """Characters of 50 alphabets, each drawn by 20 people: images (19280,1,28,28), ink from 0 to 1.
+def omniglot(
+    background: bool = True, *, label: str = "class", dtype: DTypeLike | None = None, data_dir: Folder = None
+) -> ImageDataset:
+    """Load Omniglot, characters of 50 alphabets, each drawn by 20 people.
 
-    background: the 30 alphabets to learn from, 964 classes; else the 20 to be tested on, (13180,1,28,28), 659 classes
-    numbered from 964. label: which number an image has: "class", "alphabet" (from 0), "character" of its alphabet or
-    "drawer" (both from 1). Drawings are averaged down from 105x105; the official zip is taken too, but read slowly.
-    Source: Lake, Salakhutdinov, Tenenbaum 2015, "Human-level concept learning". Raises DataError.
+    Images (19280, 1, 28, 28) of the background set or (13180, 1, 28, 28) of the evaluation set, ink from 0 to 1, averaged down
+    from 105 x 105. Missing files are downloaded into the data folder. The official zip can be used too, but takes long to read.
+
+    Parameters
+    ----------
+    background : bool, default True
+        Load the 30 alphabets to learn from, 964 classes; otherwise the 20 alphabets for tests, 659 classes numbered from 964.
+    label : {"class", "alphabet", "character", "drawer"}, default "class"
+        The label of an image: its class or alphabet (from 0), or the character of its alphabet or its drawer (from 1).
+    dtype : dtype, optional
+        Dtype of the images, by default the default dtype.
+    data_dir : str or Path, optional
+        Folder of data files, by default ``data_folder()``.
+
+    Returns
+    -------
+    ImageDataset
+        Images and labels.
+
+    Raises
+    ------
+    ConfigError
+        If ``label`` has another value.
+    DataError
+        If a file is missing and cannot be downloaded, or is damaged.
+
+    References
+    ----------
+    Lake, Salakhutdinov and Tenenbaum, "Human-level concept learning through probabilistic program induction", Science, 2015.
+
+    Examples
+    --------
+    >>> if dl.data.held("omniglot"):  # else the call downloads it
+    ...     assert len(dl.data.omniglot()) == 19280
     """
     kinds = ("class", "alphabet", "character", "drawer")
     if label not in kinds:

@@ -1,4 +1,4 @@
-"""Parts of a data set: Subset, and splits at random, by class, and by group."""
+"""Parts of a data set: Subset, and splits at random, by class and by group."""
 
 from __future__ import annotations
 
@@ -11,14 +11,36 @@ from ..errors import DataError
 from ..generator import Generator, default_generator
 from .adapt import as_dataset
 from .dataset import ArrayDataset, Dataset
-from .draws import HostArray, permutation
+from .host_arrays import HostArray, Rows
+from .host_random import permutation
 from .iterable import IterableDataset
 
 
 class Subset(Dataset):
-    """Some samples of a data set, by number, in this order; nothing is copied."""
+    """Some samples of a data set, in a given order; nothing is copied.
 
-    def __init__(self, dataset: Any, indices: Sequence[int] | HostArray) -> None:
+    Parameters
+    ----------
+    dataset : Dataset or object with ``__len__`` and ``__getitem__``
+        The whole data set.
+    indices : sequence of int
+        Sample numbers (M,).
+
+    Raises
+    ------
+    DataError
+        If ``dataset`` is a stream, or an index is out of range.
+
+    Examples
+    --------
+    >>> ones = dl.data.Subset(dl.data.digits(), [1, 11, 21])
+    >>> len(ones)
+    3
+    >>> ones.batch([0, 1, 2])[1]
+    array([1, 1, 1])
+    """
+
+    def __init__(self, dataset: Any, indices: Rows) -> None:
         adapted = as_dataset(dataset)
         if isinstance(adapted, IterableDataset):
             raise DataError("Subset: a stream has no sample numbers; expected a data set with __len__ and __getitem__")
@@ -34,18 +56,29 @@ class Subset(Dataset):
     def __getitem__(self, index: int) -> Any:
         return self.dataset[int(self.indices[index])]
 
-    def batch(self, rows: Sequence[int] | HostArray) -> Any:
-        """The samples with these numbers within the subset."""
+    def batch(self, rows: Rows) -> Any:
+        """Several samples as one batch.
+
+        Parameters
+        ----------
+        rows : sequence of int
+            Sample numbers (N,) within the subset.
+
+        Returns
+        -------
+        tuple or dict
+            The batch, as the whole data set gives it.
+        """
         return self.dataset.batch(self.indices[np.asarray(rows, dtype=np.int64)])
 
     @property
     def classes(self) -> tuple[str, ...] | None:
-        """The names of the classes, if the data set has them."""
+        """The names of the classes, or None if the data set has none."""
         return getattr(self.dataset, "classes", None)
 
 
 def labels_of(dataset: Dataset) -> HostArray:
-    """The labels (N,): the last array of an ArrayDataset, looked up through subsets. Raises DataError where there are none."""
+    """The labels (N,): the last array of an ArrayDataset, found through subsets. Raises DataError if there are none."""
     if isinstance(dataset, Subset):
         return labels_of(dataset.dataset)[dataset.indices]
     if isinstance(dataset, ArrayDataset) and dataset.arrays[-1].ndim == 1 and dataset.arrays[-1].dtype.kind in "iub":
@@ -56,10 +89,33 @@ def labels_of(dataset: Dataset) -> HostArray:
 def random_split(
     dataset: Any, lengths: Sequence[int] | Sequence[float], generator: Generator | None = None
 ) -> list[Subset]:
-    """Disjoint parts in random order: lengths are numbers of samples, or fractions that sum to 1.
+    """Split a data set into disjoint random parts.
 
-    What fractions leave over by rounding goes to the parts one by one, from the first. Raises DataError if the lengths do
-    not sum to the whole.
+    Parameters
+    ----------
+    dataset : Dataset or object with ``__len__`` and ``__getitem__``
+        The N samples.
+    lengths : sequence of int or of float
+        Size of each part, numbers that sum to N or fractions that sum to 1. Samples left over by rounding go to the parts one
+        by one, from the first.
+    generator : Generator, optional
+        Source of the random order, by default the default generator.
+
+    Returns
+    -------
+    list of Subset
+        The parts.
+
+    Raises
+    ------
+    DataError
+        If the lengths do not sum to N or 1.
+
+    Examples
+    --------
+    >>> train, test = dl.data.random_split(dl.data.digits(), [0.8, 0.2])
+    >>> len(train), len(test)
+    (1438, 359)
     """
     sizes = _sizes("random_split", lengths, len(dataset))
     order = permutation(generator or default_generator, len(dataset))
@@ -69,12 +125,40 @@ def random_split(
 def stratified_split(
     dataset: Any,
     fractions: Sequence[float],
-    labels: Sequence[int] | HostArray | None = None,
+    labels: Rows | None = None,
     generator: Generator | None = None,
 ) -> list[Subset]:
-    """Disjoint parts with these fractions of every class, in random order.
+    """Split a data set into disjoint random parts with the same proportions of classes.
 
-    labels (N,): by default those of the data set. A part's share of a class is within one sample of its fraction.
+    A part's share of each class is within one sample of its fraction.
+
+    Parameters
+    ----------
+    dataset : Dataset or object with ``__len__`` and ``__getitem__``
+        The N samples.
+    fractions : sequence of float
+        Share of each part; they sum to 1.
+    labels : array_like, optional
+        Class of each sample (N,), by default the integer labels of the data set.
+    generator : Generator, optional
+        Source of the random order, by default the default generator.
+
+    Returns
+    -------
+    list of Subset
+        The parts.
+
+    Raises
+    ------
+    DataError
+        If the fractions do not sum to 1, or there are no labels (N,).
+
+    Examples
+    --------
+    >>> data = dl.data.ArrayDataset(np.arange(8), [0, 0, 0, 0, 0, 0, 1, 1])
+    >>> half, other = dl.data.stratified_split(data, [0.5, 0.5])
+    >>> np.bincount(half.batch(range(len(half)))[1])
+    array([3, 1])
     """
     values = np.asarray(labels_of(dataset) if labels is None else labels)
     if values.shape != (len(dataset),):
@@ -95,10 +179,38 @@ def stratified_split(
 def group_split(
     dataset: Any, fractions: Sequence[float], groups: Sequence[Any] | HostArray, generator: Generator | None = None
 ) -> list[Subset]:
-    """Disjoint parts that no group is spread over: all translations of a sentence, all drawings by one person.
+    """Split a data set into disjoint random parts, keeping each group together.
 
-    groups (N,): what the samples have in common, numbers or strings. The fractions are met as nearly as whole groups in
-    random order allow.
+    Groups are, for instance, all translations of a sentence, or all drawings by one person. The parts are as close to their
+    fractions as whole groups in random order allow.
+
+    Parameters
+    ----------
+    dataset : Dataset or object with ``__len__`` and ``__getitem__``
+        The N samples.
+    fractions : sequence of float
+        Share of each part; they sum to 1.
+    groups : array_like
+        Group of each sample (N,), numbers or strings.
+    generator : Generator, optional
+        Source of the random order, by default the default generator.
+
+    Returns
+    -------
+    list of Subset
+        The parts.
+
+    Raises
+    ------
+    DataError
+        If the fractions do not sum to 1, or the groups are not (N,).
+
+    Examples
+    --------
+    >>> writers = np.array(["ann", "bob", "ann", "bob", "eve", "eve"])
+    >>> train, test = dl.data.group_split(np.arange(6), [2 / 3, 1 / 3], groups=writers)
+    >>> len(train), len(test), len(set(writers[test.indices]))
+    (4, 2, 1)
     """
     values = np.asarray(groups)
     if values.shape != (len(dataset),):
@@ -109,7 +221,7 @@ def group_split(
     rank = permutation(source, len(names))[number]
     order = np.argsort(rank, kind="stable")
     sizes = np.cumsum(np.bincount(rank, minlength=len(names)))
-    # A group belongs to the part in which its middle sample falls.
+    # A group belongs to the part that contains its middle sample.
     middle = sizes - np.bincount(rank, minlength=len(names)) / 2
     part_of = np.searchsorted(edges[1:-1] * len(dataset), middle, side="right")
     rows = [order[part_of[rank[order]] == k] for k in range(len(fractions))]
@@ -117,6 +229,7 @@ def group_split(
 
 
 def _edges(name: str, fractions: Sequence[float]) -> HostArray:
+    """The cumulative fractions, from 0 to 1."""
     values = np.asarray(fractions, dtype=np.float64)
     if values.ndim != 1 or not len(values) or not (values >= 0).all() or abs(values.sum() - 1) > 1e-6:
         raise DataError(f"{name}: fractions must be at least 0 and sum to 1, got {list(fractions)}")
@@ -126,6 +239,7 @@ def _edges(name: str, fractions: Sequence[float]) -> HostArray:
 
 
 def _sizes(name: str, lengths: Sequence[int] | Sequence[float], n: int) -> list[int]:
+    """The number of samples in each part."""
     if all(isinstance(v, int | np.integer) for v in lengths):
         sizes = [int(v) for v in lengths]
         if min(sizes, default=-1) < 0 or sum(sizes) != n:

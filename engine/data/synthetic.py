@@ -1,33 +1,71 @@
-"""Data made by rule and chance: sequence tasks, point clouds, and drawings with captions.
+"""Generated data: sequence tasks, point clouds, and drawings with captions.
 
-Each is a function of a dl.Generator (by default the one that dl.manual_seed seeds) and gives the same bits on every
-machine: random numbers are counted, and all else is + - * / on them.
+Each function draws from a ``dl.Generator`` (by default the default generator) and gives the same bits on every machine: it
+uses only the generator's numbers and the operations + - * / on them.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
-
 import numpy as np
 
-from ..autograd.promotion import get_default_dtype
+from ..default_dtype import get_default_dtype
 from ..errors import ConfigError, ShapeError
 from ..generator import Generator, default_generator
+from ..typing import DTypeLike
+from .checks import require_integers
 from .corpora import StringPairs
 from .dataset import ArrayDataset
-from .draws import HostArray, integers, normal, permutation, uniform
-from .pictures import ImageDataset
+from .drawings import CaptionedImages, shapes_with_captions
+from .host_arrays import HostArray
+from .host_random import integers, normal, permutation, uniform
+from .image_dataset import ImageDataset
 from .transforms import RandomCrop
 
+__all__ = [
+    "CaptionedImages", "adding_problem", "addition_strings", "blended_digits", "cos_sin", "sequence_copy",
+    "shapes_with_captions", "spirals", "two_moons",
+]  # fmt: skip
 
-def adding_problem(n: int, length: int, generator: Generator | None = None, *, dtype: Any = None) -> ArrayDataset:
+
+def adding_problem(n: int, length: int, generator: Generator | None = None, *, dtype: DTypeLike | None = None) -> ArrayDataset:
     """Sequences of numbers, two of them marked; the target is the sum of the two.
 
-    Inputs (n,length,2): a number in [0, 1) and a mark, 0 or 1, one mark in each half; targets (n,1). Always answering 1 has
-    mean squared error 1/6. Source: Hochreiter and Schmidhuber 1997, in the form of Le, Jaitly, Hinton 2015.
+    One mark is in each half of a sequence. Always answering 1 has a mean squared error of 1/6.
+
+    Parameters
+    ----------
+    n : int
+        Number of sequences.
+    length : int
+        Steps T of a sequence, at least 2.
+    generator : Generator, optional
+        Source of the random numbers, by default the default generator.
+    dtype : dtype, optional
+        Dtype of the arrays, by default the default dtype.
+
+    Returns
+    -------
+    ArrayDataset
+        Inputs (n, T, 2), a number in [0, 1) and a mark, 0 or 1; targets (n, 1).
+
+    Raises
+    ------
+    ConfigError
+        If ``n`` or ``length`` is too small.
+
+    References
+    ----------
+    Hochreiter and Schmidhuber, "Long short-term memory", 1997; in the form of Le, Jaitly and Hinton, 2015, arXiv:1504.00941.
+
+    Examples
+    --------
+    >>> inputs, targets = dl.data.adding_problem(2, length=6).arrays
+    >>> inputs.shape, targets.shape
+    ((2, 6, 2), (2, 1))
+    >>> inputs[..., 1].sum(axis=1)
+    array([2., 2.], dtype=float32)
     """
-    _least("adding_problem", n=(n, 0), length=(length, 2))
+    require_integers("adding_problem", n=(n, 0), length=(length, 2))
     source, kind = generator or default_generator, np.dtype(dtype or get_default_dtype())
     numbers = uniform(source, (n, length), kind)
     half = length // 2
@@ -41,13 +79,47 @@ def adding_problem(n: int, length: int, generator: Generator | None = None, *, d
 def sequence_copy(
     n: int, length: int, delay: int, symbols: int = 8, generator: Generator | None = None
 ) -> ArrayDataset:
-    """Remember symbols over a delay: inputs and targets (n, delay + 2 length) int64, symbols + 2 different numbers.
+    """Sequences of symbols that must be remembered over a delay and repeated.
 
-    Input: `length` symbols from 1 to `symbols`, then `delay` steps blank (0) but for the signal symbols + 1 in the last of
-    them, then blanks. Target: blanks, and after the signal the symbols again.
-    Source: Arjovsky, Shah, Bengio 2016, "Unitary evolution recurrent neural networks".
+    An input holds ``length`` symbols from 1 to ``symbols``, then ``delay`` steps of 0 whose last is the signal ``symbols + 1``,
+    then zeros. The target is 0 up to the signal, then the symbols.
+
+    Parameters
+    ----------
+    n : int
+        Number of sequences.
+    length : int
+        Number of symbols to remember.
+    delay : int
+        Steps between the last symbol and the answer.
+    symbols : int, default 8
+        Number of different symbols.
+    generator : Generator, optional
+        Source of the random numbers, by default the default generator.
+
+    Returns
+    -------
+    ArrayDataset
+        Inputs and targets (n, delay + 2 * length), int64, with ``symbols + 2`` different numbers.
+
+    Raises
+    ------
+    ConfigError
+        If a number is too small.
+
+    References
+    ----------
+    Arjovsky, Shah and Bengio, "Unitary evolution recurrent neural networks", 2016, arXiv:1511.06464.
+
+    Examples
+    --------
+    >>> inputs, targets = dl.data.sequence_copy(1, length=2, delay=3, symbols=1).arrays
+    >>> inputs
+    array([[1, 1, 0, 0, 2, 0, 0]])
+    >>> targets
+    array([[0, 0, 0, 0, 0, 1, 1]])
     """
-    _least("sequence_copy", n=(n, 0), length=(length, 1), delay=(delay, 1), symbols=(symbols, 1))
+    require_integers("sequence_copy", n=(n, 0), length=(length, 1), delay=(delay, 1), symbols=(symbols, 1))
     wanted = integers(generator or default_generator, 1, symbols + 1, (n, length))
     inputs = np.zeros((n, delay + 2 * length), dtype=np.int64)
     targets = inputs.copy()
@@ -58,11 +130,38 @@ def sequence_copy(
 
 
 def addition_strings(n: int, digits: int = 3, generator: Generator | None = None) -> StringPairs:
-    """Sums as text: "17+208" and "225". Numbers have 1 to `digits` digits, each count equally likely.
+    """Sums as text, such as "17+208" and "225".
 
-    Source: Zaremba and Sutskever 2014, "Learning to execute"; Sutskever et al. 2014 for the encoder and decoder.
+    Parameters
+    ----------
+    n : int
+        Number of sums.
+    digits : int, default 3
+        Largest number of digits of a term, at most 15; each number of digits is equally likely.
+    generator : Generator, optional
+        Source of the random numbers, by default the default generator.
+
+    Returns
+    -------
+    StringPairs
+        Sums and results.
+
+    Raises
+    ------
+    ConfigError
+        If ``n`` is negative or ``digits`` is not from 1 to 15.
+
+    References
+    ----------
+    Zaremba and Sutskever, "Learning to execute", 2014, arXiv:1410.4615; Sutskever, Vinyals and Le, 2014, arXiv:1409.3215.
+
+    Examples
+    --------
+    >>> question, answer = dl.data.addition_strings(1)[0]
+    >>> eval(question) == int(answer)
+    True
     """
-    _least("addition_strings", n=(n, 0), digits=(digits, 1))
+    require_integers("addition_strings", n=(n, 0), digits=(digits, 1))
     if digits > 15:
         raise ConfigError(f"addition_strings: digits must be at most 15, got {digits}")
     source = generator or default_generator
@@ -71,9 +170,37 @@ def addition_strings(n: int, digits: int = 3, generator: Generator | None = None
     return StringPairs([f"{a}+{b}" for a, b in terms], [str(a + b) for a, b in terms])
 
 
-def two_moons(n: int, noise: float = 0.1, generator: Generator | None = None, *, dtype: Any = None) -> ArrayDataset:
-    """Two interleaved half circles: points (n,2), labels (n,) 0 or 1, in random order; noise: standard deviation added."""
-    _least("two_moons", n=(n, 0))
+def two_moons(n: int, noise: float = 0.1, generator: Generator | None = None, *, dtype: DTypeLike | None = None) -> ArrayDataset:
+    """Points on two interleaved half circles, in random order.
+
+    Parameters
+    ----------
+    n : int
+        Number of points.
+    noise : float, default 0.1
+        Standard deviation of the added noise.
+    generator : Generator, optional
+        Source of the random numbers, by default the default generator.
+    dtype : dtype, optional
+        Dtype of the points, by default the default dtype.
+
+    Returns
+    -------
+    ArrayDataset
+        Points (n, 2) and labels (n,), 0 or 1.
+
+    Raises
+    ------
+    ConfigError
+        If ``n`` is negative.
+
+    Examples
+    --------
+    >>> points, labels = dl.data.two_moons(100).arrays
+    >>> points.shape, np.bincount(labels)
+    ((100, 2), array([50, 50]))
+    """
+    require_integers("two_moons", n=(n, 0))
     source = generator or default_generator
     labels = permutation(source, n) % 2
     cos, sin = cos_sin(uniform(source, n) / 2)
@@ -82,10 +209,50 @@ def two_moons(n: int, noise: float = 0.1, generator: Generator | None = None, *,
 
 
 def spirals(
-    n: int, classes: int = 3, turns: float = 0.75, noise: float = 0.02, generator: Generator | None = None, *, dtype: Any = None
+    n: int,
+    classes: int = 3,
+    turns: float = 0.75,
+    noise: float = 0.02,
+    generator: Generator | None = None,
+    *,
+    dtype: DTypeLike | None = None,
 ) -> ArrayDataset:
-    """Arms of a spiral, one for each class, from the centre to radius 1: points (n,2), labels (n,) int64, in random order."""
-    _least("spirals", n=(n, 0), classes=(classes, 1))
+    """Points on the arms of a spiral, one arm for each class, in random order.
+
+    The arms start at the centre and end at radius 1.
+
+    Parameters
+    ----------
+    n : int
+        Number of points.
+    classes : int, default 3
+        Number of arms.
+    turns : float, default 0.75
+        Turns of an arm.
+    noise : float, default 0.02
+        Standard deviation of the added noise.
+    generator : Generator, optional
+        Source of the random numbers, by default the default generator.
+    dtype : dtype, optional
+        Dtype of the points, by default the default dtype.
+
+    Returns
+    -------
+    ArrayDataset
+        Points (n, 2) and labels (n,), int64.
+
+    Raises
+    ------
+    ConfigError
+        If ``n`` or ``classes`` is too small.
+
+    Examples
+    --------
+    >>> points, labels = dl.data.spirals(90).arrays
+    >>> points.shape, np.bincount(labels)
+    ((90, 2), array([30, 30, 30]))
+    """
+    require_integers("spirals", n=(n, 0), classes=(classes, 1))
     source = generator or default_generator
     labels = permutation(source, n) % classes
     radius = uniform(source, n)
@@ -96,10 +263,38 @@ def spirals(
 def blended_digits(
     digits: ImageDataset, patches: ImageDataset, generator: Generator | None = None
 ) -> ImageDataset:
-    """Digits on pictures, as in MNIST-M: |patch - digit|, images (N,3,H,W) with the digits' labels.
+    """Digits on pictures, ``abs(patch - digit)``, as in MNIST-M.
 
-    digits (N,1,H,W); patches (M,3,...), for instance CIFAR-10, of which each digit gets a random H x W piece of a random
-    one. Source: Ganin et al. 2016, "Domain-adversarial training of neural networks".
+    Parameters
+    ----------
+    digits : ImageDataset
+        Digits (N, 1, H, W).
+    patches : ImageDataset
+        Pictures (M, 3, ...), for instance CIFAR-10. Each digit gets a random piece H x W of a random picture.
+    generator : Generator, optional
+        Source of the random numbers, by default the default generator.
+
+    Returns
+    -------
+    ImageDataset
+        Images (N, 3, H, W) with the labels of the digits.
+
+    Raises
+    ------
+    ShapeError
+        If the digits have several channels, or are larger than the pictures.
+
+    References
+    ----------
+    Ganin et al., "Domain-adversarial training of neural networks", 2016, arXiv:1505.07818.
+
+    Examples
+    --------
+    >>> digits = dl.data.ImageDataset(np.full((2, 1, 4, 4), 200, dtype=np.uint8), [3, 7])
+    >>> patches = dl.data.ImageDataset(np.full((1, 3, 8, 8), 50, dtype=np.uint8), [0])
+    >>> blended = dl.data.blended_digits(digits, patches)
+    >>> blended.arrays[0].shape, int(blended.arrays[0].max())
+    ((2, 3, 4, 4), 150)
     """
     source = generator or default_generator
     ink, labels = digits.arrays
@@ -111,13 +306,35 @@ def blended_digits(
     return ImageDataset(np.abs(crops - ink).astype(np.uint8), labels, digits.classes, digits.dtype)
 
 
-def _noisy(points: HostArray, labels: HostArray, noise: float, source: Generator, dtype: Any) -> ArrayDataset:
+def _noisy(points: HostArray, labels: HostArray, noise: float, source: Generator, dtype: DTypeLike | None) -> ArrayDataset:
+    """Points with normal noise, as a data set."""
     spread = points + noise * normal(source, points.shape)
     return ArrayDataset(spread.astype(np.dtype(dtype or get_default_dtype())), labels)
 
 
 def cos_sin(turns: HostArray) -> tuple[HostArray, HostArray]:
-    """Cosine and sine of an angle in turns, by their series: + and * alone, so bit-equal everywhere, unlike those of C."""
+    """Cosine and sine of angles in turns, with the same bits on every machine.
+
+    They are computed by their power series, with + and * only; the functions of the C library differ between machines.
+
+    Parameters
+    ----------
+    turns : numpy.ndarray
+        Angles (...) in turns, floating; 1 is a full circle.
+
+    Returns
+    -------
+    cos : numpy.ndarray
+        Cosines (...).
+    sin : numpy.ndarray
+        Sines (...).
+
+    Examples
+    --------
+    >>> cos, sin = dl.data.synthetic.cos_sin(np.array([0.0, 0.25]))
+    >>> abs(cos - [1, 0]).max() < 1e-12, abs(sin - [0, 1]).max() < 1e-12
+    (np.True_, np.True_)
+    """
     part = turns - np.floor(turns + 0.5)
     x = part * (2 * np.pi)  # from -pi to pi, where 30 terms leave an error below 1e-14
     square, cos, sin = x * x, np.ones_like(x), np.ones_like(x)
@@ -125,72 +342,3 @@ def cos_sin(turns: HostArray) -> tuple[HostArray, HostArray]:
         cos = 1 - square * cos / ((2 * k - 1) * (2 * k))
         sin = 1 - square * sin / ((2 * k) * (2 * k + 1))
     return cos, x * sin
-
-
-# ---------------------------------------------------------------------- drawings
-COLOURS = {
-    "red": (230, 30, 30), "green": (30, 180, 50), "blue": (40, 70, 230), "yellow": (240, 220, 40), "white": (245, 245, 245)
-}  # fmt: skip
-SHAPES = ("circle", "square", "triangle", "cross")
-SIZES = {"small": 0.5, "large": 0.8}
-RELATIONS = ("left of", "right of", "above", "below")
-
-
-@dataclass(frozen=True)
-class CaptionedImages:
-    """Images uint8 (n,3,H,W) and a caption of each."""
-
-    images: HostArray
-    captions: tuple[str, ...]
-
-    def __len__(self) -> int:
-        return len(self.captions)
-
-
-def shapes_with_captions(n: int, size: int = 32, generator: Generator | None = None) -> CaptionedImages:
-    """Drawings of one or two shapes on black, each with its description.
-
-    "a large red circle", or "a small blue square left of a large green cross": size, colour, shape, and of two the first's
-    place relative to the second's. Images (n,3,size,size) uint8; size at least 16.
-    """
-    _least("shapes_with_captions", n=(n, 0), size=(size, 16))
-    source = generator or default_generator
-    sizes, colours = tuple(SIZES), tuple(COLOURS)
-    draws = integers(source, 0, np.array([2, 4] + [len(sizes), len(colours), len(SHAPES)] * 2), (n, 8)).tolist()
-    shift = uniform(source, (n, 2, 2)) - 0.5
-    images = np.zeros((n, 3, size, size), dtype=np.uint8)
-    captions = []
-    for i, (two, relation, *rest) in enumerate(draws):
-        things = [(sizes[rest[k]], colours[rest[k + 1]], SHAPES[rest[k + 2]]) for k in (0, 3)][: 1 + two]
-        words = [f"a {' '.join(thing)}" for thing in things]
-        captions.append(f" {RELATIONS[relation]} ".join(words))
-        for k, thing in enumerate(things):
-            # Two share the picture: each is half as large, and has its half.
-            reach = 0.25 if two else 0.5
-            side = (-0.5, 0.5)[(relation % 2) ^ k] * two
-            x, y = (side, 0.0) if relation < 2 else (0.0, side)
-            _draw(images[i], thing, x + shift[i, k, 0] * reach / 4, y + shift[i, k, 1] * reach / 4, reach)
-    return CaptionedImages(images, tuple(captions))
-
-
-def _draw(image: HostArray, thing: tuple[str, str, str], x: float, y: float, reach: float) -> None:
-    """Draw into (3,H,W) around (x, y) in coordinates from -1 to 1, y downwards; reach: half the width of a cell."""
-    size = image.shape[1]
-    radius = 2 * reach * SIZES[thing[0]] * 0.85
-    grid = (2 * np.arange(size) + 1) / size - 1
-    dx, dy = grid - x, (grid - y)[:, None]
-    if thing[2] == "circle":
-        inside = dx * dx + dy * dy <= radius * radius
-    elif thing[2] == "square":
-        inside = np.maximum(np.abs(dx), np.abs(dy)) <= 0.85 * radius
-    elif thing[2] == "triangle":
-        inside = (np.abs(dy) <= radius) & (np.abs(dx) <= (dy + radius) / 2)
-    else:
-        inside = (np.minimum(np.abs(dx), np.abs(dy)) <= 0.3 * radius) & (np.maximum(np.abs(dx), np.abs(dy)) <= radius)
-    image[:, inside] = np.array(COLOURS[thing[1]], dtype=np.uint8)[:, None]
-
-
-def _least(name: str, **given: tuple[int, int]) -> None:
-    for argument, (value, least) in given.items():
-        if isinstance(value, bool) or not isinstance(value, int) or value < least:
-            raise ConfigError(f"{name}: {argument} must be an integer of at least {least}, got {value!r}")

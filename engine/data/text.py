@@ -1,4 +1,4 @@
-"""Text as numbers: vocabularies, bags of words, n-grams, one-hot vectors, and the sampling of word2vec."""
+"""Text as numbers: vocabularies, bags of words, n-grams and one-hot vectors."""
 
 from __future__ import annotations
 
@@ -8,28 +8,81 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from ..autograd.promotion import get_default_dtype
+from ..default_dtype import get_default_dtype
 from ..errors import ConfigError, DataError
-from ..generator import Generator, default_generator
 from ..io import reading
-from .draws import HostArray, integers, uniform
-from .samplers import weighted
+from ..typing import DTypeLike
+from .host_arrays import HostArray
 
 _WORD = re.compile(r"\w+(?:['’]\w+)*|[^\w\s]")
 
 
 def words(text: str) -> list[str]:
-    """Lower-case words, and punctuation marks each on its own; an apostrophe inside a word belongs to it."""
+    """Split a text into lower-case words and punctuation marks.
+
+    An apostrophe inside a word belongs to it.
+
+    Parameters
+    ----------
+    text : str
+        Any text.
+
+    Returns
+    -------
+    list of str
+        The words; each punctuation mark is an item of its own.
+
+    Examples
+    --------
+    >>> dl.data.words("It's late, Anna.")
+    ["it's", 'late', ',', 'anna', '.']
+    """
     return _WORD.findall(text.lower())
 
 
 class Vocabulary:
-    """Tokens and their numbers: special ones first, then by falling frequency (ties: by code point).
+    """Tokens and their numbers.
 
-    tokens: an iterable of strings to count; a string is taken character by character. min_count, max_size: leave out rare
-    tokens, keep the most frequent (specials do not count). unknown: the special token that stands for the others; without
-    one, encoding a token that is not known raises DataError.
+    Special tokens come first, then the others by falling frequency; ties are ordered by code point.
+
+    Parameters
+    ----------
+    tokens : iterable of str
+        Tokens to count. A string is a sequence of characters.
+    min_count : int, default 1
+        Leave out tokens that come less often.
+    max_size : int, optional
+        Keep only this many of the most frequent tokens, special ones not counted.
+    specials : sequence of str, default ()
+        Special tokens, such as ``"<pad>"``.
+    unknown : str, optional
+        The special token that stands for all others. Without one, encoding an unknown token raises DataError.
+
+    Attributes
+    ----------
+    tokens : tuple of str
+        The V tokens by number.
+    numbers : dict
+        The number of each token.
+    counts : numpy.ndarray
+        How often each token came, int64 (V,).
+    unknown : int or None
+        Number of the unknown token.
+
+    Raises
+    ------
+    ConfigError
+        If special tokens repeat, or ``unknown`` is not one of them.
+
+    Examples
+    --------
+    >>> vocabulary = dl.data.Vocabulary(["a", "b", "a"], specials=["<unk>"], unknown="<unk>")
+    >>> vocabulary.tokens
+    ('<unk>', 'a', 'b')
+    >>> vocabulary.encode(["b", "a", "c"])
+    array([2, 1, 0])
     """
 
     def __init__(
@@ -54,12 +107,48 @@ class Vocabulary:
 
     @classmethod
     def of_characters(cls, text: str, **options: Any) -> Vocabulary:
-        """The characters of a text; options as above."""
+        """The vocabulary of the characters of a text.
+
+        Parameters
+        ----------
+        text : str
+            The text.
+        **options : Any
+            Keyword arguments of Vocabulary.
+
+        Returns
+        -------
+        Vocabulary
+            The characters by falling frequency.
+
+        Examples
+        --------
+        >>> dl.data.Vocabulary.of_characters("banana").tokens
+        ('a', 'n', 'b')
+        """
         return cls(text, **options)
 
     @classmethod
     def of_words(cls, text: str, **options: Any) -> Vocabulary:
-        """The words and punctuation marks of a text; options as above."""
+        """The vocabulary of the words and punctuation marks of a text.
+
+        Parameters
+        ----------
+        text : str
+            The text, split by ``words``.
+        **options : Any
+            Keyword arguments of Vocabulary.
+
+        Returns
+        -------
+        Vocabulary
+            The words by falling frequency.
+
+        Examples
+        --------
+        >>> dl.data.Vocabulary.of_words("To be or not to be").tokens
+        ('be', 'to', 'not', 'or')
+        """
         return cls(words(text), **options)
 
     def __len__(self) -> int:
@@ -69,30 +158,92 @@ class Vocabulary:
         return token in self.numbers
 
     def __getitem__(self, token: str) -> int:
-        """The number of a token, or of the unknown one."""
+        """The number of a token, or of the unknown token."""
         number = self.numbers.get(token, self.unknown)
         if number is None:
             raise DataError(f"Vocabulary: {token!r} is not among the {len(self)} tokens, and there is no unknown one")
         return number
 
     def encode(self, tokens: Iterable[str]) -> HostArray:
-        """The numbers of tokens (a string: of its characters), int64 (T,)."""
+        """The numbers of tokens.
+
+        Parameters
+        ----------
+        tokens : iterable of str
+            T tokens; a string is a sequence of characters.
+
+        Returns
+        -------
+        numpy.ndarray
+            Numbers (T,), int64.
+
+        Raises
+        ------
+        DataError
+            If a token is not in the vocabulary and there is no unknown token.
+        """
         return np.array([self[t] for t in tokens], dtype=np.int64)
 
-    def decode(self, numbers: Any, separator: str = "") -> str:
-        """The tokens of numbers (T,), joined. Raises DataError for a number that no token has."""
-        values = _checked("decode", numbers, len(self))
+    def decode(self, numbers: ArrayLike, separator: str = "") -> str:
+        """The tokens of numbers, joined to a string.
+
+        Parameters
+        ----------
+        numbers : array_like
+            Numbers (T,) from 0 to V-1.
+        separator : str, default ""
+            String between the tokens.
+
+        Returns
+        -------
+        str
+            The joined tokens.
+
+        Raises
+        ------
+        DataError
+            If a number has no token.
+
+        Examples
+        --------
+        >>> vocabulary = dl.data.Vocabulary.of_words("to be or not to be")
+        >>> vocabulary.decode([1, 0], separator=" ")
+        'to be'
+        """
+        values = checked_numbers("decode", numbers, len(self))
         if values.ndim != 1:
             raise DataError(f"decode: expected integers (T,), got shape {values.shape}")
         return separator.join(self.tokens[i] for i in values.tolist())
 
     def state_dict(self) -> dict[str, Any]:
-        """What from_state_dict makes the same vocabulary of; JSON can hold it."""
+        """The content of the vocabulary, for a checkpoint.
+
+        Returns
+        -------
+        dict
+            Tokens, counts and the unknown number.
+        """
         return {"tokens": list(self.tokens), "counts": self.counts.tolist(), "unknown": self.unknown}
 
     @classmethod
     def from_state_dict(cls, state: dict[str, Any]) -> Vocabulary:
-        """The vocabulary that a state was taken from. Raises DataError for what is none."""
+        """The vocabulary that ``state_dict`` described.
+
+        Parameters
+        ----------
+        state : dict
+            What ``state_dict`` returned.
+
+        Returns
+        -------
+        Vocabulary
+            An equal vocabulary.
+
+        Raises
+        ------
+        DataError
+            If this is not the state of a vocabulary.
+        """
         made = cls(())
         with reading("Vocabulary", DataError, "not the state of a vocabulary"):
             made.tokens = tuple(str(t) for t in state["tokens"])
@@ -106,7 +257,34 @@ class Vocabulary:
 
 
 def ngrams(tokens: Sequence[str], n: int, separator: str = " ") -> list[str]:
-    """The runs of n tokens, joined; of a string, its runs of n characters."""
+    """The runs of n tokens in a sequence.
+
+    Parameters
+    ----------
+    tokens : sequence of str
+        T tokens, or a string, which is a sequence of characters.
+    n : int
+        Tokens in a run.
+    separator : str, default " "
+        String between tokens; not used for the characters of a string.
+
+    Returns
+    -------
+    list of str
+        The T-n+1 runs, joined.
+
+    Raises
+    ------
+    ConfigError
+        If n is less than 1.
+
+    Examples
+    --------
+    >>> dl.data.ngrams(["not", "to", "be"], 2)
+    ['not to', 'to be']
+    >>> dl.data.ngrams("abcd", 3)
+    ['abc', 'bcd']
+    """
     if n < 1:
         raise ConfigError(f"ngrams: n must be at least 1, got {n}")
     if isinstance(tokens, str):
@@ -114,91 +292,74 @@ def ngrams(tokens: Sequence[str], n: int, separator: str = " ") -> list[str]:
     return [separator.join(tokens[i : i + n]) for i in range(len(tokens) - n + 1)]
 
 
-def one_hot(numbers: Any, size: int, dtype: Any = None) -> HostArray:
-    """Integers (...) as vectors (..., size) that are 1 at the number and 0 elsewhere; dtype: by default the default dtype."""
-    index = _checked("one_hot", numbers, size)
+def one_hot(numbers: ArrayLike, size: int, dtype: DTypeLike | None = None) -> HostArray:
+    """Encode integers as vectors with a 1 at the number and 0 elsewhere.
+
+    Parameters
+    ----------
+    numbers : array_like
+        Integers (...) from 0 to size-1.
+    size : int
+        Length of the vectors.
+    dtype : dtype, optional
+        Dtype of the result, by default the default dtype.
+
+    Returns
+    -------
+    numpy.ndarray
+        Vectors (..., size).
+
+    Raises
+    ------
+    DataError
+        If a number is out of range or not an integer.
+
+    Examples
+    --------
+    >>> dl.data.one_hot([2, 0], 3)
+    array([[0., 0., 1.],
+           [1., 0., 0.]], dtype=float32)
+    """
+    index = checked_numbers("one_hot", numbers, size)
     out = np.zeros((*index.shape, size), dtype=np.dtype(dtype or get_default_dtype()))
     np.put_along_axis(out, index[..., None], 1, axis=-1)
     return out
 
 
-def bag_of_words(documents: Sequence[Any], size: int, dtype: Any = None) -> HostArray:
-    """How often each number comes in each document: arrays of integers (T_n,) as counts (N, size)."""
-    rows = [np.bincount(_checked("bag_of_words", d, size).ravel(), minlength=size) for d in documents]
+def bag_of_words(documents: Sequence[ArrayLike], size: int, dtype: DTypeLike | None = None) -> HostArray:
+    """Count how often each number comes in each document.
+
+    Parameters
+    ----------
+    documents : sequence of array_like
+        N documents, integers (T_n,) from 0 to size-1.
+    size : int
+        Number of different words V.
+    dtype : dtype, optional
+        Dtype of the result, by default the default dtype.
+
+    Returns
+    -------
+    numpy.ndarray
+        Counts (N, V).
+
+    Raises
+    ------
+    DataError
+        If a number is out of range or not an integer.
+
+    Examples
+    --------
+    >>> dl.data.bag_of_words([[0, 2, 2], [1]], 3)
+    array([[1., 0., 2.],
+           [0., 1., 0.]], dtype=float32)
+    """
+    rows = [np.bincount(checked_numbers("bag_of_words", d, size).ravel(), minlength=size) for d in documents]
     return np.array(rows, dtype=np.dtype(dtype or get_default_dtype())).reshape(len(documents), size)
 
 
-def subsample(numbers: Any, counts: Any, threshold: float = 1e-3, generator: Generator | None = None) -> HostArray:
-    """Leave out frequent words at random: a word of frequency f stays with probability min(1, sqrt(threshold / f)).
-
-    numbers (T,), counts (V,): how often each word comes. Returns those that stay, in their order.
-    Source: Mikolov et al. 2013, "Distributed representations of words and phrases and their compositionality", equation 5.
-    """
-    total = np.asarray(counts, dtype=np.float64)
-    index = _checked("subsample", numbers, len(total))
-    frequency = np.maximum(total / total.sum(), np.finfo(np.float64).tiny)
-    keep = np.sqrt(threshold / frequency)
-    return np.asarray(index[uniform(generator or default_generator, len(index)) < keep[index]])
-
-
-class NegativeSampler:
-    """Draws words with probability proportional to count**power, for negative sampling.
-
-    counts (V,). Source: Mikolov et al. 2013, section 2.2.
-    """
-
-    def __init__(self, counts: Any, power: float = 0.75, generator: Generator | None = None) -> None:
-        values = np.asarray(counts, dtype=np.float64)
-        if values.ndim != 1 or not values.size or (values < 0).any() or not values.any():
-            raise DataError("NegativeSampler: counts (V,) must be at least 0 and not all 0")
-        self.weights = np.where(values > 0, values**power, 0.0)
-        self.generator = default_generator.fork() if generator is None else generator
-
-    @property
-    def probabilities(self) -> HostArray:
-        """Of each word, (V,)."""
-        return np.asarray(self.weights / self.weights.sum())
-
-    def draw(self, *shape: int, generator: Generator | None = None) -> HostArray:
-        """Independent words, int64 of this shape."""
-        return weighted(generator or self.generator, self.weights, int(np.prod(shape))).reshape(shape)
-
-
-def skipgram_pairs(numbers: Any, window: int, generator: Generator | None = None) -> tuple[HostArray, HostArray]:
-    """Every (centre, context) pair of words (T,) at most `window` apart: centres (P,), contexts (P,).
-
-    With a generator each centre draws its own window from 1 to `window`, so that near words count more, as word2vec does.
-    """
-    index = np.asarray(numbers)
-    reach = _reach(len(index), window, generator)
-    centres, contexts = [], []
-    for offset in (o for d in range(1, window + 1) for o in (-d, d)):
-        places = np.arange(max(0, -offset), max(0, len(index) - max(0, offset)))
-        places = places[reach[places] >= abs(offset)]
-        centres.append(places)
-        contexts.append(places + offset)
-    at = np.concatenate([np.empty(0, dtype=np.int64), *centres])
-    order = np.argsort(at, kind="stable")
-    near = np.concatenate([np.empty(0, dtype=np.int64), *contexts])
-    return index[at[order]], index[near[order]]
-
-
-def cbow_windows(numbers: Any, window: int) -> tuple[HostArray, HostArray]:
-    """For each word of (T,) that has `window` neighbours on both sides: contexts (M, 2 window), centres (M,)."""
-    index = np.asarray(numbers)
-    if window < 1 or len(index) <= 2 * window:
-        raise DataError(f"cbow_windows: a window of {window} on both sides does not fit into {len(index)} words")
-    views = np.lib.stride_tricks.sliding_window_view(index, 2 * window + 1)
-    return np.delete(views, window, axis=1), index[window:-window].copy()
-
-
-def _reach(n: int, window: int, generator: Generator | None) -> HostArray:
-    if window < 1:
-        raise ConfigError(f"skipgram_pairs: window must be at least 1, got {window}")
-    return np.full(n, window) if generator is None else integers(generator, 1, window + 1, n)
-
-
-def _checked(name: str, numbers: Any, size: int) -> HostArray:
+def checked_numbers(name: str, numbers: ArrayLike, size: int) -> HostArray:
+    """Convert to integers from 0 to ``size - 1``. Raises DataError."""
     index = np.asarray(numbers)
     if not index.size:
         return index.astype(np.int64)

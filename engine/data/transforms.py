@@ -1,51 +1,52 @@
-"""Transforms of image batches (N,C,H,W), NumPy arrays, that draw from a dl.Generator: each image its own random numbers.
+"""Transforms of image batches (N, C, H, W), NumPy arrays, each image with random numbers of its own.
 
-For DataLoader(transform=...), which gives every batch a generator of its own; or called directly. Results are new arrays
-of the input's dtype; inputs are never changed.
+Use them in ``DataLoader(transform=...)``, which gives each batch a generator of its own, or call them directly. Results are
+new arrays of the input's dtype; inputs are never changed.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from ..errors import ConfigError, DTypeError, ShapeError
-from ..generator import Generator, default_generator
-from .draws import HostArray, integers, normal, uniform
+from ..errors import ConfigError, ShapeError
+from ..generator import Generator
+from .host_arrays import HostArray
+from .host_random import integers, normal, uniform
+from .resampling import RandomRotation, Resize, rotate
+from .transform_base import Compose, Transform, require_floating, window_size
 
-
-class Transform:
-    """Base: write apply(images, generator). Called with images alone, it draws from the generator of dl.manual_seed."""
-
-    def __call__(self, images: Any, generator: Generator | None = None) -> HostArray:
-        x = np.asarray(images)
-        if x.ndim != 4:
-            raise ShapeError(f"{type(self).__name__}: expected images (N,C,H,W), got shape {x.shape}")
-        return self.apply(x, default_generator if generator is None else generator)
-
-    def apply(self, x: HostArray, generator: Generator) -> HostArray:
-        """The transformed images (N,C,H,W)."""
-        raise NotImplementedError(f"{type(self).__name__}: write apply(self, x, generator)")
-
-
-class Compose(Transform):
-    """One transform after another."""
-
-    def __init__(self, transforms: Sequence[Transform]) -> None:
-        self.transforms = tuple(transforms)
-
-    def apply(self, x: HostArray, generator: Generator) -> HostArray:
-        for transform in self.transforms:
-            x = transform(x, generator)
-        return x
+__all__ = [
+    "CenterCrop", "Compose", "GaussianNoise", "Normalize", "RandomCrop", "RandomHorizontalFlip", "RandomRotation",
+    "RandomVerticalFlip", "Resize", "Transform", "channel_statistics", "rotate",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Normalize(Transform):
-    """(x - mean) / std, per channel: mean and std are a number or one for each of C. Images are floating."""
+    """Normalize each channel: ``(x - mean) / std``.
+
+    Parameters
+    ----------
+    mean : float or sequence of float
+        Mean, one number or one for each of the C channels.
+    std : float or sequence of float
+        Standard deviation, above 0, one number or one for each channel.
+
+    Raises
+    ------
+    ConfigError
+        If ``std`` is not above 0.
+
+    Examples
+    --------
+    >>> normalize = dl.data.transforms.Normalize(mean=[1.0, 2.0], std=2.0)
+    >>> normalize(np.full((1, 2, 1, 1), 3.0)).ravel()
+    array([1. , 0.5])
+    """
 
     mean: float | Sequence[float]
     std: float | Sequence[float]
@@ -55,17 +56,56 @@ class Normalize(Transform):
             raise ConfigError(f"Normalize: std must be above 0, got {self.std}")
 
     def apply(self, x: HostArray, generator: Generator) -> HostArray:
-        return (_floating("Normalize", x) - self._shaped(self.mean, x)) / self._shaped(self.std, x)
+        """Normalize a batch.
+
+        Parameters
+        ----------
+        x : numpy.ndarray
+            Images (N, C, H, W), floating.
+        generator : Generator
+            Not used.
+
+        Returns
+        -------
+        numpy.ndarray
+            Images (N, C, H, W).
+        """
+        return (require_floating("Normalize", x) - self._shaped(self.mean, x)) / self._shaped(self.std, x)
 
     def _shaped(self, value: float | Sequence[float], x: HostArray) -> HostArray:
+        """The numbers in shape (C, 1, 1) or (1, 1, 1)."""
         per_channel = np.asarray(value, dtype=x.dtype).reshape(-1, 1, 1)
         if len(per_channel) not in (1, x.shape[1]):
             raise ShapeError(f"Normalize: {len(per_channel)} values for C={x.shape[1]} channels")
         return per_channel
 
 
-def channel_statistics(images: Any) -> tuple[list[float], list[float]]:
-    """Mean and standard deviation of each channel over images (N,C,H,W): what Normalize takes, from the training set."""
+def channel_statistics(images: ArrayLike) -> tuple[list[float], list[float]]:
+    """Mean and standard deviation of each channel, for Normalize; compute them on the training set.
+
+    Parameters
+    ----------
+    images : array_like
+        Images (N, C, H, W).
+
+    Returns
+    -------
+    mean : list of float
+        Mean of each of the C channels.
+    std : list of float
+        Standard deviation of each channel.
+
+    Raises
+    ------
+    ShapeError
+        If the images are not a non-empty array (N, C, H, W).
+
+    Examples
+    --------
+    >>> images = np.array([0.0, 1.0, 2.0, 6.0]).reshape(2, 2, 1, 1)
+    >>> dl.data.transforms.channel_statistics(images)
+    ([1.0, 3.5], [1.0, 2.5])
+    """
     x = np.asarray(images)
     if x.ndim != 4 or not x.size:
         raise ShapeError(f"channel_statistics: expected images (N,C,H,W), got shape {x.shape}")
@@ -75,15 +115,43 @@ def channel_statistics(images: Any) -> tuple[list[float], list[float]]:
 
 @dataclass(frozen=True)
 class RandomCrop(Transform):
-    """A window (height, width) at a random place of each image, which gets `padding` zeros around it first."""
+    """Cut a window at a random place of each image, after padding it with zeros.
+
+    Parameters
+    ----------
+    size : int or tuple of int
+        Height and width of the window.
+    padding : int, default 0
+        Zeros added on each side before the cut.
+
+    Examples
+    --------
+    >>> crop = dl.data.transforms.RandomCrop(28, padding=4)
+    >>> crop(np.ones((2, 1, 28, 28))).shape
+    (2, 1, 28, 28)
+    """
 
     size: int | tuple[int, int]
     padding: int = 0
 
     def apply(self, x: HostArray, generator: Generator) -> HostArray:
+        """Crop a batch.
+
+        Parameters
+        ----------
+        x : numpy.ndarray
+            Images (N, C, H, W).
+        generator : Generator
+            Source of the places.
+
+        Returns
+        -------
+        numpy.ndarray
+            Windows (N, C, height, width).
+        """
         p = self.padding
         wide = np.pad(x, ((0, 0), (0, 0), (p, p), (p, p)))
-        h, w = _window("RandomCrop", self.size, wide)
+        h, w = window_size("RandomCrop", self.size, wide)
         tops = integers(generator, 0, wide.shape[2] - h + 1, len(x))
         lefts = integers(generator, 0, wide.shape[3] - w + 1, len(x))
         out = np.empty((*x.shape[:2], h, w), dtype=x.dtype)
@@ -94,127 +162,147 @@ class RandomCrop(Transform):
 
 @dataclass(frozen=True)
 class CenterCrop(Transform):
-    """The window (height, width) in the middle."""
+    """Cut the window in the middle of each image.
+
+    Parameters
+    ----------
+    size : int or tuple of int
+        Height and width of the window.
+
+    Examples
+    --------
+    >>> crop = dl.data.transforms.CenterCrop(2)
+    >>> crop(np.arange(16).reshape(1, 1, 4, 4))
+    array([[[[ 5,  6],
+             [ 9, 10]]]])
+    """
 
     size: int | tuple[int, int]
 
     def apply(self, x: HostArray, generator: Generator) -> HostArray:
-        h, w = _window("CenterCrop", self.size, x)
+        """Crop a batch.
+
+        Parameters
+        ----------
+        x : numpy.ndarray
+            Images (N, C, H, W).
+        generator : Generator
+            Not used.
+
+        Returns
+        -------
+        numpy.ndarray
+            Windows (N, C, height, width).
+        """
+        h, w = window_size("CenterCrop", self.size, x)
         i, j = (x.shape[2] - h) // 2, (x.shape[3] - w) // 2
         return x[:, :, i : i + h, j : j + w].copy()
 
 
 @dataclass(frozen=True)
 class RandomHorizontalFlip(Transform):
-    """Left and right change places, with probability p for each image."""
+    """Exchange left and right, at random for each image.
+
+    Parameters
+    ----------
+    p : float, default 0.5
+        Probability of a flip.
+
+    Examples
+    --------
+    >>> dl.data.transforms.RandomHorizontalFlip(p=1.0)(np.array([[[[1, 2, 3]]]]))
+    array([[[[3, 2, 1]]]])
+    """
 
     p: float = 0.5
 
     def apply(self, x: HostArray, generator: Generator) -> HostArray:
+        """Flip a batch.
+
+        Parameters
+        ----------
+        x : numpy.ndarray
+            Images (N, C, H, W).
+        generator : Generator
+            Decides which images are flipped.
+
+        Returns
+        -------
+        numpy.ndarray
+            Images (N, C, H, W).
+        """
         flip = uniform(generator, len(x)) < self.p
         return np.where(flip[:, None, None, None], x[:, :, :, ::-1], x)
 
 
 @dataclass(frozen=True)
 class RandomVerticalFlip(Transform):
-    """Top and bottom change places, with probability p for each image."""
+    """Exchange top and bottom, at random for each image.
+
+    Parameters
+    ----------
+    p : float, default 0.5
+        Probability of a flip.
+
+    Examples
+    --------
+    >>> dl.data.transforms.RandomVerticalFlip(p=1.0)(np.array([[[[1], [2]]]])).ravel()
+    array([2, 1])
+    """
 
     p: float = 0.5
 
     def apply(self, x: HostArray, generator: Generator) -> HostArray:
+        """Flip a batch.
+
+        Parameters
+        ----------
+        x : numpy.ndarray
+            Images (N, C, H, W).
+        generator : Generator
+            Decides which images are flipped.
+
+        Returns
+        -------
+        numpy.ndarray
+            Images (N, C, H, W).
+        """
         flip = uniform(generator, len(x)) < self.p
         return np.where(flip[:, None, None, None], x[:, :, ::-1], x)
 
 
 @dataclass(frozen=True)
-class RandomRotation(Transform):
-    """Turn each image about its centre, counter-clockwise, by an angle from -degrees to degrees, or from a range.
-
-    Values between pixels are interpolated bilinearly; what comes from outside is 0. Images are floating.
-    """
-
-    degrees: float | tuple[float, float]
-
-    def apply(self, x: HostArray, generator: Generator) -> HostArray:
-        low, high = self.degrees if isinstance(self.degrees, tuple) else (-self.degrees, self.degrees)
-        return rotate(x, low + (high - low) * uniform(generator, len(x)))
-
-
-def rotate(images: Any, degrees: Any) -> HostArray:
-    """Turn each image of (N,C,H,W) counter-clockwise about its centre by its angle of degrees (N,), as RandomRotation does."""
-    x = _floating("rotate", np.asarray(images))
-    n, _, h, w = x.shape
-    angle = np.deg2rad(np.broadcast_to(np.asarray(degrees, dtype=np.float64), (n,)))[:, None, None]
-    dy, dx = np.arange(h)[:, None] - (h - 1) / 2, np.arange(w) - (w - 1) / 2
-    # Where each pixel of the result comes from: the coordinates turned back. The y axis points down.
-    cos, sin = np.cos(angle), np.sin(angle)
-    from_y, from_x = (h - 1) / 2 + sin * dx + cos * dy, (w - 1) / 2 + cos * dx - sin * dy
-    # One row and column of zeros around, and every place outside moved there.
-    wide = np.pad(x, ((0, 0), (0, 0), (1, 1), (1, 1)))
-    from_y, from_x = np.clip(from_y + 1, 0, h + 1), np.clip(from_x + 1, 0, w + 1)
-    top = np.minimum(np.floor(from_y).astype(np.intp), h)
-    left = np.minimum(np.floor(from_x).astype(np.intp), w)
-    down, right = (from_y - top).astype(x.dtype)[..., None], (from_x - left).astype(x.dtype)[..., None]
-    # One number for each pixel of the batch: that is twice as fast as three.
-    pixels = np.ascontiguousarray(wide.transpose(0, 2, 3, 1)).reshape(-1, x.shape[1])
-    place = (np.arange(n)[:, None, None] * (h + 2) + top) * (w + 2) + left
-    upper = pixels[place] * (1 - right) + pixels[place + 1] * right
-    lower = pixels[place + w + 2] * (1 - right) + pixels[place + w + 3] * right
-    return np.ascontiguousarray((upper * (1 - down) + lower * down).transpose(0, 3, 1, 2))
-
-
-@dataclass(frozen=True)
 class GaussianNoise(Transform):
-    """Add independent normal numbers with standard deviation std. Images are floating."""
+    """Add independent normal random numbers to each pixel.
+
+    Parameters
+    ----------
+    std : float
+        Standard deviation of the noise.
+
+    Examples
+    --------
+    >>> noisy = dl.data.transforms.GaussianNoise(0.5)(np.zeros((10, 1, 20, 20)))
+    >>> round(float(noisy.std()), 1)
+    0.5
+    """
 
     std: float
 
     def apply(self, x: HostArray, generator: Generator) -> HostArray:
-        return np.asarray(_floating("GaussianNoise", x) + np.asarray(self.std, x.dtype) * normal(generator, x.shape, x.dtype))
+        """Add noise to a batch.
 
+        Parameters
+        ----------
+        x : numpy.ndarray
+            Images (N, C, H, W), floating.
+        generator : Generator
+            Source of the noise.
 
-@dataclass(frozen=True)
-class Resize(Transform):
-    """To (height, width), bilinearly; shrinking averages over all pixels concerned (a triangle as wide as the step).
-
-    An affine image stays affine inside. Images are floating.
-    """
-
-    size: int | tuple[int, int]
-
-    def apply(self, x: HostArray, generator: Generator) -> HostArray:
-        _floating("Resize", x)
-        h, w = _pair("Resize", self.size)
-        rows, columns = _triangle(x.shape[2], h).astype(x.dtype), _triangle(x.shape[3], w).astype(x.dtype)
-        return np.ascontiguousarray(rows @ x @ columns.T)
-
-
-def _triangle(before: int, after: int) -> HostArray:
-    """The weights (after, before) of each old pixel in each new one; rows sum to 1."""
-    step = before / after
-    width = max(step, 1.0)
-    centres = (np.arange(after) + 0.5) * step - 0.5
-    weights = np.maximum(0.0, 1 - np.abs(np.arange(before) - centres[:, None]) / width)
-    return np.asarray(weights / weights.sum(axis=1, keepdims=True))
-
-
-def _floating(name: str, x: HostArray) -> HostArray:
-    if x.dtype.kind != "f":
-        raise DTypeError(f"{name}: expected floating images, got {x.dtype}; divide by 255 first")
-    if x.ndim != 4:
-        raise ShapeError(f"{name}: expected images (N,C,H,W), got shape {x.shape}")
-    return x
-
-
-def _pair(name: str, size: int | tuple[int, int]) -> tuple[int, int]:
-    h, w = (size, size) if isinstance(size, int) else size
-    if h < 1 or w < 1:
-        raise ConfigError(f"{name}: size must be at least 1, got {size}")
-    return h, w
-
-
-def _window(name: str, size: int | tuple[int, int], x: HostArray) -> tuple[int, int]:
-    h, w = _pair(name, size)
-    if h > x.shape[2] or w > x.shape[3]:
-        raise ShapeError(f"{name}: a window {h}x{w} does not fit into images of {x.shape[2]}x{x.shape[3]}")
-    return h, w
+        Returns
+        -------
+        numpy.ndarray
+            Images (N, C, H, W).
+        """
+        require_floating("GaussianNoise", x)
+        return np.asarray(x + np.asarray(self.std, x.dtype) * normal(generator, x.shape, x.dtype))

@@ -1,10 +1,10 @@
-"""Batches to a GPU beside the computation: through pinned host memory, on a stream of its own, one batch ahead.
+"""Upload batches to a GPU during the computation: through pinned host memory, on a separate stream, one batch ahead.
 
-    host array -> pinned slot -> (copy stream) device slot -> (the caller's stream) an array of the batch's own
+    host array -> pinned slot -> (copy stream) device slot -> (the caller's stream) a new array
 
-Two slots take turns. The last step is a copy inside the device, which costs next to nothing: without it the memory of a batch
-that the caller dropped could be written by the next upload while kernels still read it. Events order the two streams; the
-host waits for nothing but a pinned slot that is still being read.
+Two slots take turns. The last step copies inside the device, which takes little time: without it, the next upload could
+overwrite the memory of a batch that kernels still read. Events order the two streams; the host only waits for a pinned slot
+that is still being read.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from .. import backend
 from ..autograd.base import wrap
 
 ALIGNMENT = 256
-"""Bytes between whose multiples parts of a batch begin, as the device likes it."""
+"""Parts of a batch begin at multiples of this many bytes."""
 
 
 class Part(NamedTuple):
-    """Where an array lies in its slot."""
+    """The place of an array in its slot."""
 
     first: int
     nbytes: int
@@ -31,6 +31,8 @@ class Part(NamedTuple):
 
 
 class _Slot:
+    """Pinned memory, device memory, and the events that guard them."""
+
     def __init__(self, cuda: Any) -> None:
         self.pinned: Any = None
         self.device: Any = None
@@ -39,7 +41,7 @@ class _Slot:
 
 
 class Uploader:
-    """Tuples of host arrays to tuples of tensors on one GPU ("cuda:N")."""
+    """Turns tuples of host arrays into tuples of tensors on one GPU ("cuda:N")."""
 
     def __init__(self, device: str) -> None:
         import cupy
@@ -52,25 +54,27 @@ class Uploader:
         self.turn = 0
 
     def through(self, batches: Iterable[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:
-        """The batches in their order, each handed out when the upload of the next has begun.
+        """The batches in order, each returned after the upload of the next one has started.
 
-        What is no NumPy array of numbers stays as it is.
+        Parts that are not NumPy arrays of numbers stay as they are.
         """
         source = iter(batches)
         waiting = self._started(source)
         while waiting is not None:
             try:
                 following = self._started(source)
-            except Exception:  # the batch before is whole: it is given first
+            except Exception:  # return the batch before, which is complete, before the error
                 yield self._finished(*waiting)
                 raise
             yield self._finished(*waiting)
             waiting = following
 
     def _gpu(self) -> Any:
+        """A context in which this GPU is current."""
         return self.cupy.cuda.Device(int(self.device.partition(":")[2]))
 
     def _started(self, source: Iterator[tuple[Any, ...]]) -> tuple[_Slot, list[Part | Any]] | None:
+        """Start the upload of the next batch, if there is one."""
         for parts in source:
             slot = self.slots[self.turn]
             self.turn = 1 - self.turn
@@ -92,6 +96,7 @@ class Uploader:
         return None
 
     def _finished(self, slot: _Slot, layout: list[Part | Any]) -> tuple[Any, ...]:
+        """The tensors of a batch whose upload has started."""
         with self._gpu():
             current = self.cupy.cuda.get_current_stream()
             current.wait_event(slot.copied)
@@ -112,7 +117,7 @@ def uploadable(part: Any) -> bool:
 
 
 def _laid_out(parts: tuple[Any, ...]) -> tuple[list[Part | Any], int]:
-    """Where each array goes in a slot, other parts as they are, and the bytes needed."""
+    """The place of each array in a slot, other parts as they are, and the number of bytes."""
     layout: list[Part | Any] = []
     size = 0
     for part in parts:

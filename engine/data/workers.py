@@ -1,6 +1,6 @@
-"""Who makes the batches: the caller, threads, or spawned processes. All give the same batches in the same order.
+"""Make batches in the calling thread, in other threads, or in spawned processes; all give the same batches in the same order.
 
-Never fork: a forked child finds the locks of threads that it does not have, and runs each kernel on one thread.
+Processes are never forked: a forked child gets locks whose threads it does not have, and runs each kernel on one thread.
 """
 
 from __future__ import annotations
@@ -22,13 +22,14 @@ from multiprocessing import get_context, parent_process
 from multiprocessing.connection import wait
 from typing import Any
 
-from ..autograd.promotion import get_default_dtype, set_default_dtype
 from ..backend import set_backend
+from ..default_dtype import get_default_dtype, set_default_dtype
 from ..errors import ConfigError, DataError
 from ..generator import Generator, default_generator
 from .collate import as_batch
-from .dataset import gathered
-from .draws import HostArray, _current
+from .dataset import read_samples
+from .host_arrays import HostArray
+from .host_random import _current
 
 KINDS = ("thread", "spawn")
 
@@ -37,7 +38,7 @@ Job = tuple[Any, int]
 
 
 @dataclass(frozen=True)
-class Maker:
+class BatchMaker:
     """Makes a batch of NumPy arrays from sample numbers and a seed: read, collate, transform the first part."""
 
     dataset: Any
@@ -51,7 +52,7 @@ class Maker:
             if self.collate is None:
                 parts = self.dataset.batch(rows)
             else:
-                parts = as_batch(self.collate(gathered(self.dataset, rows)))
+                parts = as_batch(self.collate(read_samples(self.dataset, rows)))
             return self.transformed(parts, generator)
         finally:
             _current.reset(token)
@@ -67,32 +68,32 @@ class Maker:
 
 
 def executor(
-    kind: str, workers: int, maker: Maker, worker_init: Callable[[int], Any] | None = None
+    kind: str, workers: int, maker: BatchMaker, worker_init: Callable[[int], Any] | None = None
 ) -> tuple[Executor, Callable[[], None]]:
-    """A pool of threads, or of processes that each hold a copy of the maker; and what ends it.
+    """A pool of threads, or of processes that each hold a copy of the maker, and a function that stops it.
 
-    worker_init: called in each with its number, from 0.
+    ``worker_init`` is called in each worker with its number, from 0.
     """
     if kind == "thread":
         threads = _Threads(workers, worker_init)
         return threads, lambda: threads.shutdown(wait=False, cancel_futures=True)
     context = get_context("spawn")
-    parcel = _Parcel((maker, worker_init))
-    numbers = context.SimpleQueue()  # a pipe: shared memory could leave a file behind
+    pickled = _PickledFile((maker, worker_init))
+    numbers = context.SimpleQueue()  # a pipe, since shared memory could leave a file behind
     for number in range(workers):
         numbers.put(number)
-    initial = (parcel, numbers, str(get_default_dtype()))
+    initial = (pickled, numbers, str(get_default_dtype()))
     processes = ProcessPoolExecutor(workers, mp_context=context, initializer=_start, initargs=initial)
 
     def end() -> None:
         processes.shutdown(wait=True, cancel_futures=True)
-        parcel.close()
+        pickled.close()
 
     return processes, end
 
 
 class _Threads(ThreadPoolExecutor):
-    """A pool of threads that call worker_init first; the error of one is kept, and every job raises it."""
+    """A pool of threads that call ``worker_init`` first; if that raises an error, every job raises the same error."""
 
     def __init__(self, workers: int, worker_init: Callable[[int], Any] | None) -> None:
         self.failed: list[Exception] = []
@@ -100,12 +101,13 @@ class _Threads(ThreadPoolExecutor):
         super().__init__(workers, "dlengine-data", self._start)
 
     def _start(self) -> None:
+        """Initialize one thread."""
         if self.worker_init is not None:
-            _noting(self.failed, self.worker_init, next(self.numbers))
+            _run_worker_init(self.failed, self.worker_init, next(self.numbers))
 
 
-def _noting(failed: list[Exception], worker_init: Callable[[int], Any], number: int) -> None:
-    """Call worker_init. A pool whose initializer fails says no more than that it is broken, so the error is kept."""
+def _run_worker_init(failed: list[Exception], worker_init: Callable[[int], Any], number: int) -> None:
+    """Call ``worker_init`` and keep its error, since a pool whose initializer fails only says that it is broken."""
     try:
         worker_init(number)
     except Exception as error:
@@ -113,12 +115,12 @@ def _noting(failed: list[Exception], worker_init: Callable[[int], Any], number: 
         failed.append(error)
 
 
-class _Parcel:
-    """A pickled object on its way to worker processes, in a temporary file that nobody can leave behind.
+class _PickledFile:
+    """A pickled object in a temporary file, for worker processes.
 
-    A file, because a process that dies before it has read a large argument would leave its parent writing to a pipe for ever.
-    Where the system allows it (POSIX) the file has no name from the start and the workers inherit its descriptor, so it is
-    gone with the last process that holds it, however that ends. On Windows it has a name until close().
+    A file is used because a process that dies before it has read a large argument would leave its parent writing to a pipe
+    forever. On POSIX the file has no name and the workers inherit its descriptor, so the file is deleted with the last process
+    that holds it, however that process ends. On Windows it has a name until ``close()``.
     """
 
     def __init__(self, content: Any) -> None:
@@ -137,55 +139,57 @@ class _Parcel:
             self.file.close()
 
     def close(self) -> None:
+        """Close the file, and delete it if it has a name."""
         self.file.close()
         if self.named:
             with suppress(OSError):
                 os.unlink(self.file.name)
 
     def __reduce__(self) -> Any:
-        """While a process is being started: what the new one gets."""
+        """What a new process gets when it is started."""
         if self.named:
-            return _Arrived, (self.file.name,)
+            return _ReceivedFile, (self.file.name,)
         from multiprocessing.reduction import DupFd
 
-        return _Arrived, (DupFd(self.file.fileno()),)
+        return _ReceivedFile, (DupFd(self.file.fileno()),)
 
 
-class _Arrived:
-    """A parcel in the worker process: a path, or an inherited descriptor."""
+class _ReceivedFile:
+    """A pickled file in the worker process: a path, or an inherited descriptor."""
 
     def __init__(self, source: Any) -> None:
         self.source = source
 
     def open(self) -> Any:
+        """Read the object."""
         if isinstance(self.source, str):
             with open(self.source, "rb") as file:
                 return pickle.load(file)
         descriptor = self.source.detach()
-        try:  # the workers share one place in the file, so each looks at it as memory
+        try:  # the workers share the descriptor's file position, so each maps the file into memory
             with mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ) as content:
                 return pickle.loads(content)
         finally:
             os.close(descriptor)
 
 
-_held: list[Maker] = []
-_failed: list[Exception] = []
+_maker_here: list[BatchMaker] = []
+_init_errors: list[Exception] = []
 
 
-def _start(parcel: Any, numbers: Any, dtype: str) -> None:
-    """In a new worker process: take the maker. It computes with NumPy, so that processes start no threads of their own."""
+def _start(pickled: Any, numbers: Any, dtype: str) -> None:
+    """Initialize a worker process: receive the maker, and use NumPy, so that the process starts no threads of its own."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
     set_backend("numpy")
     set_default_dtype(dtype)
-    maker, worker_init = parcel.open()
-    _held[:] = [maker]
+    maker, worker_init = pickled.open()
+    _maker_here[:] = [maker]
     if worker_init is not None:
-        _noting(_failed, worker_init, numbers.get())
+        _run_worker_init(_init_errors, worker_init, numbers.get())
 
 
 def _end_with_parent() -> None:
-    """End this process when its parent has ended, which a kill gives no time to tell."""
+    """End this process when its parent ends, also if the parent is killed."""
     parent = parent_process()
     if parent is not None:
         wait([parent.sentinel])
@@ -193,21 +197,21 @@ def _end_with_parent() -> None:
 
 
 def _make(rows: Any, seed: int) -> Any:
-    """In a worker process: make a batch. What draws from the default generator there depends on the batch alone, too."""
+    """Make a batch in a worker process, with the default generator seeded for this batch."""
     default_generator.manual_seed(seed)
     try:
-        if _failed:
-            raise _failed[0]
-        return _held[0](rows, seed)
+        if _init_errors:
+            raise _init_errors[0]
+        return _maker_here[0](rows, seed)
     except Exception as error:
-        if _sendable(error):
+        if _survives_pickling(error):
             raise
         told = "".join(traceback.format_exception(error))
     raise DataError(f"DataLoader: a worker process met an error that cannot be sent as it is:\n{told}")
 
 
-def _sendable(error: Exception) -> bool:
-    """Whether an error comes out of a pickle as what went in: classes with arguments of their own often do not."""
+def _survives_pickling(error: Exception) -> bool:
+    """Whether an error keeps its class when it is pickled; errors with arguments of their own often do not."""
     try:
         return type(pickle.loads(pickle.dumps(error))) is type(error)
     except Exception:
@@ -215,14 +219,14 @@ def _sendable(error: Exception) -> bool:
 
 
 def batches(pool: Executor, maker: Any, jobs: Iterable[Any], depth: int) -> Iterator[Any]:
-    """The batches of the jobs, in order, at most depth of them being made ahead.
+    """The batches of the jobs, in order, with at most ``depth`` made ahead.
 
-    An error of a worker is raised where its batch would have come.
+    An error in a worker is raised where its batch would have come.
     """
     waiting: deque[Future[Any]] = deque()
     try:
         for job in jobs:
-            waiting.append(_submitted(pool, maker, job))
+            waiting.append(_submit(pool, maker, job))
             if len(waiting) > depth:
                 yield waiting.popleft().result()
         while waiting:
@@ -232,10 +236,11 @@ def batches(pool: Executor, maker: Any, jobs: Iterable[Any], depth: int) -> Iter
             future.cancel()
 
 
-def _submitted(pool: Executor, maker: Any, job: Any) -> Future[Any]:
+def _submit(pool: Executor, maker: Any, job: Any) -> Future[Any]:
+    """Submit one job to the pool."""
     if isinstance(pool, ProcessPoolExecutor):
         return pool.submit(_make, *job)
-    # A copy of the context each: the thread sees the backend and modes of the caller.
+    # Each job runs in a copy of the context, so that it uses the caller's backend and modes.
     context = copy_context()
 
     def made() -> Any:

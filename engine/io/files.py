@@ -1,22 +1,42 @@
-"""Writing files so that a reader, or a crash, never meets half of one; and reading what others may have damaged."""
+"""Atomic writing of files, and one error for whatever goes wrong when a file is read."""
 
 from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from types import TracebackType
 
-from ..errors import DLEngineError
+from ..errors import CheckpointError, DLEngineError
 
 
-class reading:  # noqa: N801  a block, read as a verb
-    """Let whatever goes wrong while a file is read become the one documented error, with the file's name and a way out.
+class reading:  # noqa: N801  a context manager, named like a function
+    """Convert every exception in a with block that reads a file to one documented error that names the file.
 
-    Parsers raise far more than they document (a damaged NPY header: SyntaxError, TokenError, OverflowError, MemoryError;
-    JSON nested deeply: RecursionError), so every reader runs inside such a block and keeps no list of exceptions of its own.
-    kind: what errors become; those that are of this kind, or of one of also, keep their class and get the name if they lack it.
+    Parsers raise more kinds of exceptions than they document (a damaged NPY header: SyntaxError, TokenError, OverflowError,
+    MemoryError; deeply nested JSON: RecursionError), so every reader runs inside such a block.
+
+    Parameters
+    ----------
+    name : str or Path
+        The file, for the message.
+    kind : type
+        The exception class that errors become.
+    way_out : str
+        Advice at the end of the message.
+    what : str
+        The message for errors of a parser.
+    also : tuple of type
+        Further classes of this library's errors that are kept as they are; the name is added if the message lacks it.
+
+    Examples
+    --------
+    >>> with dl.io.reading("settings.json", dl.errors.DataError, "write it anew"):
+    ...     int("4x")
+    Traceback (most recent call last):
+    dlengine.errors.DataError: settings.json: damaged or cut short (invalid literal for int() with base 10: '4x'); write it anew
     """
 
     def __init__(
@@ -33,34 +53,62 @@ class reading:  # noqa: N801  a block, read as a verb
     def __enter__(self) -> None:
         pass
 
-    def __exit__(self, _: Any, error: BaseException | None, traceback: Any) -> None:
+    def __exit__(
+        self, _: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
         if not isinstance(error, Exception):
             return
         if isinstance(error, (DLEngineError, self.kind)):
             kept = isinstance(error, (self.kind, *self.also))
             if not kept or self.name not in str(error):
-                raise (type(error) if kept else self.kind)(self._said(str(error))) from error
+                raise (type(error) if kept else self.kind)(self._message(str(error))) from error
             return
         if isinstance(error, FileNotFoundError):
-            raise self.kind(self._said("no such file")) from error
+            raise self.kind(self._message("no such file")) from error
         if isinstance(error, OSError) and error.errno is not None:
-            raise self.kind(self._said(f"cannot be read ({error.strerror})")) from error
-        told = " ".join(str(error).split())[:200] or type(error).__name__
+            raise self.kind(self._message(f"cannot be read ({error.strerror})")) from error
+        text = " ".join(str(error).split())[:200] or type(error).__name__
         if isinstance(error, RecursionError):
-            told = "nested too deeply"
+            text = "nested too deeply"
         elif isinstance(error, KeyError):
-            told = f"no {told}"
-        raise self.kind(self._said(f"{self.what} ({told})")) from error
+            text = f"no {text}"
+        raise self.kind(self._message(f"{self.what} ({text})")) from error
 
-    def _said(self, what: str) -> str:
+    def _message(self, what: str) -> str:
+        """The file's name, the problem and the advice."""
         return (f"{self.name}: " if self.name else "") + what + (f"; {self.way_out}" if self.way_out else "")
 
 
-def write_atomically(path: str | Path, content: bytes) -> None:
-    """Let path hold this content: after a crash at any instant it holds either all of it or what it held before.
+def must_be_regular(path: str | Path) -> None:
+    """Refuse devices and pipes, which may never end. Raises CheckpointError."""
+    if Path(path).exists() and not Path(path).is_file() and not Path(path).is_dir():
+        raise CheckpointError(f"{path}: cannot be read (no regular file: a device or a pipe may never end)")
 
-    Written to a temporary file in the same folder, flushed to the disk, renamed, and the folder flushed too. An OSError (a
-    full disk) names path, which then holds what it held before.
+
+def write_atomically(path: str | Path, content: bytes | Iterable[bytes | memoryview]) -> None:
+    """Write a file so that after a crash at any time it has either the new content or the old.
+
+    The content is written to a temporary file in the same folder, flushed to the disk and renamed; then the folder is flushed.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file.
+    content : bytes or iterable of bytes
+        The new content, in pieces if it is long.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written, for instance because the disk is full; the file then keeps its old content.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> dl.io.write_atomically("notes.txt", b"first")
+    >>> dl.io.write_atomically("notes.txt", b"second")
+    >>> Path("notes.txt").read_text()
+    'second'
     """
     path = Path(path)
     if not path.parent.is_dir():
@@ -68,28 +116,43 @@ def write_atomically(path: str | Path, content: bytes) -> None:
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with open(temporary, "wb") as file:
-            file.write(content)
+            for piece in (content,) if isinstance(content, bytes) else content:
+                file.write(piece)
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
     except BaseException as error:
         with suppress(OSError):
             temporary.unlink()
-        if isinstance(error, OSError):  # a full disk does not say what did not fit; and nobody knows the temporary file
+        if isinstance(error, OSError):  # name the file that the user knows, not the temporary one
             error.filename, error.filename2 = str(path), None
         raise
     _flush_folder(path.parent)
 
 
 def remove_leftovers(path: str | Path) -> None:
-    """Take away what processes that were killed while writing this file have left beside it."""
+    """Remove the temporary files of processes that were killed while they wrote this file.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file that was to be written.
+
+    Examples
+    --------
+    >>> open(".notes.txt.4711.tmp", "w").close()
+    >>> dl.io.remove_leftovers("notes.txt")
+    >>> import os
+    >>> os.listdir()
+    []
+    """
     path = Path(path)
     for rest in path.parent.glob(f".{path.name}.*.tmp"):
         rest.unlink(missing_ok=True)
 
 
 def _flush_folder(folder: Path) -> None:
-    """Make a rename durable; systems that cannot open a folder do it by themselves."""
+    """Make a rename durable; systems that cannot open a folder need no flush."""
     if not hasattr(os, "O_DIRECTORY"):
         return
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)

@@ -1,4 +1,4 @@
-"""A lock on a file that ends with the process that holds it, however that ends: there are no stale locks."""
+"""A lock on a file that the operating system releases when the process ends, so that there are no stale locks."""
 
 from __future__ import annotations
 
@@ -8,15 +8,32 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
 
-_FAR = 1 << 40
-"""On Windows a locked byte cannot be read by others, so the lock is far behind the end of the file."""
+_LOCKED_BYTE = 1 << 40
+"""The byte to lock on Windows, far behind the end of the file, since other processes cannot read a locked byte."""
 
 
 class FileLock:
-    """Holds the lock of a file that exists; free() gives it up. held: False if another process, or another lock here, has it.
+    """The lock of an existing file, held until ``free()`` or the end of the process.
 
-    The operating system keeps the lock with the open file, and closes that when the process ends. Child processes do not
-    inherit it. On file systems without locks it is always held.
+    Child processes do not inherit it. On file systems without locks ``held`` is always True.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file.
+
+    Attributes
+    ----------
+    held : bool
+        Whether this object got the lock; False if another process, or another lock of this one, has it.
+
+    Examples
+    --------
+    >>> open("run.log", "w").close()
+    >>> with dl.io.FileLock("run.log") as first:
+    ...     second = dl.io.FileLock("run.log")
+    ...     print(first.held, second.held)
+    True False
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -26,7 +43,7 @@ class FileLock:
             self.free()
 
     def free(self) -> None:
-        """Give the lock up; again does nothing."""
+        """Release the lock; a second call does nothing."""
         if self._file is not None:
             self._file.close()
             self._file = None
@@ -38,28 +55,29 @@ class FileLock:
         self.free()
 
 
-def _take(file: Any) -> bool:
-    take: Callable[[Any], None] = _windows if sys.platform == "win32" else _posix
+def _take(file: IO[bytes]) -> bool:
+    """Try to lock an open file; True if this succeeds or the file system has no locks."""
+    take: Callable[[IO[bytes]], None] = _windows if sys.platform == "win32" else _posix
     try:
         take(file)
     except BlockingIOError:
         return False
-    except PermissionError:  # Windows says so of a byte that is locked
+    except PermissionError:  # on Windows: the byte is locked
         return os.name != "nt"
     except OSError:
         return True
     return True
 
 
-def _posix(file: Any) -> None:
+def _posix(file: IO[bytes]) -> None:
     import fcntl
 
     fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
-def _windows(file: Any) -> None:
+def _windows(file: IO[bytes]) -> None:
     import msvcrt
 
     module: Any = msvcrt
-    file.seek(_FAR)
+    file.seek(_LOCKED_BYTE)
     module.locking(file.fileno(), module.LK_NBLCK, 1)

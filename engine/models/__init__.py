@@ -1,4 +1,4 @@
-"""Networks that more than one recipe uses."""
+"""Networks for images, sequences, text and adversarial training, which the recipes train."""
 
 from __future__ import annotations
 

@@ -1,28 +1,67 @@
-"""A caption for a picture: a convolutional network sees, a decoder writes."""
+"""Captions for images: a convolutional encoder and a recurrent decoder."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from .. import nn
-from ..ops.activation import relu
-from ..ops.creation import asarray
+from ..ops.conversion import asarray
 from ..ops.elementwise import tanh
+from ..ops.rectifiers import relu
 from ..ops.shape import permute_dims, reshape
 from .seq2seq import Decoder
 
+if TYPE_CHECKING:
+    from .._tensor import Tensor
+
 
 class Captioner(nn.Module):
-    """Three convolutions turn an image into a grid of L = (size/8)^2 places with H features each.
+    """Score the words of captions: three convolutions make a grid of L = (size/8)^2 places with H features, a decoder reads it.
 
-    With attention the decoder may look at each place by itself while it writes. Without, all places are merged into one
-    vector, the whole picture, which it sees at every word. It begins with a state made of the mean of what it can see.
-    images (N,3,size,size), captions (N,T) with BEGIN -> scores (N,vocabulary,T).
-    Source: Vinyals et al. 2015, "Show and tell"; Xu et al. 2015, "Show, attend and tell".
+    With attention, the decoder attends to single places at each word. Without, all places are merged into one vector, which it
+    sees at each word. Its first state is computed from the mean over the places.
+
+    Shape: images (N,3,size,size), captions (N,T), integers that begin with BEGIN -> scores (N,V,T).
+
+    Parameters
+    ----------
+    size : int
+        The height and width of the images, a multiple of 8.
+    vocabulary : int
+        V, the number of words.
+    embedding : int
+        D, the length of the word vectors.
+    hidden : int
+        H, the number of hidden units.
+    filters : int
+        The number of filters of the first convolution.
+    attention : bool
+        Whether the decoder attends to places.
+
+    Attributes
+    ----------
+    see : Sequential
+        The convolutions.
+    merge : Linear or None
+        Without attention, the layer that merges the places.
+    begin : Linear
+        The layer that computes the first state of the decoder.
+    decoder : Decoder
+        The decoder.
+
+    References
+    ----------
+    Vinyals et al., 2015, "Show and tell"; Xu et al., 2015, "Show, attend and tell".
+
+    Examples
+    --------
+    >>> model = dl.models.Captioner(size=8, vocabulary=6, embedding=3, hidden=4, filters=2, attention=True)
+    >>> model(dl.zeros((2, 3, 8, 8)), dl.ones((2, 5), dtype=dl.int64)).shape
+    (2, 6, 5)
     """
 
     def __init__(self, size: int, vocabulary: int, embedding: int, hidden: int, filters: int, attention: bool) -> None:
-        def block(inputs: int, outputs: int) -> list[Any]:
+        def block(inputs: int, outputs: int) -> list[nn.Module]:
             return [nn.Conv2d(inputs, outputs, 3, padding=1), nn.BatchNorm2d(outputs), nn.ReLU(), nn.MaxPool2d(2)]
 
         self.see = nn.Sequential(*block(3, filters), *block(filters, 2 * filters), *block(2 * filters, hidden))
@@ -30,9 +69,24 @@ class Captioner(nn.Module):
         self.begin = nn.Linear(hidden, 2 * hidden)
         self.decoder = Decoder(vocabulary, embedding, hidden, attention=True)
 
-    def encode(self, images: Any) -> tuple[Any, Any, Any]:
-        """The decoder's first state, the places (N,L,H) that it sees, L = 1 without attention, and a mask (N,L), all True."""
-        grid = self.see(images)
+    def encode(self, images: Tensor) -> tuple[tuple[Tensor, Tensor], Tensor, Tensor]:
+        """Compute what the decoder starts from and attends to.
+
+        Parameters
+        ----------
+        images : Tensor
+            The images, shape (N,3,size,size).
+
+        Returns
+        -------
+        state : tuple of Tensor
+            The first state of the decoder, two tensors of shape (1,N,H).
+        places : Tensor
+            The features of the places, shape (N,L,H); L = 1 without attention.
+        mask : Tensor
+            All True, shape (N,L).
+        """
+        grid: Tensor = self.see(images)
         n, hidden = grid.shape[:2]
         if self.merge is None:
             places = permute_dims(reshape(grid, (n, hidden, -1)), (0, 2, 1))
@@ -42,5 +96,6 @@ class Captioner(nn.Module):
         mask = asarray([[True] * places.shape[1]] * n, device=images.device)
         return (start[None, :, :hidden], start[None, :, hidden:]), places, mask
 
-    def forward(self, images: Any, captions: Any) -> Any:
-        return self.decoder(captions, *self.encode(images))[0]
+    def forward(self, images: Tensor, captions: Tensor) -> Tensor:
+        scores: Tensor = self.decoder(captions, *self.encode(images))[0]
+        return scores

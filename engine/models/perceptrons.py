@@ -3,19 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 from .. import nn
 from ..errors import ConfigError
 
 ACTIVATIONS = {"sigmoid": nn.Sigmoid, "tanh": nn.Tanh, "relu": nn.ReLU}
 
+if TYPE_CHECKING:
+    from .._tensor import Tensor
+
 
 class MLP(nn.Module):
-    """x -> act(W1 x + b1) -> ... -> W x + b.
+    """Multilayer perceptron: ``act(W1 x + b1)``, further hidden layers, and a linear layer ``W x + b``.
 
-    sizes: of input, hidden layers, output. activation: sigmoid, tanh, relu, or maxout, where a hidden unit is the larger
-    of two affine maps. x: (N,sizes[0]) or images of as many pixels. Returns (N,sizes[-1]).
+    Shape: x (N,sizes[0]), or images of as many pixels -> (N,sizes[-1]).
+
+    Parameters
+    ----------
+    sizes : sequence of int
+        The sizes of input, hidden layers and output.
+    activation : {"relu", "sigmoid", "tanh", "maxout"}
+        The activation of the hidden layers. With "maxout", a hidden unit is the larger of two affine maps.
+
+    Examples
+    --------
+    >>> model = dl.models.MLP([784, 32, 10])
+    >>> model(dl.zeros((2, 1, 28, 28))).shape
+    (2, 10)
     """
 
     def __init__(self, sizes: Sequence[int], activation: str = "relu") -> None:
@@ -29,5 +44,6 @@ class MLP(nn.Module):
                 layers += [nn.Linear(inputs, outputs), ACTIVATIONS[activation]()]
         self.layers = nn.Sequential(*layers, nn.Linear(sizes[-2], sizes[-1]))
 
-    def forward(self, x: Any) -> Any:
-        return self.layers(x)
+    def forward(self, x: Tensor) -> Tensor:
+        y: Tensor = self.layers(x)
+        return y

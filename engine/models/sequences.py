@@ -1,63 +1,156 @@
-"""Recurrent networks over whole sequences: one answer at the end, or one at every step."""
+"""Recurrent networks that classify sequences: one output at the end, or one at each step."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .. import nn
 from ..autograd.base import no_grad
 from ..ops.creation import eye
 from ..ops.shape import permute_dims, reshape
 
+if TYPE_CHECKING:
+    from .._tensor import Tensor
+
 
 class ManyToOne(nn.Module):
-    """y = V h_T + b: what a recurrent network answers when it has read the whole sequence.
+    """One output for a whole sequence, from the last hidden state: ``y = W h_T + b``.
 
-    recurrent: RNN, LSTM or GRU with batch_first. x: (N,T,I), lengths: (N,) or None -> (N, outputs).
+    Shape: x (N,T,I), lengths (N,), integers, or None for T -> (N,O).
+
+    Parameters
+    ----------
+    recurrent : RNN, LSTM or GRU
+        The recurrent network, with ``batch_first=True``.
+    outputs : int
+        O, the number of outputs.
+
+    Attributes
+    ----------
+    head : Linear
+        W, shape (O,H), and b, shape (O,).
+
+    Examples
+    --------
+    >>> model = dl.models.ManyToOne(dl.nn.GRU(3, 4, batch_first=True), outputs=2)
+    >>> model(dl.zeros((5, 6, 3))).shape
+    (5, 2)
     """
 
-    def __init__(self, recurrent: Any, outputs: int) -> None:
+    def __init__(self, recurrent: nn.RNN | nn.LSTM | nn.GRU, outputs: int) -> None:
         self.recurrent = recurrent
         self.head = nn.Linear(recurrent.hidden_size, outputs)
 
-    def forward(self, x: Any, lengths: Any = None) -> Any:
+    def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
         _, state = self.recurrent(x, lengths=lengths)
-        return self.head((state[0] if isinstance(state, tuple) else state)[-1])
+        y: Tensor = self.head((state[0] if isinstance(state, tuple) else state)[-1])
+        return y
 
-    def at_each_step(self, x: Any) -> Any:
-        """What it would answer if the sequence ended there: (N,T,outputs)."""
-        return self.head(self.recurrent(x)[0])
+    def at_each_step(self, x: Tensor) -> Tensor:
+        """Compute the output after each step, as if the sequence ended there.
+
+        Parameters
+        ----------
+        x : Tensor
+            The sequences, shape (N,T,I).
+
+        Returns
+        -------
+        Tensor
+            The outputs, shape (N,T,O).
+        """
+        y: Tensor = self.head(self.recurrent(x)[0])
+        return y
 
 
 class RowClassifier(nn.Module):
-    """An image read row by row, from the top, as if the rows were words: images (N,1,H,W) -> scores (N,K)."""
+    """Classify images with an LSTM that reads them row by row, from top to bottom.
+
+    Shape: images (N,1,H,W) -> scores (N,V).
+
+    Parameters
+    ----------
+    width : int
+        W, the width of the images.
+    hidden : int
+        The number of hidden units.
+    classes : int
+        V, the number of classes.
+
+    Examples
+    --------
+    >>> model = dl.models.RowClassifier(width=8, hidden=4, classes=10)
+    >>> model(dl.zeros((2, 1, 6, 8))).shape
+    (2, 10)
+    """
 
     def __init__(self, width: int, hidden: int, classes: int) -> None:
         self.read = ManyToOne(nn.LSTM(width, hidden, batch_first=True), classes)
 
-    def forward(self, images: Any) -> Any:
-        return self.read(images[:, 0])
+    def forward(self, images: Tensor) -> Tensor:
+        scores: Tensor = self.read(images[:, 0])
+        return scores
 
 
 class ReviewClassifier(nn.Module):
-    """Words in, one class out: embedding, LSTM, and a linear layer on its last state.
+    """Classify texts: an embedding, an LSTM, and a linear layer on its last state.
 
-    tokens: (N,T) integers, 0 behind the end of a text. Returns scores (N,K).
+    Shape: tokens (N,T), integers, 0 after the end of a text -> scores (N,classes).
+
+    Parameters
+    ----------
+    vocabulary : int
+        V, the number of different tokens, with 0.
+    embedding : int
+        D, the length of the token vectors.
+    hidden : int
+        H, the number of hidden units.
+    classes : int
+        The number of classes.
+
+    Examples
+    --------
+    >>> model = dl.models.ReviewClassifier(vocabulary=6, embedding=3, hidden=4, classes=2)
+    >>> model(dl.asarray([[1, 2, 3], [4, 5, 0]])).shape
+    (2, 2)
     """
 
     def __init__(self, vocabulary: int, embedding: int, hidden: int, classes: int) -> None:
         self.embed = nn.Embedding(vocabulary, embedding, padding_idx=0)
         self.read = ManyToOne(nn.LSTM(embedding, hidden, batch_first=True), classes)
 
-    def forward(self, tokens: Any) -> Any:
-        return self.read(self.embed(tokens), (tokens != 0).astype("int64").sum(axis=1))
+    def forward(self, tokens: Tensor) -> Tensor:
+        scores: Tensor = self.read(self.embed(tokens), (tokens != 0).astype("int64").sum(axis=1))
+        return scores
 
 
 class FrameLabeller(nn.Module):
-    """A class for every frame of a clip: a small convolutional network sees each frame, an LSTM goes through what it saw.
+    """Classify every frame of a video clip: convolutions on each frame, and an LSTM over the frames.
 
-    clips: (N,T,1,H,W), H and W divisible by 4. memory False leaves the LSTM out: each frame is then judged alone.
-    Returns scores (N,K,T). Source: Donahue et al. 2015, "Long-term recurrent convolutional networks".
+    Shape: clips (N,T,1,size,size) -> scores (N,V,T).
+
+    Parameters
+    ----------
+    size : int
+        The height and width of the frames, a multiple of 4.
+    classes : int
+        V, the number of classes.
+    filters : int
+        The number of filters of the first convolution; the second has twice as many.
+    hidden : int
+        The number of features of a frame, and of hidden units.
+    memory : bool
+        Whether there is an LSTM; without, each frame is classified by itself.
+
+    References
+    ----------
+    Donahue et al., 2015, "Long-term recurrent convolutional networks", arXiv:1411.4389.
+
+    Examples
+    --------
+    >>> model = dl.models.FrameLabeller(size=8, classes=3, filters=2, hidden=4)
+    >>> model(dl.zeros((2, 5, 1, 8, 8))).shape
+    (2, 3, 5)
     """
 
     def __init__(self, size: int, classes: int, filters: int = 16, hidden: int = 64, memory: bool = True) -> None:
@@ -69,17 +162,39 @@ class FrameLabeller(nn.Module):
         self.remember = nn.LSTM(hidden, hidden, batch_first=True) if memory else None
         self.head = nn.Linear(hidden, classes)
 
-    def forward(self, clips: Any) -> Any:
+    def forward(self, clips: Tensor) -> Tensor:
         n, steps = clips.shape[:2]
-        seen = reshape(self.see(reshape(clips, (n * steps, *clips.shape[2:]))), (n, steps, -1))
+        seen: Tensor = reshape(self.see(reshape(clips, (n * steps, *clips.shape[2:]))), (n, steps, -1))
         known = seen if self.remember is None else self.remember(seen)[0]
         return permute_dims(self.head(known), (0, 2, 1))
 
 
-def identity_rnn(inputs: int, hidden: int) -> Any:
-    """The IRNN: ReLU, and a recurrent matrix that begins as the identity, so that a state stays as it is until an input comes.
+def identity_rnn(inputs: int, hidden: int) -> nn.RNN:
+    """Make an IRNN: an RNN with ReLU whose recurrent matrix starts as the identity, so that it keeps its state without input.
 
-    Source: Le, Jaitly, Hinton 2015, "A simple way to initialize recurrent networks of rectified linear units".
+    The input weights are drawn from N(0, 0.03^2), the biases are 0.
+
+    Parameters
+    ----------
+    inputs : int
+        I, the number of inputs.
+    hidden : int
+        H, the number of hidden units.
+
+    Returns
+    -------
+    RNN
+        The network, with ``batch_first=True``.
+
+    References
+    ----------
+    Le, Jaitly and Hinton, 2015, arXiv:1504.00941.
+
+    Examples
+    --------
+    >>> rnn = dl.models.identity_rnn(inputs=3, hidden=2)
+    >>> rnn.weight_hh_l0.tolist()
+    [[1.0, 0.0], [0.0, 1.0]]
     """
     rnn: Any = nn.RNN(inputs, hidden, nonlinearity="relu", batch_first=True)
     with no_grad():
@@ -87,12 +202,33 @@ def identity_rnn(inputs: int, hidden: int) -> Any:
         rnn.weight_hh_l0[...] = eye(hidden)
         rnn.bias_ih_l0[...] = 0.0
         rnn.bias_hh_l0[...] = 0.0
-    return rnn
+    made: nn.RNN = rnn
+    return made
 
 
-def states_over_time(recurrent: Any, x: Any) -> list[Any]:
-    """The hidden state after each step of x (N,T,I), as tensors of one graph: (N,H) each, read step by step."""
-    state, found = None, []
+def states_over_time(recurrent: nn.RNN | nn.LSTM | nn.GRU, x: Tensor) -> list[Tensor]:
+    """Run a recurrent network step by step, so that the gradient at each hidden state can be observed.
+
+    Parameters
+    ----------
+    recurrent : RNN, LSTM or GRU
+        The network, with ``batch_first=True``.
+    x : Tensor
+        The sequences, shape (N,T,I).
+
+    Returns
+    -------
+    list of Tensor
+        The hidden state after each step, shape (1,N,H) for one layer, in one graph.
+
+    Examples
+    --------
+    >>> states = dl.models.states_over_time(dl.models.identity_rnn(3, 2), dl.zeros((5, 4, 3)))
+    >>> len(states), states[0].shape
+    (4, (1, 5, 2))
+    """
+    state: Any = None
+    found: list[Tensor] = []
     for t in range(x.shape[1]):
         _, state = recurrent(x[:, t : t + 1], state)
         found.append(state[0] if isinstance(state, tuple) else state)

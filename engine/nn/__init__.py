@@ -9,52 +9,35 @@ from .activation import (
     GELU,
     GLU,
     SELU,
-    Hardshrink,
-    Hardsigmoid,
-    Hardswish,
-    Hardtanh,
     LeakyReLU,
     LogSigmoid,
-    LogSoftmax,
-    Maxout,
     Mish,
-    PReLU,
     ReLU,
-    ReLU6,
     Sigmoid,
     SiLU,
-    Softmax,
-    Softmin,
     Softplus,
-    Softshrink,
     Softsign,
-    Step,
     Tanh,
     Tanhshrink,
-    Threshold,
+)
+from .adaptive_pool import (
+    AdaptiveAvgPool1d,
+    AdaptiveAvgPool2d,
+    AdaptiveAvgPool3d,
+    AdaptiveMaxPool1d,
+    AdaptiveMaxPool2d,
+    AdaptiveMaxPool3d,
 )
 from .attention import AdditiveAttention, MultiHeadAttention, MultiheadAttention
+from .avg_pool import AvgPool1d, AvgPool2d, AvgPool3d
 from .cells import GRUCell, LSTMCell, RNNCell
 from .container import ModuleDict, ModuleList, Residual, Sequential
-from .conv import Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
+from .conv import Conv1d, Conv2d, Conv3d
+from .conv_transpose import ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
 from .dropout import Dropout, Dropout1d, Dropout2d, Dropout3d
 from .flops import flops
 from .linear import Bilinear, Embedding, Flatten, Identity, Linear
-from .loss import (
-    BCELoss,
-    BCEWithLogitsLoss,
-    CrossEntropyLoss,
-    CTCLoss,
-    GaussianNLLLoss,
-    HuberLoss,
-    KLDivLoss,
-    L1Loss,
-    MBELoss,
-    MSELoss,
-    NLLLoss,
-    PoissonNLLLoss,
-    SmoothL1Loss,
-)
+from .loss import BCELoss, BCEWithLogitsLoss, CrossEntropyLoss, CTCLoss, KLDivLoss, NLLLoss
 from .loss_margin import HingeEmbeddingLoss, HingeLoss, MarginRankingLoss, MultiMarginLoss, SoftMarginLoss
 from .loss_metric import (
     ContrastiveLoss,
@@ -65,47 +48,23 @@ from .loss_metric import (
     PrototypicalLoss,
     TripletMarginLoss,
 )
+from .loss_regression import GaussianNLLLoss, HuberLoss, L1Loss, MBELoss, MSELoss, PoissonNLLLoss, SmoothL1Loss
+from .max_pool import MaxPool1d, MaxPool2d, MaxPool3d, MinPool1d, MinPool2d, MinPool3d
+from .max_unpool import MaxUnpool1d, MaxUnpool2d, MaxUnpool3d
 from .module import Module, Parameter
 from .noise import AlphaDropout, GaussianNoise
-from .norm import (
-    BatchNorm1d,
-    BatchNorm2d,
-    BatchNorm3d,
-    GroupNorm,
-    InstanceNorm1d,
-    InstanceNorm2d,
-    InstanceNorm3d,
-    LayerNorm,
-    RMSNorm,
-)
+from .norm import GroupNorm, LayerNorm, RMSNorm
+from .norm_batch import BatchNorm1d, BatchNorm2d, BatchNorm3d
+from .norm_instance import InstanceNorm1d, InstanceNorm2d, InstanceNorm3d
 from .parametrize import spectral_norm, weight_norm
 from .penalty import ActivityPenalty, ElasticNetPenalty, L1Penalty, L2Penalty, MultiTaskLoss
 from .perceptron import Perceptron
-from .pool import (
-    AdaptiveAvgPool1d,
-    AdaptiveAvgPool2d,
-    AdaptiveAvgPool3d,
-    AdaptiveMaxPool1d,
-    AdaptiveMaxPool2d,
-    AdaptiveMaxPool3d,
-    AvgPool1d,
-    AvgPool2d,
-    AvgPool3d,
-    GlobalAvgPool,
-    GlobalMaxPool,
-    MaxPool1d,
-    MaxPool2d,
-    MaxPool3d,
-    MaxUnpool1d,
-    MaxUnpool2d,
-    MaxUnpool3d,
-    MinPool1d,
-    MinPool2d,
-    MinPool3d,
-)
+from .piecewise import Hardshrink, Hardsigmoid, Hardswish, Hardtanh, Maxout, PReLU, ReLU6, Softshrink, Step, Threshold
+from .pool import GlobalAvgPool, GlobalMaxPool
 from .recurrent import GRU, LSTM, RNN
 from .resize import PixelShuffle, PixelUnshuffle, Unflatten, Upsample
 from .reversal import GradientReversal
+from .softmax import LogSoftmax, Softmax, Softmin
 from .summary import summary
 from .transformer import PositionalEncoding, TransformerEncoder, TransformerEncoderLayer
 

@@ -1,29 +1,28 @@
-"""Activation functions as layers. Shapes: any in, the same out, where nothing else is said."""
+"""Smooth activation functions, ReLU and the gated linear unit as layers."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING
 
 from ..ops import activation as ops
-from ..ops import elementwise, piecewise, softmax
-from ..ops.creation import full
-from ..ops.linalg import linear
-from . import init
-from .linear import positive
-from .module import Module, Parameter, in_dtype_of
+from ..ops import elementwise, rectifiers
+from .module import Module
+
+if TYPE_CHECKING:
+    from .._tensor import Tensor
 
 
 class _Activation(Module):
-    """Keeps the op's settings and hands them on."""
+    """Base of activation layers: stores the op's settings and calls the op with them."""
 
-    op: Callable[..., Any]
-    settings: dict[str, Any]
+    op: Callable[..., Tensor]
+    settings: dict[str, float | str]
 
-    def __init__(self, **settings: Any) -> None:
+    def __init__(self, **settings: float | str) -> None:
         self.settings = settings
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Tensor) -> Tensor:
         return type(self).op(x, **self.settings)
 
     def extra_repr(self) -> str:
@@ -31,122 +30,270 @@ class _Activation(Module):
 
 
 class _Plain(_Activation):
+    """Base of activation layers without settings."""
+
     def __init__(self) -> None:
         super().__init__()
 
 
 class ReLU(_Plain):
-    """max(x, 0), x of any shape. Source: Nair & Hinton 2010."""
+    """Rectified linear unit: ``max(x, 0)``.
 
-    op = staticmethod(ops.relu)
+    The derivative at 0 is taken as 0. Shape: x of any shape -> the same shape.
 
+    References
+    ----------
+    Nair and Hinton, "Rectified linear units improve restricted Boltzmann machines", 2010.
 
-class ReLU6(_Plain):
-    """min(max(x, 0), 6), x of any shape. Source: Krizhevsky 2010, "Convolutional deep belief networks on CIFAR-10"."""
+    Examples
+    --------
+    >>> dl.nn.ReLU()(dl.asarray([-1.0, 0.0, 2.0]))
+    tensor([0., 0., 2.])
+    """
 
-    op = staticmethod(piecewise.relu6)
+    op = staticmethod(rectifiers.relu)
 
 
 class Sigmoid(_Plain):
-    """1 / (1 + exp(-x)), x of any shape. Source: Verhulst 1845; as an activation Rumelhart et al. 1986."""
+    """Logistic function: ``1 / (1 + exp(-x))``.
+
+    Shape: x of any shape -> the same shape.
+
+    References
+    ----------
+    Verhulst, 1845; as an activation: Rumelhart, Hinton and Williams, 1986.
+
+    Examples
+    --------
+    >>> dl.nn.Sigmoid()(dl.asarray([0.0, 200.0]))
+    tensor([0.5, 1. ])
+    """
 
     op = staticmethod(ops.sigmoid)
 
 
 class LogSigmoid(_Plain):
-    """log(1 / (1 + exp(-x))) without overflow, x of any shape. Source: see Sigmoid."""
+    """Logarithm of the logistic function, ``log(1 / (1 + exp(-x)))``, computed without overflow.
+
+    Shape: x of any shape -> the same shape.
+
+    References
+    ----------
+    Verhulst, 1845; see Sigmoid.
+
+    Examples
+    --------
+    >>> dl.nn.LogSigmoid()(dl.asarray([-200.0]))
+    tensor([-200.])
+    """
 
     op = staticmethod(ops.logsigmoid)
 
 
 class Tanh(_Plain):
-    """The hyperbolic tangent, x of any shape. Source: LeCun et al. 1998, "Efficient BackProp"."""
+    """Hyperbolic tangent.
+
+    Shape: x of any shape -> the same shape.
+
+    References
+    ----------
+    LeCun, Bottou, Orr and Müller, "Efficient BackProp", 1998.
+
+    Examples
+    --------
+    >>> dl.nn.Tanh()(dl.asarray([-100.0, 0.0, 100.0]))
+    tensor([-1.,  0.,  1.])
+    """
 
     op = staticmethod(elementwise.tanh)
 
 
 class Tanhshrink(_Plain):
-    """x - tanh(x), x of any shape. Source: see Tanh."""
+    """The input minus its hyperbolic tangent: ``x - tanh(x)``.
+
+    Shape: x of any shape -> the same shape.
+
+    References
+    ----------
+    LeCun, Bottou, Orr and Müller, "Efficient BackProp", 1998, for tanh.
+
+    Examples
+    --------
+    >>> dl.nn.Tanhshrink()(dl.asarray([-100.0, 0.0, 100.0]))
+    tensor([-99.,   0.,  99.])
+    """
 
     op = staticmethod(ops.tanhshrink)
 
 
 class Softsign(_Plain):
-    """x / (1 + |x|), x of any shape. Source: Glorot & Bengio 2010."""
+    """Softsign: ``x / (1 + |x|)``, a function like tanh with slower saturation.
+
+    Shape: x of any shape -> the same shape.
+
+    References
+    ----------
+    Glorot and Bengio, "Understanding the difficulty of training deep feedforward neural networks", 2010.
+
+    Examples
+    --------
+    >>> dl.nn.Softsign()(dl.asarray([-1.0, 0.0, 3.0]))
+    tensor([-0.5 ,  0.  ,  0.75])
+    """
 
     op = staticmethod(ops.softsign)
 
 
 class SiLU(_Plain):
-    """x sigmoid(x), also called swish, x of any shape. Source: Elfwing et al. 2017, arXiv:1702.03118."""
+    """Sigmoid linear unit, also called swish: ``x sigmoid(x)``.
+
+    Shape: x of any shape -> the same shape.
+
+    References
+    ----------
+    Elfwing, Uchibe and Doya, 2017, arXiv:1702.03118.
+
+    Examples
+    --------
+    >>> dl.nn.SiLU()(dl.asarray([0.0, 100.0]))
+    tensor([  0., 100.])
+    """
 
     op = staticmethod(ops.silu)
 
 
 class Mish(_Plain):
-    """x tanh(softplus(x)), x of any shape. Source: Misra 2019, arXiv:1908.08681."""
+    """Mish, a smooth activation: ``x tanh(softplus(x))``.
+
+    Shape: x of any shape -> the same shape.
+
+    References
+    ----------
+    Misra, 2019, arXiv:1908.08681.
+
+    Examples
+    --------
+    >>> dl.nn.Mish()(dl.asarray([0.0, 100.0]))
+    tensor([  0., 100.])
+    """
 
     op = staticmethod(ops.mish)
 
 
 class SELU(_Plain):
-    """1.0507 times x where positive, 1.0507 times 1.6733 (exp(x) - 1) elsewhere, x of any shape.
+    """Scaled exponential linear unit, which normalizes the activations of deep networks by itself.
 
-    Source: Klambauer et al. 2017, arXiv:1706.02515.
+    ``1.0507 x`` where x is positive, ``1.0507 * 1.6733 (exp(x) - 1)`` elsewhere. Shape: x of any shape -> the same shape.
+
+    References
+    ----------
+    Klambauer, Unterthiner, Mayr and Hochreiter, 2017, arXiv:1706.02515.
+
+    Examples
+    --------
+    >>> round(float(dl.nn.SELU()(dl.asarray(1.0))), 4)
+    1.0507
     """
 
-    op = staticmethod(ops.selu)
-
-
-class Hardsigmoid(_Plain):
-    """min(max(x / 6 + 1/2, 0), 1), x of any shape. Source: Howard et al. 2019, arXiv:1905.02244."""
-
-    op = staticmethod(piecewise.hardsigmoid)
-
-
-class Hardswish(_Plain):
-    """x hardsigmoid(x), x of any shape. Source: Howard et al. 2019, arXiv:1905.02244."""
-
-    op = staticmethod(piecewise.hardswish)
-
-
-class Step(_Plain):
-    """1 where x >= 0, else 0, x of any shape; its gradient is 0. Source: Rosenblatt 1958."""
-
-    op = staticmethod(piecewise.step)
+    op = staticmethod(rectifiers.selu)
 
 
 class LeakyReLU(_Activation):
-    """x where positive, negative_slope x elsewhere, x of any shape. Source: Maas et al. 2013."""
+    """Leaky ReLU: ``x`` where x is positive, ``negative_slope x`` elsewhere.
 
-    op = staticmethod(ops.leaky_relu)
+    Shape: x of any shape -> the same shape.
+
+    Parameters
+    ----------
+    negative_slope : float
+        The slope for negative inputs.
+
+    References
+    ----------
+    Maas, Hannun and Ng, "Rectifier nonlinearities improve neural network acoustic models", 2013.
+
+    Examples
+    --------
+    >>> dl.nn.LeakyReLU(0.5)(dl.asarray([-2.0, 2.0]))
+    tensor([-1.,  2.])
+    """
+
+    op = staticmethod(rectifiers.leaky_relu)
 
     def __init__(self, negative_slope: float = 0.01) -> None:
         super().__init__(negative_slope=negative_slope)
 
 
 class ELU(_Activation):
-    """x where positive, alpha (exp(x) - 1) elsewhere, x of any shape. Source: Clevert et al. 2016, arXiv:1511.07289."""
+    """Exponential linear unit: ``x`` where x is positive, ``alpha (exp(x) - 1)`` elsewhere.
 
-    op = staticmethod(ops.elu)
+    Shape: x of any shape -> the same shape.
+
+    Parameters
+    ----------
+    alpha : float
+        The output tends to ``-alpha`` for large negative inputs.
+
+    References
+    ----------
+    Clevert, Unterthiner and Hochreiter, 2016, arXiv:1511.07289.
+
+    Examples
+    --------
+    >>> dl.nn.ELU(alpha=2.0)(dl.asarray([-200.0, 0.0, 3.0]))
+    tensor([-2.,  0.,  3.])
+    """
+
+    op = staticmethod(rectifiers.elu)
 
     def __init__(self, alpha: float = 1.0) -> None:
         super().__init__(alpha=alpha)
 
 
 class CELU(_Activation):
-    """x where positive, alpha (exp(x / alpha) - 1) elsewhere, x of any shape. Source: Barron 2017, arXiv:1704.07483."""
+    """Continuously differentiable ELU: ``x`` where x is positive, ``alpha (exp(x / alpha) - 1)`` elsewhere.
 
-    op = staticmethod(ops.celu)
+    Shape: x of any shape -> the same shape.
+
+    Parameters
+    ----------
+    alpha : float
+        The output tends to ``-alpha`` for large negative inputs.
+
+    References
+    ----------
+    Barron, 2017, arXiv:1704.07483.
+
+    Examples
+    --------
+    >>> dl.nn.CELU(alpha=2.0)(dl.asarray([-200.0, 0.0, 3.0]))
+    tensor([-2.,  0.,  3.])
+    """
+
+    op = staticmethod(rectifiers.celu)
 
     def __init__(self, alpha: float = 1.0) -> None:
         super().__init__(alpha=alpha)
 
 
 class GELU(_Activation):
-    """x Phi(x), Phi the normal distribution function, x of any shape; approximate: "none" or "tanh".
+    """Gaussian error linear unit: ``x Phi(x)``, where Phi is the standard normal distribution function.
 
-    Source: Hendrycks & Gimpel 2016, arXiv:1606.08415.
+    Shape: x of any shape -> the same shape.
+
+    Parameters
+    ----------
+    approximate : str
+        "none" computes Phi exactly, "tanh" approximates it by a hyperbolic tangent.
+
+    References
+    ----------
+    Hendrycks and Gimpel, 2016, arXiv:1606.08415.
+
+    Examples
+    --------
+    >>> dl.nn.GELU()(dl.asarray([-100.0, 0.0, 100.0])).tolist()[1:]
+    [0.0, 100.0]
     """
 
     op = staticmethod(ops.gelu)
@@ -156,134 +303,52 @@ class GELU(_Activation):
 
 
 class Softplus(_Activation):
-    """log(1 + exp(beta x)) / beta: a smooth ReLU, x of any shape. Source: Dugas et al. 2001."""
+    """Softplus, a smooth ReLU: ``log(1 + exp(beta x)) / beta``.
 
-    op = staticmethod(ops.softplus)
+    Shape: x of any shape -> the same shape.
+
+    Parameters
+    ----------
+    beta : float
+        The sharpness: the larger it is, the closer the function is to ReLU.
+
+    References
+    ----------
+    Dugas, Bengio, Bélisle, Nadeau and Garcia, "Incorporating second-order functional knowledge for better option pricing", 2001.
+
+    Examples
+    --------
+    >>> dl.nn.Softplus()(dl.asarray([-200.0, 200.0]))
+    tensor([  0., 200.])
+    """
+
+    op = staticmethod(rectifiers.softplus)
 
     def __init__(self, beta: float = 1.0) -> None:
         super().__init__(beta=beta)
 
 
-class Hardtanh(_Activation):
-    """x cut off at min_val and max_val, x of any shape. Source: Collobert 2004, "Large scale machine learning"."""
-
-    op = staticmethod(piecewise.hardtanh)
-
-    def __init__(self, min_val: float = -1.0, max_val: float = 1.0) -> None:
-        super().__init__(min_val=min_val, max_val=max_val)
-
-
-class Softshrink(_Activation):
-    """x moved by lambd towards 0, 0 within lambd of it, x of any shape. Source: Donoho 1995."""
-
-    op = staticmethod(piecewise.softshrink)
-
-    def __init__(self, lambd: float = 0.5) -> None:
-        super().__init__(lambd=lambd)
-
-
-class Hardshrink(_Activation):
-    """x, but 0 within lambd of 0, x of any shape. Source: Donoho & Johnstone 1994."""
-
-    op = staticmethod(piecewise.hardshrink)
-
-    def __init__(self, lambd: float = 0.5) -> None:
-        super().__init__(lambd=lambd)
-
-
-class Threshold(Module):
-    """x where it is above threshold, value elsewhere, x of any shape. Source: see ReLU."""
-
-    def __init__(self, threshold: float, value: float) -> None:
-        self.threshold, self.value = threshold, value
-
-    def forward(self, x: Any) -> Any:
-        return piecewise.threshold(x, self.threshold, self.value)
-
-    def extra_repr(self) -> str:
-        return f"threshold={self.threshold}, value={self.value}"
-
-
 class GLU(_Activation):
-    """a sigmoid(b), a and b the halves of the axis dim: (..., 2 D) -> (..., D). Source: Dauphin et al. 2017, arXiv:1612.08083."""
+    """Gated linear unit: ``a sigmoid(b)``, where a and b are the first and second half of an axis.
+
+    Shape: x (..., 2 D) -> (..., D), if ``dim`` is the last axis.
+
+    Parameters
+    ----------
+    dim : int
+        The axis that is halved; its size must be even.
+
+    References
+    ----------
+    Dauphin, Fan, Auli and Grangier, 2017, arXiv:1612.08083.
+
+    Examples
+    --------
+    >>> dl.nn.GLU()(dl.asarray([4.0, 6.0, 0.0, 200.0]))
+    tensor([2., 6.])
+    """
 
     op = staticmethod(ops.glu)
 
     def __init__(self, dim: int = -1) -> None:
         super().__init__(axis=dim)
-
-
-class Softmax(_Activation):
-    """exp(x) / sum of exp(x) along the axis dim, x of any shape. Source: Bridle 1990."""
-
-    op = staticmethod(softmax.softmax)
-
-    def __init__(self, dim: int = -1) -> None:
-        super().__init__(axis=dim)
-
-
-class Softmin(Softmax):
-    """Softmax of -x along the axis dim, x of any shape. Source: see Softmax."""
-
-    def forward(self, x: Any) -> Any:
-        return super().forward(-x)
-
-
-class LogSoftmax(_Activation):
-    """The logarithm of softmax along the axis dim, x of any shape. Source: see Softmax."""
-
-    op = staticmethod(softmax.log_softmax)
-
-    def __init__(self, dim: int = -1) -> None:
-        super().__init__(axis=dim)
-
-
-class PReLU(Module):
-    """x where positive, weight x elsewhere; the slope is learned.
-
-    x: (N,C,*S), or any shape with one slope. weight: (num_parameters,), 1 or C, at first init. Returns x's shape.
-    Source: He et al. 2015, arXiv:1502.01852.
-    """
-
-    def __init__(
-        self, num_parameters: int = 1, init: float = 0.25, *, device: str | None = None, dtype: Any = None
-    ) -> None:
-        positive("PReLU", num_parameters=num_parameters)
-        self.num_parameters, self.init = num_parameters, init
-        self.weight = Parameter(full((num_parameters,), init, device=device, dtype=dtype))
-
-    def forward(self, x: Any) -> Any:
-        return piecewise.prelu(in_dtype_of(self.weight, x), self.weight)
-
-    def extra_repr(self) -> str:
-        return f"num_parameters={self.num_parameters}"
-
-
-class Maxout(Module):
-    """max(w1 x + b1, w2 x + b2, ...): the largest of several affine maps for each output.
-
-    x: (..., I). weight: (O pieces, I), bias: (O pieces,), the pieces of an output side by side. Returns (..., O).
-    Source: Goodfellow et al. 2013, arXiv:1302.4389.
-    """
-
-    def __init__(
-        self, in_features: int, out_features: int, pieces: int = 2, bias: bool = True, *, device: str | None = None,
-        dtype: Any = None,
-    ) -> None:  # fmt: skip
-        positive("Maxout", in_features=in_features, out_features=out_features, pieces=pieces)
-        self.in_features, self.out_features, self.pieces = in_features, out_features, pieces
-        rows = out_features * pieces
-        self.weight = Parameter(full((rows, in_features), 0.0, device=device, dtype=dtype))
-        self.bias = Parameter(full((rows,), 0.0, device=device, dtype=dtype)) if bias else None
-        self.reset_parameters()
-
-    def reset_parameters(self) -> None:
-        """Draw new initial values, U(-1/sqrt(I), 1/sqrt(I))."""
-        for p in self.parameters():
-            init.uniform_(p, -(self.in_features**-0.5), self.in_features**-0.5)
-
-    def forward(self, x: Any) -> Any:
-        return piecewise.maxout(linear(in_dtype_of(self.weight, x), self.weight, self.bias), self.pieces)
-
-    def extra_repr(self) -> str:
-        return f"in_features={self.in_features}, out_features={self.out_features}, pieces={self.pieces}"

@@ -1,19 +1,46 @@
-"""Dropout: parts of the activations set to zero at random while training."""
+"""Dropout: random parts of the activations are set to zero while training."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from ..errors import ConfigError, ShapeError
 from ..generator import Generator
-from ..ops.random import dropout
+from ..ops.dropout import dropout
 from .module import Module
+
+if TYPE_CHECKING:
+    from .._tensor import Tensor
 
 
 class Dropout(Module):
-    """Each value to zero with probability p, the others divided by 1 - p, x of any shape; the identity after eval().
+    """Set each value to zero with probability p and divide the others by ``1 - p``.
 
-    generator: where the masks come from, by default the one that dl.manual_seed seeds. Source: Srivastava et al. 2014.
+    After ``eval()`` it returns the input unchanged. Shape: x of any shape -> the same shape.
+
+    Parameters
+    ----------
+    p : float
+        The probability that a value is dropped, from 0 to 1.
+    generator : Generator or None
+        The source of the random masks; None is the generator that ``dl.manual_seed`` seeds.
+
+    Raises
+    ------
+    ConfigError
+        ``p`` is not between 0 and 1.
+
+    References
+    ----------
+    Srivastava, Hinton, Krizhevsky, Sutskever and Salakhutdinov, "Dropout", 2014.
+
+    Examples
+    --------
+    >>> layer = dl.nn.Dropout(0.5)
+    >>> sorted({float(v) for v in layer(dl.ones(100))})
+    [0.0, 2.0]
+    >>> layer.eval()(dl.ones(3))
+    tensor([1., 1., 1.])
     """
 
     def __init__(self, p: float = 0.5, *, generator: Generator | None = None) -> None:
@@ -21,7 +48,7 @@ class Dropout(Module):
             raise ConfigError(f"{type(self).__name__}: p must be between 0 and 1, got {p}")
         self.p, self.generator = p, generator
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Tensor) -> Tensor:
         return dropout(x, self.p, self.training, generator=self.generator)
 
     def extra_repr(self) -> str:
@@ -29,9 +56,11 @@ class Dropout(Module):
 
 
 class _ChannelDropout(Dropout):
+    """Dropout with one random decision per channel, for inputs with ``rank`` axes of space."""
+
     rank: int
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Tensor) -> Tensor:
         if x.ndim != self.rank + 2:
             raise ShapeError(f"{type(self).__name__}: input must have {self.rank + 2} dimensions (N,C,...), got shape {x.shape}")
         mask = (*x.shape[:2], *(1,) * self.rank)
@@ -39,18 +68,78 @@ class _ChannelDropout(Dropout):
 
 
 class Dropout1d(_ChannelDropout):
-    """Whole channels of sequences (N,C,W) to zero with probability p. Source: see Dropout2d."""
+    """Set whole channels of sequences to zero with probability p and divide the others by ``1 - p``.
+
+    After ``eval()`` it returns the input unchanged. Shape: x (N,C,W) -> the same shape.
+
+    Parameters
+    ----------
+    p : float
+        The probability that a channel is dropped, from 0 to 1.
+    generator : Generator or None
+        The source of the random masks; None is the generator that ``dl.manual_seed`` seeds.
+
+    References
+    ----------
+    Tompson, Goroshin, Jain, LeCun and Bregler, 2015, arXiv:1411.4280.
+
+    Examples
+    --------
+    >>> y = dl.nn.Dropout1d(0.5)(dl.ones((2, 8, 5)))
+    >>> sorted({float(v) for v in dl.sum(y, axis=2).reshape(-1)})
+    [0.0, 10.0]
+    """
 
     rank = 1
 
 
 class Dropout2d(_ChannelDropout):
-    """Whole channels of images (N,C,H,W) to zero with probability p. Source: Tompson et al. 2015, arXiv:1411.4280."""
+    """Set whole channels of images to zero with probability p and divide the others by ``1 - p``.
+
+    After ``eval()`` it returns the input unchanged. Shape: x (N,C,H,W) -> the same shape.
+
+    Parameters
+    ----------
+    p : float
+        The probability that a channel is dropped, from 0 to 1.
+    generator : Generator or None
+        The source of the random masks; None is the generator that ``dl.manual_seed`` seeds.
+
+    References
+    ----------
+    Tompson, Goroshin, Jain, LeCun and Bregler, 2015, arXiv:1411.4280.
+
+    Examples
+    --------
+    >>> y = dl.nn.Dropout2d(0.5)(dl.ones((2, 8, 5, 5)))
+    >>> sorted({float(v) for v in dl.sum(y, axis=(2, 3)).reshape(-1)})
+    [0.0, 50.0]
+    """
 
     rank = 2
 
 
 class Dropout3d(_ChannelDropout):
-    """Whole channels of volumes (N,C,D,H,W) to zero with probability p. Source: see Dropout2d."""
+    """Set whole channels of volumes to zero with probability p and divide the others by ``1 - p``.
+
+    After ``eval()`` it returns the input unchanged. Shape: x (N,C,D,H,W) -> the same shape.
+
+    Parameters
+    ----------
+    p : float
+        The probability that a channel is dropped, from 0 to 1.
+    generator : Generator or None
+        The source of the random masks; None is the generator that ``dl.manual_seed`` seeds.
+
+    References
+    ----------
+    Tompson, Goroshin, Jain, LeCun and Bregler, 2015, arXiv:1411.4280.
+
+    Examples
+    --------
+    >>> y = dl.nn.Dropout3d(0.5)(dl.ones((2, 8, 3, 5, 5)))
+    >>> sorted({float(v) for v in dl.sum(y, axis=(2, 3, 4)).reshape(-1)})
+    [0.0, 150.0]
+    """
 
     rank = 3

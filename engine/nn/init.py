@@ -5,18 +5,22 @@ They are therefore the same on every backend and device. Names, arguments and fo
 
 from __future__ import annotations
 
-from math import ceil, prod, sqrt
-from typing import Any
+from math import prod, sqrt
+from typing import TYPE_CHECKING
 
-from ..autograd.base import no_grad
 from ..errors import ConfigError, ShapeError
 from ..generator import Generator
-from ..ops.creation import eye
-from ..ops.decompositions import qr
-from ..ops.elementwise import where
-from ..ops.random import rand, randn, randperm
-from ..ops.reduce import sum as total
-from ..ops.shape import concat, reshape, stack
+from .init_basic import constant_, normal_, ones_, trunc_normal_, uniform_, zeros_
+from .init_structure import dirac_, eye_, forget_gate_bias_, irnn_, orthogonal_, sparse_
+
+if TYPE_CHECKING:
+    from .._tensor import Tensor
+
+__all__ = [
+    "calculate_gain", "constant_", "dirac_", "eye_", "fans", "forget_gate_bias_", "irnn_", "kaiming_normal_", "kaiming_uniform_",
+    "lecun_normal_", "lecun_uniform_", "normal_", "ones_", "orthogonal_", "sparse_", "trunc_normal_", "uniform_",
+    "xavier_normal_", "xavier_uniform_", "zeros_",
+]  # fmt: skip
 
 GAINS = {
     "linear": 1.0, "conv1d": 1.0, "conv2d": 1.0, "conv3d": 1.0, "sigmoid": 1.0, "tanh": 5 / 3, "relu": sqrt(2.0), "selu": 0.75
@@ -24,7 +28,30 @@ GAINS = {
 
 
 def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
-    """The factor that keeps the variance through an activation; param is leaky_relu's slope (0.01)."""
+    """Return the factor by which initial weights keep the variance through an activation.
+
+    Parameters
+    ----------
+    nonlinearity : str
+        "linear", "conv1d", "conv2d", "conv3d", "sigmoid", "tanh", "relu", "selu" or "leaky_relu".
+    param : float or None
+        The slope of leaky_relu; None is 0.01.
+
+    Returns
+    -------
+    float
+        The factor.
+
+    Raises
+    ------
+    ConfigError
+        The name is unknown.
+
+    Examples
+    --------
+    >>> dl.nn.init.calculate_gain("leaky_relu", 1.0)
+    1.0
+    """
     if nonlinearity == "leaky_relu":
         return sqrt(2.0 / (1.0 + (0.01 if param is None else param) ** 2))
     if nonlinearity not in GAINS:
@@ -32,183 +59,264 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
     return GAINS[nonlinearity]
 
 
-def fans(tensor: Any) -> tuple[int, int]:
-    """(fan in, fan out) of a weight (out, in, *kernel)."""
+def fans(tensor: Tensor) -> tuple[int, int]:
+    """Return fan in and fan out of a weight: the numbers of inputs and outputs that it connects.
+
+    Parameters
+    ----------
+    tensor : Tensor
+        A weight ``(out, in, *kernel)`` of 2 or more axes.
+
+    Returns
+    -------
+    fan_in : int
+        ``in`` times the size of the kernel.
+    fan_out : int
+        ``out`` times the size of the kernel.
+
+    Raises
+    ------
+    ShapeError
+        The tensor has fewer than 2 axes.
+
+    Examples
+    --------
+    >>> dl.nn.init.fans(dl.zeros((16, 3, 5, 5)))
+    (75, 400)
+    """
     if tensor.ndim < 2:
         raise ShapeError(f"init: fan in and fan out need a weight of 2 or more dimensions (out, in, ...), got {tensor.shape}")
     window = prod(tensor.shape[2:])
     return tensor.shape[1] * window, tensor.shape[0] * window
 
 
-def _fill(tensor: Any, values: Any) -> Any:
-    with no_grad():
-        tensor[...] = values
-    return tensor
+def xavier_uniform_(tensor: Tensor, gain: float = 1.0, generator: Generator | None = None) -> Tensor:
+    """Fill a weight from U(-b, b) with ``b = gain sqrt(6 / (fan in + fan out))``.
 
+    Parameters
+    ----------
+    tensor : Tensor
+        A weight ``(out, in, *kernel)`` of 2 or more axes; it is overwritten.
+    gain : float
+        The factor of the activation; see calculate_gain.
+    generator : Generator or None
+        The source of the random numbers; None is the generator that ``dl.manual_seed`` seeds.
 
-def uniform_(tensor: Any, a: float = 0.0, b: float = 1.0, generator: Generator | None = None) -> Any:
-    """Values from U[a, b)."""
-    u = rand(tensor.shape, dtype=tensor.dtype, device=tensor.device, generator=generator)
-    return _fill(tensor, u * (b - a) + a)
+    Returns
+    -------
+    Tensor
+        ``tensor`` itself.
 
+    Raises
+    ------
+    ShapeError
+        The tensor has fewer than 2 axes.
 
-def normal_(tensor: Any, mean: float = 0.0, std: float = 1.0, generator: Generator | None = None) -> Any:
-    """Values from N(mean, std^2)."""
-    z = randn(tensor.shape, dtype=tensor.dtype, device=tensor.device, generator=generator)
-    return _fill(tensor, z * std + mean)
+    References
+    ----------
+    Glorot and Bengio, "Understanding the difficulty of training deep feedforward neural networks", 2010.
 
-
-def constant_(tensor: Any, val: float) -> Any:
-    """One value everywhere."""
-    return _fill(tensor, val)
-
-
-def zeros_(tensor: Any) -> Any:
-    """Zeros."""
-    return _fill(tensor, 0.0)
-
-
-def ones_(tensor: Any) -> Any:
-    """Ones."""
-    return _fill(tensor, 1.0)
-
-
-def eye_(tensor: Any) -> Any:
-    """The identity, for a matrix; with zeros beside it if it is not square."""
-    if tensor.ndim != 2:
-        raise ShapeError(f"eye_: expected a matrix, got shape {tensor.shape}")
-    zeros_(tensor)
-    with no_grad():
-        for i in range(min(tensor.shape)):
-            tensor[i, i] = 1.0
-    return tensor
-
-
-def xavier_uniform_(tensor: Any, gain: float = 1.0, generator: Generator | None = None) -> Any:
-    """U(-b, b), b = gain sqrt(6 / (fan in + fan out)). Source: Glorot & Bengio 2010."""
+    Examples
+    --------
+    >>> w = dl.nn.init.xavier_uniform_(dl.zeros((2, 4)))
+    >>> bool(dl.max(dl.abs(w)) <= 1.0)
+    True
+    """
     bound = gain * sqrt(6.0 / sum(fans(tensor)))
     return uniform_(tensor, -bound, bound, generator)
 
 
-def xavier_normal_(tensor: Any, gain: float = 1.0, generator: Generator | None = None) -> Any:
-    """N(0, s^2), s = gain sqrt(2 / (fan in + fan out)). Source: Glorot & Bengio 2010."""
+def xavier_normal_(tensor: Tensor, gain: float = 1.0, generator: Generator | None = None) -> Tensor:
+    """Fill a weight from N(0, s^2) with ``s = gain sqrt(2 / (fan in + fan out))``.
+
+    Parameters
+    ----------
+    tensor : Tensor
+        A weight ``(out, in, *kernel)`` of 2 or more axes; it is overwritten.
+    gain : float
+        The factor of the activation; see calculate_gain.
+    generator : Generator or None
+        The source of the random numbers; None is the generator that ``dl.manual_seed`` seeds.
+
+    Returns
+    -------
+    Tensor
+        ``tensor`` itself.
+
+    Raises
+    ------
+    ShapeError
+        The tensor has fewer than 2 axes.
+
+    References
+    ----------
+    Glorot and Bengio, "Understanding the difficulty of training deep feedforward neural networks", 2010.
+
+    Examples
+    --------
+    >>> w = dl.nn.init.xavier_normal_(dl.zeros((100, 100)))
+    >>> round(float(dl.std(w)), 2)
+    0.1
+    """
     return normal_(tensor, 0.0, gain * sqrt(2.0 / sum(fans(tensor))), generator)
 
 
-def _kaiming(tensor: Any, a: float, mode: str, nonlinearity: str) -> float:
+def _kaiming_scale(tensor: Tensor, a: float, mode: str, nonlinearity: str) -> float:
+    """Return gain / sqrt(fan), the standard deviation of Kaiming initial values."""
     if mode not in ("fan_in", "fan_out"):
         raise ConfigError(f"kaiming: mode must be 'fan_in' or 'fan_out', got {mode!r}")
     return calculate_gain(nonlinearity, a) / sqrt(fans(tensor)[mode == "fan_out"])
 
 
 def kaiming_uniform_(
-    tensor: Any, a: float = 0.0, mode: str = "fan_in", nonlinearity: str = "leaky_relu", generator: Generator | None = None
-) -> Any:
-    """U(-b, b), b = gain sqrt(3 / fan); a is leaky_relu's slope. Source: He et al. 2015, arXiv:1502.01852."""
-    bound = sqrt(3.0) * _kaiming(tensor, a, mode, nonlinearity)
+    tensor: Tensor, a: float = 0.0, mode: str = "fan_in", nonlinearity: str = "leaky_relu", generator: Generator | None = None
+) -> Tensor:
+    """Fill a weight from U(-b, b) with ``b = gain sqrt(3 / fan)``.
+
+    Parameters
+    ----------
+    tensor : Tensor
+        A weight ``(out, in, *kernel)`` of 2 or more axes; it is overwritten.
+    a : float
+        The slope of leaky_relu for negative inputs.
+    mode : str
+        "fan_in" keeps the variance forwards, "fan_out" backwards.
+    nonlinearity : str
+        The activation that follows; see calculate_gain.
+    generator : Generator or None
+        The source of the random numbers; None is the generator that ``dl.manual_seed`` seeds.
+
+    Returns
+    -------
+    Tensor
+        ``tensor`` itself.
+
+    Raises
+    ------
+    ShapeError
+        The tensor has fewer than 2 axes.
+    ConfigError
+        ``mode`` or ``nonlinearity`` is unknown.
+
+    References
+    ----------
+    He, Zhang, Ren and Sun, "Delving deep into rectifiers", 2015, arXiv:1502.01852.
+
+    Examples
+    --------
+    >>> w = dl.nn.init.kaiming_uniform_(dl.zeros((100, 6)))
+    >>> bool(dl.max(dl.abs(w)) <= 1.0)
+    True
+    """
+    bound = sqrt(3.0) * _kaiming_scale(tensor, a, mode, nonlinearity)
     return uniform_(tensor, -bound, bound, generator)
 
 
 def kaiming_normal_(
-    tensor: Any, a: float = 0.0, mode: str = "fan_in", nonlinearity: str = "leaky_relu", generator: Generator | None = None
-) -> Any:
-    """N(0, s^2), s = gain / sqrt(fan); a is leaky_relu's slope. Source: He et al. 2015, arXiv:1502.01852."""
-    return normal_(tensor, 0.0, _kaiming(tensor, a, mode, nonlinearity), generator)
+    tensor: Tensor, a: float = 0.0, mode: str = "fan_in", nonlinearity: str = "leaky_relu", generator: Generator | None = None
+) -> Tensor:
+    """Fill a weight from N(0, s^2) with ``s = gain / sqrt(fan)``.
+
+    Parameters
+    ----------
+    tensor : Tensor
+        A weight ``(out, in, *kernel)`` of 2 or more axes; it is overwritten.
+    a : float
+        The slope of leaky_relu for negative inputs.
+    mode : str
+        "fan_in" keeps the variance forwards, "fan_out" backwards.
+    nonlinearity : str
+        The activation that follows; see calculate_gain.
+    generator : Generator or None
+        The source of the random numbers; None is the generator that ``dl.manual_seed`` seeds.
+
+    Returns
+    -------
+    Tensor
+        ``tensor`` itself.
+
+    Raises
+    ------
+    ShapeError
+        The tensor has fewer than 2 axes.
+    ConfigError
+        ``mode`` or ``nonlinearity`` is unknown.
+
+    References
+    ----------
+    He, Zhang, Ren and Sun, "Delving deep into rectifiers", 2015, arXiv:1502.01852.
+
+    Examples
+    --------
+    >>> w = dl.nn.init.kaiming_normal_(dl.zeros((100, 200)), nonlinearity="relu")
+    >>> round(float(dl.std(w)), 2)
+    0.1
+    """
+    return normal_(tensor, 0.0, _kaiming_scale(tensor, a, mode, nonlinearity), generator)
 
 
-def lecun_uniform_(tensor: Any, generator: Generator | None = None) -> Any:
-    """U(-b, b), b = sqrt(3 / fan in): variance 1 / fan in. Source: LeCun et al. 1998, "Efficient BackProp"."""
+def lecun_uniform_(tensor: Tensor, generator: Generator | None = None) -> Tensor:
+    """Fill a weight from U(-b, b) with ``b = sqrt(3 / fan in)``, which gives variance ``1 / fan in``.
+
+    Parameters
+    ----------
+    tensor : Tensor
+        A weight ``(out, in, *kernel)`` of 2 or more axes; it is overwritten.
+    generator : Generator or None
+        The source of the random numbers; None is the generator that ``dl.manual_seed`` seeds.
+
+    Returns
+    -------
+    Tensor
+        ``tensor`` itself.
+
+    Raises
+    ------
+    ShapeError
+        The tensor has fewer than 2 axes.
+
+    References
+    ----------
+    LeCun, Bottou, Orr and Müller, "Efficient BackProp", 1998.
+
+    Examples
+    --------
+    >>> w = dl.nn.init.lecun_uniform_(dl.zeros((100, 3)))
+    >>> bool(dl.max(dl.abs(w)) <= 1.0)
+    True
+    """
     bound = sqrt(3.0 / fans(tensor)[0])
     return uniform_(tensor, -bound, bound, generator)
 
 
-def lecun_normal_(tensor: Any, generator: Generator | None = None) -> Any:
-    """N(0, 1 / fan in). Source: LeCun et al. 1998; for SELU networks Klambauer et al. 2017, arXiv:1706.02515."""
+def lecun_normal_(tensor: Tensor, generator: Generator | None = None) -> Tensor:
+    """Fill a weight from N(0, 1 / fan in).
+
+    Parameters
+    ----------
+    tensor : Tensor
+        A weight ``(out, in, *kernel)`` of 2 or more axes; it is overwritten.
+    generator : Generator or None
+        The source of the random numbers; None is the generator that ``dl.manual_seed`` seeds.
+
+    Returns
+    -------
+    Tensor
+        ``tensor`` itself.
+
+    Raises
+    ------
+    ShapeError
+        The tensor has fewer than 2 axes.
+
+    References
+    ----------
+    LeCun, Bottou, Orr and Müller, "Efficient BackProp", 1998; for SELU networks: Klambauer et al., 2017, arXiv:1706.02515.
+
+    Examples
+    --------
+    >>> w = dl.nn.init.lecun_normal_(dl.zeros((100, 100)))
+    >>> round(float(dl.std(w)), 2)
+    0.1
+    """
     return normal_(tensor, 0.0, sqrt(1.0 / fans(tensor)[0]), generator)
-
-
-def trunc_normal_(
-    tensor: Any, mean: float = 0.0, std: float = 1.0, a: float = -2.0, b: float = 2.0, generator: Generator | None = None
-) -> Any:
-    """N(mean, std^2) restricted to [a, b]: what falls outside is drawn again."""
-    if not a < b:
-        raise ConfigError(f"trunc_normal_: a must be below b, got {a} and {b}")
-    if (a - mean) / std > 4 or (b - mean) / std < -4:
-        raise ConfigError(f"trunc_normal_: [{a}, {b}] is more than 4 standard deviations from the mean {mean}")
-    found: list[Any] = []
-    with no_grad():
-        while sum(v.size for v in found) < tensor.size:
-            drawn = randn(max(2 * tensor.size, 64), dtype=tensor.dtype, device=tensor.device, generator=generator) * std + mean
-            found.append(drawn[(drawn >= a) & (drawn <= b)])
-        return _fill(tensor, reshape(concat(found)[: tensor.size], tensor.shape))
-
-
-def orthogonal_(tensor: Any, gain: float = 1.0, generator: Generator | None = None) -> Any:
-    """gain times a random matrix with orthonormal rows or columns, whichever are fewer; axes after the first count as one.
-
-    Source: Saxe et al. 2014, arXiv:1312.6120.
-    """
-    if tensor.ndim < 2:
-        raise ShapeError(f"orthogonal_: expected 2 or more dimensions, got shape {tensor.shape}")
-    rows, columns = tensor.shape[0], prod(tensor.shape[1:])
-    with no_grad():
-        # On the host and in float64, so that every device gets the same numbers.
-        q, r = qr(randn(max(rows, columns), min(rows, columns), dtype="float64", device="cpu", generator=generator))
-        n = min(rows, columns)
-        diagonal = total(r * eye(n, dtype="float64", device="cpu"), axis=0)
-        q = q * where(diagonal < 0, -gain, gain)  # without the sign not all orthogonal matrices are equally likely
-        q = q.T if rows < columns else q
-        return _fill(tensor, reshape(q, tensor.shape).astype(tensor.dtype).to(tensor.device))
-
-
-def sparse_(tensor: Any, sparsity: float, std: float = 0.01, generator: Generator | None = None) -> Any:
-    """N(0, std^2), and in each column of a matrix (out, in) a share `sparsity` of zeros. Source: Martens 2010."""
-    if tensor.ndim != 2:
-        raise ShapeError(f"sparse_: expected a matrix, got shape {tensor.shape}")
-    if not 0 <= sparsity <= 1:
-        raise ConfigError(f"sparse_: sparsity must be between 0 and 1, got {sparsity}")
-    rows, columns = tensor.shape
-    zeros = ceil(sparsity * rows)
-    kept = [randperm(rows, device=tensor.device, generator=generator) >= zeros for _ in range(columns)]
-    normal_(tensor, 0.0, std, generator)
-    with no_grad():
-        return _fill(tensor, where(stack(kept, axis=1), tensor, 0.0)) if columns else tensor
-
-
-def dirac_(tensor: Any, groups: int = 1) -> Any:
-    """A convolution that passes its channels through: 1 at the middle of filter k's channel k, else 0. (K,C/groups,*kernel)."""
-    if tensor.ndim < 3 or tensor.shape[0] % groups:
-        raise ShapeError(f"dirac_: expected a convolution's weight (K,C/groups,*kernel) with groups={groups}, got {tensor.shape}")
-    zeros_(tensor)
-    per_group = tensor.shape[0] // groups
-    middle = tuple(n // 2 for n in tensor.shape[2:])
-    with no_grad():
-        for g in range(groups):
-            for k in range(min(per_group, tensor.shape[1])):
-                tensor[(g * per_group + k, k, *middle)] = 1.0
-    return tensor
-
-
-def irnn_(rnn: Any, scale: float = 1.0) -> Any:
-    """The recurrent weights of a ReLU RNN to scale times the identity, its biases to 0: states are kept until input changes
-    them. Changes and returns the RNN. Source: Le, Jaitly & Hinton 2015, arXiv:1504.00941."""
-    for name, p in rnn.named_parameters():
-        if "weight_hh" in name:
-            eye_(p)
-            _fill(p, p * scale)
-        elif "bias" in name:
-            zeros_(p)
-    return rnn
-
-
-def forget_gate_bias_(lstm: Any, value: float = 1.0) -> Any:
-    """The bias of an LSTM's forget gates, bias_ih + bias_hh, to value: it starts by remembering. Changes and returns the LSTM.
-
-    Source: Gers et al. 2000; Jozefowicz et al. 2015.
-    """
-    with no_grad():
-        for name, p in lstm.named_parameters():
-            if "bias" in name:
-                hidden = p.shape[0] // 4
-                p[hidden : 2 * hidden] = value if "bias_ih" in name else 0.0
-    return lstm

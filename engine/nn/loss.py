@@ -1,176 +1,270 @@
-"""Losses as modules. Formulas, shapes and checks are those of the functions in ops.loss; arguments are PyTorch's."""
+"""Losses of classes, distributions and label sequences, with the arguments of PyTorch; the functions are in ``ops.loss``."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from ..ops import loss as ops
-from ..ops import loss_distribution, loss_sequence
+from ..ops import loss_checks, loss_distribution, loss_sequence
 from .module import Module
+
+if TYPE_CHECKING:
+    from .._tensor import Tensor
 
 
 class _Loss(Module):
+    """Base of losses with the reductions none, mean and sum."""
+
     def __init__(self, reduction: str = "mean") -> None:
-        self.reduction = ops.check_reduction(type(self).__name__, reduction)
+        self.reduction = loss_checks.check_reduction(type(self).__name__, reduction)
 
     def extra_repr(self) -> str:
         return f"reduction={self.reduction!r}"
 
 
-class MSELoss(_Loss):
-    """(input - target)^2, input and target of one shape. Source: Gauss 1809."""
-
-    def forward(self, input: Any, target: Any) -> Any:
-        return ops.mse_loss(input, target, self.reduction)
-
-
-class L1Loss(_Loss):
-    """|input - target|, the mean absolute error (MAE), input and target of one shape. Source: Boscovich 1757."""
-
-    def forward(self, input: Any, target: Any) -> Any:
-        return ops.l1_loss(input, target, self.reduction)
-
-
-class MBELoss(_Loss):
-    """target - input with its sign, the mean bias error, input and target of one shape. Source: Willmott 1982."""
-
-    def forward(self, input: Any, target: Any) -> Any:
-        return loss_distribution.mbe_loss(input, target, self.reduction)
-
-
-class HuberLoss(_Loss):
-    """d^2 / 2 up to delta, delta (|d| - delta / 2) beyond, d = input - target of one shape. Source: Huber 1964."""
-
-    def __init__(self, reduction: str = "mean", delta: float = 1.0) -> None:
-        super().__init__(reduction)
-        self.delta = delta
-
-    def forward(self, input: Any, target: Any) -> Any:
-        return ops.huber_loss(input, target, self.reduction, self.delta)
-
-
-class SmoothL1Loss(_Loss):
-    """Huber's loss divided by beta, input and target of one shape. Source: Girshick 2015, arXiv:1504.08083."""
-
-    def __init__(self, reduction: str = "mean", beta: float = 1.0) -> None:
-        super().__init__(reduction)
-        self.beta = beta
-
-    def forward(self, input: Any, target: Any) -> Any:
-        return ops.smooth_l1_loss(input, target, self.reduction, self.beta)
-
-
 class _Weighted(_Loss):
-    """A loss with a weight per class or element, which moves with the module."""
+    """Base of losses with a weight per class or element, which is a buffer and moves with the module."""
 
-    weight: Any
+    weight: Tensor | None
 
-    def __init__(self, weight: Any = None, reduction: str = "mean") -> None:
+    def __init__(self, weight: Tensor | None = None, reduction: str = "mean") -> None:
         super().__init__(reduction)
         self.register_buffer("weight", weight)
 
 
 class NLLLoss(_Weighted):
-    """-log-probability of the label: input (N,V,*S), target (N,*S) integers. Source: Fisher 1922."""
+    """Negative log-likelihood: ``-weight[label] input[label]`` for each row of log-probabilities.
 
-    def __init__(self, weight: Any = None, ignore_index: int = -100, reduction: str = "mean") -> None:
+    Shape: input (N,V) or (N,V,*S), log-probabilities; target (N,) or (N,*S), integers from 0 to V - 1 -> (); without
+    reduction the shape of the target. The mean divides by the sum of the weights of the labels.
+
+    Parameters
+    ----------
+    weight : Tensor or None
+        A factor for each class, shape (V,); None is 1 for all. It is a buffer and moves with the module.
+    ignore_index : int
+        Rows with this label do not count.
+    reduction : str
+        Whether to return all losses ("none"), their mean ("mean") or their sum ("sum").
+
+    Raises
+    ------
+    ConfigError
+        ``reduction`` is another word.
+
+    References
+    ----------
+    Fisher, "On the mathematical foundations of theoretical statistics", 1922.
+
+    Examples
+    --------
+    >>> log_probabilities = dl.log(dl.asarray([[0.5, 0.5], [0.25, 0.75]]))
+    >>> dl.exp(-dl.nn.NLLLoss(reduction="none")(log_probabilities, dl.asarray([0, 1])))
+    tensor([0.5 , 0.75])
+    """
+
+    def __init__(self, weight: Tensor | None = None, ignore_index: int = -100, reduction: str = "mean") -> None:
         super().__init__(weight, reduction)
         self.ignore_index = ignore_index
 
-    def forward(self, input: Any, target: Any) -> Any:
+    def forward(self, input: Tensor, target: Tensor) -> Tensor:
         return ops.nll_loss(input, target, self.weight, self.ignore_index, self.reduction)
 
 
 class CrossEntropyLoss(_Weighted):
-    """-log softmax(input)[label]: input (N,V,*S) scores, target (N,*S) integers, or probabilities of the input's shape.
+    """Cross-entropy of scores: ``-log softmax(input)[label]``.
 
-    weight: (V,) or None. label_smoothing: the part of the target spread over all classes. Source: Bridle 1990; smoothing:
-    Szegedy et al. 2016, arXiv:1512.00567.
+    Shape: input (N,V) or (N,V,*S), scores; target (N,) or (N,*S), integers from 0 to V - 1, or probabilities of the
+    shape
+    of the input -> (); without reduction the shape of the labels. The mean divides by the sum of the weights of the
+    labels.
+
+    Parameters
+    ----------
+    weight : Tensor or None
+        A factor for each class, shape (V,); None is 1 for all. It is a buffer and moves with the module.
+    ignore_index : int
+        Rows with this label do not count.
+    reduction : str
+        Whether to return all losses ("none"), their mean ("mean") or their sum ("sum").
+    label_smoothing : float
+        The part of the target, from 0 to 1, that is spread evenly over all classes.
+
+    Raises
+    ------
+    ConfigError
+        ``reduction`` is another word.
+
+    References
+    ----------
+    Bridle, "Probabilistic interpretation of feedforward classification network outputs", 1990; smoothing: Szegedy et
+    al., 2016, arXiv:1512.00567.
+
+    Examples
+    --------
+    >>> loss = dl.nn.CrossEntropyLoss()
+    >>> loss(dl.asarray([[0.0, 100.0], [0.0, 100.0]]), dl.asarray([1, 0]))
+    tensor(50.)
     """
 
     def __init__(
-        self, weight: Any = None, ignore_index: int = -100, reduction: str = "mean", label_smoothing: float = 0.0
+        self, weight: Tensor | None = None, ignore_index: int = -100, reduction: str = "mean", label_smoothing: float = 0.0
     ) -> None:
         super().__init__(weight, reduction)
         self.ignore_index, self.label_smoothing = ignore_index, label_smoothing
 
-    def forward(self, input: Any, target: Any) -> Any:
+    def forward(self, input: Tensor, target: Tensor) -> Tensor:
         return ops.cross_entropy(input, target, self.weight, self.ignore_index, self.reduction, self.label_smoothing)
 
 
 class BCELoss(_Weighted):
-    """Binary cross-entropy of probabilities: input and target of one shape, values from 0 to 1. Source: Cox 1958."""
+    """Binary cross-entropy of probabilities: ``-(t log p + (1 - t) log(1 - p))``.
 
-    def forward(self, input: Any, target: Any) -> Any:
+    For scores, ``BCEWithLogitsLoss`` is more accurate. Logarithms are bounded below by -100, as in PyTorch.
+    Shape: input p and target t of one shape, values from 0 to 1 -> (); without reduction the shape of the input.
+
+    Parameters
+    ----------
+    weight : Tensor or None
+        A factor that broadcasts to the losses; None is 1. It is a buffer and moves with the module.
+    reduction : str
+        Whether to return all losses ("none"), their mean ("mean") or their sum ("sum").
+
+    Raises
+    ------
+    ConfigError
+        ``reduction`` is another word.
+
+    References
+    ----------
+    Cox, "The regression analysis of binary sequences", 1958.
+
+    Examples
+    --------
+    >>> dl.nn.BCELoss(reduction="none")(dl.asarray([1.0, 0.0]), dl.asarray([0.0, 0.0]))
+    tensor([100.,   0.])
+    """
+
+    def forward(self, input: Tensor, target: Tensor) -> Tensor:
         return ops.binary_cross_entropy(input, target, self.weight, self.reduction)
 
 
 class BCEWithLogitsLoss(_Weighted):
-    """Binary cross-entropy of sigmoid(input): scores and targets of one shape, targets from 0 to 1. Source: see BCELoss."""
+    """Binary cross-entropy of ``sigmoid(input)``, without overflow.
 
-    pos_weight: Any
+    Shape: input, scores, and target, values from 0 to 1, of one shape -> (); without reduction the shape of the
+    input.
 
-    def __init__(self, weight: Any = None, reduction: str = "mean", pos_weight: Any = None) -> None:
+    Parameters
+    ----------
+    weight : Tensor or None
+        A factor that broadcasts to the losses; None is 1. It is a buffer and moves with the module.
+    reduction : str
+        Whether to return all losses ("none"), their mean ("mean") or their sum ("sum").
+    pos_weight : Tensor or None
+        A factor of the part of the loss that positive targets cause; it broadcasts. None is 1. A buffer too.
+
+    Raises
+    ------
+    ConfigError
+        ``reduction`` is another word.
+
+    References
+    ----------
+    Cox, "The regression analysis of binary sequences", 1958.
+
+    Examples
+    --------
+    >>> dl.nn.BCEWithLogitsLoss(reduction="none")(dl.asarray([100.0, 100.0]), dl.asarray([1.0, 0.0]))
+    tensor([  0., 100.])
+    """
+
+    pos_weight: Tensor | None
+
+    def __init__(self, weight: Tensor | None = None, reduction: str = "mean", pos_weight: Tensor | None = None) -> None:
         super().__init__(weight, reduction)
         self.register_buffer("pos_weight", pos_weight)
 
-    def forward(self, input: Any, target: Any) -> Any:
+    def forward(self, input: Tensor, target: Tensor) -> Tensor:
         return ops.binary_cross_entropy_with_logits(input, target, self.weight, self.reduction, self.pos_weight)
 
 
 class KLDivLoss(Module):
-    """target (log target - input): input log-probabilities, target probabilities of one shape (or their logarithms).
+    """Kullback-Leibler divergence: ``target (log target - input)``.
 
-    reduction "batchmean" is the divergence itself. Source: Kullback & Leibler 1951.
+    Shape: input, log-probabilities, and target, probabilities, of one shape -> (); without reduction the shape of the
+    input.
+
+    Parameters
+    ----------
+    reduction : str
+        "none", "mean" (over all elements), "sum", or "batchmean", the sum divided by the size of the first axis,
+        which is the divergence itself.
+    log_target : bool
+        Whether the target holds logarithms of probabilities.
+
+    References
+    ----------
+    Kullback and Leibler, "On information and sufficiency", 1951.
+
+    Examples
+    --------
+    >>> p = dl.asarray([[0.5, 0.5]])
+    >>> dl.nn.KLDivLoss("batchmean")(dl.log(p), p)
+    tensor(0.)
     """
 
     def __init__(self, reduction: str = "mean", log_target: bool = False) -> None:
         self.reduction, self.log_target = reduction, log_target
 
-    def forward(self, input: Any, target: Any) -> Any:
+    def forward(self, input: Tensor, target: Tensor) -> Tensor:
         return loss_distribution.kl_div(input, target, self.reduction, self.log_target)
 
     def extra_repr(self) -> str:
         return f"reduction={self.reduction!r}, log_target={self.log_target}"
 
 
-class GaussianNLLLoss(_Loss):
-    """(log v + (input - target)^2 / v) / 2, v = max(var, eps): all of one shape, or var (N,1) or (N,).
-
-    Source: Nix & Weigend 1994.
-    """
-
-    def __init__(self, *, full: bool = False, eps: float = 1e-6, reduction: str = "mean") -> None:
-        super().__init__(reduction)
-        self.full, self.eps = full, eps
-
-    def forward(self, input: Any, target: Any, var: Any) -> Any:
-        return loss_distribution.gaussian_nll_loss(input, target, var, self.full, self.eps, self.reduction)
-
-
-class PoissonNLLLoss(_Loss):
-    """exp(input) - target input: counts target and logarithms of rates input of one shape. Source: Nelder & Wedderburn 1972."""
-
-    def __init__(self, log_input: bool = True, full: bool = False, eps: float = 1e-8, reduction: str = "mean") -> None:
-        super().__init__(reduction)
-        self.log_input, self.full, self.eps = log_input, full, eps
-
-    def forward(self, input: Any, target: Any) -> Any:
-        return loss_distribution.poisson_nll_loss(input, target, self.log_input, self.full, self.eps, self.reduction)
-
-
 class CTCLoss(_Loss):
-    """-log of the probability of all alignments that spell the target, which is shorter than the input.
+    """Connectionist temporal classification: -log of the probability of all alignments that spell the target.
 
-    log_probs: (T,N,V), targets: (N,S) or (sum of lengths,) labels, input_lengths, target_lengths: (N,).
-    Source: Graves et al. 2006.
+    It trains on sequences whose labels have no given times; a target is not longer than its input.
+    Shape: log_probs (T,N,V), targets (N,S) or (sum of target lengths,), input_lengths and target_lengths (N,) -> ();
+    without
+    reduction (N,). The mean is of the losses divided by their target lengths.
+
+    Parameters
+    ----------
+    blank : int
+        The class that stands for no label.
+    reduction : str
+        Whether to return all losses ("none"), their mean ("mean") or their sum ("sum").
+    zero_infinity : bool
+        Whether a target that cannot be aligned costs 0 instead of infinity.
+
+    Raises
+    ------
+    ConfigError
+        ``reduction`` is another word.
+
+    References
+    ----------
+    Graves, Fernandez, Gomez and Schmidhuber, "Connectionist temporal classification", 2006.
+
+    Examples
+    --------
+    >>> log_probs = dl.log_softmax(dl.zeros((2, 1, 2)))
+    >>> dl.exp(-dl.nn.CTCLoss()(log_probs, dl.asarray([[1]]), dl.asarray([2]), dl.asarray([1])))
+    tensor(0.75)
     """
 
     def __init__(self, blank: int = 0, reduction: str = "mean", zero_infinity: bool = False) -> None:
         super().__init__(reduction)
         self.blank, self.zero_infinity = blank, zero_infinity
 
-    def forward(self, log_probs: Any, targets: Any, input_lengths: Any, target_lengths: Any) -> Any:
+    def forward(
+        self, log_probs: Tensor, targets: Tensor, input_lengths: Tensor | Sequence[int], target_lengths: Tensor | Sequence[int]
+    ) -> Tensor:
         return loss_sequence.ctc_loss(
             log_probs, targets, input_lengths, target_lengths, self.blank, self.reduction, self.zero_infinity
         )

@@ -1,29 +1,63 @@
-"""Layers that change sizes and shapes: interpolation, pixels for channels, axes split up."""
+"""Layers that change sizes and shapes: interpolation, pixels from channels and back, splitting of axes."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import prod
-from typing import Any
+from typing import TYPE_CHECKING
 
 from ..errors import ConfigError, ShapeError
 from ..ops import resize as ops
 from ..ops.shape import reshape
 from .module import Module
 
+if TYPE_CHECKING:
+    from .._tensor import Tensor
+    from ..typing import Shape
+
 
 class Upsample(Module):
-    """Resize sequences, images or volumes: (N,C,*S) -> (N,C,*size), or S times scale_factor; see interpolate for the modes.
+    """Resize sequences, images or volumes.
 
-    mode: "nearest", "linear", "bilinear", "bicubic", "trilinear". align_corners: whether corner pixels keep their place.
-    Source: bicubic by Keys 1981, "Cubic convolution interpolation for digital image processing".
+    Shape: x (N,C,W), (N,C,H,W) or (N,C,D,H,W) -> (N,C,*size), or with the sizes of space times ``scale_factor``.
+
+    Parameters
+    ----------
+    size : int or tuple of int or None
+        The new size of the space; give either this or ``scale_factor``.
+    scale_factor : float or tuple of float or None
+        The factor of the size of the space.
+    mode : str
+        How values between pixels are computed: "nearest", "nearest-exact" or "area" for any input, "linear" for
+        sequences, "bilinear" and "bicubic" for images, "trilinear" for volumes.
+    align_corners : bool or None
+        For linear and cubic modes: whether the centres of the corner pixels (True) or the outer edges (False or None)
+        of input and output coincide.
+
+    See Also
+    --------
+    functional.interpolate : The same as a function.
+
+    References
+    ----------
+    Bicubic: Keys, "Cubic convolution interpolation for digital image processing", 1981.
+
+    Examples
+    --------
+    >>> x = dl.asarray([[[1.0, 3.0]]])
+    >>> dl.nn.Upsample(scale_factor=2)(x)
+    tensor([[[1., 1., 3., 3.]]])
+    >>> dl.nn.Upsample(3, mode="linear", align_corners=True)(x)
+    tensor([[[1., 2., 3.]]])
     """
 
     def __init__(
-        self, size: Any = None, scale_factor: Any = None, mode: str = "nearest", align_corners: bool | None = None
-    ) -> None:
+        self, size: Shape | None = None, scale_factor: float | Sequence[float] | None = None, mode: str = "nearest",
+        align_corners: bool | None = None,
+    ) -> None:  # fmt: skip
         self.size, self.scale_factor, self.mode, self.align_corners = size, scale_factor, mode, align_corners
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Tensor) -> Tensor:
         return ops.interpolate(x, self.size, self.scale_factor, self.mode, self.align_corners)
 
     def extra_repr(self) -> str:
@@ -32,15 +66,29 @@ class Upsample(Module):
 
 
 class PixelShuffle(Module):
-    """Channels become pixels: (N, C r r, H, W) -> (N, C, H r, W r), r = upscale_factor.
+    """Turn channels into pixels, to enlarge images.
 
-    Source: Shi et al. 2016, arXiv:1609.05158.
+    Shape: x (N, C r r, H, W) -> (N, C, H r, W r) with r the factor.
+
+    Parameters
+    ----------
+    upscale_factor : int
+        r, the factor of height and width.
+
+    References
+    ----------
+    Shi et al., 2016, arXiv:1609.05158.
+
+    Examples
+    --------
+    >>> dl.nn.PixelShuffle(2)(dl.zeros((1, 8, 2, 3))).shape
+    (1, 2, 4, 6)
     """
 
     def __init__(self, upscale_factor: int) -> None:
         self.upscale_factor = upscale_factor
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Tensor) -> Tensor:
         return ops.pixel_shuffle(x, self.upscale_factor)
 
     def extra_repr(self) -> str:
@@ -48,12 +96,29 @@ class PixelShuffle(Module):
 
 
 class PixelUnshuffle(Module):
-    """Pixels become channels: (N, C, H r, W r) -> (N, C r r, H, W), r = downscale_factor. Source: see PixelShuffle."""
+    """Turn pixels into channels, the inverse of ``PixelShuffle``.
+
+    Shape: x (N, C, H r, W r) -> (N, C r r, H, W) with r the factor.
+
+    Parameters
+    ----------
+    downscale_factor : int
+        r, the divisor of height and width.
+
+    References
+    ----------
+    Shi et al., 2016, arXiv:1609.05158.
+
+    Examples
+    --------
+    >>> dl.nn.PixelUnshuffle(2)(dl.zeros((1, 2, 4, 6))).shape
+    (1, 8, 2, 3)
+    """
 
     def __init__(self, downscale_factor: int) -> None:
         self.downscale_factor = downscale_factor
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Tensor) -> Tensor:
         return ops.pixel_unshuffle(x, self.downscale_factor)
 
     def extra_repr(self) -> str:
@@ -61,14 +126,34 @@ class PixelUnshuffle(Module):
 
 
 class Unflatten(Module):
-    """One axis split into several: (N, C H W) -> (N,C,H,W) with dim 1 and unflattened_size (C,H,W); one size may be -1."""
+    """Split one axis into several.
 
-    def __init__(self, dim: int, unflattened_size: Any) -> None:
+    Shape: x (N, C H W) -> (N,C,H,W) with ``dim`` 1 and ``unflattened_size`` (C,H,W).
+
+    Parameters
+    ----------
+    dim : int
+        The axis.
+    unflattened_size : tuple of int
+        The sizes of the new axes; one may be -1, which is computed from the others.
+
+    Raises
+    ------
+    ConfigError
+        A size is negative, or several are -1.
+
+    Examples
+    --------
+    >>> dl.nn.Unflatten(1, (3, -1))(dl.zeros((2, 12))).shape
+    (2, 3, 4)
+    """
+
+    def __init__(self, dim: int, unflattened_size: Sequence[int]) -> None:
         self.dim, self.unflattened_size = dim, tuple(unflattened_size)
         if sum(n == -1 for n in self.unflattened_size) > 1 or any(n < -1 for n in self.unflattened_size):
             raise ConfigError(f"Unflatten: unflattened_size must hold sizes and at most one -1, got {self.unflattened_size}")
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Tensor) -> Tensor:
         if not -x.ndim <= self.dim < x.ndim:
             raise ShapeError(f"Unflatten: input of shape {x.shape} has no axis {self.dim}")
         at = self.dim % x.ndim

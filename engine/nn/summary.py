@@ -1,19 +1,39 @@
-"""summary: a table of a model's layers with what comes out of each, how much is in it and how much work it is."""
+"""A table of a model's layers with output shapes and counts of parameters and operations."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from html import escape
+from typing import TYPE_CHECKING, Any
 
 from ..autograd.base import no_grad
 from ..ops.creation import zeros
 from .flops import flops
-from .module import Module
+from .module import Module, Parameter
+
+if TYPE_CHECKING:
+    from ..typing import DTypeLike
 
 
 @dataclass(frozen=True)
 class Row:
-    """One call of a layer: dotted name, class, shape of what it returned, own parameters, how many are trained, FLOPs."""
+    """One call of a layer.
+
+    Attributes
+    ----------
+    name : str
+        The dotted name of the layer in the model.
+    kind : str
+        The name of its class.
+    shape : str
+        The shape of the output, or of each tensor in it.
+    parameters : int
+        The number of parameter values of the layer itself.
+    trainable : int
+        How many of them require gradients.
+    flops : int
+        Floating-point operations; see ``flops``.
+    """
 
     name: str
     kind: str
@@ -25,7 +45,19 @@ class Row:
 
 @dataclass(frozen=True)
 class Summary:
-    """The rows in the order of the forward pass, and the sums, shared parameters counted once; str() is the table."""
+    """The calls of a model's layers in the order of the forward pass, and their sums; its text is a table.
+
+    Attributes
+    ----------
+    rows : tuple of Row
+        The calls.
+    parameters : int
+        The number of parameter values, shared ones counted once.
+    trainable : int
+        How many of them require gradients.
+    flops : int
+        Floating-point operations of the forward pass.
+    """
 
     rows: tuple[Row, ...]
     parameters: int
@@ -47,13 +79,51 @@ class Summary:
         notes = [f"{frozen:,} of them frozen"] if frozen else []
         return "\n".join([text(head), rule, *map(text, lines), rule, text(last), *notes])
 
-    __repr__ = __str__  # a notebook shows the table
+    __repr__ = __str__
 
-def summary(model: Module, input_shape: tuple[int, ...], dtype: Any = None) -> Summary:
-    """Run zeros through a model, without gradients and as after eval(), and note every layer that computes something.
+    def _repr_html_(self) -> str:
+        """The table, for a notebook."""
+        head = "".join(f"<th>{name}</th>" for name in ("layer", "kind", "output", "parameters", "FLOPs"))
+        lines = [(r.name, r.kind, str(r.shape), f"{r.parameters:,}", f"{r.flops:,}") for r in self.rows]
+        lines.append(("total", "", "", f"{self.parameters:,}", f"{self.flops:,}"))
+        rows = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in line)}</tr>" for line in lines)
+        return f"<table><tr>{head}</tr>{rows}</table>"
 
-    Listed are the layers that have none inside, and those with parameters of their own. input_shape: of a whole batch,
-    (N, ...). dtype: of the input, by default that of the first parameter. FLOPs: see flops.
+
+def summary(model: Module, input_shape: tuple[int, ...], dtype: DTypeLike | None = None) -> Summary:
+    """Make a table of a model's layers with output shapes and counts of parameters and operations.
+
+    The model runs once with zeros as input, without gradients and in evaluation mode. The table has a row for each call of
+    a layer that contains no other layers or has parameters of its own.
+
+    Parameters
+    ----------
+    model : Module
+        The model; its training mode is restored afterwards.
+    input_shape : tuple of int
+        The shape of a whole input, (N, ...).
+    dtype : DTypeLike or None
+        The dtype of the input; None is that of the first parameter.
+
+    Returns
+    -------
+    Summary
+        The rows and the sums; ``print`` shows them as a table.
+
+    See Also
+    --------
+    flops : Counts the operations of one layer.
+
+    Examples
+    --------
+    >>> model = dl.nn.Sequential(dl.nn.Linear(3, 2), dl.nn.ReLU())
+    >>> dl.nn.summary(model, (5, 3))
+    layer  kind    output  parameters  FLOPs
+    ----------------------------------------
+    0      Linear  (5, 2)           8     60
+    1      ReLU    (5, 2)           0      0
+    ----------------------------------------
+    total                           8     60
     """
     rows: list[Row] = []
     names = {id(m): name for name, m in model.named_modules()}
@@ -89,24 +159,25 @@ def summary(model: Module, input_shape: tuple[int, ...], dtype: Any = None) -> S
 
 
 def _weights(m: Module) -> list[Module]:
-    """The modules that compute a layer's weights: part of the layer, not layers of the model."""
+    """List the modules that compute a layer's weights. They count as part of the layer, not as layers of the model."""
     return [made for name, made in m.named_children() if name == "parametrizations"]
 
 
 def _inside(m: Module) -> list[Module]:
+    """List the layers directly inside a layer."""
     return [inner for name, inner in m.named_children() if name != "parametrizations"]
 
 
-def _own(m: Module) -> list[Any]:
-    """A layer's parameters without those of layers inside it."""
+def _own(m: Module) -> list[Parameter]:
+    """List a layer's parameters without those of layers inside it."""
     return [*m.parameters(recurse=False), *(p for made in _weights(m) for p in made.parameters())]
 
 
 def _shapes(y: Any) -> str:
-    """The shape of a tensor, or of each in a tuple."""
+    """Format the shape of a tensor, or of each in a tuple."""
     if isinstance(y, (tuple, list)):
         return ", ".join(_shapes(v) for v in y)
     return str(tuple(y.shape)) if hasattr(y, "shape") else type(y).__name__
 
 
-Module._summarise = staticmethod(summary)
+Module._summarize = staticmethod(summary)

@@ -3,77 +3,122 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING
 
+from ..autograd.composed import composed
 from ..autograd.op import op
 from ..errors import ConfigError, ShapeError
 from .elementwise import logistic, tanh
 from .half import wide_text
-from .shape import axis_of, split
+from .joining import split
+from .rectifiers import celu as celu
+from .rectifiers import elu as elu
+from .rectifiers import leaky_relu as leaky_relu
+from .rectifiers import relu as relu
+from .rectifiers import selu as selu
+from .rectifiers import softplus as softplus
+from .shape import axis_of
+
+if TYPE_CHECKING:
+    from ..typing import Namespace, Tensor, ValueAndVJP
+
 
 __all__ = [
     "celu", "elu", "erf", "erfc", "gelu", "glu", "leaky_relu", "logsigmoid", "mish", "relu", "selu", "sigmoid", "silu",
     "softplus", "softsign", "tanhshrink",
 ]  # fmt: skip
 
-SELU_ALPHA, SELU_SCALE = 1.6732632423543772, 1.0507009873554805
-"""Constants that make zero mean and unit variance the fixed point of a SELU network."""
-
-
-@op(needs="y")
-def relu(xp, x, /):
-    """max(x, 0); its derivative at 0 is taken as 0."""
-    y = xp.relu(x)
-    return y, lambda gy: xp.relu_grad(gy, y)
-
-
-@op(needs="x", promotes="float")
-def leaky_relu(xp, x, /, *, negative_slope=0.01):
-    """x where positive, negative_slope x elsewhere. Source: Maas et al. 2013."""
-    return xp.leaky_relu(x, negative_slope), lambda gy: xp.leaky_relu_grad(gy, x, negative_slope)
-
-
-@op(needs="x", promotes="float")
-def elu(xp, x, /, *, alpha=1.0):
-    """x where positive, alpha (exp(x) - 1) elsewhere. Source: Clevert et al. 2016, arXiv:1511.07289."""
-
-    def below():  # bounded first, so that neither branch overflows where the other is taken
-        return xp.where(x > 0, 0, x)
-
-    return (
-        xp.where(x > 0, x, alpha * xp.expm1(below())),
-        lambda gy: xp.where(x > 0, gy, gy * (alpha * xp.exp(below()))),
-    )
-
 
 @op(needs="y", promotes="float")
-def sigmoid(xp, x, /):
-    """1 / (1 + exp(-x)), the logistic function."""
+def sigmoid(xp: Namespace, x: Tensor, /) -> ValueAndVJP:
+    """Logistic function: ``1 / (1 + exp(-x))``.
+
+    Parameters
+    ----------
+    x : Tensor
+        Any shape.
+
+    Returns
+    -------
+    Tensor
+        Shape of ``x``, floating, between 0 and 1.
+
+    Examples
+    --------
+    >>> dl.sigmoid(dl.asarray([-1000.0, 0.0]))
+    tensor([0. , 0.5])
+    """
     y = xp.sigmoid(x)
     return y, lambda gy: xp.sigmoid_grad(gy, y)
 
 
 @op(needs="x", promotes="float")
-def silu(xp, x, /):
-    """x sigmoid(x), also called swish. Source: Elfwing et al. 2017, arXiv:1702.03118."""
+def silu(xp: Namespace, x: Tensor, /) -> ValueAndVJP:
+    """Sigmoid linear unit, also called swish: ``x * sigmoid(x)``.
+
+    Parameters
+    ----------
+    x : Tensor
+        Any shape.
+
+    Returns
+    -------
+    Tensor
+        Shape of ``x``, floating.
+
+    References
+    ----------
+    Elfwing et al., 2017, arXiv:1702.03118.
+
+    Examples
+    --------
+    >>> dl.silu(dl.asarray([0.0]))
+    tensor([0.])
+    """
     return xp.silu(x), lambda gy: xp.silu_grad(gy, x)
 
 
 @op(needs="x", promotes="float")
-def softplus(xp, x, /, *, beta=1.0):
-    """log(1 + exp(beta x)) / beta without overflow: a smooth relu."""
-    return xp.softplus(x, beta), lambda gy: xp.softplus_grad(gy, x, beta)
+def erf(xp: Namespace, x: Tensor, /) -> ValueAndVJP:
+    """Error function: ``2 / sqrt(pi)`` times the integral of ``exp(-t**2)`` from 0 to ``x``.
 
+    Parameters
+    ----------
+    x : Tensor
+        Any shape.
 
-@op(needs="x", promotes="float")
-def erf(xp, x, /):
-    """The error function, 2 / sqrt(pi) times the integral of exp(-t^2) from 0 to x."""
+    Returns
+    -------
+    Tensor
+        Shape of ``x``, floating, from -1 to 1.
+
+    Examples
+    --------
+    >>> dl.erf(dl.asarray([0.0, 10.0]))
+    tensor([0., 1.])
+    """
     return xp.erf(x), lambda gy: gy * (2 / math.sqrt(math.pi) * xp.exp(-x * x))
 
 
 @op(needs="x", promotes="float")
-def erfc(xp, x, /):
-    """1 - erf(x), with all its digits where that is small."""
+def erfc(xp: Namespace, x: Tensor, /) -> ValueAndVJP:
+    """Complementary error function: ``1 - erf(x)``, with all its digits where that is small.
+
+    Parameters
+    ----------
+    x : Tensor
+        Any shape.
+
+    Returns
+    -------
+    Tensor
+        Shape of ``x``, floating, from 0 to 2.
+
+    Examples
+    --------
+    >>> dl.erfc(dl.asarray([0.0, -10.0]))
+    tensor([1., 2.])
+    """
     return xp.erfc(x), lambda gy: gy * (-2 / math.sqrt(math.pi) * xp.exp(-x * x))
 
 
@@ -83,10 +128,34 @@ BOUND = 100.0
 
 @op(needs="x", promotes="float")
 @wide_text
-def gelu(xp, x, /, *, approximate="none"):
-    """x Phi(x), Phi the normal distribution function; 0 at -Inf. approximate: "none" or "tanh".
+def gelu(xp: Namespace, x: Tensor, /, *, approximate: str = "none") -> ValueAndVJP:
+    """Gaussian error linear unit: ``x * Phi(x)`` with ``Phi`` the normal distribution function.
 
-    With "tanh", Phi(x) is (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) / 2. Source: Hendrycks, Gimpel 2016, arXiv:1606.08415.
+    Parameters
+    ----------
+    x : Tensor
+        Any shape; the value at -Inf is 0.
+    approximate : {"none", "tanh"}
+        With ``"tanh"``, ``Phi(x)`` is ``(1 + tanh(sqrt(2 / pi) * (x + 0.044715 * x**3))) / 2``.
+
+    Returns
+    -------
+    Tensor
+        Shape of ``x``, floating.
+
+    Raises
+    ------
+    ConfigError
+        If ``approximate`` is another word.
+
+    References
+    ----------
+    Hendrycks and Gimpel, 2016, arXiv:1606.08415.
+
+    Examples
+    --------
+    >>> dl.gelu(dl.asarray([0.0, 20.0]))
+    tensor([ 0., 20.])
     """
     if approximate == "tanh":
         c = 2 * math.sqrt(2 / math.pi)
@@ -116,28 +185,30 @@ def gelu(xp, x, /, *, approximate="none"):
     return xp.maximum(x, -BOUND) * phi(), pull_exact
 
 
-def selu(x: Any, /) -> Any:
-    """1.0507 times x where positive, 1.0507 times 1.6733 (exp(x) - 1) elsewhere.
-
-    Source: Klambauer et al. 2017, arXiv:1706.02515.
-    """
-    return elu(x, alpha=SELU_ALPHA) * SELU_SCALE
-
-
-@op(needs="x", promotes="float")
-def celu(xp, x, /, *, alpha=1.0):
-    """x where positive, alpha (exp(x / alpha) - 1) elsewhere: smooth for every alpha. Source: Barron 2017, arXiv:1704.07483."""
-
-    def below():  # bounded first, as in elu
-        return xp.where(x > 0, 0, x) / alpha
-
-    return xp.where(x > 0, x, alpha * xp.expm1(below())), lambda gy: xp.where(x > 0, gy, gy * xp.exp(below()))
-
-
 @op(needs="x", promotes="float")
 @wide_text
-def mish(xp, x, /):
-    """x tanh(log(1 + exp(x))); 0 at -Inf. Source: Misra 2019, arXiv:1908.08681."""
+def mish(xp: Namespace, x: Tensor, /) -> ValueAndVJP:
+    """Mish, a smooth activation: ``x * tanh(log(1 + exp(x)))``; 0 at -Inf.
+
+    Parameters
+    ----------
+    x : Tensor
+        Any shape.
+
+    Returns
+    -------
+    Tensor
+        Shape of ``x``, floating.
+
+    References
+    ----------
+    Misra, 2019, arXiv:1908.08681.
+
+    Examples
+    --------
+    >>> dl.mish(dl.asarray([0.0, 100.0]))
+    tensor([  0., 100.])
+    """
     bound = 1000.0  # where exp(-x) is 0: see BOUND
 
     def pull(gy):
@@ -148,8 +219,24 @@ def mish(xp, x, /):
 
 
 @op(needs="x", promotes="float")
-def softsign(xp, x, /):
-    """x / (1 + |x|); 1 and -1 at the infinities."""
+def softsign(xp: Namespace, x: Tensor, /) -> ValueAndVJP:
+    """Softsign: ``x / (1 + abs(x))``; 1 and -1 at the infinities.
+
+    Parameters
+    ----------
+    x : Tensor
+        Any shape.
+
+    Returns
+    -------
+    Tensor
+        Shape of ``x``, floating, between -1 and 1.
+
+    Examples
+    --------
+    >>> dl.softsign(dl.asarray([-1.0, 3.0]))
+    tensor([-0.5 ,  0.75])
+    """
 
     def pull(gy):
         d = 1 + xp.abs(x)
@@ -158,18 +245,79 @@ def softsign(xp, x, /):
     return xp.where(xp.isinf(x), xp.sign(x), x / (1 + xp.abs(x))), pull
 
 
-def logsigmoid(x: Any, /) -> Any:
-    """The logarithm of sigmoid(x), without overflow."""
+@composed
+def logsigmoid(x: Tensor, /) -> Tensor:
+    """Logarithm of the logistic function, without overflow.
+
+    Parameters
+    ----------
+    x : Tensor
+        Any shape.
+
+    Returns
+    -------
+    Tensor
+        Shape of ``x``, floating, not above 0.
+
+    Examples
+    --------
+    >>> dl.logsigmoid(dl.asarray([-1000.0]))
+    tensor([-1000.])
+    """
     return -softplus(x * -1.0)  # a product, since -x would wrap among unsigned integers
 
 
-def tanhshrink(x: Any, /) -> Any:
-    """x - tanh(x)."""
+@composed
+def tanhshrink(x: Tensor, /) -> Tensor:
+    """Tanhshrink: ``x - tanh(x)``.
+
+    Parameters
+    ----------
+    x : Tensor
+        Any shape.
+
+    Returns
+    -------
+    Tensor
+        Shape of ``x``, floating.
+
+    Examples
+    --------
+    >>> dl.tanhshrink(dl.asarray([0.0]))
+    tensor([0.])
+    """
     return x - tanh(x)
 
 
-def glu(x: Any, /, *, axis: int = -1) -> Any:
-    """a sigmoid(b), a and b the two halves of x along an axis. Source: Dauphin et al. 2017, arXiv:1612.08083."""
+def glu(x: Tensor, /, *, axis: int = -1) -> Tensor:
+    """Gated linear unit: ``a * sigmoid(b)``, with ``a`` and ``b`` the two halves of ``x`` along an axis.
+
+    Parameters
+    ----------
+    x : Tensor
+        Any shape with an even size along the axis.
+    axis : int
+        The axis to halve.
+
+    Returns
+    -------
+    Tensor
+        Half the size along the axis.
+
+    Raises
+    ------
+    ShapeError
+        If the size is odd.
+
+    References
+    ----------
+    Dauphin et al., 2017, arXiv:1612.08083.
+
+    Examples
+    --------
+    >>> dl.glu(dl.asarray([4.0, 0.0]))
+    tensor([2.])
+    """
     at = axis_of("glu", axis, x.ndim)
     if x.shape[at] % 2:
         raise ShapeError(f"glu: axis {axis} must have an even size, got shape {x.shape}")

@@ -7,56 +7,50 @@ derivative results"; Seeger et al. 2017, arXiv:1710.08717; Walter, Lehmann 2012,
 
 from __future__ import annotations
 
-import builtins
-import math
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from ..autograd.op import op
 from ..autograd.promotion import is_complex
-from ..errors import ConfigError, GradientError, LinAlgError, ShapeError
+from ..errors import LinAlgError, ShapeError
+from .broadcasting import broadcast_to
 from .creation import eye
-from .elementwise import abs, cc
+from .elementwise import cc
 from .half import wide_text
-from .linalg import matmul, vector_norm
-from .reduce import max, min, others, sum
-from .shape import broadcast_to
+from .linalg import matmul
+from .reduce import others
 
-__all__ = [
-    "cholesky", "det", "eig", "eigh", "eigvals", "eigvalsh", "inv", "matrix_norm", "matrix_power", "matrix_rank", "pinv", "qr",
-    "slogdet", "solve", "svd", "svdvals",
-]  # fmt: skip
+if TYPE_CHECKING:
+    from ..typing import Namespace, Tensor, ValueAndVJP
 
 
-def _h(xp: Any, x: Any) -> Any:
+__all__ = ["det", "inv", "matrix_power", "matrix_rank", "pinv", "slogdet", "solve"]
+
+
+def conj_transpose(xp: Any, x: Any) -> Any:
     """The conjugate transpose."""
     return xp.matrix_transpose(cc(xp, x))
 
 
-def _matrix(name: str, x: Any, square: bool = True) -> None:
+def check_matrix(name: str, x: Any, square: bool = True) -> None:
     if x.ndim < 2:
         raise ShapeError(f"{name}: x must be a matrix or a stack of them, it has shape {tuple(x.shape)}")
     if square and x.shape[-1] != x.shape[-2]:
         raise ShapeError(f"{name}: x must be square (..., M, M), it has shape {tuple(x.shape)}")
 
 
-def _hermitian_part(xp: Any, x: Any) -> Any:
-    return (x + _h(xp, x)) / 2
+def hermitian_part(xp: Any, x: Any) -> Any:
+    return (x + conj_transpose(xp, x)) / 2
 
 
-def _of_numbers(xp: Any, x: Any, values: Any) -> Any:
-    """Eigenvalues, NaN for a matrix that holds NaN or Inf: LAPACK may say +-1.414 for [[NaN, 1], [1, 2]]."""
-    return xp.where(xp.all(xp.isfinite(x), axis=(-2, -1))[..., None], values, math.nan)
-
-
-def _diagonals(xp: Any, x: Any) -> Any:
+def diagonal_matrix(xp: Any, x: Any) -> Any:
     """Vectors (..., N) as diagonal matrices (..., N, N)."""
     return x[..., None] * xp.eye(x.shape[-1], dtype=x.dtype)
 
 
-def _told(what: str, x: Any, compute: Callable[[], Any], probe: Callable[[Any], Any] = np.linalg.inv) -> Any:
+def naming_the_matrix(what: str, x: Any, compute: Callable[[], Any], probe: Callable[[Any], Any] = np.linalg.inv) -> Any:
     """compute(), and if a matrix makes that impossible, an error of ours that names the first such one of x.
 
     what: "inv: {} is singular", {} being the place. probe: NumPy's function that refuses this matrix alone.
@@ -66,7 +60,7 @@ def _told(what: str, x: Any, compute: Callable[[], Any], probe: Callable[[Any], 
     except LinAlgError:
         raise
     except np.linalg.LinAlgError as error:
-        stack = np.asarray(getattr(x, "_array", x))
+        stack = np.asarray(getattr(x, "array", x))
         for at in np.ndindex(stack.shape[:-2]):
             try:
                 probe(stack[at])
@@ -78,49 +72,116 @@ def _told(what: str, x: Any, compute: Callable[[], Any], probe: Callable[[Any], 
 # ---------------------------------------------------------------------- inverse, solution, determinant
 @op(needs="y", promotes="float", complex=True)
 @wide_text
-def inv(xp, x, /):
-    """The inverse of square matrices. Raises ShapeError, and LinAlgError on the CPU if one is singular."""
-    _matrix("inv", x)
-    y = _told("inv: {} is singular and has no inverse; pinv gives the pseudoinverse", x, lambda: xp.linalg.inv(x))
-    return y, lambda gy: -xp.matmul(xp.matmul(_h(xp, y), gy), _h(xp, y))
+def inv(xp: Namespace, x: Tensor, /) -> ValueAndVJP:
+    """Return the inverse of square matrices.
+
+    Parameters
+    ----------
+    x : Tensor
+        (..., M, M).
+
+    Returns
+    -------
+    Tensor
+        (..., M, M), floating.
+
+    Raises
+    ------
+    ShapeError
+        If the matrices are not square.
+    LinAlgError
+        On the CPU, if one is singular.
+
+    Examples
+    --------
+    >>> dl.linalg.inv(dl.asarray([[2.0, 0.0], [0.0, 4.0]]))
+    tensor([[0.5 , 0.  ],
+            [0.  , 0.25]])
+    """
+    check_matrix("inv", x)
+    y = naming_the_matrix("inv: {} is singular and has no inverse; pinv gives the pseudoinverse", x, lambda: xp.linalg.inv(x))
+    return y, lambda gy: -xp.matmul(xp.matmul(conj_transpose(xp, y), gy), conj_transpose(xp, y))
 
 
 @op(needs=("x1 y", "x1"), promotes="float", complex=True)
-def solve(xp, x1, x2, /):
-    """y with x1 y = x2. x1: (..., M, M). x2: a vector (M,) or matrices (..., M, K).
+def solve(xp: Namespace, x1: Tensor, x2: Tensor, /) -> ValueAndVJP:
+    """Solve ``x1 @ y = x2`` for ``y``.
 
-    Raises ShapeError, and LinAlgError on the CPU if a matrix of x1 is singular.
+    Parameters
+    ----------
+    x1 : Tensor
+        (..., M, M).
+    x2 : Tensor
+        A vector (M,), or matrices (..., M, K).
+
+    Returns
+    -------
+    Tensor
+        The shape of ``x2``, broadcast.
+
+    Raises
+    ------
+    ShapeError
+        If the sizes do not fit.
+    LinAlgError
+        On the CPU, if a matrix is singular.
+
+    Examples
+    --------
+    >>> dl.linalg.solve(dl.asarray([[2.0, 0.0], [0.0, 4.0]]), dl.asarray([2.0, 2.0]))
+    tensor([1. , 0.5])
     """
-    _matrix("solve", x1)
+    check_matrix("solve", x1)
     vector = x2.ndim == 1
     if x2.ndim == 0 or x2.shape[0 if vector else -2] != x1.shape[-1]:
         raise ShapeError(f"solve: x2 {tuple(x2.shape)} must have {x1.shape[-1]} rows, as x1 {tuple(x1.shape)} has")
     singular = "solve: {} (x1) is singular, so the equations have no or many solutions; pinv(x1) @ x2 gives the least squares"
-    y = _told(singular, x1, lambda: xp.linalg.solve(x1, x2))
+    y = naming_the_matrix(singular, x1, lambda: xp.linalg.solve(x1, x2))
 
     def right(gy):
         if not vector:
-            return xp.linalg.solve(_h(xp, x1), gy)
-        return xp.linalg.solve(_h(xp, x1), gy[..., None])[..., 0]
+            return xp.linalg.solve(conj_transpose(xp, x1), gy)
+        return xp.linalg.solve(conj_transpose(xp, x1), gy[..., None])[..., 0]
 
     def left(gy):
         g = right(gy)
-        return -g[..., None] * cc(xp, y)[..., None, :] if vector else -xp.matmul(g, _h(xp, y))
+        return -g[..., None] * cc(xp, y)[..., None, :] if vector else -xp.matmul(g, conj_transpose(xp, y))
 
     return y, (left, right)
 
 
 @op(needs="x", promotes="float", complex=True)
 @wide_text
-def det(xp, x, /):
-    """The determinants of square matrices. Their derivatives, the cofactors, exist for singular ones, too."""
-    _matrix("det", x)
+def det(xp: Namespace, x: Tensor, /) -> ValueAndVJP:
+    """Return the determinants of square matrices.
+
+    Parameters
+    ----------
+    x : Tensor
+        (..., M, M).
+
+    Returns
+    -------
+    Tensor
+        (...). The derivatives, the cofactors, exist for singular matrices, too.
+
+    Raises
+    ------
+    ShapeError
+        If the matrices are not square.
+
+    Examples
+    --------
+    >>> dl.linalg.det(dl.asarray([[2.0, 0.0], [0.0, 4.0]]))
+    tensor(8.)
+    """
+    check_matrix("det", x)
 
     def pull(gy):
         cofactors = None
         if x.shape[-1] > SMALL:  # det times the inverse, if there is one
             try:
-                cofactors = cc(xp, xp.linalg.det(x))[..., None, None] * _h(xp, xp.linalg.inv(x))
+                cofactors = cc(xp, xp.linalg.det(x))[..., None, None] * conj_transpose(xp, xp.linalg.inv(x))
             except np.linalg.LinAlgError:
                 cofactors = None
         return gy[..., None, None] * (cc(xp, _cofactors(xp, x)) if cofactors is None else cofactors)
@@ -159,11 +220,31 @@ class SlogdetResult(NamedTuple):
 
 
 @op(needs="x", promotes="float", complex=True, none_cotangents=True, result=SlogdetResult)
-def slogdet(xp, x, /):
-    """sign and log |det| of square matrices, det = sign exp(logabsdet), without overflow; 0 and -Inf for a singular one,
-    whose gradient raises LinAlgError on the CPU.
+def slogdet(xp: Namespace, x: Tensor, /) -> tuple[Any, Any]:
+    """Return the signs of determinants and the logarithms of their absolute values, without overflow.
+
+    Parameters
+    ----------
+    x : Tensor
+        (..., M, M).
+
+    Returns
+    -------
+    SlogdetResult
+        ``sign`` and ``logabsdet`` with ``det = sign * exp(logabsdet)``; 0 and -Inf for a singular matrix, whose
+        gradient raises LinAlgError on the CPU.
+
+    Raises
+    ------
+    ShapeError
+        If the matrices are not square.
+
+    Examples
+    --------
+    >>> dl.linalg.slogdet(dl.asarray([[1.0, 0.0], [0.0, -1.0]])).sign
+    tensor(-1.)
     """
-    _matrix("slogdet", x)
+    check_matrix("slogdet", x)
     sign, size = xp.linalg.slogdet(x)
     phase = xp.asarray(sign, copy=True) if is_complex(x) else None
 
@@ -175,29 +256,52 @@ def slogdet(xp, x, /):
         if g is None:
             return None
         singular = "slogdet: {} is singular, and at a determinant of 0 the logarithm has no derivative"
-        return g[..., None, None] * _h(xp, _told(singular, x, lambda: xp.linalg.inv(x)))
+        return g[..., None, None] * conj_transpose(xp, naming_the_matrix(singular, x, lambda: xp.linalg.inv(x)))
 
     return (sign, size), pull
 
 
 @op(needs="x y", promotes="float", complex=True)
 @wide_text
-def pinv(xp, x, /, *, rtol=None):
-    """The pseudoinverse (Moore-Penrose). rtol: singular values below rtol times the largest count as zero.
+def pinv(xp: Namespace, x: Tensor, /, *, rtol: Any = None) -> ValueAndVJP:
+    """Return the pseudoinverse (Moore-Penrose) of matrices.
 
-    The gradient holds where the rank does not change. Source: Golub, Pereyra 1973.
+    The gradient holds where the rank does not change.
+
+    Parameters
+    ----------
+    x : Tensor
+        (..., M, N).
+    rtol : float, optional
+        Singular values below ``rtol`` times the largest count as zero; by default ``max(M, N)`` times the spacing of
+        the dtype at 1.
+
+    Returns
+    -------
+    Tensor
+        (..., N, M).
+
+    References
+    ----------
+    Golub and Pereyra, "The differentiation of pseudo-inverses", 1973.
+
+    Examples
+    --------
+    >>> dl.linalg.pinv(dl.asarray([[2.0, 0.0], [0.0, 0.0]]))
+    tensor([[0.5, 0. ],
+            [0. , 0. ]])
     """
-    _matrix("pinv", x, square=False)
+    check_matrix("pinv", x, square=False)
     y = xp.linalg.pinv(x) if rtol is None else xp.linalg.pinv(x, rtol=rtol)
 
     def pull(gy):
-        gh, yh = _h(xp, gy), _h(xp, y)
+        gh, yh = conj_transpose(xp, gy), conj_transpose(xp, y)
         if x.shape[-2] <= x.shape[-1]:
             k = xp.matmul(gh, y)
             kyh = xp.matmul(k, yh)
             return (
                 kyh
-                - _h(xp, xp.matmul(y, k))
+                - conj_transpose(xp, xp.matmul(y, k))
                 - xp.matmul(xp.matmul(x, y), kyh)
                 + xp.matmul(xp.matmul(yh, y), gh - xp.matmul(k, x))
             )
@@ -205,7 +309,7 @@ def pinv(xp, x, /, *, rtol=None):
         yhk = xp.matmul(yh, k)
         return (
             yhk
-            - _h(xp, xp.matmul(k, y))
+            - conj_transpose(xp, xp.matmul(k, y))
             + xp.matmul(xp.matmul(gh - xp.matmul(x, k), y), yh)
             - xp.matmul(xp.matmul(yhk, y), x)
         )
@@ -213,9 +317,28 @@ def pinv(xp, x, /, *, rtol=None):
     return y, pull
 
 
-def matrix_power(x: Any, n: int, /) -> Any:
-    """Square matrices to the integer power n, by repeated squaring; negative n powers the inverse."""
-    _matrix("matrix_power", x)
+def matrix_power(x: Tensor, n: int, /) -> Tensor:
+    """Return square matrices to an integer power.
+
+    Parameters
+    ----------
+    x : Tensor
+        (..., M, M).
+    n : int
+        The power; a negative one powers the inverse.
+
+    Returns
+    -------
+    Tensor
+        (..., M, M).
+
+    Examples
+    --------
+    >>> dl.linalg.matrix_power(dl.asarray([[1.0, 1.0], [0.0, 1.0]]), 3)
+    tensor([[1., 3.],
+            [0., 1.]])
+    """
+    check_matrix("matrix_power", x)
     if n < 0:
         x, n = inv(x), -n
     result = None
@@ -231,265 +354,31 @@ def matrix_power(x: Any, n: int, /) -> Any:
 
 
 @op(needs="")
-def matrix_rank(xp, x, /, *, rtol=None):
-    """How many singular values are above rtol times the largest; 0 for a matrix of no elements."""
-    _matrix("matrix_rank", x, square=False)
+def matrix_rank(xp: Namespace, x: Tensor, /, *, rtol: Any = None) -> ValueAndVJP:
+    """Return how many singular values are not negligible.
+
+    Parameters
+    ----------
+    x : Tensor
+        (..., M, N).
+    rtol : float, optional
+        Those above ``rtol`` times the largest count; by default ``max(M, N)`` times the spacing of the dtype at 1.
+
+    Returns
+    -------
+    Tensor
+        (...), int64; 0 for a matrix without elements.
+
+    Examples
+    --------
+    >>> dl.linalg.matrix_rank(dl.asarray([[1.0, 2.0], [2.0, 4.0]]))
+    tensor(1)
+    """
+    check_matrix("matrix_rank", x, square=False)
     if 0 in x.shape[-2:]:
         return xp.zeros(x.shape[:-2], dtype=xp.int64), None
-    rtol = getattr(rtol, "_array", rtol)
+    rtol = getattr(rtol, "array", rtol)
     return xp.linalg.matrix_rank(x) if rtol is None else xp.linalg.matrix_rank(x, rtol=rtol), None
 
 
 # ---------------------------------------------------------------------- decompositions
-@op(needs="y", promotes="float", complex=True)
-@wide_text
-def cholesky(xp, x, /, *, upper=False):
-    """The lower triangular L with x = L L^H (upper: U with x = U^H U). The Hermitian part of x counts.
-
-    Raises ShapeError, and LinAlgError on the CPU if a matrix is not positive definite.
-    """
-    _matrix("cholesky", x)
-    part = _hermitian_part(xp, x)
-    negative = "cholesky: {} is not positive definite, so it has no Cholesky factor"
-    y = _told(negative, part, lambda: xp.linalg.cholesky(part, upper=upper), np.linalg.cholesky)
-
-    def pull(gy):
-        low, g = (_h(xp, y), _h(xp, gy)) if upper else (y, gy)
-        inverse = xp.linalg.inv(low)
-        middle = xp.matmul(_h(xp, low), g)
-        half = xp.tril(middle) - _diagonals(xp, xp.linalg.diagonal(middle)) / 2
-        return _hermitian_part(xp, xp.matmul(xp.matmul(_h(xp, inverse), half), inverse))
-
-    return y, pull
-
-
-class EighResult(NamedTuple):
-    """Eigenvalues in ascending order and eigenvectors as columns."""
-
-    eigenvalues: Any
-    eigenvectors: Any
-
-
-def _apart(xp: Any, values: Any) -> Any:
-    """1 / (values[j] - values[i]) at (i, j), 0 on the diagonal."""
-    gaps = values[..., None, :] - values[..., :, None]
-    same = xp.eye(values.shape[-1], dtype=values.dtype)
-    return (1 - same) / (gaps + same)
-
-
-@op(needs="y", promotes="float", complex=True, none_cotangents=True, result=EighResult)
-def eigh(xp, x, /):
-    """Eigenvalues w (..., M) and eigenvectors v (..., M, M) of Hermitian matrices; the Hermitian part of x counts.
-
-    The gradient through v holds for functions that do not depend on the sign (or phase) of its columns.
-    """
-    _matrix("eigh", x)
-    part = _hermitian_part(xp, x)
-    w, v = xp.linalg.eigh(part)
-    w = _of_numbers(xp, part, w)
-
-    def pull(gy):
-        gw, gv = gy
-        if gv is None:
-            return _hermitian_part(xp, xp.matmul(v * gw[..., None, :], _h(xp, v)))
-        middle = xp.matmul(_h(xp, v), gv) * _apart(xp, w)
-        if gw is not None:
-            middle = middle + _diagonals(xp, gw)
-        return _hermitian_part(xp, xp.matmul(xp.matmul(v, middle), _h(xp, v)))
-
-    return (w, v), pull
-
-
-@op(needs="", promotes="float", complex=True)
-@wide_text
-def eigvalsh(xp, x, /, *, save):
-    """The eigenvalues of Hermitian matrices in ascending order; the Hermitian part of x counts."""
-    _matrix("eigvalsh", x)
-    part = _hermitian_part(xp, x)
-    if not save:
-        return _of_numbers(xp, part, xp.linalg.eigvalsh(part)), None
-    w, v = xp.linalg.eigh(part)
-    return _of_numbers(xp, part, w), lambda gy: _hermitian_part(xp, xp.matmul(v * gy[..., None, :], _h(xp, v)))
-
-
-class EigResult(NamedTuple):
-    """Eigenvalues in no order and eigenvectors as columns, both complex."""
-
-    eigenvalues: Any
-    eigenvectors: Any
-
-
-def _eig_pull(xp: Any, w: Any, v: Any, gw: Any, gv: Any) -> Any:
-    vh = _h(xp, v)
-    middle = None
-    if gv is not None:
-        along = xp.matmul(vh, gv)
-        lengths = xp.astype(xp.real(xp.linalg.diagonal(along)), along.dtype)
-        middle = (along - xp.matmul(vh, v) * lengths[..., None, :]) * cc(xp, _apart(xp, w))
-    if gw is not None:
-        middle = _diagonals(xp, gw) if middle is None else middle + _diagonals(xp, gw)
-    defective = "eig: the eigenvectors of {} do not span the space, so the gradient does not exist"
-    return _told(defective, vh, lambda: xp.linalg.solve(vh, xp.matmul(middle, vh)))
-
-
-@op(needs="y", promotes="float", complex=True, none_cotangents=True, result=EigResult)
-def eig(xp, x, /):
-    """Eigenvalues w (..., M) and eigenvectors v (..., M, M) of length 1 of square matrices, complex.
-
-    The gradient through v holds for functions that do not depend on the phase of its columns.
-    """
-    _matrix("eig", x)
-    w, v = xp.linalg.eig(x)
-    return (w, v), lambda gy: _eig_pull(xp, w, v, *gy)
-
-
-@op(needs="", promotes="float", complex=True)
-def eigvals(xp, x, /, *, save):
-    """The eigenvalues of square matrices, complex, in no order."""
-    _matrix("eigvals", x)
-    if not save:
-        return xp.linalg.eigvals(x), None
-    w, v = xp.linalg.eig(x)
-    return w, lambda gy: _eig_pull(xp, w, v, gy, None)
-
-
-class SVDResult(NamedTuple):
-    """Left vectors as columns, singular values in descending order, right vectors as rows."""
-
-    U: Any
-    S: Any
-    Vh: Any
-
-
-@op(needs="y", promotes="float", complex=True, none_cotangents=True, result=SVDResult)
-def svd(xp, x, /, *, full_matrices=True):
-    """u, s, vh with x = u diag(s) vh, s descending. full_matrices=False: only the min(M, N) first vectors.
-
-    The gradient through u and vh holds for functions that do not depend on the signs (or phases) of the vectors; with
-    full_matrices=True it exists for square x only.
-    """
-    _matrix("svd", x, square=False)
-    m, n = x.shape[-2:]
-    u, s, vh = xp.linalg.svd(x, full_matrices=full_matrices)
-
-    def pull(gy):
-        gu, gs, gvh = gy
-        k = builtins.min(m, n)
-        if gu is None and gvh is None:
-            return xp.matmul(u[..., :, :k] * gs[..., None, :], vh[..., :k, :])
-        if full_matrices and m != n:
-            raise GradientError("svd: the gradient of full_matrices=True needs a square matrix; pass full_matrices=False")
-        line, column = s[..., None, :], s[..., :, None]
-        apart = _apart(xp, s * s)
-        middle = None if gs is None else _diagonals(xp, gs)
-        if gu is not None:
-            twist = xp.matmul(_h(xp, u), gu)
-            twist = twist - _h(xp, twist)
-            part = twist * apart * line
-            if is_complex(x):
-                part = part + _diagonals(xp, xp.linalg.diagonal(twist) / (2 * s))
-            middle = part if middle is None else middle + part
-        if gvh is not None:
-            twist = xp.matmul(vh, _h(xp, gvh))
-            part = column * ((twist - _h(xp, twist)) * apart)
-            middle = part if middle is None else middle + part
-        g = xp.matmul(xp.matmul(u, middle), vh)
-        if m > n and gu is not None:
-            scaled = gu / line
-            g = g + xp.matmul(scaled - xp.matmul(u, xp.matmul(_h(xp, u), scaled)), vh)
-        if m < n and gvh is not None:
-            scaled = gvh / column
-            g = g + xp.matmul(u, scaled - xp.matmul(xp.matmul(scaled, _h(xp, vh)), vh))
-        return g
-
-    return (u, s, vh), pull
-
-
-@op(needs="", promotes="float", complex=True)
-@wide_text
-def svdvals(xp, x, /, *, save):
-    """The singular values in descending order."""
-    _matrix("svdvals", x, square=False)
-    if not save:
-        return xp.linalg.svdvals(x), None
-    u, s, vh = xp.linalg.svd(x, full_matrices=False)
-    return s, lambda gy: xp.matmul(u * gy[..., None, :], vh)
-
-
-class QRResult(NamedTuple):
-    """Orthonormal columns and an upper triangle."""
-
-    Q: Any
-    R: Any
-
-
-def _qr_pull(xp: Any, q: Any, r: Any, gq: Any, gr: Any) -> Any:
-    """The gradient of the tall case: q (..., M, K), r (..., K, K)."""
-    m = None if gr is None else xp.matmul(r, _h(xp, gr))
-    if gq is not None:
-        inner = xp.matmul(_h(xp, gq), q)
-        m = -inner if m is None else m - inner
-    low = xp.tril(m, k=-1)
-    diagonal = _diagonals(xp, xp.real(xp.linalg.diagonal(m)) if is_complex(m) else xp.linalg.diagonal(m))
-    g = xp.matmul(q, low + _h(xp, low) + diagonal)
-    if gq is not None:
-        g = g + gq
-    dependent = "qr: the columns of {} depend on each other, so the gradient does not exist"
-    return xp.matmul(g, _h(xp, _told(dependent, r, lambda: xp.linalg.inv(r))))
-
-
-@op(needs="x y", promotes="float", complex=True, none_cotangents=True, result=QRResult)
-def qr(xp, x, /, *, mode="reduced"):
-    """q, r with x = q r, q with orthonormal columns, r upper triangular. mode: "reduced" or "complete".
-
-    The gradient with mode="complete" exists for M <= N only.
-    """
-    _matrix("qr", x, square=False)
-    if mode not in ("reduced", "complete"):
-        raise ConfigError(f'qr: mode must be "reduced" or "complete", got {mode!r}')
-    q, r = xp.linalg.qr(x, mode=mode)
-    m, n = x.shape[-2:]
-
-    def pull(gy):
-        gq, gr = gy
-        if m >= n:
-            if mode == "complete" and m > n:
-                raise GradientError('qr: the gradient of mode="complete" needs M <= N; use mode="reduced"')
-            return _qr_pull(xp, q, r, gq, gr)
-        # x = [a | b], r = [s | t] with a = q s and b = q t
-        gt = None if gr is None else gr[..., :, m:]
-        if gt is not None:
-            more = xp.matmul(x[..., :, m:], _h(xp, gt))
-            gq = more if gq is None else gq + more
-        ga = _qr_pull(xp, q, r[..., :, :m], gq, None if gr is None else gr[..., :, :m])
-        gb = xp.matmul(q, gt) if gt is not None else xp.zeros((*x.shape[:-1], n - m), dtype=ga.dtype)
-        return xp.concat([ga, gb], axis=-1)
-
-    return (q, r), pull
-
-
-def matrix_norm(x: Any, /, *, keepdims: bool = False, ord: Any = "fro") -> Any:
-    """A norm of the matrices in the last two axes: "fro", "nuc", 2, -2 (singular values), 1, -1 (columns), inf, -inf (rows).
-
-    A matrix of no elements has the norm 0; the least of no values, which -1, -2 and -inf ask for, raises ShapeError.
-    """
-
-    def extreme(values: Any, axis: int, keepdims: bool) -> Any:
-        if ord > 0 and not values.shape[axis]:
-            return sum(values, axis=axis, keepdims=keepdims)
-        return (max if ord > 0 else min)(values, axis=axis, keepdims=keepdims)
-
-    if x.ndim < 2:
-        raise ShapeError(f"matrix_norm: x must have two axes at least, it has shape {tuple(x.shape)}")
-    if ord in ("fro", None):
-        return vector_norm(x, axis=(-2, -1), keepdims=keepdims)
-    if ord in ("nuc", 2, -2):
-        values = svdvals(x)
-        y = sum(values, axis=-1) if ord == "nuc" else extreme(values, -1, False)
-        return y[..., None, None] if keepdims else y
-    if ord in (1, -1, math.inf, -math.inf):
-        summed, other = (-2, -1) if ord in (1, -1) else (-1, -2)
-        lines = sum(abs(x), axis=summed, keepdims=True)
-        y = extreme(lines, other, True)
-        return y if keepdims else y[..., 0, 0]
-    raise ConfigError(f"matrix_norm: ord must be 'fro', 'nuc', 1, -1, 2, -2, inf or -inf, got {ord!r}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..autograd.base import TensorBase
 from ..errors import DTypeError, ShapeError
@@ -12,15 +12,46 @@ from .linalg import diagonal, matmul
 from .reduce import sum
 from .shape import moveaxis, permute_dims, reshape
 
+if TYPE_CHECKING:
+    from ..typing import Tensor
+
 __all__ = ["einsum"]
 
 
-def einsum(equation: str, /, *operands: Any) -> Any:
-    """The sum of products of operands over the letters that the result does not name.
+def einsum(equation: str, /, *operands: Tensor) -> Tensor:
+    """Return a sum of products of tensors whose axes are named by letters.
 
-    einsum("ij,jk->ik", a, b) is a @ b; a letter twice in one operand takes its diagonal; "..." stands for axes that
-    broadcast; without "->" the result has the letters that occur once, in alphabetical order. Operands are contracted in
-    pairs, each time the pair with the smallest result.
+    The sum runs over the letters that the result does not name. A letter twice in one operand takes its diagonal; ``...`` stands
+    for axes that broadcast. Operands are contracted in pairs, each time the pair with the smallest result.
+
+    Parameters
+    ----------
+    equation : str
+        The letters of each operand and of the result, as ``"ij,jk->ik"`` for a matrix product. Without ``->`` the
+        result has the letters that occur once, in alphabetical order.
+    *operands : Tensor
+        One for each term.
+
+    Returns
+    -------
+    Tensor
+        Its axes as the result names them.
+
+    Raises
+    ------
+    ShapeError
+        If letters and shapes do not fit.
+    DTypeError
+        If an operand is no tensor.
+
+    Examples
+    --------
+    >>> a = dl.asarray([[1.0, 2.0], [3.0, 4.0]])
+    >>> dl.einsum("ij,kj->ik", a, a)
+    tensor([[ 5., 11.],
+            [11., 25.]])
+    >>> dl.einsum("ii", a)
+    tensor(5.)
     """
     terms, result, sizes = _parse(equation, operands)
     pool = [_take_diagonals(x, letters) for x, letters in zip(operands, terms, strict=True)]

@@ -2,34 +2,49 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from ..autograd.base import must_be_tensors
-from ..autograd.op import op
 from ..errors import DTypeError, ShapeError
+from . import primitives
 from .ids import check_ids
+
+if TYPE_CHECKING:
+    from ..typing import Tensor
 
 __all__ = ["embedding"]
 
 
-@op(needs=("ids", ""), linear=True, name="embedding")
-def _embedding(xp, weight, ids, /):
-    """See embedding."""
-    rows = weight.shape[0]
-    return xp.embedding(weight, ids), (lambda gy: xp.embedding_grad(gy, ids, rows), None)
+def embedding(weight: Tensor, ids: Tensor) -> Tensor:
+    """Return rows of a table.
 
+    Parameters
+    ----------
+    weight : Tensor
+        (V, D), the table.
+    ids : Tensor
+        Integers from 0 to V - 1, any shape.
 
-@op(needs=("ids", ""), linear=True)
-def embedding_grad(xp, gy, ids, /, rows):
-    """Rows of gy (*ids, D) added up by id into (rows, D), in a fixed order."""
-    return xp.embedding_grad(gy, ids, rows), (lambda ggw: xp.embedding(ggw, ids), None)
+    Returns
+    -------
+    Tensor
+        (..., D). The gradient of the table adds up over repeated ids, in order.
 
+    Raises
+    ------
+    ShapeError
+        If ``weight`` is no matrix.
+    DTypeError
+        If ``ids`` are not integers.
+    BadIndexError
+        On the CPU, if an id is out of range, negative ones included; on a GPU its row is NaN.
 
-def embedding(weight: Any, ids: Any) -> Any:
-    """The rows of a table: weight (V,D), ids (...) integers from 0 to V - 1 -> (..., D).
-
-    Raises ShapeError, DTypeError; on the CPU BadIndexError for an id out of range, negative ones included (on a GPU its row
-    is NaN).
+    Examples
+    --------
+    >>> dl.embedding(dl.asarray([[1.0, 2.0], [3.0, 4.0]]), dl.asarray([1, 0, 1]))
+    tensor([[3., 4.],
+            [1., 2.],
+            [3., 4.]])
     """
     must_be_tensors("embedding", weight=weight, ids=ids)
     if weight.ndim != 2:
@@ -37,4 +52,4 @@ def embedding(weight: Any, ids: Any) -> Any:
     if ids.dtype.kind not in "iu":
         raise DTypeError(f"embedding: ids must be integers, got {ids.dtype}; use astype(dl.int64)")
     check_ids("embedding", "ids", ids, weight.shape[0], of="rows of weight (V,D)")
-    return _embedding(weight, ids)
+    return primitives.embedding(weight, ids)

@@ -10,7 +10,8 @@ from functools import wraps
 from typing import Any, TypeVar, cast
 
 from ..autograd.base import TensorBase
-from ..autograd.promotion import get_default_dtype, is_inexact
+from ..autograd.promotion import is_inexact
+from ..default_dtype import get_default_dtype
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -25,10 +26,11 @@ def wide_text(text: F) -> F:
     """Let an op text of one array compute in float32 where it is given half precision; the walk rounds its gradient."""
 
     @wraps(text)
-    def read(xp: Any, x: Any, /, **consts: Any) -> Any:
+    def read(xp: Any, *given: Any, **consts: Any) -> Any:
+        *save, x = given
         if not is_half(x) or consts.get("dtype") is not None:
-            return text(xp, x, **consts)
-        y, pull = text(xp, xp.astype(x, xp.float32), **consts)
+            return text(xp, *given, **consts)
+        y, pull = text(xp, *save, xp.astype(x, xp.float32), **consts)
         return xp.astype(y, x.dtype), lambda gy: pull(xp.astype(gy, xp.float32))
 
     return cast(F, read)
@@ -43,9 +45,9 @@ def wide(function: F) -> F:
     @wraps(function)
     def call(*args: Any, **options: Any) -> Any:
         values = (*args, *options.values())
-        if not any(isinstance(v, TensorBase) and is_half(v._array) for v in values):
+        if not any(isinstance(v, TensorBase) and is_half(v.array) for v in values):
             return function(*args, **options)
-        dtypes = [v._array.dtype for v in values if isinstance(v, TensorBase) and is_inexact(v._array)]
+        dtypes = [v.array.dtype for v in values if isinstance(v, TensorBase) and is_inexact(v.array)]
         halves = {dtype for dtype in dtypes if dtype.itemsize == 2}
         y = function(*map(_raised, args), **{name: _raised(v) for name, v in options.items()})
         return y if len(set(dtypes)) > 1 else y.astype(halves.pop())
@@ -62,7 +64,7 @@ def real(function: F) -> F:
     @wraps(function)
     def call(*args: Any, **options: Any) -> Any:
         for v in (*args, *options.values()):
-            if isinstance(v, TensorBase) and is_inexact(v._array):
+            if isinstance(v, TensorBase) and is_inexact(v.array):
                 return function(*args, **options)
         return function(*map(_floating, args), **{name: _floating(v) for name, v in options.items()})
 
@@ -74,6 +76,6 @@ def _floating(value: Any) -> Any:
 
 
 def _raised(value: Any) -> Any:
-    if not (isinstance(value, TensorBase) and is_half(value._array)):
+    if not (isinstance(value, TensorBase) and is_half(value.array)):
         return value
     return value.astype("float32")  # type: ignore[attr-defined]

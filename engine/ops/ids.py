@@ -10,14 +10,18 @@ from typing import Any
 
 import numpy as np
 
+from dlengine.kernels.ranges import in_range
+
 from .. import backend
-from ..arguments import first_place, in_range
+from ..backend.arguments import first_place
 from ..errors import BadIndexError
 
 
 def on_host(ids: Any) -> Any:
     """The array of a tensor (or an array itself) if it lies on the CPU, else None."""
-    a = getattr(ids, "_array", ids)
+    a = getattr(ids, "array", ids)
+    if type(a) is np.ndarray:
+        return a
     return a if hasattr(a, "dtype") and backend.device_of(a) == "cpu" else None
 
 
@@ -25,8 +29,7 @@ def within(a: Any, size: int) -> bool:
     """Whether all of an integer array on the CPU lies in 0 ... size - 1."""
     if isinstance(a, np.ndarray):
         return in_range(a, size)
-    xp = backend.space_of(a)
-    return not a.size or (int(xp.min(a)) >= 0 and int(xp.max(a)) < size)
+    return bool(backend.space_of(a).in_range(a, size))
 
 
 def check_ids(name: str, argument: str, ids: Any, size: int, *, negative: bool = False, of: str = "") -> None:

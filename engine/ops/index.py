@@ -6,21 +6,23 @@ No gradient flows to an index. What a recorded index reads is copied first, so t
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .. import backend
 from ..autograd.base import TensorBase, recording, written
+from ..autograd.fp_errors import ignore_fp_errors, restore_fp_errors
 from ..autograd.op import op
-from ..autograd.promotion import get_default_dtype, is_complex
-from ..autograd.quiet import quiet, unquiet
+from ..autograd.promotion import is_complex
 from ..backend import spaces
 from ..errors import BadIndexError, DeviceError, DTypeError, GradientError, NumberTooLarge, ShapeError
 from .ids import check_ids, on_host
-from .shape import axis_of
 
-__all__ = ["gather", "nonzero", "one_hot", "scatter_add", "set_at", "take", "take_along_axis"]
+if TYPE_CHECKING:
+    from ..typing import Tensor, TensorLike
+
+__all__ = ["set_at"]
 
 _BASIC = frozenset((int, slice, type(None), type(...), bool))
 
@@ -28,9 +30,9 @@ _BASIC = frozenset((int, slice, type(None), type(...), bool))
 def plain(key: Any) -> Any:
     """An index with its tensors replaced by their arrays."""
     if isinstance(key, TensorBase):
-        return key._array
+        return key.array
     if isinstance(key, tuple):
-        return tuple([k._array if isinstance(k, TensorBase) else k for k in key])
+        return tuple([k.array if isinstance(k, TensorBase) else k for k in key])
     return key
 
 
@@ -53,9 +55,9 @@ def _frozen_part(x: Any, k: Any, copy: bool) -> Any:
         return int(k)
     if isinstance(k, slice):
         return k
-    kind = type(x._array)
+    kind = type(x.array)
     if isinstance(k, TensorBase):
-        k = k._array
+        k = k.array
     if getattr(k, "dtype", None) == np.uint64 and on_host(k) is not None:  # NumPy wraps what int64 cannot hold
         check_ids("getitem", "index", k, 2**63)
     elif isinstance(k, (list, range)):
@@ -75,12 +77,22 @@ def _records(*values: Any) -> bool:
 def _getitem(xp, x, /, *, key):
     """The op behind getitem."""
     shape = x.shape
-    return xp.get_at(x, plain(key)), lambda gy: xp.put_at(gy, key=key, shape=shape)
+    bare = key if type(key) in _BASIC else plain(key)
+    return xp.get_at(x, bare), lambda gy: xp.put_at(gy, key=key, shape=shape)
 
 
-def getitem(x: Any, /, *, key: Any) -> Any:
+def getitem(x: Any, /, *, key: Any) -> Tensor:
     """x[key]: integers, slices, None, Ellipsis, integer arrays or one boolean mask."""
-    return _getitem(x, key=frozen(x, key, _records(x)))
+    return element(x, key)
+
+
+def element(x: Any, key: Any, /) -> Tensor:
+    """What a tensor does for x[key]."""
+    if type(key) not in _BASIC:
+        if type(key) is not tuple or not _BASIC.issuperset(map(type, key)):
+            key = frozen(x, key, _records(x))
+    taken: Any = _getitem  # which has its constant by position, too
+    return taken(x, key)
 
 
 def get_at(x: Any, key: Any, /) -> Any:
@@ -119,8 +131,28 @@ def _set_at(xp, x, value, /, *, key):
     return out, (lambda gy: xp.set_at(gy, 0, key=plain(key)), of_value)
 
 
-def set_at(x: Any, value: Any, /, *, key: Any) -> Any:
-    """A copy of x with value written at key."""
+def set_at(x: Tensor, value: TensorLike, /, *, key: Any) -> Tensor:
+    """Return a copy of a tensor with values written at an index.
+
+    Parameters
+    ----------
+    x : Tensor
+        Any shape.
+    value : Tensor or number
+        What to write; it broadcasts to ``x[key]``.
+    key : index
+        Integers, slices, None, Ellipsis, integer tensors or one boolean mask.
+
+    Returns
+    -------
+    Tensor
+        Shape and dtype of ``x``. Of an element named twice, the last value counts and gets the gradient.
+
+    Examples
+    --------
+    >>> dl.set_at(dl.asarray([1.0, 2.0, 3.0]), 9.0, key=1)
+    tensor([1., 9., 3.])
+    """
     return _set_at(x, value, key=frozen(x, key, _records(x, value)))
 
 
@@ -129,24 +161,24 @@ def set_item(t: Any, key: Any, value: Any) -> None:
     if _records(t, value):
         become(t, set_at(t, value, key=key), "t[k] = v")
         return
-    array = value._array if isinstance(value, TensorBase) else value
-    if hasattr(array, "dtype") and is_complex(array) and not is_complex(t._array):
-        raise DTypeError(f"t[k] = v: complex values do not fit into {t._array.dtype}; write their real or imaginary part")
-    if isinstance(value, TensorBase) and backend.device_of(array) != backend.device_of(t._array):
-        there, here = backend.device_of(array), backend.device_of(t._array)
+    array = value.array if isinstance(value, TensorBase) else value
+    if hasattr(array, "dtype") and is_complex(array) and not is_complex(t.array):
+        raise DTypeError(f"t[k] = v: complex values do not fit into {t.array.dtype}; write their real or imaginary part")
+    if isinstance(value, TensorBase) and backend.device_of(array) != backend.device_of(t.array):
+        there, here = backend.device_of(array), backend.device_of(t.array)
         raise DeviceError(f"t[k] = v: t is on {here}, v on {there}; move it with v.to(device)")
-    backend.space_of(t._array)
-    token = quiet()
+    backend.space_of(t.array)
+    token = ignore_fp_errors()
     try:
-        t._array[frozen(t, key, False)] = array
+        t.array[frozen(t, key, False)] = array
     except ValueError as e:
-        raise ShapeError(f"t[k] = v: {e}; t has shape {tuple(t._array.shape)}, v {tuple(getattr(array, 'shape', ()))}") from e
+        raise ShapeError(f"t[k] = v: {e}; t has shape {tuple(t.array.shape)}, v {tuple(getattr(array, 'shape', ()))}") from e
     except OverflowError as e:
         raise NumberTooLarge(f"t[k] = v: {e}, the dtype of t; convert it first, with astype") from e
     except IndexError as e:
-        raise BadIndexError(f"t[k] = v: {e}; t has shape {tuple(t._array.shape)}") from e
+        raise BadIndexError(f"t[k] = v: {e}; t has shape {tuple(t.array.shape)}") from e
     finally:
-        unquiet(token)
+        restore_fp_errors(token)
     written(t)
 
 
@@ -156,116 +188,15 @@ def become(t: Any, new: Any, what: str) -> None:
         raise GradientError(f"{what}: t is a leaf that requires a gradient; write under dl.no_grad(), or to t.clone()")
     if t._view:
         raise GradientError(f"{what}: t is a view, which a recorded write cannot reach; use dl.set_at or write to t.clone()")
-    if new._array.dtype != t._array.dtype or new._array.shape != t._array.shape:
+    if new.array.dtype != t.array.dtype or new.array.shape != t.array.shape:
         raise DTypeError(
-            f"{what}: the result has shape {new._array.shape} and dtype {new._array.dtype}, but t has "
-            f"{t._array.shape} and {t._array.dtype}; assign to a new name instead"
+            f"{what}: the result has shape {new.array.shape} and dtype {new.array.dtype}, but t has "
+            f"{t.array.shape} and {t.array.dtype}; assign to a new name instead"
         )
-    t._array, t._node, t._index = new._array, new._node, new._index
+    t.array, t._node, t._index = new.array, new._node, new._index
     t._requires_grad, t._version = new._requires_grad, new._version
     if t._node is not None:  # older nodes that hold t itself must see that it is another value now
         t._version[0] = t._node.seq
 
 
 # ---------------------------------------------------------------------- gather and scatter
-def check_integers(xp: Any, name: str, argument: str, indices: Any) -> None:
-    """DTypeError unless an argument is an integer array."""
-    if not hasattr(indices, "dtype") or not xp.isdtype(indices.dtype, "integral"):
-        raise DTypeError(f"{name}: {argument} must be an integer tensor, got {getattr(indices, 'dtype', type(indices).__name__)}")
-
-
-@op(needs="indices", complex=True, arrays=2)
-def take(xp, x, indices, /, *, axis=None):
-    """The slices of x at indices along an axis (None: the only one); negative indices count from the end.
-
-    Raises BadIndexError on the CPU for an index out of range, ShapeError, DTypeError.
-    """
-    if axis is None and x.ndim != 1:
-        raise ShapeError(f"take: x has {x.ndim} axes, name the one to take along: axis=...")
-    if isinstance(indices, list):
-        indices = xp.asarray(indices, dtype=xp.int64)
-    check_integers(xp, "take", "indices", indices)
-    at = axis_of("take", 0 if axis is None else axis, x.ndim)
-    shape = x.shape
-    check_ids("take", "indices", indices, shape[at], negative=True, of=f"on axis {at}")
-
-    def pull(gy, need):
-        return xp.put_at(gy, key=(*(slice(None),) * at, indices), shape=shape), None
-
-    if indices.ndim == 1:
-        return xp.take(x, indices, axis=at), pull
-    y = xp.take(x, xp.reshape(indices, (-1,)), axis=at)
-    return xp.reshape(y, (*shape[:at], *indices.shape, *shape[at + 1 :])), pull
-
-
-def axis_key(xp: Any, shape: tuple[int, ...], at: int, indices: Any) -> tuple[Any, ...]:
-    """The index that names, along axis at, the elements at indices, and on the other axes the ones in place."""
-    rank = len(shape)
-    return tuple(
-        indices if i == at else xp.reshape(xp.arange(n), tuple(-1 if i == j else 1 for j in range(rank)))
-        for i, n in enumerate(shape)
-    )
-
-
-@op(needs=("indices", ""), complex=True, arrays=2)
-def take_along_axis(xp, x, indices, /, *, axis=-1):
-    """y[..., i, ...] = x[..., indices[..., i, ...], ...]: for each place on the other axes its own elements of x.
-
-    Negative indices count from the end. Raises BadIndexError on the CPU for an index out of range, ShapeError, DTypeError.
-    """
-    check_integers(xp, "take_along_axis", "indices", indices)
-    if x.ndim != indices.ndim:
-        raise ShapeError(f"take_along_axis: x has {x.ndim} axes and indices {indices.ndim}; they must have equally many")
-    at = axis_of("take_along_axis", axis, x.ndim)
-    shape = x.shape
-    check_ids("take_along_axis", "indices", indices, shape[at], negative=True, of=f"on axis {at}")
-
-    def pull(gy):
-        return xp.put_at(gy, key=axis_key(xp, shape, at, indices), shape=shape)
-
-    return xp.take_along_axis(x, indices, axis=axis), (pull, lambda gy: None)
-
-
-gather = take_along_axis
-
-
-@op(needs=("", "", "indices"), complex=True, linear=True)
-def scatter_add(xp, x, indices, updates, /):
-    """x with updates added to its rows at indices; repeated indices add up, in order.
-
-    x: (R, ...). indices: any shape, integers in 0 ... R - 1. updates: indices.shape + x.shape[1:].
-    Raises BadIndexError on the CPU for an index out of range, negative ones included, ShapeError, DTypeError.
-    """
-    check_integers(xp, "scatter_add", "indices", indices)
-    if tuple(updates.shape) != (*indices.shape, *x.shape[1:]):
-        raise ShapeError(
-            f"scatter_add: updates must have shape indices.shape + x.shape[1:] = {(*indices.shape, *x.shape[1:])}, "
-            f"got {tuple(updates.shape)}"
-        )
-    check_ids("scatter_add", "indices", indices, x.shape[0], of="rows of x")
-
-    def of_updates(gy):
-        return xp.reshape(xp.take(gy, xp.reshape(indices, (-1,)), axis=0), updates.shape)
-
-    return xp.scatter_add(x, indices, updates), (lambda gy: gy, lambda gy: None, of_updates)
-
-
-@op(needs="")
-def nonzero(xp, x, /):
-    """The indices of the elements that are not zero, one integer tensor per axis."""
-    if x.ndim == 0:
-        raise ShapeError("nonzero: x has no axes; reshape it to (1,) first")
-    return tuple(xp.nonzero(x)), None
-
-
-@op(needs="")
-def one_hot(xp, x, /, num_classes, *, dtype=None):
-    """A new last axis of num_classes with 1 at the index that x names and 0 elsewhere. x: integers (...).
-
-    Raises BadIndexError on the CPU for a number outside 0 ... num_classes - 1 (on a GPU its row is all 0), DTypeError.
-    """
-    check_integers(xp, "one_hot", "x", x)
-    check_ids("one_hot", "x", x, num_classes, of="classes")
-    # int64: in the type of x, the numbers of many classes could wrap around
-    hot = xp.astype(x, xp.int64)[..., None] == xp.arange(num_classes, dtype=xp.int64)
-    return xp.astype(hot, xp.dtype(get_default_dtype()) if dtype is None else dtype), None

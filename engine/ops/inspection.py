@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .. import backend
 from ..autograd.base import TensorBase
-from ..autograd.promotion import default_complex_dtype, get_default_dtype
+from ..default_dtype import default_complex_dtype, get_default_dtype
 from ..errors import DTypeError
+
+if TYPE_CHECKING:
+    from ..typing import DTypeLike
 
 __all__ = [
     "__array_api_version__", "__array_namespace_info__", "can_cast", "complex128", "complex64", "e", "finfo", "float16",
@@ -57,8 +60,29 @@ class IntegerInfo:
     dtype: Any
 
 
-def finfo(type: Any, /) -> FloatInfo:  # noqa: A002 - the standard's name
-    """The limits of a floating dtype, or of a tensor's."""
+def finfo(type: Any, /) -> FloatInfo:
+    """Return the limits of a floating dtype.
+
+    Parameters
+    ----------
+    type : dtype or Tensor
+        A floating or complex dtype, or a tensor of one.
+
+    Returns
+    -------
+    FloatInfo
+        ``bits``, ``eps``, ``max``, ``min``, ``smallest_normal`` and ``dtype``, of the parts of a complex dtype.
+
+    Raises
+    ------
+    DTypeError
+        If the dtype is not floating.
+
+    Examples
+    --------
+    >>> dl.finfo(dl.float32).bits
+    32
+    """
     dtype = _dtype(type)
     if dtype.kind not in "fc":
         raise DTypeError(f"finfo: expected a floating dtype, got {dtype}")
@@ -66,8 +90,29 @@ def finfo(type: Any, /) -> FloatInfo:  # noqa: A002 - the standard's name
     return FloatInfo(f.bits, float(f.eps), float(f.max), float(f.min), float(f.smallest_normal), f.dtype)
 
 
-def iinfo(type: Any, /) -> IntegerInfo:  # noqa: A002 - the standard's name
-    """The limits of an integer dtype, or of a tensor's."""
+def iinfo(type: Any, /) -> IntegerInfo:
+    """Return the limits of an integer dtype.
+
+    Parameters
+    ----------
+    type : dtype or Tensor
+        An integer dtype, or a tensor of one.
+
+    Returns
+    -------
+    IntegerInfo
+        ``bits``, ``max``, ``min`` and ``dtype``.
+
+    Raises
+    ------
+    DTypeError
+        If the dtype is not an integer one.
+
+    Examples
+    --------
+    >>> dl.iinfo("uint8").max
+    255
+    """
     dtype = _dtype(type)
     if dtype.kind not in "iu":
         raise DTypeError(f"iinfo: expected an integer dtype, got {dtype}")
@@ -75,21 +120,76 @@ def iinfo(type: Any, /) -> IntegerInfo:  # noqa: A002 - the standard's name
     return IntegerInfo(i.bits, int(i.max), int(i.min), dtype)
 
 
-def isdtype(dtype: Any, kind: Any) -> bool:
-    """Whether a dtype is of a kind ("bool", "signed integer", "integral", "real floating" ...), or of one of a tuple."""
+def isdtype(dtype: DTypeLike, kind: Any) -> bool:
+    """Return whether a dtype is of a kind.
+
+    Parameters
+    ----------
+    dtype : dtype
+        The dtype.
+    kind : str, dtype or tuple
+        ``"bool"``, ``"signed integer"``, ``"unsigned integer"``, ``"integral"``, ``"real floating"``, ``"complex
+        floating"``, ``"numeric"``, a dtype, or several of these.
+
+    Returns
+    -------
+    bool
+        Whether it is of that kind, or of one of them.
+
+    Examples
+    --------
+    >>> dl.isdtype(dl.float32, "real floating")
+    True
+    """
     return bool(np.isdtype(np.dtype(dtype), kind))
 
 
-def can_cast(from_: Any, to: Any, /) -> bool:
-    """Whether promotion may turn a dtype (or a tensor's) into another."""
+def can_cast(from_: Any, to: DTypeLike, /) -> bool:
+    """Return whether promotion may turn a dtype into another.
+
+    Parameters
+    ----------
+    from_ : dtype or Tensor
+        The dtype, or a tensor of it.
+    to : dtype
+        The other dtype.
+
+    Returns
+    -------
+    bool
+        Whether no value is lost.
+
+    Examples
+    --------
+    >>> dl.can_cast("int32", "int64"), dl.can_cast("int64", "int32")
+    (True, False)
+    """
     return bool(np.can_cast(_dtype(from_), _dtype(to)))
 
 
-def result_type(*arrays_and_dtypes: Any) -> Any:
-    """The dtype that an operation on these tensors, dtypes and Python numbers gives.
+def result_type(*arrays_and_dtypes: Any) -> np.dtype[Any]:
+    """Return the dtype that an operation on some tensors, dtypes and numbers gives.
 
-    Raises DTypeError where the standard leaves it open: integers with floating dtypes, booleans with either, uint64 with
-    signed integers. (Arithmetic on such tensors works: integers meeting floats take their dtype.)
+    Parameters
+    ----------
+    *arrays_and_dtypes : Tensor, dtype or number
+        One tensor or dtype at least.
+
+    Returns
+    -------
+    numpy.dtype
+        The promoted dtype.
+
+    Raises
+    ------
+    DTypeError
+        Where the array API leaves it open: integers with floating dtypes, booleans with either, uint64 with signed
+        integers. (Arithmetic on such tensors works: integers that meet floats take their dtype.)
+
+    Examples
+    --------
+    >>> dl.result_type(dl.float32, dl.float64)
+    dtype('float64')
     """
     numbers = {type(a) for a in arrays_and_dtypes if type(a) in (bool, int, float, complex)}
     dtypes = [_dtype(a) for a in arrays_and_dtypes if type(a) not in (bool, int, float, complex)]

@@ -4,23 +4,55 @@ from __future__ import annotations
 
 import builtins
 import math
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
-from ..autograd.base import must_be_tensors
+from ..autograd.base import TensorBase, must_be_tensors
 from ..autograd.op import op
-from ..autograd.promotion import is_complex, is_inexact
+from ..autograd.promotion import REAL_FLOATS, is_complex, is_inexact
 from ..errors import DTypeError, ShapeError
 from .elementwise import cc, multiply
-from .half import wide_text
-from .reduce import axes_of, expand, extremum_pull, sum
+from .reduce import sum
 from .shape import axis_of, matrix_transpose, permute_dims, reshape
+
+if TYPE_CHECKING:
+    from ..typing import DTypeLike, Namespace, Tensor, ValueAndVJP
 
 __all__ = ["linear", "matmul", "matrix_transpose", "tensordot", "vecdot"]
 
 
+_TENSOR: Any = TensorBase
+"""What an argument is tested against that may be anything, whatever its annotation says."""
+
+
 @op(needs=("x2", "x1"), promotes="join", complex=True)
-def matmul(xp, x1, x2, /):
-    """The matrix product over the last two axes, (..., M, K) by (..., K, N) -> (..., M, N); vectors as in NumPy."""
+def matmul(xp: Namespace, x1: Tensor, x2: Tensor, /) -> ValueAndVJP:
+    """Return the matrix product over the last two axes.
+
+    Parameters
+    ----------
+    x1 : Tensor
+        (..., M, K), or a vector (K,).
+    x2 : Tensor
+        (..., K, N), or a vector (K,). Leading axes broadcast.
+
+    Returns
+    -------
+    Tensor
+        (..., M, N); the axis of a vector goes, as in NumPy.
+
+    Raises
+    ------
+    ShapeError
+        If the two K differ.
+    DTypeError
+        If one of them is a number.
+
+    Examples
+    --------
+    >>> dl.matmul(dl.asarray([[1.0, 2.0], [3.0, 4.0]]), dl.asarray([1.0, 1.0]))
+    tensor([3., 7.])
+    """
     if not (hasattr(x1, "ndim") and hasattr(x2, "ndim")):
         number = x2 if hasattr(x1, "ndim") else x1
         raise DTypeError(f"matmul: x1 and x2 must be tensors, got the number {number!r}; multiply with *")
@@ -57,37 +89,96 @@ def matmul(xp, x1, x2, /):
 def _linear(xp, x, weight, bias, /):
     """See linear."""
 
-    def rows(a):
-        return xp.reshape(a, (math.prod(a.shape[:-1]), a.shape[-1]))
-
     return xp.linear(x, weight, bias), (
         lambda gy: xp.matmul(gy, weight),
-        lambda gy: xp.matmul(xp.matrix_transpose(rows(gy)), rows(x)),
-        None if bias is None else lambda gy: xp.sum(rows(gy), axis=0),
+        lambda gy: xp.matmul(xp.matrix_transpose(_rows(xp, gy)), _rows(xp, x)),
+        None if bias is None else lambda gy: xp.sum(_rows(xp, gy), axis=0),
     )
 
 
-def linear(x: Any, weight: Any, bias: Any = None) -> Any:
-    """x weight^T + bias, the affine map of a fully connected layer.
+def _rows(xp: Any, a: Any) -> Any:
+    """An array as a matrix of the rows along its last axis."""
+    return a if a.ndim == 2 else xp.reshape(a, (math.prod(a.shape[:-1]), a.shape[-1]))
 
-    x: (..., I). weight: (O,I). bias: (O,) or None. Dtypes are promoted. Returns (..., O). Raises ShapeError, DTypeError.
+
+def _real(x: Any) -> bool:
+    """Whether a tensor is of real floating numbers."""
+    return x.array.dtype in REAL_FLOATS or (is_inexact(x) and not is_complex(x))
+
+
+def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """Return ``x @ weight.T + bias``, the affine map of a fully connected layer.
+
+    Parameters
+    ----------
+    x : Tensor
+        (..., I).
+    weight : Tensor
+        (O, I).
+    bias : Tensor, optional
+        (O,).
+
+    Returns
+    -------
+    Tensor
+        (..., O), the promoted dtype.
+
+    Raises
+    ------
+    ShapeError
+        If the sizes do not fit.
+    DTypeError
+        If an argument is no tensor.
+
+    Examples
+    --------
+    >>> dl.linear(dl.asarray([1.0, 2.0]), dl.asarray([[1.0, 1.0]]), dl.asarray([0.5]))
+    tensor([3.5])
     """
-    must_be_tensors("linear", x=x, weight=weight, bias=weight if bias is None else bias)
-    if weight.ndim != 2:
+    shift = weight if bias is None else bias
+    if not (isinstance(x, _TENSOR) and isinstance(weight, _TENSOR) and isinstance(shift, _TENSOR)):
+        must_be_tensors("linear", x=x, weight=weight, bias=shift)
+    given, table = x.array.shape, weight.array.shape
+    if len(table) != 2:
         raise ShapeError(f"linear: weight must be (O,I), got shape {weight.shape}")
-    if x.ndim < 1 or x.shape[-1] != weight.shape[1]:
+    if not given or given[-1] != table[1]:
         raise ShapeError(f"linear: input must be (..., I) with I={weight.shape[1]}, got shape {x.shape}")
-    if bias is not None and bias.shape != weight.shape[:1]:
+    if bias is not None and shift.array.shape != table[:1]:
         raise ShapeError(f"linear: bias must be (O,)=({weight.shape[0]},), got {bias.shape}")
-    if all(is_inexact(a) and not is_complex(a) for a in (x, weight, x if bias is None else bias)):
+    if _real(x) and _real(weight) and _real(shift):
         return _linear(x, weight, bias)
     y = matmul(x, matrix_transpose(weight))  # which promotes
     return y if bias is None else y + bias
 
 
 @op(needs=("x2", "x1"), promotes="join", complex=True)
-def vecdot(xp, x1, x2, /, *, axis=-1):
-    """The sum of conj(x1) x2 along an axis."""
+def vecdot(xp: Namespace, x1: Tensor, x2: Tensor, /, *, axis: int = -1) -> ValueAndVJP:
+    """Return the sum of ``conj(x1) * x2`` along an axis.
+
+    Parameters
+    ----------
+    x1 : Tensor
+        Any shape that broadcasts.
+    x2 : Tensor
+        Any shape that broadcasts.
+    axis : int
+        The axis, counted from the end.
+
+    Returns
+    -------
+    Tensor
+        The broadcast shape without the axis.
+
+    Raises
+    ------
+    ShapeError
+        If the axis does not exist, or has two sizes.
+
+    Examples
+    --------
+    >>> dl.vecdot(dl.asarray([1.0, 2.0]), dl.asarray([3.0, 4.0]))
+    tensor(11.)
+    """
     if x1.ndim == x2.ndim and axis >= 0:
         axis -= x1.ndim
     if not -builtins.min(x1.ndim, x2.ndim) <= axis < 0:
@@ -104,8 +195,34 @@ def vecdot(xp, x1, x2, /, *, axis=-1):
     )
 
 
-def tensordot(x1: Any, x2: Any, /, *, axes: Any = 2) -> Any:
-    """The sum of products over axes: the last `axes` of x1 with the first of x2, or a pair of axis sequences."""
+def tensordot(x1: Tensor, x2: Tensor, /, *, axes: int | tuple[Sequence[int] | int, Sequence[int] | int] = 2) -> Tensor:
+    """Return the sum of products of two tensors over axes.
+
+    Parameters
+    ----------
+    x1 : Tensor
+        Any shape.
+    x2 : Tensor
+        Any shape.
+    axes : int or pair of sequences of int
+        How many axes: the last of ``x1`` with the first of ``x2``; or the axes of ``x1`` and those of ``x2``.
+
+    Returns
+    -------
+    Tensor
+        The other axes of ``x1``, then those of ``x2``.
+
+    Raises
+    ------
+    ShapeError
+        If the axes do not match.
+
+    Examples
+    --------
+    >>> dl.tensordot(dl.ones((2, 3)), dl.ones((3, 4)), axes=1)
+    tensor([[3., 3., 3., 3.],
+            [3., 3., 3., 3.]])
+    """
     if isinstance(axes, int):
         first = tuple(range(x1.ndim - axes, x1.ndim))
         second = tuple(range(axes))
@@ -124,16 +241,65 @@ def tensordot(x1: Any, x2: Any, /, *, axes: Any = 2) -> Any:
     return reshape(matmul(a, b), m + n)
 
 
-def outer(x1: Any, x2: Any, /) -> Any:
-    """y[i, j] = x1[i] x2[j]."""
+def outer(x1: Tensor, x2: Tensor, /) -> Tensor:
+    """Return the products of all pairs of elements of two vectors.
+
+    Parameters
+    ----------
+    x1 : Tensor
+        (M,).
+    x2 : Tensor
+        (N,).
+
+    Returns
+    -------
+    Tensor
+        (M, N).
+
+    Raises
+    ------
+    ShapeError
+        If an argument is no vector.
+
+    Examples
+    --------
+    >>> dl.linalg.outer(dl.asarray([1.0, 2.0]), dl.asarray([3.0, 4.0]))
+    tensor([[3., 4.],
+            [6., 8.]])
+    """
     if x1.ndim != 1 or x2.ndim != 1:
         raise ShapeError(f"outer: x1 and x2 must be vectors, they have shapes {tuple(x1.shape)} and {tuple(x2.shape)}")
     return multiply(x1[:, None], x2[None, :])
 
 
 @op(needs=("x2", "x1"), promotes="join", complex=True)
-def cross(xp, x1, x2, /, *, axis=-1):
-    """The vector product along an axis of size 3."""
+def cross(xp: Namespace, x1: Tensor, x2: Tensor, /, *, axis: int = -1) -> ValueAndVJP:
+    """Return the vector product along an axis of size 3.
+
+    Parameters
+    ----------
+    x1 : Tensor
+        Any shape that broadcasts.
+    x2 : Tensor
+        Any shape that broadcasts.
+    axis : int
+        The axis of size 3.
+
+    Returns
+    -------
+    Tensor
+        The broadcast shape.
+
+    Raises
+    ------
+    ShapeError
+        If the axis has another size.
+
+    Examples
+    --------
+    >>> dl.linalg.cross(dl.asarray([1.0, 0.0, 0.0]), dl.asarray([0.0, 1.0, 0.0]))
+    tensor([0., 0., 1.])
+    """
     if x1.ndim == x2.ndim and axis >= 0:
         axis -= x1.ndim
     for name, x in (("x1", x1), ("x2", x2)):
@@ -146,8 +312,31 @@ def cross(xp, x1, x2, /, *, axis=-1):
 
 
 @op(needs="", complex=True)
-def diagonal(xp, x, /, *, offset=0):
-    """The diagonals of the last two axes, `offset` above the main one: (..., M, N) -> (..., length)."""
+def diagonal(xp: Namespace, x: Tensor, /, *, offset: int = 0) -> ValueAndVJP:
+    """Return the diagonals of matrices.
+
+    Parameters
+    ----------
+    x : Tensor
+        (..., M, N).
+    offset : int
+        Which diagonal: 0 the main one, positive above, negative below.
+
+    Returns
+    -------
+    Tensor
+        (..., length of the diagonal), a copy.
+
+    Raises
+    ------
+    ShapeError
+        If there are fewer than two axes.
+
+    Examples
+    --------
+    >>> dl.linalg.diagonal(dl.asarray([[1, 2], [3, 4]]))
+    tensor([1, 4])
+    """
     if x.ndim < 2:
         raise ShapeError(f"diagonal: x must have two axes at least, it has shape {tuple(x.shape)}")
     rows, columns = x.shape[-2:]
@@ -164,78 +353,29 @@ def diagonal(xp, x, /, *, offset=0):
     return xp.asarray(xp.linalg.diagonal(x, offset=offset), copy=True), pull
 
 
-def trace(x: Any, /, *, offset: int = 0, dtype: Any = None) -> Any:
-    """The sum of the diagonals of the last two axes."""
+def trace(x: Tensor, /, *, offset: int = 0, dtype: DTypeLike | None = None) -> Tensor:
+    """Return the sums of the diagonals of matrices.
+
+    Parameters
+    ----------
+    x : Tensor
+        (..., M, N).
+    offset : int
+        Which diagonal: 0 the main one, positive above, negative below.
+    dtype : dtype, optional
+        Of the result and the accumulation.
+
+    Returns
+    -------
+    Tensor
+        (...).
+
+    Examples
+    --------
+    >>> dl.linalg.trace(dl.asarray([[1, 2], [3, 4]]))
+    tensor(5)
+    """
     return sum(diagonal(x, offset=offset), axis=-1, dtype=dtype)
 
 
 # ---------------------------------------------------------------------- norms
-@op(needs="x y", promotes="float", complex=True)
-@wide_text
-def vector_norm(xp, x, /, *, axis=None, keepdims=False, ord=2):
-    """(sum of |x|^ord)^(1/ord) over axes; inf and -inf are the largest and smallest |x|, 0 counts what is not zero.
-
-    It neither overflows nor underflows where the norm itself is a number of the dtype. Where the norm or an element is 0,
-    all its derivatives are taken as 0; equal extrema share the gradient evenly.
-    """
-    size = xp.abs(x)
-    y = _norm(xp, size, axis, ord)
-
-    def pull(gy):
-        if ord == 0:
-            return None
-        g = expand(xp, gy, x.shape, axis, keepdims)
-        if ord == 1:
-            return g * xp.sign(x)
-        if ord in (math.inf, -math.inf):
-            whole = gy if keepdims else _kept(xp, gy, x.shape, axis)
-            return extremum_pull(xp, size, y, axis, True)(whole) * xp.sign(x)
-        none = y == 0
-        safe = xp.where(none, 1, y)
-        if ord == 2:  # chosen at the end, not only guarded: else the second derivative at 0 would be that of x
-            return xp.where(none, 0, g * (x / safe))
-        zero = size == 0
-        ratio = xp.where(zero, 1, size) / safe
-        return xp.where(zero | none, 0, g * (xp.sign(x) * xp.pow(ratio, ord - 1)))
-
-    return (y if keepdims else xp.reshape(y, _left(x.shape, axis))), pull
-
-
-def _left(shape: tuple[int, ...], axis: Any) -> tuple[int, ...]:
-    """What a reduction leaves of a shape."""
-    reduced = axes_of(axis, len(shape))
-    return tuple(n for i, n in enumerate(shape) if i not in reduced)
-
-
-def _kept(xp: Any, gy: Any, shape: tuple[int, ...], axis: Any) -> Any:
-    """A reduction's cotangent with the reduced axes kept."""
-    reduced = axes_of(axis, len(shape))
-    return xp.reshape(gy, tuple(1 if i in reduced else n for i, n in enumerate(shape)))
-
-
-def _norm(xp: Any, size: Any, axis: Any, ord: Any) -> Any:
-    """The norm of the sizes |x|, reduced axes kept: scaled so that no power overflows, and none that counts underflows."""
-    if ord == 0:
-        return xp.sum(xp.astype(size != 0, size.dtype), axis=axis, keepdims=True)
-    if ord == 1:
-        return xp.sum(size, axis=axis, keepdims=True)
-    if ord == math.inf:
-        return xp.max(size, axis=axis, keepdims=True)
-    if ord == -math.inf:
-        return xp.min(size, axis=axis, keepdims=True)
-    if 0 in size.shape:
-        return xp.pow(xp.sum(size, axis=axis, keepdims=True), 1 / ord)
-    top = (xp.max if ord > 0 else xp.min)(size, axis=axis, keepdims=True)
-    if ord == 2:  # by powers of 2, which are exact, and only where the squares would leave the range
-        far, near = (2.0**800, 2.0**400) if size.dtype == xp.float64 else (2.0**96, 2.0**50)
-        unit = xp.where(top > near, far, xp.where(top < 1 / near, 1 / far, xp.ones_like(top)))
-        part = size / unit
-        total = xp.sum(part * part, axis=axis, keepdims=True)
-        none = total == 0  # where the root has no derivative: read with tensors, this line is differentiated
-        return unit * xp.where(none, 0, xp.sqrt(xp.where(none, 1, total)))
-    unit = xp.where((top == 0) | (top == math.inf), 1, top)
-    zero, nothing = size == 0, 0 if ord > 0 else math.inf
-    powers = xp.where(zero, xp.asarray(nothing, dtype=size.dtype), xp.pow(xp.where(zero, 1, size / unit), ord))
-    total = xp.sum(powers, axis=axis, keepdims=True)
-    none = total == nothing
-    return unit * xp.where(none, 0, xp.pow(xp.where(none, 1, total), 1 / ord))

@@ -2,63 +2,267 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
+from ..autograd.composed import composed
+from ..autograd.op import op
 from ..errors import ConfigError, ShapeError
-from .activation import relu, softplus
-from .elementwise import maximum, pow, where
+from .elementwise import where
+from .gather import take
 from .half import real, wide
-from .loss import check_values, checked_labels, chosen_entries, reduced
-from .reduce import sum
+from .loss_checks import check_values, checked_labels, reduced
+from .rectifiers import relu, softplus
+
+if TYPE_CHECKING:
+    from ..typing import Tensor
 
 __all__ = ["hinge_embedding_loss", "hinge_loss", "margin_ranking_loss", "multi_margin_loss", "soft_margin_loss"]
 
 
-@real
-@wide
-def hinge_loss(input: Any, target: Any, margin: float = 1.0, reduction: str = "mean") -> Any:
-    """max(0, margin - target input): binary SVM. input: scores, target: -1 or 1, one shape. Source: Cortes & Vapnik 1995."""
-    check_values("hinge_loss", input, target, -1.0, 1.0)
+@composed
+def _hinge_loss(input, target, /, *, margin, reduction):
     return reduced("hinge_loss", relu(margin - target * input), reduction)
 
 
-@real
-@wide
-def soft_margin_loss(input: Any, target: Any, reduction: str = "mean") -> Any:
-    """log(1 + exp(-target input)): the smooth hinge. input: scores, target: -1 or 1, one shape."""
-    check_values("soft_margin_loss", input, target, -1.0, 1.0)
+@composed
+def _soft_margin_loss(input, target, /, *, reduction):
     return reduced("soft_margin_loss", softplus(-(target * input)), reduction)
 
 
-@real
-@wide
-def hinge_embedding_loss(input: Any, target: Any, margin: float = 1.0, reduction: str = "mean") -> Any:
-    """A distance: input where target is 1, max(0, margin - input) where it is -1. input, target: one shape."""
-    check_values("hinge_embedding_loss", input, target, -1.0, 1.0)
+@composed
+def _hinge_embedding_loss(input, target, /, *, margin, reduction):
     return reduced("hinge_embedding_loss", where(target > 0, input, relu(margin - input)), reduction)
 
 
+@composed
+def _margin_ranking_loss(input1, input2, target, /, *, margin, reduction):
+    return reduced("margin_ranking_loss", relu(margin - target * (input1 - input2)), reduction)
+
+
 @real
 @wide
-def margin_ranking_loss(input1: Any, input2: Any, target: Any, margin: float = 0.0, reduction: str = "mean") -> Any:
-    """max(0, margin - target (input1 - input2)): target 1 wants input1 larger, -1 input2. All of one shape."""
+def hinge_loss(input: Tensor, target: Tensor, margin: float = 1.0, reduction: str = "mean") -> Tensor:
+    """Hinge loss of a binary SVM: ``max(0, margin - target * input)``.
+
+    Parameters
+    ----------
+    input : Tensor
+        Any shape: scores.
+    target : Tensor
+        The same shape: -1 or 1.
+    margin : float
+        The margin.
+    reduction : {"none", "mean", "sum"}
+        Whether to return all losses, their mean or their sum.
+
+    Returns
+    -------
+    Tensor
+        The loss, a scalar; without reduction of the shape of ``input``.
+
+    Raises
+    ------
+    ShapeError
+        If the shapes differ.
+    ConfigError
+        If ``reduction`` is another word.
+
+    References
+    ----------
+    Cortes and Vapnik, "Support-vector networks", 1995.
+
+    Examples
+    --------
+    >>> dl.nn.functional.hinge_loss(dl.asarray([0.5, 2.0]), dl.asarray([1.0, 1.0]), reduction="none")
+    tensor([0.5, 0. ])
+    """
+    check_values("hinge_loss", input, target, -1.0, 1.0)
+    return _hinge_loss(input, target, margin=margin, reduction=reduction)
+
+
+@real
+@wide
+def soft_margin_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
+    """Smooth hinge loss: ``log(1 + exp(-target * input))``.
+
+    Parameters
+    ----------
+    input : Tensor
+        Any shape: scores.
+    target : Tensor
+        The same shape: -1 or 1.
+    reduction : {"none", "mean", "sum"}
+        Whether to return all losses, their mean or their sum.
+
+    Returns
+    -------
+    Tensor
+        The loss, a scalar; without reduction of the shape of ``input``.
+
+    Raises
+    ------
+    ShapeError
+        If the shapes differ.
+    ConfigError
+        If ``reduction`` is another word.
+
+    Examples
+    --------
+    >>> dl.nn.functional.soft_margin_loss(dl.asarray([100.0]), dl.asarray([-1.0]))
+    tensor(100.)
+    """
+    check_values("soft_margin_loss", input, target, -1.0, 1.0)
+    return _soft_margin_loss(input, target, reduction=reduction)
+
+
+@real
+@wide
+def hinge_embedding_loss(input: Tensor, target: Tensor, margin: float = 1.0, reduction: str = "mean") -> Tensor:
+    """Loss of distances: ``input`` where the target is 1, ``max(0, margin - input)`` where it is -1.
+
+    Parameters
+    ----------
+    input : Tensor
+        Any shape: distances.
+    target : Tensor
+        The same shape: -1 or 1.
+    margin : float
+        The margin.
+    reduction : {"none", "mean", "sum"}
+        Whether to return all losses, their mean or their sum.
+
+    Returns
+    -------
+    Tensor
+        The loss, a scalar; without reduction of the shape of ``input``.
+
+    Raises
+    ------
+    ShapeError
+        If the shapes differ.
+    ConfigError
+        If ``reduction`` is another word.
+
+    Examples
+    --------
+    >>> dl.nn.functional.hinge_embedding_loss(dl.asarray([0.25, 0.25]), dl.asarray([1.0, -1.0]), reduction="none")
+    tensor([0.25, 0.75])
+    """
+    check_values("hinge_embedding_loss", input, target, -1.0, 1.0)
+    return _hinge_embedding_loss(input, target, margin=margin, reduction=reduction)
+
+
+@real
+@wide
+def margin_ranking_loss(input1: Tensor, input2: Tensor, target: Tensor, margin: float = 0.0, reduction: str = "mean") -> Tensor:
+    """Ranking loss: ``max(0, margin - target * (input1 - input2))``.
+
+    Parameters
+    ----------
+    input1 : Tensor
+        Any shape: scores.
+    input2 : Tensor
+        The same shape: scores.
+    target : Tensor
+        The same shape: 1 wants ``input1`` larger, -1 ``input2``.
+    margin : float
+        The margin.
+    reduction : {"none", "mean", "sum"}
+        Whether to return all losses, their mean or their sum.
+
+    Returns
+    -------
+    Tensor
+        The loss, a scalar; without reduction of the shape of ``input1``.
+
+    Raises
+    ------
+    ShapeError
+        If the shapes differ.
+    ConfigError
+        If ``reduction`` is another word.
+
+    Examples
+    --------
+    >>> dl.nn.functional.margin_ranking_loss(dl.asarray([1.0]), dl.asarray([3.0]), dl.asarray([1.0]))
+    tensor(2.)
+    """
     name = "margin_ranking_loss"
     if input1.shape != input2.shape:
         raise ShapeError(f"{name}: input1 has shape {input1.shape}, input2 {input2.shape}; expected one shape")
     check_values(name, input1, target, -1.0, 1.0)
-    return reduced(name, relu(margin - target * (input1 - input2)), reduction)
+    return _margin_ranking_loss(input1, input2, target, margin=margin, reduction=reduction)
+
+
+@op(needs=("rows labels", ""), name="multi_margin_loss")
+def _multi_margin(xp, rows, labels, /, *, margin, p):
+    """For rows (M,V) and labels (M,): the sum over the other classes of what score and margin exceed the label's by, to p."""
+
+    def parts():
+        over = margin + rows - xp.take_along_axis(rows, labels[:, None], axis=1)
+        return over, labels[:, None] != xp.arange(rows.shape[1])
+
+    over, other = parts()
+    over = xp.where(other, xp.maximum(over, 0), 0)
+
+    def pull(gy):
+        over, other = parts()
+        if p == 1:
+            slope = xp.astype(over > 0, rows.dtype) + 0.5 * xp.astype(over == 0, rows.dtype)
+        else:
+            slope = 2 * xp.maximum(over, 0)
+        g = xp.where(other, gy[:, None] * slope, 0)
+        return xp.where(other, g, -xp.sum(g, axis=1, keepdims=True))
+
+    return xp.sum(over if p == 1 else over * over, axis=1), (pull, lambda gy: None)
 
 
 @wide
 def multi_margin_loss(
-    input: Any, target: Any, p: int = 1, margin: float = 1.0, weight: Any = None, reduction: str = "mean",
-    average: bool = True,
-) -> Any:  # fmt: skip
-    """Multi-class SVM: sum over the wrong classes j of max(0, margin + s_j - s_y)^p, divided by V if average.
+    input: Tensor, target: Tensor, p: int = 1, margin: float = 1.0, weight: Tensor | None = None, reduction: str = "mean",
+    average: bool = True
+) -> Tensor:  # fmt: skip
+    """Multi-class SVM: the sum over the wrong classes j of ``max(0, margin + s[j] - s[y])**p``.
 
-    input: (N,V) or (V,) scores s. target: (N,) integers y. weight: (V,), the factor of each right class, or None. average:
-    as PyTorch does; without it the formula of the lectures. Returns (N,) reduced. Raises ShapeError, DTypeError, DataError.
-    Source: Weston & Watkins 1999, "Support vector machines for multi-class pattern recognition".
+    Parameters
+    ----------
+    input : Tensor
+        (N,V) or (V,): scores s.
+    target : Tensor
+        (N,) or (): integers y, the right classes.
+    p : int
+        The power.
+    margin : float
+        The margin.
+    weight : Tensor, optional
+        (V,), a factor for each right class.
+    reduction : {"none", "mean", "sum"}
+        Whether to return all losses, their mean or their sum.
+    average : bool
+        Whether the sum is divided by V, as in PyTorch.
+
+    Returns
+    -------
+    Tensor
+        The loss, a scalar; without reduction (N,).
+
+    Raises
+    ------
+    ShapeError
+        If the shapes do not fit.
+    DTypeError
+        If the labels are not integers.
+    DataError
+        On the CPU, if a label is no class.
+
+    References
+    ----------
+    Weston and Watkins, "Support vector machines for multi-class pattern recognition", 1999.
+
+    Examples
+    --------
+    >>> dl.nn.functional.multi_margin_loss(dl.asarray([[1.0, 1.5]]), dl.asarray([0]))
+    tensor(0.75)
     """
     name = "multi_margin_loss"
     if p not in (1, 2):
@@ -69,11 +273,9 @@ def multi_margin_loss(
     classes = rows.shape[1]
     if weight is not None and weight.shape != (classes,):
         raise ShapeError(f"{name}: weight must be (V,)=({classes},), got {weight.shape}")
-    right = chosen_entries(rows, labels, None)
-    score = sum(where(right, rows, 0.0), axis=1)[:, None]
-    over = maximum(margin + rows - score, 0.0)
-    over = where(right, 0.0, over if p == 1 else pow(over, 2))
-    loss = sum(over, axis=1) / (classes if average else 1)
+    loss = _multi_margin(rows, labels, margin=margin, p=p)
+    if average:
+        loss = loss / classes
     if weight is not None:
-        loss = loss * sum(where(right, weight, 0.0), axis=1)
+        loss = loss * take(weight, labels)
     return reduced(name, loss if input.ndim > 1 else loss[0], reduction)

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import ConfigError, DataError, ShapeError
-from .activation import relu
 from .creation import arange
+from .distances import normalize, pairwise_distance, squared_distances
 from .elementwise import hypot, maximum, minimum, square, where
-from .embedding import embedding_grad
+from .gather import one_hot
 from .half import real, wide
-from .index import one_hot
-from .linalg import matmul, vector_norm
-from .loss import check_values, cross_entropy, reduced
+from .linalg import matmul
+from .loss import cross_entropy
+from .loss_checks import check_values, reduced
+from .norms import vector_norm
+from .primitives import embedding_grad
+from .rectifiers import relu
 from .reduce import sum
-from .shape import broadcast_arrays
+
+if TYPE_CHECKING:
+    from ..typing import Tensor
 
 __all__ = [
-    "contrastive_loss", "cosine_embedding_loss", "cosine_similarity", "info_nce_loss", "normalize", "pairwise_distance",
-    "prototypes", "prototypical_loss", "squared_distances", "triplet_margin_loss",
+    "contrastive_loss", "cosine_embedding_loss", "info_nce_loss", "prototypes", "prototypical_loss", "triplet_margin_loss",
 ]  # fmt: skip
 
 
@@ -30,46 +34,44 @@ def _one_shape(name: str, **tensors: Any) -> None:
 
 @real
 @wide
-def pairwise_distance(x1: Any, x2: Any, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False) -> Any:
-    """The p-norm of x1 - x2 + eps over the last axis: (N,D), (N,D) -> (N,)."""
-    return vector_norm(x1 - x2 + eps, axis=-1, keepdims=keepdim, ord=p)
+def contrastive_loss(x1: Tensor, x2: Tensor, target: Tensor, margin: float | None = 1.0, reduction: str = "mean") -> Tensor:
+    """Contrastive loss: pairs of a class together, others at least a margin apart.
 
+    With d the distance it is ``t * d**2 + (1 - t) * max(0, margin - d)**2``.
 
-@real
-@wide
-def cosine_similarity(x1: Any, x2: Any, axis: int = 1, eps: float = 1e-8) -> Any:
-    """x1 . x2 / (|x1| |x2|) along an axis, each length at least eps: (N,D), (N,D) -> (N,)."""
+    Parameters
+    ----------
+    x1 : Tensor
+        (N,D).
+    x2 : Tensor
+        (N,D).
+    target : Tensor
+        (N,): 1 for a pair of one class, else 0.
+    margin : float, optional
+        The margin; None sums distances within a class minus those between classes.
+    reduction : {"none", "mean", "sum"}
+        Whether to return all losses, their mean or their sum.
 
-    def unit(x: Any) -> Any:  # each divided first: the product of two long vectors could overflow
-        return x / maximum(vector_norm(x, axis=axis, keepdims=True), eps)
+    Returns
+    -------
+    Tensor
+        The loss, a scalar; without reduction (N,).
 
-    if x1.shape != x2.shape:  # an axis of size 1 is repeated: the length is that of what is repeated
-        x1, x2 = broadcast_arrays(x1, x2)
-    return sum(unit(x1) * unit(x2), axis=axis)
+    Raises
+    ------
+    ShapeError
+        If the shapes differ.
+    ConfigError
+        If ``reduction`` is another word.
 
+    References
+    ----------
+    Hadsell, Chopra and LeCun, "Dimensionality reduction by learning an invariant mapping", 2006.
 
-@wide
-def normalize(x: Any, p: float = 2.0, eps: float = 1e-12) -> Any:
-    """x divided by the p-norm of its last axis, at least eps: (..., D) of length 1."""
-    return x / maximum(vector_norm(x, axis=-1, keepdims=True, ord=p), eps)
-
-
-@real
-@wide
-def squared_distances(x: Any, y: Any) -> Any:
-    """|x_i - y_j|^2 for every pair of rows: (N,D), (M,D) -> (N,M), without cancellation."""
-    if x.ndim != 2 or y.ndim != 2 or x.shape[1] != y.shape[1]:
-        raise ShapeError(f"squared_distances: x (N,D) and y (M,D) must agree in D, got {x.shape} and {y.shape}")
-    return sum(square(x[:, None, :] - y[None, :, :]), axis=-1)
-
-
-@real
-@wide
-def contrastive_loss(x1: Any, x2: Any, target: Any, margin: float | None = 1.0, reduction: str = "mean") -> Any:
-    """t d^2 + (1 - t) max(0, margin - d)^2, d = |x1 - x2|: pairs of a class together, others at least margin apart.
-
-    x1, x2: (N,D). target t: (N,), 1 for a pair of one class, else 0. margin None: t d - (1 - t) d, the distances within a
-    class minus those between classes. Returns (N,) reduced. Source: Hadsell, Chopra & LeCun 2006.
+    Examples
+    --------
+    >>> dl.nn.functional.contrastive_loss(dl.asarray([[0.0, 0.5]]), dl.zeros((1, 2)), dl.asarray([0.0]))
+    tensor(0.25)
     """
     name = "contrastive_loss"
     _one_shape(name, x1=x1, x2=x2)
@@ -83,13 +85,51 @@ def contrastive_loss(x1: Any, x2: Any, target: Any, margin: float | None = 1.0, 
 @real
 @wide
 def triplet_margin_loss(
-    anchor: Any, positive: Any, negative: Any, margin: float = 1.0, p: float = 2.0, eps: float = 1e-6, swap: bool = False,
-    reduction: str = "mean",
-) -> Any:  # fmt: skip
-    """max(0, d(anchor, positive) - d(anchor, negative) + margin), d the p-norm distance.
+    anchor: Tensor, positive: Tensor, negative: Tensor, margin: float = 1.0, p: float = 2.0, eps: float = 1e-06, swap: bool =
+    False, reduction: str = "mean"
+) -> Tensor:  # fmt: skip
+    """Triplet loss: ``max(0, d(anchor, positive) - d(anchor, negative) + margin)``.
 
-    anchor, positive, negative: (N,D). swap: of d(anchor, negative) and d(positive, negative) the smaller counts.
-    Source: Schroff et al. 2015, arXiv:1503.03832; swap: Balntas et al. 2016.
+    Parameters
+    ----------
+    anchor : Tensor
+        (N,D).
+    positive : Tensor
+        (N,D): of the anchor's class.
+    negative : Tensor
+        (N,D): of another class.
+    margin : float
+        The margin.
+    p : float
+        The order of the norm of d.
+    eps : float
+        Added to differences to avoid a distance of 0.
+    swap : bool
+        Whether the smaller of d(anchor, negative) and d(positive, negative) counts.
+    reduction : {"none", "mean", "sum"}
+        Whether to return all losses, their mean or their sum.
+
+    Returns
+    -------
+    Tensor
+        The loss, a scalar; without reduction (N,).
+
+    Raises
+    ------
+    ShapeError
+        If the shapes differ.
+    ConfigError
+        If ``reduction`` is another word.
+
+    References
+    ----------
+    Schroff et al., 2015, arXiv:1503.03832.
+    Balntas et al., "Learning local feature descriptors with triplets", 2016, for swap.
+
+    Examples
+    --------
+    >>> dl.nn.functional.triplet_margin_loss(dl.zeros((1, 2)), dl.zeros((1, 2)), dl.asarray([[3.0, 4.0]]))
+    tensor(0.)
     """
     _one_shape("triplet_margin_loss", anchor=anchor, positive=positive, negative=negative)
     far = pairwise_distance(anchor, negative, p, eps)
@@ -100,10 +140,38 @@ def triplet_margin_loss(
 
 @real
 @wide
-def cosine_embedding_loss(x1: Any, x2: Any, target: Any, margin: float = 0.0, reduction: str = "mean") -> Any:
-    """1 - cos(x1, x2) where target is 1, max(0, cos(x1, x2) - margin) where it is -1.
+def cosine_embedding_loss(x1: Tensor, x2: Tensor, target: Tensor, margin: float = 0.0, reduction: str = "mean") -> Tensor:
+    """Loss of angles: ``1 - cos(x1, x2)`` where the target is 1, ``max(0, cos(x1, x2) - margin)`` where it is -1.
 
-    x1, x2: (N,D) or (D,). target: (N,) or (), -1 or 1.
+    Parameters
+    ----------
+    x1 : Tensor
+        (N,D) or (D,).
+    x2 : Tensor
+        The same shape.
+    target : Tensor
+        (N,) or (): -1 or 1.
+    margin : float
+        The margin.
+    reduction : {"none", "mean", "sum"}
+        Whether to return all losses, their mean or their sum.
+
+    Returns
+    -------
+    Tensor
+        The loss, a scalar; without reduction (N,).
+
+    Raises
+    ------
+    ShapeError
+        If the shapes differ.
+    ConfigError
+        If ``reduction`` is another word.
+
+    Examples
+    --------
+    >>> dl.nn.functional.cosine_embedding_loss(dl.asarray([[1.0, 0.0]]), dl.asarray([[0.0, 1.0]]), dl.asarray([1]))
+    tensor(1.)
     """
     name = "cosine_embedding_loss"
     _one_shape(name, x1=x1, x2=x2)
@@ -118,12 +186,43 @@ def cosine_embedding_loss(x1: Any, x2: Any, target: Any, margin: float = 0.0, re
 
 @wide
 def info_nce_loss(
-    query: Any, positive: Any, negatives: Any = None, temperature: float = 0.1, reduction: str = "mean"
-) -> Any:
-    """-log of the share of a query's positive among its candidates: cross-entropy of cos(query, candidate) / temperature.
+    query: Tensor, positive: Tensor, negatives: Tensor | None = None, temperature: float = 0.1, reduction: str = "mean"
+) -> Tensor:
+    """InfoNCE: cross-entropy of ``cos(query, candidate) / temperature`` with the positive as the right class.
 
-    query, positive: (N,D). negatives: (M,D) for all queries, or None: the other queries' positives. Returns (N,) reduced.
-    Source: van den Oord et al. 2018, arXiv:1807.03748.
+    Parameters
+    ----------
+    query : Tensor
+        (N,D).
+    positive : Tensor
+        (N,D): what belongs to each query.
+    negatives : Tensor, optional
+        (M,D) for all queries; by default the other queries' positives.
+    temperature : float
+        What cosines are divided by.
+    reduction : {"none", "mean", "sum"}
+        Whether to return all losses, their mean or their sum.
+
+    Returns
+    -------
+    Tensor
+        The loss, a scalar; without reduction (N,).
+
+    Raises
+    ------
+    ShapeError
+        If the shapes differ.
+    ConfigError
+        If ``reduction`` is another word.
+
+    References
+    ----------
+    van den Oord et al., 2018, arXiv:1807.03748.
+
+    Examples
+    --------
+    >>> dl.nn.functional.info_nce_loss(dl.eye(2), dl.eye(2)) < 0.001
+    tensor(True)
     """
     name = "info_nce_loss"
     _one_shape(name, query=query, positive=positive)
@@ -133,7 +232,7 @@ def info_nce_loss(
     n = query.shape[0]
     if negatives is None:
         return cross_entropy(matmul(q, k.T) / temperature, arange(n, device=query.device), reduction=reduction)
-    from .shape import concat
+    from .joining import concat
 
     right = sum(q * k, axis=-1, keepdims=True)
     scores = concat([right, matmul(q, normalize(negatives).T)], axis=1) / temperature
@@ -141,13 +240,39 @@ def info_nce_loss(
 
 
 @wide
-def prototypes(support: Any, labels: Any, ways: int) -> Any:
-    """The mean embedding of each class: support (M,D), labels (M,) integers below ways -> (ways, D)."""
+def prototypes(support: Tensor, labels: Tensor, ways: int) -> Tensor:
+    """Mean embedding of each class.
+
+    Parameters
+    ----------
+    support : Tensor
+        (M,D): embeddings.
+    labels : Tensor
+        (M,): integers from 0 to ``ways - 1``.
+    ways : int
+        The number of classes.
+
+    Returns
+    -------
+    Tensor
+        (ways,D).
+
+    Raises
+    ------
+    DataError
+        On the CPU, if a label is no class, or a class has no embedding.
+
+    Examples
+    --------
+    >>> dl.nn.functional.prototypes(dl.asarray([[1.0], [3.0], [5.0]]), dl.asarray([0, 0, 1]), 2)
+    tensor([[2.],
+            [5.]])
+    """
     if support.ndim != 2 or labels.shape != support.shape[:1]:
         raise ShapeError(f"prototypes: support must be (M,D) and labels (M,), got {support.shape} and {labels.shape}")
     member = one_hot(labels, ways).astype(support.dtype)
     counts = sum(member, axis=0)
-    if support.device == "cpu" and bool((counts == 0).any() if hasattr(counts, "any") else False):
+    if support.device == "cpu" and bool((counts == 0).any()):
         raise DataError(f"prototypes: a class of {ways} has no support example")
     # sums of rows, not a product with 0 and 1: an infinite row would reach every class as 0 Inf
     return embedding_grad(support, labels, ways) / maximum(counts, 1.0)[:, None]
@@ -155,12 +280,48 @@ def prototypes(support: Any, labels: Any, ways: int) -> Any:
 
 @wide
 def prototypical_loss(
-    support: Any, support_labels: Any, query: Any, query_labels: Any, ways: int, reduction: str = "mean"
-) -> Any:
-    """Cross-entropy of -|query - prototype|^2: a query goes to the class whose mean support embedding is nearest.
+    support: Tensor, support_labels: Tensor, query: Tensor, query_labels: Tensor, ways: int, reduction: str = "mean"
+) -> Tensor:
+    """Prototypical loss: a query goes to the class whose mean support embedding is nearest.
 
-    support: (M,D) with labels (M,), query: (Q,D) with labels (Q,); labels 0 ... ways - 1. Returns (Q,) reduced.
-    Source: Snell, Swersky & Zemel 2017, arXiv:1703.05175.
+    It is the cross-entropy of minus the squared distances of a query to the prototypes.
+
+    Parameters
+    ----------
+    support : Tensor
+        (M,D): embeddings.
+    support_labels : Tensor
+        (M,): integers from 0 to ``ways - 1``.
+    query : Tensor
+        (Q,D): embeddings.
+    query_labels : Tensor
+        (Q,): integers from 0 to ``ways - 1``.
+    ways : int
+        The number of classes.
+    reduction : {"none", "mean", "sum"}
+        Whether to return all losses, their mean or their sum.
+
+    Returns
+    -------
+    Tensor
+        The loss, a scalar; without reduction (Q,).
+
+    Raises
+    ------
+    ShapeError
+        If the shapes differ.
+    ConfigError
+        If ``reduction`` is another word.
+
+    References
+    ----------
+    Snell, Swersky and Zemel, 2017, arXiv:1703.05175.
+
+    Examples
+    --------
+    >>> support, labels = dl.asarray([[0.0], [10.0]]), dl.asarray([0, 1])
+    >>> dl.nn.functional.prototypical_loss(support, labels, dl.asarray([[0.0]]), dl.asarray([0]), 2)
+    tensor(0.)
     """
     centres = prototypes(support, support_labels, ways)
     return cross_entropy(-squared_distances(query, centres), query_labels, reduction=reduction)

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..errors import ConfigError, DataError, ShapeError
-from .creation import asarray
+from .conversion import asarray
 from .elementwise import logaddexp, where
-from .index import take_along_axis
-from .loss import check_reduction
+from .gather import take_along_axis
+from .joining import concat
+from .loss_checks import check_reduction
 from .reduce import mean, sum
-from .shape import concat
+
+if TYPE_CHECKING:
+    from ..typing import Tensor
 
 __all__ = ["ctc_loss"]
 
@@ -29,15 +32,51 @@ def _host(name: str, what: str, values: Any, n: int) -> Any:
 
 
 def ctc_loss(
-    log_probs: Any, targets: Any, input_lengths: Any, target_lengths: Any, blank: int = 0, reduction: str = "mean",
-    zero_infinity: bool = False,
-) -> Any:  # fmt: skip
-    """-log of the probability of all alignments that spell the target, by the forward algorithm in logarithms.
+    log_probs: Tensor, targets: Tensor, input_lengths: Any, target_lengths: Any, blank: int = 0, reduction: str = "mean",
+    zero_infinity: bool = False
+) -> Tensor:  # fmt: skip
+    """Connectionist temporal classification: minus the log-probability of all alignments that spell the target.
 
-    log_probs: (T,N,V) log-probabilities of each step. targets: (N,S) labels other than blank, padded, or all after one
-    another (sum of target_lengths,). input_lengths, target_lengths: (N,). reduction: "none" (N,), "sum", or "mean" of
-    the losses over their target lengths. An impossible alignment costs inf, or 0 with zero_infinity.
-    Raises ShapeError, DataError, ConfigError. Source: Graves et al. 2006.
+    Parameters
+    ----------
+    log_probs : Tensor
+        (T,N,V): log-probabilities of each step.
+    targets : Tensor
+        (N,S), padded, or (sum of target_lengths,), one after another: labels other than ``blank``.
+    input_lengths : Tensor or sequence of int
+        (N,): steps of each sequence.
+    target_lengths : Tensor or sequence of int
+        (N,): labels of each sequence.
+    blank : int
+        The class that stands for no label.
+    reduction : {"none", "mean", "sum"}
+        ``"mean"`` is of the losses divided by their target lengths.
+    zero_infinity : bool
+        Whether an impossible alignment costs 0 instead of Inf.
+
+    Returns
+    -------
+    Tensor
+        The loss, a scalar; without reduction (N,).
+
+    Raises
+    ------
+    ShapeError
+        If the shapes do not fit.
+    DataError
+        On the CPU, if a label or length is out of range.
+    ConfigError
+        If a setting is out of range.
+
+    References
+    ----------
+    Graves et al., "Connectionist temporal classification", 2006.
+
+    Examples
+    --------
+    >>> log_probs = dl.log_softmax(dl.zeros((2, 1, 2)))
+    >>> dl.exp(-dl.nn.functional.ctc_loss(log_probs, dl.asarray([[1]]), dl.asarray([2]), dl.asarray([1])))
+    tensor(0.75)
     """
     name = "ctc_loss"
     check_reduction(name, reduction)

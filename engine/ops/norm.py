@@ -2,30 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import wraps
 from math import prod
-from typing import Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+import numpy as np
 
 from .. import backend
 from ..autograd.op import op
-from ..autograd.promotion import get_default_dtype, is_inexact
+from ..autograd.promotion import is_inexact
+from ..default_dtype import get_default_dtype
 from ..errors import ConfigError, ShapeError
+from .fused import arguments, kernel_op
 from .ids import on_host
 from .shape import reshape
+
+if TYPE_CHECKING:
+    from ..typing import Namespace, Tensor, ValueAndVJP
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 __all__ = ["batch_norm", "batch_norm_inference", "group_norm", "instance_norm", "layer_norm", "rms_norm"]
 
 
-def _vector(name: str, argument: str, value: Any, size: int, letter: str) -> None:
+def _vector(name: str, argument: str, value: Tensor | None, size: int, letter: str) -> None:
     if value is not None and value.shape != (size,):
         raise ShapeError(f"{name}: {argument} must be ({letter},)=({size},), got {value.shape}")
 
 
 def in_range(text: F) -> F:
-    """Let the text of a normalisation, which also says its rstd, be read again in float64 where squares overflow float32.
+    """Let the definition of a normalisation, which also returns rstd, be read again in float64 where squares overflow float32.
 
     1 / sqrt(variance + eps) is then 0 or NaN. Looked at on the CPU alone: a GPU is not waited for.
     """
@@ -34,7 +41,7 @@ def in_range(text: F) -> F:
     def read(xp: Any, x: Any, *rest: Any, **consts: Any) -> Any:
         y, pull, rstd = text(xp, x, *rest, **consts)
         a = on_host(rstd)
-        if a is None or 0 in a.shape or "float32" not in str(a.dtype) or float(_smallest(a)) > 0:
+        if a is None or 0 in a.shape or not _single(a.dtype) or bool(_smallest(a) > 0):
             return y, pull
         y, pull, _ = text(xp, *[b if b is None else xp.astype(b, xp.float64) for b in (x, *rest)], **consts)
         return tuple(xp.astype(part, x.dtype) for part in y) if isinstance(y, tuple) else xp.astype(y, x.dtype), pull
@@ -42,24 +49,51 @@ def in_range(text: F) -> F:
     return cast(F, read)
 
 
+def _single(dtype: Any) -> bool:
+    """Whether a dtype is float32; the text of NumPy's takes longer than a small layer."""
+    return dtype == np.float32 if isinstance(dtype, np.dtype) else "float32" in str(dtype)
+
+
 def _smallest(a: Any) -> Any:
+    if type(a) is np.ndarray:
+        return a[a.argmin()] if a.ndim == 1 else a.min()  # NaN, if there is one
     return a.min() if hasattr(a, "min") else backend.space_of(a).min(a)
 
 
-@op(needs="x weight y1 y2", constants=(1, 2), name="batch_norm")
-@in_range
-def _batch_norm(xp, x, weight, bias, /, *, eps):
-    """See batch_norm; also returns mean and 1/sqrt(variance + eps), through which no gradient flows."""
-    y, mean, rstd = xp.batch_norm(x, weight, bias, eps)
-    return (y, mean, rstd), lambda g, need: xp.batch_norm_grad(g[0], x, weight, mean, rstd), rstd
+@kernel_op(needs="x weight y1 y2", wrapper=in_range, also="rstd")
+def batch_norm(
+    x: Tensor, weight: Tensor | None = None, bias: Tensor | None = None, eps: float = 1e-5
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Normalise each channel over the batch and space: ``y = (x - mean) / sqrt(variance + eps) * weight + bias``.
 
+    Parameters
+    ----------
+    x : Tensor
+        (N,C,*S) with N*S >= 1, floating.
+    weight, bias : Tensor, optional
+        (C,). None scales by 1 and adds nothing.
+    eps : float
+        Added to the biased variance.
 
-def batch_norm(x: Any, weight: Any = None, bias: Any = None, eps: float = 1e-5) -> tuple[Any, Any, Any]:
-    """Normalise each channel over the batch and space: y = (x - mean) / sqrt(variance + eps) * weight + bias.
+    Returns
+    -------
+    tuple of Tensor
+        ``y`` (N,C,*S), ``mean`` (C,) and ``rstd = 1 / sqrt(variance + eps)`` (C,). No gradient flows through the last two.
 
-    x: (N,C,*S) with N*S >= 1. weight, bias: (C,) or None. eps is added to the biased variance.
-    Returns y (N,C,*S), mean (C,) and rstd = 1/sqrt(variance + eps) (C,); no gradient flows through the last two.
-    Raises ShapeError. Source: Ioffe & Szegedy 2015, arXiv:1502.03167.
+    Raises
+    ------
+    ShapeError
+        If shapes disagree, or a channel has no value.
+
+    References
+    ----------
+    Ioffe and Szegedy, 2015, arXiv:1502.03167.
+
+    Examples
+    --------
+    >>> y, mean, rstd = dl.batch_norm(dl.asarray([[1.0], [3.0]]), eps=0.0)
+    >>> y[:, 0], mean, rstd
+    (tensor([-1.,  1.]), tensor([2.]), tensor([1.]))
     """
     if x.ndim < 2:
         raise ShapeError(f"batch_norm: x must be (N,C,...), got shape {x.shape}")
@@ -67,14 +101,43 @@ def batch_norm(x: Any, weight: Any = None, bias: Any = None, eps: float = 1e-5) 
     _vector("batch_norm", "bias", bias, x.shape[1], "C")
     if x.size == 0:
         raise ShapeError(f"batch_norm: statistics need at least one value a channel, got shape {x.shape}")
-    return _batch_norm(x, weight, bias, eps=eps)
+    return arguments(x, weight, bias, eps)
 
 
-def batch_norm_inference(x: Any, mean: Any, variance: Any, weight: Any = None, bias: Any = None, eps: float = 1e-5) -> Any:
-    """Batch normalisation with given statistics: y = (x - mean) / sqrt(variance + eps) * weight + bias.
+def batch_norm_inference(
+    x: Tensor, mean: Tensor, variance: Tensor, weight: Tensor | None = None, bias: Tensor | None = None, eps: float = 1e-5
+) -> Tensor:
+    """Batch normalisation with given statistics: ``y = (x - mean) / sqrt(variance + eps) * weight + bias``.
 
-    x: (N,C,*S). mean, variance, weight, bias: (C,), the last two also None. The mean is subtracted before anything else: of
-    values far from 0, x * scale - mean * scale would lose the digits. Raises ShapeError.
+    The mean is subtracted before anything else: of values far from 0, ``x * scale - mean * scale`` would lose the digits.
+
+    Parameters
+    ----------
+    x : Tensor
+        (N,C,*S), floating.
+    mean, variance : Tensor
+        (C,), such as a layer's running statistics.
+    weight, bias : Tensor, optional
+        (C,). None scales by 1 and adds nothing.
+    eps : float
+        Added to the variance.
+
+    Returns
+    -------
+    Tensor
+        The shape of `x`.
+
+    Raises
+    ------
+    ShapeError
+        If shapes disagree.
+
+    Examples
+    --------
+    >>> x = dl.asarray([[1.0], [5.0]])
+    >>> dl.batch_norm_inference(x, dl.asarray([1.0]), dl.asarray([4.0]), eps=0.0)
+    tensor([[0.],
+            [2.]])
     """
     from .elementwise import sqrt
 
@@ -86,7 +149,7 @@ def batch_norm_inference(x: Any, mean: Any, variance: Any, weight: Any = None, b
     space = (-1,) + (1,) * (x.ndim - 2)
     mean, scale = reshape(mean, space), reshape(scale, space)
     bias = None if bias is None else reshape(bias, space)
-    if x.dtype == mean.dtype == scale.dtype == (x if bias is None else bias).dtype and is_inexact(x._array):
+    if x.dtype == mean.dtype == scale.dtype == (x if bias is None else bias).dtype and is_inexact(x.array):
         return _inference(x, mean, scale, bias)
     y = (x - mean) * scale  # which promotes
     return y if bias is None else y + bias
@@ -107,33 +170,42 @@ def _inference(xp, x, mean, scale, bias, /):
     )
 
 
-def _shaped(xp: Any, a: Any, shape: tuple[int, ...]) -> Any:
-    """An array (or None) in a shape that kernels or callers want. In one op with its kernel: as ops of their own, four
-    reshapes would cost more than the arithmetic on a small array.
-    """
-    return a if a is None or a.shape == shape else xp.reshape(a, shape)
+@kernel_op(needs="x weight", sizes="M D", wrapper=in_range, also="rstd")
+def layer_norm(
+    x: Tensor, normalized_shape: int | Sequence[int], weight: Tensor | None = None, bias: Tensor | None = None, eps: float = 1e-5
+) -> Tensor:
+    """Normalise over the last axes: ``y = (x - mean) / sqrt(variance + eps) * weight + bias``.
 
+    Parameters
+    ----------
+    x : Tensor
+        ``(..., *normalized_shape)``, floating.
+    normalized_shape : int or sequence of int
+        The sizes of the axes that mean and variance are taken over.
+    weight, bias : Tensor, optional
+        Of shape `normalized_shape`. None scales by 1 and adds nothing.
+    eps : float
+        Added to the biased variance.
 
-@op(needs="x weight", name="layer_norm")
-@in_range
-def _layer_norm(xp, x, weight, bias, /, *, rows, size, eps):
-    """See layer_norm; rows and size: M and D, those of x as the kernels want it."""
-    flat, factor, shift = _shaped(xp, x, (rows, size)), _shaped(xp, weight, (size,)), _shaped(xp, bias, (size,))
-    y, mean, rstd = xp.layer_norm(flat, factor, shift, eps)
+    Returns
+    -------
+    Tensor
+        The shape of `x`.
 
-    def pull(gy, need):
-        gx, gw, gb = xp.layer_norm_grad(_shaped(xp, gy, (rows, size)), flat, factor, mean, rstd)
-        affine = [_shaped(xp, g, a.shape) if n else None for g, a, n in zip((gw, gb), (weight, bias), need[1:], strict=True)]
-        return _shaped(xp, gx, x.shape), *affine
+    Raises
+    ------
+    ShapeError
+        If `x` does not end in `normalized_shape`, or weight or bias has another shape.
 
-    return _shaped(xp, y, x.shape), pull, rstd
+    References
+    ----------
+    Ba, Kiros and Hinton, 2016, arXiv:1607.06450.
 
-
-def layer_norm(x: Any, normalized_shape: Any, weight: Any = None, bias: Any = None, eps: float = 1e-5) -> Any:
-    """Normalise over the last axes: y = (x - mean) / sqrt(variance + eps) * weight + bias.
-
-    x: (..., *normalized_shape). weight, bias: normalized_shape or None. Returns x's shape. Raises ShapeError.
-    Source: Ba, Kiros & Hinton 2016, arXiv:1607.06450.
+    Examples
+    --------
+    >>> dl.layer_norm(dl.asarray([[1.0, 3.0], [7.0, 3.0]]), 2, eps=0.0)
+    tensor([[-1.,  1.],
+            [ 1., -1.]])
     """
     shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
     if not shape or x.shape[-len(shape) :] != shape or x.ndim < len(shape):
@@ -141,22 +213,46 @@ def layer_norm(x: Any, normalized_shape: Any, weight: Any = None, bias: Any = No
     for name, v in (("weight", weight), ("bias", bias)):
         if v is not None and v.shape != shape:
             raise ShapeError(f"layer_norm: {name} must have normalized_shape {shape}, got {v.shape}")
-    return _layer_norm(x, weight, bias, rows=prod(x.shape[: x.ndim - len(shape)]), size=prod(shape), eps=eps)
+    return arguments(x, weight, bias, eps, prod(x.shape[: x.ndim - len(shape)]), prod(shape))
 
 
-@op(needs="x weight", name="group_norm")
-@in_range
-def _group_norm(xp, x, weight, bias, /, *, groups, eps):
-    """See group_norm."""
-    y, mean, rstd = xp.group_norm(x, weight, bias, groups, eps)
-    return y, lambda gy, need: xp.group_norm_grad(gy, x, weight, mean, rstd, groups), rstd
-
-
-def group_norm(x: Any, num_groups: int, weight: Any = None, bias: Any = None, eps: float = 1e-5) -> Any:
+@kernel_op(needs="x weight", wrapper=in_range, also="rstd")
+def group_norm(
+    x: Tensor, num_groups: int, weight: Tensor | None = None, bias: Tensor | None = None, eps: float = 1e-5
+) -> Tensor:
     """Normalise each sample over groups of channels and space; weight and bias act per channel.
 
-    x: (N,C,*S), C divisible by num_groups. weight, bias: (C,) or None. Returns x's shape. Raises ShapeError, ConfigError.
-    Source: Wu & He 2018, arXiv:1803.08494.
+    Parameters
+    ----------
+    x : Tensor
+        (N,C,*S), floating.
+    num_groups : int
+        How many groups of neighbouring channels there are; it divides C.
+    weight, bias : Tensor, optional
+        (C,). None scales by 1 and adds nothing.
+    eps : float
+        Added to the biased variance.
+
+    Returns
+    -------
+    Tensor
+        The shape of `x`.
+
+    Raises
+    ------
+    ShapeError
+        If shapes disagree.
+    ConfigError
+        If `num_groups` does not divide C.
+
+    References
+    ----------
+    Wu and He, 2018, arXiv:1803.08494.
+
+    Examples
+    --------
+    >>> dl.group_norm(dl.asarray([[1.0, 3.0, 0.0, 8.0]]), 2, eps=0.0)
+    tensor([[-1.,  1., -1.,  1.]])
     """
     if x.ndim < 2:
         raise ShapeError(f"group_norm: x must be (N,C,...), got shape {x.shape}")
@@ -164,38 +260,82 @@ def group_norm(x: Any, num_groups: int, weight: Any = None, bias: Any = None, ep
         raise ConfigError(f"group_norm: num_groups={num_groups} must divide C={x.shape[1]}")
     _vector("group_norm", "weight", weight, x.shape[1], "C")
     _vector("group_norm", "bias", bias, x.shape[1], "C")
-    return _group_norm(x, weight, bias, groups=num_groups, eps=eps)
+    return arguments(x, weight, bias, num_groups, eps)
 
 
-def instance_norm(x: Any, weight: Any = None, bias: Any = None, eps: float = 1e-5) -> Any:
+def instance_norm(x: Tensor, weight: Tensor | None = None, bias: Tensor | None = None, eps: float = 1e-5) -> Tensor:
     """Normalise each channel of each sample over space: group normalisation with one channel a group.
 
-    Source: Ulyanov, Vedaldi & Lempitsky 2016, arXiv:1607.08022.
+    Parameters
+    ----------
+    x : Tensor
+        (N,C,*S) with at least one axis of space, floating.
+    weight, bias : Tensor, optional
+        (C,). None scales by 1 and adds nothing.
+    eps : float
+        Added to the biased variance.
+
+    Returns
+    -------
+    Tensor
+        The shape of `x`.
+
+    Raises
+    ------
+    ShapeError
+        If `x` has no space, or shapes disagree.
+
+    References
+    ----------
+    Ulyanov, Vedaldi and Lempitsky, 2016, arXiv:1607.08022.
+
+    Examples
+    --------
+    >>> dl.instance_norm(dl.asarray([[[1.0, 3.0], [0.0, 8.0]]]), eps=0.0)
+    tensor([[[-1.,  1.],
+             [-1.,  1.]]])
     """
     if x.ndim < 3:
         raise ShapeError(f"instance_norm: x must be (N,C,*S) with space, got shape {x.shape}")
     return group_norm(x, x.shape[1], weight, bias, eps)
 
 
-@op(needs="x weight", name="rms_norm")
-@in_range
-def _rms_norm(xp, x, weight, /, *, rows, size, eps):
-    """See rms_norm; rows and size: M and D, those of x as the kernels want it."""
-    flat, factor = _shaped(xp, x, (rows, size)), _shaped(xp, weight, (size,))
-    y, rstd = xp.rms_norm(flat, factor, eps)
+@kernel_op(needs="x weight", sizes="M D", wrapper=in_range, also="rstd")
+def rms_norm(
+    x: Tensor, normalized_shape: int | Sequence[int], weight: Tensor | None = None, eps: float | None = None
+) -> Tensor:
+    """Divide by the root of the mean square over the last axes: ``y = x / sqrt(mean(x^2) + eps) * weight``.
 
-    def pull(gy, need):
-        gx, gw = xp.rms_norm_grad(_shaped(xp, gy, (rows, size)), flat, factor, rstd)
-        return _shaped(xp, gx, x.shape), _shaped(xp, gw, weight.shape) if need[1] else None
+    Parameters
+    ----------
+    x : Tensor
+        ``(..., *normalized_shape)``, floating.
+    normalized_shape : int or sequence of int
+        The sizes of the axes that the mean is taken over.
+    weight : Tensor, optional
+        Of shape `normalized_shape`. None scales by 1.
+    eps : float, optional
+        Added to the mean square. None is the spacing at 1 of the dtype that is computed in.
 
-    return _shaped(xp, y, x.shape), pull, rstd
+    Returns
+    -------
+    Tensor
+        The shape of `x`.
 
+    Raises
+    ------
+    ShapeError
+        If `x` does not end in `normalized_shape`, or weight has another shape.
 
-def rms_norm(x: Any, normalized_shape: Any, weight: Any = None, eps: float | None = None) -> Any:
-    """Divide by the root of the mean square over the last axes: y = x / sqrt(mean(x^2) + eps) * weight.
+    References
+    ----------
+    Zhang and Sennrich, 2019, arXiv:1910.07467.
 
-    x: (..., *normalized_shape). weight: normalized_shape or None. eps: None is the spacing at 1 of the
-    dtype that is computed in. Returns x's shape. Raises ShapeError. Source: Zhang & Sennrich 2019, arXiv:1910.07467.
+    Examples
+    --------
+    >>> dl.rms_norm(dl.asarray([[2.0, -2.0], [0.5, 0.5]]), 2, eps=0.0)
+    tensor([[ 1., -1.],
+            [ 1.,  1.]])
     """
     shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
     if not shape or x.shape[-len(shape) :] != shape or x.ndim < len(shape):
@@ -205,4 +345,16 @@ def rms_norm(x: Any, normalized_shape: Any, weight: Any = None, eps: float | Non
     if eps is None:
         floats = [t.dtype for t in (x, weight) if t is not None and is_inexact(t)] or [get_default_dtype()]
         eps = {2: 2.0**-10, 4: 2.0**-23, 8: 2.0**-52}[max(d.itemsize for d in floats)]
-    return _rms_norm(x, weight, rows=prod(x.shape[: x.ndim - len(shape)]), size=prod(shape), eps=eps)
+    return arguments(x, weight, eps, prod(x.shape[: x.ndim - len(shape)]), prod(shape))
+
+
+@op(name="_running_mean")
+def running_mean(xp: Namespace, old: Tensor, mean: Tensor, /, *, part: float) -> ValueAndVJP:
+    """A running mean moved by a part towards that of a batch: one kernel where there is generated code. Without derivative."""
+    return old + part * (mean - old), None
+
+
+@op(name="_running_variance")
+def running_variance(xp: Namespace, old: Tensor, rstd: Tensor, /, *, part: float, eps: float, factor: float) -> ValueAndVJP:
+    """The same of a variance, from 1 / sqrt(variance + eps) of the batch; factor: what makes its variance unbiased."""
+    return old + part * (xp.maximum(1 / (rstd * rstd) - eps, 0.0) * factor - old), None

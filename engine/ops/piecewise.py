@@ -5,13 +5,15 @@ At a kink the derivative is that of the piece to the left, as in PyTorch.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..autograd.op import op
 from ..errors import ConfigError, ShapeError
-from .elementwise import where
 from .reduce import max
 from .shape import axis_of, reshape
+
+if TYPE_CHECKING:
+    from ..typing import Namespace, Tensor, ValueAndVJP
 
 __all__ = [
     "hardshrink", "hardsigmoid", "hardswish", "hardtanh", "maxout", "prelu", "relu6", "softshrink", "step", "threshold",
@@ -19,28 +21,113 @@ __all__ = [
 
 
 @op(needs="x", promotes="float")
-def hardtanh(xp, x, /, *, min_val=-1.0, max_val=1.0):
-    """x between min_val and max_val, cut off there."""
+def hardtanh(xp: Namespace, x: Tensor, /, *, min_val: float = -1.0, max_val: float = 1.0) -> ValueAndVJP:
+    """Cut values off at two bounds.
+
+    Parameters
+    ----------
+    x : Tensor
+        Any shape.
+    min_val : float
+        The lower bound.
+    max_val : float
+        The upper bound.
+
+    Returns
+    -------
+    Tensor
+        Shape of ``x``, floating.
+
+    Raises
+    ------
+    ConfigError
+        If ``min_val`` is not below ``max_val``.
+
+    Examples
+    --------
+    >>> dl.hardtanh(dl.asarray([-3.0, 0.5, 3.0]))
+    tensor([-1. ,  0.5,  1. ])
+    """
     if min_val >= max_val:
         raise ConfigError(f"hardtanh: min_val={min_val} must be below max_val={max_val}")
     y = xp.minimum(xp.maximum(x, min_val), max_val)
     return y, lambda gy: xp.where((x > min_val) & (x < max_val), gy, 0)
 
 
-def relu6(x: Any, /) -> Any:
-    """min(max(x, 0), 6). Source: Krizhevsky 2010, "Convolutional deep belief networks on CIFAR-10"."""
+def relu6(x: Tensor, /) -> Tensor:
+    """Rectified linear unit that is bounded: ``min(max(x, 0), 6)``.
+
+    Parameters
+    ----------
+    x : Tensor
+        Any shape.
+
+    Returns
+    -------
+    Tensor
+        Shape of ``x``, floating.
+
+    References
+    ----------
+    Krizhevsky, "Convolutional deep belief networks on CIFAR-10", 2010.
+
+    Examples
+    --------
+    >>> dl.relu6(dl.asarray([-1.0, 3.0, 9.0]))
+    tensor([0., 3., 6.])
+    """
     return hardtanh(x, min_val=0.0, max_val=6.0)
 
 
 @op(needs="x", promotes="float")
-def hardsigmoid(xp, x, /):
-    """min(max(x / 6 + 1/2, 0), 1): a sigmoid of straight pieces. Source: Howard et al. 2019, arXiv:1905.02244."""
+def hardsigmoid(xp: Namespace, x: Tensor, /) -> ValueAndVJP:
+    """Sigmoid of straight pieces: ``min(max(x / 6 + 1/2, 0), 1)``.
+
+    Parameters
+    ----------
+    x : Tensor
+        Any shape.
+
+    Returns
+    -------
+    Tensor
+        Shape of ``x``, floating.
+
+    References
+    ----------
+    Howard et al., 2019, arXiv:1905.02244.
+
+    Examples
+    --------
+    >>> dl.hardsigmoid(dl.asarray([-4.0, 0.0, 4.0]))
+    tensor([0. , 0.5, 1. ])
+    """
     return xp.minimum(xp.maximum(x / 6 + 0.5, 0.0), 1.0), lambda gy: xp.where((x > -3) & (x < 3), gy / 6, 0)
 
 
 @op(needs="x", promotes="float")
-def hardswish(xp, x, /):
-    """x hardsigmoid(x). Source: Howard et al. 2019, arXiv:1905.02244."""
+def hardswish(xp: Namespace, x: Tensor, /) -> ValueAndVJP:
+    """Swish of straight pieces: ``x * hardsigmoid(x)``.
+
+    Parameters
+    ----------
+    x : Tensor
+        Any shape.
+
+    Returns
+    -------
+    Tensor
+        Shape of ``x``, floating.
+
+    References
+    ----------
+    Howard et al., 2019, arXiv:1905.02244.
+
+    Examples
+    --------
+    >>> dl.hardswish(dl.asarray([-4.0, 0.0, 4.0]))
+    tensor([-0.,  0.,  4.])
+    """
 
     def pull(gy):
         return xp.where(x <= -3, 0, xp.where(x < 3, gy * (x / 3 + 0.5), gy))
@@ -50,8 +137,35 @@ def hardswish(xp, x, /):
 
 
 @op(needs="x", promotes="float")
-def softshrink(xp, x, /, *, lambd=0.5):
-    """x moved by lambd towards 0, and 0 within lambd of it. Source: Donoho 1995, "De-noising by soft-thresholding"."""
+def softshrink(xp: Namespace, x: Tensor, /, *, lambd: float = 0.5) -> ValueAndVJP:
+    """Move values towards 0, and to 0 where they are close to it.
+
+    Parameters
+    ----------
+    x : Tensor
+        Any shape.
+    lambd : float
+        By how much; values within it of 0 become 0.
+
+    Returns
+    -------
+    Tensor
+        Shape of ``x``, floating.
+
+    Raises
+    ------
+    ConfigError
+        If ``lambd`` is negative.
+
+    References
+    ----------
+    Donoho, "De-noising by soft-thresholding", 1995.
+
+    Examples
+    --------
+    >>> dl.softshrink(dl.asarray([-2.0, 0.25, 2.0]))
+    tensor([-1.5,  0. ,  1.5])
+    """
     if lambd < 0:
         raise ConfigError(f"softshrink: lambd must not be negative, got {lambd}")
     y = xp.where(x > lambd, x - lambd, xp.where(x < -lambd, x + lambd, x * 0))
@@ -59,8 +173,26 @@ def softshrink(xp, x, /, *, lambd=0.5):
 
 
 @op(needs="x", promotes="float")
-def hardshrink(xp, x, /, *, lambd=0.5):
-    """x, but 0 within lambd of 0."""
+def hardshrink(xp: Namespace, x: Tensor, /, *, lambd: float = 0.5) -> ValueAndVJP:
+    """Set values that are close to 0 to 0.
+
+    Parameters
+    ----------
+    x : Tensor
+        Any shape.
+    lambd : float
+        Values within it of 0 become 0.
+
+    Returns
+    -------
+    Tensor
+        Shape of ``x``, floating.
+
+    Examples
+    --------
+    >>> dl.hardshrink(dl.asarray([-2.0, 0.25, 2.0]))
+    tensor([-2.,  0.,  2.])
+    """
     return xp.where((x > lambd) | (x < -lambd), x, x * 0), lambda gy: xp.where((x > lambd) | (x < -lambd), gy, 0)
 
 
@@ -70,27 +202,99 @@ def _threshold(xp, x, /, *, threshold, value):
     return xp.where(x <= threshold, value, x), lambda gy: xp.where(x <= threshold, 0, gy)
 
 
-def threshold(x: Any, threshold: float, value: float, /) -> Any:
-    """x where it is above threshold, value elsewhere; NaN stays, as in PyTorch."""
+def threshold(x: Tensor, threshold: float, value: float, /) -> Tensor:
+    """Replace values that are not above a threshold.
+
+    Parameters
+    ----------
+    x : Tensor
+        Any shape; NaN stays.
+    threshold : float
+        The threshold.
+    value : float
+        What replaces them.
+
+    Returns
+    -------
+    Tensor
+        Shape of ``x``, floating.
+
+    Examples
+    --------
+    >>> dl.threshold(dl.asarray([-1.0, 0.5, 2.0]), 1.0, 0.0)
+    tensor([0., 0., 2.])
+    """
     return _threshold(x, threshold=threshold, value=value)
 
 
 @op(needs="", promotes="float")
-def step(xp, x, /):
-    """1 where x >= 0, else 0: the perceptron's activation; NaN stays. Its derivative is 0. Source: Rosenblatt 1958."""
+def step(xp: Namespace, x: Tensor, /) -> ValueAndVJP:
+    """Step function of the perceptron: 1 where ``x >= 0``, else 0. Its derivative is 0.
+
+    Parameters
+    ----------
+    x : Tensor
+        Any shape; NaN stays.
+
+    Returns
+    -------
+    Tensor
+        Shape of ``x``, floating.
+
+    References
+    ----------
+    Rosenblatt, "The perceptron", 1958.
+
+    Examples
+    --------
+    >>> dl.step(dl.asarray([-1.0, 0.0, 2.0]))
+    tensor([0., 1., 1.])
+    """
     return xp.where(x >= 0, xp.ones_like(x), xp.where(x < 0, xp.zeros_like(x), x)), lambda gy: xp.zeros_like(gy)
 
 
-def prelu(x: Any, weight: Any, /) -> Any:
-    """x where positive, weight x elsewhere; weight is learned.
+@op(needs=("x slope", "x"), promotes="float", name="prelu")
+def _prelu(xp, x, slope, /):
+    """See prelu. Chosen, not only guarded: Inf, which is not scaled, sends the slope no Inf 0."""
+    return xp.where(x > 0, x, xp.where(x > 0, 0, x) * slope), (
+        lambda gy: xp.where(x > 0, gy, gy * slope),
+        lambda gy: xp.where(x > 0, 0, gy * xp.where(x > 0, 0, x)),
+    )
 
-    x: (N,C,*S) or any shape. weight: (1,), or (C,) with one slope for each channel. Source: He et al. 2015, arXiv:1502.01852.
+
+def prelu(x: Tensor, weight: Tensor, /) -> Tensor:
+    """Parametric rectified linear unit: ``x`` where positive, ``weight * x`` elsewhere, with learned slopes.
+
+    Parameters
+    ----------
+    x : Tensor
+        (N,C,*S), or any shape with one slope.
+    weight : Tensor
+        (1,), or (C,) with one slope for each channel.
+
+    Returns
+    -------
+    Tensor
+        Shape of ``x``.
+
+    Raises
+    ------
+    ShapeError
+        If ``weight`` has another shape.
+
+    References
+    ----------
+    He et al., 2015, arXiv:1502.01852.
+
+    Examples
+    --------
+    >>> dl.prelu(dl.asarray([-2.0, 2.0]), dl.asarray([0.25]))
+    tensor([-0.5,  2. ])
     """
     if weight.ndim != 1 or weight.shape[0] not in (1, x.shape[1] if x.ndim > 1 else 1):
         raise ShapeError(f"prelu: weight must be (1,) or (C,), got {weight.shape} for x (N,C,*S)={x.shape}")
     slope = reshape(weight, (-1,) + (1,) * _after_channels(x)) if weight.shape[0] > 1 else weight
-    slope = slope if x.ndim else reshape(weight, ())
-    return where(x > 0, x, where(x > 0, 0.0, x) * slope)  # so that Inf, which is not scaled, sends the slope no Inf 0
+    return _prelu(x, slope if x.ndim else reshape(weight, ()))
 
 
 def _after_channels(x: Any) -> int:
@@ -98,10 +302,38 @@ def _after_channels(x: Any) -> int:
     return x.ndim - 2 if x.ndim > 2 else 0
 
 
-def maxout(x: Any, pieces: int, /, *, axis: int = -1) -> Any:
-    """The largest of each group of `pieces` consecutive values along an axis: (..., K pieces) -> (..., K).
+def maxout(x: Tensor, pieces: int, /, *, axis: int = -1) -> Tensor:
+    """The largest of each group of consecutive values along an axis.
 
-    After an affine map it is max(w1 x + b1, w2 x + b2, ...). Source: Goodfellow et al. 2013, arXiv:1302.4389.
+    After an affine map it is ``max(w1 x + b1, w2 x + b2, ...)``.
+
+    Parameters
+    ----------
+    x : Tensor
+        (..., K pieces).
+    pieces : int
+        The size of a group.
+    axis : int
+        The axis.
+
+    Returns
+    -------
+    Tensor
+        (..., K).
+
+    Raises
+    ------
+    ShapeError
+        If the axis does not fall into such groups.
+
+    References
+    ----------
+    Goodfellow et al., 2013, arXiv:1302.4389.
+
+    Examples
+    --------
+    >>> dl.maxout(dl.asarray([1.0, 3.0, 2.0, 0.0]), 2)
+    tensor([3., 2.])
     """
     at = axis_of("maxout", axis, x.ndim)
     size = x.shape[at]

@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .. import backend
 from ..autograd.base import TensorBase
-from ..autograd.op import op
 from ..errors import ConfigError, DTypeError, ShapeError
-from .creation import arange, asarray, zeros
+from .broadcasting import broadcast_to
+from .conversion import asarray
+from .creation import arange, zeros
 from .elementwise import where
+from .fused import arguments, kernel_op
+from .ids import on_host
+from .joining import concat
 from .linalg import matmul
-from .shape import broadcast_to, concat
+
+if TYPE_CHECKING:
+    from ..typing import Tensor
 
 __all__ = ["gru", "lstm", "lstm_projected", "rnn"]
 
 
-def sequence_lengths(name: str, lengths: Any, x: Any) -> Any:
+def sequence_lengths(name: str, lengths: Tensor | Sequence[int] | None, x: Tensor) -> Tensor | None:
     """lengths (N,) as an int64 tensor beside x (T,N,I); from a list or tensor on any device. None stays None."""
     if lengths is None:
         return None
@@ -27,14 +35,17 @@ def sequence_lengths(name: str, lengths: Any, x: Any) -> Any:
         raise ShapeError(f"{name}: lengths must be (N,)=({batch},), got {t.shape}")
     if t.dtype.kind not in "iu":
         raise DTypeError(f"{name}: lengths must be integers, got {t.dtype}")
-    host = lengths._array if isinstance(lengths, TensorBase) else np.asarray(lengths)
-    if isinstance(host, np.ndarray):  # on a GPU, looking would wait for it
-        if host.size and (host.min() < 0 or host.max() > steps):
-            raise ShapeError(f"{name}: lengths must be from 0 to T={steps}, got {host.min()} to {host.max()}")
+    host = lengths.array if isinstance(lengths, TensorBase) else np.asarray(lengths)
+    if on_host(host) is not None:  # on a GPU, looking would wait for it
+        xp = backend.space_of(host)
+        if batch and (bool(xp.min(host) < 0) or bool(xp.max(host) > steps)):
+            raise ShapeError(f"{name}: lengths must be from 0 to T={steps}, got {xp.min(host)} to {xp.max(host)}")
     return t.astype(np.dtype("int64")).to(x.device)
 
 
-def _check(name: str, gates: int, x: Any, states: dict[str, Any], w_ih: Any, w_hh: Any, biases: dict[str, Any]) -> None:
+def _check(
+    name: str, gates: int, x: Tensor, states: dict[str, Tensor], w_ih: Tensor, w_hh: Tensor, biases: dict[str, Tensor | None]
+) -> None:
     if x.ndim != 3:
         raise ShapeError(f"{name}: x must be (T,N,I), got shape {x.shape}")
     hidden = w_hh.shape[-1]
@@ -50,40 +61,105 @@ def _check(name: str, gates: int, x: Any, states: dict[str, Any], w_ih: Any, w_h
             raise ShapeError(f"{name}: {key} must be ({gates}H,)=({gates * hidden},), got {b.shape}")
 
 
-@op(needs="x w_ih w_hh lengths", name="lstm")
-def _lstm(xp, x, h0, c0, w_ih, w_hh, bias, lengths, /, *, reverse, save):
-    """See lstm."""
-    y, h, c, saved = xp.lstm(x, h0, c0, w_ih, w_hh, bias, lengths, reverse, save)
-
-    def pull(g, need):
-        return (*xp.lstm_grad(*g, x, h0, c0, w_ih, w_hh, bias, lengths, reverse, saved), None)
-
-    return (y, h, c), pull
-
-
+@kernel_op(needs="x w_ih w_hh lengths")
 def lstm(
-    x: Any, h0: Any, c0: Any, w_ih: Any, w_hh: Any, bias: Any = None, lengths: Any = None, *, reverse: bool = False
-) -> tuple[Any, Any, Any]:
+    x: Tensor, h0: Tensor, c0: Tensor, w_ih: Tensor, w_hh: Tensor, bias: Tensor | None = None,
+    lengths: Tensor | Sequence[int] | None = None, *, reverse: bool = False,
+) -> tuple[Tensor, Tensor, Tensor]:  # fmt: skip
     """A whole sequence through one LSTM direction, fused.
 
-    i, f, o = sigmoid(W x_t + U h_{t-1} + b), g = tanh(likewise); c_t = f c_{t-1} + i g; h_t = o tanh(c_t).
+    With gates ``i, f, o = sigmoid(W x_t + U h_{t-1} + b)`` and ``g = tanh(W x_t + U h_{t-1} + b)``, each with rows of its own:
+    ``c_t = f c_{t-1} + i g`` and ``h_t = o tanh(c_t)``.
 
-    x: (T,N,I). h0, c0: (N,H). w_ih: (4H,I), w_hh: (4H,H), gates in the order i, f, g, o. bias: (4H,) or None.
-    lengths: (N,) integers or None; steps from a sequence's length on give 0 and leave its state. reverse: from the last
-    valid step to the first. Returns y (T,N,H), the last h and c (N,H). Raises ShapeError, DTypeError.
-    Source: Hochreiter & Schmidhuber 1997; Gers et al. 2000.
+    Parameters
+    ----------
+    x : Tensor
+        (T,N,I), floating.
+    h0, c0 : Tensor
+        (N,H), the state before the first step.
+    w_ih : Tensor
+        (4H,I), the rows of the gates in the order i, f, g, o.
+    w_hh : Tensor
+        (4H,H), likewise.
+    bias : Tensor, optional
+        (4H,). None adds nothing.
+    lengths : Tensor or sequence of int, optional
+        (N,) integers. Steps from a sequence's length on give 0 and leave its state. None means that all are T long.
+    reverse : bool
+        Whether steps go from the last valid one to the first.
+
+    Returns
+    -------
+    tuple of Tensor
+        ``y`` (T,N,H), and the last ``h`` and ``c``, both (N,H).
+
+    Raises
+    ------
+    ShapeError
+        If shapes disagree, or a length is not from 0 to T.
+    DTypeError
+        If ``lengths`` are not integers.
+
+    References
+    ----------
+    Hochreiter and Schmidhuber, 1997. Forget gate: Gers, Schmidhuber and Cummins, 2000.
+
+    Examples
+    --------
+    >>> state = dl.zeros((2, 4))
+    >>> y, h, c = dl.lstm(dl.ones((3, 2, 5)), state, state, dl.zeros((16, 5)), dl.zeros((16, 4)))
+    >>> y.shape, h.shape, c.shape
+    ((3, 2, 4), (2, 4), (2, 4))
     """
     _check("lstm", 4, x, {"h0": h0, "c0": c0}, w_ih, w_hh, {"bias": bias})
-    return _lstm(x, h0, c0, w_ih, w_hh, bias, sequence_lengths("lstm", lengths, x), reverse=reverse)
+    return arguments(x, h0, c0, w_ih, w_hh, bias, sequence_lengths("lstm", lengths, x), reverse)
 
 
 def lstm_projected(
-    x: Any, h0: Any, c0: Any, w_ih: Any, w_hh: Any, w_hr: Any, bias: Any = None, lengths: Any = None, *, reverse: bool = False
-) -> tuple[Any, Any, Any]:
-    """An LSTM whose state is projected: h_t = w_hr (o tanh(c_t)); see lstm for the rest.
+    x: Tensor, h0: Tensor, c0: Tensor, w_ih: Tensor, w_hh: Tensor, w_hr: Tensor, bias: Tensor | None = None,
+    lengths: Tensor | Sequence[int] | None = None, *, reverse: bool = False,
+) -> tuple[Tensor, Tensor, Tensor]:  # fmt: skip
+    """An LSTM whose state is projected: ``h_t = w_hr (o tanh(c_t))``, else as `lstm`.
 
-    x: (T,N,I). h0: (N,P), c0: (N,H). w_ih: (4H,I), w_hh: (4H,P), w_hr: (P,H). Returns y (T,N,P), the last h (N,P), c (N,H).
-    Source: Sak et al. 2014, arXiv:1402.1128.
+    Parameters
+    ----------
+    x : Tensor
+        (T,N,I), floating.
+    h0, c0 : Tensor
+        (N,P) and (N,H), the state before the first step.
+    w_ih, w_hh : Tensor
+        (4H,I) and (4H,P), the rows of the gates in the order i, f, g, o.
+    w_hr : Tensor
+        (P,H), the projection.
+    bias : Tensor, optional
+        (4H,). None adds nothing.
+    lengths : Tensor or sequence of int, optional
+        (N,) integers. Steps from a sequence's length on give 0 and leave its state. None means that all are T long.
+    reverse : bool
+        Whether steps go from the last valid one to the first.
+
+    Returns
+    -------
+    tuple of Tensor
+        ``y`` (T,N,P), the last ``h`` (N,P) and ``c`` (N,H).
+
+    Raises
+    ------
+    ShapeError
+        If shapes disagree, or a length is not from 0 to T.
+    DTypeError
+        If ``lengths`` are not integers.
+
+    References
+    ----------
+    Sak et al., 2014, arXiv:1402.1128.
+
+    Examples
+    --------
+    >>> weights = dl.zeros((16, 5)), dl.zeros((16, 2)), dl.zeros((2, 4))
+    >>> y, h, c = dl.lstm_projected(dl.ones((3, 1, 5)), dl.zeros((1, 2)), dl.zeros((1, 4)), *weights)
+    >>> y.shape, h.shape, c.shape
+    ((3, 1, 2), (1, 2), (1, 4))
     """
     name = "lstm_projected"
     if w_hr.ndim != 2 or w_hh.shape[1:] != w_hr.shape[:1] or h0.shape != (x.shape[1], w_hr.shape[0]):
@@ -108,58 +184,113 @@ def lstm_projected(
     return matmul(y, w_hr.T), h, c
 
 
-@op(needs="x w_ih w_hh lengths", name="gru")
-def _gru(xp, x, h0, w_ih, w_hh, b_ih, b_hh, lengths, /, *, reverse, save):
-    """See gru."""
-    y, h, saved = xp.gru(x, h0, w_ih, w_hh, b_ih, b_hh, lengths, reverse, save)
-
-    def pull(g, need):
-        return (*xp.gru_grad(*g, x, h0, w_ih, w_hh, b_ih, b_hh, lengths, reverse, saved), None)
-
-    return (y, h), pull
-
-
+@kernel_op(needs="x w_ih w_hh lengths")
 def gru(
-    x: Any, h0: Any, w_ih: Any, w_hh: Any, b_ih: Any = None, b_hh: Any = None, lengths: Any = None, *, reverse: bool = False
-) -> tuple[Any, Any]:
+    x: Tensor, h0: Tensor, w_ih: Tensor, w_hh: Tensor, b_ih: Tensor | None = None, b_hh: Tensor | None = None,
+    lengths: Tensor | Sequence[int] | None = None, *, reverse: bool = False,
+) -> tuple[Tensor, Tensor]:  # fmt: skip
     """A whole sequence through one GRU direction, fused.
 
-    r, z = sigmoid(W x_t + U h_{t-1} + b); n = tanh(W x_t + b_in + r (U h_{t-1} + b_hn)); h_t = (1 - z) n + z h_{t-1}.
+    With gates ``r, z = sigmoid(W x_t + U h_{t-1} + b)``, each with rows of its own:
+    ``n = tanh(W x_t + b_in + r (U h_{t-1} + b_hn))`` and ``h_t = (1 - z) n + z h_{t-1}``. The reset gate comes after the
+    product, as in cuDNN and PyTorch.
 
-    x: (T,N,I). h0: (N,H). w_ih: (3H,I), w_hh: (3H,H), gates in the order r, z, n. b_ih, b_hh: (3H,), both or neither.
-    lengths, reverse: see lstm. Returns y (T,N,H) and the last h (N,H). Raises ShapeError, DTypeError.
-    Source: Cho et al. 2014, arXiv:1406.1078, with the reset gate after the product as in cuDNN and PyTorch.
+    Parameters
+    ----------
+    x : Tensor
+        (T,N,I), floating.
+    h0 : Tensor
+        (N,H), the state before the first step.
+    w_ih : Tensor
+        (3H,I), the rows of the gates in the order r, z, n.
+    w_hh : Tensor
+        (3H,H), likewise.
+    b_ih, b_hh : Tensor, optional
+        (3H,), both or neither.
+    lengths : Tensor or sequence of int, optional
+        (N,) integers. Steps from a sequence's length on give 0 and leave its state. None means that all are T long.
+    reverse : bool
+        Whether steps go from the last valid one to the first.
+
+    Returns
+    -------
+    tuple of Tensor
+        ``y`` (T,N,H) and the last ``h`` (N,H).
+
+    Raises
+    ------
+    ShapeError
+        If shapes disagree, or a length is not from 0 to T.
+    DTypeError
+        If ``lengths`` are not integers.
+    ConfigError
+        If only one bias is given.
+
+    References
+    ----------
+    Cho et al., 2014, arXiv:1406.1078.
+
+    Examples
+    --------
+    >>> y, h = dl.gru(dl.ones((3, 2, 5)), dl.zeros((2, 4)), dl.zeros((12, 5)), dl.zeros((12, 4)))
+    >>> y.shape, h.shape
+    ((3, 2, 4), (2, 4))
     """
     _check("gru", 3, x, {"h0": h0}, w_ih, w_hh, {"b_ih": b_ih, "b_hh": b_hh})
     if (b_ih is None) != (b_hh is None):
         raise ConfigError("gru: give both b_ih and b_hh, or neither")
-    return _gru(x, h0, w_ih, w_hh, b_ih, b_hh, sequence_lengths("gru", lengths, x), reverse=reverse)
+    return arguments(x, h0, w_ih, w_hh, b_ih, b_hh, sequence_lengths("gru", lengths, x), reverse)
 
 
-@op(needs="x w_ih w_hh lengths", name="rnn")
-def _rnn(xp, x, h0, w_ih, w_hh, bias, lengths, /, *, reverse, nonlinearity, save):
-    """See rnn."""
-    y, h, saved = xp.rnn(x, h0, w_ih, w_hh, bias, lengths, reverse, nonlinearity, save)
-
-    def pull(g, need):
-        return (*xp.rnn_grad(*g, x, h0, w_ih, w_hh, bias, lengths, reverse, nonlinearity, saved), None)
-
-    return (y, h), pull
-
-
+@kernel_op(needs="x w_ih w_hh lengths")
 def rnn(
-    x: Any, h0: Any, w_ih: Any, w_hh: Any, bias: Any = None, lengths: Any = None, *, nonlinearity: str = "tanh",
-    reverse: bool = False,
-) -> tuple[Any, Any]:  # fmt: skip
-    """A whole sequence through one direction of a vanilla RNN: h_t = tanh(U x_t + W h_{t-1} + b).
+    x: Tensor, h0: Tensor, w_ih: Tensor, w_hh: Tensor, bias: Tensor | None = None,
+    lengths: Tensor | Sequence[int] | None = None, *, nonlinearity: str = "tanh", reverse: bool = False,
+) -> tuple[Tensor, Tensor]:  # fmt: skip
+    """A whole sequence through one direction of a plain recurrent net: ``h_t = tanh(U x_t + W h_{t-1} + b)``.
 
-    x: (T,N,I). h0: (N,H). w_ih: (H,I), w_hh: (H,H). bias: (H,) or None. nonlinearity: "tanh" or "relu".
-    lengths, reverse: see lstm. Returns y (T,N,H) and the last h (N,H). Raises ShapeError, DTypeError, ConfigError.
-    Source: Elman 1990.
+    Parameters
+    ----------
+    x : Tensor
+        (T,N,I), floating.
+    h0 : Tensor
+        (N,H), the state before the first step.
+    w_ih, w_hh : Tensor
+        (H,I) and (H,H): U and W.
+    bias : Tensor, optional
+        (H,). None adds nothing.
+    lengths : Tensor or sequence of int, optional
+        (N,) integers. Steps from a sequence's length on give 0 and leave its state. None means that all are T long.
+    nonlinearity : {"tanh", "relu"}
+        The function of the sum.
+    reverse : bool
+        Whether steps go from the last valid one to the first.
+
+    Returns
+    -------
+    tuple of Tensor
+        ``y`` (T,N,H) and the last ``h`` (N,H).
+
+    Raises
+    ------
+    ShapeError
+        If shapes disagree, or a length is not from 0 to T.
+    DTypeError
+        If ``lengths`` are not integers.
+    ConfigError
+        If ``nonlinearity`` is neither of the two.
+
+    References
+    ----------
+    Elman, 1990.
+
+    Examples
+    --------
+    >>> y, h = dl.rnn(dl.ones((3, 1, 2)), dl.zeros((1, 1)), dl.ones((1, 2)), dl.zeros((1, 1)), nonlinearity="relu")
+    >>> y[:, 0, 0]
+    tensor([2., 2., 2.])
     """
     _check("rnn", 1, x, {"h0": h0}, w_ih, w_hh, {"bias": bias})
     if nonlinearity not in ("tanh", "relu"):
         raise ConfigError(f"rnn: nonlinearity must be 'tanh' or 'relu', got {nonlinearity!r}")
-    return _rnn(
-        x, h0, w_ih, w_hh, bias, sequence_lengths("rnn", lengths, x), reverse=reverse, nonlinearity=nonlinearity
-    )
+    return arguments(x, h0, w_ih, w_hh, bias, sequence_lengths("rnn", lengths, x), reverse, nonlinearity)

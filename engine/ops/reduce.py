@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..autograd.op import op
-from ..errors import ShapeError
+from ..autograd.promotion import FLOATS
 from .half import wide_text
 
-__all__ = [
-    "all", "any", "argmax", "argmin", "count_nonzero", "cumulative_prod", "cumulative_sum", "logsumexp", "max", "mean", "min",
-    "prod", "std", "sum", "var",
-]  # fmt: skip
+if TYPE_CHECKING:
+    from ..typing import Axis, DTypeLike, Namespace, Tensor, ValueAndVJP
+
+__all__ = ["logsumexp", "max", "mean", "min", "prod", "std", "sum", "var"]
 
 
 def axes_of(axis: Any, rank: int) -> tuple[int, ...]:
@@ -26,40 +26,113 @@ def axes_of(axis: Any, rank: int) -> tuple[int, ...]:
 
 def expand(xp: Any, g: Any, shape: tuple[int, ...], axis: Any, keepdims: bool) -> Any:
     """A reduction's cotangent (or result) spread back over the reduced axes."""
+    if axis is None and not keepdims:
+        return xp.broadcast_to(g, shape)
     if not keepdims:
         reduced = axes_of(axis, len(shape))
         g = xp.reshape(g, tuple(1 if i in reduced else n for i, n in enumerate(shape)))
     return xp.broadcast_to(g, shape)
 
 
-def count(shape: tuple[int, ...], axis: Any) -> int:
+def count(shape: Any, axis: Any) -> Any:
     """How many elements a reduction puts together."""
+    if axis is None and hasattr(shape, "elements"):  # a symbol's, see dlengine.recording
+        return shape.elements
     return math.prod(shape[a] for a in axes_of(axis, len(shape)))
 
 
-def _cc(xp: Any, x: Any) -> Any:
+def conj_of(xp: Any, x: Any) -> Any:
     return xp.conj(x) if xp.isdtype(x.dtype, "complex floating") else x
 
 
 @op(needs="", complex=True)
-def sum(xp, x, /, *, axis=None, dtype=None, keepdims=False):
-    """The sum of x over axes. dtype: of the result and the accumulation; small integers accumulate in the default integer."""
+def sum(xp: Namespace, x: Tensor, /, *, axis: Axis = None, dtype: DTypeLike | None = None, keepdims: bool = False) -> ValueAndVJP:
+    """Return the sum over axes.
+
+    Parameters
+    ----------
+    x : Tensor
+        Any shape, numeric or boolean.
+    axis : int or tuple of int, optional
+        The axes to sum over; all by default.
+    dtype : dtype, optional
+        Of the result and the accumulation; small integers accumulate in int64 by default.
+    keepdims : bool
+        Whether reduced axes stay with size 1.
+
+    Returns
+    -------
+    Tensor
+        ``x`` without the axes that were summed over.
+
+    Examples
+    --------
+    >>> x = dl.asarray([[1.0, 2.0], [3.0, 4.0]])
+    >>> dl.sum(x, axis=0)
+    tensor([4., 6.])
+    >>> dl.sum(x, axis=1, keepdims=True)
+    tensor([[3.],
+            [7.]])
+    """
     shape = x.shape
-    if x.dtype == xp.bool:
+    if x.dtype not in FLOATS and x.dtype == xp.bool:
         x = xp.astype(x, xp.int64)
     return xp.sum(x, axis=axis, dtype=dtype, keepdims=keepdims), lambda gy: expand(xp, gy, shape, axis, keepdims)
 
 
 @op(needs="", promotes="float", complex=True)
-def mean(xp, x, /, *, axis=None, keepdims=False):
-    """The arithmetic mean of x over axes."""
+def mean(xp: Namespace, x: Tensor, /, *, axis: Axis = None, keepdims: bool = False) -> ValueAndVJP:
+    """Return the arithmetic mean over axes.
+
+    Parameters
+    ----------
+    x : Tensor
+        Any shape; integers become the default floating dtype.
+    axis : int or tuple of int, optional
+        The axes to average over; all by default.
+    keepdims : bool
+        Whether reduced axes stay with size 1.
+
+    Returns
+    -------
+    Tensor
+        ``x`` without the axes that were averaged over; NaN where there is no element.
+
+    Examples
+    --------
+    >>> dl.mean(dl.asarray([[1.0, 2.0], [3.0, 4.0]]), axis=1)
+    tensor([1.5, 3.5])
+    """
     shape = x.shape
     return xp.mean(x, axis=axis, keepdims=keepdims), lambda gy: expand(xp, gy / count(shape, axis), shape, axis, keepdims)
 
 
 @op(needs="x", promotes="float")
-def var(xp, x, /, *, axis=None, correction=0.0, keepdims=False):
-    """The variance: the sum of (x - mean)^2 over n - correction, n the number of elements put together."""
+def var(xp: Namespace, x: Tensor, /, *, axis: Axis = None, correction: float = 0.0, keepdims: bool = False) -> ValueAndVJP:
+    """Return the variance over axes: the sum of ``(x - mean)**2`` divided by ``n - correction``.
+
+    Parameters
+    ----------
+    x : Tensor
+        Any shape.
+    axis : int or tuple of int, optional
+        The axes to reduce; all by default.
+    correction : float
+        What is subtracted from the number of elements ``n``: 0 for the population's variance, 1 for the unbiased
+        estimate (PyTorch's default).
+    keepdims : bool
+        Whether reduced axes stay with size 1.
+
+    Returns
+    -------
+    Tensor
+        ``x`` without the reduced axes; NaN where ``n`` is not above ``correction``.
+
+    Examples
+    --------
+    >>> dl.var(dl.asarray([1.0, 3.0]), correction=1)
+    tensor(2.)
+    """
 
     def pull(gy):
         spread = x - xp.mean(x, axis=axis, keepdims=True)
@@ -74,8 +147,32 @@ def _degrees(n: int, correction: float) -> float:
 
 
 @op(needs="x y", promotes="float")
-def std(xp, x, /, *, axis=None, correction=0.0, keepdims=False):
-    """The standard deviation, the root of the variance; all its derivatives where it is 0 are taken as 0."""
+def std(xp: Namespace, x: Tensor, /, *, axis: Axis = None, correction: float = 0.0, keepdims: bool = False) -> ValueAndVJP:
+    """Return the standard deviation over axes, the square root of the variance.
+
+    Parameters
+    ----------
+    x : Tensor
+        Any shape.
+    axis : int or tuple of int, optional
+        The axes to reduce; all by default.
+    correction : float
+        What is subtracted from the number of elements, as for `var`.
+    keepdims : bool
+        Whether reduced axes stay with size 1.
+
+    Returns
+    -------
+    Tensor
+        ``x`` without the reduced axes. All derivatives where it is 0 are taken as 0.
+
+    Examples
+    --------
+    >>> dl.std(dl.asarray([1.0, 3.0, 5.0, 7.0]), correction=1) > 2.5
+    tensor(True)
+    >>> dl.std(dl.asarray([1.0, 3.0]))
+    tensor(1.)
+    """
     y = xp.std(x, axis=axis, correction=correction, keepdims=keepdims)
 
     def pull(gy):
@@ -101,23 +198,97 @@ def extremum_pull(xp: Any, x: Any, y: Any, axis: Any, keepdims: bool) -> Any:
 
 
 @op(needs="x y")
-def max(xp, x, /, *, axis=None, keepdims=False):
-    """The largest element over axes; NaN if there is one."""
+def max(xp: Namespace, x: Tensor, /, *, axis: Axis = None, keepdims: bool = False) -> ValueAndVJP:
+    """Return the largest element over axes.
+
+    Parameters
+    ----------
+    x : Tensor
+        Any shape, real.
+    axis : int or tuple of int, optional
+        The axes to reduce; all by default.
+    keepdims : bool
+        Whether reduced axes stay with size 1.
+
+    Returns
+    -------
+    Tensor
+        ``x`` without the reduced axes; NaN if there is one. Equal largest elements share the gradient evenly.
+
+    See Also
+    --------
+    maximum : The larger of two tensors, element by element.
+
+    Examples
+    --------
+    >>> dl.max(dl.asarray([[1.0, 5.0], [3.0, 4.0]]), axis=0)
+    tensor([3., 5.])
+    """
     y = xp.max(x, axis=axis, keepdims=keepdims)
     return y, extremum_pull(xp, x, y, axis, keepdims)
 
 
 @op(needs="x y")
-def min(xp, x, /, *, axis=None, keepdims=False):
-    """The smallest element over axes; NaN if there is one."""
+def min(xp: Namespace, x: Tensor, /, *, axis: Axis = None, keepdims: bool = False) -> ValueAndVJP:
+    """Return the smallest element over axes.
+
+    Parameters
+    ----------
+    x : Tensor
+        Any shape, real.
+    axis : int or tuple of int, optional
+        The axes to reduce; all by default.
+    keepdims : bool
+        Whether reduced axes stay with size 1.
+
+    Returns
+    -------
+    Tensor
+        ``x`` without the reduced axes; NaN if there is one. Equal smallest elements share the gradient evenly.
+
+    See Also
+    --------
+    minimum : The smaller of two tensors, element by element.
+
+    Examples
+    --------
+    >>> dl.min(dl.asarray([[1.0, 5.0], [3.0, 4.0]]), axis=0)
+    tensor([1., 4.])
+    """
     y = xp.min(x, axis=axis, keepdims=keepdims)
     return y, extremum_pull(xp, x, y, axis, keepdims)
 
 
 @op(needs="x", complex=True)
 @wide_text
-def prod(xp, x, /, *, axis=None, dtype=None, keepdims=False):
-    """The product of x over axes. dtype: as for sum. The gradient is right where elements are zero, too."""
+def prod(
+    xp: Namespace, x: Tensor, /, *, axis: Axis = None, dtype: DTypeLike | None = None, keepdims: bool = False
+) -> ValueAndVJP:
+    """Return the product over axes.
+
+    Parameters
+    ----------
+    x : Tensor
+        Any shape, numeric or boolean.
+    axis : int or tuple of int, optional
+        The axes to multiply over; all by default.
+    dtype : dtype, optional
+        Of the result and the accumulation; small integers accumulate in int64 by default.
+    keepdims : bool
+        Whether reduced axes stay with size 1.
+
+    Returns
+    -------
+    Tensor
+        ``x`` without the reduced axes. The gradient is right also where elements are zero.
+
+    Examples
+    --------
+    >>> x = dl.tensor([2.0, 0.0, 3.0], requires_grad=True)
+    >>> dl.prod(x).backward()
+    >>> x.grad
+    tensor([0., 6., 0.])
+    """
 
     def pull(gy):
         reduced = axes_of(axis, x.ndim)
@@ -127,7 +298,7 @@ def prod(xp, x, /, *, axis=None, dtype=None, keepdims=False):
         lines = xp.reshape(xp.permute_dims(x, order), (*lead, count(x.shape, axis)))
         rest = xp.reshape(others(xp, lines), tuple(x.shape[i] for i in order))
         back = tuple(sorted(range(x.ndim), key=lambda i: order[i]))
-        return expand(xp, gy, x.shape, axis, keepdims) * _cc(xp, xp.permute_dims(rest, back))
+        return expand(xp, gy, x.shape, axis, keepdims) * conj_of(xp, xp.permute_dims(rest, back))
 
     return xp.prod(x, axis=axis, dtype=dtype, keepdims=keepdims), pull
 
@@ -147,70 +318,30 @@ def _before(xp: Any, lines: Any, backwards: bool) -> Any:
     return xp.flip(products, axis=-1) if backwards else products
 
 
-@op(needs="", complex=True)
-def cumulative_sum(xp, x, /, *, axis=None, dtype=None, include_initial=False):
-    """The running sum along an axis (None: the only one), with a leading 0 if include_initial."""
-    along = _one_axis("cumulative_sum", x, axis)
-
-    def pull(gy):
-        g = gy[(*(slice(None),) * along, slice(1, None), ...)] if include_initial else gy
-        return xp.flip(xp.cumulative_sum(xp.flip(g, axis=along), axis=along), axis=along)
-
-    return xp.cumulative_sum(x, axis=along, dtype=dtype, include_initial=include_initial), pull
-
-
-def _one_axis(name: str, x: Any, axis: Any) -> int:
-    if axis is None and x.ndim != 1:
-        raise ShapeError(f"{name}: x has {x.ndim} axes, name the one to run along: axis=...")
-    if x.ndim == 0:
-        raise ShapeError(f"{name}: x has no axis to run along")
-    if axis is not None and not -x.ndim <= axis < x.ndim:
-        raise ShapeError(f"{name}: axis {axis} does not exist, x has shape {tuple(x.shape)}")
-    return 0 if axis is None else int(axis % x.ndim)
-
-
-@op(needs="x", complex=True)
-@wide_text
-def cumulative_prod(xp, x, /, *, axis=None, dtype=None, include_initial=False):
-    """The running product along an axis (None: the only one), with a leading 1 if include_initial.
-
-    Its gradient at i is P_{i-1} h_i, P the running product, with h_i = gy_i + x_{i+1} h_{i+1} solved by doubling:
-    no division, so zeros are right too. Source of the scan: Hillis, Steele 1986.
-    """
-    along = _one_axis("cumulative_prod", x, axis)
-    n = x.shape[along]
-
-    def tail(a, start):
-        return a[(*(slice(None),) * along, slice(start, None), ...)]
-
-    def head(a, stop):
-        return a[(*(slice(None),) * along, slice(None, stop), ...)]
-
-    def shifted(a, steps):
-        return xp.concat([tail(a, steps), xp.zeros_like(head(a, steps))], axis=along)
-
-    def pull(gy):
-        if n == 0:
-            return xp.zeros_like(x)
-        h = tail(gy, 1) if include_initial else gy
-        factor = _cc(xp, x if x.dtype == h.dtype else xp.astype(x, h.dtype))
-        before = xp.cumulative_prod(factor, axis=along, include_initial=True)
-        before = head(before, n)
-        factor = shifted(factor, 1)
-        steps = 1
-        while steps < n:
-            h = h + factor * shifted(h, steps)
-            factor = factor * shifted(factor, steps)
-            steps *= 2
-        return before * h
-
-    return xp.cumulative_prod(x, axis=along, dtype=dtype, include_initial=include_initial), pull
-
-
 @op(needs="x", promotes="float")
 @wide_text
-def logsumexp(xp, x, /, *, axis=None, keepdims=False):
-    """log(sum of exp(x)) over axes without overflow. Entries of +Inf share the gradient; where all are -Inf, it is 0."""
+def logsumexp(xp: Namespace, x: Tensor, /, *, axis: Axis = None, keepdims: bool = False) -> ValueAndVJP:
+    """Return ``log(sum(exp(x)))`` over axes without overflow.
+
+    Parameters
+    ----------
+    x : Tensor
+        Any shape.
+    axis : int or tuple of int, optional
+        The axes to reduce; all by default.
+    keepdims : bool
+        Whether reduced axes stay with size 1.
+
+    Returns
+    -------
+    Tensor
+        ``x`` without the reduced axes. Entries of +Inf share the gradient; where all are -Inf, it is 0.
+
+    Examples
+    --------
+    >>> dl.logsumexp(dl.asarray([1000.0, -1000.0]))
+    tensor(1000.)
+    """
 
     def shares():
         top = xp.max(x, axis=axis, keepdims=True) if count(x.shape, axis) else xp.sum(x, axis=axis, keepdims=True)
@@ -229,33 +360,3 @@ def logsumexp(xp, x, /, *, axis=None, keepdims=False):
         return expand(xp, gy, x.shape, axis, keepdims) * (e / xp.where(total == 0, 1, total))
 
     return y, pull
-
-
-@op(needs="")
-def all(xp, x, /, *, axis=None, keepdims=False):
-    """Whether every element over axes is true (nonzero)."""
-    return xp.all(x, axis=axis, keepdims=keepdims), None
-
-
-@op(needs="")
-def any(xp, x, /, *, axis=None, keepdims=False):
-    """Whether some element over axes is true (nonzero)."""
-    return xp.any(x, axis=axis, keepdims=keepdims), None
-
-
-@op(needs="")
-def count_nonzero(xp, x, /, *, axis=None, keepdims=False):
-    """How many elements over axes are not zero."""
-    return xp.count_nonzero(x, axis=axis, keepdims=keepdims), None
-
-
-@op(needs="")
-def argmax(xp, x, /, *, axis=None, keepdims=False):
-    """The index of the first largest element along an axis (None: of the flattened array)."""
-    return xp.argmax(x, axis=axis, keepdims=keepdims), None
-
-
-@op(needs="")
-def argmin(xp, x, /, *, axis=None, keepdims=False):
-    """The index of the first smallest element along an axis (None: of the flattened array)."""
-    return xp.argmin(x, axis=axis, keepdims=keepdims), None

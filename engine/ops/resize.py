@@ -8,16 +8,20 @@ from __future__ import annotations
 
 import math
 from fractions import Fraction
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..autograd.op import op
-from ..autograd.promotion import get_default_dtype, is_inexact
+from ..autograd.promotion import is_inexact
+from ..default_dtype import get_default_dtype
 from ..errors import ConfigError, ShapeError
-from .conv import each
+from .conv_geometry import int_tuple
 from .half import wide_text
 from .shape import permute_dims, reshape
+
+if TYPE_CHECKING:
+    from ..typing import Namespace, Shape, Tensor, ValueAndVJP
 
 __all__ = ["interpolate", "pixel_shuffle", "pixel_unshuffle"]
 
@@ -27,7 +31,7 @@ Taps = tuple[tuple[tuple[int, ...], tuple[float, ...]], ...]
 
 @op(needs="")
 @wide_text
-def resample(xp, x, /, *, axis, taps):
+def resample(xp: Namespace, x: Tensor, /, *, axis: int, taps: Taps) -> ValueAndVJP:
     """y[o] = sum over the taps (positions, weights) of weights[o] x[positions[o]] along an axis.
 
     The pullback is the product with the transposed matrix of the weights.
@@ -35,7 +39,7 @@ def resample(xp, x, /, *, axis, taps):
     size = x.shape[axis]
     line = [1] * x.ndim
     line[axis] = -1
-    y = None
+    y: Any = None
     for positions, weights in taps:
         part = xp.take(x, xp.asarray(list(positions), dtype=xp.int64), axis=axis)
         if any(w != 1 for w in weights):
@@ -43,9 +47,9 @@ def resample(xp, x, /, *, axis, taps):
         y = part if y is None else y + part
     matrix = np.zeros((len(taps[0][0]), size))
     for positions, weights in taps:
-        np.add.at(matrix, (np.arange(len(positions)), list(positions)), weights)
+        np.add.at(matrix, (np.arange(len(positions)), np.asarray(positions)), weights)
 
-    def pull(gy):
+    def pull(gy: Any) -> Any:
         m = xp.astype(xp.asarray(matrix), gy.dtype)
         return xp.moveaxis(xp.matmul(xp.moveaxis(gy, axis, -1), m), -1, axis)
 
@@ -116,15 +120,42 @@ _MODES = {
 
 
 def interpolate(
-    x: Any, size: Any = None, scale_factor: Any = None, mode: str = "nearest", align_corners: bool | None = None
-) -> Any:
+    x: Tensor, size: Shape | None = None, scale_factor: Any = None, mode: str = "nearest", align_corners: bool | None = None
+) -> Tensor:
     """Resize sequences (N,C,W), images (N,C,H,W) or volumes (N,C,D,H,W).
 
-    size: the new spatial size, an int or one for each axis; or scale_factor: what to multiply it by. mode: "nearest",
-    "nearest-exact", "area", "linear" (sequences), "bilinear", "bicubic" (images), "trilinear" (volumes). align_corners:
-    whether the centres of the corner pixels (True) or the outer edges (False) of input and output coincide.
-    Returns (N,C,*size), of the dtype of x; integers and booleans become floats unless the mode is a nearest one.
-    Raises ConfigError, ShapeError.
+    Parameters
+    ----------
+    x : Tensor
+        One to three axes of space behind batch and channels.
+    size : int or tuple of int, optional
+        The new size of the space.
+    scale_factor : float or tuple of float, optional
+        What to multiply the size by, instead of ``size``.
+    mode : {"nearest", "nearest-exact", "area", "linear", "bilinear", "bicubic", "trilinear"}
+        ``"linear"`` is for sequences, ``"bilinear"`` and ``"bicubic"`` for images, ``"trilinear"`` for volumes.
+    align_corners : bool, optional
+        Whether the centres of the corner pixels (True) or the outer edges (False) of input and output coincide.
+
+    Returns
+    -------
+    Tensor
+        (N,C,*size), dtype of ``x``; integers and booleans become floats unless the mode is a nearest one.
+
+    Raises
+    ------
+    ConfigError
+        If the settings do not go together.
+    ShapeError
+        If ``x`` has another number of axes, or no pixels.
+
+    Examples
+    --------
+    >>> x = dl.asarray([[[1.0, 3.0]]])
+    >>> dl.nn.functional.interpolate(x, 4)
+    tensor([[[1., 1., 3., 3.]]])
+    >>> dl.nn.functional.interpolate(x, 3, mode="linear", align_corners=True)
+    tensor([[[1., 2., 3.]]])
     """
     name, rank = "interpolate", x.ndim - 2
     if rank not in (1, 2, 3):
@@ -140,12 +171,12 @@ def interpolate(
     space = x.shape[2:]
     scales: tuple[float | None, ...] = (None,) * rank
     if size is None:
-        factors = (scale_factor,) * rank if isinstance(scale_factor, (int, float)) else tuple(scale_factor)
+        factors = (scale_factor,) * rank if isinstance(scale_factor, (int, float)) else tuple(scale_factor or ())
         if len(factors) != rank or any(f <= 0 for f in factors):
             raise ConfigError(f"{name}: scale_factor must be positive, one number or {rank}, got {scale_factor!r}")
         scales = tuple(map(float, factors)) if kind != "area" else scales
         size = tuple(math.floor(n * f) for n, f in zip(space, factors, strict=True))
-    wanted = each(name, "size", size, rank)
+    wanted = int_tuple(name, "size", size, rank)
     if any(n == 0 for n in space):
         raise ShapeError(f"{name}: nothing to resize in shape {x.shape}")
     if kind not in ("nearest", "nearest-exact") and not is_inexact(x):
@@ -156,10 +187,34 @@ def interpolate(
     return x
 
 
-def pixel_shuffle(x: Any, upscale_factor: int) -> Any:
-    """Channels become pixels: (N, C r r, H, W) -> (N, C, H r, W r), r the upscale factor.
+def pixel_shuffle(x: Tensor, upscale_factor: int) -> Tensor:
+    """Turn channels into pixels: (N, C r r, H, W) becomes (N, C, H r, W r).
 
-    Source: Shi et al. 2016, arXiv:1609.05158.
+    Parameters
+    ----------
+    x : Tensor
+        (N, C r r, H, W).
+    upscale_factor : int
+        The factor r.
+
+    Returns
+    -------
+    Tensor
+        (N, C, H r, W r).
+
+    Raises
+    ------
+    ShapeError
+        If the channels are no multiple of r r.
+
+    References
+    ----------
+    Shi et al., 2016, arXiv:1609.05158.
+
+    Examples
+    --------
+    >>> dl.nn.functional.pixel_shuffle(dl.zeros((1, 8, 2, 3)), 2).shape
+    (1, 2, 4, 6)
     """
     r = upscale_factor
     if x.ndim != 4 or r < 1 or x.shape[1] % (r * r):
@@ -169,8 +224,31 @@ def pixel_shuffle(x: Any, upscale_factor: int) -> Any:
     return reshape(x, (n, c // (r * r), h * r, w * r))
 
 
-def pixel_unshuffle(x: Any, downscale_factor: int) -> Any:
-    """Pixels become channels, (N, C, H r, W r) -> (N, C r r, H, W): the inverse of pixel_shuffle."""
+def pixel_unshuffle(x: Tensor, downscale_factor: int) -> Tensor:
+    """Turn pixels into channels: (N, C, H r, W r) becomes (N, C r r, H, W), the inverse of `pixel_shuffle`.
+
+    Parameters
+    ----------
+    x : Tensor
+        (N, C, H r, W r).
+    downscale_factor : int
+        The factor r.
+
+    Returns
+    -------
+    Tensor
+        (N, C r r, H, W).
+
+    Raises
+    ------
+    ShapeError
+        If height or width are no multiples of r.
+
+    Examples
+    --------
+    >>> dl.nn.functional.pixel_unshuffle(dl.zeros((1, 2, 4, 6)), 2).shape
+    (1, 8, 2, 3)
+    """
     r = downscale_factor
     if x.ndim != 4 or r < 1 or x.shape[2] % r or x.shape[3] % r:
         raise ShapeError(f"pixel_unshuffle: input must be (N, C, H r, W r) with r={r}, got shape {x.shape}")

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..autograd.op import op
 from ..errors import DTypeError, ShapeError
+from .fused import arguments, kernel_op
+
+if TYPE_CHECKING:
+    from ..typing import Namespace, Tensor, ValueAndVJP
 
 __all__ = ["log_softmax", "softmax", "softmax_cross_entropy"]
 
@@ -18,8 +22,32 @@ def _axis(name: str, x: Any, axis: int) -> int:
 
 
 @op(needs="y", promotes="float")
-def softmax(xp, x, /, *, axis=-1):
-    """exp(x) / sum of exp(x) along an axis, without overflow."""
+def softmax(xp: Namespace, x: Tensor, /, *, axis: int = -1) -> ValueAndVJP:
+    """Softmax: ``exp(x) / sum(exp(x))`` along an axis, without overflow.
+
+    Parameters
+    ----------
+    x : Tensor
+        Any shape.
+    axis : int
+        The axis along which the results add up to 1.
+
+    Returns
+    -------
+    Tensor
+        Shape of ``x``, floating.
+
+    Raises
+    ------
+    ShapeError
+        If the axis does not exist.
+
+    Examples
+    --------
+    >>> dl.softmax(dl.asarray([[1000.0, 1000.0], [0.0, 0.0]]))
+    tensor([[0.5, 0.5],
+            [0.5, 0.5]])
+    """
     axis = _axis("softmax", x, axis)
     y = xp.softmax(x, axis)
     return y, lambda gy: xp.softmax_grad(gy, y, axis)
@@ -38,32 +66,77 @@ def masked_softmax(xp, x, /):
 
 
 @op(needs="y", promotes="float")
-def log_softmax(xp, x, /, *, axis=-1):
-    """x - log of the sum of exp(x) along an axis, without overflow."""
+def log_softmax(xp: Namespace, x: Tensor, /, *, axis: int = -1) -> ValueAndVJP:
+    """Logarithm of the softmax: ``x - log(sum(exp(x)))`` along an axis, without overflow.
+
+    Parameters
+    ----------
+    x : Tensor
+        Any shape.
+    axis : int
+        The axis along which the exponentials of the results add up to 1.
+
+    Returns
+    -------
+    Tensor
+        Shape of ``x``, floating.
+
+    Raises
+    ------
+    ShapeError
+        If the axis does not exist.
+
+    Examples
+    --------
+    >>> dl.log_softmax(dl.asarray([1000.0, 0.0]))
+    tensor([    0., -1000.])
+    """
     axis = _axis("log_softmax", x, axis)
     y = xp.log_softmax(x, axis)
     return y, lambda gy: xp.log_softmax_grad(gy, y, axis)
 
 
-@op(needs="labels", name="cross_entropy")
-def _cross_entropy(xp, logits, labels, /, *, ignore_index, mean):
-    """See softmax_cross_entropy."""
-    loss, p = xp.cross_entropy(logits, labels, ignore_index)
+def _averaged(xp: Any, loss: Any, mean: bool) -> tuple[Any, Any]:
+    """The mean of the losses if it is asked for, and its pullback."""
     if not mean:
-        return loss, (lambda g: xp.cross_entropy_grad(g, p, labels, ignore_index), None)
+        return loss, None
     rows = loss.shape
-    return xp.mean(loss), (
-        lambda g: xp.cross_entropy_grad(xp.broadcast_to(g / rows[0], rows), p, labels, ignore_index),
-        None,
-    )
+    return xp.mean(loss), lambda g: xp.broadcast_to(g / rows[0], rows)
 
 
-def softmax_cross_entropy(logits: Any, labels: Any, *, ignore_index: int = -100, mean: bool = False) -> Any:
-    """-log softmax(logits)[label] for each row, fused.
+@kernel_op("cross_entropy", needs="labels", then=_averaged)
+def softmax_cross_entropy(logits: Tensor, labels: Tensor, *, ignore_index: int = -100, mean: bool = False) -> Tensor:
+    """The cross-entropy of class labels, fused: ``-log softmax(logits)[label]`` for each row.
 
-    logits: (N,V) floating. labels: (N,) integers, 0 <= label < V, or ignore_index, whose rows give 0. mean: over all N rows,
-    ignored ones included. Returns (N,), or () for the mean. Raises ShapeError, DTypeError. Labels are not range-checked
-    here, since that would read device memory: loss functions that take host labels do it.
+    Parameters
+    ----------
+    logits : Tensor
+        (N,V), floating: scores of the classes.
+    labels : Tensor
+        (N,), integers from 0 to V - 1, or `ignore_index`. They are not range-checked here, since that would read device
+        memory: loss functions that take host labels do it.
+    ignore_index : int
+        The label whose rows give 0.
+    mean : bool
+        Whether to return the mean over all N rows, ignored ones included.
+
+    Returns
+    -------
+    Tensor
+        (N,), or () for the mean.
+
+    Raises
+    ------
+    ShapeError
+        If shapes disagree.
+    DTypeError
+        If labels are not integers.
+
+    Examples
+    --------
+    >>> from dlengine.ops.softmax import softmax_cross_entropy
+    >>> dl.exp(-softmax_cross_entropy(dl.zeros((2, 4)), dl.asarray([0, 3])))
+    tensor([0.25, 0.25])
     """
     if logits.ndim != 2:
         raise ShapeError(f"cross_entropy: logits must be (N,V), got shape {logits.shape}")
@@ -71,4 +144,4 @@ def softmax_cross_entropy(logits: Any, labels: Any, *, ignore_index: int = -100,
         raise ShapeError(f"cross_entropy: labels must be (N,)=({logits.shape[0]},), got {labels.shape}")
     if labels.dtype.kind not in "iu":
         raise DTypeError(f"cross_entropy: labels must be integers (class numbers), got {labels.dtype}; use astype(dl.int64)")
-    return _cross_entropy(logits, labels, ignore_index=ignore_index, mean=mean)
+    return arguments(logits, labels, ignore_index, mean)

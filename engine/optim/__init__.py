@@ -9,10 +9,11 @@ from .adaptive import Adadelta, Adagrad, RMSprop
 from .average import EMA
 from .clip import clip_grad_norm_, clip_grad_value_
 from .combined import ChainedScheduler, ReduceLROnPlateau, SequentialLR
-from .cycles import CosineAnnealingLR, CosineAnnealingWarmRestarts, OneCycleLR
+from .cyclic import CosineAnnealingLR, CosineAnnealingWarmRestarts, OneCycleLR
+from .decay import DANNLR, ExponentialLR, LambdaLR, LinearLR, MultiStepLR, StepLR, dann_ramp
 from .lbfgs import LBFGS
 from .optimizer import Optimizer
-from .scheduler import DANNLR, ExponentialLR, LambdaLR, LinearLR, MultiStepLR, Scheduler, StepLR, dann_ramp
+from .scheduler import Scheduler
 from .sgd import SGD
 from .skipgram import skipgram_step_
 

@@ -2,20 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable
 from functools import partial
 from typing import Any, ClassVar
 
-from ..backend import again
+from dlengine.kernels.graph_capture import per_replay
+from dlengine.kernels.settings import AdamSettings
+
 from .optimizer import Member, Optimizer
+from .parameters import Params
 
 
 class Adam(Optimizer):
-    """Steps scaled by running averages of gradient and squared gradient.
+    """Adam: steps scaled by running averages of the gradient and its square.
 
-    m <- beta1 m + (1 - beta1) g; v <- beta2 v + (1 - beta2) g^2; p <- p - lr m' / (sqrt(v') + eps), where m' and v' are m and
-    v divided by 1 - beta^step. weight_decay adds weight_decay p to g. amsgrad uses the largest v so far.
-    Source: Kingma & Ba 2015, arXiv:1412.6980; Reddi et al. 2018, arXiv:1904.09237.
+    ``m <- beta1 m + (1 - beta1) g``, ``v <- beta2 v + (1 - beta2) g^2``, ``p <- p - lr m' / (sqrt(v') + eps)``, where ``m'`` and
+    ``v'`` are ``m / (1 - beta1^step)`` and ``v / (1 - beta2^step)``.
+
+    Parameters
+    ----------
+    params : iterable of Tensor or of dict
+        The parameters, or one dict of parameters and settings per group; see :class:`Optimizer`.
+    lr : float
+        Learning rate.
+    betas : tuple of float
+        Decay of the averages of the gradient and of its square, each in [0, 1).
+    eps : float
+        Added to the denominator.
+    weight_decay : float
+        Factor of the L2 penalty, added to the gradient.
+    amsgrad : bool
+        Use the largest ``v`` so far.
+    maximize : bool
+        Ascend instead of descend.
+
+    References
+    ----------
+    Kingma and Ba, 2015, arXiv:1412.6980; Reddi et al., 2018, arXiv:1904.09237 (amsgrad).
+
+    Examples
+    --------
+    >>> w = dl.asarray([1.0, -2.0]).requires_grad_()
+    >>> optimizer = dl.optim.Adam([w], lr=0.5)
+    >>> dl.sum(w * w).backward()
+    >>> optimizer.step()
+    >>> [round(v, 4) for v in w.tolist()]
+    [0.5, -1.5]
     """
 
     decoupled = False
@@ -25,7 +57,7 @@ class Adam(Optimizer):
 
     def __init__(
         self,
-        params: Iterable[Any],
+        params: Params,
         lr: float = 1e-3,
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
@@ -50,35 +82,72 @@ class Adam(Optimizer):
             by_step.setdefault(state["step"], []).append(member)
         for together in by_step.values():
             ps, gs, states = map(list, zip(*together, strict=True))
-            lr, beta1, beta2, eps, weight_decay, step = again(
-                f"the settings of {type(self).__name__}", partial(_settings, group, states)
+            lr, beta1, beta2, eps, weight_decay, step = per_replay(
+                f"the settings of {type(self).__name__}", partial(_settings, group, states), partial(_mark, states)
             )
-            ms, vs = ([state[key]._array for state in states] for key in ("exp_avg", "exp_avg_sq"))
-            largest = [state["max_exp_avg_sq"]._array for state in states] if group["amsgrad"] else None
-            xp.adam(
-                ps, gs, ms, vs, largest, lr, beta1, beta2, eps, weight_decay, self.decoupled, step,
-            )  # fmt: skip
+            ms, vs = ([state[key].array for state in states] for key in ("exp_avg", "exp_avg_sq"))
+            largest = [state["max_exp_avg_sq"].array for state in states] if group["amsgrad"] else None
+            xp.adam(ps, gs, ms, vs, largest, AdamSettings(lr, beta1, beta2, eps, weight_decay, self.decoupled, step))
 
 
 def _settings(group: dict[str, Any], states: list[dict[str, Any]]) -> tuple[Any, ...]:
-    """The numbers of the next step of parameters that have made equally many, which is counted here."""
+    """Count the next step of parameters with equal step counts, and return its settings and its number."""
     for state in states:
         state["step"] += 1
     beta1, beta2 = map(float, group["betas"])
     return float(group["lr"]), beta1, beta2, float(group["eps"]), float(group["weight_decay"]), states[0]["step"]
 
 
-class AdamW(Adam):
-    """Adam whose weight decay acts on the parameter: p <- (1 - lr weight_decay) p before each step.
+def _mark(states: list[dict[str, Any]]) -> Callable[[], None]:
+    """A function that takes the step counts back to what they are now."""
+    counts = [state["step"] for state in states]
 
-    Source: Loshchilov & Hutter 2019, arXiv:1711.05101.
+    def take_back() -> None:
+        for state, step in zip(states, counts, strict=True):
+            state["step"] = step
+
+    return take_back
+
+
+class AdamW(Adam):
+    """Adam with decoupled weight decay: ``p <- (1 - lr weight_decay) p`` before each step of Adam.
+
+    Parameters
+    ----------
+    params : iterable of Tensor or of dict
+        The parameters, or one dict of parameters and settings per group; see :class:`Optimizer`.
+    lr : float
+        Learning rate.
+    betas : tuple of float
+        Decay of the averages of the gradient and of its square, each in [0, 1).
+    eps : float
+        Added to the denominator.
+    weight_decay : float
+        The part of the parameter that is subtracted per step, times ``lr``.
+    amsgrad : bool
+        Use the largest ``v`` so far.
+    maximize : bool
+        Ascend instead of descend.
+
+    References
+    ----------
+    Loshchilov and Hutter, 2019, arXiv:1711.05101.
+
+    Examples
+    --------
+    >>> w = dl.asarray([1.0, -2.0]).requires_grad_()
+    >>> optimizer = dl.optim.AdamW([w], lr=0.5, weight_decay=0.5)
+    >>> dl.sum(w * w).backward()
+    >>> optimizer.step()
+    >>> [round(v, 4) for v in w.tolist()]
+    [0.25, -1.0]
     """
 
     decoupled = True
 
     def __init__(
         self,
-        params: Iterable[Any],
+        params: Params,
         lr: float = 1e-3,
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,

@@ -1,29 +1,60 @@
-"""Relatives of Adam: with Nesterov's look ahead, with a rectified start, and with nothing but the sign."""
+"""Variants of Adam: NAdam (Nesterov's momentum), RAdam (rectified first steps) and Lion (the sign of an average)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from math import sqrt
 from typing import Any, ClassVar
 
-from .formula import Array, Formula, decayed, shrunk
+from .formula import Array, Formula, add_weight_decay, shrink
+from .parameters import Params
 
 _AVERAGES = {"step": "count", "exp_avg": "array", "exp_avg_sq": "array"}
 
 
 class NAdam(Formula):
-    """Adam that looks ahead as Nesterov's momentum does, with momentum that grows over the steps.
+    """NAdam: Adam with Nesterov's momentum, which grows over the steps.
 
-    m, v as in Adam; mu_t = beta1 (1 - 0.96^(t momentum_decay) / 2); p <- p - lr [(1 - mu_t) g / (1 - prod mu_1..t)
-    + mu_{t+1} m / (1 - prod mu_1..t+1)] / (sqrt(v / (1 - beta2^t)) + eps).
-    Source: Dozat 2016, "Incorporating Nesterov momentum into Adam".
+    With ``m`` and ``v`` as in Adam and ``mu_t = beta1 (1 - 0.96^(t momentum_decay) / 2)``:
+    ``p <- p - lr [(1 - mu_t) g / (1 - mu_1 ... mu_t) + mu_{t+1} m / (1 - mu_1 ... mu_{t+1})] / (sqrt(v / (1 - beta2^t)) + eps)``.
+
+    Parameters
+    ----------
+    params : iterable of Tensor or of dict
+        The parameters, or one dict of parameters and settings per group; see :class:`Optimizer`.
+    lr : float
+        Learning rate.
+    betas : tuple of float
+        Decay of the averages of the gradient and of its square, each in [0, 1).
+    eps : float
+        Added to the denominator.
+    weight_decay : float
+        Factor of the weight decay.
+    momentum_decay : float
+        How fast the momentum grows to beta1.
+    decoupled_weight_decay : bool
+        Shrink the parameter, as AdamW does, instead of adding to the gradient.
+    maximize : bool
+        Ascend instead of descend.
+
+    References
+    ----------
+    Dozat, 2016, "Incorporating Nesterov momentum into Adam".
+
+    Examples
+    --------
+    >>> w = dl.asarray([1.0, -2.0]).requires_grad_()
+    >>> optimizer = dl.optim.NAdam([w], lr=0.5)
+    >>> dl.sum(w * w).backward()
+    >>> optimizer.step()
+    >>> [round(v, 3) for v in w.tolist()]
+    [0.472, -1.472]
     """
 
     keeps: ClassVar = {**_AVERAGES, "mu_product": "number"}
 
     def __init__(
         self,
-        params: Iterable[Any],
+        params: Params,
         lr: float = 2e-3,
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
@@ -42,34 +73,64 @@ class NAdam(Formula):
     def buffers(self, group: dict[str, Any]) -> tuple[str, ...]:
         return ("exp_avg", "exp_avg_sq")
 
-    def _start(self, xp: Any, p: Array, group: dict[str, Any]) -> dict[str, Any]:
-        return {**super()._start(xp, p, group), "mu_product": 1.0}
+    def _initial_state(self, xp: Any, p: Array, group: dict[str, Any]) -> dict[str, Any]:
+        return {**super()._initial_state(xp, p, group), "mu_product": 1.0}
 
-    def formula(self, xp: Any, p: Array, g: Array, s: dict[str, Any], group: dict[str, Any]) -> Array:
-        p, g = _with_decay(p, g, group)
+    def update_rule(self, xp: Any, p: Array, g: Array, s: dict[str, Any], group: dict[str, Any]) -> Array:
+        p, g = _apply_weight_decay(p, g, group)
         t, lr, decay, beta1 = s["step"], group["lr"], group["momentum_decay"], group["betas"][0]
         mu = beta1 * (1.0 - 0.5 * 0.96 ** (t * decay))
         ahead = beta1 * (1.0 - 0.5 * 0.96 ** ((t + 1) * decay))
         s["mu_product"] *= mu
-        _average(s, g, group)
+        _update_averages(s, g, group)
         scale = xp.sqrt(s["exp_avg_sq"] / (1.0 - group["betas"][1] ** t)) + group["eps"]
         p = p - lr * (1.0 - mu) / (1.0 - s["mu_product"]) * g / scale
         return p - lr * ahead / (1.0 - s["mu_product"] * ahead) * s["exp_avg"] / scale
 
 
 class RAdam(Formula):
-    """Adam that leaves out the scale while too few steps are known to trust it, and then corrects for their number.
+    """RAdam: Adam without scaled steps at first, while the average of squared gradients is too uncertain.
 
-    rho = 2 / (1 - beta2) - 1; rho_t = rho - 2 t beta2^t / (1 - beta2^t). While rho_t <= 5: p <- p - lr m'; then
-    p <- p - lr r m' sqrt(1 - beta2^t) / (sqrt(v) + eps), r^2 = (rho_t - 4)(rho_t - 2) rho / ((rho - 4)(rho - 2) rho_t).
-    Source: Liu et al. 2020, arXiv:1908.03265.
+    ``rho = 2 / (1 - beta2) - 1`` and ``rho_t = rho - 2 t beta2^t / (1 - beta2^t)``. While ``rho_t <= 5``: ``p <- p - lr m'``.
+    Then ``p <- p - lr r m' sqrt(1 - beta2^t) / (sqrt(v) + eps)`` with
+    ``r^2 = (rho_t - 4) (rho_t - 2) rho / ((rho - 4) (rho - 2) rho_t)``; ``m'`` and ``v`` are those of Adam.
+
+    Parameters
+    ----------
+    params : iterable of Tensor or of dict
+        The parameters, or one dict of parameters and settings per group; see :class:`Optimizer`.
+    lr : float
+        Learning rate.
+    betas : tuple of float
+        Decay of the averages of the gradient and of its square, each in [0, 1).
+    eps : float
+        Added to the denominator.
+    weight_decay : float
+        Factor of the weight decay.
+    decoupled_weight_decay : bool
+        Shrink the parameter, as AdamW does, instead of adding to the gradient.
+    maximize : bool
+        Ascend instead of descend.
+
+    References
+    ----------
+    Liu et al., 2020, arXiv:1908.03265.
+
+    Examples
+    --------
+    >>> w = dl.asarray([1.0, -2.0]).requires_grad_()
+    >>> optimizer = dl.optim.RAdam([w], lr=0.25)
+    >>> dl.sum(w * w).backward()
+    >>> optimizer.step()
+    >>> [round(v, 4) for v in w.tolist()]
+    [0.5, -1.0]
     """
 
     keeps: ClassVar = _AVERAGES
 
     def __init__(
         self,
-        params: Iterable[Any],
+        params: Params,
         lr: float = 1e-3,
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
@@ -87,10 +148,10 @@ class RAdam(Formula):
     def buffers(self, group: dict[str, Any]) -> tuple[str, ...]:
         return ("exp_avg", "exp_avg_sq")
 
-    def formula(self, xp: Any, p: Array, g: Array, s: dict[str, Any], group: dict[str, Any]) -> Array:
-        p, g = _with_decay(p, g, group)
+    def update_rule(self, xp: Any, p: Array, g: Array, s: dict[str, Any], group: dict[str, Any]) -> Array:
+        p, g = _apply_weight_decay(p, g, group)
         t, (beta1, beta2) = s["step"], group["betas"]
-        _average(s, g, group)
+        _update_averages(s, g, group)
         step = s["exp_avg"] / (1.0 - beta1**t)
         full = 2.0 / (1.0 - beta2) - 1.0
         rho = full - 2.0 * t * beta2**t / (1.0 - beta2**t)
@@ -101,17 +162,43 @@ class RAdam(Formula):
 
 
 class Lion(Formula):
-    """Steps of one size in the direction of the sign of an average gradient; half the state of Adam.
+    """Lion: steps of constant size along the sign of an average gradient.
 
-    p <- (1 - lr weight_decay) p - lr sign(beta1 m + (1 - beta1) g); m <- beta2 m + (1 - beta2) g.
-    Source: Chen et al. 2023, arXiv:2302.06675.
+    ``p <- (1 - lr weight_decay) p - lr sign(beta1 m + (1 - beta1) g)``, then ``m <- beta2 m + (1 - beta2) g``. Its state is
+    half as large as Adam's.
+
+    Parameters
+    ----------
+    params : iterable of Tensor or of dict
+        The parameters, or one dict of parameters and settings per group; see :class:`Optimizer`.
+    lr : float
+        Learning rate: the size of a step.
+    betas : tuple of float
+        Weights of the average in the step and in its own update, each in [0, 1).
+    weight_decay : float
+        The part of the parameter that is subtracted per step, times ``lr``.
+    maximize : bool
+        Ascend instead of descend.
+
+    References
+    ----------
+    Chen et al., 2023, arXiv:2302.06675.
+
+    Examples
+    --------
+    >>> w = dl.asarray([1.0, -2.0]).requires_grad_()
+    >>> optimizer = dl.optim.Lion([w], lr=0.25)
+    >>> dl.sum(w * w).backward()
+    >>> optimizer.step()
+    >>> w.tolist()
+    [0.75, -1.75]
     """
 
     keeps: ClassVar = {"step": "count", "exp_avg": "array"}
 
     def __init__(
         self,
-        params: Iterable[Any],
+        params: Params,
         lr: float = 1e-4,
         betas: tuple[float, float] = (0.9, 0.99),
         weight_decay: float = 0.0,
@@ -123,19 +210,19 @@ class Lion(Formula):
     def buffers(self, group: dict[str, Any]) -> tuple[str, ...]:
         return ("exp_avg",)
 
-    def formula(self, xp: Any, p: Array, g: Array, s: dict[str, Any], group: dict[str, Any]) -> Array:
+    def update_rule(self, xp: Any, p: Array, g: Array, s: dict[str, Any], group: dict[str, Any]) -> Array:
         (beta1, beta2), m = group["betas"], s["exp_avg"]
         s["exp_avg"] = beta2 * m + (1.0 - beta2) * g
-        return shrunk(p, group) - group["lr"] * xp.sign(beta1 * m + (1.0 - beta1) * g)
+        return shrink(p, group) - group["lr"] * xp.sign(beta1 * m + (1.0 - beta1) * g)
 
 
-def _with_decay(p: Array, g: Array, group: dict[str, Any]) -> tuple[Array, Array]:
-    """Parameter and gradient after weight decay of either kind."""
-    return (shrunk(p, group), g) if group["decoupled_weight_decay"] else (p, decayed(p, g, group))
+def _apply_weight_decay(p: Array, g: Array, group: dict[str, Any]) -> tuple[Array, Array]:
+    """The parameter and the gradient after weight decay, decoupled or not."""
+    return (shrink(p, group), g) if group["decoupled_weight_decay"] else (p, add_weight_decay(p, g, group))
 
 
-def _average(s: dict[str, Any], g: Array, group: dict[str, Any]) -> None:
-    """Adam's running averages of gradient and squared gradient."""
+def _update_averages(s: dict[str, Any], g: Array, group: dict[str, Any]) -> None:
+    """Update Adam's running averages of the gradient and of its square."""
     beta1, beta2 = group["betas"]
     s["exp_avg"] = s["exp_avg"] + (1.0 - beta1) * (g - s["exp_avg"])
     s["exp_avg_sq"] = beta2 * s["exp_avg_sq"] + (1.0 - beta2) * g * g

@@ -1,26 +1,55 @@
-"""Adagrad, Adadelta and RMSprop: steps scaled by what is known of the squared gradients."""
+"""Adagrad, Adadelta and RMSprop: steps scaled by sums or averages of squared gradients."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any, ClassVar
 
 from ..errors import ConfigError
-from .formula import Array, Formula, decayed, filled
+from .formula import Array, Formula, add_weight_decay, filled
+from .parameters import Params
 
 
 class Adagrad(Formula):
-    """Steps divided by the root of the sum of all squared gradients.
+    """Adagrad: steps divided by the root of the sum of all squared gradients.
 
-    G <- G + g^2; p <- p - lr / (1 + (step - 1) lr_decay) g / (sqrt(G) + eps). weight_decay adds weight_decay p to g.
-    Source: Duchi, Hazan & Singer 2011, JMLR 12.
+    ``G <- G + g^2``, ``p <- p - lr / (1 + (step - 1) lr_decay) g / (sqrt(G) + eps)``.
+
+    Parameters
+    ----------
+    params : iterable of Tensor or of dict
+        The parameters, or one dict of parameters and settings per group; see :class:`Optimizer`.
+    lr : float
+        Learning rate.
+    lr_decay : float
+        How fast the learning rate decays with the number of steps.
+    weight_decay : float
+        Factor of the L2 penalty, added to the gradient.
+    initial_accumulator_value : float
+        The value of ``G`` before the first step.
+    eps : float
+        Added to the denominator.
+    maximize : bool
+        Ascend instead of descend.
+
+    References
+    ----------
+    Duchi, Hazan and Singer, 2011, "Adaptive subgradient methods for online learning and stochastic optimization", JMLR 12.
+
+    Examples
+    --------
+    >>> w = dl.asarray([1.0, -2.0]).requires_grad_()
+    >>> optimizer = dl.optim.Adagrad([w], lr=0.5)
+    >>> dl.sum(w * w).backward()
+    >>> optimizer.step()
+    >>> [round(v, 4) for v in w.tolist()]
+    [0.5, -1.5]
     """
 
     keeps: ClassVar = {"step": "count", "sum": "array"}
 
     def __init__(
         self,
-        params: Iterable[Any],
+        params: Params,
         lr: float = 1e-2,
         lr_decay: float = 0.0,
         weight_decay: float = 0.0,
@@ -38,28 +67,56 @@ class Adagrad(Formula):
     def buffers(self, group: dict[str, Any]) -> tuple[str, ...]:
         return ("sum",)
 
-    def _start(self, xp: Any, p: Array, group: dict[str, Any]) -> dict[str, Any]:
+    def _initial_state(self, xp: Any, p: Array, group: dict[str, Any]) -> dict[str, Any]:
         return {"step": 0, "sum": filled(xp, p, group["initial_accumulator_value"])}
 
-    def formula(self, xp: Any, p: Array, g: Array, s: dict[str, Any], group: dict[str, Any]) -> Array:
-        g = decayed(p, g, group)
+    def update_rule(self, xp: Any, p: Array, g: Array, s: dict[str, Any], group: dict[str, Any]) -> Array:
+        g = add_weight_decay(p, g, group)
         s["sum"] = s["sum"] + g * g
         rate = group["lr"] / (1.0 + (s["step"] - 1) * group["lr_decay"])
         return p - rate * g / (xp.sqrt(s["sum"]) + group["eps"])
 
 
 class Adadelta(Formula):
-    """Steps in the units of the parameter: the root mean square of past steps over that of the gradients.
+    """Adadelta: steps scaled by the ratio of the root mean squares of past steps and of gradients.
 
-    v <- rho v + (1 - rho) g^2; d = sqrt(u + eps) / sqrt(v + eps) g; u <- rho u + (1 - rho) d^2; p <- p - lr d.
-    Source: Zeiler 2012, arXiv:1212.5701.
+    ``v <- rho v + (1 - rho) g^2``, ``d = sqrt(u + eps) / sqrt(v + eps) g``, ``u <- rho u + (1 - rho) d^2``, ``p <- p - lr d``.
+    A step has the unit of the parameter.
+
+    Parameters
+    ----------
+    params : iterable of Tensor or of dict
+        The parameters, or one dict of parameters and settings per group; see :class:`Optimizer`.
+    lr : float
+        Factor of the step.
+    rho : float
+        Decay of both averages, from 0 to 1.
+    eps : float
+        Added under the roots; it decides the size of the first steps.
+    weight_decay : float
+        Factor of the L2 penalty, added to the gradient.
+    maximize : bool
+        Ascend instead of descend.
+
+    References
+    ----------
+    Zeiler, 2012, arXiv:1212.5701.
+
+    Examples
+    --------
+    >>> w = dl.asarray([1.0, -2.0]).requires_grad_()
+    >>> optimizer = dl.optim.Adadelta([w])
+    >>> dl.sum(w * w).backward()
+    >>> optimizer.step()
+    >>> [round(v, 3) for v in w.tolist()]
+    [0.997, -1.997]
     """
 
     keeps: ClassVar = {"step": "count", "square_avg": "array", "acc_delta": "array"}
 
     def __init__(
         self,
-        params: Iterable[Any],
+        params: Params,
         lr: float = 1.0,
         rho: float = 0.9,
         eps: float = 1e-6,
@@ -77,8 +134,8 @@ class Adadelta(Formula):
     def buffers(self, group: dict[str, Any]) -> tuple[str, ...]:
         return ("square_avg", "acc_delta")
 
-    def formula(self, xp: Any, p: Array, g: Array, s: dict[str, Any], group: dict[str, Any]) -> Array:
-        g, rho, eps = decayed(p, g, group), group["rho"], group["eps"]
+    def update_rule(self, xp: Any, p: Array, g: Array, s: dict[str, Any], group: dict[str, Any]) -> Array:
+        g, rho, eps = add_weight_decay(p, g, group), group["rho"], group["eps"]
         s["square_avg"] = rho * s["square_avg"] + (1.0 - rho) * g * g
         delta = xp.sqrt(s["acc_delta"] + eps) / xp.sqrt(s["square_avg"] + eps) * g
         s["acc_delta"] = rho * s["acc_delta"] + (1.0 - rho) * delta * delta
@@ -86,11 +143,42 @@ class Adadelta(Formula):
 
 
 class RMSprop(Formula):
-    """Steps divided by the root of a running mean of squared gradients.
+    """RMSprop: steps divided by the root of a running mean of squared gradients.
 
-    v <- alpha v + (1 - alpha) g^2; d = g / (sqrt(v) + eps); p <- p - lr d. centered takes v - mean(g)^2, the variance, for
-    v. momentum: buf <- momentum buf + d is the step.
-    Source: Tieleman & Hinton 2012, lecture 6.5; Graves 2013, arXiv:1308.0850 (centered).
+    ``v <- alpha v + (1 - alpha) g^2``, ``d = g / (sqrt(v) + eps)``, ``p <- p - lr d``. With momentum ``b <- momentum b + d`` is
+    the step.
+
+    Parameters
+    ----------
+    params : iterable of Tensor or of dict
+        The parameters, or one dict of parameters and settings per group; see :class:`Optimizer`.
+    lr : float
+        Learning rate.
+    alpha : float
+        Decay of the averages, from 0 to 1.
+    eps : float
+        Added to the denominator.
+    weight_decay : float
+        Factor of the L2 penalty, added to the gradient.
+    momentum : float
+        Factor of the previous step.
+    centered : bool
+        Use the variance, ``v`` less the square of a running mean of ``g``, in the place of ``v``.
+    maximize : bool
+        Ascend instead of descend.
+
+    References
+    ----------
+    Tieleman and Hinton, 2012, "Lecture 6.5: RMSprop"; Graves, 2013, arXiv:1308.0850 (centered).
+
+    Examples
+    --------
+    >>> w = dl.asarray([1.0, -2.0]).requires_grad_()
+    >>> optimizer = dl.optim.RMSprop([w], lr=0.5, alpha=0.75)
+    >>> dl.sum(w * w).backward()
+    >>> optimizer.step()
+    >>> [round(v, 4) for v in w.tolist()]
+    [0.0, -1.0]
     """
 
     keeps: ClassVar = {"step": "count", "square_avg": "array", "momentum_buffer": "array", "grad_avg": "array"}
@@ -98,7 +186,7 @@ class RMSprop(Formula):
 
     def __init__(
         self,
-        params: Iterable[Any],
+        params: Params,
         lr: float = 1e-2,
         alpha: float = 0.99,
         eps: float = 1e-8,
@@ -123,8 +211,8 @@ class RMSprop(Formula):
         extra = (("momentum_buffer", group["momentum"] > 0), ("grad_avg", group["centered"]))
         return ("square_avg", *(name for name, used in extra if used))
 
-    def formula(self, xp: Any, p: Array, g: Array, s: dict[str, Any], group: dict[str, Any]) -> Array:
-        g, alpha = decayed(p, g, group), group["alpha"]
+    def update_rule(self, xp: Any, p: Array, g: Array, s: dict[str, Any], group: dict[str, Any]) -> Array:
+        g, alpha = add_weight_decay(p, g, group), group["alpha"]
         v = s["square_avg"] = alpha * s["square_avg"] + (1.0 - alpha) * g * g
         if group["centered"]:
             mean = s["grad_avg"] = s["grad_avg"] + (1.0 - alpha) * (g - s["grad_avg"])

@@ -1,48 +1,100 @@
-"""Clipping gradients before a step, so that one steep place does not throw the parameters far away."""
+"""Clipping gradients before a step, against exploding gradients."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from math import inf
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .. import backend
 from ..autograd.base import TensorBase, wrap, written
-from ..autograd.quiet import quiet, unquiet
+from ..autograd.fp_errors import ignore_fp_errors, restore_fp_errors
 from ..errors import ConfigError, DTypeError, GradientError
+
+if TYPE_CHECKING:
+    from .._tensor import Tensor
 
 
 def clip_grad_norm_(
-    parameters: Any, max_norm: float, norm_type: float = 2.0, error_if_nonfinite: bool = False
-) -> Any:
-    """Scale all gradients by one factor so that together their norm is at most max_norm; returns the norm before, a tensor.
+    parameters: Tensor | Iterable[Tensor], max_norm: float, norm_type: float = 2.0, error_if_nonfinite: bool = False
+) -> Tensor:
+    """Scale all gradients in place by one factor, so that their common norm is at most ``max_norm``.
 
-    The factor is min(1, max_norm / (norm + 1e-6)). norm_type: 2, 1, any p > 0, or inf (the largest entry).
-    Raises GradientError for a norm that is not finite, if error_if_nonfinite. Source: Pascanu et al. 2013, arXiv:1211.5063.
+    The factor is ``min(1, max_norm / (norm + 1e-6))``, where ``norm`` is that of all gradients taken as one vector.
+
+    Parameters
+    ----------
+    parameters : Tensor or iterable of Tensor
+        The parameters; those without a gradient are skipped.
+    max_norm : float
+        The largest norm.
+    norm_type : float
+        The ``p`` of the p-norm, above 0; infinity is the largest absolute entry.
+    error_if_nonfinite : bool
+        Raise an error for a norm that is NaN or infinite.
+
+    Returns
+    -------
+    Tensor
+        The norm before the scaling, a 0-d tensor in float32, or float64 if a gradient is.
+
+    Raises
+    ------
+    GradientError
+        For a norm that is not finite, with ``error_if_nonfinite``.
+
+    References
+    ----------
+    Pascanu et al., 2013, arXiv:1211.5063.
+
+    Examples
+    --------
+    >>> w = dl.asarray([3.0, -4.0]).requires_grad_()
+    >>> dl.sum(w * w / 2).backward()
+    >>> dl.optim.clip_grad_norm_([w], max_norm=1.0).item()
+    5.0
+    >>> [round(v, 2) for v in w.grad.tolist()]
+    [0.6, -0.8]
     """
     if not max_norm >= 0 or not norm_type > 0:
         raise ConfigError(f"clip_grad_norm_: max_norm >= 0 and norm_type > 0, got {max_norm} and {norm_type}")
     arrays = _gradients(parameters)
-    token = quiet()
+    token = ignore_fp_errors()
     try:
         if not arrays:
-            return wrap(grad_norm(arrays))
+            return _tensor(grad_norm(arrays))
         total = _norm(arrays, norm_type)
         if error_if_nonfinite and not float(total) < inf:
             raise GradientError(f"clip_grad_norm_: the norm of the gradients is {float(total)}")
-        for together in _alike(arrays):
+        for together in _by_dtype(arrays):
             xp = backend.space_of(together[0])
-            # On the device: reading the norm would wait for it.
+            # Computed on the device: reading the norm on the host would wait for the GPU.
             factor = max_norm / (xp.to_device(total, backend.device_of(together[0])) + 1e-6)
-            factor = xp.asarray(xp.where(factor > 1.0, xp.ones_like(factor), factor))  # a NaN goes on
+            factor = xp.asarray(xp.where(factor > 1.0, xp.ones_like(factor), factor))  # NaN stays NaN
             xp.scale(together, xp.astype(factor, _wide(xp, together[0])))
-        return wrap(_rounded(total, arrays))
+        return _tensor(_rounded(total, arrays))
     finally:
-        unquiet(token)
+        restore_fp_errors(token)
 
 
-def clip_grad_value_(parameters: Any, clip_value: float) -> None:
-    """Bring every entry of the gradients into [-clip_value, clip_value]; NaN stays."""
+def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -> None:
+    """Clip every entry of the gradients to ``[-clip_value, clip_value]`` in place; NaN stays.
+
+    Parameters
+    ----------
+    parameters : Tensor or iterable of Tensor
+        The parameters; those without a gradient are skipped.
+    clip_value : float
+        The largest absolute value, not negative.
+
+    Examples
+    --------
+    >>> w = dl.asarray([3.0, -0.5]).requires_grad_()
+    >>> dl.sum(w * w).backward()
+    >>> dl.optim.clip_grad_value_([w], 2.0)
+    >>> w.grad.tolist()
+    [2.0, -1.0]
+    """
     if not clip_value >= 0:
         raise ConfigError(f"clip_grad_value_: clip_value must not be negative, got {clip_value}")
     for a in _gradients(parameters):
@@ -52,8 +104,8 @@ def clip_grad_value_(parameters: Any, clip_value: float) -> None:
 def grad_norm(arrays: list[Any], norm_type: float = 2.0) -> Any:
     """The norm of several arrays taken as one vector, a 0-d array in at least float32.
 
-    On the CPU it neither overflows nor underflows where the norm itself is a number of that dtype. On a GPU, which nobody
-    waits for, the squares of a 2-norm do: float32 gradients of norm 1e19 and more give Inf there.
+    On the CPU nothing overflows or underflows if the norm itself is a number of that dtype. On a GPU the squares of a 2-norm
+    may overflow, since a check would have to wait for the GPU: float32 gradients of norm 1e19 and more give Inf there.
     """
     if not arrays:
         return backend.namespace_for().zeros((), dtype=backend.namespace_for().float32)
@@ -61,20 +113,20 @@ def grad_norm(arrays: list[Any], norm_type: float = 2.0) -> Any:
 
 
 def _rounded(norm: Any, arrays: list[Any]) -> Any:
-    """A norm in float64 if that of an array is, else in float32."""
+    """A norm as float64 if an array has that dtype, else as float32."""
     xp = backend.space_of(arrays[0])
     return xp.astype(xp.asarray(norm), xp.float64 if any(a.dtype == xp.float64 for a in arrays) else xp.float32)
 
 
 def _norm(arrays: list[Any], norm_type: float) -> Any:
-    """The norm in float64, so that what is only a little too large for float32 still divides."""
+    """The norm in float64, so that a norm slightly too large for float32 can still be divided by."""
     home = backend.device_of(arrays[0])
     parts = []
-    for together in _alike(arrays):
+    for together in _by_dtype(arrays):
         xp = backend.space_of(together[0])
         if norm_type == 2.0:
             squares = xp.sum_of_squares(together)
-            if home != "cpu" or TINY < float(squares) < inf:
+            if home != "cpu" or bool((squares > TINY) & (squares < inf)):
                 parts.append(xp.sqrt(xp.astype(squares, xp.float64)))
                 continue
         parts += [_scaled_norm(xp, a, norm_type) for a in together]
@@ -84,11 +136,11 @@ def _norm(arrays: list[Any], norm_type: float) -> Any:
 
 
 TINY = 1e-30
-"""A sum of squares below which some of them may have underflowed."""
+"""Below this sum of squares some of the squares may have underflowed."""
 
 
 def _scaled_norm(xp: Any, a: Any, norm_type: float) -> Any:
-    """The norm of one array, by what is relative to its largest entry: no power of that overflows."""
+    """The norm of one array, computed from its entries divided by the largest, so that no power overflows."""
     if 0 in a.shape:
         return xp.zeros((), dtype=xp.float64)
     size = xp.abs(xp.astype(a, _wide(xp, a), copy=False))
@@ -100,8 +152,8 @@ def _scaled_norm(xp: Any, a: Any, norm_type: float) -> Any:
     return xp.astype(unit, xp.float64) * total ** (1.0 / norm_type)
 
 
-def _alike(arrays: list[Any]) -> list[list[Any]]:
-    """The arrays, those of one dtype and device together."""
+def _by_dtype(arrays: list[Any]) -> list[list[Any]]:
+    """The arrays in groups of one dtype and device."""
     groups: dict[Any, list[Any]] = {}
     for a in arrays:
         groups.setdefault((type(a), a.dtype, backend.device_of(a)), []).append(a)
@@ -113,13 +165,18 @@ def _wide(xp: Any, a: Any) -> Any:
     return xp.float64 if a.dtype == xp.float64 else xp.float32
 
 
-def _gradients(parameters: Any) -> list[Any]:
-    """The gradients, as arrays that will be written: a recorded one may be part of a graph, which must know."""
-    given: Iterable[Any] = [parameters] if isinstance(parameters, TensorBase) else parameters
+def _tensor(array: Any) -> Tensor:
+    tensor: Tensor = wrap(array)
+    return tensor
+
+
+def _gradients(parameters: Tensor | Iterable[Tensor]) -> list[Any]:
+    """The arrays of the gradients, marked as written to, since a recorded gradient may be part of a graph."""
+    given: Any = [parameters] if isinstance(parameters, TensorBase) else parameters
     if hasattr(given, "parameters") or isinstance(given, str) or not isinstance(given, Iterable):
         way = "; use .parameters()" if hasattr(given, "parameters") else ""
         raise DTypeError(f"clip: parameters must be tensors, got {type(given).__name__}{way}")
-    grads = [p._grad for p in given if p._grad is not None]
+    grads = [p.grad for p in given if p.grad is not None]
     for g in grads:
         written(g)
-    return [g._array for g in grads]
+    return [g.array for g in grads]

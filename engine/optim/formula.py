@@ -1,38 +1,72 @@
-"""Formula: the base of optimizers whose step is a few array expressions, the same text on every backend."""
+"""Formula: the base of optimizers whose step is a few array expressions, the same on every backend."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from ..autograd.base import wrap
+from ..autograd.base import TensorBase, wrap
 from .optimizer import Optimizer
 
-Array = Any
+if TYPE_CHECKING:
+    from .._tensor import Tensor
+
+Array: TypeAlias = Any
+"""An array of the parameter's library."""
 
 
 class Formula(Optimizer):
-    """Base: subclasses write buffers(), the arrays that they keep per parameter, and formula(), one step.
+    """Base class: subclasses define buffers(), the arrays kept per parameter, and update_rule(), one step.
 
-    Half precision is computed in float32 and rounded when it is written.
+    Half precision is computed in float32; results are rounded when they are stored.
     """
 
     def buffers(self, group: dict[str, Any]) -> tuple[str, ...]:
-        """Names of the arrays kept for each parameter; they begin as zeros."""
+        """Name the arrays that are kept for each parameter, which start as zeros.
+
+        Parameters
+        ----------
+        group : dict
+            The settings of the parameter's group.
+
+        Returns
+        -------
+        tuple of str
+            The names.
+        """
         raise NotImplementedError
 
-    def formula(self, xp: Any, p: Array, g: Array, s: dict[str, Any], group: dict[str, Any]) -> Array:
-        """The parameter after a step with gradient g. s: step, counted from 1, and the buffers, replaced by their new values."""
+    def update_rule(self, xp: Any, p: Array, g: Array, s: dict[str, Any], group: dict[str, Any]) -> Array:
+        """Compute the parameter after one step.
+
+        Parameters
+        ----------
+        xp : namespace
+            The array library.
+        p : array
+            The parameter.
+        g : array
+            Its gradient.
+        s : dict
+            The number of the step, counted from 1, and the buffers; replaced here by their new values.
+        group : dict
+            The settings.
+
+        Returns
+        -------
+        array
+            The new values of the parameter.
+        """
         raise NotImplementedError
 
-    def _start(self, xp: Any, p: Array, group: dict[str, Any]) -> dict[str, Any]:
+    def _initial_state(self, xp: Any, p: Array, group: dict[str, Any]) -> dict[str, Any]:
         """The state before the first step."""
         return {"step": 0, **{name: self._zeros(xp, p) for name in self.buffers(group)}}
 
     def _update(self, xp: Any, p: Array, g: Array, group: dict[str, Any], state: dict[str, Any]) -> None:
         if not state:
-            state |= self._start(xp, p, group)
+            state |= self._initial_state(xp, p, group)
         for name in self.buffers(group):
-            if name not in state:  # the setting that needs it was changed during the training
+            if name not in state:  # a setting that needs it was switched on during the training
                 state[name] = self._zeros(xp, p)
         half = p.dtype.itemsize == 2 if hasattr(p.dtype, "itemsize") else False
 
@@ -40,27 +74,28 @@ class Formula(Optimizer):
             return xp.astype(a, xp.float32) if half else a
 
         state["step"] += 1
-        s = {k: wide(v._array) if hasattr(v, "_array") else v for k, v in state.items()}
-        new = self.formula(xp, wide(p), wide(g), s, group)
+        s = {k: wide(v.array) if isinstance(v, TensorBase) else v for k, v in state.items()}
+        new = self.update_rule(xp, wide(p), wide(g), s, group)
         p[...] = xp.astype(new, p.dtype, copy=False)
         for name, value in s.items():
             held = state[name]
-            if hasattr(held, "_array"):
-                held._array[...] = xp.astype(value, p.dtype, copy=False)
+            if isinstance(held, TensorBase):
+                held.array[...] = xp.astype(value, p.dtype, copy=False)
             else:
                 state[name] = value
 
 
-def decayed(p: Array, g: Array, group: dict[str, Any]) -> Array:
+def add_weight_decay(p: Array, g: Array, group: dict[str, Any]) -> Array:
     """The gradient with weight decay added."""
     return g + group["weight_decay"] * p if group["weight_decay"] else g
 
 
-def shrunk(p: Array, group: dict[str, Any]) -> Array:
+def shrink(p: Array, group: dict[str, Any]) -> Array:
     """The parameter after decoupled weight decay."""
     return p * (1.0 - group["lr"] * group["weight_decay"]) if group["weight_decay"] else p
 
 
-def filled(xp: Any, p: Array, value: float) -> Any:
-    """A tensor like a parameter, filled with a value."""
-    return wrap(xp.full(p.shape, value, dtype=p.dtype))
+def filled(xp: Any, p: Array, value: float) -> Tensor:
+    """A tensor with the shape and dtype of the array p, filled with a value."""
+    tensor: Tensor = wrap(xp.full(p.shape, value, dtype=p.dtype))
+    return tensor

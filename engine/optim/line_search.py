@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import sqrt
-from typing import Any
+from typing import Any, TypeAlias
 
-Array = Any
-ENOUGH, CURVATURE = 1e-4, 0.9
-"""c1: the part of the promised decrease that must come. c2: the part of the slope that may remain."""
+Array: TypeAlias = Any
+DECREASE, CURVATURE = 1e-4, 0.9
+"""The Wolfe conditions' c1, the required part of the decrease that the slope predicts, and c2, the part of the slope that
+may remain."""
 
 
 @dataclass
@@ -32,15 +33,16 @@ def strong_wolfe(
     tolerance: float,
     max_evaluations: int = 25,
 ) -> tuple[float, float, Array, int]:
-    """A step length with loss(t) <= loss + c1 t slope and |slope(t)| <= c2 |slope|: (t, its loss, its gradient, evaluations).
+    """Find a step length t with loss(t) <= loss + c1 t slope and abs(slope(t)) <= c2 abs(slope).
 
-    along(t): (loss, gradient, slope) at t. largest: the largest entry of the direction, for when an interval is too small.
-    If the evaluations run out it is the best point seen. Source: Nocedal & Wright 2006, algorithms 3.5 and 3.6.
+    along(t) computes (loss, gradient, slope) at t. largest is the largest absolute entry of the direction: the search ends
+    when the interval times it is below tolerance. Returns t, the loss and gradient there, and the number of evaluations; if
+    they run out, the best point found. Source: Nocedal and Wright, 2006, algorithms 3.5 and 3.6.
     """
     start = Point(0.0, loss, gradient, slope)
 
     def too_high(p: Point) -> bool:
-        return not p.loss <= loss + ENOUGH * p.t * slope  # NaN is too high
+        return not p.loss <= loss + DECREASE * p.t * slope  # true for NaN
 
     def flat(p: Point) -> bool:
         return abs(p.slope) <= -CURVATURE * slope
@@ -48,7 +50,7 @@ def strong_wolfe(
     before, now, count = start, Point(t, *along(t)), 1
     bracket = [start, now]
     found = False
-    # Go out until an interval must hold such a point.
+    # Bracketing: lengthen the step until an interval must contain a solution.
     for i in range(max_evaluations):
         found = not too_high(now) and not (i > 1 and now.loss >= before.loss) and flat(now)
         if found:
@@ -60,7 +62,7 @@ def strong_wolfe(
         before, now = now, Point(far, *along(far))
         bracket = [start, now]
         count += 1
-    # Narrow it down; low is the better end.
+    # Zoom: shrink the interval; low is the index of its better end.
     low, high = _ends(bracket)
     stuck = False
     while count <= max_evaluations and not found:
@@ -83,12 +85,12 @@ def strong_wolfe(
 
 
 def _ends(bracket: list[Point]) -> tuple[int, int]:
-    """Which end of the interval has the lower loss, and which is the other."""
+    """The index of the end with the lower loss, and the index of the other."""
     return (1, 0) if bracket[0].loss > bracket[1].loss else (0, 1)
 
 
 def _inside(t: float, least: float, most: float, stuck: bool) -> tuple[float, bool]:
-    """t, kept a tenth of the interval away from its ends if it came that near twice in a row or hit one."""
+    """Move t to a tenth of the interval from its end, if it is outside or came nearer than that twice in a row."""
     margin = 0.1 * (most - least)
     if min(most - t, t - least) >= margin:
         return t, False
@@ -98,7 +100,7 @@ def _inside(t: float, least: float, most: float, stuck: bool) -> tuple[float, bo
 
 
 def cubic(a: Point, b: Point, bounds: tuple[float, float]) -> float:
-    """Where the cubic through two points with their slopes is least, within bounds; their middle if it has no minimum."""
+    """The minimum, within bounds, of the cubic through two points and their slopes; the middle if it has none."""
     if a.t > b.t:
         a, b = b, a
     low, high = bounds

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from .combined import ChainedScheduler, ReduceLROnPlateau, SequentialLR
-from .cycles import CosineAnnealingLR, CosineAnnealingWarmRestarts, OneCycleLR
-from .scheduler import DANNLR, ExponentialLR, LambdaLR, LinearLR, MultiStepLR, Scheduler, StepLR
+from .cyclic import CosineAnnealingLR, CosineAnnealingWarmRestarts, OneCycleLR
+from .decay import DANNLR, ExponentialLR, LambdaLR, LinearLR, MultiStepLR, StepLR
+from .scheduler import Scheduler
 
 __all__ = [
     "DANNLR", "ChainedScheduler", "CosineAnnealingLR", "CosineAnnealingWarmRestarts", "ExponentialLR", "LambdaLR", "LinearLR",

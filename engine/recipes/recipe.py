@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any
+from functools import cached_property
+from importlib import import_module
+from pkgutil import iter_modules
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ..data import held
 from ..errors import ConfigError
@@ -14,18 +17,61 @@ if TYPE_CHECKING:
     from .experiment import Experiment
 
 
+Value: TypeAlias = bool | int | float | str
+"""The value of a setting."""
+
+
 @dataclass(frozen=True)
 class Setting:
-    """One setting: its default, whose type it keeps, what it means, and the values it may have (bounds included)."""
+    """One setting of a recipe: its default, its meaning and the values that it may have.
+
+    Parameters
+    ----------
+    default : bool, int, float or str
+        The default; all values have its type.
+    meaning : str
+        What the setting means, for the list that ``dlengine explain`` prints.
+    low, high : float or None, optional
+        The least and the greatest value; None is no bound.
+    choices : tuple, optional
+        The only values allowed; empty allows all.
+
+    Examples
+    --------
+    >>> epochs = dl.recipes.Setting(20, "passes over the training set", low=1)
+    >>> epochs.parse("epochs", "5")
+    5
+    >>> epochs.parse("epochs", "0")
+    Traceback (most recent call last):
+    dlengine.errors.ConfigError: epochs: expected at least 1, got 0
+    """
 
     default: Any
     meaning: str
     low: float | None = None
     high: float | None = None
-    choices: tuple[Any, ...] = ()
+    choices: tuple[Value, ...] = ()
 
-    def parse(self, name: str, text: Any) -> Any:
-        """A value from text or from JSON, checked. Raises ConfigError."""
+    def parse(self, name: str, text: object) -> Any:
+        """Convert a value to the type of the default, and check it.
+
+        Parameters
+        ----------
+        name : str
+            The name of the setting, for messages.
+        text : object
+            The value as text, or as it comes from a JSON file.
+
+        Returns
+        -------
+        bool, int, float or str
+            The value.
+
+        Raises
+        ------
+        ConfigError
+            If it cannot be converted without loss, or is not allowed.
+        """
         kind = type(self.default)
         value = self._converted(name, text, kind)
         if self.choices and value not in self.choices:
@@ -44,6 +90,7 @@ class Setting:
             if str(text).lower() not in known:
                 raise ConfigError(f"{name}: expected true or false, got {text!r}")
             return known[str(text).lower()]
+        value: Any
         try:
             value = kind(text)
         except (TypeError, ValueError, OverflowError):
@@ -58,54 +105,133 @@ class Setting:
 
 @dataclass(frozen=True)
 class Figure:
-    """A result and the bound that it must keep, one of at_least and at_most. percent: shown as a percentage."""
+    """A number among the results of a run, and the bound that it must keep.
+
+    Parameters
+    ----------
+    name : str
+        The name of the result.
+    at_least, at_most : float or None, optional
+        The bound; one of the two is given.
+    percent : bool, optional
+        Whether the number is a fraction that is shown as a percentage.
+
+    Examples
+    --------
+    >>> accuracy = dl.recipes.Figure("accuracy", at_least=0.9, percent=True)
+    >>> accuracy.bound, accuracy.show(0.934)
+    ('>= 90 %', '93.40 %')
+    >>> accuracy.reached({"accuracy": 0.934, "loss": 0.2})
+    True
+    """
 
     name: str
     at_least: float | None = None
     at_most: float | None = None
     percent: bool = False
 
-    def reached(self, results: Mapping[str, Any]) -> bool:
-        """Whether the results keep the bound; NaN does not."""
+    def reached(self, results: Mapping[str, float]) -> bool:
+        """Return whether the results keep the bound; NaN does not.
+
+        Parameters
+        ----------
+        results : mapping
+            The results of a run by name.
+
+        Returns
+        -------
+        bool
+            Whether the bound is kept.
+        """
         value = results[self.name]
-        return bool(value >= self.at_least) if self.at_least is not None else bool(value <= self.at_most)
+        if self.at_least is not None:
+            return bool(value >= self.at_least)
+        return self.at_most is not None and bool(value <= self.at_most)
 
     def show(self, value: float) -> str:
-        """A value as text."""
+        """Return a value as text.
+
+        Parameters
+        ----------
+        value : float
+            The value.
+
+        Returns
+        -------
+        str
+            A percentage with two decimals, or four significant digits.
+        """
         return f"{100 * value:.2f} %" if self.percent else f"{value:.4g}"
 
     @property
     def bound(self) -> str:
-        """The bound as text."""
+        """Return the bound as text, such as ``>= 90 %``."""
         sign, value = (">=", self.at_least) if self.at_least is not None else ("<=", self.at_most or 0.0)
         return f"{sign} {100 * value:g} %" if self.percent else f"{sign} {value:g}"
 
 
 @dataclass(frozen=True)
 class Scale:
-    """A size at which a recipe runs: the figures it must reach there, and the settings that differ from the defaults.
+    """A size at which a recipe runs: the figures that it must reach, and the settings that differ from the defaults.
 
-    data: the sets that must be in the data folder (see data.held).
+    Parameters
+    ----------
+    figures : tuple of Figure
+        What a run must reach.
+    settings : mapping, optional
+        The values of the settings that differ from their defaults, by name.
+    data : tuple of str, optional
+        The data sets that must be in the data folder.
+
+    Examples
+    --------
+    >>> from dlengine.recipes import Figure, Scale
+    >>> quick = Scale((Figure("accuracy", at_least=0.8),), {"epochs": 2})
+    >>> quick.settings
+    {'epochs': 2}
     """
 
     figures: tuple[Figure, ...]
-    settings: Mapping[str, Any] = field(default_factory=dict)
+    settings: Mapping[str, object] = field(default_factory=dict)
     data: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """A named experiment.
+    """A named experiment with its settings and scales.
 
-    experiment: called with (settings, seed), usually the subclass of Experiment, whose docstring explains it.
-    full: the scale that reaches the figure of the literature. small: what runs instead where full's data are absent.
-    quick: seconds on what is bundled, with figures that a broken model misses.
-    shows: the functions and classes in which the idea stands, for `dlengine explain`.
+    Parameters
+    ----------
+    name : str
+        The name, in small letters with hyphens: that of its file in ``recipes/catalogue``, where it is called ``RECIPE``.
+    title : str
+        What is trained on what, in one line.
+    experiment : callable
+        Called with the settings and the seed, it returns an Experiment; usually a subclass of Experiment, whose docstring
+        explains the idea.
+    settings : mapping of Setting
+        The settings by name.
+    full : Scale
+        The scale that reaches the result of the literature.
+    quick : Scale
+        A scale of seconds on data in the package, whose figures a wrong model misses.
+    small : Scale or None, optional
+        The scale that runs by default where the data of ``full`` are not in the data folder.
+    shows : tuple, optional
+        The functions and classes in which the idea is implemented, for ``dlengine explain``.
+
+    Examples
+    --------
+    >>> recipe = dl.recipes.find("linear-svm")
+    >>> list(recipe.scales)
+    ['full', 'quick']
+    >>> recipe.configure({"epochs": "3"}, "quick")["epochs"]
+    3
     """
 
     name: str
     title: str
-    experiment: Callable[[Mapping[str, Any], int], Experiment]
+    experiment: Callable[[Mapping[str, Value], int], Experiment]
     settings: Mapping[str, Setting]
     full: Scale
     quick: Scale
@@ -114,16 +240,40 @@ class Recipe:
 
     @property
     def scales(self) -> dict[str, Scale]:
-        """Its scales by name, the largest first."""
+        """Return the scales by name, the largest first."""
         found = {"full": self.full, "small": self.small, "quick": self.quick}
         return {name: scale for name, scale in found.items() if scale is not None}
 
     def default_scale(self) -> str:
-        """full, or small where the data that full needs are not in the data folder."""
+        """Return the scale that is trained if none is asked for.
+
+        Returns
+        -------
+        str
+            ``"full"``, or ``"small"`` if there is one and the data of ``full`` are not in the data folder.
+        """
         return "full" if self.small is None or all(held(name) for name in self.full.data) else "small"
 
-    def configure(self, given: Mapping[str, Any], scale: str = "full") -> dict[str, Any]:
-        """All settings at a scale, the given ones parsed. Raises ConfigError; an unknown name is told the nearest known one."""
+    def configure(self, given: Mapping[str, object], scale: str = "full") -> dict[str, Any]:
+        """Return all settings at a scale.
+
+        Parameters
+        ----------
+        given : mapping
+            Values that replace those of the scale, by name; text is converted.
+        scale : str, optional
+            The scale.
+
+        Returns
+        -------
+        dict
+            The value of every setting by name.
+
+        Raises
+        ------
+        ConfigError
+            If a name is unknown or a value is not allowed.
+        """
         for name in given:
             if name not in self.settings:
                 raise ConfigError(f"{self.name} has no setting {name!r}{nearest(name, self.settings)}")
@@ -131,26 +281,79 @@ class Recipe:
         return {name: s.parse(name, chosen.get(name, s.default)) for name, s in self.settings.items()}
 
 
-def nearest(name: str, known: Mapping[str, Any]) -> str:
-    """The end of a message about an unknown name."""
+def nearest(name: str, known: Collection[str]) -> str:
+    """The end of a message about an unknown name: the most similar known name, or all of them."""
     close = get_close_matches(name, known, n=1, cutoff=0.5)
     return f"; did you mean {close[0]!r}?" if close else f"; known: {', '.join(known)}"
 
 
-RECIPES: dict[str, Recipe] = {}
-"""Every recipe by name; importing dlengine.recipes fills it."""
+class Catalogue(Mapping[str, Recipe]):
+    """Every recipe by name: those in the files of ``recipes/catalogue``, imported when first used, and those that were added.
+
+    The recipe ``char-lstm`` is ``RECIPE`` in ``catalogue/char_lstm.py``.
+    """
+
+    def __init__(self) -> None:
+        self._added: dict[str, Recipe] = {}
+
+    @cached_property
+    def _files(self) -> dict[str, str]:
+        """The module of each recipe by the recipe's name."""
+        found = iter_modules(import_module(f"{__package__}.catalogue").__path__)
+        return {module.name.replace("_", "-"): f"{__package__}.catalogue.{module.name}" for module in found}
+
+    def __getitem__(self, name: str) -> Recipe:
+        if name in self._added:
+            return self._added[name]
+        recipe: Recipe = import_module(self._files[name]).RECIPE
+        if recipe.name != name:
+            raise ConfigError(f"the recipe in the file of {name!r} is called {recipe.name!r}")
+        return recipe
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(sorted({*self._files, *self._added}))
+
+    def __len__(self) -> int:
+        return len({*self._files, *self._added})
+
+    def add(self, recipe: Recipe) -> Recipe:
+        """Add a recipe that has no file in the catalogue. Raises ConfigError if there is one of that name."""
+        if recipe.name in self:
+            raise ConfigError(f"a recipe {recipe.name!r} exists already")
+        self._added[recipe.name] = recipe
+        return recipe
 
 
-def add(recipe: Recipe) -> Recipe:
-    """Make a recipe known."""
-    if recipe.name in RECIPES:
-        raise ConfigError(f"a recipe {recipe.name!r} exists already")
-    RECIPES[recipe.name] = recipe
-    return recipe
+RECIPES = Catalogue()
+"""Every recipe by name."""
 
 
 def find(name: str) -> Recipe:
-    """The recipe of a name. Raises ConfigError that names the nearest one."""
+    """Return the recipe with a name.
+
+    Parameters
+    ----------
+    name : str
+        The name.
+
+    Returns
+    -------
+    Recipe
+        The recipe.
+
+    Raises
+    ------
+    ConfigError
+        If there is none of that name; the message has the most similar name.
+
+    Examples
+    --------
+    >>> dl.recipes.find("perceptron").title
+    'ten perceptrons learn digits by the rule of 1958'
+    >>> dl.recipes.find("perceptrom")
+    Traceback (most recent call last):
+    dlengine.errors.ConfigError: unknown recipe 'perceptrom'; did you mean 'perceptron'?
+    """
     if name not in RECIPES:
         raise ConfigError(f"unknown recipe {name!r}{nearest(name, RECIPES)}")
     return RECIPES[name]

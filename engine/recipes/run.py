@@ -1,51 +1,64 @@
-"""Runs of recipes: train into a folder, go on with it, measure it again, use what it learnt.
+"""Runs of recipes: train in a run folder, resume, measure again, and load the trained models.
 
 A run folder holds config.json (recipe, scale, settings, seed, backend, dtype), for each training log.csv and
-last.safetensors (best.safetensors where one epoch can be better), and at the end results.json, curves.png and the
-recipe's own pictures. Every file is written at once or not at all.
+last.safetensors (and best.safetensors, where the best epoch may be another than the last), and at the end results.json,
+curves.png and the recipe's own pictures. A file is replaced in one step, so that a reader never sees half of it.
 """
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from .. import backend
-from ..autograd.promotion import get_default_dtype, set_default_dtype
+from ..default_dtype import use_default_dtype
 from ..errors import CheckpointError, ConfigError
-from ..generator import manual_seed
-from ..io import FileLock, load, reading, remove_leftovers, write_atomically
-from ..training import Callback, Checkpoint, CSVLog, Progress, Trainer, plot_curves
+from ..io import load, remove_leftovers, write_atomically
+from ..training import Callback, Checkpoint, CSVLog, Progress, Trainer, TrainerView, plot_curves
 from .experiment import Experiment, Stage
 from .recipe import Figure, Recipe, Scale, find
+from .run_folder import DTYPES, STAGE_FILES, Config, as_json, clear, has_begun, locked, make_folder, read_config
 
-DTYPES = ("float32", "float64")
 CHECKPOINT_SECONDS = 60.0
-"""How much of a long epoch a kill may cost."""
-
-STAGE_FILES = ("log.csv", "last.safetensors", "best.safetensors")
-RUN_FILES = ("config.json", "results.json")
-NEW_CONFIG = ".config.new"
-"""What config.json is written as, while an earlier run is still there."""
+"""The time between two checkpoints within an epoch, and so the most that is lost when the process is killed."""
 
 
 @dataclass(frozen=True, repr=False)
 class Run:
-    """A finished run: its folder, its recipe, the scale, and what it reached."""
+    """A finished run.
+
+    Parameters
+    ----------
+    folder : Path
+        The run folder.
+    recipe : Recipe
+        The recipe.
+    scale : Scale
+        The scale at which it ran.
+    results : dict of float
+        The results by name.
+
+    Examples
+    --------
+    >>> run = dl.recipes.train("linear-svm", {"epochs": 1}, scale="quick", out="run", progress=False)
+    >>> run
+    Run(linear-svm in run: accuracy ... % (missed))
+    >>> run.reached
+    False
+    """
 
     folder: Path
     recipe: Recipe
     scale: Scale
-    results: dict[str, Any]
+    results: dict[str, float]
 
     @property
     def reached(self) -> bool:
-        """Whether every figure was reached."""
+        """Return whether every figure was reached."""
         return all(figure.reached(self.results) for figure in self.scale.figures)
 
     def __repr__(self) -> str:
@@ -53,33 +66,19 @@ class Run:
         return f"Run({self.recipe.name} in {self.folder}: {', '.join(figures)})"
 
     def verdicts(self) -> list[tuple[Figure, float, bool]]:
-        """Each figure, its value, and whether it was reached."""
+        """Compare the results with the figures of the scale.
+
+        Returns
+        -------
+        list of tuple
+            Each figure, its value, and whether it was reached.
+        """
         return [(f, self.results[f.name], f.reached(self.results)) for f in self.scale.figures]
-
-
-@dataclass(frozen=True)
-class Config:
-    """What a run's config.json says."""
-
-    recipe: Recipe
-    scale: str
-    settings: dict[str, Any]
-    seed: int
-    dtype: str
-    backend: str
-
-    def write(self, path: Path) -> None:
-        content = {**vars(self), "recipe": self.recipe.name}
-        write_atomically(path, _json(content))
-
-    def build(self) -> Experiment:
-        manual_seed(self.seed)
-        return self.recipe.experiment(self.settings, self.seed)
 
 
 def train(
     name: str,
-    settings: Mapping[str, Any] | None = None,
+    settings: Mapping[str, object] | None = None,
     *,
     scale: str | None = None,
     seed: int = 0,
@@ -88,12 +87,46 @@ def train(
     overwrite: bool = False,
     progress: bool = True,
 ) -> Run:
-    """Train a recipe on the backend in force and leave a run folder.
+    """Train a recipe on the current backend, and write a run folder.
 
-    scale: "full", "small" or "quick"; by default full where its data are in the data folder, else small.
-    out: the folder; by default runs/NAME, or with the first free number behind it. One that holds anything is refused,
-    unless overwrite says that an earlier run in it goes. All settings are checked and the data are read before the folder
-    is touched. Raises ConfigError, DataError.
+    All settings are checked and the data are read before the folder is changed.
+
+    Parameters
+    ----------
+    name : str
+        The name of the recipe.
+    settings : mapping or None, optional
+        Values that replace those of the scale, by name.
+    scale : {"full", "small", "quick"} or None, optional
+        The scale; None is ``full``, or ``small`` if the recipe has it and the data of ``full`` are not in the data folder.
+    seed : int, optional
+        The seed of all random numbers.
+    dtype : {"float32", "float64"}, optional
+        The dtype of data and parameters.
+    out : str, Path or None, optional
+        The run folder; None is ``runs/NAME``, or ``runs/NAME-2`` and so on if that exists. It must be empty or not exist.
+    overwrite : bool, optional
+        Whether an earlier run in the folder is deleted.
+    progress : bool, optional
+        Whether a table and a progress bar are shown.
+
+    Returns
+    -------
+    Run
+        The finished run.
+
+    Raises
+    ------
+    ConfigError
+        If the recipe, a setting, the scale or the dtype is unknown or not allowed, or the folder cannot be used.
+    DataError
+        If the data are missing or damaged.
+
+    Examples
+    --------
+    >>> run = dl.recipes.train("linear-svm", {"epochs": 1}, scale="quick", out="run", progress=False)
+    >>> run.results["accuracy"] > 0.5
+    True
     """
     recipe = find(name)
     scale = scale or recipe.default_scale()
@@ -104,48 +137,125 @@ def train(
         raise ConfigError(f"dtype: expected one of {', '.join(DTYPES)}, got {dtype!r}")
     start = time.perf_counter()
     config = Config(recipe, scale, chosen, seed, dtype, backend.get_backend())
-    with _dtype(dtype):
+    with use_default_dtype(dtype):
         experiment = config.build()
-        folder = _folder(out, name, overwrite, config)
-        with _locked(folder) as lock:
+        folder = make_folder(out, name, overwrite, config)
+        with locked(folder) as lock:
             try:
                 return _finish(folder, config, experiment, progress, start)
             except BaseException:
-                if not _begun(folder):
+                if not has_begun(folder):
                     lock.free()  # Windows removes no file that is open
-                    _clear(folder, recipe)
+                    clear(folder, recipe)
                 raise
 
 
 def resume(folder: str | Path, *, own_backend: bool = True, progress: bool = True) -> Run:
-    """Go on with a run that was stopped or killed, from its last checkpoint; a finished one is only measured again.
+    """Continue a run that was stopped or killed from its last checkpoint; a finished run is only measured again.
 
-    It ends bit for bit as if it had never been stopped, on the run's own backend (own_backend; else the one in force) and
-    with as many threads; a warning says where they differ. A run that another process is training is refused.
-    Raises CheckpointError, ConfigError, BackendUnavailable.
+    On the same backend and with the same number of threads, the result is bit for bit that of a run without the
+    interruption; a warning is given if they differ.
+
+    Parameters
+    ----------
+    folder : str or Path
+        The run folder.
+    own_backend : bool, optional
+        Whether to use the backend that the run began with; otherwise the current one.
+    progress : bool, optional
+        Whether a table and a progress bar are shown.
+
+    Returns
+    -------
+    Run
+        The finished run.
+
+    Raises
+    ------
+    CheckpointError
+        If the folder holds no run, or a damaged one.
+    ConfigError
+        If its configuration is not valid, or another process is training it.
+    BackendUnavailable
+        If its backend cannot run here.
+
+    Examples
+    --------
+    >>> run = dl.recipes.train("linear-svm", {"epochs": 1}, scale="quick", out="run", progress=False)
+    >>> again = dl.recipes.resume("run", progress=False)
+    >>> again.results["accuracy"] == run.results["accuracy"]
+    True
     """
     start = time.perf_counter()
     folder = Path(folder)
     config = read_config(folder)
-    with _locked(folder), _backend(config.backend) if own_backend else nullcontext(), _dtype(config.dtype):
+    with locked(folder), _backend(config.backend) if own_backend else nullcontext(), use_default_dtype(config.dtype):
         return _finish(folder, config, config.build(), progress, start)
 
 
 def evaluate(folder: str | Path) -> Run:
-    """Measure a run's models again, on its own test data. Raises CheckpointError, ConfigError."""
+    """Measure the trained models of a run again, on its test data.
+
+    Parameters
+    ----------
+    folder : str or Path
+        The run folder.
+
+    Returns
+    -------
+    Run
+        The run with the new results.
+
+    Raises
+    ------
+    CheckpointError
+        If the run is not finished or its files are damaged.
+    ConfigError
+        If its configuration is not valid.
+
+    Examples
+    --------
+    >>> run = dl.recipes.train("linear-svm", {"epochs": 1}, scale="quick", out="run", progress=False)
+    >>> dl.recipes.evaluate("run").results["accuracy"] == run.results["accuracy"]
+    True
+    """
     with restored(folder) as (config, experiment):
         return Run(Path(folder), config.recipe, config.recipe.scales[config.scale], experiment.measure())
 
 
 @contextmanager
 def restored(folder: str | Path) -> Iterator[tuple[Config, Experiment]]:
-    """A run's experiment with its trained models, its dtype being the default in the block.
+    """Load the experiment of a run with its trained models, for a block in which the run's dtype is the default.
 
-    Raises CheckpointError if a training of the run has not begun, ConfigError.
+    Parameters
+    ----------
+    folder : str or Path
+        The run folder.
+
+    Yields
+    ------
+    Config
+        The configuration: recipe, scale, settings, seed, dtype and backend.
+    Experiment
+        The experiment.
+
+    Raises
+    ------
+    CheckpointError
+        If the run is not finished or its files are damaged.
+    ConfigError
+        If its configuration is not valid.
+
+    Examples
+    --------
+    >>> run = dl.recipes.train("linear-svm", {"epochs": 1}, scale="quick", out="run", progress=False)
+    >>> with dl.recipes.restored("run") as (config, experiment):
+    ...     print(config.settings["epochs"], experiment.measure()["accuracy"] == run.results["accuracy"])
+    1 True
     """
     folder = Path(folder)
     config = read_config(folder)
-    with _dtype(config.dtype):
+    with use_default_dtype(config.dtype):
         experiment = config.build()
         for stage in experiment.stages():
             if not _load(folder / stage.name / "last.safetensors", stage.trainer):
@@ -154,16 +264,44 @@ def restored(folder: str | Path) -> Iterator[tuple[Config, Experiment]]:
 
 
 def first_values(
-    name: str, settings: Mapping[str, Any] | None = None, *, scale: str = "quick", steps: int = 20, seed: int = 0,
+    name: str, settings: Mapping[str, object] | None = None, *, scale: str = "quick", steps: int = 20, seed: int = 0,
     dtype: str = "float64",
 ) -> list[dict[str, float]]:  # fmt: skip
-    """What the first steps of a recipe's training report, loss and all, on the backend in force; nothing is written.
+    """Train a recipe for a few steps on the current backend, without writing files, to compare backends.
 
-    Each entry has the means over the epoch so far. Two backends must agree in them: see tests/test_recipes.py.
+    Parameters
+    ----------
+    name : str
+        The name of the recipe.
+    settings : mapping or None, optional
+        Values that replace those of the scale, by name.
+    scale : str, optional
+        The scale.
+    steps : int, optional
+        The number of steps.
+    seed : int, optional
+        The seed of all random numbers.
+    dtype : {"float32", "float64"}, optional
+        The dtype of data and parameters.
+
+    Returns
+    -------
+    list of dict
+        For each step the loss and the metrics by name, as means over the epoch so far.
+
+    Raises
+    ------
+    ConfigError
+        If the recipe or a setting is unknown or not allowed.
+
+    Examples
+    --------
+    >>> dl.recipes.first_values("perceptron", steps=2)
+    [{'loss': 9.0}, {'loss': 5.5}]
     """
     recipe = find(name)
     recorder = _Recorder(steps)
-    with _dtype(dtype):
+    with use_default_dtype(dtype):
         experiment = Config(recipe, scale, recipe.configure(settings or {}, scale), seed, dtype, "").build()
         for stage in experiment.stages():
             stage.trainer.add_callbacks(recorder)
@@ -174,18 +312,18 @@ def first_values(
 
 
 class _Recorder(Callback):
-    """Keeps what the first steps report, then stops."""
+    """Keeps the values that the first steps report, then stops the training."""
 
     def __init__(self, steps: int) -> None:
         self.steps, self.values = steps, list[dict[str, float]]()
 
-    def on_batch_end(self, trainer: Trainer, batch: int, values: dict[str, float]) -> None:
+    def on_batch_end(self, trainer: TrainerView, batch: int, values: dict[str, float]) -> None:
         self.values.append(values)
         trainer.stop = trainer.stop or len(self.values) == self.steps
 
 
 def _finish(folder: Path, config: Config, experiment: Experiment, progress: bool, start: float) -> Run:
-    """Train to the end, measure, and write what a finished run holds."""
+    """Train the stages that are not finished, measure, and write the results and the pictures."""
     histories, checked, fitting = dict[str, Any](), dict[str, str](), 0.0
     try:
         for stage in experiment.stages():
@@ -195,7 +333,7 @@ def _finish(folder: Path, config: Config, experiment: Experiment, progress: bool
             fitting += time.perf_counter() - begun
         results = experiment.measure()
     except KeyboardInterrupt:
-        if not _begun(folder):
+        if not has_begun(folder):
             raise
         raise KeyboardInterrupt(f"interrupted; dlengine train --resume {folder} goes on") from None
     scale = config.recipe.scales[config.scale]
@@ -210,21 +348,8 @@ def _finish(folder: Path, config: Config, experiment: Experiment, progress: bool
     # A resumed run counts the epochs before it was stopped too.
     spent = sum(row["seconds"] for history in histories.values() for row in history)
     results = {**results, "seconds": round(time.perf_counter() - start - fitting + spent, 2)}
-    write_atomically(folder / "results.json", _json(results))
+    write_atomically(folder / "results.json", as_json(results))
     return Run(folder, config.recipe, scale, results)
-
-
-def _begun(folder: Path) -> bool:
-    """Whether a run has anything to go on from, or to look at."""
-    return any(path.exists() for file in STAGE_FILES for path in (folder / file, *folder.glob(f"*/{file}")))
-
-
-def _locked(folder: Path) -> FileLock:
-    """Keep others from training in a run folder, until the end of this process at the latest. Raises ConfigError."""
-    lock = FileLock(folder / "config.json")
-    if not lock.held:
-        raise ConfigError(f"{folder}: another process is training this run; wait for its end, or take another folder")
-    return lock
 
 
 def _train_stage(folder: Path, stage: Stage, progress: bool) -> list[dict[str, float]]:
@@ -237,11 +362,11 @@ def _train_stage(folder: Path, stage: Stage, progress: bool) -> list[dict[str, f
     if progress:
         stage.trainer.add_callbacks(Progress(title=stage.name))
     stage.trainer.add_callbacks(CSVLog(folder / "log.csv"), Checkpoint(folder, monitor=stage.monitor, seconds=CHECKPOINT_SECONDS))
-    return stage.trainer.fit(stage.train, stage.epochs, stage.validate)
+    return stage.trainer.fit(stage.train, epochs=stage.epochs, validate=stage.validate)
 
 
 def _load(checkpoint: Path, trainer: Trainer) -> bool:
-    """Put a trainer where its checkpoint left it; False if there is none. Raises CheckpointError naming the file."""
+    """Load a checkpoint into a trainer; False if there is none. Raises CheckpointError that names the file."""
     if not checkpoint.exists():
         return False
     state = load(checkpoint)
@@ -252,104 +377,7 @@ def _load(checkpoint: Path, trainer: Trainer) -> bool:
     return True
 
 
-def read_config(folder: Path) -> Config:
-    """A run's checked config.json. Raises CheckpointError, ConfigError."""
-    path = folder / "config.json"
-    if not path.is_file():
-        raise CheckpointError(f"{folder}: not a run folder (no config.json)")
-    with reading(path, CheckpointError, "train anew, or put the run's own file there", also=(ConfigError,)):
-        held = json.loads(path.read_text())
-        recipe, scale, dtype = find(held["recipe"]), held["scale"], held["dtype"]
-        if scale not in recipe.scales:
-            raise ConfigError(f"scale: {recipe.name} has {', '.join(recipe.scales)}, got {scale!r}")
-        if dtype not in DTYPES:
-            raise ConfigError(f"dtype: expected one of {', '.join(DTYPES)}, got {dtype!r}")
-        seed, used = held["seed"], str(held["backend"])
-        if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**64:
-            raise ConfigError(f"seed: expected an integer from 0 to 2**64 - 1, got {seed!r}")
-        if used.partition(":")[0] not in backend.BACKENDS:
-            raise ConfigError(f"backend: expected one of {', '.join(backend.BACKENDS)}, got {used!r}")
-        return Config(recipe, scale, recipe.configure(held["settings"], scale), seed, dtype, used)
-
-
-def read_results(folder: Path) -> dict[str, float]:
-    """The numbers of a run's results.json. Raises CheckpointError for a file with anything else in it, or without seconds."""
-    path = folder / "results.json"
-    if not path.is_file():
-        raise CheckpointError(f"{folder}: the run is not finished; go on with it: dlengine train --resume {folder}")
-    with reading(path, CheckpointError, f"measure the run again: dlengine train --resume {folder}"):
-        held = json.loads(path.read_text())
-        for name, value in held.items():
-            if isinstance(value, bool) or not isinstance(value, int | float):
-                raise CheckpointError(f"{name}: expected a number, got {value!r}")
-            float(value)  # an integer beyond all floating numbers is no result either
-        if not 0 <= held["seconds"] < float("inf"):
-            raise CheckpointError(f"seconds: expected a duration, got {held['seconds']}")
-        return dict(held)
-
-
-def _folder(out: str | Path | None, name: str, overwrite: bool, config: Config) -> Path:
-    """Make the run folder with its config.json, so be sure that it can be written. Raises ConfigError."""
-    folder = _free(name) if out is None else Path(out)
-    try:
-        if folder.is_dir() and any(folder.iterdir()):
-            if not overwrite:
-                raise ConfigError(f"{folder}: the run folder is not empty; choose another, or overwrite it with --overwrite")
-            if (folder / "config.json").is_file():
-                _locked(folder).free()
-            config.write(folder / NEW_CONFIG)  # before anything is lost, be sure that there is room
-            _clear(folder, config.recipe)
-        folder.mkdir(parents=True, exist_ok=True)
-        if (folder / NEW_CONFIG).exists():
-            (folder / NEW_CONFIG).replace(folder / "config.json")
-        else:
-            config.write(folder / "config.json")
-    except OSError as error:
-        with suppress(OSError):
-            (folder / NEW_CONFIG).unlink(missing_ok=True)
-        raise ConfigError(f"{folder}: the run folder cannot be written ({error.strerror})") from None
-    return folder
-
-
-def _clear(folder: Path, recipe: Recipe) -> None:
-    """Take away a run: the files that the recipe leaves, and each folder in which nothing else is."""
-    pictures = getattr(recipe.experiment, "captions", {})
-    with suppress(OSError):
-        stages = {path.parent for file in STAGE_FILES for path in folder.glob(f"*/{file}")}
-        for place in (*stages, folder):
-            for file in (*STAGE_FILES, *RUN_FILES, *pictures):
-                (place / file).unlink(missing_ok=True)
-        for curves in folder.glob("curves*.png"):
-            curves.unlink()
-        for place in (*stages, folder):
-            with suppress(OSError):
-                place.rmdir()
-
-
-def _free(name: str) -> Path:
-    numbers: Iterator[int] = iter(range(2, 1_000_000))
-    folder = Path("runs") / name
-    while folder.exists():
-        folder = Path("runs") / f"{name}-{next(numbers)}"
-    return folder
-
-
-def _backend(name: str) -> Any:
-    """The backend of a name that get_backend() gave, for a block."""
+def _backend(name: str) -> AbstractContextManager[None]:
+    """Use the backend with a name as get_backend() returns it, for a block."""
     emulate = name.endswith("-emulate")
     return backend.use_backend(name.removesuffix("-emulate"), emulate=emulate)
-
-
-@contextmanager
-def _dtype(name: str) -> Iterator[None]:
-    """Make a dtype the default inside the block."""
-    before = get_default_dtype()
-    set_default_dtype(name)
-    try:
-        yield
-    finally:
-        set_default_dtype(before)
-
-
-def _json(content: Mapping[str, Any]) -> bytes:
-    return (json.dumps(content, indent=2) + "\n").encode()

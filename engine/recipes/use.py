@@ -1,4 +1,4 @@
-"""What can be done with a finished run beyond measuring it: predict, sample, interpolate, attack, neighbours; and explain."""
+"""Commands for a finished run: predict, sample, interpolate, attack and neighbours; and explain, which describes a recipe."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import ConfigError
-from ..training import save_figure
+from ..show import save_figure
 from .experiment import Prediction
 from .recipe import RECIPES, Recipe, nearest
 from .run import restored
@@ -19,19 +19,80 @@ RANGES = {
     "beam": (1, 100), "count": (1, 10_000), "digit": (0, 9), "eps": (0, 1), "first": (0, None), "length": (1, None),
     "second": (0, None), "steps": (2, 1000), "temperature": (0, None),
 }  # fmt: skip
-"""What an option of this name may be, from and to, whatever the recipe."""
+"""The range of the options of each name, the same for all recipes; None is no bound."""
 
 
 def predict(folder: str | Path, images: Sequence[str | Path]) -> list[Prediction]:
-    """The class of each image by a run's model. Raises DataError naming a file, CheckpointError, ConfigError."""
+    """Classify image files with the model of a run.
+
+    Parameters
+    ----------
+    folder : str or Path
+        The run folder.
+    images : sequence of str or Path
+        The image files.
+
+    Returns
+    -------
+    list of Prediction
+        The class of each image.
+
+    Raises
+    ------
+    DataError
+        If an image cannot be read.
+    CheckpointError
+        If the run is not finished or its files are damaged.
+    ConfigError
+        If its recipe cannot predict.
+
+    Examples
+    --------
+    >>> from dlengine.show import new_figure, save_figure
+    >>> run = dl.recipes.train("digits-cnn", {"epochs": 1, "width": 2}, scale="quick", out="run", progress=False)
+    >>> with new_figure(1.0, 1.0) as figure:
+    ...     text = figure.text(0.3, 0.2, "7", fontsize=48)
+    >>> save_figure(figure, "seven.png")
+    >>> [prediction] = dl.recipes.predict("run", ["seven.png"])
+    >>> prediction.label in "0123456789"
+    True
+    """
     found: list[Prediction] = _ask(folder, "predict", images)
     return found
 
 
 def use(folder: str | Path, ability: str, *arguments: Any, **options: Any) -> str | Path:
-    """Let a run's experiment sample, interpolate, attack or find neighbours: its text, or the picture it left in the folder.
+    """Let the trained models of a run sample, interpolate, attack or find neighbours.
 
-    Raises ConfigError if the recipe cannot, or does not know an option.
+    Parameters
+    ----------
+    folder : str or Path
+        The run folder.
+    ability : {"sample", "interpolate", "attack", "neighbours"}
+        What to do.
+    *arguments : Any
+        The word, for ``neighbours``.
+    **options : Any
+        The options that the recipe has for it; ``dlengine explain`` lists them.
+
+    Returns
+    -------
+    str or Path
+        The text, or the picture that was written into the run folder.
+
+    Raises
+    ------
+    CheckpointError
+        If the run is not finished or its files are damaged.
+    ConfigError
+        If the recipe cannot do that, or an option is unknown or not allowed.
+
+    Examples
+    --------
+    >>> settings = {"epochs": 1, "samples": 100, "hidden": 8}
+    >>> run = dl.recipes.train("seq2seq-addition", settings, scale="quick", out="run", progress=False)
+    >>> dl.recipes.use("run", "sample", sum="1+2").startswith("1+2")
+    True
     """
     answer = _ask(folder, ability, *arguments, **options)
     if isinstance(answer, str):
@@ -64,7 +125,7 @@ def _options(method: Any) -> dict[str, Any]:
 
 
 def _option(what: str, value: Any, default: Any, allowed: tuple[float | None, float | None]) -> Any:
-    """A given value as one of the default's kind. Raises ConfigError if it is none, or not in the range."""
+    """Convert a value to the type of the default. Raises ConfigError if that fails or it is not in the range."""
     if default is None:
         return value
     try:
@@ -84,7 +145,24 @@ def can(recipe: Recipe, ability: str) -> bool:
 
 
 def explain(recipe: Recipe) -> str:
-    """The idea, the equations, the figures, the settings, and where in the code each part stands."""
+    """Describe a recipe: the idea and its equations, the figures, the settings, and where the code is.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        The recipe.
+
+    Returns
+    -------
+    str
+        The description, several lines.
+
+    Examples
+    --------
+    >>> print(dl.recipes.explain(dl.recipes.find("perceptron")))
+    perceptron: ten perceptrons learn digits by the rule of 1958
+    ...
+    """
     parts = [f"{recipe.name}: {recipe.title}", inspect.cleandoc(recipe.experiment.__doc__ or "")]
     figures = [f"  {name}: {', '.join(f'{f.name} {f.bound}' for f in scale.figures)}" for name, scale in recipe.scales.items()]
     parts.append("\n".join(["Figures", *figures]))
@@ -100,7 +178,7 @@ def explain(recipe: Recipe) -> str:
 
 
 def _call(recipe: Recipe, ability: str) -> str:
-    """How a recipe's ability is called, and the options that it has."""
+    """The command for an ability of a recipe, with its options."""
     options = _options(getattr(recipe.experiment, ability))
     told = ", ".join(f"{k}={v}" for k, v in options.items())
     return f"  dlengine {ability} RUN{ARGUMENTS.get(ability, '')}{f'    (--set {told})' if told else ''}"

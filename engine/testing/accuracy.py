@@ -1,4 +1,4 @@
-"""How far a result is from the oracle, in the units of its row's bound."""
+"""The error of a result against the oracle, in the units of its row's bound."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from typing import Any
 import numpy as np
 
 from . import places
+from .bounds import Bound
 from .calls import widened
-from .table import Bound
 
 TINY32 = float(np.finfo(np.float32).tiny)
 
 
 @dataclass(frozen=True)
 class Distance:
-    """error and limit in the bound's unit; ulps: the error in eps of the magnitude, for the baseline rule.
+    """The error and its limit in the bound's unit, and the error in eps of the magnitude (ulps) for the baseline rule.
 
-    message: what is wrong besides. place: the index of the worst value. where: that index and both values, in words.
+    message: what else is wrong. place: the index of the largest error. where: a text with that index and both values.
     """
 
     error: float = 0.0
@@ -37,10 +37,10 @@ class Distance:
 def distance(
     got: Any, want: Any, bound: Bound, factor: float, *, magnitude: Any = None, dtype: Any = None, flush: bool = False
 ) -> Distance:
-    """From a result to the oracle's value.
+    """Compare a result with the oracle's.
 
-    factor: the bound's, for this sample. magnitude: of the sums behind each value (default: the largest absolute value
-    of want). dtype: what got must have (default: not checked). flush: float32 subnormals count as zero.
+    factor: the bound's factor for this sample. magnitude: that of the sums behind each value (None: the largest absolute
+    value of want). dtype: the dtype that got must have (None: any). flush: treat float32 subnormals as zero.
     """
     if not isinstance(want, np.ndarray):
         same = type(got) is type(want) and (got == want or got != got and want != want)
@@ -56,6 +56,7 @@ def distance(
 
 
 def _numbers(got: Any, want: Any, bound: Bound, factor: float, magnitude: Any, flush: bool) -> Distance:
+    """Compare two arrays of one shape."""
     if got.dtype.kind not in "fc":
         return _exact(got != want, got, want)
     rounded = want.astype(got.dtype)
@@ -82,7 +83,7 @@ def _numbers(got: Any, want: Any, bound: Bound, factor: float, magnitude: Any, f
 
 
 def _worst(ulps: Any, got: Any, want: Any, part: float, limit: float) -> Distance:
-    """The largest of errors in ulps; the bound's unit is part ulps."""
+    """The largest of several errors in ulps, in units of part ulps."""
     if not ulps.size:
         return Distance(0.0, limit)
     place = tuple(int(i) for i in np.unravel_index(int(np.argmax(ulps)), ulps.shape))
@@ -92,6 +93,7 @@ def _worst(ulps: Any, got: Any, want: Any, part: float, limit: float) -> Distanc
 
 
 def _exact(wrong: Any, got: Any, want: Any) -> Distance:
+    """The number of values that differ."""
     count = int(np.sum(wrong))
     if not count:
         return Distance()
@@ -100,18 +102,21 @@ def _exact(wrong: Any, got: Any, want: Any) -> Distance:
 
 
 def _size(x: Any) -> Any:
-    """Absolute values; of complex numbers the larger part, since each part is rounded by itself."""
+    """Absolute values; for complex numbers that of the larger part, since each part is rounded separately."""
     return np.maximum(np.abs(x.real), np.abs(x.imag)) if x.dtype.kind == "c" else np.abs(x)
 
 
 def _real(dtype: Any) -> Any:
+    """The real dtype of a complex one."""
     return {"complex64": np.dtype("float32"), "complex128": np.dtype("float64")}.get(dtype.name, dtype)
 
 
 def _flushed(x: Any) -> Any:
+    """The values with subnormals replaced by zero."""
     return np.where(np.abs(x) < TINY32, np.zeros((), x.dtype), x)
 
 
 def _where(wrong: Any, got: Any, want: Any) -> tuple[tuple[int, ...], str]:
+    """The first index that is wrong, and a text with both values."""
     place = tuple(int(i) for i in np.argwhere(wrong)[0])
     return place, places.at(place, got, want)

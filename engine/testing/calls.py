@@ -1,4 +1,4 @@
-"""Calling one sample of a row: tensors from its arrays, the op, random cotangents, and all of it back as arrays."""
+"""Calling one sample of a row: makes tensors, calls the op, computes gradients, and returns everything as arrays."""
 
 from __future__ import annotations
 
@@ -10,23 +10,27 @@ from typing import Any
 
 import numpy as np
 
-from ..autograd.base import TensorBase
-from ..autograd.promotion import get_default_dtype, is_inexact, set_default_dtype
-from ..autograd.transforms import gradients
+from .._tensor import Tensor
+from ..autograd.derivatives import gradients
+from ..autograd.promotion import is_inexact
+from ..default_dtype import use_default_dtype
 from ..errors import GradientError
 from ..generator import default_generator
-from ..ops.creation import asarray
-from .table import Arg, Case, Sample
+from ..ops.conversion import asarray
+from .arguments import Arg
+from .table import Case, Sample
+
+default_dtype = use_default_dtype
 
 SEED = 20_817
-"""Of the default generator during every call, so that an op that draws numbers draws the same ones each time."""
+"""The seed of the default generator during every call, so that random ops give the same numbers each time."""
 
 
 @dataclass
 class Outcome:
-    """What a call gave: outputs (arrays and plain Python values, nested tuples spread out), and a gradient per leaf.
+    """The result of a call: the outputs, flattened, as arrays and Python values, and one gradient per leaf.
 
-    drew: whether it took random numbers.
+    drew: whether it used random numbers.
     """
 
     outputs: list[Any] = field(default_factory=list)
@@ -36,7 +40,7 @@ class Outcome:
 
 @contextmanager
 def seeded() -> Iterator[None]:
-    """The default generator in one known state inside the block, and as it was after it."""
+    """Seed the default generator inside a with block, and restore its state afterwards."""
     state = default_generator.state_dict()
     default_generator.manual_seed(SEED)
     try:
@@ -45,24 +49,13 @@ def seeded() -> Iterator[None]:
         default_generator.load_state_dict(state)
 
 
-@contextmanager
-def default_dtype(dtype: Any) -> Iterator[None]:
-    """Another default dtype inside the block, where new tensors must have the one under test."""
-    before = get_default_dtype()
-    set_default_dtype(dtype)
-    try:
-        yield
-    finally:
-        set_default_dtype(before)
-
-
 def draw(row: Case, number: int, dtype: Any) -> list[Any]:
-    """The arrays of a row's sample, floating ones rounded to dtype. The same in every run and for every backend."""
+    """Draw the arrays of a row's sample, floating ones rounded to dtype; the same in every run and on every backend."""
     return row.samples[number].arrays(f"{row.name}/{number}", dtype)
 
 
 def change(sample: Sample, arrays: Sequence[Any], f: Callable[[Any], Any]) -> list[Any]:
-    """The arrays with f applied to those that take the dtype under test."""
+    """Apply f to the arrays that take the dtype under test."""
 
     def each(spec: Any, value: Any) -> Any:
         if isinstance(spec, (list, tuple)):
@@ -78,9 +71,9 @@ def widened(x: Any) -> Any:
 
 
 def tensors(sample: Sample, arrays: Sequence[Any], *, grad: bool, share: bool = False) -> tuple[list[Any], list[Any]]:
-    """The call's arguments with arrays as tensors, and those of them that require a gradient.
+    """Make tensors of the arrays of a call; returns the arguments, and the tensors that require a gradient.
 
-    share: the tensors use the very arrays (host arrays only), so their strides and flags are what the op gets.
+    share: the tensors share the memory of the arrays (on the CPU), so that the op gets their strides and flags.
     """
     leaves = []
 
@@ -90,7 +83,7 @@ def tensors(sample: Sample, arrays: Sequence[Any], *, grad: bool, share: bool = 
         if not isinstance(spec, Arg):
             return value
         t = asarray(value, copy=False if share else None)
-        if grad and spec.grad and spec.floating and is_inexact(t._array):
+        if grad and spec.grad and spec.floating and is_inexact(t.array):
             leaves.append(t.requires_grad_())
         return t
 
@@ -98,13 +91,13 @@ def tensors(sample: Sample, arrays: Sequence[Any], *, grad: bool, share: bool = 
 
 
 def flat(y: Any) -> list[Any]:
-    """The outputs of a call with tuples and lists spread out."""
+    """Flatten nested tuples and lists."""
     return [v for part in y for v in flat(part)] if isinstance(y, (tuple, list)) else [y]
 
 
 def host(value: Any) -> Any:
-    """A tensor as a NumPy array; anything else as it is."""
-    return value.numpy_copy() if isinstance(value, TensorBase) else value  # type: ignore[attr-defined]
+    """A tensor as a NumPy array; any other value unchanged."""
+    return value.numpy_copy() if isinstance(value, Tensor) else value
 
 
 def differentiates(row: Case, sample: Sample) -> bool:
@@ -125,8 +118,8 @@ def cotangent(number: int, y: Any, dtype: Any, positive: bool = False) -> Any:
 
 
 def roots(row: Case, outputs: Sequence[Any]) -> list[tuple[int, Any]]:
-    """The outputs that a gradient flows through, numbered."""
-    found = [(i, y) for i, y in enumerate(outputs) if isinstance(y, TensorBase) and y._requires_grad]
+    """The outputs that require a gradient, with their numbers."""
+    found = [(i, y) for i, y in enumerate(outputs) if isinstance(y, Tensor) and y.requires_grad]
     if not found:
         raise GradientError(f"{row.name}: the row says that it is differentiable, but no output requires a gradient")
     return found
@@ -135,7 +128,7 @@ def roots(row: Case, outputs: Sequence[Any]) -> list[tuple[int, Any]]:
 def run(
     row: Case, sample: Sample, arrays: Sequence[Any], dtype: Any, *, share: bool = False, positive: bool = False
 ) -> Outcome:
-    """Call the op on the backend in force; gradients along the cotangents of dtype where the sample has them."""
+    """Call the op on the current backend, and compute gradients if the sample has them, with cotangents of dtype."""
     args, leaves = tensors(sample, arrays, grad=differentiates(row, sample), share=share)
     with seeded():
         outputs = flat(row.op(*args, **consts(sample)))
@@ -148,7 +141,7 @@ def run(
 
 
 def consts(sample: Sample) -> Mapping[str, Any]:
-    """The sample's constants, arrays among them (indices) as tensors."""
+    """The sample's constants; arrays, such as indices, become tensors."""
     return {k: asarray(v) if isinstance(v, np.ndarray) else v for k, v in sample.consts.items()}
 
 

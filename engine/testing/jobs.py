@@ -1,7 +1,7 @@
-"""Work in processes: results as they come, and a process that dies costs one result and not the rest.
+"""Work in several processes: results are yielded as they arrive, and a process that dies loses only the task it was at.
 
-Work is a function from a list of tasks (a group, which shares something costly) to an iterator of one result per task, in
-order. Processes are spawned, not forked: kernels have threads.
+Work is a function from a group, a list of tasks that share something costly, to an iterator of one result per task, in
+order. Processes are spawned, not forked, since kernels have threads.
 """
 
 from __future__ import annotations
@@ -13,18 +13,18 @@ import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
-from typing import Any
+from typing import Any, TypeAlias
 
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 
-Work = Callable[[list[Any]], Iterator[Any]]
+Work: TypeAlias = Callable[[list[Any]], Iterator[Any]]
 
 
 @dataclass(frozen=True)
 class Died:
-    """What came instead of a result: why the process that should have sent it ended. raised: the traceback, if work raised."""
+    """The result of a task whose process ended: the reason, and the traceback if work raised an exception."""
 
     reason: str
     raised: str = ""
@@ -32,7 +32,7 @@ class Died:
 
 @dataclass
 class _Worker:
-    """A process, the end of its pipe, and the tasks of its group that it has not answered yet."""
+    """A process, our end of its pipe, the tasks of its group without a result, and the time of the last result."""
 
     process: Any
     pipe: Connection
@@ -40,64 +40,84 @@ class _Worker:
     since: float = 0.0
 
     def give(self, group: list[Any]) -> None:
+        """Send a group of tasks."""
         self.left, self.since = list(group), time.monotonic()
-        with suppress(OSError):  # it died while idle: reading from it says so
+        with suppress(OSError):  # it died while idle, which receive() will report
             self.pipe.send(group)
+
+    def receive(self) -> Any:
+        """Read the next result, or Died if the process has ended."""
+        try:
+            result = self.pipe.recv()
+        except (EOFError, OSError):
+            return Died(_reason(self.process))
+        self.since = time.monotonic()
+        return result
 
 
 def in_processes(
     groups: Sequence[Sequence[Any]], work: Work, jobs: int, *, limit: float | None = None
 ) -> Iterator[tuple[Any, Any]]:
-    """Do groups of tasks in jobs processes: pairs (task, result or Died), as they come.
+    """Do groups of tasks in jobs processes; yields pairs (task, result or Died) as they arrive.
 
-    limit: seconds that one task may take before its process is ended. When the caller stops (also by Ctrl-C), so do they.
+    limit: seconds that one task may take before its process is ended. When the caller stops (also by Ctrl-C), all processes
+    are ended.
     """
-    context = multiprocessing.get_context("spawn")
-    waiting = [list(g) for g in groups if g][::-1]
-    workers: list[_Worker] = []
+    pool = _Pool(work, jobs, [list(g) for g in groups if g][::-1])
     try:
-        while waiting or any(w.left for w in workers):
-            while waiting and len(workers) < jobs:
-                workers.append(_start(context, work, max(1, (os.cpu_count() or 1) // jobs)))
-            for w in [w for w in workers if not w.left]:
-                if not w.process.is_alive():  # after its last answer: nobody's fault
-                    _end(w)
-                    workers.remove(w)
-                elif waiting:
-                    w.give(waiting.pop())
-            busy = [w for w in workers if w.left]
+        while pool.unfinished():
+            pool.assign()
+            busy = [w for w in pool.workers if w.left]
             ready = wait([w.pipe for w in busy], timeout=0.2 if limit is not None else None)
             for w in busy:
-                reason = ""
                 if w.pipe in ready:
-                    try:
-                        result = w.pipe.recv()
-                    except (EOFError, OSError):
-                        reason = _reason(w.process)
-                    else:
-                        w.since = time.monotonic()
-                        if not isinstance(result, Died):
-                            yield w.left.pop(0), result
-                            continue
-                        _end(w)
-                        workers.remove(w)
-                        yield w.left.pop(0), result
-                        if w.left:
-                            waiting.append(w.left)
+                    result = w.receive()
                 elif limit is not None and time.monotonic() - w.since > limit:
-                    reason = f"no answer within {limit:g} s"
-                if reason:
-                    _end(w)
-                    workers.remove(w)
-                    yield w.left.pop(0), Died(reason)
-                    if w.left:
-                        waiting.append(w.left)
+                    result = Died(f"no answer within {limit:g} s")
+                else:
+                    continue
+                if isinstance(result, Died):
+                    pool.remove(w)
+                yield w.left.pop(0), result
+                if isinstance(result, Died) and w.left:
+                    pool.waiting.append(w.left)
     finally:
-        for w in workers:
+        for w in pool.workers:
             _end(w)
 
 
+@dataclass
+class _Pool:
+    """The processes, and the groups of tasks that wait for one."""
+
+    work: Work
+    jobs: int
+    waiting: list[list[Any]]
+    workers: list[_Worker] = field(default_factory=list)
+
+    def unfinished(self) -> bool:
+        """Whether tasks wait or are being done."""
+        return bool(self.waiting) or any(w.left for w in self.workers)
+
+    def assign(self) -> None:
+        """Start processes, remove idle ones that ended, and give a group to each of the others."""
+        while self.waiting and len(self.workers) < self.jobs:
+            threads = max(1, (os.cpu_count() or 1) // self.jobs)
+            self.workers.append(_start(multiprocessing.get_context("spawn"), self.work, threads))
+        for w in [w for w in self.workers if not w.left]:
+            if not w.process.is_alive():  # it ended after its last answer, so no task is lost
+                self.remove(w)
+            elif self.waiting:
+                w.give(self.waiting.pop())
+
+    def remove(self, worker: _Worker) -> None:
+        """End a process."""
+        _end(worker)
+        self.workers.remove(worker)
+
+
 def _start(context: Any, work: Work, threads: int) -> _Worker:
+    """Start a process with a number of threads for its libraries."""
     ours, theirs = context.Pipe()
     process = context.Process(target=_serve, args=(theirs, work), daemon=True)
     with _environment(dict.fromkeys(_THREADS, str(threads))):
@@ -108,7 +128,7 @@ def _start(context: Any, work: Work, threads: int) -> _Worker:
 
 @contextmanager
 def _environment(wanted: dict[str, str]) -> Iterator[None]:
-    """Variables set for a child where the user has not set them."""
+    """Set environment variables for a child process, unless the user has set them."""
     new = {k: v for k, v in wanted.items() if k not in os.environ}
     os.environ.update(new)
     try:
@@ -119,7 +139,7 @@ def _environment(wanted: dict[str, str]) -> Iterator[None]:
 
 
 def _serve(pipe: Connection, work: Work) -> None:
-    """A process's life: until its parent ends or closes the pipe. Ctrl-C is the parent's to handle."""
+    """The main function of a process: works until the pipe is closed. The parent handles Ctrl-C."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with suppress(EOFError, OSError):
         while True:
@@ -133,6 +153,7 @@ def _serve(pipe: Connection, work: Work) -> None:
 
 
 def _reason(process: Any) -> str:
+    """Say how a process ended."""
     process.join(5)
     code = process.exitcode
     if code is not None and code < 0:
@@ -142,6 +163,7 @@ def _reason(process: Any) -> str:
 
 
 def _end(worker: _Worker) -> None:
+    """Close the pipe and end the process."""
     worker.pipe.close()
     if worker.process.is_alive():
         worker.process.terminate()

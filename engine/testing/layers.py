@@ -1,9 +1,9 @@
-"""The table of layers: one row says how a layer is made and called. It feeds the op table, and the comparison with PyTorch.
+"""The table of layers, for the op table and the comparison with PyTorch: a row says how a layer is made and called.
 
     layer("Conv2d", 4, 6, 3, inputs=[normal(2, 4, 7, 6)], padding="same")
 
-Arguments and settings go to the constructor; a function among them is called with the namespace (dlengine's nn or
-torch.nn) and gives a layer, a list becomes a tensor. Inputs are those of forward, lists of them become tuples.
+Arguments and settings go to the constructor. Among them, a function is called with the namespace (dlengine's nn or
+torch.nn) and returns a layer, and a list becomes a tensor. Inputs are those of forward; lists become tuples.
 """
 
 from __future__ import annotations
@@ -13,20 +13,21 @@ from dataclasses import dataclass
 from typing import Any
 
 from .. import nn
-from ..ops.creation import asarray
+from ..ops.conversion import asarray
+from .arguments import Arg, normal
 from .calls import seeded
-from .table import Arg, Sample, normal
+from .table import Sample
 
 LAYERS: list[LayerRow] = []
-"""Every row, in order; those of one layer have numbers."""
+"""All rows in order; the rows of one layer are numbered."""
 
 
 @dataclass(frozen=True)
 class LayerRow:
     """How a layer is made and called.
 
-    peer: whether PyTorch has it, under the same name and arguments. check: whether its gradient is the derivative of its
-    value. call: keywords of forward. prepare: "log_softmax" if the first input goes through that before.
+    peer: whether PyTorch has it with the same name and arguments. check: whether its gradient is the derivative of its
+    value. call: keyword arguments of forward. prepare: "log_softmax" if that is applied to the first input.
     """
 
     name: str
@@ -41,11 +42,11 @@ class LayerRow:
 
     @property
     def id(self) -> str:
-        """Its name among all rows."""
+        """The name of the row."""
         return f"{self.name}-{self.number}"
 
     def build(self, namespace: Any = nn, tensor: Callable[[Any], Any] = asarray) -> Any:
-        """The layer, made by a namespace that has PyTorch's names."""
+        """Make the layer, with dlengine's nn or torch.nn."""
 
         def value(v: Any) -> Any:
             return tensor(v) if isinstance(v, list) else v(namespace) if callable(v) else v
@@ -54,7 +55,7 @@ class LayerRow:
         return getattr(namespace, self.name)(*map(value, self.args), **settings)
 
     def sample(self) -> Sample:
-        """The call as a sample of the op table: inputs, then one argument for each parameter."""
+        """Make a sample of the op table, whose arguments are the inputs and then the parameters."""
         with seeded():
             made = self.build()
         parameters = [normal(*p.shape, scale=0.4) for p in made.parameters()]
@@ -72,7 +73,8 @@ class LayerRow:
             owner.__dict__[name] = t
         x = [tuple(t) if isinstance(t, list) else t for t in inputs]
         if self.prepare:
-            x[0] = nn.functional.log_softmax(x[0], axis=-1)
+            scores: Any = x[0]
+            x[0] = nn.functional.log_softmax(scores, axis=-1)
         return made(*x, **self.call)
 
 
@@ -81,7 +83,7 @@ def _flat(values: Sequence[Any]) -> list[Any]:
 
 
 def _places(module: nn.Module) -> list[tuple[nn.Module, str]]:
-    """Where each parameter is an attribute, in the order of parameters()."""
+    """The owner and the attribute name of each parameter, in the order of parameters()."""
     modules = dict(module.named_modules())
     found = []
     for path, _ in module.named_parameters():

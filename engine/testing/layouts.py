@@ -1,4 +1,4 @@
-"""Layouts: the same values in memory in other ways, as users' slices and transposes put them."""
+"""Memory layouts of the same values, as slices and transposes produce them."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ import numpy as np
 
 
 def contiguous(x: Any) -> Any:
-    """Rows one after another."""
+    """C order: row after row."""
     return np.array(x, order="C")
 
 
 def transposed(x: Any) -> Any:
-    """The first axis moves fastest."""
+    """Fortran order: the first axis is contiguous."""
     return np.array(x, order="F")
 
 
 def strided(x: Any) -> Any:
-    """Every second element of a longer buffer, along the last axis; its neighbours are NaN or a large integer."""
+    """Every second element of a longer buffer along the last axis; the elements between are NaN, or 1 for integers."""
     if not x.ndim:
         return np.array(x)
     around = np.full((*x.shape[:-1], 2 * x.shape[-1] + 1), np.nan if x.dtype.kind in "fc" else 1, x.dtype)
@@ -41,7 +41,7 @@ def offset(x: Any) -> Any:
 
 
 def spread(x: Any) -> Any:
-    """One slice along the first axis repeated with stride 0: other values, where x is not that already."""
+    """The first slice along the first axis, repeated with stride 0; this changes the values."""
     if not x.ndim or not x.shape[0]:
         return np.array(x)
     return np.broadcast_to(np.array(x[:1]), x.shape)
@@ -53,11 +53,11 @@ LAYOUTS: dict[str, Callable[[Any], Any]] = {
     "reversed": reversed_,
     "offset": offset,
 }
-"""Those that keep the values."""
+"""The layouts that keep the values."""
 
 
 def frozen(x: Any) -> Any:
-    """The same array, read-only."""
+    """A read-only view."""
     view = x[...]
     view.flags.writeable = False
     return view

@@ -1,4 +1,4 @@
-"""What a row's samples must give: the op in float64 on numpy, from the same rounded inputs."""
+"""Oracle: the expected results of a row's samples, computed in float64 on numpy from the same rounded inputs."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ import numpy as np
 
 from .. import backend
 from . import calls
+from .arguments import Arg
 from .calls import Outcome
-from .table import Arg, Case, Sample
+from .table import Case, Sample
 
 
 class Oracle:
-    """What a row's samples must give in one dtype: float64 on numpy, and numpy in the dtype itself; on first use."""
+    """The expected results in one dtype, computed in float64 and in the dtype itself on numpy, on first use."""
 
     def __init__(self, row: Case, dtype: str) -> None:
         self.row, self.dtype = row, np.dtype(dtype)
@@ -30,36 +31,39 @@ class Oracle:
         return self._special
 
     def arrays(self, number: int) -> list[Any]:
-        """The sample's arguments."""
+        """Draw the arguments of a sample."""
         return calls.draw(self.row, number, self.dtype)
 
     def prepare(self, number: int) -> None:
-        """Compute everything for a sample, so that nothing of it is counted as the backend's."""
-        self.truth(number), self.plain(number), self.sizes(number)
+        """Compute all results of a sample beforehand, so that its kernel calls are not counted as the backend's."""
+        self.truth(number)
+        self.plain(number)
+        self.sizes(number)
 
     def truth(self, number: int) -> Outcome:
-        """The values and gradients that are compared against."""
+        """The expected values and gradients."""
         if number not in self._truth:
             truth = self._wide(number, lambda x: x)
-            # Random numbers made from nothing are another stream in another dtype: there, numpy's own are the oracle.
+            # Random tensors differ between dtypes, so for those numpy in the dtype under test is the oracle.
             self._truth[number] = self.plain(number) if truth.drew and not _drawn(self.row.samples[number]) else truth
         return self._truth[number]
 
     def plain(self, number: int) -> Outcome:
-        """The numpy backend in the dtype under test: its error is the baseline, its dtypes are the right ones."""
+        """The results of the numpy backend in the dtype under test: the baseline of the error, and the expected dtypes."""
         if number not in self._plain:
             with backend.use_backend("numpy"), calls.default_dtype(self.dtype):
                 self._plain[number] = calls.run(self.row, self.row.samples[number], self.arrays(number), self.dtype)
         return self._plain[number]
 
     def sizes(self, number: int) -> Outcome | None:
-        """The op of absolute inputs and cotangents: how large the sums are whose rounding is judged."""
+        """The op of absolute inputs and cotangents: the magnitude of the sums whose rounding is tested."""
         if number not in self._sizes:
             absolute = self.row.bound.absolute or self.row.grad_bound.absolute
             self._sizes[number] = self._wide(number, np.abs, positive=True) if absolute else None
         return self._sizes[number]
 
     def _wide(self, number: int, f: Callable[[Any], Any], positive: bool = False) -> Outcome:
+        """Run a sample in float64 with f applied to its arrays."""
         sample = self.row.samples[number]
         wide = calls.change(sample, self.arrays(number), lambda x: np.asarray(f(calls.widened(x))))
         with backend.use_backend("numpy"), calls.default_dtype("float64"):

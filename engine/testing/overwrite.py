@@ -1,8 +1,8 @@
-"""Overwriting: a value written in place after the forward must stop backward with GradientError exactly if it is needed.
+"""Overwriting: if a value that backward needs is written in place after the forward pass, it must raise GradientError.
 
-Whether a value is needed is found out, not believed: it is overwritten behind the engine's back, and needed if that
-changes the gradient. So an op that declares too little is caught by its silently wrong gradient, and one that declares
-too much by an error where there was no harm.
+Whether a value is needed is found by a test: it is overwritten without the engine's knowledge, and is needed if that changes
+the gradient. An op that declares too few values is found by a silently wrong gradient, and one that declares too many by an
+unnecessary error.
 """
 
 from __future__ import annotations
@@ -13,10 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from ..autograd.base import TensorBase, no_grad
-from ..autograd.transforms import gradients
+from .._tensor import Tensor
+from ..autograd.base import no_grad
+from ..autograd.derivatives import gradients
 from ..errors import GradientError
-from ..ops.creation import asarray
+from ..ops.conversion import asarray
 from .calls import consts, cotangent, differentiates, draw, flat, host, seeded, tensors
 from .table import Case, Sample
 
@@ -25,7 +26,7 @@ DTYPE = "float64"
 
 @dataclass
 class _Recorded:
-    """One forward: the tensors by place ("input 0", "output 1"), the leaves, and the ends of the walk."""
+    """A forward pass: the tensors by place ("input 0", "output 1"), the leaves, the outputs and their cotangents."""
 
     places: dict[str, Any]
     leaves: list[Any]
@@ -33,7 +34,7 @@ class _Recorded:
     cotangents: list[Any]
 
     def joint(self) -> bool:
-        """Whether some op of the graph has one pullback for all its inputs."""
+        """Whether an op of the graph has one pullback for all its inputs."""
         seen: set[Any] = set()
         stack = [y._node for y in self.ends if y._node is not None]
         while stack:
@@ -52,7 +53,7 @@ class _Recorded:
 
 
 def overwrites(row: Case) -> list[str]:
-    """What is wrong with a row's guards on the backend in force; empty if nothing is."""
+    """Test the guards of a row on the current backend; returns what is wrong."""
     wrong: list[str] = []
     harmful: set[tuple[str, str]] = set()
     stopped: dict[tuple[str, str], str] = {}
@@ -82,12 +83,13 @@ def overwrites(row: Case) -> list[str]:
                     else:
                         if not _same(found, right, exactly=not create_graph):
                             wrong.append(f"{what}: the gradient is silently wrong")
-    wrong += [f"{what}: GradientError, but the value is not needed" for key, what in stopped.items() if key not in harmful]
+    unneeded = [what for key, what in stopped.items() if key not in harmful]
+    wrong += [f"{what}: GradientError, but no pullback reads the value; take it out of needs=" for what in unneeded]
     return wrong
 
 
 def _subsets(row: Case, sample: Sample, number: int) -> Iterator[tuple[set[int] | None, str]]:
-    """Which leaves require a gradient: all, and each alone."""
+    """The sets of leaves that require a gradient: all, and each alone."""
     _, leaves = tensors(sample, draw(row, number, DTYPE), grad=True)
     if leaves:
         yield None, "gradient of all inputs"
@@ -98,39 +100,39 @@ def _subsets(row: Case, sample: Sample, number: int) -> Iterator[tuple[set[int] 
 
 def _record(row: Case, sample: Sample, number: int, chosen: set[int] | None) -> _Recorded:
     args, leaves = tensors(sample, draw(row, number, DTYPE), grad=True)
-    inputs = [t for t in flat(args) if isinstance(t, TensorBase)]
+    inputs = [t for t in flat(args) if isinstance(t, Tensor)]
     for i, t in enumerate(leaves):
         if chosen is not None and i not in chosen:
             t.requires_grad_(False)
     with seeded():
         outputs = flat(row.op(*args, **consts(sample)))
-    tracked = [(i, y) for i, y in enumerate(outputs) if isinstance(y, TensorBase)]
+    tracked = [(i, y) for i, y in enumerate(outputs) if isinstance(y, Tensor)]
     places = {f"input {i}": t for i, t in enumerate(inputs)} | {f"output {i}": y for i, y in tracked}
-    ends = [(i, y) for i, y in tracked if y._requires_grad]
+    ends = [(i, y) for i, y in tracked if y.requires_grad]
     cotangents = [asarray(cotangent(i, y, DTYPE)) for i, y in ends]
-    wanted = [t for t in leaves if t._requires_grad]
+    wanted = [t for t in leaves if t.requires_grad]
     return _Recorded(places, wanted, [y for _, y in ends], cotangents)
 
 
 def _written(
     row: Case, sample: Sample, number: int, chosen: set[int] | None, place: str, *, guarded: bool
 ) -> _Recorded | None:
-    """A forward whose value at a place was overwritten afterwards; None where that memory cannot be written."""
+    """A forward pass whose value at a place was overwritten afterwards; None if that memory is read-only."""
     made = _record(row, sample, number, chosen)
     t = made.places[place]
-    if not t.size or not getattr(getattr(t._array, "flags", None), "writeable", True):
+    if not t.size or not getattr(getattr(t.array, "flags", None), "writeable", True):
         return None
     other = _different(host(t))
     if guarded:
         with no_grad():
             t[...] = asarray(other)
     else:
-        t._array[...] = asarray(other)._array
+        t.array[...] = asarray(other).array
     return made
 
 
 def _different(x: Any) -> Any:
-    """Other values of the same kind: valid as labels, indices and masks wherever the old ones were."""
+    """Other values of the same kind, valid as labels, indices and masks if the old ones were."""
     if x.dtype.kind == "b":
         return ~x
     if x.dtype.kind in "iu":

@@ -1,4 +1,4 @@
-"""Words for failures: where two results differ, what was got and wanted there, and from which inputs."""
+"""Messages of failures: where two results differ, both values there, and the inputs."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ import numpy as np
 from .calls import flat
 
 LONGEST = 300
-"""Characters of a failure's line that the arguments may take."""
+"""The largest number of characters for the arguments in a message."""
 
 
 def at(place: tuple[int, ...], got: Any, want: Any) -> str:
-    """The index, and both values there."""
+    """The index and both values there, as text."""
     return f"at {[int(i) for i in place]} got {got[place]!s}, wanted {want[place]!s}"
 
 
 def inputs(arrays: Sequence[Any], place: tuple[int, ...] | None, shape: tuple[int, ...] | None) -> str:
-    """The inputs at a place of a result of some shape, where the arguments broadcast to it; and all arguments in short."""
+    """The inputs at a place of the result, if the arguments broadcast to its shape, and all arguments, shortened."""
     given = flat(list(arrays))
     there = ""
     if place is not None and shape is not None and all(isinstance(a, np.ndarray) or np.isscalar(a) for a in given):
@@ -33,7 +33,7 @@ def inputs(arrays: Sequence[Any], place: tuple[int, ...] | None, shape: tuple[in
 
 
 def shortened(arrays: Sequence[Any]) -> str:
-    """The arguments, short enough for a line."""
+    """The arguments as text, cut to LONGEST characters."""
     shown = [_shown(a) for a in arrays]
     text = ", ".join(shown)
     return text if len(text) <= LONGEST else text[: LONGEST - 4] + " ..."

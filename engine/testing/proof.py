@@ -1,6 +1,6 @@
-"""A row's oracle on trial: before backends are compared with the op in float64 on numpy, that op must be right itself.
+"""Checks of a row's oracle, the op in float64 on numpy, before backends are compared with it.
 
-Its values agree with the row's reference, and its derivatives with central differences, of first and second order.
+Its values must agree with the row's reference, and its first and second derivatives with central differences.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from .table import Case, Sample
 
 
 class Proof:
-    """What was found about one row, each part on first use; the words of what is wrong, or an empty list."""
+    """The checks of one row, each made on first use; they return messages of what is wrong."""
 
     def __init__(self, row: Case) -> None:
         self.row = row
@@ -28,16 +28,17 @@ class Proof:
         self._gradients: dict[str, list[str]] = {}
 
     def values(self) -> list[str]:
-        """The samples whose value in float64 on numpy is not the reference's."""
+        """Compare the values of all samples with the reference."""
         if self._values is None:
             self._values = []
             for row in [r for r in (self.row, special(self.row)) if r is not None and r.independent]:
                 for number, sample in enumerate(row.samples):
-                    self._values += [f"{label(sample, number)}, against the reference: {text}" for text in _valued(row, number)]
+                    place = f"{label(sample, number)}, against the reference"
+                    self._values += [f"{place}: {text}" for text in _check_value(row, number)]
         return self._values
 
     def gradients(self, name: str) -> list[str]:
-        """The first derivative in float64 that central differences contradict, on a backend."""
+        """Compare the derivatives on a backend in float64 with central differences; reports the first that is wrong."""
         if name not in self._gradients:
             self._gradients[name] = []
             if self.row.differentiable:
@@ -52,17 +53,17 @@ class Proof:
         return self._gradients[name]
 
 
-def _valued(row: Case, number: int) -> list[str]:
-    """A sample against the reference. The op may refuse special values."""
+def _check_value(row: Case, number: int) -> list[str]:
+    """Compare a sample with the reference. An op may raise an error for special values."""
     try:
         return check_reference(row, number)
-    except Exception as error:  # an op or reference that raises is a failure like another
+    except Exception as error:  # an exception of the op or the reference is a failure too
         refused = isinstance(error, (DLEngineError, np.linalg.LinAlgError)) and row.samples[number].label.startswith(SPECIAL)
         return [] if refused else [raised(error)]
 
 
 def at_special_points(row: Case) -> list[str]:
-    """The derivatives at the finite special points."""
+    """Check the derivatives at the finite special points."""
     extra = special(row)
     if extra is None:
         return []
@@ -78,7 +79,7 @@ def at_special_points(row: Case) -> list[str]:
                 check_sample(extra, number, kinks=True)
         except GradientError as error:
             found.append(f"{label(sample, number)}: {error}")
-        except (DLEngineError, np.linalg.LinAlgError):  # it refuses these values
+        except (DLEngineError, np.linalg.LinAlgError):  # the op does not take these values
             continue
         except Exception as error:
             found.append(f"{label(sample, number)}: {raised(error)}")
@@ -86,11 +87,11 @@ def at_special_points(row: Case) -> list[str]:
 
 
 def raised(error: Exception) -> str:
-    """An exception, and the file and line that raised it."""
+    """An exception with the file and line that raised it, as text."""
     frame = traceback.extract_tb(error.__traceback__)[-1]
     return f"{type(error).__name__}: {error} ({Path(frame.filename).name}:{frame.lineno})"
 
 
 def label(sample: Sample, number: int) -> str:
-    """A sample in words."""
+    """The number and label of a sample, as text."""
     return f"sample {number}{f' ({sample.label})' if sample.label else ''}"

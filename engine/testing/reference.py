@@ -1,4 +1,4 @@
-"""Does an op compute what it says? Its value in float64 against an independent text, the row's reference."""
+"""Comparison of an op in float64 with an independent implementation, the row's reference."""
 
 from __future__ import annotations
 
@@ -11,19 +11,18 @@ from . import calls, places
 from .table import Case
 
 TOLERANCE = 1e-12
-"""How far an op in float64 may be from its reference, as a part of the magnitude."""
+"""The largest relative difference of an op in float64 from its reference."""
 
 
 def check_reference(row: Case, number: int) -> list[str]:
-    """Run one sample on numpy in float64 and compare it with the row's reference or properties: what is wrong, if anything.
+    """Run one sample on numpy in float64 and compare it with the row's reference or properties; returns what is wrong.
 
-    Floating results must agree to TOLERANCE of the magnitude: of each value where the row's bound is in units in the last
-    place, else of the largest value of the array. All other results must be equal. The index, both values and the inputs
-    at that place are named.
+    Floating results must agree to TOLERANCE, relative to each value if the row's bound is in units in the last place, else
+    to the largest value of the array. All other results must be equal. Messages name the index, both values and the inputs.
     """
     sample = row.samples[number]
     arrays = calls.draw(row, number, "float64")
-    kept = calls.draw(row, number, "float64")  # a reference may write to what it is given
+    kept = calls.draw(row, number, "float64")  # a second copy, since a reference may write to its arguments
     constants = dict(sample.consts)
     with backend.use_backend("numpy"), calls.default_dtype("float64"):
         outputs = calls.run(row, sample, arrays, "float64").outputs
@@ -44,9 +43,9 @@ def check_reference(row: Case, number: int) -> list[str]:
 
 
 def difference(got: Any, want: Any, *, each: bool) -> tuple[str, tuple[int, ...] | None]:
-    """What tells got from want, in words, and where; empty if they agree.
+    """Describe the first difference of got and want, and its index; an empty text if they agree.
 
-    each: to TOLERANCE of each value, not of the largest.
+    each: compare relative to each value instead of the largest.
     """
     if not isinstance(got, np.ndarray):
         same = got == want or (got != got and want != want)

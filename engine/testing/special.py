@@ -1,8 +1,8 @@
-"""Special points, derived from a row's samples: 0 of both signs, the smallest and largest numbers, ties, Inf and NaN.
+"""Special points for the samples of a row: 0 of both signs, the smallest and largest numbers, ties, Inf and NaN.
 
-An elementwise row (found by trying it) gets all points, with two arguments all pairs, with three a choice of triples: once
-the finite ones with their gradients, once all of them. Other rows get them planted into the first floating argument of
-their first sample: zeros, tiny values and a tie together, Inf and NaN each alone, so that the rest can be compared.
+An elementwise row (this is found by running it) gets all points, for two arguments all pairs, for three some triples: once
+the finite ones with gradients, once all of them. In other rows some values of the first floating argument of the first
+sample are replaced: by zeros, tiny values and a tie together, by Inf alone, and by NaN alone, so that the rest can be compared.
 """
 
 from __future__ import annotations
@@ -16,23 +16,24 @@ import numpy as np
 
 from .. import backend
 from . import calls
-from .table import Arg, Case, Sample
+from .arguments import Arg
+from .table import Case, Sample
 
 FINITE = (0.0, -0.0, "subnormal", "-subnormal", "tiny", "-tiny", 0.5, -0.5, 1.0, -1.0, 1.5, 2.5, "max", "-max")
 OTHERS = ("inf", "-inf", "nan")
 NEAR = (0.0, -0.0, 0.5, -0.5, 1.0, -1.0, 1.5, 2.5)
-"""Where gradients of several arguments are compared: differences of arguments of very different size say nothing."""
+"""The points for gradients of several arguments, which differences cannot check if their sizes differ too much."""
 FEW = (0.0, -0.0, "subnormal", 1.0, -1.0, 0.5, "max")
 PLANTED = (0.0, -0.0, "subnormal", "-tiny", 0.0)
 
 SPECIAL = "special points"
-"""How the label of every derived sample begins. An op may refuse such a sample, in the same words on every backend."""
+"""The start of the label of such samples. An op may raise an error for them, which must be the same on every backend."""
 
 Points = Sequence[Any]
 
 
 def value(point: Any, dtype: Any) -> float:
-    """A point in a dtype."""
+    """The value of a point in a dtype."""
     if not isinstance(point, str):
         return float(point)
     info, sign = np.finfo(dtype), -1.0 if point[0] == "-" else 1.0
@@ -42,13 +43,13 @@ def value(point: Any, dtype: Any) -> float:
 
 @dataclass(frozen=True)
 class SpecialArg(Arg):
-    """An argument whose values depend on the dtype under test. points: put, in order, at places (all of it by default)."""
+    """An argument with special points at some places, or as all its values if places is None."""
 
     points: tuple[Any, ...] = ()
     places: tuple[int, ...] | None = None
 
     def values(self, rng: np.random.Generator, dtype: Any) -> Any:
-        """As drawn, with the points in their places."""
+        """The drawn values, with the points at their places."""
         x = np.asarray(self.draw(rng)).astype(dtype)
         points = np.array([value(p, dtype) for p in self.points], dtype)
         if self.places is None:
@@ -66,7 +67,7 @@ def special(row: Case) -> Case | None:
 
 
 def elementwise(row: Case) -> bool:
-    """Whether each value of the result depends on the values of the arguments at its own place alone: found by trying."""
+    """Whether each value of the result depends only on the arguments at its index, which is found by running the op."""
     return _looked_up(row)[2]
 
 
@@ -85,6 +86,7 @@ def _made(row: Case, alone: bool) -> Case | None:
 
 
 def _elementwise(row: Case) -> bool:
+    """Compare the results for single elements with those for whole arrays."""
     tried = False
     for number, sample in enumerate(row.samples):
         constants = sample.consts.values()
@@ -103,7 +105,7 @@ def _elementwise(row: Case) -> bool:
                 if not all(np.allclose(y.reshape(-1)[i], p[0], equal_nan=True) for y, p in zip(whole, part, strict=True)):
                     return False
                 tried = tried or i > 0
-        except Exception:  # what does not run on single values is not elementwise
+        except Exception:  # an op that fails for single values is not elementwise
             return False
     return tried
 
@@ -123,6 +125,7 @@ def _real(row: Case, number: int, place: int) -> bool:
 
 
 def _pointwise(row: Case) -> list[Sample]:
+    """Samples of an elementwise row whose arguments are the special points."""
     found: dict[Any, Sample] = {}
     for number, sample in enumerate(row.samples):
         places = [i for i, a in enumerate(sample.args) if isinstance(a, Arg) and _real(row, number, i)]
@@ -157,6 +160,7 @@ def _resized(array: Any, size: int) -> Callable[[Any], Any]:
 
 
 def _planted(row: Case) -> list[Sample]:
+    """The first sample with special values in its first floating argument."""
     if row.unplanted:
         return []
     for number, sample in enumerate(row.samples):

@@ -1,4 +1,4 @@
-"""What there is to damage: every op, row and kernel, seen by running all rows of the table once."""
+"""Finding what can be mutated in every op, row and kernel, by running all rows of the table once."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from .. import backend
 from ..autograd.op import OPS
 from . import calls
 from .alterations import is_array, is_index
-from .damages import AXES, REDUCTIONS, Found, kernels_wrapped, pulled, replace_text, sets, written
+from .mutants import AXES, REDUCTIONS, Sites, kernels_wrapped, replace_definition, sets, wrap_pullbacks, written
 from .parity import rows
 from .table import Case
 
 
-def survey() -> dict[str, Found]:
-    """What every op, row and kernel has to damage, seen by running all rows once: "part:name" -> Found."""
-    found: dict[str, Found] = {}
+def survey() -> dict[str, Sites]:
+    """Run all rows once, and return what can be mutated, by "part:name"."""
+    found: dict[str, Sites] = {}
     used: dict[str, Counter[str]] = {}  # row -> calls per target
     table = rows()
     seen: Counter[str] = Counter()
@@ -37,7 +37,7 @@ def survey() -> dict[str, Found]:
     own = {id(f) for f in OPS.values()}
     for row in table:
         if id(row.op) not in own and "layer" not in row.tags and row.differentiable is not None:
-            found[f"row:{row.name}"] = replace(found.get(f"row:{row.name}", Found()), rows=[row.name], outputs=_outputs(row))
+            found[f"row:{row.name}"] = replace(found.get(f"row:{row.name}", Sites()), rows=[row.name], outputs=_outputs(row))
     cost = {row.name: (sum(used[row.name].values()), row.name) for row in table}
     for target, f in found.items():
         if not target.startswith("row:"):
@@ -46,17 +46,19 @@ def survey() -> dict[str, Found]:
 
 
 def _run(row: Case, name: str, dtype: str) -> None:
+    """Run all samples of a row."""
     if name == "numba" and dtype not in row.dtypes:
         return
     for number, sample in enumerate(row.samples):
         with backend.use_backend(name), calls.default_dtype(dtype):
             try:
                 calls.run(row, sample, calls.draw(row, number, dtype), dtype)
-            except Exception:  # parity says what is wrong with it
+            except Exception:  # parity reports it
                 continue
 
 
 def _outputs(row: Case) -> set[int]:
+    """The numbers of the outputs of a row's first sample that are arrays."""
     with backend.use_backend("numpy"), calls.default_dtype("float64"):
         try:
             plain = replace(row, differentiable=False)
@@ -67,12 +69,12 @@ def _outputs(row: Case) -> set[int]:
 
 
 @contextmanager
-def _watched(found: dict[str, Found], seen: Counter[str]) -> Iterator[None]:
-    """Every op and kernel called inside the block is noted."""
+def _watched(found: dict[str, Sites], seen: Counter[str]) -> Iterator[None]:
+    """Record every op and kernel that is called inside a with block."""
     undo = []
     for name, call in OPS.items():
         right = call.op.text  # type: ignore[attr-defined]
-        undo.append(replace_text(name, _watching(name, right, len(call.op.arrays), found, seen)))  # type: ignore[attr-defined]
+        undo.append(replace_definition(name, _watched_definition(name, right, len(call.op.arrays), found, seen)))  # type: ignore[attr-defined]
 
     def wrap(kernels: KernelSet, kernel: str, right: Callable[..., Any]) -> Callable[..., Any]:
         if kernels.name not in ("reference", "jit"):
@@ -80,7 +82,7 @@ def _watched(found: dict[str, Found], seen: Counter[str]) -> Iterator[None]:
         target = f"{kernels.name}:{kernel}"
 
         def watching(*args: Any, **kwargs: Any) -> Any:
-            f = found.setdefault(target, Found())
+            f = found.setdefault(target, Sites())
             seen[target] += 1
             result = right(*args, **kwargs)
             parts = written(kernel, args) if result is None else result if isinstance(result, tuple) else (result,)
@@ -100,13 +102,13 @@ def _watched(found: dict[str, Found], seen: Counter[str]) -> Iterator[None]:
             put_back()
 
 
-def _watching(name: str, right: Callable[..., Any], arrays: int, found: dict[str, Found], seen: Counter[str]) -> Any:
+def _watched_definition(name: str, right: Callable[..., Any], arrays: int, found: dict[str, Sites], seen: Counter[str]) -> Any:
     target = f"op:{name}"
 
-    def text(xp: Any, *args: Any, **consts: Any) -> Any:
-        f = found.setdefault(target, Found())
+    def definition(xp: Any, *args: Any, **consts: Any) -> Any:
+        f = found.setdefault(target, Sites())
         seen[target] += 1
-        y, pull = right(_Watch(xp, f), *args, **consts)
+        y, pull = right(_WatchedNamespace(xp, f), *args, **consts)
         f.outputs |= {i for i, v in enumerate(y if isinstance(y, tuple) else (y,)) if is_array(v)}
         f.axes |= {a for a in AXES if isinstance(consts.get(a), (int, tuple, list)) and not isinstance(consts.get(a), bool)}
         f.indices |= {i for i, a in enumerate(args) if is_index(a)}
@@ -116,15 +118,15 @@ def _watching(name: str, right: Callable[..., Any], arrays: int, found: dict[str
                 f.pulls.add(i)
             return g
 
-        return y, pulled(pull, noted, arrays)
+        return y, wrap_pullbacks(pull, noted, arrays)
 
-    return text
+    return definition
 
 
-class _Watch:
-    """A namespace that notes which reductions are called."""
+class _WatchedNamespace:
+    """A namespace that records which reductions are called."""
 
-    def __init__(self, xp: Any, found: Found) -> None:
+    def __init__(self, xp: Any, found: Sites) -> None:
         self._xp, self._found = xp, found
 
     def __getattr__(self, name: str) -> Any:

@@ -1,4 +1,4 @@
-"""The op table's vocabulary: one row per op feeds parity, gradient, layout and error tests, and `dlengine parity`.
+"""The op table: one row per op, which parity, gradient, layout and error tests and `dlengine parity` run.
 
     case(
         ops.matmul,
@@ -9,8 +9,8 @@
         kernels=("matmul",),
     )
 
-Floating arguments take the dtype under test. Values are drawn from a generator seeded with the row's name, so every run
-and every backend sees the same numbers.
+Floating arguments take the dtype under test. The random generator is seeded with the row's name, so every run and every
+backend gets the same values.
 """
 
 from __future__ import annotations
@@ -22,90 +22,13 @@ from typing import Any
 
 import numpy as np
 
-Draw = Callable[[np.random.Generator], Any]
-
-
-@dataclass(frozen=True)
-class Arg:
-    """One array argument: how to draw it, and whether it takes the dtype under test and may get a gradient."""
-
-    draw: Draw
-    floating: bool = True
-    grad: bool = True
-
-    def values(self, rng: np.random.Generator, dtype: Any) -> Any:
-        """What is drawn; a kind of argument whose values depend on the dtype under test overrides this."""
-        return np.asarray(self.draw(rng))
-
-    def without_grad(self) -> Arg:
-        """The same argument, never differentiated (a target, a running statistic ...)."""
-        return Arg(self.draw, self.floating, False)
-
-
-def normal(*shape: int, scale: float = 1.0, shift: float = 0.0) -> Arg:
-    """Standard normal values, times scale plus shift."""
-    return Arg(lambda r: r.standard_normal(shape) * scale + shift)
-
-
-def uniform(low: float, high: float, *shape: int) -> Arg:
-    """Uniform values in [low, high)."""
-    return Arg(lambda r: r.uniform(low, high, shape))
-
-
-def distinct(*shape: int) -> Arg:
-    """Values at least 0.01 apart in random order: no ties, so max, sort and median have derivatives."""
-    size = int(np.prod(shape))
-    return Arg(lambda r: (r.permutation(size).reshape(shape) - size / 2) * 0.01 + 0.005)
-
-
-def off_zero(*shape: int, gap: float = 0.1) -> Arg:
-    """Normal values pushed at least gap away from 0, for functions with a kink there."""
-
-    def draw(r: np.random.Generator) -> Any:
-        x = r.standard_normal(shape)
-        return np.where(x < 0, x - gap, x + gap)
-
-    return Arg(draw)
-
-
-def positive(*shape: int) -> Arg:
-    """Values in [0.1, 3)."""
-    return uniform(0.1, 3.0, *shape)
-
-
-def definite(n: int, *batch: int) -> Arg:
-    """Symmetric positive definite matrices (*batch, n, n)."""
-
-    def draw(r: np.random.Generator) -> Any:
-        a = r.standard_normal((*batch, n, n))
-        return a @ np.swapaxes(a, -1, -2) + n * np.eye(n)
-
-    return Arg(draw)
-
-
-def integers(low: int, high: int, *shape: int, dtype: str = "int64") -> Arg:
-    """Integers in [low, high)."""
-    return Arg(lambda r: r.integers(low, high, shape).astype(dtype), floating=False, grad=False)
-
-
-def booleans(*shape: int) -> Arg:
-    """True and False."""
-    return Arg(lambda r: r.integers(0, 2, shape).astype(bool), floating=False, grad=False)
-
-
-def given(values: Any, *, dtype: str | None = None, grad: bool = True) -> Arg:
-    """These very values; with a dtype they keep it, without they take the one under test."""
-    return Arg(lambda r: np.array(values, dtype=dtype or "float64"), floating=dtype is None, grad=grad and dtype is None)
-
-
-def complex_normal(*shape: int) -> Arg:
-    """Complex normal values; complex64 when float32 is under test."""
-    return Arg(lambda r: r.standard_normal(shape) + 1j * r.standard_normal(shape))
+from .arguments import Arg
+from .bounds import Bound, forward_error
 
 
 @dataclass(frozen=True)
 class Sample:
-    """One call of the op."""
+    """One call of an op: its arguments, its constants, whether gradients are compared, and a label for messages."""
 
     args: tuple[Any, ...]
     consts: Mapping[str, Any]
@@ -113,7 +36,7 @@ class Sample:
     label: str = ""
 
     def arrays(self, seed: str, dtype: Any) -> list[Any]:
-        """The arguments as NumPy arrays (lists stay lists), floating ones rounded to dtype."""
+        """Draw the arguments as NumPy arrays (lists stay lists), floating ones rounded to dtype."""
         rng = np.random.default_rng(zlib.crc32(seed.encode()))
         return [_drawn(a, rng, np.dtype(dtype)) for a in self.args]
 
@@ -132,13 +55,36 @@ def _drawn(a: Any, rng: np.random.Generator, dtype: np.dtype[Any]) -> Any:
 
 
 def sample(*args: Any, grad: bool = True, label: str = "", **consts: Any) -> Sample:
-    """One call of the op: Args, scalars, None or lists of them, and constants. grad=False: compare values only."""
+    """Describe one call of an op.
+
+    Parameters
+    ----------
+    *args : Arg or scalar or None or list
+        The positional arguments.
+    grad : bool
+        Whether gradients are compared too.
+    label : str
+        A name for messages.
+    **consts : object
+        The keyword arguments.
+
+    Returns
+    -------
+    Sample
+        The call.
+
+    Examples
+    --------
+    >>> call = dl.testing.sample(dl.testing.normal(2, 3), axis=1)
+    >>> call.arrays("seed", "float32")[0].shape
+    (2, 3)
+    """
     return Sample(args, consts, grad, label)
 
 
 @dataclass(frozen=True)
 class ErrorSample:
-    """A call that must raise: the class, a fragment of its message, and the call."""
+    """A call that must raise an error: its class, a part of its message, and the call."""
 
     error: type[Exception]
     match: str
@@ -147,46 +93,76 @@ class ErrorSample:
 
 
 def error(kind: type[Exception], match: str, *args: Any, **consts: Any) -> ErrorSample:
-    """A call that must raise kind with a message containing match."""
+    """Describe a call that must raise an error.
+
+    Parameters
+    ----------
+    kind : type
+        The class of the error.
+    match : str
+        A part of the message.
+    *args : Arg or scalar or None or list
+        The positional arguments.
+    **consts : object
+        The keyword arguments.
+
+    Returns
+    -------
+    ErrorSample
+        The call.
+
+    Examples
+    --------
+    >>> call = dl.testing.error(dl.errors.ShapeError, "K=4", dl.testing.normal(3, 4), dl.testing.normal(5, 6))
+    >>> call.match
+    'K=4'
+    """
     return ErrorSample(kind, match, args, consts)
 
 
 @dataclass(frozen=True)
-class Bound:
-    """How far a result may be from the oracle, the reference in float64 from the same rounded inputs.
-
-    kind "exact": equal. "ulp": factor units in the last place of the oracle. "forward": factor(sample arrays) * eps *
-    magnitude, where the magnitude is the op of absolute inputs (absolute=True: sums of products) or the largest
-    absolute value of the oracle's output.
-    """
-
-    kind: str
-    factor: Callable[..., float] = lambda *a: 0.0
-    absolute: bool = False
-
-    def describe(self) -> str:
-        """For tables and documents."""
-        return {"exact": "exact", "ulp": f"{self.factor():g} ulp"}.get(self.kind, "forward error")
-
-
-exact = Bound("exact")
-"""Shapes, dtypes, integers, comparisons, masks, permutations: equal."""
-
-
-def ulp(n: float) -> Bound:
-    """Elementwise functions: n units in the last place."""
-    return Bound("ulp", lambda *a: n)
-
-
-def forward_error(terms: int | Callable[..., float] = 1, c: float = 4.0, *, absolute: bool = False) -> Bound:
-    """Sums of terms: c sqrt(terms) eps magnitude (random rounding); terms may be computed from the sample's arrays."""
-    count = terms if callable(terms) else (lambda *a: terms)
-    return Bound("forward", lambda *a: c * max(1.0, float(count(*a))) ** 0.5, absolute)
-
-
-@dataclass(frozen=True)
 class Case:
-    """One row: an op, its samples and error samples, bounds of value and gradient, and the kernels that must answer."""
+    """A row of the op table; ``case`` makes it.
+
+    Parameters
+    ----------
+    name : str
+        The name of the row.
+    op : callable
+        The op.
+    samples : tuple of Sample
+        The calls to compare.
+    errors : tuple of ErrorSample
+        The calls that must raise an error.
+    bound : Bound
+        The largest error of values.
+    grad_bound : Bound
+        The largest error of gradients.
+    kernels : tuple of str
+        The kernels that must run on a backend that has them.
+    dtypes : tuple of str
+        The dtypes to test.
+    differentiable : bool
+        Whether the op has gradients.
+    second_order : bool
+        Whether it has second derivatives.
+    tags : frozenset of str
+        "symmetric" and "layer"; see ``case``.
+    reference : callable or None
+        An independent implementation in NumPy.
+    properties : callable or None
+        What must hold where the result is not unique.
+    reason : str
+        Why there is neither.
+    unplanted : str
+        Why no special values (NaN, infinity) are put into the samples; empty if they are.
+
+    Examples
+    --------
+    >>> (row,) = dl.testing.rows("matmul")
+    >>> row.name, row.bound.describe(), row.independent
+    ('matmul', 'forward error', True)
+    """
 
     name: str
     op: Callable[..., Any]
@@ -206,16 +182,22 @@ class Case:
 
     @property
     def independent(self) -> bool:
-        """Whether something that is not the op's own code says what it must give."""
+        """Whether the results are checked by something else than the op's own code.
+
+        Returns
+        -------
+        bool
+            True with a reference or properties.
+        """
         return self.reference is not None or self.properties is not None
 
 
 CASES: dict[str, Case] = {}
-"""Every row by name."""
+"""All rows by name."""
 
 
 def unplanted(reason: str, *names: str) -> None:
-    """Plant no special values into the samples of these rows (see special.py), because mathematics gives them no meaning."""
+    """Put no special values into the samples of these rows (see special.py), since their results have no meaning there."""
     for name in names:
         CASES[name] = replace(CASES[name], unplanted=reason)
 
@@ -235,14 +217,59 @@ def case(
     properties: Callable[..., Any] | None = None,
     reason: str = "",
 ) -> Case:
-    """Add a row to the table. name defaults to the op's; a second row of one op needs a name of its own.
+    """Add a row to the op table.
 
-    reference: an independent text of the op on NumPy arrays in float64 (NumPy, SciPy, mpmath or loops, never the op's own
-    code), called as the op is: arrays, then constants as keywords. properties: where the answer is not unique (singular
-    vectors), a function of (outputs, *arrays, **constants) that returns pairs (got, wanted), which must agree. reason: why a
-    row has neither (a layer whose ops have rows of their own, and what else proves it).
-    kernels: those that must answer wherever a set declares them. tags: "symmetric" (gradcheck moves symmetric arguments
-    only among symmetric ones, for ops that read one triangle), "layer" (not an op: tests of ops alone leave it out).
+    Parameters
+    ----------
+    op : callable
+        The op.
+    *rows : Sample or ErrorSample
+        The calls to compare, and the calls that must raise an error.
+    bound : Bound
+        The largest error of values.
+    grad_bound : Bound or None
+        The largest error of gradients; None allows four times a forward bound, else the rounding of 16 terms.
+    kernels : sequence of str
+        The kernels that must run on every backend that declares them.
+    dtypes : sequence of str
+        The dtypes to test.
+    differentiable : bool
+        Whether the op has gradients.
+    second_order : bool
+        Whether it has second derivatives.
+    name : str or None
+        The name of the row; None is that of the op. A second row of an op needs another one.
+    tags : sequence of str
+        "symmetric": gradcheck perturbs symmetric arguments only by symmetric matrices, for ops that read one triangle.
+        "layer": not an op, so tests of ops alone leave it out.
+    reference : callable or None
+        An independent implementation on NumPy arrays in float64 (NumPy, SciPy, mpmath or loops, never the op's own code),
+        called with the arrays and with the constants as keywords.
+    properties : callable or None
+        For results that are not unique, such as singular vectors: a function of the outputs, the arrays and the constants
+        that returns pairs of arrays which must agree.
+    reason : str
+        Why the row has neither, for instance since it is a layer whose ops have rows of their own.
+
+    Returns
+    -------
+    Case
+        The row.
+
+    Raises
+    ------
+    ValueError
+        If the table has a row of that name.
+
+    Examples
+    --------
+    >>> from dlengine.testing import case, normal, sample, table, ulp
+    >>> def double(x):
+    ...     return 2 * x
+    >>> row = case(double, sample(normal(3)), bound=ulp(1), reference=lambda x: 2 * x)
+    >>> dl.testing.check(row, "numpy", "float32").verdict
+    'pass'
+    >>> del table.CASES["double"]
     """
     row = Case(
         name or op.__name__,

@@ -1,4 +1,4 @@
-"""BLEU: how many n-grams of a translation occur in a human one."""
+"""BLEU: how many n-grams of a translation occur in a reference translation."""
 
 from __future__ import annotations
 
@@ -10,17 +10,38 @@ from typing import Any
 import numpy as np
 
 from ..errors import ConfigError, ShapeError
-from .metrics import Metric, host
+from .metric import Metric, host
 
 
 class BLEU(Metric):
-    """exp(sum of log p_n / n_max) times the brevity penalty, over the whole corpus; from 0 to 1.
+    """BLEU of translations, over the whole corpus, from 0 to 1.
 
-    p_n: the part of the n-grams of the outputs that occur in a reference, each at most as often as there; the penalty is
-    exp(1 - r/c) if the outputs (c tokens) are shorter than the references nearest in length (r tokens).
-    update(outputs, targets): a list of token lists and a list of references, each a token list or a list of several; or
-    integer arrays (N,T), or scores (N,V,T). end: the token that ends a sentence, not counted; ignore: a token left out.
-    Source: Papineni et al. 2002, "BLEU: a method for automatic evaluation of machine translation".
+    ``BLEU = b exp(mean over n = 1 ... max_n of log p_n)``. ``p_n`` is the fraction of the n-grams of the outputs that occur in a
+    reference, each counted at most as often as it occurs there. The brevity penalty is ``b = min(1, exp(1 - r/c))`` for outputs
+    of ``c`` tokens and, of the references, the one nearest in length of each output, ``r`` tokens together.
+
+    ``update`` takes a list of token lists and a list of references, each a token list or a list of several; or integer arrays
+    (N,T); or scores (N,V,T) as outputs, of which the highest count.
+
+    Parameters
+    ----------
+    max_n : int
+        The length of the longest n-grams.
+    end : Any
+        The token that ends a sentence; it and what follows it are not counted. None: there is no such token.
+    ignore : Any
+        A token that is left out, such as padding. None: none is.
+
+    References
+    ----------
+    Papineni, Roukos, Ward and Zhu, 2002, "BLEU: a method for automatic evaluation of machine translation".
+
+    Examples
+    --------
+    >>> metric = dl.training.BLEU(max_n=2)
+    >>> metric.update(["the cat sat down".split()], ["the cat sat down".split()])
+    >>> metric.compute()
+    1.0
     """
 
     name = "bleu"
@@ -47,12 +68,14 @@ class BLEU(Metric):
             self._add(self._cut(candidate), [self._cut(r) for r in (given if several else [given])])
 
     def _cut(self, tokens: Sequence[Any]) -> list[Any]:
+        """The tokens before the end, without those to ignore."""
         found = list(tokens)
         if self.end is not None and self.end in found:
             found = found[: found.index(self.end)]
         return [t for t in found if self.ignore is None or t != self.ignore]
 
     def _add(self, candidate: list[Any], references: list[list[Any]]) -> None:
+        """Count the n-grams of one output."""
         self.length += len(candidate)
         self.reference_length += min((abs(len(r) - len(candidate)), len(r)) for r in references)[1]
         for n in range(1, self.max_n + 1):
@@ -73,8 +96,10 @@ class BLEU(Metric):
 
 
 def _grams(tokens: list[Any], n: int) -> Counter[Any]:
+    """The n-grams and how often each occurs."""
     return Counter(tuple(tokens[i : i + n]) for i in range(len(tokens) - n + 1))
 
 
 def _rows(values: Any) -> list[Any]:
+    """Arrays and lists as lists of rows."""
     return host(values).tolist() if hasattr(values, "shape") else list(values)

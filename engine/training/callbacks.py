@@ -1,76 +1,42 @@
-"""Callbacks: what happens around a training loop. Log, checkpoint, stop, and take part in each step."""
+"""Callbacks around the training loop: log, checkpoints, and reasons to stop."""
 
 from __future__ import annotations
 
 import csv
 import io
 import time
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from ..errors import ConfigError, DTypeError
+from ..errors import ConfigError
 from ..io import remove_leftovers, save, write_atomically
-from ..optim import EMA, Optimizer, ReduceLROnPlateau, clip_grad_norm_, clip_grad_value_
-
-if TYPE_CHECKING:
-    from .trainer import Trainer
-
-
-class Callback:
-    """Base: write any of these. row is the epoch's entry in trainer.history; set trainer.stop to end the training.
-
-    What state_dict() returns, if anything, is part of the trainer's state and comes back through load_state_dict().
-    """
-
-    after_all = False
-    """Whether it is called after all callbacks that do not say so, wherever it stands: it looks at what they leave."""
-
-    def on_fit_start(self, trainer: Trainer) -> None:
-        """Before the first epoch."""
-
-    def on_epoch_start(self, trainer: Trainer) -> None:
-        """Before an epoch's first batch, or the first after a resume inside an epoch."""
-
-    def on_gradients(self, trainer: Trainer, optimizer: Optimizer) -> None:
-        """Before an optimizer's step, when its gradients are complete."""
-
-    def on_step_end(self, trainer: Trainer, optimizer: Optimizer) -> None:
-        """After an optimizer's step."""
-
-    def on_batch_end(self, trainer: Trainer, batch: int, values: dict[str, float]) -> None:
-        """After a batch, counted from 0; values: the epoch's means so far. A stop set here ends the epoch in its middle."""
-
-    def on_validation_start(self, trainer: Trainer) -> None:
-        """Before the validation of an epoch."""
-
-    def on_validation_end(self, trainer: Trainer) -> None:
-        """After the validation, also after an error in it."""
-
-    def on_epoch_end(self, trainer: Trainer, row: dict[str, float]) -> None:
-        """After an epoch and its validation."""
-
-    def on_fit_end(self, trainer: Trainer) -> None:
-        """After the last epoch."""
-
-    def close(self) -> None:
-        """Always called at the end, also after an error."""
-
-    def state_dict(self) -> dict[str, Any] | None:
-        """What continuing needs, or None."""
-        return None
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Continue from a state_dict()."""
+from .callback import Callback, TrainerView
 
 
 class CSVLog(Callback):
-    """The history as a CSV file, written anew after each epoch, so that it is whole at any instant."""
+    """Write the history to a CSV file after each epoch; after a crash the file has the old rows or the new ones.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file.
+
+    Examples
+    --------
+    >>> model = dl.nn.Linear(1, 1)
+    >>> optimizer = dl.optim.SGD(model.parameters(), lr=0.1)
+    >>> callbacks = [dl.training.CSVLog("log.csv")]
+    >>> trainer = dl.training.Trainer(model, dl.nn.MSELoss(), optimizer, callbacks=callbacks, progress=False)
+    >>> history = trainer.fit([(dl.ones((4, 1)), dl.zeros((4, 1)))], epochs=2)
+    >>> from pathlib import Path
+    >>> Path("log.csv").read_text().splitlines()[0]
+    'epoch,loss,lr,seconds'
+    """
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
 
-    def on_epoch_end(self, trainer: Trainer, row: dict[str, float]) -> None:
+    def on_epoch_end(self, trainer: TrainerView, row: dict[str, float]) -> None:
         text = io.StringIO()
         writer = csv.DictWriter(text, list(row), extrasaction="ignore", lineterminator="\n")
         writer.writeheader()
@@ -79,7 +45,7 @@ class CSVLog(Callback):
 
 
 class Monitor:
-    """Follows one column of the history and says when it improved; columns of losses and errors fall, all others rise."""
+    """Tracks the best value of a column of the history: the lowest of losses and errors, the highest of all others."""
 
     def __init__(self, column: str, min_delta: float = 0.0) -> None:
         self.column, self.min_delta = column, min_delta
@@ -88,20 +54,48 @@ class Monitor:
         self.best: float | None = None
 
     def improved(self, row: dict[str, float]) -> bool:
-        """Whether this row is the best so far."""
+        """Whether the value in a row is the best so far, by more than min_delta."""
         if self.column not in row:
             raise ConfigError(f"the history has no column {self.column!r}; it has {', '.join(row)}")
         value = self.sign * float(row[self.column])
         if value != value or (self.best is not None and not value > self.best + self.min_delta):
-            return False  # NaN is no improvement, also at first: nothing would ever be better
+            return False  # NaN never is an improvement: after a NaN as the best value no other could be one
         self.best = value
         return True
 
 
 class Checkpoint(Callback):
-    """The trainer's state after each epoch as last.safetensors, and the best one by a column as best.safetensors.
+    """Save the state of the trainer after each epoch: as last.safetensors, and the best one as best.safetensors.
 
-    batches, seconds: also inside an epoch, after so many batches or so much time since it was last written.
+    Parameters
+    ----------
+    folder : str or Path
+        The folder of the files, which must exist.
+    monitor : str or None
+        The column of the history by which the best epoch is chosen, for instance "val_loss"; None saves no best state. Of
+        losses and errors the lowest value is the best, of all other columns the highest.
+    batches : int or None
+        Also save within an epoch, after so many batches; None does not.
+    seconds : float or None
+        Also save within an epoch, after so many seconds; None does not.
+
+    Raises
+    ------
+    GradientError
+        When a parameter is not finite; then nothing is written.
+
+    Examples
+    --------
+    >>> model = dl.nn.Linear(1, 1)
+    >>> optimizer = dl.optim.SGD(model.parameters(), lr=0.1)
+    >>> from pathlib import Path
+    >>> Path("run").mkdir()
+    >>> callbacks = [dl.training.Checkpoint("run")]
+    >>> trainer = dl.training.Trainer(model, dl.nn.MSELoss(), optimizer, callbacks=callbacks, progress=False)
+    >>> history = trainer.fit([(dl.ones((4, 1)), dl.zeros((4, 1)))], epochs=1)
+    >>> trainer.load_state_dict(dl.io.load("run/last.safetensors"))
+    >>> trainer.epoch
+    1
     """
 
     after_all = True
@@ -114,7 +108,7 @@ class Checkpoint(Callback):
         self.monitor = None if monitor is None else Monitor(monitor)
         self._written = (0, 0.0)
 
-    def on_fit_start(self, trainer: Trainer) -> None:
+    def on_fit_start(self, trainer: TrainerView) -> None:
         for name in ("last.safetensors", "best.safetensors"):
             remove_leftovers(self.folder / name)
         self._written = (trainer.batch, time.monotonic())
@@ -123,32 +117,53 @@ class Checkpoint(Callback):
             if self.monitor is not None:
                 self.monitor.improved(row)
 
-    def on_batch_end(self, trainer: Trainer, batch: int, values: dict[str, float]) -> None:
+    def on_batch_end(self, trainer: TrainerView, batch: int, values: dict[str, float]) -> None:
         number, instant = self._written
         enough = self.batches is not None and trainer.batch - number >= self.batches
         if enough or (self.seconds is not None and time.monotonic() - instant >= self.seconds):
             self._save(trainer, trainer.state_dict())
 
-    def on_epoch_end(self, trainer: Trainer, row: dict[str, float]) -> None:
+    def on_epoch_end(self, trainer: TrainerView, row: dict[str, float]) -> None:
         state = trainer.state_dict()
-        # The best first: a run killed between the two does this epoch again and so finds the best again.
+        # The best is saved first: a run that is killed between the two repeats this epoch, and so finds the best again.
         if self.monitor is not None and self.monitor.improved(row):
             trainer.check_finite()
             save(self.folder / "best.safetensors", state)
         self._save(trainer, state)
 
-    def on_fit_end(self, trainer: Trainer) -> None:
-        if trainer.batch:  # stopped inside an epoch
+    def on_fit_end(self, trainer: TrainerView) -> None:
+        if trainer.batch:  # stopped within an epoch
             self._save(trainer, trainer.state_dict())
 
-    def _save(self, trainer: Trainer, state: dict[str, Any]) -> None:
+    def _save(self, trainer: TrainerView, state: dict[str, Any]) -> None:
+        """Write last.safetensors."""
         trainer.check_finite()
         save(self.folder / "last.safetensors", state)
         self._written = (trainer.batch, time.monotonic())
 
 
 class EarlyStopping(Callback):
-    """Ends the training after patience epochs in a row without an improvement of more than min_delta."""
+    """End the training after ``patience`` epochs in a row without an improvement.
+
+    Parameters
+    ----------
+    monitor : str
+        The column of the history. Of losses and errors lower values are better, of all other columns higher ones.
+    patience : int
+        The number of epochs.
+    min_delta : float
+        By how much the best value must be surpassed to count as an improvement.
+
+    Examples
+    --------
+    >>> model = dl.nn.Linear(1, 1)
+    >>> optimizer = dl.optim.SGD(model.parameters(), lr=0.1)
+    >>> callbacks = [dl.training.EarlyStopping("lr", patience=2)]
+    >>> trainer = dl.training.Trainer(model, dl.nn.MSELoss(), optimizer, callbacks=callbacks, progress=False)
+    >>> history = trainer.fit([(dl.ones((4, 1)), dl.zeros((4, 1)))], epochs=10)
+    >>> len(history)
+    3
+    """
 
     def __init__(self, monitor: str = "val_loss", patience: int = 5, min_delta: float = 0.0) -> None:
         if patience < 1:
@@ -156,119 +171,45 @@ class EarlyStopping(Callback):
         self.column, self.patience, self.min_delta = monitor, patience, min_delta
         self.monitor, self.waited = Monitor(monitor, min_delta), 0
 
-    def on_fit_start(self, trainer: Trainer) -> None:
+    def on_fit_start(self, trainer: TrainerView) -> None:
         self.monitor, self.waited = Monitor(self.column, self.min_delta), 0
         for row in trainer.history:
-            self._count(trainer, row)
+            self._count_epoch(trainer, row)
 
-    def on_epoch_end(self, trainer: Trainer, row: dict[str, float]) -> None:
-        self._count(trainer, row)
+    def on_epoch_end(self, trainer: TrainerView, row: dict[str, float]) -> None:
+        self._count_epoch(trainer, row)
 
-    def _count(self, trainer: Trainer, row: dict[str, Any]) -> None:
+    def _count_epoch(self, trainer: TrainerView, row: dict[str, float]) -> None:
+        """Count an epoch without improvement, and stop after too many."""
         self.waited = 0 if self.monitor.improved(row) else self.waited + 1
         trainer.stop = trainer.stop or self.waited >= self.patience
 
 
 class TimeLimit(Callback):
-    """Ends the training, even inside an epoch, when a fit has taken so many seconds. The next fit goes on from there."""
+    """End the training after some time, also within an epoch; the next fit continues from there.
+
+    Parameters
+    ----------
+    seconds : float
+        The time, counted from the start of each fit.
+
+    Examples
+    --------
+    >>> model = dl.nn.Linear(1, 1)
+    >>> optimizer = dl.optim.SGD(model.parameters(), lr=0.1)
+    >>> callbacks = [dl.training.TimeLimit(0.0)]
+    >>> trainer = dl.training.Trainer(model, dl.nn.MSELoss(), optimizer, callbacks=callbacks, progress=False)
+    >>> history = trainer.fit([(dl.ones((4, 1)), dl.zeros((4, 1)))], epochs=10)
+    >>> trainer.batch, len(history)
+    (1, 0)
+    """
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
         self._end = 0.0
 
-    def on_fit_start(self, trainer: Trainer) -> None:
+    def on_fit_start(self, trainer: TrainerView) -> None:
         self._end = time.monotonic() + self.seconds
 
-    def on_batch_end(self, trainer: Trainer, batch: int, values: dict[str, float]) -> None:
+    def on_batch_end(self, trainer: TrainerView, batch: int, values: dict[str, float]) -> None:
         trainer.stop = trainer.stop or time.monotonic() >= self._end
-
-
-class Schedule(Callback):
-    """Steps a learning-rate schedule after each "batch" or "epoch"; one on a plateau gets the epoch's value of a column."""
-
-    def __init__(self, scheduler: Any, each: str = "batch", monitor: str = "val_loss") -> None:
-        if isinstance(scheduler, type) or not hasattr(scheduler, "step"):
-            got = type(scheduler).__name__
-            raise DTypeError(f"Schedule: expected a schedule, got {got}; make one: optim.StepLR(optimizer, 10)")
-        if each not in ("batch", "epoch") or (each == "batch" and isinstance(scheduler, ReduceLROnPlateau)):
-            raise ConfigError(f"Schedule: each must be 'batch' or 'epoch', and 'epoch' for a plateau; got {each!r}")
-        self.scheduler, self.each, self.monitor = scheduler, each, monitor
-
-    def on_batch_end(self, trainer: Trainer, batch: int, values: dict[str, float]) -> None:
-        if self.each == "batch":
-            self.scheduler.step()
-
-    def on_epoch_end(self, trainer: Trainer, row: dict[str, float]) -> None:
-        if self.each == "epoch":
-            step_schedule(self.scheduler, row, self.monitor)
-
-    def state_dict(self) -> dict[str, Any]:
-        state: dict[str, Any] = self.scheduler.state_dict()
-        return state
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        self.scheduler.load_state_dict(state)
-
-
-def step_schedule(scheduler: Any, row: Mapping[str, float], monitor: str) -> None:
-    """Go on to the next epoch, with the value of a column for a schedule that looks at one."""
-    if not isinstance(scheduler, ReduceLROnPlateau):
-        scheduler.step()
-    elif monitor not in row:
-        raise ConfigError(f"the history has no column {monitor!r}; it has {', '.join(row)}")
-    else:
-        scheduler.step(row[monitor])
-
-
-class ClipGradients(Callback):
-    """Clips gradients before each step: each entry to value, or all together to max_norm. norm: the last norm before it."""
-
-    def __init__(self, max_norm: float | None = None, value: float | None = None, norm_type: float = 2.0) -> None:
-        if max_norm is None and value is None:
-            raise ConfigError("ClipGradients: give max_norm or value")
-        self.max_norm, self.value, self.norm_type = max_norm, value, norm_type
-        self.norm: Any = None
-
-    def on_gradients(self, trainer: Trainer, optimizer: Optimizer) -> None:
-        params = [p for g in optimizer.param_groups for p in g["params"]]
-        if self.value is not None:
-            clip_grad_value_(params, self.value)
-        if self.max_norm is not None:
-            self.norm = clip_grad_norm_(params, self.max_norm, self.norm_type)
-
-
-class WeightAverage(Callback):
-    """Keeps a running average of the weights (see EMA) and validates with it; at the end the model gets it, if keep."""
-
-    def __init__(self, ema: EMA, keep: bool = False) -> None:
-        if not isinstance(ema, EMA):
-            raise DTypeError(f"WeightAverage: expected an EMA, got {type(ema).__name__}; make one: optim.EMA(model.parameters())")
-        self.ema, self.keep = ema, keep
-        self._kept = False
-
-    def on_fit_start(self, trainer: Trainer) -> None:
-        if self._kept:  # a fit goes on from the weights as they were trained
-            self.ema.swap()
-            self._kept = False
-
-    def on_step_end(self, trainer: Trainer, optimizer: Optimizer) -> None:
-        held = {id(p) for p in self.ema.params}
-        if any(id(p) in held for g in optimizer.param_groups for p in g["params"]):
-            self.ema.update()
-
-    def on_validation_start(self, trainer: Trainer) -> None:
-        self.ema.swap()
-
-    def on_validation_end(self, trainer: Trainer) -> None:
-        self.ema.swap()
-
-    def on_fit_end(self, trainer: Trainer) -> None:
-        if self.keep and not trainer.batch:
-            self.ema.swap()
-            self._kept = True
-
-    def state_dict(self) -> dict[str, Any]:
-        return self.ema.state_dict()
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        self.ema.load_state_dict(state)

@@ -1,4 +1,4 @@
-"""What decides about the last bits of a training besides its seeds: kept with its state, and compared when it goes on."""
+"""What decides about the last bits of a training besides its seeds: saved with its state, and compared when it is continued."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from .. import backend
 
 
 def arithmetic() -> dict[str, Any]:
-    """The backend in force, and for Numba its threads and vector width, by which sums are split up."""
+    """The current backend, and for Numba the number of threads and the vector width, which decide how sums are split."""
     name = backend.get_backend()
     if name != "numba":
         return {"backend": name}
     import numba
 
-    from dlengine.kernels.jit.vector import VECTOR_BYTES
+    from dlengine.kernels.jit.machine.vector import VECTOR_BYTES
 
     return {"backend": name, "threads": int(numba.get_num_threads()), "vector bits": 8 * int(VECTOR_BYTES)}
 
 
-def described(found: Any) -> str:
-    """What arithmetic() gave, in words."""
+def describe_arithmetic(found: object) -> str:
+    """The result of arithmetic() in words."""
     return ", ".join(f"{k} {v}" for k, v in found.items()) if isinstance(found, Mapping) else str(found)

@@ -1,29 +1,69 @@
-"""Mixed precision: forward and backward in half precision, weights and steps in float32, and the loss scaled in between."""
+"""Mixed precision: forward and backward in half precision, weights and steps in float32, and a scaled loss."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .. import backend
 from ..autograd.base import written
-from ..autograd.quiet import quiet, unquiet
+from ..autograd.fp_errors import ignore_fp_errors, restore_fp_errors
 from ..errors import ConfigError
 from ..nn import Module
 from ..optim import Optimizer
 from ..optim.clip import grad_norm
 from ..states import count, positive, read_state
 
+if TYPE_CHECKING:
+    from .._tensor import Tensor
+
 
 class GradScaler:
-    """Multiplies the loss, so that small gradients do not vanish in half precision, and divides the gradients again.
+    """Multiply the loss, so that small gradients do not vanish in half precision, and divide the gradients again.
 
-    A step whose gradients are not finite is left out and the scale goes down by backoff_factor; after growth_interval steps
-    in a row without one it goes up by growth_factor. Use: scale(loss).backward(); step(optimizer); update().
-    Source: Micikevicius et al. 2018, arXiv:1710.03740.
+    A step is left out if a gradient is not finite, and the factor is multiplied by ``backoff_factor``; after
+    ``growth_interval`` steps in a row with finite gradients it is multiplied by ``growth_factor``.
+
+    Parameters
+    ----------
+    init_scale : float
+        The first factor.
+    growth_factor : float
+        By what the factor grows, above 1.
+    backoff_factor : float
+        By what it is reduced, between 0 and 1.
+    growth_interval : int
+        After how many steps it grows.
+    enabled : bool
+        Whether the loss is scaled at all.
+
+    Attributes
+    ----------
+    factor : float
+        The current factor of the loss.
+    skipped : int
+        The number of steps that were left out.
+
+    References
+    ----------
+    Micikevicius et al., 2018, arXiv:1710.03740.
+
+    Examples
+    --------
+    >>> w = dl.asarray([1.0]).requires_grad_()
+    >>> optimizer = dl.optim.SGD([w], lr=0.5)
+    >>> scaler = dl.training.GradScaler(init_scale=8.0)
+    >>> scaler.scale(dl.sum(w * w)).backward()
+    >>> w.grad.tolist()
+    [16.0]
+    >>> scaler.step(optimizer)
+    True
+    >>> scaler.update()
+    >>> w.tolist()
+    [0.0]
     """
 
     def __init__(
@@ -43,18 +83,37 @@ class GradScaler:
         self._bad = False
         self._unscaled: set[int] = set()
 
-    def scale(self, loss: Any) -> Any:
-        """The loss to call backward on."""
+    def scale(self, loss: Tensor) -> Tensor:
+        """Multiply a loss by the factor.
+
+        Parameters
+        ----------
+        loss : Tensor
+            The loss.
+
+        Returns
+        -------
+        Tensor
+            The loss to call ``backward`` on.
+        """
         return loss * self.factor if self.enabled else loss
 
     def unscale_(self, optimizer: Optimizer) -> None:
-        """Divide the gradients of an optimizer's parameters, once before each step: for clipping; step() does it otherwise."""
+        """Divide the gradients of an optimizer's parameters by the factor, once before each step.
+
+        It is called before gradients are clipped; otherwise ``step`` does it.
+
+        Parameters
+        ----------
+        optimizer : Optimizer
+            The optimizer.
+        """
         if not self.enabled or id(optimizer) in self._unscaled:
             return
         self._unscaled.add(id(optimizer))
-        grads = [p._grad for g in optimizer.param_groups for p in g["params"] if p._grad is not None]
-        arrays = [g._array for g in grads]
-        token = quiet()
+        grads = [p.grad for g in optimizer.param_groups for p in g["params"] if p.grad is not None]
+        arrays = [g.array for g in grads]
+        token = ignore_fp_errors()
         try:
             for a in arrays:
                 a[...] = a * (1.0 / self.factor)
@@ -62,10 +121,21 @@ class GradScaler:
                 written(g)
             self._bad = self._bad or not np.isfinite(float(grad_norm(arrays, float("inf"))))
         finally:
-            unquiet(token)
+            restore_fp_errors(token)
 
     def step(self, optimizer: Optimizer) -> bool:
-        """Let the optimizer step unless a gradient is not finite; returns whether it did."""
+        """Let an optimizer step unless a gradient is not finite.
+
+        Parameters
+        ----------
+        optimizer : Optimizer
+            The optimizer.
+
+        Returns
+        -------
+        bool
+            Whether it stepped.
+        """
         self.unscale_(optimizer)
         if self.enabled and self._bad:
             return False
@@ -73,7 +143,7 @@ class GradScaler:
         return True
 
     def update(self) -> None:
-        """After the steps of a batch: adapt the scale."""
+        """Adapt the factor, after the steps of a batch."""
         self._unscaled.clear()
         if self._bad:
             self.factor, self.good, self._bad = self.factor * self.backoff_factor, 0, False
@@ -84,41 +154,85 @@ class GradScaler:
                 self.factor, self.good = self.factor * self.growth_factor, 0
 
     def state_dict(self) -> dict[str, Any]:
-        """The scale and what decides about the next."""
+        """Return the factor and the counts that decide when it changes.
+
+        Returns
+        -------
+        dict
+            What ``load_state_dict`` takes.
+        """
         return {"factor": self.factor, "good": self.good, "skipped": self.skipped}
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Continue from a state_dict(). Raises CheckpointError."""
+        """Continue from a ``state_dict()``.
+
+        Parameters
+        ----------
+        state_dict : dict
+            The state.
+
+        Raises
+        ------
+        CheckpointError
+            If the state does not fit.
+        """
         readers = {"factor": positive, "good": count, "skipped": count}
         self.factor, self.good, self.skipped = read_state("GradScaler", "a scaler", state_dict, readers)
 
 
 class MixedPrecision:
-    """Runs a model in half precision while its parameters stay float32, and scales the loss.
+    """Run a model in half precision, while its parameters stay float32, and scale the loss.
 
-    dtype: float16. enabled: by default on a GPU only, since a CPU computes float16 in float32 and gains nothing; describe()
-    says which. outputs come back as float32, so that the loss is computed in it. Buffers keep their dtype.
+    Called like the model. The outputs are float32, so that the loss is computed in float32. Buffers keep their dtype.
+
+    Parameters
+    ----------
+    model : Module
+        The model.
+    dtype : str
+        "float16", or "bfloat16", which has float32's range, so that no loss need be scaled.
+    enabled : bool or None
+        Whether it is on; None is on a GPU only, since a CPU computes float16 in float32 and gains nothing.
+    scaler : GradScaler or None
+        What scales the loss; None makes one for float16, and for bfloat16 one that is off.
+
+    Examples
+    --------
+    >>> model = dl.nn.Linear(2, 1)
+    >>> mixed = dl.training.MixedPrecision(model, enabled=True)
+    >>> mixed(dl.ones((4, 2))).dtype
+    dtype('float32')
+    >>> with mixed.halved():
+    ...     print(model.weight.dtype)
+    float16
     """
 
     def __init__(
         self, model: Module, dtype: str = "float16", enabled: bool | None = None, scaler: GradScaler | None = None
     ) -> None:
-        if dtype != "float16":
-            raise ConfigError(f"MixedPrecision: dtype must be float16, got {dtype!r}")
-        self.model, self.dtype = model, np.dtype(dtype)
+        if dtype not in ("float16", "bfloat16"):
+            raise ConfigError(f"MixedPrecision: dtype must be float16 or bfloat16, got {dtype!r}")
+        self.model, self.dtype = model, np.dtype(backend.known(dtype))
         first = next(model.parameters(), None)
         self.device = backend.default_device() if first is None else first.device
         self.enabled = self.device != "cpu" if enabled is None else enabled
-        self.scaler = GradScaler(enabled=self.enabled) if scaler is None else scaler
+        self.scaler = GradScaler(enabled=self.enabled and dtype == "float16") if scaler is None else scaler
 
     def describe(self) -> str:
-        """What it does here, in one line."""
+        """Describe the setting in one line.
+
+        Returns
+        -------
+        str
+            Whether mixed precision is on, on which device, and the factor of the loss.
+        """
         if self.enabled:
-            return f"mixed precision: {self.dtype} on {self.device}, weights in float32, loss scaled by {self.scaler.factor:g}"
+            scaled = f"loss scaled by {self.scaler.factor:g}" if self.scaler.enabled else "loss as it is"
+            return f"mixed precision: {self.dtype} on {self.device}, weights in float32, {scaled}"
         return f"mixed precision: off, everything in the model's own dtype; {self.device} computes half precision no faster"
 
     def __call__(self, *inputs: Any, **options: Any) -> Any:
-        """The model's outputs."""
+        """Run the model on its inputs."""
         if not self.enabled:
             return self.model(*inputs, **options)
         with self.halved():
@@ -126,28 +240,35 @@ class MixedPrecision:
 
     @contextmanager
     def halved(self) -> Iterator[None]:
-        """Inside the block the model's float32 parameters are half-precision tensors computed from them."""
-        made: dict[int, Any] = {}
-        held: list[tuple[Module, str, Any]] = []
+        """Replace the float32 parameters of the model by half-precision tensors computed from them, within a block.
+
+        Yields
+        ------
+        None
+            The parameters are float32 again after the block.
+        """
+        made: dict[int, Tensor] = {}
+        held: list[tuple[Module, str, Tensor]] = []
         try:
             for module in self.model.modules():
                 for name, p in tuple(module.named_parameters(recurse=False)):
                     if p.dtype == np.float32:
-                        half = made[id(p)] = made.get(id(p)) if id(p) in made else p.astype(self.dtype)
+                        if id(p) not in made:
+                            made[id(p)] = p.astype(self.dtype)
                         held.append((module, name, p))
-                        module.__dict__[name] = half  # past __setattr__, which guards parameters against such writing
+                        module.__dict__[name] = made[id(p)]  # without __setattr__, which refuses to replace a parameter
             yield
         finally:
-            for module, name, p in held:
-                module.__dict__[name] = p
+            for module, name, parameter in held:
+                module.__dict__[name] = parameter
 
 
-def _cast(value: Any, dtype: Any) -> Any:
-    """Floating tensors in a nest of tuples, lists and dicts with another dtype."""
+def _cast(value: Any, dtype: np.dtype[Any]) -> Any:
+    """Cast the floating tensors in a nest of tuples, lists and dicts."""
     if isinstance(value, (tuple, list)):
         return type(value)(_cast(v, dtype) for v in value)
     if isinstance(value, dict):
         return {k: _cast(v, dtype) for k, v in value.items()}
-    if hasattr(value, "astype") and value.dtype.kind == "f" and value.dtype.itemsize < 8:
+    if hasattr(value, "astype") and value.dtype.kind in "fV" and value.dtype.itemsize < 8:
         return value.astype(dtype)
     return value

@@ -1,4 +1,4 @@
-"""The learning-rate finder: train with a rate that grows at each batch, and see from where on the loss rises."""
+"""The learning-rate finder: train with a rate that grows with each batch, and find where the loss starts to rise."""
 
 from __future__ import annotations
 
@@ -10,11 +10,29 @@ from ..autograd.base import TensorBase
 from ..errors import ConfigError, GradientError
 from ..generator import default_generator
 from .trainer import Trainer
+from .trainer_state import loader_state
+from .trainer_steps import by_name
 
 
 @dataclass(frozen=True)
 class RateSearch:
-    """What a search saw: rates, smoothed losses, and the rate to begin with, a tenth of that with the least loss."""
+    """The result of a search for a learning rate.
+
+    Parameters
+    ----------
+    rates : list of float
+        The learning rate of each batch.
+    losses : list of float
+        The smoothed loss after each batch.
+    suggestion : float
+        A rate to begin with, a tenth of the rate with the lowest smoothed loss.
+
+    Examples
+    --------
+    >>> search = dl.training.RateSearch(rates=[0.5, 5.0], losses=[2.0, 1.0], suggestion=0.5)
+    >>> search.suggestion
+    0.5
+    """
 
     rates: list[float]
     losses: list[float]
@@ -24,17 +42,56 @@ class RateSearch:
 def find_learning_rate(
     trainer: Trainer, train: Any, low: float = 1e-6, high: float = 1.0, steps: int = 100, smoothing: float = 0.9
 ) -> RateSearch:
-    """Train up to `steps` batches with a rate growing from low to high, then put everything back as it was.
+    """Find a learning rate: train with a rate that grows from ``low`` to ``high``, then restore the trainer.
 
-    It ends early when the loss is four times its least. Losses are a running mean with weight `smoothing` on the past.
-    Callbacks are not called but for their part in a step (clipping, averages). Source: Smith 2017, arXiv:1506.01186.
+    The rate grows by a constant factor with each batch. The search ends early when the loss exceeds four times its minimum.
+    Of the callbacks, only those that take part in a step (clipping, averages) are called.
+
+    Parameters
+    ----------
+    trainer : Trainer
+        The trainer.
+    train : Dataset, DataLoader or iterable of batches
+        The training data.
+    low : float
+        The first rate.
+    high : float
+        The last rate.
+    steps : int
+        The number of batches, at least 3.
+    smoothing : float
+        The weight of the past in the running mean of the losses, in [0, 1).
+
+    Returns
+    -------
+    RateSearch
+        The rates, the losses and a suggestion.
+
+    Raises
+    ------
+    ConfigError
+        For arguments out of range, and for a loss that is not finite even at the rate ``low``.
+
+    References
+    ----------
+    Smith, 2017, arXiv:1506.01186.
+
+    Examples
+    --------
+    >>> model = dl.nn.Linear(1, 1)
+    >>> trainer = dl.training.Trainer(model, dl.nn.MSELoss(), dl.optim.SGD(model.parameters(), lr=0.5), progress=False)
+    >>> search = dl.training.find_learning_rate(trainer, [(dl.ones((4, 1)), dl.zeros((4, 1)))], steps=10)
+    >>> 0.0 < search.suggestion < 1.0
+    True
+    >>> trainer.optimizer.param_groups[0]["lr"]
+    0.5
     """
     if not 0 < low < high or steps < 3 or not 0 <= smoothing < 1:
         raise ConfigError(f"find_learning_rate: 0 < low < high, steps >= 3, 0 <= smoothing < 1; got {low}, {high}, {steps}")
-    held = _copied(trainer.state_dict())
-    forks = default_generator.state_dict()
-    loader = trainer._loader(train, shuffle=True)
-    place = loader.state_dict() if hasattr(loader, "state_dict") else None
+    held = _copy(trainer.state_dict())
+    generator = default_generator.state_dict()
+    loader = trainer.make_loader(train, shuffle=True)
+    position = loader_state(loader)
     rates: list[float] = []
     losses: list[float] = []
     mean = 0.0
@@ -49,7 +106,8 @@ def find_learning_rate(
                 values = trainer.train_step(batch)
             except GradientError:  # the loss is infinite: the rate is far too high
                 break
-            value = values if not isinstance(values, dict) else values.get("loss", next(iter(values.values())))
+            named = by_name(values)
+            value = named.get("loss", next(iter(named.values())))
             mean = smoothing * mean + (1.0 - smoothing) * value
             rates.append(rate)
             losses.append(mean / (1.0 - smoothing ** (i + 1)))
@@ -57,9 +115,9 @@ def find_learning_rate(
                 break
     finally:
         trainer.load_state_dict(held)
-        if place is not None:
-            loader.load_state_dict(place)
-        default_generator.load_state_dict(forks)
+        if position is not None:
+            loader.load_state_dict(position)
+        default_generator.load_state_dict(generator)
         for metric in trainer.metrics:
             metric.reset()
     if not losses:
@@ -68,6 +126,7 @@ def find_learning_rate(
 
 
 def _endless(loader: Any) -> Iterator[Any]:
+    """The batches of one epoch after another."""
     while True:
         count = 0
         for batch in loader:
@@ -77,9 +136,10 @@ def _endless(loader: Any) -> Iterator[Any]:
             raise ConfigError("find_learning_rate: the data have no batches")
 
 
-def _copied(value: Any) -> Any:
+def _copy(value: Any) -> Any:
+    """A copy of a state, with its tensors."""
     if isinstance(value, TensorBase):
         return value.detach().clone()  # type: ignore[attr-defined]
     if isinstance(value, dict):
-        return {k: _copied(v) for k, v in value.items()}
-    return [_copied(v) for v in value] if isinstance(value, (list, tuple)) else value
+        return {k: _copy(v) for k, v in value.items()}
+    return [_copy(v) for v in value] if isinstance(value, (list, tuple)) else value

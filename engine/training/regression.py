@@ -1,4 +1,4 @@
-"""Metrics of regression."""
+"""Metrics of regression: mean squared error, mean absolute error, and the coefficient of determination."""
 
 from __future__ import annotations
 
@@ -7,11 +7,21 @@ from typing import Any
 import numpy as np
 
 from ..errors import ShapeError
-from .metrics import Metric, host
+from .metric import HostArray, Metric, host
 
 
 class MSE(Metric):
-    """The mean of (output - target)^2 over all values."""
+    """The mean squared error, the mean of ``(output - target)^2`` over all values.
+
+    Shape: outputs and targets of one shape.
+
+    Examples
+    --------
+    >>> metric = dl.training.MSE()
+    >>> metric.update(dl.asarray([1.0, 2.0]), dl.asarray([2.0, 4.0]))
+    >>> metric.compute()
+    2.5
+    """
 
     name = "mse"
     counts = ("total", "count")
@@ -23,30 +33,50 @@ class MSE(Metric):
         self.total, self.count = 0.0, 0
 
     def update(self, outputs: Any, targets: Any) -> None:
-        y, t = _alike(outputs, targets)
+        y, t = _same_shape(outputs, targets)
         self.total += float(self._error(y - t).sum())
         self.count += t.size
 
     def compute(self) -> float:
         return self.total / self.count if self.count else float("nan")
 
-    def _error(self, difference: Any) -> Any:
+    def _error(self, difference: HostArray) -> HostArray:
+        """The error of each value."""
         return difference * difference
 
 
 class MAE(MSE):
-    """The mean of |output - target| over all values."""
+    """The mean absolute error, the mean of ``abs(output - target)`` over all values.
+
+    Shape: outputs and targets of one shape.
+
+    Examples
+    --------
+    >>> metric = dl.training.MAE()
+    >>> metric.update(dl.asarray([1.0, 2.0]), dl.asarray([2.0, 4.0]))
+    >>> metric.compute()
+    1.5
+    """
 
     name = "mae"
 
-    def _error(self, difference: Any) -> Any:
+    def _error(self, difference: HostArray) -> HostArray:
         return np.abs(difference)
 
 
 class R2(Metric):
-    """1 - sum (t - y)^2 / sum (t - mean t)^2: the part of the targets' variance that is explained; over columns the mean.
+    """The coefficient of determination: ``1 - sum (t - y)^2 / sum (t - mean t)^2``, the explained part of the variance.
 
-    outputs, targets: (N,) or (N,D). A column of equal targets counts as 1 if it is met exactly, else as 0.
+    With several columns, their mean. A column of equal targets counts as 1 if the outputs equal them, else as 0.
+
+    Shape: outputs and targets (N,) or (N,D).
+
+    Examples
+    --------
+    >>> metric = dl.training.R2()
+    >>> metric.update(dl.asarray([1.0, 2.0, 3.0, 3.0]), dl.asarray([1.0, 1.0, 3.0, 3.0]))
+    >>> metric.compute()
+    0.75
     """
 
     name = "r2"
@@ -59,16 +89,16 @@ class R2(Metric):
         self.count, self.mean, self.spread, self.error = 0, np.zeros(1), np.zeros(1), np.zeros(1)
 
     def update(self, outputs: Any, targets: Any) -> None:
-        y, t = (a.reshape(len(a), -1) for a in _alike(outputs, targets))
+        y, t = (a.reshape(len(a), -1) for a in _same_shape(outputs, targets))
         n = len(t)
         if not n:
             return
         mean = t.mean(axis=0)
         spread = ((t - mean) ** 2).sum(axis=0)
-        # Merged as Chan, Golub & LeVeque (1979) do: sums of squares of large values would cancel.
-        gap = mean - self.mean
-        self.spread = self.spread + spread + gap * gap * (self.count * n / (self.count + n))
-        self.mean = self.mean + gap * (n / (self.count + n))
+        # Batches are merged by the formula of Chan, Golub and LeVeque (1979); sums of squares of large values would cancel.
+        difference = mean - self.mean
+        self.spread = self.spread + spread + difference * difference * (self.count * n / (self.count + n))
+        self.mean = self.mean + difference * (n / (self.count + n))
         self.error = self.error + ((t - y) ** 2).sum(axis=0)
         self.count += n
 
@@ -80,7 +110,8 @@ class R2(Metric):
         return float(values.mean())
 
 
-def _alike(outputs: Any, targets: Any) -> tuple[Any, Any]:
+def _same_shape(outputs: Any, targets: Any) -> tuple[HostArray, HostArray]:
+    """Outputs and targets as float64 arrays of one shape. Raises ShapeError."""
     y, t = host(outputs).astype(np.float64), host(targets).astype(np.float64)
     if y.shape != t.shape:
         raise ShapeError(f"metric: outputs and targets must have one shape, got {y.shape} and {t.shape}")

@@ -1,6 +1,6 @@
 """Convolution and its two gradients on the GPU: which kernels there are, and which answers for a shape.
 
-Each takes the same arrays to the same result; conv_plan.py lists those that may answer, and choice.py remembers the fastest.
+Each takes the same arrays to the same result; plan.py lists those that may answer, and choice.py remembers the fastest.
 """
 
 from __future__ import annotations
@@ -10,32 +10,37 @@ from functools import partial
 
 from ..geometry import ConvGeometry, Ints
 from ..types import Array
-from . import conv_plan, conv_product, conv_simt, conv_tensor
-from .choice import bucket, fastest
-from .launch import contiguous, empty, library_of
+from .convolution import plan, product, simt, tensor
+from .convolution.unfold import conv3d as conv3d
+from .convolution.unfold import conv3d_input_grad as conv3d_input_grad
+from .convolution.unfold import conv3d_weight_grad as conv3d_weight_grad
+from .convolution.unfold import fold2d as fold2d
+from .convolution.unfold import unfold2d as unfold2d
+from .machine.choice import autotune, bucket
+from .machine.launch import contiguous, empty, library_of
 
-Variant = conv_simt.Variant | conv_tensor.Tiles | conv_product.Product
-VARIANTS: dict[str, Variant] = {**conv_simt.VARIANTS, **conv_tensor.VARIANTS, **conv_product.VARIANTS}
+Variant = simt.Variant | tensor.Tiles | product.Product
+VARIANTS: dict[str, Variant] = {**simt.VARIANTS, **tensor.VARIANTS, **product.VARIANTS}
 
 
-def conv2d(x: Array, w: Array, g: ConvGeometry, bias: Array | None = None, *, relu: bool = False) -> Array:
-    """Cross-correlate images with filters, add a bias, and with relu make what is negative 0.
+def conv2d(x: Array, weight: Array, bias: Array | None, g: ConvGeometry) -> Array:
+    """Cross-correlate images with filters and add a bias.
 
-    x: (N, C, H, W). w: (K, C/groups, kh, kw). bias: (K,). Returns (N, K, OH, OW).
+    x: (N, C, H, W). weight: (K, C/groups, kh, kw). bias: (K,) or None. Returns (N, K, OH, OW).
     """
-    x, w = contiguous(x), contiguous(w)
+    x, weight = contiguous(x), contiguous(weight)
     bias = None if bias is None else contiguous(bias)
-    return _answer("forward", x, g, g.y_shape, lambda kernels: kernels.forward(x, w, bias, g, relu), bias is None, relu)
+    return _answer("forward", x, g, g.y_shape, lambda kernels: kernels.forward(x, weight, bias, g), bias is None)
 
 
-def conv2d_input_grad(gy: Array, w: Array, g: ConvGeometry) -> Array:
-    """The adjoint of conv2d in x. gy: (N, K, OH, OW). w: (K, C/groups, kh, kw). Returns (N, C, H, W)."""
-    gy, w = contiguous(gy), contiguous(w)
-    return _answer("input", gy, g, g.x_shape, lambda kernels: kernels.input_grad(gy, w, g))
+def conv2d_input_grad(gy: Array, weight: Array, g: ConvGeometry) -> Array:
+    """The adjoint of conv2d in x. gy: (N, K, OH, OW). weight: (K, C/groups, kh, kw). Returns (N, C, H, W)."""
+    gy, weight = contiguous(gy), contiguous(weight)
+    return _answer("input", gy, g, g.x_shape, lambda kernels: kernels.input_grad(gy, weight, g))
 
 
 def conv2d_weight_grad(x: Array, gy: Array, g: ConvGeometry) -> Array:
-    """The adjoint of conv2d in w. x: (N, C, H, W). gy: (N, K, OH, OW). Returns (K, C/groups, kh, kw)."""
+    """The adjoint of conv2d in weight. x: (N, C, H, W). gy: (N, K, OH, OW). Returns (K, C/groups, kh, kw)."""
     x, gy = contiguous(x), contiguous(gy)
     return _answer("weight", x, g, g.w_shape, lambda kernels: kernels.weight_grad(x, gy, g))
 
@@ -54,7 +59,7 @@ def _answer(
     """
     if 0 in shape:
         return empty(library_of(x), shape, x.dtype)
-    names = conv_plan.plan(direction, g, x)
+    names = plan.plan(direction, g, x)
     candidates = {name: partial(run, VARIANTS[name]) for name in names}
     like = (g.C_per_group, g.K_per_group, g.groups, g.kernel, g.stride, g.dilation, bucket(g.N), *map(bucket, g.out_shape), *more)
-    return candidates[fastest(f"conv2d {direction}", candidates, names[0], x, *like)]()
+    return candidates[autotune(f"conv2d {direction}", candidates, names[0], x, *like)]()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..types import Array
 from . import FLOATS
-from .launch import Kernel, blocks_for, contiguous, empty, library_of
+from .machine.launch import Kernel, blocks_for, contiguous, empty, library_of
 from .random import PHILOX_WORDS, integers_of_philox, start
 
 _dropout = Kernel("dropout.cu", "dropout", FLOATS, constants=integers_of_philox)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..types import Array
 from . import FLOATS
-from .launch import Kernel, blocks_for, capturing, contiguous, empty, integers, library_of
+from .machine.launch import Kernel, blocks_for, contiguous, empty, integers, library_of, must_be_capturable
 
 _embedding = Kernel("embedding.cu", "embedding", FLOATS)
 _embedding_grad = Kernel("embedding.cu", "embedding_grad", FLOATS)
@@ -30,7 +30,7 @@ def embedding_grad(gy: Array, ids: Array, rows: int) -> Array:
     gw = empty(library, (rows, size), gy.dtype)
     ids = integers(ids).reshape(-1)
     blocks = rows * blocks_for(size, FEATURES)
-    if rows * ids.size <= FEW or capturing(gy):
+    if rows * ids.size <= FEW or must_be_capturable(gy):
         _embedding_grad_scan[blocks](contiguous(gy), ids, gw, ids.size, rows, size)
         return gw
     order = integers(library.argsort(ids, kind="stable"))

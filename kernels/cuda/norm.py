@@ -11,8 +11,8 @@ from math import prod
 
 from ..types import Array
 from . import FLOATS
-from .launch import Kernel, blocks_for, contiguous, empty, library_of, team_of
-from .source import accumulator
+from .machine.launch import Kernel, blocks_for, contiguous, empty, library_of, team_of
+from .machine.source import accumulator
 
 FULL_GRID = 512
 """Blocks that keep every card busy. Not asked of the card: the split of a sum, and so its rounding, must not depend on it."""

@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from ..live import place
+from ..graph_capture import bind
+from ..settings import AdamSettings, SGDSettings
 from ..types import Array
 from . import FLOATS
-from .launch import Kernel, contiguous, empty, library_of
-from .source import accumulator
-from .table import CHUNK, Table
+from .machine.launch import Kernel, contiguous, empty, library_of
+from .machine.source import accumulator
+from .machine.table import CHUNK, PointerTable
 
 _sgd = Kernel("optim.cu", "sgd", FLOATS, constants={"CHUNK": CHUNK})
 _adam = Kernel("optim.cu", "adam", FLOATS, constants={"CHUNK": CHUNK})
@@ -26,16 +27,11 @@ def sgd(
     ps: list[Array],
     gs: list[Array],
     bufs: list[Array] | None,
-    lr: float,
-    momentum: float,
-    dampening: float,
-    weight_decay: float,
-    nesterov: bool,
-    first: bool,
+    settings: SGDSettings,
 ) -> None:
     """Gradient descent with momentum, as the reference states it; bufs is None without momentum."""
-    scalars = numbers(_sgd_numbers, lr, momentum, dampening, weight_decay)
-    _step(_sgd, [ps, gs, bufs], (0, 2), (*scalars, nesterov, first))
+    scalars = numbers(_sgd_numbers, *settings[:4])
+    _step(_sgd, [ps, gs, bufs], (0, 2), (*scalars, settings.nesterov, settings.first))
 
 
 def adam(
@@ -44,16 +40,10 @@ def adam(
     ms: list[Array],
     vs: list[Array],
     vmaxs: list[Array] | None,
-    lr: float,
-    beta1: float,
-    beta2: float,
-    eps: float,
-    weight_decay: float,
-    decoupled: bool,
-    step: int,
+    settings: AdamSettings,
 ) -> None:
     """Adam; AdamW if decoupled; AMSGrad if there are vmaxs. step counts from 1."""
-    scalars = numbers(_adam_numbers, lr, beta1, beta2, eps, weight_decay, decoupled, step)
+    scalars = numbers(_adam_numbers, *settings)
     _step(_adam, [ps, gs, ms, vs, vmaxs], (0, 2, 3, 4), scalars)
 
 
@@ -73,14 +63,14 @@ def numbers(function: Callable[..., tuple[float, ...]], *settings: Any) -> tuple
     """What a function makes of an optimizer's settings, as kernels take it: numbers, and the array that holds them in a
     captured step, whose settings may be others at each replay.
     """
-    live = place("float64", function, *settings)
-    return (*function(*settings), None) if live is None else (*[0.0] * live.size, live)
+    address = bind("float64", function, *settings)
+    return (*function(*settings), None) if address is None else (*[0.0] * address.size, address)
 
 
 def sum_of_squares(gs: list[Array]) -> Array:
     """The sum of the squares of all elements, 0-d: by chunks of fixed size, then over these."""
     library = library_of(gs[0])
-    table = Table([[contiguous(g) for g in gs]], ())
+    table = PointerTable([[contiguous(g) for g in gs]], ())
     wide = np.dtype(accumulator(table.dtype))
     sums, total = empty(library, (table.chunks,), wide), empty(library, (), wide)
     _squares[table.chunks](table, table.tensors, table.columns, table.chunks, sums)
@@ -97,7 +87,7 @@ def _step(kernel: Kernel, roles: Sequence[list[Array] | None], written: tuple[in
     """Launch on contiguous arrays; what the kernel wrote into a copy goes back to the view that it was copied from."""
     given = [arrays for arrays in roles if arrays is not None]
     dense = [[contiguous(a) for a in arrays] for arrays in given]
-    table = Table(dense, written)
+    table = PointerTable(dense, written)
     kernel[table.chunks](table, table.tensors, table.columns, table.chunks, *rest)
     for role, (arrays, copies) in enumerate(zip(given, dense, strict=True)):
         for a, copy in zip(arrays, copies, strict=True):

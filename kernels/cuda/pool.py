@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..geometry import Ints, PoolGeometry
 from ..types import Array
 from . import FLOATS
-from .launch import Kernel, blocks_for, contiguous, empty, library_of
+from .machine.launch import Kernel, blocks_for, contiguous, empty, library_of
 
 
 def _declare(name: str) -> Kernel:

@@ -1,19 +1,17 @@
 """Random numbers on the GPU, bit for bit those of the reference kernels.
 
-Nothing is contracted (-fmad=false), and the constants are the ones that every kernel set reads. The kernels make arrays
-from nothing, so where is an argument: host=True makes NumPy arrays, through the emulator.
+Nothing is contracted (-fmad=false), and the constants are the ones that every kernel set reads. The kernels make
+arrays from nothing: on the device, or inside launch.on_host as NumPy arrays, through the emulator.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from .. import philox
-from ..live import place
+from ..graph_capture import bind
 from ..types import Array
-from .launch import Kernel, blocks_for, device_library, empty
+from .machine.launch import Kernel, blocks_for, creation_library, empty
 
 DIGITS = {"float16": 11, "bfloat16": 8, "float32": 24, "float64": 53}
 REALS = tuple(DIGITS)
@@ -34,45 +32,41 @@ _uniform = Kernel("random_real.cu", "random_uniform", REALS, constants=_constant
 _normal = Kernel("random_real.cu", "random_normal", REALS, constants=_constants, options=("-fmad=false",))
 
 
-def random_bits(key: int, counter: int, n: int, host: bool = False) -> Array:
+def random_bits(key: int, counter: int, n: int) -> Array:
     """The first n words of the stream. Returns uint32 (n,)."""
-    out = empty(_library(host), (n,), "uint32")
+    out = empty(creation_library(), (n,), "uint32")
     _bits[_blocks(_bits, n)](out, n, *start(key, counter))
     return out
 
 
-def random_bernoulli(key: int, counter: int, n: int, p: float, host: bool = False) -> Array:
+def random_bernoulli(key: int, counter: int, n: int, p: float) -> Array:
     """True with probability p. Returns bool (n,)."""
-    out = empty(_library(host), (n,), "bool")
+    out = empty(creation_library(), (n,), "bool")
     _bernoulli[_blocks(_bernoulli, n)](out, n, *start(key, counter), round(p * 2**32))
     return out
 
 
-def random_uniform(key: int, counter: int, n: int, dtype: Any, host: bool = False) -> Array:
+def random_uniform(key: int, counter: int, n: int, dtype: Any) -> Array:
     """Uniform numbers in [0, 1). Returns (n,) of dtype: float16, bfloat16, float32 or float64."""
-    return _real(_uniform, key, counter, n, dtype, host)
+    return _real(_uniform, key, counter, n, dtype)
 
 
-def random_normal(key: int, counter: int, n: int, dtype: Any, host: bool = False) -> Array:
+def random_normal(key: int, counter: int, n: int, dtype: Any) -> Array:
     """Standard normal numbers by inversion. Returns (n,) of dtype: float16, bfloat16, float32 or float64."""
-    return _real(_normal, key, counter, n, dtype, host)
+    return _real(_normal, key, counter, n, dtype)
 
 
-def random_permutation(key: int, counter: int, n: int, host: bool = False) -> Array:
+def random_permutation(key: int, counter: int, n: int) -> Array:
     """A random order of 0 .. n-1: the indices sorted by (random word, index). Returns int64 (n,)."""
-    library = _library(host)
-    words = random_bits(key, counter, n, host).astype("uint64")
+    library = creation_library()
+    words = random_bits(key, counter, n).astype("uint64")
     return library.argsort((words << library.uint64(32)) | library.arange(n, dtype="uint64"))
 
 
-def _real(kernel: Kernel, key: int, counter: int, n: int, dtype: Any, host: bool) -> Array:
-    out = empty(_library(host), (n,), dtype)
+def _real(kernel: Kernel, key: int, counter: int, n: int, dtype: Any) -> Array:
+    out = empty(creation_library(), (n,), dtype)
     kernel[_blocks(kernel, WORDS.get(str(out.dtype), 1) * n)](out, n, *start(key, counter))
     return out
-
-
-def _library(host: bool) -> Any:
-    return np if host else device_library()
 
 
 def seed(key: int, counter: int) -> tuple[int, int, int]:
@@ -82,8 +76,8 @@ def seed(key: int, counter: int) -> tuple[int, int, int]:
 
 def start(key: int, counter: int) -> tuple[Any, ...]:
     """Where a stream begins, as kernels take it: three numbers, and the array that holds them in a captured step."""
-    live = place("uint64", seed, key, counter)
-    return (*seed(key, counter), None) if live is None else (0, 0, 0, live)
+    address = bind("uint64", seed, key, counter)
+    return (*seed(key, counter), None) if address is None else (0, 0, 0, address)
 
 
 def _blocks(kernel: Kernel, words: int) -> int:

@@ -14,10 +14,10 @@ from typing import Any
 from .. import precision
 from ..types import Array
 from . import FLOATS
-from .launch import Kernel, blocks_for, contiguous, empty, integers, library_of
-from .matmul import matmul
-from .recurrent_plan import CONSTANTS, RecurrentPlan, fit
-from .source import accumulator
+from .linear import matmul
+from .machine.launch import Kernel, blocks_for, contiguous, empty, integers, library_of
+from .machine.source import accumulator
+from .recurrence.plan import CONSTANTS, RecurrentPlan, fit
 
 
 def _declare(cell: str) -> tuple[Kernel, ...]:

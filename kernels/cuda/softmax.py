@@ -6,7 +6,7 @@ from math import prod
 
 from ..types import Array
 from . import FLOATS
-from .launch import Kernel, blocks_for, contiguous, empty, integers, library_of, team_of
+from .machine.launch import Kernel, blocks_for, contiguous, empty, integers, library_of, team_of
 
 _softmax = Kernel("softmax.cu", "softmax", FLOATS)
 _softmax_grad = Kernel("softmax.cu", "softmax_grad", FLOATS)

@@ -13,8 +13,8 @@ import numpy as np
 from numba import prange
 
 from ..types import Array
-from .compile import Kernel, dense, inner, jit, thread_count
-from .vecmath import ONE, ZERO, exp, log1p_unit
+from .machine.compile import Kernel, flat, inner, jit, thread_count
+from .machine.vecmath import ONE, ZERO, exp, log1p_unit
 
 BOUND = np.float32(1000)
 """Beyond it, exp(-x) is 0: a factor is bounded there, so that an infinite x gives the limit and not Inf 0."""
@@ -129,42 +129,84 @@ def _of_two(row: Callable[..., None]) -> Kernel:
     return kernel
 
 
-def _function(row: Callable[..., None], doc: str) -> Callable[..., Array]:
-    """The launcher f(x, scalar=1) of a row function."""
-    kernel = _of_one(row)
-
-    def launch(x: Array, scalar: float = 1.0) -> Array:
-        x = dense(x)
-        y = np.empty(x.shape, x.dtype)
-        kernel(x.reshape(-1), y.reshape(-1), scalar, thread_count(x.size // GRAIN))
-        return y
-
-    launch.__doc__ = doc
-    return launch
-
-
-def _gradient(row: Callable[..., None], doc: str) -> Callable[..., Array]:
-    """The launcher f(gy, x, scalar=1) of a row function; x is what the row function takes second, be it input or result."""
-    kernel = _of_two(row)
-
-    def launch(gy: Array, x: Array, scalar: float = 1.0) -> Array:
-        gy, x = dense(gy), dense(x)
-        gx = np.empty(x.shape, x.dtype)
-        kernel(gy.reshape(-1), x.reshape(-1), gx.reshape(-1), scalar, thread_count(x.size // GRAIN))
-        return gx
-
-    launch.__doc__ = doc
-    return launch
+_relu = _of_one(relu_row)
+_relu_grad = _of_two(relu_grad_row)
+_leaky_relu = _of_one(leaky_relu_row)
+_leaky_relu_grad = _of_two(leaky_relu_grad_row)
+_sigmoid = _of_one(sigmoid_row)
+_sigmoid_grad = _of_two(sigmoid_grad_row)
+_tanh_grad = _of_two(tanh_grad_row)
+_silu = _of_one(silu_row)
+_silu_grad = _of_two(silu_grad_row)
+_softplus = _of_one(softplus_row)
+_softplus_grad = _of_two(softplus_grad_row)
 
 
-relu = _function(relu_row, "max(x, 0).")
-relu_grad = _gradient(relu_grad_row, "gy where the result y is positive, else 0.")
-leaky_relu = _function(leaky_relu_row, "x where positive, slope x elsewhere.")
-leaky_relu_grad = _gradient(leaky_relu_grad_row, "gy where x is positive, slope gy elsewhere.")
-sigmoid = _function(sigmoid_row, "1 / (1 + exp(-x)).")
-sigmoid_grad = _gradient(sigmoid_grad_row, "gy y (1 - y), y the result.")
-tanh_grad = _gradient(tanh_grad_row, "gy (1 - y^2), y the result.")
-silu = _function(silu_row, "x sigmoid(x).")
-silu_grad = _gradient(silu_grad_row, "gy s (1 + x (1 - s)), s = sigmoid(x).")
-softplus = _function(softplus_row, "log(1 + exp(beta x)) / beta.")
-softplus_grad = _gradient(softplus_grad_row, "gy sigmoid(beta x).")
+def _one(kernel: Kernel, x: Array, scalar: float = 1.0) -> Array:
+    row = flat(x)
+    y = np.empty(row.size, row.dtype)
+    kernel(row, y, scalar, 1 if row.size < GRAIN else thread_count(row.size // GRAIN))
+    return y if x.ndim == 1 else y.reshape(x.shape)
+
+
+def _two(kernel: Kernel, gy: Array, x: Array, scalar: float = 1.0) -> Array:
+    """x: what the row function takes second, be it input or result."""
+    row = flat(x)
+    gx = np.empty(row.size, row.dtype)
+    kernel(flat(gy), row, gx, scalar, 1 if row.size < GRAIN else thread_count(row.size // GRAIN))
+    return gx if x.ndim == 1 else gx.reshape(x.shape)
+
+
+def relu(x: Array) -> Array:
+    """max(x, 0)."""
+    return _one(_relu, x)
+
+
+def relu_grad(gy: Array, y: Array) -> Array:
+    """gy where the result y is positive, else 0."""
+    return _two(_relu_grad, gy, y)
+
+
+def leaky_relu(x: Array, slope: float) -> Array:
+    """x where positive, slope x elsewhere."""
+    return _one(_leaky_relu, x, slope)
+
+
+def leaky_relu_grad(gy: Array, x: Array, slope: float) -> Array:
+    """gy where x is positive, slope gy elsewhere."""
+    return _two(_leaky_relu_grad, gy, x, slope)
+
+
+def sigmoid(x: Array) -> Array:
+    """1 / (1 + exp(-x))."""
+    return _one(_sigmoid, x)
+
+
+def sigmoid_grad(gy: Array, y: Array) -> Array:
+    """gy y (1 - y), y the result."""
+    return _two(_sigmoid_grad, gy, y)
+
+
+def tanh_grad(gy: Array, y: Array) -> Array:
+    """gy (1 - y^2), y the result."""
+    return _two(_tanh_grad, gy, y)
+
+
+def silu(x: Array) -> Array:
+    """x sigmoid(x)."""
+    return _one(_silu, x)
+
+
+def silu_grad(gy: Array, x: Array) -> Array:
+    """gy s (1 + x (1 - s)), s = sigmoid(x)."""
+    return _two(_silu_grad, gy, x)
+
+
+def softplus(x: Array, beta: float) -> Array:
+    """log(1 + exp(beta x)) / beta."""
+    return _one(_softplus, x, beta)
+
+
+def softplus_grad(gy: Array, x: Array, beta: float) -> Array:
+    """gy sigmoid(beta x)."""
+    return _two(_softplus_grad, gy, x, beta)

@@ -8,15 +8,15 @@ import numpy as np
 
 from ..geometry import ConvGeometry
 from ..types import Array
-from . import conv_depthwise as depthwise
-from . import conv_panel as panel
-from . import conv_plain, winograd, winograd_weight_grad
-from .compile import dense, thread_count
-from .conv_forward import direct, has_mirror, mirrored
-from .conv_input_grad import input_grad
-from .conv_panel_plan import forward_pays, input_grad_pays, panel_width, weight_grad_pays
-from .conv_weight_grad import weight_grad
-from .matmul import matmul
+from .convolution import depthwise as depthwise
+from .convolution import panel as panel
+from .convolution import plain, winograd, winograd_weight_grad
+from .convolution.forward import direct, has_mirror, mirrored
+from .convolution.input_grad import input_grad
+from .convolution.panel_plan import forward_pays, input_grad_pays, panel_width, weight_grad_pays
+from .convolution.weight_grad import weight_grad
+from .linear import matmul
+from .machine.compile import dense, thread_count
 
 MOST_CHANNELS = panel_width(4)
 
@@ -27,12 +27,15 @@ def is_product(g: ConvGeometry, x: Array) -> bool:
     return whole and x.dtype == np.float32
 
 
-def conv2d(x: Array, w: Array, g: ConvGeometry, bias: Array | None = None) -> Array:
-    """y[n, k] = bias[k] + sum over c of x[n, c] * w[k, c], per group. x (N,C,H,W), w (K,C/groups,kh,kw), y (N,K,OH,OW)."""
-    if 0 in x.shape + w.shape + g.y_shape:
+def conv2d(x: Array, weight: Array, bias: Array | None, g: ConvGeometry) -> Array:
+    """y[n, k] = bias[k] + sum over c of x[n, c] * weight[k, c], per group.
+
+    x: (N,C,H,W). weight: (K,C/groups,kh,kw). Returns (N,K,OH,OW).
+    """
+    if 0 in x.shape + weight.shape + g.y_shape:
         nothing = np.zeros(g.y_shape, x.dtype)
         return nothing if bias is None else nothing + bias[:, None, None]
-    x, w = dense(x), dense(w)
+    x, w = dense(x), dense(weight)
     if is_product(g, x):
         product = matmul(x.reshape(g.N, -1), w.reshape(g.K, -1).T)
         return (product if bias is None else product + bias).reshape(g.y_shape)
@@ -47,21 +50,23 @@ def conv2d(x: Array, w: Array, g: ConvGeometry, bias: Array | None = None) -> Ar
 
 def bias_row(K: int, bias: Array | None, dtype: Any) -> Array:
     """The bias, or zeros for none, filled up with zeros to whole vectors and panels."""
+    if bias is not None and not K % MOST_CHANNELS:
+        return dense(bias)
     row = np.zeros(-(-K // MOST_CHANNELS) * MOST_CHANNELS, dtype)
     if bias is not None:
         row[:K] = bias
     return row
 
 
-def conv2d_input_grad(gy: Array, w: Array, g: ConvGeometry) -> Array:
+def conv2d_input_grad(gy: Array, weight: Array, g: ConvGeometry) -> Array:
     """gx: the adjoint of conv2d in x. gy (N,K,OH,OW), gx (N,C,H,W)."""
-    if 0 in gy.shape + w.shape + g.x_shape:
+    if 0 in gy.shape + weight.shape + g.x_shape:
         return np.zeros(g.x_shape, gy.dtype)
-    gy, w = dense(gy), dense(w)
+    gy, w = dense(gy), dense(weight)
     if is_product(g, gy):
         return matmul(gy.reshape(g.N, g.K), w.reshape(g.K, -1)).reshape(g.x_shape)
     if not np.isfinite(w).all():  # padding would meet the weights: see conv_plain
-        return conv_plain.input_grad(gy, w, g)
+        return plain.input_grad(gy, w, g)
     if g.depthwise and has_mirror(g):
         return depthwise.mirrored(gy, w, g)
     gx = winograd.input_grad(gy, w, g) if winograd.pays(g, gy.itemsize) else None
@@ -73,7 +78,7 @@ def conv2d_input_grad(gy: Array, w: Array, g: ConvGeometry) -> Array:
 
 
 def conv2d_weight_grad(x: Array, gy: Array, g: ConvGeometry) -> Array:
-    """gw: the adjoint of conv2d in w. gw (K,C/groups,kh,kw)."""
+    """gw: the adjoint of conv2d in weight. gw (K,C/groups,kh,kw)."""
     if 0 in x.shape + gy.shape + g.w_shape:
         return np.zeros(g.w_shape, x.dtype)
     x, gy = dense(x), dense(gy)
@@ -85,4 +90,4 @@ def conv2d_weight_grad(x: Array, gy: Array, g: ConvGeometry) -> Array:
         gw = winograd_weight_grad.weight_grad(x, gy, g)
     else:
         gw = (panel.weight_grad if weight_grad_pays(g, x.itemsize, thread_count(g.N)) else weight_grad)(x, gy, g)
-    return gw if np.isfinite(gw).all() else conv_plain.weight_grad(x, gy, g)
+    return gw if np.isfinite(gw).all() else plain.weight_grad(x, gy, g)

@@ -8,7 +8,7 @@ import numpy as np
 from numba import prange
 
 from ..types import Array
-from .compile import dense, inner, jit
+from .machine.compile import dense, inner, jit
 from .random import SLAB, _seed, _threads, fill, slabs
 
 

@@ -13,9 +13,9 @@ import numpy as np
 from numba import prange
 
 from ..types import Array
-from .column_sums import column_sums
-from .compile import dense, jit, thread_count
-from .norm_rows import (
+from .machine.column_sums import Statistics, column_sums
+from .machine.compile import dense, jit, thread_count
+from .machine.norm_rows import (
     add_products_row,
     add_row,
     add_squares_row,
@@ -30,6 +30,8 @@ from .norm_rows import (
     layer_grad_sums_row,
     sum_by_runs,
 )
+from .machine.vector import as_row
+from .machine.views import Rows
 
 GRAIN = 8192
 """Elements below which another thread does not pay."""
@@ -70,15 +72,15 @@ def _batch(x: Array, weight: Array, bias: Array, eps: float, y: Array, means: Ar
 
 @jit()
 def _batch_grad(
-    gy: Array, x: Array, weight: Array, means: Array, rstds: Array, gx: Array, gw: Array, gb: Array, threads: int
+    gy: Array, x: Array, weight: Array, stats: Statistics, gx: Array, gw: Array, gb: Array, threads: int
 ) -> None:
     samples, channels, size = x.shape
     count = samples * size
     for t in prange(threads):
         for c in range(t * channels // threads, (t + 1) * channels // threads):
-            total, product, rstd = np.float64(0), np.float64(0), np.float64(rstds[c])
+            total, product, rstd = np.float64(0), np.float64(0), np.float64(stats.rstd[c])
             for n in range(samples):
-                s, p = grad_sums_by_runs(gy[n, c], x[n, c], means[c])
+                s, p = grad_sums_by_runs(gy[n, c], x[n, c], stats.mean[c])
                 total += s
                 product += p
             gw[c], gb[c] = product * rstd, total
@@ -86,7 +88,7 @@ def _batch_grad(
             slope, level = scale * rstd * rstd * product / count, scale * total / count
             kind = x.dtype.type
             for n in range(samples):
-                grad_row(gy[n, c], x[n, c], means[c], kind(scale), kind(slope), kind(level), gx[n, c])
+                grad_row(gy[n, c], x[n, c], stats.mean[c], kind(scale), kind(slope), kind(level), gx[n, c])
 
 
 @jit()
@@ -114,7 +116,7 @@ def _columns(x: Array, weight: Array, bias: Array, eps: float, y: Array, means: 
 
 @jit()
 def _columns_grad(
-    gy: Array, x: Array, weight: Array, means: Array, rstds: Array, gx: Array, gw: Array, gb: Array, threads: int
+    gy: Array, x: Array, weight: Array, stats: Statistics, gx: Array, gw: Array, gb: Array, threads: int
 ) -> None:
     samples, channels = x.shape
     blocks = (channels + COLUMNS - 1) // COLUMNS
@@ -124,15 +126,15 @@ def _columns_grad(
             total, product, scale = np.zeros(hi - lo), np.zeros(hi - lo), np.zeros(hi - lo)
             for n in range(samples):
                 add_row(total, gy[n, lo:hi])
-                add_products_row(product, gy[n, lo:hi], x[n, lo:hi], means[lo:hi])
+                add_products_row(product, gy[n, lo:hi], x[n, lo:hi], stats.mean[lo:hi])
             for c in range(hi - lo):
-                rstd = np.float64(rstds[lo + c])
+                rstd = np.float64(stats.rstd[lo + c])
                 gw[lo + c], gb[lo + c] = product[c] * rstd, total[c]
                 scale[c] = weight[lo + c] * rstd
                 product[c] *= scale[c] * rstd * rstd / samples
                 total[c] *= scale[c] / samples
             for n in range(samples):
-                columns_grad_row(gy[n, lo:hi], x[n, lo:hi], means[lo:hi], scale, product, total, gx[n, lo:hi])
+                columns_grad_row(gy[n, lo:hi], x[n, lo:hi], stats.mean[lo:hi], scale, product, total, gx[n, lo:hi])
 
 
 @jit()
@@ -152,11 +154,12 @@ def _layer(x: Array, weight: Array, bias: Array, eps: float, y: Array, means: Ar
 
 @jit()
 def _layer_grad(
-    gy: Array, x: Array, weight: Array, means: Array, rstds: Array, gx: Array, gw: Array, gb: Array, threads: int
+    gy: Array, x: Array, weight: Array, stats: Statistics, gx: Array, gw: Array, gb: Array, threads: int
 ) -> None:
     """gw and gb: (pieces, D) float64, sums over one run of rows each."""
     rows, count = x.shape
     pieces, kind = len(gw), x.dtype.type
+    grads, inputs = as_row(gy), as_row(x)
     for t in prange(threads):
         some_w, some_b = np.empty(count, x.dtype), np.empty(count, x.dtype)
         for p in range(t * pieces // threads, (t + 1) * pieces // threads):
@@ -164,11 +167,12 @@ def _layer_grad(
             for first in range(p * rows // pieces, end, ROWS):
                 last = min(end, first + ROWS)
                 for r in range(first, last):
-                    total, product = layer_grad_sums_row(gy[r], x[r], weight, means[r], rstds[r])
-                    rstd = np.float64(rstds[r])
+                    total, product = layer_grad_sums_row(gy[r], x[r], weight, stats.mean[r], stats.rstd[r])
+                    rstd = np.float64(stats.rstd[r])
                     slope, level = rstd * rstd * product / count, rstd * total / count
-                    layer_grad_row(gy[r], x[r], weight, means[r], kind(rstd), kind(slope), kind(level), gx[r])
-                column_sums(gy, x, means, rstds, first, last - first, count, some_w, some_b)
+                    layer_grad_row(gy[r], x[r], weight, stats.mean[r], kind(rstd), kind(slope), kind(level), gx[r])
+                at, some = first * count, Statistics(stats.mean[first:last], stats.rstd[first:last])
+                column_sums(Rows(grads, at, count), Rows(inputs, at, count), some, last - first, some_w, some_b)
                 add_row(gw[p], some_w)
                 add_row(gb[p], some_b)
 
@@ -196,7 +200,7 @@ def _group(x: Array, weight: Array, bias: Array, eps: float, y: Array, means: Ar
 
 @jit()
 def _group_grad(
-    gy: Array, x: Array, weight: Array, means: Array, rstds: Array, gx: Array, gw: Array, gb: Array, threads: int
+    gy: Array, x: Array, weight: Array, stats: Statistics, gx: Array, gw: Array, gb: Array, threads: int
 ) -> None:
     """gw and gb: (N * groups, channels of a group) float64, the share of each sample."""
     units, channels, size = x.shape
@@ -204,17 +208,17 @@ def _group_grad(
     kind = x.dtype.type
     for t in prange(threads):
         for u in range(t * units // threads, (t + 1) * units // threads):
-            g, rstd = u % groups, np.float64(rstds[u])
+            g, rstd = u % groups, np.float64(stats.rstd[u])
             total, product = np.float64(0), np.float64(0)
             for c in range(channels):
-                s, p = grad_sums_by_runs(gy[u, c], x[u, c], means[u])
+                s, p = grad_sums_by_runs(gy[u, c], x[u, c], stats.mean[u])
                 gw[u, c], gb[u, c] = p * rstd, s
                 total += s * weight[g, c]
                 product += p * weight[g, c]
             slope, level = rstd * rstd * rstd * product / count, rstd * total / count
             for c in range(channels):
                 scale = rstd * weight[g, c]
-                grad_row(gy[u, c], x[u, c], means[u], kind(scale), kind(slope), kind(level), gx[u, c])
+                grad_row(gy[u, c], x[u, c], stats.mean[u], kind(scale), kind(slope), kind(level), gx[u, c])
 
 
 def _affine(weight: Array | None, bias: Array | None, size: int, dtype: Any) -> tuple[Array, Array]:
@@ -257,10 +261,10 @@ def batch_norm_grad(gy: Array, x: Array, weight: Array | None, mean: Array, rstd
     weight, _ = _affine(weight, None, c, x.dtype)
     if x.size == n * c and x.size:
         blocks = -(-c // COLUMNS)
-        flat = (gy.reshape(n, c), x.reshape(n, c), weight, mean, rstd, gx.reshape(n, c), gw, gb)
+        flat = (gy.reshape(n, c), x.reshape(n, c), weight, Statistics(mean, rstd), gx.reshape(n, c), gw, gb)
         _columns_grad(*flat, thread_count(min(blocks, x.size // GRAIN)))
     elif x.size:
-        deep = (gy.reshape(n, c, -1), x.reshape(n, c, -1), weight, mean, rstd, gx.reshape(n, c, -1), gw, gb)
+        deep = (gy.reshape(n, c, -1), x.reshape(n, c, -1), weight, Statistics(mean, rstd), gx.reshape(n, c, -1), gw, gb)
         _batch_grad(*deep, _share(c, x))
     return gx, gw, gb
 
@@ -271,11 +275,13 @@ def layer_norm(x: Array, weight: Array | None, bias: Array | None, eps: float) -
     x: (M, D). weight, bias: (D,) or None. Returns y, mean (M,), rstd (M,).
     """
     x = dense(x)
-    y = np.empty_like(x)
-    weight, bias = _affine(weight, bias, x.shape[1], x.dtype)
-    mean, rstd = _statistics(x.shape[0], x, eps)
-    if x.size:
-        _layer(x, weight, bias, eps, y, mean, rstd, _share(x.shape[0], x))
+    rows, dtype = x.shape[0], x.dtype
+    y = np.empty(x.shape, dtype)
+    weight, bias = _affine(weight, bias, x.shape[1], dtype)
+    if not x.size:
+        return y, *_statistics(rows, x, eps)
+    mean, rstd = np.empty(rows, dtype), np.empty(rows, dtype)
+    _layer(x, weight, bias, eps, y, mean, rstd, 1 if x.size < GRAIN else _share(rows, x))
     return y, mean, rstd
 
 
@@ -287,7 +293,7 @@ def layer_norm_grad(gy: Array, x: Array, weight: Array | None, mean: Array, rstd
     pieces = min(PIECES, -(-len(x) // PIECE_ROWS))
     gw, gb = np.zeros((pieces, x.shape[1])), np.zeros((pieces, x.shape[1]))
     if x.size:
-        _layer_grad(gy, x, weight, mean, rstd, gx, gw, gb, _share(pieces, x))
+        _layer_grad(gy, x, weight, Statistics(mean, rstd), gx, gw, gb, _share(pieces, x))
     return gx, gw.sum(0).astype(x.dtype), gb.sum(0).astype(x.dtype)
 
 
@@ -299,12 +305,12 @@ def group_norm(x: Array, weight: Array | None, bias: Array | None, groups: int, 
     x = dense(x)
     n, c = x.shape[:2]
     y = np.empty_like(x)
-    weight, bias = _affine(weight, bias, c, x.dtype)
+    scale, shift = _affine(weight, bias, c, x.dtype)
     mean, rstd = _statistics((n, groups), x, eps)
     if x.size:
         shape, pair = (n * groups, c // groups, -1), (groups, c // groups)
         _group(
-            x.reshape(shape), weight.reshape(pair), bias.reshape(pair), eps,
+            x.reshape(shape), scale.reshape(pair), shift.reshape(pair), eps,
             y.reshape(shape), mean.reshape(-1), rstd.reshape(-1), _share(n * groups, x),
         )  # fmt: skip
     return y, mean, rstd
@@ -317,13 +323,13 @@ def group_norm_grad(
     gy, x, mean, rstd = dense(gy), dense(x), dense(mean), dense(rstd)
     n, c = x.shape[:2]
     gx = np.empty_like(x)
-    weight, _ = _affine(weight, None, c, x.dtype)
+    scale, _ = _affine(weight, None, c, x.dtype)
     gw, gb = np.zeros((n * groups, c // groups)), np.zeros((n * groups, c // groups))
     if x.size:
         shape = (n * groups, c // groups, -1)
         _group_grad(
-            gy.reshape(shape), x.reshape(shape), weight.reshape(groups, c // groups), mean.reshape(-1),
-            rstd.reshape(-1), gx.reshape(shape), gw, gb, _share(n * groups, x),
+            gy.reshape(shape), x.reshape(shape), scale.reshape(groups, c // groups),
+            Statistics(mean.reshape(-1), rstd.reshape(-1)), gx.reshape(shape), gw, gb, _share(n * groups, x),
         )  # fmt: skip
     return gx, gw.reshape(n, c).sum(0).astype(x.dtype), gb.reshape(n, c).sum(0).astype(x.dtype)
 

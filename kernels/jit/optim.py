@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 from numba import prange
 
+from ..settings import AdamSettings, SGDSettings
 from ..types import Array
-from .compile import dense, inner, jit, thread_count
-from .table import Table, elements
+from .machine.compile import dense, inner, jit, thread_count
+from .machine.table import PointerTable, elements
 
 GRAIN = 16384
 """Elements below which another thread does not pay."""
@@ -149,21 +150,17 @@ def sgd(
     ps: list[Array],
     gs: list[Array],
     bufs: list[Array] | None,
-    lr: float,
-    momentum: float,
-    dampening: float,
-    weight_decay: float,
-    nesterov: bool,
-    first: bool,
+    settings: SGDSettings,
 ) -> None:
     """p -= lr d in place, d the gradient with weight decay, or its momentum buf <- momentum buf + (1 - dampening) d.
 
     The first time (first) buf is filled with d itself. nesterov: p -= lr (d + momentum buf).
     """
+    lr, momentum, dampening, weight_decay, nesterov, first = settings
     for buf in bufs if bufs and first else ():
         buf[...] = 0  # whatever it held: 0 * NaN would stay
     keep, take = (0.0, 1.0) if first else (momentum, 1 - dampening)
-    table = Table(ps, [dense(g) for g in gs], *([] if bufs is None else [bufs]), written=(0, 2))
+    table = PointerTable(ps, [dense(g) for g in gs], *([] if bufs is None else [bufs]), written=(0, 2))
     kind = table.like.dtype.type
     s = (kind(lr), kind(momentum), kind(keep), kind(take), kind(weight_decay))
     _sgd(table.addresses, table.ends, table.like, s, bool(nesterov), thread_count(table.size // GRAIN))
@@ -176,22 +173,17 @@ def adam(
     ms: list[Array],
     vs: list[Array],
     vmaxs: list[Array] | None,
-    lr: float,
-    beta1: float,
-    beta2: float,
-    eps: float,
-    weight_decay: float,
-    decoupled: bool,
-    step: int,
+    settings: AdamSettings,
 ) -> None:
     """Adam (Kingma and Ba 2015), in place: p -= lr mhat / (sqrt(vhat) + eps), hats for the corrected averages.
 
     decoupled: weight decay shrinks p itself (AdamW) instead of entering the gradient. vmaxs: largest v so far (AMSGrad).
     step counts from 1.
     """
+    lr, beta1, beta2, eps, weight_decay, decoupled, step = settings
     shrink, decay = (1 - lr * weight_decay, 0.0) if decoupled else (1.0, weight_decay)
     rate, root = lr / (1 - beta1**step), (1 - beta2**step) ** -0.5
-    table = Table(ps, [dense(g) for g in gs], ms, vs, *([] if vmaxs is None else [vmaxs]), written=(0, 2, 3, 4))
+    table = PointerTable(ps, [dense(g) for g in gs], ms, vs, *([] if vmaxs is None else [vmaxs]), written=(0, 2, 3, 4))
     kind = table.like.dtype.type
     s = tuple([kind(value) for value in (shrink, decay, beta1, 1 - beta1, beta2, 1 - beta2, rate, root, eps)])
     _adam(table.addresses, table.ends, table.like, s, thread_count(table.size // GRAIN))
@@ -200,7 +192,7 @@ def adam(
 
 def sum_of_squares(gs: list[Array]) -> Array:
     """The sum of the squares of all elements, 0-d: short runs in their own dtype, what they come to in float64."""
-    table = Table([dense(g) for g in gs])
+    table = PointerTable([dense(g) for g in gs])
     sums = np.empty(sum(-(-g.size // PIECE) for g in gs))
     _sum_of_squares(table.addresses, table.ends, table.like, sums, thread_count(sums.size * PIECE // GRAIN))
     return np.asarray(sums.sum(), gs[0].dtype)
@@ -209,7 +201,7 @@ def sum_of_squares(gs: list[Array]) -> Array:
 def scale(gs: list[Array], factor: Array) -> None:
     """Multiply all elements by a factor, in place. factor: 0-d."""
     if factor != 1:
-        table = Table(gs, written=(0,))
+        table = PointerTable(gs, written=(0,))
         kind = table.like.dtype.type
         _scale(table.addresses, table.ends, table.like, kind(factor), thread_count(table.size // GRAIN))
         table.give_back()

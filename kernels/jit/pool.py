@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -9,10 +11,16 @@ from numba import prange
 
 from ..geometry import PoolGeometry
 from ..types import Array
-from .compile import dense, inner, jit, thread_count
-from .pool_pairs import largest_of_four
-from .vecmath import maximum
-from .vector import as_row, clear
+from .machine.compile import dense, inner, jit, threads_for
+from .machine.pool_pairs import largest_of_four
+from .machine.pool_places import in_window, strays
+from .machine.pool_volume import Axis, scatter_volumes
+from .machine.vecmath import maximum
+from .machine.vector import as_row, clear
+from .machine.views import Rows, Tail
+
+SMALL = 16
+"""Positions of a window up to which it is searched by itself where windows lie two or more apart."""
 
 FEW = 8
 """A window more than so many times as wide as there are outputs in a row is searched along itself, not across the outputs."""
@@ -46,13 +54,15 @@ def max_pool2d(x: Array, g: PoolGeometry) -> tuple[Array, Array]:
     if y.size:
         pairs = g.kernel == g.stride == (2, 2) and g.dilation == (1, 1) and not any(g.pad_lo + g.pad_hi)
         kernel = _max_pool_pairs if pairs else _max_pool
-        kernel(as_row(dense(x)), as_row(y), as_row(index), sizes_of(g), thread_count(g.N * g.C))
+        cost = y.size * (0.5 if pairs else 0.5 * prod(g.kernel) + 1)
+        kernel(as_row(dense(x)), as_row(y), as_row(index), sizes_of(g), threads_for(g.N * g.C, cost))
     return y, index
 
 
 def max_pool2d_scatter(gy: Array, index: Array, g: PoolGeometry) -> Array:
     """gx, zero but for each gy added at the place its output was taken from."""
-    gx, threads = np.empty(g.x_shape, gy.dtype), thread_count(g.N * g.C)
+    gx = np.empty(g.x_shape, gy.dtype)
+    threads = threads_for(g.N * g.C, 0.1 * gx.size + 2 * gy.size)
     if gx.size:
         wrong = np.zeros(threads, np.int64)
         _scatter(as_row(dense(gy)), as_row(dense(index)), as_row(gx), wrong, sizes_of(g), threads)
@@ -62,12 +72,73 @@ def max_pool2d_scatter(gy: Array, index: Array, g: PoolGeometry) -> Array:
 
 def max_pool2d_gather(x: Array, index: Array, g: PoolGeometry) -> Array:
     """x at index: the adjoint of max_pool2d_scatter."""
-    y, threads = np.empty(g.y_shape, x.dtype), thread_count(g.N * g.C)
+    y = np.empty(g.y_shape, x.dtype)
+    threads = threads_for(g.N * g.C, y.size)
     if y.size:
         wrong = np.zeros(threads, np.int64)
         _gather(as_row(dense(x)), as_row(dense(index)), as_row(y), wrong, sizes_of(g), threads)
         _refuse("max_pool2d_gather", wrong, index, g)
     return y
+
+
+def max_pool3d(x: Array, g: PoolGeometry) -> tuple[Array, Array]:
+    """max_pool2d for volumes: the largest of each plane's windows first, then the largest of those along the depth."""
+    planes, depth = _in_turn(g)
+    y, index = max_pool2d(x.reshape(planes.x_shape), planes)
+    y, chosen = max_pool2d(y.reshape(depth.x_shape), depth)
+    chosen = chosen.reshape(g.N, g.C, prod(g.out_shape))
+    lines = prod(g.out_shape[1:])
+    if chosen.size:
+        places = np.take_along_axis(index.reshape(g.N, g.C, g.in_shape[0] * lines), chosen, 2)
+        chosen = chosen // lines * prod(g.in_shape[1:]) + places
+    return y.reshape(g.y_shape), chosen.reshape(g.y_shape)
+
+
+@lru_cache(maxsize=512)
+def _in_turn(g: PoolGeometry) -> tuple[PoolGeometry, PoolGeometry]:
+    """Pooling of volumes as pooling of their planes and then of columns of what is left of each plane."""
+    lines = prod(g.out_shape[1:])
+    planes = PoolGeometry(
+        g.N, g.C * g.in_shape[0], g.in_shape[1:], g.kernel[1:], g.stride[1:], g.dilation[1:], g.pad_lo[1:], g.pad_hi[1:],
+        g.padding[1:], g.out_shape[1:], g.count_include_pad,
+    )  # fmt: skip
+    depth = PoolGeometry(
+        g.N, g.C, (g.in_shape[0], lines), (g.kernel[0], 1), (g.stride[0], 1), (g.dilation[0], 1), (g.pad_lo[0], 0),
+        (g.pad_hi[0], 0), (g.padding[0], 0), (g.out_shape[0], lines), g.count_include_pad,
+    )  # fmt: skip
+    return planes, depth
+
+
+def max_pool3d_scatter(gy: Array, index: Array, g: PoolGeometry) -> Array:
+    """gx, zero but for each gy added at the place its output was taken from."""
+    gx = np.empty(g.x_shape, gy.dtype)
+    threads = threads_for(g.N * g.C, 0.1 * gx.size + 10 * gy.size)
+    if gx.size:
+        wrong = np.zeros(threads, np.int64)
+        axes = [Axis(*each) for each in zip(g.in_shape, g.out_shape, g.kernel, g.stride, g.dilation, g.pad_lo, strict=True)]
+        scatter_volumes(as_row(dense(gy)), as_row(dense(index)), as_row(gx), wrong, *axes, threads)
+        _refuse("max_pool3d_scatter", wrong, index, g)
+    return gx
+
+
+def max_pool3d_gather(x: Array, index: Array, g: PoolGeometry) -> Array:
+    """x at index: the adjoint of max_pool3d_scatter."""
+    (d, h, w), (od, oh, ow) = g.in_shape, g.out_shape
+    flat = PoolGeometry(g.N, g.C, (d, h * w), (1, 1), (1, 1), (1, 1), (0, 0), (0, 0), (0, 0), (od, oh * ow))
+    return max_pool2d_gather(x, index, flat).reshape(g.y_shape)
+
+
+def avg_pool3d(x: Array, g: PoolGeometry) -> Array:
+    """The mean of each window: along the planes, then along the depth."""
+    planes, depth = _in_turn(g)
+    return avg_pool2d(avg_pool2d(x.reshape(planes.x_shape), planes).reshape(depth.x_shape), depth).reshape(g.y_shape)
+
+
+def avg_pool3d_input_grad(gy: Array, g: PoolGeometry) -> Array:
+    """gx: the adjoint of avg_pool3d."""
+    planes, depth = _in_turn(g)
+    spread = avg_pool2d_input_grad(gy.reshape(depth.y_shape), depth)
+    return avg_pool2d_input_grad(spread.reshape(planes.y_shape), planes).reshape(g.x_shape)
 
 
 def _refuse(name: str, wrong: Array, index: Array, g: PoolGeometry) -> None:
@@ -80,7 +151,7 @@ def avg_pool2d(x: Array, g: PoolGeometry) -> Array:
     """The mean of each window, over as many positions as g.counts says."""
     y = np.empty(g.y_shape, x.dtype)
     if y.size:
-        _avg_pool(dense(x), y, *_shares(g, x), sizes_of(g), thread_count(g.N * g.C))
+        _avg_pool(dense(x), y, *_shares(g, x), sizes_of(g), threads_for(g.N * g.C, _average_cost(g)))
     return y
 
 
@@ -88,8 +159,14 @@ def avg_pool2d_input_grad(gy: Array, g: PoolGeometry) -> Array:
     """gx: the adjoint of avg_pool2d."""
     gx = np.empty(g.x_shape, gy.dtype)
     if gx.size:
-        _avg_pool_input_grad(dense(gy), gx, *_shares(g, gy), sizes_of(g), thread_count(g.N * g.C))
+        _avg_pool_input_grad(dense(gy), gx, *_shares(g, gy), sizes_of(g), threads_for(g.N * g.C, _average_cost(g)))
     return gx
+
+
+def _average_cost(g: PoolGeometry) -> float:
+    """Nanoseconds of one thread: rows are added in vectors, and the sums of windows one by one."""
+    rows, columns = g.kernel
+    return g.N * g.C * g.out_shape[0] * (0.1 * rows * g.in_shape[1] + (0.5 * columns + 1) * g.out_shape[1])
 
 
 def _shares(g: PoolGeometry, like: Array) -> tuple[Array, Array]:
@@ -150,11 +227,29 @@ def keep_largest(best: Array, place: Array, x: Array, start: int, step: int) -> 
 def _max_pool_pairs(x: Array, y: Array, index: Array, s: Sizes, threads: int) -> None:
     for t in prange(threads):
         for plane in range(t * s.planes // threads, (t + 1) * s.planes // threads):
-            largest_of_four(x, plane * s.H * s.W, s.W, s.OH, s.OW, y, index, plane * s.OH * s.OW)
+            pixels, at = Rows(x, plane * s.H * s.W, s.W), plane * s.OH * s.OW
+            largest_of_four(pixels, s.OH, s.OW, Tail(y, at), Tail(index, at))
+
+
+@inner()
+def choose_row(best: Array, place: Array, x: Array, top: int, s: Sizes) -> None:
+    """A row of outputs whose windows are small and lie inside the plane x: one window after the other."""
+    for ow in range(best.size):
+        first = top * s.W + ow * s.SW
+        held, spot = x[first], first
+        for i in range(s.KH):
+            for j in range(s.KW):
+                at = first + i * s.DH * s.W + j * s.DW
+                value = x[at]
+                better = (value > held) | ((value != value) & (held == held))
+                held, spot = value if better else held, at if better else spot
+        best[ow], place[ow] = held, spot
 
 
 @jit()
 def _max_pool(x: Array, y: Array, places: Array, s: Sizes, threads: int) -> None:
+    rows, columns = (s.OH - 1) * s.SH + (s.KH - 1) * s.DH + 1, (s.OW - 1) * s.SW + (s.KW - 1) * s.DW + 1
+    plain = s.top == 0 and s.left == 0 and rows <= s.H and columns <= s.W and s.KH * s.KW <= SMALL
     for t in prange(threads):
         for plane in range(t * s.planes // threads, (t + 1) * s.planes // threads):
             image = plane * s.H * s.W
@@ -167,6 +262,9 @@ def _max_pool(x: Array, y: Array, places: Array, s: Sizes, threads: int) -> None
                     place = first_row * s.W + left + max(0, ceil_div(-left, s.DW)) * s.DW
                     places[at + ow] = place
                     y[at + ow] = x[image + place]
+                if plain and s.SW > 1:
+                    choose_row(y[at : at + s.OW], places[at : at + s.OW], x[image : image + s.H * s.W], top, s)
+                    continue
                 for i in range(s.KH):
                     row = top + i * s.DH
                     if row < 0 or row >= s.H:
@@ -191,37 +289,6 @@ def _max_pool(x: Array, y: Array, places: Array, s: Sizes, threads: int) -> None
                             keep_larger(best, place_row, x[image + start :], start, 2)
                         else:
                             keep_larger(best, place_row, x[image + start :], start, s.SW)
-
-
-@inner()
-def in_window(place: int, top: int, left: int, s: Sizes) -> bool:
-    """Whether a place of the plane is one that the window which begins at (top, left) looks at."""
-    row, ahead = top, place - (top * s.W + left)
-    for _ in range(1, s.KH):  # to the row of the window that the place can lie in: a division would take longer
-        if left + ahead < s.W:  # a window may be wider than the plane, so its own width says nothing
-            break
-        row, ahead = row + s.DH, ahead - s.DH * s.W
-    column = left + ahead
-    inside = 0 <= ahead <= (s.KW - 1) * s.DW and 0 <= row < s.H and 0 <= column < s.W
-    return inside and (s.DW == 1 or ahead % s.DW == 0)
-
-
-@inner()
-def strays(places: Array, first: int, s: Sizes) -> int:
-    """How many places of a row of dense windows of up to three rows, all inside the plane, lie outside their windows.
-
-    A loop of comparisons alone becomes vector code, where in_window() for each place took three times as long as the sums.
-    """
-    count = 0
-    for ow in range(places.size):
-        ahead = places[ow] - (first + ow * s.SW)
-        inside = (ahead >= 0) & (ahead < s.KW)
-        if s.KH > 1:
-            inside |= (ahead >= s.W) & (ahead < s.W + s.KW)
-        if s.KH > 2:
-            inside |= (ahead >= 2 * s.W) & (ahead < 2 * s.W + s.KW)
-        count += 0 if inside else 1
-    return count
 
 
 @jit()

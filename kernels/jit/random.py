@@ -15,8 +15,8 @@ from numba import prange
 
 from .. import philox
 from ..types import Array
-from .compile import inner, jit, thread_count
-from .quantile import invert
+from .machine.compile import inner, jit, thread_count
+from .machine.quantile import invert
 
 SLAB = 2048
 """Words a thread makes at a time: a whole number of blocks, and small enough for the innermost cache."""
@@ -138,6 +138,36 @@ def _normal64(out: Array, seed: Any, threads: int) -> None:
             invert(q, part)
 
 
+MOST_RANKED = 1 << 24
+"""Words up to which lists of a few lie in each of 2 ** 20 parts of their range."""
+
+
+@jit(parallel=False, exact=True)
+def _ranked(words: Array, bits: int) -> Array:
+    """The order of words, ties by position: first by their leading bits, which says nearly all, then neighbour by neighbour."""
+    n, shift = words.size, np.uint32(32 - bits)
+    starts = np.zeros((1 << bits) + 1, np.int64)
+    for i in range(n):
+        starts[np.int64(words[i] >> shift) + 1] += 1
+    for part in range(1 << bits):
+        starts[part + 1] += starts[part]
+    keys = np.empty(n, np.uint64)
+    for i in range(n):
+        place = np.int64(words[i] >> shift)
+        keys[starts[place]] = (np.uint64(words[i]) << HALF) | np.uint64(i)
+        starts[place] += 1
+    for i in range(1, n):
+        key, j = keys[i], i - 1
+        while j >= 0 and keys[j] > key:
+            keys[j + 1] = keys[j]
+            j -= 1
+        keys[j + 1] = key
+    out = np.empty(n, np.int64)
+    for i in range(n):
+        out[i] = np.int64(keys[i] & LOW)
+    return out
+
+
 def _seed(key: int, counter: int) -> tuple[np.uint64, np.uint64, np.uint64]:
     """Key, low and high half of the counter, as kernels take them."""
     mask = (1 << 64) - 1
@@ -189,7 +219,10 @@ def random_bernoulli(key: int, counter: int, n: int, p: float) -> Array:
 
 def random_permutation(key: int, counter: int, n: int) -> Array:
     """A random order of 0 ... n - 1, int64: the order of n random words, ties by position."""
-    words = random_bits(key, counter, n).astype(np.uint64)
+    bits = random_bits(key, counter, n)
+    if n <= MOST_RANKED:
+        return _ranked(bits, min(20, max(1, n.bit_length())))
+    words = bits.astype(np.uint64)
     words <<= HALF
     words |= np.arange(n, dtype=np.uint64)
     words.sort()

@@ -6,18 +6,42 @@ The launchers bring the arguments into the form that the sequence code wants and
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
+from math import prod
 from typing import Any
 
 import numpy as np
 
 from ..types import Array
-from .compile import dense, thread_count
-from .recurrent_gates import GRU, LSTM
-from .recurrent_sequence import Scratch, Sizes, backward, blocks, forward, panels, uniform
-from .recurrent_tile import BLOCK, LANES
+from .machine.compile import dense, threads_for
+from .machine.kept import KEPT as kept_weights
+from .machine.vector import as_row
+from .recurrence.gates import GRU, LSTM
+from .recurrence.layout import (
+    InputGrads,
+    Inputs,
+    Layer,
+    OutputGrads,
+    Outputs,
+    Packed,
+    Saved,
+    Scratch,
+    Sizes,
+    blocks,
+    panels,
+    uniform,
+)
+from .recurrence.sequence import arrange, arrange_back, backward, forward
+from .recurrence.tile import BLOCK, LANES
 
 LEAST_ROWS = 4
 """Batch rows below which another thread does not pay: tiles of fewer rows do less work per weight that they load."""
+
+SPEED = 20.0
+"""Multiply-adds in a nanosecond of one thread."""
+
+FEW_ROWS = 256
+"""Rows of input up to which it pays to keep the weights as they were arranged, and to look whether they are the same."""
 
 AHEAD_ROWS = 192
 """Rows per thread whose products with the input are done ahead of the recurrence."""
@@ -37,7 +61,7 @@ _kept = threading.local()
 
 def _scratch(name: str, *shape: int, zero: bool = False) -> Array:
     """A flat buffer that does not outlive the call."""
-    size = int(np.prod(shape))
+    size = prod(shape)
     buffer = _kept.__dict__.get(name)
     if buffer is None or buffer.size < size:
         buffer = _fresh(size)
@@ -82,10 +106,14 @@ def _deal(lengths: Array, s: Sizes) -> tuple[Array, Array]:
 
 
 def _forward(
-    kind: int, x: Array, h0: Array, c0: Array, w_ih: Array, w_hh: Array, bias: Array,
-    lengths: Array | None, reverse: bool, save: bool,
+    kind: int, x: Array, states: tuple[Array, Array], weights: tuple[Array, Array, Array], lengths: Array | None,
+    reverse: bool, save: bool,
 ) -> tuple[Array, Array, Array, Any]:  # fmt: skip
-    """y, hT, cT and the residuals. bias: (4, H), what the four numbers of each unit begin with."""
+    """y, hT, cT and the residuals.
+
+    states: h0 and c0. weights: w_ih, w_hh and the bias (4, H), what the four numbers of each unit begin with.
+    """
+    (h0, c0), (w_ih, w_hh, bias) = states, weights
     x, h0, c0, w_ih, w_hh = (dense(a) for a in (x, h0, c0, w_ih, w_hh))
     steps, batch, inputs = x.shape
     hidden = h0.shape[1]
@@ -93,7 +121,8 @@ def _forward(
         return np.zeros((steps, batch, hidden), x.dtype), h0.copy(), c0.copy(), () if save else None
     if not inputs:
         x, w_ih = np.zeros((steps, batch, 1), x.dtype), np.zeros((w_ih.shape[0], 1), x.dtype)
-    s = _sizes(kind, x, hidden, reverse, thread_count(batch // LEAST_ROWS), AHEAD_ROWS, save)
+    work = steps * batch * (w_ih.size + w_hh.size)
+    s = _sizes(kind, x, hidden, reverse, threads_for(batch // LEAST_ROWS, work / SPEED), AHEAD_ROWS, save)
     ragged = hidden % LANES != 0
     order = None
     if lengths is None:
@@ -103,7 +132,7 @@ def _forward(
         order, active = _deal(lengths, s)
         x, h0, c0 = x.take(order, axis=1), h0[order], c0[order]
         y, c_last = np.zeros((steps, batch, hidden), x.dtype), c0.copy()
-    gates, states = (
+    gates, saved_states = (
         _fresh(size) if save else _scratch(name, size)
         for name, size in (
             ("gates", s.blocks * s.slots * batch * BLOCK),
@@ -111,20 +140,20 @@ def _forward(
         )
     )
     if ragged:
-        states.fill(0)
+        saved_states.fill(0)
     padded = np.zeros((4, s.blocks * LANES), x.dtype)
     padded[:, :hidden] = bias
     start = np.ascontiguousarray(padded.reshape(4, s.blocks, LANES).transpose(1, 0, 2))
-    forward(
-        x.reshape(-1), h0.reshape(-1), c0.reshape(-1), w_ih.reshape(-1), w_hh.reshape(-1), GATES_IN[kind], GATES_HID[kind],
-        start.reshape(-1), active, y.reshape(-1), c_last.reshape(-1),
-        _scratch("w_in", s.blocks, s.I, BLOCK, zero=ragged),
-        _scratch("w_hid", s.blocks, hidden, BLOCK, zero=ragged),
-        gates, states, int(save), s,
-    )  # fmt: skip
+    packed = Packed(
+        w_in=_ahead("w_in", w_ih, GATES_IN[kind], s),
+        w_hid=_ahead("w_hid", w_hh, GATES_HID[kind], s),
+        bias=as_row(start),
+    )
+    given, saved = Inputs(as_row(x), as_row(h0), active), Saved(gates, saved_states)
+    forward(given, as_row(c0), packed, Outputs(as_row(y), as_row(c_last)), saved, int(save), s, s.threads)
     if order is None or lengths is None:
         last = y[0 if reverse else -1].copy()
-        return y, last, c_last, (gates, states, active, order) if save else None
+        return y, last, c_last, (gates, saved_states, active, order) if save else None
     sorted_y, y = y, np.empty_like(y)
     y[:, order] = sorted_y
     c_out = np.empty_like(c_last)
@@ -133,22 +162,55 @@ def _forward(
     ends = np.zeros_like(lengths) if reverse else np.maximum(lengths, 1) - 1
     last[:] = y[ends, np.arange(batch)]
     last[order] = np.where(lengths[order][:, None] > 0, last[order], h0)
-    return y, last, c_out, (gates, states, active, order) if save else None
+    return y, last, c_out, (gates, saved_states, active, order) if save else None
+
+
+def _arranged(name: str, w: Array, size: int, filled: bool, s: Sizes, fill: Callable[[Array], None]) -> Array:
+    """The panels of a weight, from the kept ones where few rows are multiplied by them.
+
+    size: of the panels. filled: whether fill() writes all of them.
+    """
+    if s.T * s.N > FEW_ROWS:
+        panels = _scratch(name, size, zero=not filled)
+        fill(panels)
+        return panels
+
+    def made() -> Array:
+        fresh = _fresh(size)
+        if not filled:
+            fresh.fill(0)
+        fill(fresh)
+        return fresh
+
+    return kept_weights.get(w, (name, s.kind), made)
+
+
+def _ahead(name: str, w: Array, gates: Array, s: Sizes) -> Array:
+    """The panels of a weight for the way forward."""
+    threads = threads_for(s.blocks, w.size / 2)
+    size = s.blocks * w.shape[1] * BLOCK
+    return _arranged(name, w, size, s.H % LANES == 0, s, lambda panels: arrange(panels, as_row(w), gates, s, threads))
+
+
+def _behind(name: str, w: Array, gates: Array, s: Sizes) -> Array:
+    """The panels of a weight for the way back."""
+    width = w.shape[1]
+    count = panels(width)
+    threads = threads_for(count, w.size / 2)
+    filled = s.H % LANES == 0 and width % BLOCK == 0
+    size = count * s.blocks * BLOCK * BLOCK
+    return _arranged(name, w, size, filled, s, lambda some: arrange_back(some, as_row(w), gates, width, s, threads))
+
+
+def _layer(kind: int, w_ih: Array, w_hh: Array) -> Layer:
+    return Layer(as_row(w_ih), as_row(w_hh), GATES_IN[kind], GATES_HID[kind])
 
 
 def _backward(
-    kind: int,
-    gy: Array,
-    gh: Array,
-    gc: Array,
-    x: Array,
-    h0: Array,
-    w_ih: Array,
-    w_hh: Array,
-    reverse: bool,
-    residuals: Any,
+    kind: int, grads: OutputGrads, x: Array, h0: Array, w_ih: Array, w_hh: Array, reverse: bool, residuals: Any
 ) -> tuple[Array, Array, Array, Array, Array, Array]:
     """Gradients of x, h0, the state, w_ih, w_hh, and of the bias as (4, H)."""
+    gy, gh, gc = grads
     gy, gh, gc, x, h0, w_ih, w_hh = (dense(a) for a in (gy, gh, gc, x, h0, w_ih, w_hh))
     hidden, inputs = h0.shape[1], x.shape[2]
     if not residuals:
@@ -162,11 +224,11 @@ def _backward(
         gh, gc, h0 = gh[order], gc[order], h0[order]
     s = _sizes(kind, x, hidden, reverse, len(active), BEHIND_ROWS, True)
     gx, gh0, gc0, gw_ih, gw_hh = (np.empty_like(a) for a in (x, gh, gc, w_ih, w_hh))
-    across, along, ragged = panels(s.I), panels(hidden), hidden % LANES != 0
+    along, ragged = panels(hidden), hidden % LANES != 0
     groups, most = blocks(s.I) + s.blocks, -(-s.N // s.threads)
     work = Scratch(
-        w_in=_scratch("w_in", across, s.blocks * BLOCK, BLOCK, zero=ragged or s.I % BLOCK != 0),
-        w_hid=_scratch("w_hid", along, s.blocks * BLOCK, BLOCK, zero=hidden % BLOCK != 0),
+        w_in=_behind("w_in back", w_ih, GATES_IN[kind], s),
+        w_hid=_behind("w_hid back", w_hh, GATES_HID[kind], s),
         da=_scratch("da", s.blocks * s.chunk * s.N * BLOCK),
         dh=_scratch("dh", s.N * along * BLOCK, zero=ragged),
         dc=_scratch("dc", s.N * s.blocks * LANES, zero=ragged),
@@ -176,11 +238,10 @@ def _backward(
         ragged=_scratch("ragged", s.N, BLOCK),
         zero=_scratch("zero", BLOCK, zero=True),
     )
-    backward(
-        x.reshape(-1), h0.reshape(-1), w_ih.reshape(-1), w_hh.reshape(-1), GATES_IN[kind], GATES_HID[kind], active,
-        gates, states, gy.reshape(-1), gh.reshape(-1), gc.reshape(-1), gx.reshape(-1), gh0.reshape(-1), gc0.reshape(-1),
-        gw_ih.reshape(-1), gw_hh.reshape(-1), work, s,
-    )  # fmt: skip
+    given = Inputs(as_row(x), as_row(h0), active)
+    flat = OutputGrads(as_row(gy), as_row(gh), as_row(gc))
+    out = InputGrads(as_row(gx), as_row(gh0), as_row(gc0), as_row(gw_ih), as_row(gw_hh))
+    backward(given, _layer(kind, w_ih, w_hh), Saved(gates, states), flat, out, work, s, s.threads)
     gbias = work.bias[: s.blocks * BLOCK].reshape(s.blocks, 4, LANES).transpose(1, 0, 2).reshape(4, -1)[:, :hidden]
     if order is not None:
         back = np.argsort(order)
@@ -198,7 +259,7 @@ def lstm(
     Returns y (T, N, H), hT (N, H), cT (N, H), and what lstm_grad needs if save, else None.
     """
     bias4 = np.zeros((4, h0.shape[1]), x.dtype) if bias is None else bias.reshape(4, -1)
-    return _forward(LSTM, x, h0, c0, w_ih, w_hh, bias4, lengths, reverse, save)
+    return _forward(LSTM, x, (h0, c0), (w_ih, w_hh, bias4), lengths, reverse, save)
 
 
 def lstm_grad(
@@ -206,7 +267,7 @@ def lstm_grad(
     lengths: Array | None, reverse: bool, residuals: Any,
 ) -> tuple[Array, Array, Array, Array, Array, Array | None]:  # fmt: skip
     """Gradients of x, h0, c0, w_ih, w_hh and bias (None where bias is)."""
-    *grads, gbias = _backward(LSTM, gy, gh, gc, x, h0, w_ih, w_hh, reverse, residuals)
+    *grads, gbias = _backward(LSTM, OutputGrads(gy, gh, gc), x, h0, w_ih, w_hh, reverse, residuals)
     gx, gh0, gc0, gw_ih, gw_hh = (np.ascontiguousarray(g) for g in grads)
     return gx, gh0, gc0, gw_ih, gw_hh, None if bias is None else gbias.reshape(-1)
 
@@ -227,7 +288,7 @@ def gru(
         bias4[[1, 2, 0]] += b_ih.reshape(3, -1)
     if b_hh is not None:
         bias4[1:] += b_hh.reshape(3, -1)
-    y, _, last, residuals = _forward(GRU, x, h0, h0, w_ih, w_hh, bias4, lengths, reverse, save)
+    y, _, last, residuals = _forward(GRU, x, (h0, h0), (w_ih, w_hh, bias4), lengths, reverse, save)
     return y, last, residuals
 
 
@@ -236,7 +297,7 @@ def gru_grad(
     lengths: Array | None, reverse: bool, residuals: Any,
 ) -> tuple[Array, Array, Array, Array, Array | None, Array | None]:  # fmt: skip
     """Gradients of x, h0, w_ih, w_hh, b_ih and b_hh (None where the bias is)."""
-    *grads, gbias = _backward(GRU, gy, gh, np.zeros_like(gh), x, h0, w_ih, w_hh, reverse, residuals)
+    *grads, gbias = _backward(GRU, OutputGrads(gy, gh, np.zeros_like(gh)), x, h0, w_ih, w_hh, reverse, residuals)
     gx, through_gates, straight, gw_ih, gw_hh = (np.ascontiguousarray(g) for g in grads)
     gb_ih = None if b_ih is None else gbias[[1, 2, 0]].reshape(-1)
     gb_hh = None if b_hh is None else gbias[1:].reshape(-1)

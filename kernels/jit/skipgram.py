@@ -12,9 +12,10 @@ import numpy as np
 from llvmlite import ir
 
 from ..types import Array
-from .compile import dense, jit
-from .vecmath import ONE, ZERO, exp32, log1p_unit
-from .vector import Emitter, Value, emits, int64, window
+from .machine.compile import dense, jit
+from .machine.vecmath import ONE, ZERO, exp32, log1p_unit
+from .machine.vector import Emitter, Value, emits, int64
+from .machine.views import window
 
 
 def _over_row(e: Emitter, n: Value, carried: list[Value], body: Any) -> list[Value]:

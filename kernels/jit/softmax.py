@@ -12,11 +12,13 @@ import numpy as np
 from llvmlite import ir
 from numba import prange
 
+from ..ranges import FEW, in_range
 from ..types import Array
-from .compile import dense, inner, jit, thread_count
-from .norm_rows import RUN, sum_by_runs
-from .vecmath import emit_exp, exp, log, maximum
-from .vector import I32, Emitter, Value, as_row, emits, int64, window
+from .machine.compile import dense, inner, jit, thread_count
+from .machine.norm_rows import RUN, sum_by_runs
+from .machine.vecmath import emit_exp, exp, log, maximum
+from .machine.vector import I32, Emitter, Value, as_row, emits, int64
+from .machine.views import window
 
 GRAIN = 8192
 """Elements below which another thread does not pay."""
@@ -267,6 +269,18 @@ def _restore(rows: Array, like: Array, axis: int) -> Array:
 
 def _by_rows(kernel: Any, inputs: tuple[Array, ...], axis: int) -> Array:
     """Run kernel(*rows of inputs, rows of the result, threads)."""
+    like = inputs[-1]
+    size, rank = like.size, like.ndim
+    if rank and (axis == rank - 1 or axis == -1) and size:
+        columns = like.shape[-1]
+        shape = like.shape if rank == 2 else (size // columns, columns)
+        out = np.empty(shape, like.dtype)
+        threads = 1 if size < GRAIN else thread_count(min(shape[0], size // GRAIN))
+        if rank == 2:
+            kernel(*map(dense, inputs), out, threads)
+            return out
+        kernel(*[dense(x).reshape(shape) for x in inputs], out, threads)
+        return out.reshape(like.shape)
     rows = tuple(_rows(x, axis) for x in inputs)
     out = np.empty_like(rows[0])
     if out.size:
@@ -306,6 +320,8 @@ def _first_wrong(labels: Array, classes: int, ignore: int) -> int:
 def _checked(labels: Array, classes: int, ignore_index: int) -> Array:
     """The labels as int64; one outside the classes would read or write foreign memory."""
     labels = dense(labels if labels.dtype == np.int64 else labels.astype(np.int64))
+    if labels.size <= FEW and in_range(labels, classes):
+        return labels
     wrong = _first_wrong(labels, classes, ignore_index)
     if wrong >= 0:
         raise IndexError(f"cross_entropy: label {labels[wrong]} is outside 0 ... {classes - 1}")

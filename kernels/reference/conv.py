@@ -14,29 +14,29 @@ from .common import kernel, pad, taps
 
 
 @kernel
-def conv2d(xp: Namespace, x: Array, w: Array, g: ConvGeometry, bias: Array | None = None) -> Array:
+def conv2d(xp: Namespace, x: Array, weight: Array, bias: Array | None, g: ConvGeometry) -> Array:
     """Cross-correlate images with filters.
 
-    y[n, k, o] = bias[k] + sum over c, t of x[n, c, stride o + dilation t - pad_lo] w[k, c, t], per group, x being 0 outside.
+    y[n, k, o] = bias[k] + sum over c, t of x[n, c, stride o + dilation t - pad_lo] weight[k, c, t], per group, x being 0 outside.
 
-    x: (N, C, *in). w: (K, C/groups, *kernel). bias: (K,) or None. Returns (N, K, *out).
+    x: (N, C, *in). weight: (K, C/groups, *kernel). bias: (K,) or None. Returns (N, K, *out).
     """
-    y = xp.matmul(_filters(xp, w, g), _inputs(xp, x, g))
+    y = xp.matmul(_filters(xp, weight, g), _inputs(xp, x, g))
     y = _swap(xp, xp.reshape(y, (g.K, g.N, *g.out_shape)))
     return y if bias is None else y + xp.reshape(bias, (g.K, *(1 for _ in g.out_shape)))
 
 
 @kernel
-def conv2d_input_grad(xp: Namespace, gy: Array, w: Array, g: ConvGeometry) -> Array:
-    """The adjoint of conv2d in x. gy: (N, K, *out). w: (K, C/groups, *kernel). Returns (N, C, *in)."""
-    windows = xp.matmul(xp.matrix_transpose(_filters(xp, w, g)), _outputs(xp, gy, g))
+def conv2d_input_grad(xp: Namespace, gy: Array, weight: Array, g: ConvGeometry) -> Array:
+    """The adjoint of conv2d in x. gy: (N, K, *out). weight: (K, C/groups, *kernel). Returns (N, C, *in)."""
+    windows = xp.matmul(xp.matrix_transpose(_filters(xp, weight, g)), _outputs(xp, gy, g))
     windows = xp.reshape(windows, (g.C, prod(g.kernel), g.N, *g.out_shape))
     return _swap(xp, _overlap(xp, windows, g, axis=1))
 
 
 @kernel
 def conv2d_weight_grad(xp: Namespace, x: Array, gy: Array, g: ConvGeometry) -> Array:
-    """The adjoint of conv2d in w. x: (N, C, *in). gy: (N, K, *out). Returns (K, C/groups, *kernel)."""
+    """The adjoint of conv2d in weight. x: (N, C, *in). gy: (N, K, *out). Returns (K, C/groups, *kernel)."""
     gw = xp.matmul(_outputs(xp, gy, g), xp.matrix_transpose(_inputs(xp, x, g)))
     return xp.reshape(gw, g.w_shape)
 

@@ -10,6 +10,7 @@ from functools import reduce
 from math import sqrt
 from operator import add
 
+from ..settings import AdamSettings, SGDSettings
 from ..types import Array, Namespace
 from .common import is_half
 
@@ -19,12 +20,7 @@ def sgd(
     ps: list[Array],
     gs: list[Array],
     bufs: list[Array] | None,
-    lr: float,
-    momentum: float,
-    dampening: float,
-    weight_decay: float,
-    nesterov: bool,
-    first: bool,
+    settings: SGDSettings,
 ) -> None:
     """Gradient descent with momentum, for each parameter p with its g and buf.
 
@@ -33,6 +29,7 @@ def sgd(
 
     bufs is None without momentum.
     """
+    lr, momentum, dampening, weight_decay, nesterov, first = settings
     for i, (p, g) in enumerate(zip(ps, gs, strict=True)):
         value = _wide(xp, p)
         step = _wide(xp, g)
@@ -52,13 +49,7 @@ def adam(
     ms: list[Array],
     vs: list[Array],
     vmaxs: list[Array] | None,
-    lr: float,
-    beta1: float,
-    beta2: float,
-    eps: float,
-    weight_decay: float,
-    decoupled: bool,
-    step: int,
+    settings: AdamSettings,
 ) -> None:
     """Adam, for each parameter p with its g, m and v; AdamW if decoupled; AMSGrad if there are vmaxs.
 
@@ -68,6 +59,7 @@ def adam(
 
     step counts from 1. Source: Kingma and Ba (2015), arXiv:1412.6980; Loshchilov and Hutter (2019), arXiv:1711.05101.
     """
+    lr, beta1, beta2, eps, weight_decay, decoupled, step = settings
     for i, arrays in enumerate(zip(ps, gs, ms, vs, strict=True)):
         value, gradient, mean, square = (_wide(xp, a) for a in arrays)
         if weight_decay and decoupled:

@@ -6,7 +6,9 @@ is a sum along one axis after another, divided by how many positions count.
 
 from __future__ import annotations
 
+from functools import reduce
 from math import prod
+from operator import add
 
 from ..geometry import PoolGeometry
 from ..types import Array, Namespace
@@ -56,7 +58,7 @@ def avg_pool2d(xp: Namespace, x: Array, g: PoolGeometry) -> Array:
     y = pad(xp, x, g.pad_lo, g.pad_hi)
     for axis, size in enumerate(g.kernel):
         terms = [y[_seen(g, axis, k)] for k in range(size)]
-        y = sum(terms[1:], start=terms[0])
+        y = reduce(add, terms)
     return y / _divisor(xp, g, x)
 
 

@@ -4,23 +4,26 @@ from __future__ import annotations
 
 from ...errors import ConfigError, ShapeError
 from ...ops import activation as ops
+from ...ops import rectifiers
+from ..arguments import given, normal, off_zero
+from ..bounds import forward_error, ulp
 from ..references import activation as texts
-from ..table import case, error, forward_error, given, normal, off_zero, sample, ulp
+from ..table import case, error, sample
 
 _FAR = sample(given([-90.0, -20.0, 0.0, 20.0, 90.0]), grad=False)
 _LARGE = sample(off_zero(190, 173), label="more than one thread's share")
 _SAMPLES = (sample(off_zero(3, 5)), sample(off_zero()), sample(off_zero(0, 2)), _FAR)
 
-case(ops.relu, *_SAMPLES, _LARGE, bound=ulp(0.5), kernels=("relu", "relu_grad"), reference=texts.relu)
+case(rectifiers.relu, *_SAMPLES, _LARGE, bound=ulp(0.5), kernels=("relu", "relu_grad"), reference=texts.relu)
 case(
-    ops.leaky_relu,
+    rectifiers.leaky_relu,
     *_SAMPLES,
     sample(off_zero(4), negative_slope=0.2),
     bound=ulp(1),
     kernels=("leaky_relu", "leaky_relu_grad"),
     reference=texts.leaky_relu,
 )
-case(ops.elu, *_SAMPLES, sample(off_zero(4), alpha=0.5), bound=ulp(8), reference=texts.elu)
+case(rectifiers.elu, *_SAMPLES, sample(off_zero(4), alpha=0.5), bound=ulp(8), reference=texts.elu)
 case(
     ops.sigmoid,
     sample(normal(3, 5)),
@@ -34,7 +37,7 @@ case(
 )
 case(ops.silu, sample(normal(3, 5)), sample(normal()), _FAR, bound=ulp(64), kernels=("silu", "silu_grad"), reference=texts.silu)
 case(
-    ops.softplus,
+    rectifiers.softplus,
     sample(normal(3, 5)),
     sample(normal(4), beta=2.0),
     _FAR,
@@ -61,8 +64,8 @@ case(
     name="gelu_tanh",
     reference=texts.gelu,
 )
-case(ops.selu, *_SAMPLES, bound=ulp(8), reference=texts.selu)
-case(ops.celu, *_SAMPLES, sample(off_zero(4), alpha=0.5), bound=ulp(8), reference=texts.celu)
+case(rectifiers.selu, *_SAMPLES, bound=ulp(8), reference=texts.selu)
+case(rectifiers.celu, *_SAMPLES, sample(off_zero(4), alpha=0.5), bound=ulp(8), reference=texts.celu)
 case(ops.mish, sample(normal(3, 5)), sample(normal()), _FAR, bound=ulp(64), reference=texts.mish)
 case(ops.softsign, *_SAMPLES, bound=ulp(2), reference=texts.softsign)
 case(ops.logsigmoid, sample(normal(3, 5)), _FAR, bound=ulp(16), reference=texts.logsigmoid)

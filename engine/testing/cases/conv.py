@@ -7,13 +7,16 @@ from typing import Any
 
 from ...errors import ConfigError, ShapeError
 from ...ops import conv as ops
-from ...ops import windows
+from ...ops import conv_transpose, fold, primitives
+from ...ops.conv_geometry import conv_geometry
+from ..arguments import normal
+from ..bounds import forward_error
 from ..references import windows as ref
-from ..table import case, error, forward_error, normal, sample
+from ..table import case, error, sample
 
 
 def _taps(*args: object) -> float:
-    """Products summed into one output value: C/groups times the window."""
+    """The number of products in one output value: C/groups times the window."""
     return float(args[1][0].size)  # type: ignore[index]
 
 
@@ -82,14 +85,14 @@ case(
     reference=ref.conv,
 )
 case(
-    ops.conv_transpose1d,
+    conv_transpose.conv_transpose1d,
     sample(normal(2, 4, 5), normal(4, 3, 2), normal(6), stride=3, dilation=2, groups=2, output_padding=2),
     sample(normal(2, 3, 5), normal(3, 4, 3), normal(4), stride=2, padding=1, output_padding=1),
     bound=_TRANSPOSED,
     reference=ref.conv_transpose,
 )
 case(
-    ops.conv_transpose2d,
+    conv_transpose.conv_transpose2d,
     sample(normal(2, 3, 4, 5), normal(3, 4, 3, 3), normal(4)),
     sample(normal(1, 4, 4, 3), normal(4, 3, 4, 2), stride=(2, 1), padding=(1, 0), groups=2),
     sample(normal(1, 2, 3, 3), normal(2, 2, 3, 3), stride=2, dilation=2, output_padding=1),
@@ -101,7 +104,7 @@ case(
     reference=ref.conv_transpose,
 )
 case(
-    ops.conv_transpose3d,
+    conv_transpose.conv_transpose3d,
     sample(
         normal(2, 4, 2, 3, 2),
         normal(4, 1, 2, 3, 2),
@@ -119,13 +122,13 @@ case(
 
 
 def _adjoint(kind: str) -> Callable[..., Any]:
-    """The linear ops behind a convolution's gradients, as ops of their own, for inputs of 2 and 3 spatial axes."""
+    """The linear ops of the gradients of a convolution, for inputs with 2 and 3 spatial axes."""
 
     def op(a: Any, b: Any, *, shape: Any, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1) -> Any:
         rank = len(shape) - (0 if kind == "input_grad" else 2)
         x, w = ((a.shape[0], b.shape[1] * groups, *shape), b.shape) if kind == "input_grad" else (a.shape, shape)
-        g = ops.conv_geometry(kind, x, w, stride, padding, dilation, groups)
-        return getattr(windows, f"conv{rank}d_{kind}")(a, b, g)
+        g = conv_geometry(kind, x, w, stride, padding, dilation, groups)
+        return getattr(primitives, f"conv{rank}d_{kind}")(a, b, g)
 
     return op
 
@@ -139,7 +142,7 @@ def _input_grad(gy: Any, w: Any, *, shape: Any, **settings: Any) -> Any:
 
 
 def _everything(*args: object) -> float:
-    """More than the products summed into any output value."""
+    """An upper bound of the number of products in an output value."""
     return float(args[0].size)  # type: ignore[attr-defined]
 
 
@@ -186,7 +189,7 @@ for _rank, _rows in {
         reference=_weight_grad,
     )
 case(
-    ops.unfold,
+    fold.unfold,
     sample(normal(2, 3, 5, 6), kernel_size=(2, 3)),
     sample(normal(1, 2, 7, 7), kernel_size=3, dilation=2, padding=1, stride=2),
     error(ShapeError, "input must be (N,C,H,W)", normal(3, 5, 6), kernel_size=2),
@@ -195,7 +198,7 @@ case(
     reference=ref.unfold,
 )
 case(
-    ops.fold,
+    fold.fold,
     sample(normal(2, 18, 6), output_size=(6, 7), kernel_size=3, dilation=(2, 1), padding=(1, 0), stride=(2, 2)),
     sample(normal(2, 12, 6), output_size=(3, 4), kernel_size=2),
     error(ShapeError, "windows", normal(2, 12, 7), output_size=(3, 4), kernel_size=2),

@@ -6,9 +6,11 @@ import numpy as np
 
 from ...errors import DTypeError
 from ...ops import creation as ops
-from ...ops import dtypes
+from ...ops import creation_like, dtypes
+from ..arguments import complex_normal, integers, normal
+from ..bounds import exact, forward_error
 from ..references import creation as reference
-from ..table import case, complex_normal, error, exact, forward_error, integers, normal, sample
+from ..table import case, error, sample
 
 for _op in (ops.zeros, ops.ones):
     case(
@@ -20,7 +22,7 @@ for _op in (ops.zeros, ops.ones):
         differentiable=False,
         reference=getattr(reference, _op.__name__),
     )
-for _like in (ops.zeros_like, ops.ones_like):
+for _like in (creation_like.zeros_like, creation_like.ones_like):
     case(
         _like,
         sample(normal(2, 3)),
@@ -40,7 +42,7 @@ case(
     reference=reference.full,
 )
 case(
-    ops.full_like,
+    creation_like.full_like,
     sample(normal(2, 3), 1.5),
     sample(integers(0, 3, 2), 4),
     bound=exact,

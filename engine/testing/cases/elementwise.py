@@ -4,24 +4,10 @@ from __future__ import annotations
 
 from ...errors import DTypeError, ShapeError
 from ...ops import elementwise as ops
+from ..arguments import Arg, booleans, complex_normal, given, integers, normal, off_zero, positive, uniform
+from ..bounds import exact, forward_error, ulp
 from ..references import elementwise as texts
-from ..table import (
-    Arg,
-    booleans,
-    case,
-    complex_normal,
-    error,
-    exact,
-    forward_error,
-    given,
-    integers,
-    normal,
-    off_zero,
-    positive,
-    sample,
-    ulp,
-    uniform,
-)
+from ..table import case, error, sample
 
 _BINARY = (
     sample(normal(3, 5), normal(3, 5)),

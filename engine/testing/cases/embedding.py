@@ -8,8 +8,11 @@ import numpy as np
 
 from ...errors import DTypeError, ShapeError
 from ...ops import embedding as ops
+from ...ops import primitives
+from ..arguments import integers, normal
+from ..bounds import forward_error
 from ..references import index
-from ..table import case, error, forward_error, integers, normal, sample
+from ..table import case, error, sample
 
 case(
     ops.embedding,
@@ -33,7 +36,7 @@ def _rows_added(gy: Any, ids: Any, *, rows: int) -> Any:
 
 
 case(
-    ops.embedding_grad,
+    primitives.embedding_grad,
     sample(normal(4, 3, 5), integers(0, 11, 4, 3), rows=11),
     sample(normal(50, 7), integers(0, 3, 50), rows=3, label="repeated ids"),
     sample(normal(0, 7), integers(0, 3, 0), rows=3, label="no ids"),

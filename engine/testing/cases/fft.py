@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from ...errors import ConfigError, DTypeError, ShapeError
 from ...ops import fft as ops
+from ...ops import fft_frequencies, fft_real
+from ..arguments import complex_normal, normal
+from ..bounds import exact, forward_error
 from ..references import fourier as ref
-from ..table import case, complex_normal, error, exact, forward_error, normal, sample, unplanted
+from ..table import case, error, sample, unplanted
 
 _BOUND = forward_error(8, 16)
 _NORM = error(ConfigError, "norm", normal(4), norm="none")
 _EMPTY = error(ShapeError, "one sample", normal(4), n=0)
 
+_op: Callable[..., Any]
 for _op in (ops.fft, ops.ifft):
     case(
         _op,
@@ -37,7 +44,7 @@ for _op in (ops.fftn, ops.ifftn):
         reference=getattr(ref, _op.__name__),
     )
 case(
-    ops.rfft,
+    fft_real.rfft,
     sample(normal(7)),
     sample(normal(2, 8)),
     sample(normal(4, 3), axis=0, norm="ortho"),
@@ -49,7 +56,7 @@ case(
     bound=_BOUND,
     reference=ref.rfft,
 )
-for _op in (ops.irfft, ops.hfft):
+for _op in (fft_real.irfft, fft_real.hfft):
     case(
         _op,
         sample(complex_normal(5)),
@@ -63,7 +70,7 @@ for _op in (ops.irfft, ops.hfft):
         reference=getattr(ref, _op.__name__),
     )
 case(
-    ops.ihfft,
+    fft_real.ihfft,
     sample(normal(7)),
     sample(normal(2, 8), n=6, norm="ortho"),
     sample(normal(3, 4), axis=0),
@@ -72,7 +79,7 @@ case(
     reference=ref.ihfft,
 )
 case(
-    ops.rfftn,
+    fft_real.rfftn,
     sample(normal(3, 4)),
     sample(normal(2, 3, 4), axes=(2, 0)),
     sample(normal(3, 4), s=(2, 5), axes=(0, 1), norm="ortho"),
@@ -82,7 +89,7 @@ case(
     reference=ref.rfftn,
 )
 case(
-    ops.irfftn,
+    fft_real.irfftn,
     sample(complex_normal(3, 4)),
     sample(complex_normal(2, 3, 4), axes=(0, 2)),
     sample(complex_normal(3, 4), s=(2, 5), axes=(0, 1), norm="ortho"),
@@ -91,7 +98,7 @@ case(
     reference=ref.irfftn,
 )
 case(
-    ops.fftshift,
+    fft_frequencies.fftshift,
     sample(normal(5)),
     sample(normal(3, 4), axes=1),
     sample(complex_normal(3, 5), axes=-1),
@@ -99,7 +106,7 @@ case(
     reference=ref.fftshift,
 )
 case(
-    ops.ifftshift,
+    fft_frequencies.ifftshift,
     sample(normal(5)),
     sample(normal(3, 4), axes=(0, 1)),
     sample(normal(3, 5), axes=-1),
@@ -107,7 +114,7 @@ case(
     reference=ref.ifftshift,
 )
 case(
-    ops.fftfreq,
+    fft_frequencies.fftfreq,
     sample(5),
     sample(8, d=0.1),
     bound=forward_error(1),
@@ -115,7 +122,7 @@ case(
     reference=ref.fftfreq,
 )
 case(
-    ops.rfftfreq,
+    fft_frequencies.rfftfreq,
     sample(5),
     sample(8, d=0.1),
     bound=forward_error(1),

@@ -5,9 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from ...errors import DTypeError, ShapeError
+from ...ops import gather
 from ...ops import index as ops
+from ..arguments import complex_normal, given, integers, normal
+from ..bounds import exact, forward_error
 from ..references import index as ref
-from ..table import case, complex_normal, error, exact, forward_error, given, integers, normal, sample
+from ..table import case, error, sample
 
 _ROWS = np.array([2, 0, 2])
 _MASK = np.array([True, False, True])
@@ -51,7 +54,7 @@ case(
     reference=ref.set_at,
 )
 case(
-    ops.take,
+    gather.take,
     sample(normal(5), integers(0, 5, 7)),
     sample(normal(3, 5), integers(0, 5, 2, 3), axis=1),
     sample(normal(3, 5), integers(0, 3, 0), axis=0),
@@ -62,7 +65,7 @@ case(
     reference=ref.take,
 )
 case(
-    ops.take_along_axis,
+    gather.take_along_axis,
     sample(normal(3, 5), integers(0, 5, 3, 2)),
     sample(normal(3, 5), integers(0, 3, 4, 5), axis=0),
     sample(normal(1, 5), integers(0, 5, 3, 2), axis=1),
@@ -73,7 +76,7 @@ case(
     reference=ref.take_along_axis,
 )
 case(
-    ops.scatter_add,
+    gather.scatter_add,
     sample(normal(4, 3), integers(0, 4, 6), normal(6, 3)),
     sample(normal(4), integers(0, 4, 2, 3), normal(2, 3)),
     sample(normal(4, 2), integers(0, 4, 0), normal(0, 2)),
@@ -85,7 +88,7 @@ case(
     reference=ref.scatter_add,
 )
 case(
-    ops.nonzero,
+    gather.nonzero,
     sample(given([[0.0, 1.0], [2.0, 0.0]])),
     error(ShapeError, "no axes", normal()),
     bound=exact,
@@ -93,7 +96,7 @@ case(
     reference=ref.nonzero,
 )
 case(
-    ops.one_hot,
+    gather.one_hot,
     sample(integers(0, 4, 2, 3), 4),
     sample(integers(0, 3), 3, dtype=np.dtype("int64")),
     error(DTypeError, "x must be an integer", normal(3), 4),

@@ -5,20 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from ..arguments import booleans, distinct, given, integers, normal, off_zero, positive, uniform
+from ..bounds import forward_error
 from ..layers import LAYERS, LayerRow, layer, loss
 from ..references import layers as ref
-from ..table import (
-    booleans,
-    case,
-    distinct,
-    forward_error,
-    given,
-    integers,
-    normal,
-    off_zero,
-    positive,
-    uniform,
-)
+from ..table import case
 
 IMAGE, SEQUENCE, VOLUME = normal(2, 4, 7, 6), normal(2, 4, 9), normal(1, 2, 4, 3, 5)
 ANY = off_zero(3, 4)
@@ -165,7 +156,7 @@ layer("MultiheadAttention", 4, 2, inputs=[normal(3, 4), normal(5, 4), normal(5, 
 layer("MultiHeadAttention", 4, 2, inputs=[QUERY, QUERY, QUERY], call={"is_causal": True}, peer=False)
 layer("AdditiveAttention", 3, 4, 5, inputs=[normal(2, 3), normal(2, 5, 4)], peer=False)
 layer("AdditiveAttention", 3, 4, 5, inputs=[normal(2, 3), normal(2, 3, 4), normal(2, 3, 2), booleans(2, 3)], peer=False)
-layer("TransformerEncoderLayer", 8, 2, 6, inputs=[WIDE], dropout=0.0, check=False)  # a kink of its relu lies too near
+layer("TransformerEncoderLayer", 8, 2, 6, inputs=[WIDE], dropout=0.0, check=False)  # too near a kink of its relu
 layer("TransformerEncoderLayer", 8, 2, 6, inputs=[WIDE], dropout=0.0, activation="gelu", norm_first=True, bias=False)
 layer(
     "TransformerEncoderLayer", 8, 2, 6, inputs=[normal(2, 5, 8), None, HIDDEN_KEYS], dropout=0.0, batch_first=True,

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 
 from ...errors import DTypeError, ShapeError
+from ...ops import bits
 from ...ops import logic as ops
+from ..arguments import booleans, complex_normal, given, integers, normal
+from ..bounds import exact
 from ..references import logic as reference
-from ..table import booleans, case, complex_normal, error, exact, given, integers, normal, sample
+from ..table import case, error, sample
 
 _SHAPES = error(ShapeError, "x1 (2,)", normal(2), normal(3))
 _PAIRS = (
@@ -18,6 +24,7 @@ _PAIRS = (
     sample(given([np.nan, 1.0]), given([np.nan, np.inf])),
 )
 
+_op: Callable[..., Any]
 for _op in (ops.less, ops.less_equal, ops.greater, ops.greater_equal):
     case(_op, *_PAIRS, _SHAPES, bound=exact, differentiable=False, reference=getattr(reference, _op.__name__))
 for _op in (ops.equal, ops.not_equal):
@@ -61,7 +68,7 @@ case(
     differentiable=False,
     reference=reference.logical_not,
 )
-for _op in (ops.bitwise_and, ops.bitwise_or, ops.bitwise_xor):
+for _op in (bits.bitwise_and, bits.bitwise_or, bits.bitwise_xor):
     case(
         _op,
         sample(integers(-9, 9, 3, 5), integers(-9, 9, 5)),
@@ -73,14 +80,14 @@ for _op in (ops.bitwise_and, ops.bitwise_or, ops.bitwise_xor):
         reference=getattr(reference, _op.__name__),
     )
 case(
-    ops.bitwise_invert,
+    bits.bitwise_invert,
     sample(integers(-9, 9, 3, 5)),
     sample(booleans(4)),
     bound=exact,
     differentiable=False,
     reference=reference.bitwise_invert,
 )
-for _op in (ops.bitwise_left_shift, ops.bitwise_right_shift):
+for _op in (bits.bitwise_left_shift, bits.bitwise_right_shift):
     case(
         _op,
         sample(integers(0, 9, 3, 5), integers(0, 4, 5)),

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from ...errors import ConfigError, DataError, DTypeError, ShapeError
 from ...ops import loss as ops
+from ...ops import loss_regression
+from ..arguments import given, integers, normal, off_zero, positive, uniform
+from ..bounds import forward_error
 from ..references import loss as reference
-from ..table import case, error, forward_error, given, integers, normal, off_zero, positive, sample, uniform, unplanted
+from ..table import case, error, sample, unplanted
 
 _BOUND = forward_error(32)
 _LABELS = given([1, 0, -100, 3, 2], dtype="int64")
 
 case(
-    ops.mse_loss,
+    loss_regression.mse_loss,
     sample(normal(3, 5), normal(3, 5)),
     sample(normal(7), normal(7), reduction="none"),
     sample(normal(2, 3), normal(2, 3), reduction="sum"),
@@ -22,7 +25,7 @@ case(
     reference=reference.mse_loss,
 )
 case(
-    ops.l1_loss,
+    loss_regression.l1_loss,
     sample(off_zero(3, 5, gap=5.0), uniform(-1, 1, 3, 5)),
     sample(off_zero(4, gap=5.0), uniform(-1, 1, 4), reduction="none"),
     error(DataError, "target[0] is inf", normal(1), given([float("inf")])),
@@ -30,7 +33,7 @@ case(
     reference=reference.l1_loss,
 )
 case(
-    ops.huber_loss,
+    loss_regression.huber_loss,
     sample(off_zero(3, 5, gap=5.0), uniform(-1, 1, 3, 5)),
     sample(uniform(-0.2, 0.2, 8), uniform(-0.2, 0.2, 8), delta=0.5, reduction="sum"),
     error(ConfigError, "delta must be positive", normal(3), normal(3), delta=0.0),
@@ -38,7 +41,7 @@ case(
     reference=reference.huber_loss,
 )
 case(
-    ops.smooth_l1_loss,
+    loss_regression.smooth_l1_loss,
     sample(uniform(-0.2, 0.2, 8), uniform(-0.2, 0.2, 8), beta=0.5),
     sample(off_zero(3, 5, gap=5.0), uniform(-1, 1, 3, 5), beta=0.0),
     error(ConfigError, "beta must not be negative", normal(3), normal(3), beta=-1.0),

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from ...errors import ConfigError, DataError, ShapeError
 from ...ops import loss_distribution as ops
-from ..references import loss as reference
-from ..table import case, error, forward_error, given, normal, positive, sample, uniform
+from ..arguments import given, normal, positive, uniform
+from ..bounds import forward_error
+from ..references import loss_distribution as reference
+from ..table import case, error, sample
 
 _BOUND = forward_error(64)
 
@@ -31,7 +33,7 @@ case(
     ops.gaussian_nll_loss,
     sample(normal(3, 5), normal(3, 5), positive(3, 5)),
     sample(normal(3, 5), normal(3, 5), positive(3), full=True, reduction="none"),
-    # below eps the gradient is meant to differ from the derivative, which is 0; a test of losses holds its values
+    # Below eps the gradient differs on purpose from the derivative, which is 0; a test of losses checks its values.
     sample(normal(4), normal(4), uniform(0.1, 0.3, 4), eps=0.5, grad=False, label="small variances"),
     error(ShapeError, "var must have the shape", normal(3, 5), normal(3, 5), positive(4)),
     error(DataError, "negative variance", normal(2), normal(2), given([1.0, -1.0])),

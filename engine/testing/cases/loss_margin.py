@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from ...errors import ConfigError, DataError, ShapeError
 from ...ops import loss_margin as ops
-from ..references import loss as reference
-from ..table import case, error, forward_error, given, integers, normal, positive, sample, uniform
+from ..arguments import given, integers, normal, positive, uniform
+from ..bounds import forward_error
+from ..references import loss_margin as reference
+from ..table import case, error, sample
 
 _BOUND = forward_error(32)
 _SIGNS = given([1.0, -1.0, -1.0, 1.0, 1.0], grad=False)

@@ -1,11 +1,14 @@
-"""Rows of the losses that arrange embeddings."""
+"""Rows of the losses of embeddings."""
 
 from __future__ import annotations
 
 from ...errors import ConfigError, DataError, ShapeError
+from ...ops import distances
 from ...ops import loss_metric as ops
-from ..references import loss as reference
-from ..table import case, error, forward_error, given, integers, normal, sample
+from ..arguments import given, integers, normal
+from ..bounds import forward_error
+from ..references import loss_metric as reference
+from ..table import case, error, sample
 
 _BOUND = forward_error(64)
 _PAIRS = given([1.0, 0.0, 0.0, 1.0, 1.0], grad=False)
@@ -13,7 +16,7 @@ _SIGNS = given([1.0, -1.0, -1.0, 1.0, 1.0], grad=False)
 _LABELS = given([0, 1, 1, 2, 0], dtype="int64")
 
 case(
-    ops.pairwise_distance,
+    distances.pairwise_distance,
     sample(normal(4, 3), normal(4, 3)),
     sample(normal(4, 3), normal(4, 3), p=1.0),
     sample(normal(4, 3), normal(4, 3), p=3.0, keepdim=True),
@@ -22,15 +25,15 @@ case(
     reference=reference.pairwise_distance,
 )
 case(
-    ops.cosine_similarity,
+    distances.cosine_similarity,
     sample(normal(4, 3), normal(4, 3)),
     sample(normal(4, 3, 2), normal(4, 3, 2), axis=2),
     bound=_BOUND,
     reference=reference.cosine_similarity,
 )
-case(ops.normalize, sample(normal(4, 3)), sample(normal(2, 3, 4), p=1.0), bound=_BOUND, reference=reference.normalize)
+case(distances.normalize, sample(normal(4, 3)), sample(normal(2, 3, 4), p=1.0), bound=_BOUND, reference=reference.normalize)
 case(
-    ops.squared_distances,
+    distances.squared_distances,
     sample(normal(4, 3), normal(5, 3)),
     error(ShapeError, "must agree in D", normal(4, 3), normal(5, 2)),
     bound=_BOUND,

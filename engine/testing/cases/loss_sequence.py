@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from ...errors import ConfigError, DataError, ShapeError
 from ...ops import loss_sequence as ops
-from ..references import loss as reference
-from ..table import case, error, forward_error, given, normal, sample
+from ..arguments import given, normal
+from ..bounds import forward_error
+from ..references import loss_sequence as reference
+from ..table import case, error, sample
 
 _TARGETS = given([[1, 2, 2], [3, 0, 0], [1, 3, 0]], dtype="int64")
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from ...errors import ConfigError, ShapeError
 from ...ops import norm as ops
+from ..arguments import normal, positive
+from ..bounds import forward_error
 from ..references import norm as ref
-from ..table import case, error, forward_error, normal, positive, sample
+from ..table import case, error, sample
 
 _BOUND = forward_error(32)
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from ...errors import ConfigError
 from ...ops import penalty as ops
-from ..references import loss as reference
-from ..table import case, error, forward_error, normal, off_zero, sample
+from ..arguments import normal, off_zero
+from ..bounds import forward_error
+from ..references import penalty as reference
+from ..table import case, error, sample
 
 _BOUND = forward_error(32)
 

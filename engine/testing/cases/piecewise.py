@@ -1,4 +1,4 @@
-"""Rows of the activation functions made of straight pieces."""
+"""Rows of the piecewise linear activation functions."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ import numpy as np
 
 from ...errors import ConfigError, ShapeError
 from ...ops import piecewise as ops
+from ..arguments import Arg, distinct, given, normal, uniform
+from ..bounds import exact, ulp
 from ..references import activation as texts
-from ..table import Arg, case, distinct, error, exact, given, normal, sample, ulp, uniform
+from ..table import case, error, sample
 
 
 def _between(*shape: int) -> Arg:
-    """Values of size up to 8 that stay away from the kinks, which lie at multiples of 1/2."""
+    """Values up to 8 in size, away from the kinks at multiples of 1/2."""
 
     def draw(r: np.random.Generator) -> np.ndarray:
         return (r.integers(-16, 16, shape) + r.uniform(0.1, 0.9, shape)) / 2
@@ -58,6 +60,7 @@ case(
     sample(_between(2, 3, 4), normal(3)),
     sample(_between(5), normal(1)),
     sample(_between(2, 3), normal(3)),
+    sample(given([[-0.2, 0.3, -0.1]]), normal(3)),
     error(ShapeError, "weight must be (1,) or (C,)", normal(2, 3, 4), normal(4)),
     bound=ulp(1),
     reference=texts.prelu,

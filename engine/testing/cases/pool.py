@@ -8,11 +8,14 @@ from typing import Any
 import numpy as np
 
 from ...errors import ConfigError, ShapeError
+from ...ops import adaptive_pool, avg_pool, max_pool, max_unpool, primitives
 from ...ops import pool as ops
-from ...ops import windows
 from ...ops.creation import empty
+from ...ops.pool_geometry import Window, pool_geometry
+from ..arguments import Arg, distinct, given, normal
+from ..bounds import exact, forward_error
 from ..references import windows as ref
-from ..table import Arg, case, distinct, error, exact, forward_error, given, normal, sample
+from ..table import case, error, sample
 
 _MEAN = forward_error(9, absolute=True)
 
@@ -48,7 +51,7 @@ case(
     reference=ref.max_pool,
 )
 case(
-    ops.max_pool1d,
+    max_pool.max_pool1d,
     sample(distinct(2, 3, 9), kernel_size=3, stride=2),
     sample(distinct(2, 3, 10), kernel_size=3, stride=2, padding=1, dilation=2, ceil_mode=True, return_indices=True),
     bound=exact,
@@ -65,21 +68,21 @@ case(
     reference=ref.max_pool,
 )
 case(
-    ops.min_pool1d,
+    max_pool.min_pool1d,
     sample(distinct(2, 3, 9), kernel_size=3, stride=2),
     sample(distinct(2, 3, 9), kernel_size=3, ceil_mode=True, return_indices=True),
     bound=exact,
     reference=ref.min_pool,
 )
 case(
-    ops.min_pool2d,
+    max_pool.min_pool2d,
     sample(distinct(2, 3, 7, 9), kernel_size=(3, 2), stride=(2, 1), padding=1),
     sample(distinct(1, 2, 7, 7), kernel_size=2, dilation=2, ceil_mode=True, return_indices=True),
     bound=exact,
     reference=ref.min_pool,
 )
 case(
-    ops.min_pool3d,
+    max_pool.min_pool3d,
     sample(distinct(1, 2, 4, 5, 4), kernel_size=2),
     sample(distinct(1, 2, 4, 5, 4), kernel_size=(2, 3, 2), stride=1, padding=(1, 0, 1), return_indices=True),
     bound=exact,
@@ -89,10 +92,10 @@ case(
 
 def _at_maxima(rank: int, kind: str) -> Callable[..., Any]:
     """x at the positions where pooling of another input found its maxima (what a second derivative calls), or x put there."""
-    pool, linear = getattr(windows, f"max_pool{rank}d"), getattr(windows, f"max_pool{rank}d_{kind}")
+    pool, linear = getattr(primitives, f"max_pool{rank}d"), getattr(primitives, f"max_pool{rank}d_{kind}")
 
     def op(x: Any, picks: Any, *, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1) -> Any:
-        g = ops.pool_geometry(kind, picks, rank, kernel_size, stride, padding, dilation, False)
+        g = pool_geometry(kind, picks, rank, Window(kernel_size, stride, padding, dilation))
         return linear(x, pool(picks, g)[1], g)
 
     return op
@@ -142,16 +145,11 @@ case(
 
 def _spread(rank: int) -> Callable[..., Any]:
     """Values of windows divided over the windows: the adjoint of mean pooling."""
-    linear = getattr(windows, f"avg_pool{rank}d_input_grad")
+    linear = getattr(primitives, f"avg_pool{rank}d_input_grad")
 
     def op(gy: Any, *, space: Any, kernel_size: Any, **settings: Any) -> Any:
-        given = {"stride": None, "padding": 0, "ceil_mode": False, "count_include_pad": True, **settings}
         like = empty((*gy.shape[:2], *space))
-        g = ops.pool_geometry(
-            "spread", like, rank, kernel_size, given["stride"], given["padding"], 1, given["ceil_mode"],
-            given["count_include_pad"],
-        )  # fmt: skip
-        return linear(gy, g)
+        return linear(gy, pool_geometry("spread", like, rank, Window(kernel_size, **settings)))
 
     return op
 
@@ -194,7 +192,7 @@ case(
     reference=ref.avg_pool,
 )
 case(
-    ops.avg_pool1d,
+    avg_pool.avg_pool1d,
     sample(normal(2, 3, 9), kernel_size=3, stride=2, padding=1),
     sample(normal(2, 3, 8), kernel_size=3, stride=2, padding=1, ceil_mode=True, count_include_pad=False),
     bound=_MEAN,
@@ -210,35 +208,35 @@ case(
     reference=ref.avg_pool,
 )
 case(
-    ops.max_unpool2d,
+    max_unpool.max_unpool2d,
     sample(normal(1, 2, 2, 2), given([[[[0, 3], [10, 15]], [[5, 2], [9, 12]]]], dtype="int64"), output_size=(4, 4)),
     error(ShapeError, "must both be", normal(1, 2, 2, 2), given([[[[0]]]], dtype="int64"), output_size=4),
     bound=exact,
     reference=ref.max_unpool,
 )
 case(
-    ops.max_unpool1d,
+    max_unpool.max_unpool1d,
     sample(normal(2, 2, 3), given([[[0, 3, 3], [5, 2, 0]], [[1, 0, 2], [4, 4, 4]]], dtype="int64"), output_size=6),
     sample(normal(1, 2, 2), given([[[0, 3], [5, 2]]], dtype="int64"), output_size=6),
     bound=exact,
     reference=ref.max_unpool,
 )
 case(
-    ops.max_unpool3d,
+    max_unpool.max_unpool3d,
     sample(normal(2, 1, 1, 1, 2), given([[[[[0, 5]]]], [[[[11, 7]]]]], dtype="int64"), output_size=(3, 2, 2)),
     sample(normal(1, 1, 1, 2, 2), given([[[[[0, 3], [10, 15]]]]], dtype="int64"), output_size=(2, 2, 4)),
     bound=exact,
     reference=ref.max_unpool,
 )
 case(
-    ops.adaptive_avg_pool1d,
+    adaptive_pool.adaptive_avg_pool1d,
     sample(normal(2, 3, 10), output_size=4),
     sample(normal(2, 3, 8), output_size=4),
     bound=_MEAN,
     reference=ref.adaptive_avg_pool,
 )
 case(
-    ops.adaptive_avg_pool2d,
+    adaptive_pool.adaptive_avg_pool2d,
     sample(normal(2, 3, 6, 8), output_size=(3, 2)),
     sample(normal(2, 3, 7, 5), output_size=(3, 2)),
     sample(normal(2, 3, 7, 5), output_size=1, label="global"),
@@ -247,21 +245,21 @@ case(
     reference=ref.adaptive_avg_pool,
 )
 case(
-    ops.adaptive_avg_pool3d,
+    adaptive_pool.adaptive_avg_pool3d,
     sample(normal(1, 2, 4, 5, 3), output_size=2),
     sample(normal(1, 2, 4, 3, 5), output_size=(2, None, 3)),
     bound=_MEAN,
     reference=ref.adaptive_avg_pool,
 )
 case(
-    ops.adaptive_max_pool1d,
+    adaptive_pool.adaptive_max_pool1d,
     sample(distinct(2, 3, 10), output_size=4),
     sample(distinct(2, 3, 9), output_size=3, return_indices=True),
     bound=exact,
     reference=ref.adaptive_max_pool,
 )
 case(
-    ops.adaptive_max_pool2d,
+    adaptive_pool.adaptive_max_pool2d,
     sample(distinct(2, 3, 7, 5), output_size=(3, 2)),
     sample(distinct(2, 3, 6, 4), output_size=1),
     sample(distinct(2, 3, 7, 5), output_size=(3, 2), return_indices=True),
@@ -270,7 +268,7 @@ case(
     reference=ref.adaptive_max_pool,
 )
 case(
-    ops.adaptive_max_pool3d,
+    adaptive_pool.adaptive_max_pool3d,
     sample(distinct(1, 2, 4, 5, 3), output_size=2),
     sample(distinct(1, 2, 4, 5, 3), output_size=(None, 2, 2), return_indices=True),
     bound=exact,

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from ...errors import ConfigError, DataError, DTypeError, ShapeError
+from ...ops import dropout, sampling
 from ...ops import random as ops
+from ..arguments import given, normal
+from ..bounds import exact, forward_error, ulp
 from ..references import random as reference
-from ..table import case, error, exact, forward_error, given, normal, sample, ulp
+from ..table import case, error, sample
 
 _SHAPES = (sample(7, 19), sample((3, 5)), sample(0), sample(1025))
 
@@ -27,11 +30,11 @@ case(
     bound=exact, differentiable=False, kernels=("random_uniform",), reference=reference.randint,
 )  # fmt: skip
 case(
-    ops.randperm, sample(101), sample(0), sample(1), error(ConfigError, "at least 0", -1),
+    sampling.randperm, sample(101), sample(0), sample(1), error(ConfigError, "at least 0", -1),
     bound=exact, differentiable=False, kernels=("random_permutation",), reference=reference.randperm,
 )  # fmt: skip
 case(
-    ops.multinomial,
+    sampling.multinomial,
     sample(given([0.2, 0.0, 0.5, 0.3]), 7, True),
     sample(given([[1.0, 2.0, 3.0, 0.0], [5.0, 0.0, 1.0, 1.0]]), 3),
     sample(given([[0.0, 1.0]]), 1),
@@ -42,7 +45,7 @@ case(
     bound=exact, differentiable=False, kernels=("random_uniform",), reference=reference.multinomial,
 )  # fmt: skip
 case(
-    ops.dropout,
+    dropout.dropout,
     sample(normal(7, 9), 0.4),
     sample(normal(4, 3, 5, 5), 0.3, mask_shape=(4, 3, 1, 1)),
     sample(normal(3, 7, 2), 0.3, mask_shape=(3, 7, 1)),
@@ -57,7 +60,7 @@ case(
     reference=reference.dropout,
 )
 case(
-    ops.alpha_dropout,
+    dropout.alpha_dropout,
     sample(normal(7, 9), 0.4),
     sample(normal(4, 3, 5), 0.3, mask_shape=(4, 3, 1)),
     sample(normal(5), 0.0),

@@ -6,14 +6,16 @@ from typing import Any
 
 from ...errors import ConfigError, DTypeError, ShapeError
 from ...ops import recurrent as ops
+from ..arguments import Arg, given, normal
+from ..bounds import forward_error
 from ..references import recurrent as ref
-from ..table import Arg, case, error, forward_error, given, normal, sample
+from ..table import case, error, sample
 
 _BOUND = forward_error(64)
 
 
 def _net(gates: int, steps: int, batch: int, inputs: int, hidden: int, states: int, biases: int) -> list[Arg]:
-    """x, the initial states, both weights scaled against saturation, and the biases."""
+    """x, the initial states, both weights (scaled down to avoid saturation) and the biases."""
     scale = 0.5 / hidden**0.5
     return [
         normal(steps, batch, inputs),

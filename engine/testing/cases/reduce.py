@@ -2,28 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from ...errors import ShapeError
+from ...ops import counting, cumulative
 from ...ops import reduce as ops
+from ..arguments import booleans, complex_normal, distinct, given, integers, normal, uniform
+from ..bounds import exact, forward_error
 from ..references import reduce as texts
-from ..table import (
-    Sample,
-    booleans,
-    case,
-    complex_normal,
-    distinct,
-    error,
-    exact,
-    forward_error,
-    given,
-    integers,
-    normal,
-    sample,
-    uniform,
-)
+from ..table import Sample, case, error, sample
 
 
 def _axes(draw: Any) -> tuple[Sample, ...]:
@@ -96,6 +86,7 @@ case(
     bound=forward_error(_terms, 8),
     reference=texts.NAMED["std"],
 )
+_op: Callable[..., Any]
 for _op in (ops.max, ops.min):
     case(
         _op,
@@ -117,7 +108,7 @@ case(
     bound=forward_error(_terms, 8),
     reference=texts.NAMED["logsumexp"],
 )
-for _op in (ops.all, ops.any, ops.count_nonzero):
+for _op in (counting.all, counting.any, counting.count_nonzero):
     case(
         _op,
         sample(booleans(3, 4)),
@@ -130,7 +121,7 @@ for _op in (ops.all, ops.any, ops.count_nonzero):
         differentiable=False,
         reference=texts.NAMED[_op.__name__],
     )
-for _op in (ops.argmax, ops.argmin):
+for _op in (counting.argmax, counting.argmin):
     case(
         _op,
         sample(distinct(3, 4)),
@@ -143,7 +134,7 @@ for _op in (ops.argmax, ops.argmin):
         reference=texts.NAMED[_op.__name__],
     )
 case(
-    ops.cumulative_sum,
+    cumulative.cumulative_sum,
     sample(normal(7)),
     sample(normal(3, 4), axis=0),
     sample(normal(3, 4), axis=1, include_initial=True),
@@ -156,7 +147,7 @@ case(
     reference=texts.NAMED["cumulative_sum"],
 )
 case(
-    ops.cumulative_prod,
+    cumulative.cumulative_prod,
     sample(normal(7)),
     sample(uniform(0.5, 1.5, 3, 4), axis=0),
     sample(normal(3, 4), axis=1, include_initial=True),

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from ...errors import ConfigError, ShapeError
 from ...ops import resize as ops
+from ..arguments import normal
+from ..bounds import exact, forward_error
 from ..references import resize as ref
-from ..table import case, error, exact, forward_error, normal, sample
+from ..table import case, error, sample
 
 case(
     ops.interpolate,

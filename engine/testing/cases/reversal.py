@@ -1,9 +1,11 @@
-"""The row of gradient reversal: its gradient is no derivative of its value, so values only; test_nn_layers has the gradient."""
+"""The row of gradient reversal, values only, since its gradient is not the derivative; another test checks the gradient."""
 
 from __future__ import annotations
 
 from ...ops import reversal as ops
-from ..table import case, exact, normal, sample
+from ..arguments import normal
+from ..bounds import exact
+from ..table import case, sample
 
 case(
     ops.gradient_reversal,

@@ -5,9 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from ...errors import ConfigError, ShapeError
+from ...ops import broadcasting, joining, rearrange, repetition
 from ...ops import shape as ops
+from ..arguments import booleans, complex_normal, given, integers, normal
+from ..bounds import exact, forward_error
 from ..references import shape as ref
-from ..table import booleans, case, complex_normal, error, exact, forward_error, given, integers, normal, sample
+from ..table import case, error, sample
 
 case(
     ops.reshape,
@@ -72,7 +75,7 @@ case(
     reference=ref.squeeze,
 )
 case(
-    ops.broadcast_to,
+    broadcasting.broadcast_to,
     sample(normal(3, 1), (2, 3, 4)),
     sample(normal(), (2,)),
     sample(normal(1, 3), (0, 3)),
@@ -81,14 +84,14 @@ case(
     reference=ref.broadcast_to,
 )
 case(
-    ops.broadcast_arrays,
+    broadcasting.broadcast_arrays,
     sample(normal(3, 1), normal(4)),
     error(ShapeError, "differ in axis -1", normal(3), normal(4)),
     bound=exact,
     reference=ref.broadcast_arrays,
 )
 case(
-    ops.meshgrid,
+    broadcasting.meshgrid,
     sample(normal(3), normal(4)),
     sample(normal(3), normal(4), normal(2), indexing="ij"),
     sample(normal(3)),
@@ -97,7 +100,7 @@ case(
     reference=ref.meshgrid,
 )
 case(
-    ops.flip,
+    rearrange.flip,
     sample(normal(3, 4)),
     sample(normal(3, 4), axis=1),
     sample(normal(3, 4), axis=(0, 1)),
@@ -107,7 +110,7 @@ case(
     reference=ref.flip,
 )
 case(
-    ops.roll,
+    rearrange.roll,
     sample(normal(3, 4), 5),
     sample(normal(3, 4), -1, axis=1),
     sample(normal(3, 4), (1, 2), axis=(0, 1)),
@@ -116,7 +119,7 @@ case(
     reference=ref.roll,
 )
 case(
-    ops.stack,
+    joining.stack,
     sample([normal(3, 4), normal(3, 4)]),
     sample([normal(3), normal(3), normal(3)], axis=-1),
     sample([normal(), normal()]),
@@ -125,7 +128,7 @@ case(
     reference=ref.stack,
 )
 case(
-    ops.concat,
+    joining.concat,
     sample([normal(3, 4), normal(2, 4)]),
     sample([normal(3, 4), normal(3, 0), normal(3, 1)], axis=-1),
     sample([normal(2, 2), normal(3)], axis=None),
@@ -135,7 +138,7 @@ case(
     reference=ref.concat,
 )
 case(
-    ops.unstack,
+    joining.unstack,
     sample(normal(3, 4)),
     sample(normal(3, 4), axis=1),
     error(ShapeError, "axis 2", normal(3, 4), axis=2),
@@ -143,7 +146,7 @@ case(
     reference=ref.unstack,
 )
 case(
-    ops.split,
+    joining.split,
     sample(normal(5, 2), 2),
     sample(normal(3, 7), (3, 0, 4), axis=1),
     error(ShapeError, "add up", normal(5), (2, 2)),
@@ -151,7 +154,7 @@ case(
     reference=ref.split,
 )
 case(
-    ops.chunk,
+    joining.chunk,
     sample(normal(5, 2), 2),
     sample(normal(3, 7), 3, axis=1),
     error(ShapeError, "positive", normal(5), 0),
@@ -159,7 +162,7 @@ case(
     reference=ref.chunk,
 )
 case(
-    ops.tile,
+    repetition.tile,
     sample(normal(3, 4), (2, 3)),
     sample(normal(3), (2, 1, 2)),
     sample(normal(3, 4), (2,)),
@@ -168,7 +171,7 @@ case(
     reference=ref.tile,
 )
 case(
-    ops.repeat,
+    repetition.repeat,
     sample(normal(3, 4), 2),
     sample(normal(3, 4), 3, axis=1),
     sample(normal(3, 4), given([2, 0, 1], dtype="int64"), axis=0),
@@ -179,21 +182,21 @@ case(
     reference=ref.repeat,
 )
 case(
-    ops.tril,
+    rearrange.tril,
     sample(normal(3, 4)),
     sample(normal(2, 4, 3), k=-1),
     bound=exact,
     reference=ref.tril,
 )
 case(
-    ops.triu,
+    rearrange.triu,
     sample(normal(3, 4)),
     sample(normal(2, 4, 3), k=1),
     bound=exact,
     reference=ref.triu,
 )
 case(
-    ops.pad,
+    repetition.pad,
     sample(normal(3, 4), ((1, 2),)),
     sample(normal(3, 4), ((0, 1), (2, 0)), value=2.5),
     sample(normal(2, 3), ((0, 0), (0, 0))),
@@ -207,7 +210,7 @@ case(
     reference=ref.pad,
 )
 case(
-    ops.diff,
+    joining.diff,
     sample(normal(7)),
     sample(normal(3, 5), axis=0, n=2),
     sample(normal(2, 3), prepend=np.array([[1.0], [2.0]])),

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from ...errors import DTypeError, ShapeError
 from ...ops import softmax as ops
+from ..arguments import given, integers, normal
+from ..bounds import forward_error
 from ..references import softmax as texts
-from ..table import case, error, forward_error, given, integers, normal, sample
+from ..table import case, error, sample
 
 _BOUND = forward_error(8)
 

@@ -7,8 +7,10 @@ import numpy as np
 from ...errors import ConfigError, ShapeError
 from ...ops import sets
 from ...ops import sort as ops
+from ..arguments import distinct, given, integers, normal
+from ..bounds import exact
 from ..references import order as reference
-from ..table import case, distinct, error, exact, given, integers, normal, sample, unplanted
+from ..table import case, error, sample, unplanted
 
 _TIES = given([2.0, 1.0, 2.0, 0.0, 1.0])
 _WITH_NAN = given([1.0, np.nan, 0.0, 1.0])

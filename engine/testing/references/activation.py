@@ -67,9 +67,9 @@ def glu(x: Any, axis: int = -1) -> Any:
     return extended(lambda a, b: a * _logistic(b))(first, second)
 
 
-# ---------------------------------------------------------------------- of straight pieces
+# ---------------------------------------------------------------------- piecewise linear
 def hardtanh(x: Any, min_val: float = -1.0, max_val: float = 1.0) -> Any:
-    """Bounded on both sides."""
+    """x, bounded on both sides."""
     return np.clip(x, min_val, max_val)
 
 
@@ -84,7 +84,7 @@ def hardswish(x: Any) -> Any:
 
 
 def softshrink(x: Any, lambd: float = 0.5) -> Any:
-    """The sign times what the size has above lambd."""
+    """sign(x) max(abs(x) - lambd, 0)."""
     return np.sign(x) * np.maximum(np.abs(x) - lambd, 0)
 
 

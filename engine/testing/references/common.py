@@ -1,4 +1,4 @@
-"""What the texts share: functions in extended precision, Python's own arithmetic on each element, lines along axes."""
+"""What the references share: functions in extended precision, Python arithmetic per element, lines along axes."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ import numpy as np
 
 
 def array(values: Any, like: Any = None) -> Any:
-    """Values (Python objects, extended precision) as bool, int64, float64 or complex128. like: an array of the wanted kind."""
+    """Values (Python objects, extended precision) as bool, int64, float64 or complex128. like: an array of the kind to return."""
     x = np.asarray(values)
     kind = np.asarray(like).dtype.kind if like is not None else x.dtype.kind
     return x.astype({"b": bool, "i": np.int64, "u": np.int64, "c": np.complex128}.get(kind, np.float64))
 
 
 def wide(x: Any) -> Any:
-    """An array in the C library's extended precision (as wide as float64 where there is none); numbers as they are."""
+    """An array in the C library's extended precision (as wide as float64 where there is none); numbers unchanged."""
     if not hasattr(x, "dtype"):
         return x
     return np.asarray(x).astype(np.clongdouble if x.dtype.kind == "c" else np.longdouble)
 
 
 def extended(f: Callable[..., Any]) -> Callable[..., Any]:
-    """f in extended precision, rounded once: another library than the engine's, and more digits to lose."""
+    """f in extended precision, rounded once; this uses the C library, and has digits to spare."""
 
     def call(*arrays: Any, **constants: Any) -> Any:
         return array(f(*map(wide, arrays), **constants))
@@ -54,7 +54,7 @@ def axes(axis: Any, rank: int) -> tuple[int, ...]:
 
 
 def reduced(f: Callable[[list[Any]], Any], kind: Any = None) -> Callable[..., Any]:
-    """f of the list of the elements that are put together, for each place that is left. kind: as of each()."""
+    """f of the list of elements that are reduced, for each element of the result. kind: as for each()."""
 
     def call(x: Any, axis: Any = None, keepdims: bool = False, **constants: Any) -> Any:
         gone = axes(axis, x.ndim)
@@ -69,7 +69,7 @@ def reduced(f: Callable[[list[Any]], Any], kind: Any = None) -> Callable[..., An
 
 
 def along(f: Callable[[list[Any]], Sequence[Any]], kind: Any = None) -> Callable[..., Any]:
-    """f of each line of x along an axis, which gives a line of another length if it likes. kind: as of each()."""
+    """f of each line of x along an axis; the result may have another length. kind: as for each()."""
 
     def call(x: Any, axis: Any = -1, **constants: Any) -> Any:
         (at,) = axes(axis, x.ndim) if x.ndim > 1 else (0,)

@@ -1,4 +1,4 @@
-"""What layers give: PyTorch's outputs, stored, for those that PyTorch has; a text for each of the others.
+"""References of layers: stored outputs of PyTorch for those that it has, and an implementation for each of the others.
 
 layers.npz is written by tests/vectors/generate_rows.py: values of all rows one after another, and for each row its name,
 where its values begin, and a checksum of the inputs that PyTorch was given.
@@ -18,24 +18,24 @@ from . import attention, recurrent, windows
 from .linalg import linear
 
 DROPPED = {"Dropout": (), "Dropout1d": (2,), "Dropout2d": (2, 3), "Dropout3d": (2, 3, 4), "AlphaDropout": ()}
-"""Layers of dropout, and the axes along which all values share a fate."""
+"""Layers of dropout, and the axes along which all values are dropped or kept together."""
 
 
 # ---------------------------------------------------------------------- stored by PyTorch
 def flat(values: Any) -> list[Any]:
-    """Nested lists and tuples spread out."""
+    """Flatten nested lists and tuples."""
     return [v for part in values for v in flat(part)] if isinstance(values, (list, tuple)) else [values]
 
 
 def checksum(arrays: Any) -> int:
-    """Of the inputs and parameters: another one means that the table has changed since."""
+    """The checksum of inputs and parameters, which shows whether the table has changed."""
     return zlib.crc32(b"".join(np.ascontiguousarray(a).tobytes() for a in flat(arrays) if isinstance(a, np.ndarray)))
 
 
 @cache
 def stored() -> dict[str, Any]:
     """The file's arrays: names, checksums, starts, values."""
-    with (files(__package__) / "layers.npz").open("rb") as f, np.load(f) as found:
+    with (files(__name__.rpartition(".")[0]) / "layers.npz").open("rb") as f, np.load(f) as found:
         return dict(found)
 
 
@@ -77,7 +77,7 @@ def from_pytorch(name: str, arrays: Any) -> list[Any]:
     return unpacked(found["values"][found["starts"][at] : found["starts"][at + 1]])
 
 
-# ---------------------------------------------------------------------- layers that PyTorch has not
+# ---------------------------------------------------------------------- layers that PyTorch lacks
 def _reduced(loss: Any, reduction: str) -> Any:
     return {"none": lambda: loss, "mean": lambda: np.mean(loss), "sum": lambda: np.sum(loss)}[reduction]()
 
@@ -204,11 +204,11 @@ TEXTS: dict[str, Callable[..., Any]] = {
     "InfoNCELoss": lambda row, *a: info_nce(*a, **row.settings),
     "PrototypicalLoss": lambda row, *a: prototypical(*a, **row.settings),
 }
-"""What the rows without a peer in PyTorch give: from the row, its inputs and its parameters."""
+"""The references of layers that PyTorch lacks: functions of the row, its inputs and its parameters."""
 
 
 def reference(rows: Sequence[Any]) -> Callable[..., Any]:
-    """The reference of a layer's rows: stored vectors where PyTorch has the layer, else its text."""
+    """The reference of a layer's rows: stored vectors where PyTorch has the layer, else an implementation here."""
 
     def give(*arrays: Any, number: int) -> Any:
         row = rows[number]
@@ -219,7 +219,7 @@ def reference(rows: Sequence[Any]) -> Callable[..., Any]:
 
 # ---------------------------------------------------------------------- noise
 def dropped(rows: Sequence[Any]) -> Callable[..., Any]:
-    """What must hold after dropout: each value is one of two, all of a channel share a fate, and some are of either kind."""
+    """What must hold after dropout: each value is dropped or scaled, channels as a whole, and both kinds occur."""
 
     def pairs(outputs: Sequence[Any], x: Any, number: int) -> list[tuple[Any, Any]]:
         name, p = rows[number].name, rows[number].args[0]

@@ -17,7 +17,7 @@ SWEEPS = 60
 
 
 def _wide(x: Any) -> Any:
-    """x in extended precision, integers as they are."""
+    """x in extended precision; integers unchanged."""
     kinds = {"f": np.longdouble, "c": np.clongdouble}
     return x.astype(kinds[x.dtype.kind]) if x.dtype.kind in kinds else x
 
@@ -29,7 +29,7 @@ def _narrow(x: Any) -> Any:
 
 
 def stacked(f: Callable[..., Any]) -> Callable[..., Any]:
-    """A function of one matrix as one of stacks of matrices (..., M, N); tuples come back as tuples of stacks."""
+    """Apply a function of one matrix to stacks of matrices (..., M, N); tuples become tuples of stacks."""
 
     def each(x: Any, **consts: Any) -> Any:
         lead = x.shape[:-2]

@@ -8,7 +8,7 @@ import numpy as np
 
 
 def _standard(values: Any, eps: float) -> tuple[Any, Any, Any]:
-    """Values less their mean, times 1 / sqrt(variance + eps); the mean; and that factor."""
+    """Values minus their mean, times 1 / sqrt(variance + eps); the mean; and that factor."""
     wide = values.astype(np.float64)
     mean = np.sum(wide) / wide.size
     rstd = 1 / np.sqrt(np.sum((wide - mean) ** 2) / wide.size + eps)

@@ -1,7 +1,7 @@
-"""Random numbers word by word: Philox4x32-10 in Python's integers, and what each function makes of the words.
+"""Random numbers word by word: Philox4x32-10 in Python's integers, and how each function uses the words.
 
 Source: Salmon, Moraes, Dror & Shaw 2011, "Parallel random numbers: as easy as 1, 2, 3"; its known answers are in
-tests/test_reference_random.py.
+tests/reference/test_random.py.
 """
 
 from __future__ import annotations
@@ -115,7 +115,7 @@ def alpha_dropout(x: Any, p: float = 0.5, training: bool = True, mask_shape: Any
 
 
 def multinomial(probabilities: Any, num_samples: int, replacement: bool = False, **_: Any) -> Any:
-    """Class by class: the first whose running share passes a uniform number; or, one class after another, the shortest wait."""
+    """With replacement the first class whose cumulative probability exceeds a uniform number; else the shortest waiting times."""
     p = np.atleast_2d(np.asarray(probabilities, "f8"))
     per_row = num_samples if replacement else p.shape[1]
     uniform = [Fraction(bits, 2**53) for bits in _bits53(p.shape[0] * per_row)]

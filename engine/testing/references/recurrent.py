@@ -41,10 +41,7 @@ def _plus(z: Any, bias: Any) -> Any:
     return z if bias is None else z + bias
 
 
-def lstm(
-    x: Any, h0: Any, c0: Any, w_ih: Any, w_hh: Any, bias: Any = None, lengths: Any = None, *, reverse: bool = False,
-    w_hr: Any = None,
-) -> Any:  # fmt: skip
+def lstm_step(w_ih: Any, w_hh: Any, bias: Any, w_hr: Any = None) -> Step:
     """i, f, o = s(z), g = tanh(z); c = f c + i g; h = o tanh(c), times w_hr if there is one. Gates in the order i, f, g, o."""
 
     def step(inputs: Any, states: list[Any]) -> list[Any]:
@@ -54,14 +51,21 @@ def lstm(
         h = logistic(o) * np.tanh(c)
         return [h if w_hr is None else _product(w_hr, h), c]
 
-    return sequences(x, [h0, c0], lengths, reverse, step)
+    return step
+
+
+def lstm(
+    x: Any, h0: Any, c0: Any, w_ih: Any, w_hh: Any, bias: Any = None, lengths: Any = None, *, reverse: bool = False
+) -> Any:
+    """The outputs and the last states of an LSTM."""
+    return sequences(x, [h0, c0], lengths, reverse, lstm_step(w_ih, w_hh, bias))
 
 
 def lstm_projected(
     x: Any, h0: Any, c0: Any, w_ih: Any, w_hh: Any, w_hr: Any, bias: Any = None, lengths: Any = None, *, reverse: bool = False
 ) -> Any:
     """lstm with h = w_hr (o tanh(c))."""
-    return lstm(x, h0, c0, w_ih, w_hh, bias, lengths, reverse=reverse, w_hr=w_hr)
+    return sequences(x, [h0, c0], lengths, reverse, lstm_step(w_ih, w_hh, bias, w_hr))
 
 
 def gru(

@@ -1,4 +1,4 @@
-"""Reductions: Python's own functions of the list of elements that are put together; sums without rounding errors."""
+"""Reductions by Python's own functions of lists; sums are rounded once."""
 
 from __future__ import annotations
 

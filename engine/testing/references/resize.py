@@ -13,7 +13,7 @@ from .shape import built
 
 
 def _exact(scale: float) -> Fraction:
-    """The simple fraction that was meant: 1.1 is 11/10."""
+    """The simple fraction that a float stands for: 1.1 is 11/10."""
     return Fraction(scale).limit_denominator(10**7)
 
 
@@ -26,7 +26,7 @@ def _cubic(d: float) -> float:
 
 
 def line(mode: str, n: int, out: int, align_corners: bool, scale: float | None) -> list[list[tuple[int, float]]]:
-    """For each of the out values the places of those that make it, each with its weight."""
+    """For each output value the input places that contribute to it, with their weights."""
     lines: list[list[tuple[int, float]]] = []
     step = Fraction(n, out) if scale is None else 1 / _exact(scale)
     for o in range(out):
@@ -52,7 +52,7 @@ def line(mode: str, n: int, out: int, align_corners: bool, scale: float | None) 
 
 
 KINDS = {"linear": "linear", "bilinear": "linear", "trilinear": "linear", "bicubic": "cubic"}
-"""What happens along each axis, where it has another name."""
+"""The method along each axis, where it has another name."""
 
 
 def interpolate(

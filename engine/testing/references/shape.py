@@ -26,7 +26,7 @@ def _axes(axis: Any, rank: int) -> list[int]:
 
 
 def reshape(x: Any, shape: Any) -> Any:
-    """The elements in their order, the last index fastest; -1 stands for what is left."""
+    """The elements in their order, the last index fastest; -1 stands for the remaining size."""
     shape = [shape] if isinstance(shape, int) else list(shape)
     if -1 in shape:
         shape[shape.index(-1)] = x.size // -math.prod(shape)
@@ -175,7 +175,7 @@ def split(x: Any, sizes: Any, axis: int = 0) -> Any:
 
 
 def chunk(x: Any, chunks: int, axis: int = 0) -> Any:
-    """Parts of the size that makes at most that many."""
+    """Parts of equal size, at most that many; the last may be smaller."""
     return split(x, math.ceil(x.shape[axis] / chunks), axis)
 
 
@@ -211,7 +211,7 @@ def triu(x: Any, k: int = 0) -> Any:
 
 
 def _inside(k: int, n: int, mode: str) -> int | None:
-    """The place in 0 ... n - 1 that place k of a border shows; None: none."""
+    """The index in 0 ... n - 1 that index k of a border repeats; None for a constant border."""
     while not 0 <= k < n:
         if mode == "constant":
             return None
@@ -225,7 +225,7 @@ def _inside(k: int, n: int, mode: str) -> int | None:
 
 
 def pad(x: Any, padding: Any, mode: str = "constant", value: float = 0.0) -> Any:
-    """The border of each axis walked back into x: mirrored, held, around the end, or the value."""
+    """Each index of the border mapped back into x (reflected, clamped or wrapped), or the constant value."""
     pairs = [[0, 0]] * (x.ndim - len(padding)) + [list(p) for p in padding]
     shape = [s + lo + hi for s, (lo, hi) in zip(x.shape, pairs, strict=True)]
 

@@ -1,4 +1,4 @@
-"""Softmax by what each element has over the others, in extended precision, and its logarithm."""
+"""Softmax from the differences between elements, in extended precision, and its logarithm."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 
 def softmax(x: Any, axis: int = -1) -> Any:
-    """In extended precision, each share by what the other elements have over it: 1 / sum of exp(x_j - x_i).
+    """Softmax in extended precision from differences: 1 / sum over j of exp(x_j - x_i).
 
     NaN for a line with NaN or Inf, or of nothing but -Inf.
     """
@@ -28,7 +28,7 @@ def log_softmax(x: Any, axis: int = -1) -> Any:
 
 
 def masked_softmax(x: Any) -> Any:
-    """Softmax of each row that is not all -Inf; nothing of one that is."""
+    """Softmax of each row; 0 for a row of -Inf."""
     out = np.zeros(x.shape)
     for at in np.ndindex(*x.shape[:-1]):
         if np.any(x[at] != -np.inf):

@@ -159,7 +159,7 @@ def max_pool(
     x: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1, ceil_mode: bool = False,
     return_indices: bool = False, smallest: bool = False,
 ) -> Any:  # fmt: skip
-    """Value after value of a window: one stays until a larger one, or the first NaN, comes."""
+    """The first largest value of each window; the first NaN counts as largest."""
     space = x.shape[2:]
     rank = len(space)
     kernel, padding, dilation = each(kernel_size, rank), each(padding, rank), each(dilation, rank)

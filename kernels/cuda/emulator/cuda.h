@@ -86,6 +86,16 @@ struct __nv_bfloat16 {
 };
 static inline float __bfloat162float(__nv_bfloat16 h) { return h; }
 static inline __nv_bfloat16 __float2bfloat16(float f) { return f; }
+static inline __nv_bfloat16 __double2bfloat16(double d) {  // rounded once: by way of a float whose last bit says if any were lost
+  float f = (float)d;
+  unsigned u = __float_as_uint(f);
+  if (f == f && (double)f != d) {
+    if (fabs((double)f) > fabs(d)) u--;
+    u |= 1;
+    f = __uint_as_float(u);
+  }
+  return f;
+}
 
 // ---- kernels: the signature comes from the C++ type, so it cannot differ from what runs
 namespace emu {

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ...types import Array
-from ..table import Table
+from ..machine.table import PointerTable
 from .build import KernelError, build, source_line
 
 ORDERS = {"forward": 0, "reverse": 1, "random": 2}
@@ -143,7 +143,7 @@ class _Frame:
     def _address(self, position: int, argument: Any, parameter: str) -> int:
         if argument is None:
             return 0
-        if isinstance(argument, Table):  # its arrays are arguments too, and it is one itself
+        if isinstance(argument, PointerTable):  # its arrays are arguments too, and it is one itself
             argument = argument.rows(lambda array, written: self._place(position, array, written))
             self.tables.append(argument)
         if not isinstance(argument, np.ndarray):

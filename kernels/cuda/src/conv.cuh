@@ -50,7 +50,6 @@ template <bool GRAD> __device__ __forceinline__ Sizes sizes_of(const ConvGeometr
 }
 
 __device__ __forceinline__ bool finite(ACC value) { return value - value == 0; }
-__device__ __forceinline__ ACC activated(ACC value, int relu) { return relu && value < 0 ? ACC(0) : value; }
 
 // One value of the input gradient, written out: only taps that reach an output count.
 __device__ __forceinline__ ACC input_grad_value(const T* gy, const T* w, const ConvGeometry& g, long long n, int c, int h, int v) {

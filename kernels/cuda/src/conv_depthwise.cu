@@ -6,7 +6,7 @@ constexpr int PIXELS = 4, TAPS = 16;
 // A thread makes PIXELS neighbours of a row of the grid, so that it takes indices apart, and finds its way in the filter, once for
 // all of them. What its neighbours read too comes from the cache.
 template <bool GRAD>
-__device__ __forceinline__ void depthwise(const T* source, const T* w, const T* bias, T* out, const ConvGeometry& g, int relu) {
+__device__ __forceinline__ void depthwise(const T* source, const T* w, const T* bias, T* out, const ConvGeometry& g) {
   const Sizes z = sizes_of<GRAD>(g);
   const int R = g.kernel[0], S = g.kernel[1], filters = g.K / g.groups, strips = (z.grid_w + PIXELS - 1) / PIXELS;
   const int out_planes = GRAD ? g.C : g.K, source_planes = GRAD ? g.K : g.C;
@@ -46,18 +46,18 @@ __device__ __forceinline__ void depthwise(const T* source, const T* w, const T* 
     for (int e = 0; e < PIXELS; e++) {
       const int v = (j + e) * along.out_step + along.out_first;
       if (h < z.out_h && v < z.out_w)
-        out[((n * out_planes + plane) * z.out_h + h) * z.out_w + v] = T(activated(sum[e] + add, relu));
+        out[((n * out_planes + plane) * z.out_h + h) * z.out_w + v] = T(sum[e] + add);
     }
   }
 }
 
 KERNEL(conv2d_depthwise, 256)(const T* __restrict__ x, const T* __restrict__ w, const T* __restrict__ bias, T* __restrict__ y,
-                              ConvGeometry g, int relu) {
-  depthwise<false>(x, w, bias, y, g, relu);
+                              ConvGeometry g) {
+  depthwise<false>(x, w, bias, y, g);
 }
 
 KERNEL(conv2d_depthwise_input_grad, 256)(const T* __restrict__ gy, const T* __restrict__ w, T* __restrict__ gx, ConvGeometry g) {
-  depthwise<true>(gy, w, nullptr, gx, g, 0);
+  depthwise<true>(gy, w, nullptr, gx, g);
 }
 
 // A block sums up to TAPS taps of one filter over one part of the pixels. sums: (splits, K, R, S).

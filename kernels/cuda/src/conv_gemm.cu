@@ -22,7 +22,7 @@ struct Tap { int h, w, offset; };
 
 template <bool GRAD>
 __device__ __forceinline__ void product(const T* source, const T* packed, const T* w, const T* bias, T* out, const ConvGeometry& g,
-                                        int padded_rows, int relu) {
+                                        int padded_rows) {
   __shared__ __align__(16) RowTile row_tile[2];
   __shared__ __align__(16) ColumnTile column_tile[2];
 #if FEW
@@ -175,11 +175,11 @@ __device__ __forceinline__ void product(const T* source, const T* packed, const 
           const ACC add = bias ? ACC(bias[group * z.rows + row]) : ACC(0);
           strange |= !finite(sum[i][4 * quad + k]);
           T* place = to + row * z.out_plane;
-          if (!whole) *place = T(activated(sum[i][4 * quad + k] + add, relu));
+          if (!whole) *place = T(sum[i][4 * quad + k] + add);
           else if (k == 0) {
             Quad four_pixels;
 #pragma unroll
-            for (int e = 0; e < 4; e++) four_pixels.at[e] = T(activated(sum[i][4 * quad + e] + add, relu));
+            for (int e = 0; e < 4; e++) four_pixels.at[e] = T(sum[i][4 * quad + e] + add);
             *reinterpret_cast<Quad*>(place) = four_pixels;
           }
         }
@@ -204,15 +204,14 @@ __device__ __forceinline__ void product(const T* source, const T* packed, const 
   }
 }
 
-// packed: w as (groups, R S, inner, padded rows), padded_rows a multiple of 4. bias: (K,) or null. relu: whether what is negative
-// becomes 0.
+// packed: w as (groups, R S, inner, padded rows), padded_rows a multiple of 4. bias: (K,) or null.
 KERNEL(conv2d_gemm, THREADS)(const T* __restrict__ x, const T* __restrict__ packed, const T* __restrict__ bias, T* __restrict__ y,
-                             ConvGeometry g, int padded_rows, int relu) {
-  product<false>(x, packed, nullptr, bias, y, g, padded_rows, relu);
+                             ConvGeometry g, int padded_rows) {
+  product<false>(x, packed, nullptr, bias, y, g, padded_rows);
 }
 
 // w: the filters as they are, for sums that need care.
 KERNEL(conv2d_input_grad_gemm, THREADS)(const T* __restrict__ gy, const T* __restrict__ packed, const T* __restrict__ w,
                                         T* __restrict__ gx, ConvGeometry g, int padded_rows) {
-  product<true>(gy, packed, w, nullptr, gx, g, padded_rows, 0);
+  product<true>(gy, packed, w, nullptr, gx, g, padded_rows);
 }

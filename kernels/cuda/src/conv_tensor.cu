@@ -14,7 +14,7 @@ __device__ __forceinline__ int place_of(int line, int chunk) { return chunk ^ (l
 // values, filters: as they were, for sums that need care.
 template <bool GRAD>
 __device__ __forceinline__ void product(const Chunk* source, const Chunk* packed, const T* bias, T* out, const T* values,
-                                        const T* filters, const ConvGeometry& g, int relu) {
+                                        const T* filters, const ConvGeometry& g) {
   __shared__ Chunk stage[STAGES][ROWS + COLUMNS][4];
   const Sizes z = sizes_of<GRAD>(g);
   const int t = threadIdx.x, lane = t % 32, S = g.kernel[1], taps = g.kernel[0] * S, out_planes = z.rows * g.groups;
@@ -86,10 +86,11 @@ __device__ __forceinline__ void product(const Chunk* source, const Chunk* packed
       const Chunk(*from)[4] = stage[step % STAGES];
 #pragma unroll
       for (int half = 0; half < 2; half++) {
-        auto fragment = [&](unsigned (&r)[4], int line) {
-          load_matrices(r, &from[line + lane % 16][place_of(line + lane % 16, 2 * half + lane / 16)]);
+        auto fragment = [&](unsigned (&r)[4], int line, int part) {  // lanes name lines, and which half of the words of each
+          load_matrices(r, &from[line][place_of(line, 2 * half + part)]);
         };
-        multiply(sum, fragment, [&](unsigned (&r)[4], int column) { fragment(r, ROWS + column); });
+        multiply(sum, [&](unsigned (&r)[4], int row) { fragment(r, row + lane % 16, lane / 16); },
+                 [&](unsigned (&r)[4], int column) { fragment(r, ROWS + column + lane / 16 * 8 + lane % 8, lane / 8 % 2); });
       }
     }
     __syncthreads();  // the next tile's copies may begin
@@ -117,7 +118,7 @@ __device__ __forceinline__ void product(const Chunk* source, const Chunk* packed
           const int row = first_row + row_at(i, high);
           if (row >= z.rows) continue;
           const ACC add = bias ? ACC(bias[group * z.rows + row]) : ACC(0);
-          const Pair pair = {T(activated(sum[i][j][2 * high] + add, relu)), T(activated(sum[i][j][2 * high + 1] + add, relu))};
+          const Pair pair = {T(sum[i][j][2 * high] + add), T(sum[i][j][2 * high + 1] + add)};
           strange |= !finite(sum[i][j][2 * high]) || !finite(sum[i][j][2 * high + 1]);
           if (paired) {
             if (there[0]) *reinterpret_cast<Pair*>(out + at[0] + row * z.out_plane) = pair;
@@ -146,14 +147,14 @@ __device__ __forceinline__ void product(const Chunk* source, const Chunk* packed
   }
 }
 
-// source, packed: x and w as words. bias: (K,) or null. relu: whether what is negative becomes 0.
+// source, packed: x and w as words. bias: (K,) or null.
 KERNEL(conv2d_tensor, THREADS)(const unsigned int* __restrict__ source, const unsigned int* __restrict__ packed,
-                               const T* __restrict__ bias, T* __restrict__ y, ConvGeometry g, int relu) {
-  product<false>(reinterpret_cast<const Chunk*>(source), reinterpret_cast<const Chunk*>(packed), bias, y, nullptr, nullptr, g, relu);
+                               const T* __restrict__ bias, T* __restrict__ y, ConvGeometry g) {
+  product<false>(reinterpret_cast<const Chunk*>(source), reinterpret_cast<const Chunk*>(packed), bias, y, nullptr, nullptr, g);
 }
 
 // source, packed: gy and w as words; gy and w as they are besides.
 KERNEL(conv2d_tensor_input_grad, THREADS)(const unsigned int* __restrict__ source, const unsigned int* __restrict__ packed,
                                           const T* __restrict__ gy, const T* __restrict__ w, T* __restrict__ gx, ConvGeometry g) {
-  product<true>(reinterpret_cast<const Chunk*>(source), reinterpret_cast<const Chunk*>(packed), nullptr, gx, gy, w, g, 0);
+  product<true>(reinterpret_cast<const Chunk*>(source), reinterpret_cast<const Chunk*>(packed), nullptr, gx, gy, w, g);
 }

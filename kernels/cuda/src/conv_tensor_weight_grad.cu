@@ -12,16 +12,17 @@ typedef Chunk Operand[DEPTH][ACROSS];
 // Which place of its line a chunk has: what is read at once (8 lines, or 4 for single words) then meets in no bank.
 __device__ __forceinline__ int place_of(int line, int chunk) { return chunk ^ (PER_WORD == 2 ? line & 7 : (line & 3) << 1); }
 
-// 16 channels x 8 words of pixels.
-__device__ __forceinline__ void fragment(unsigned (&r)[4], const Operand& from, int channel, int step) {
+// 16 channels x 8 words of pixels, in the order of registers that rows or columns have (conv_warp.cuh).
+template <bool COLUMN> __device__ __forceinline__ void fragment(unsigned (&r)[4], const Operand& from, int channel, int step) {
   const int lane = threadIdx.x % 32;
   if constexpr (PER_WORD == 2) {
-    const int line = step * 16 + lane / 16 * 8 + lane % 8;
-    load_matrices_transposed(r, &from[line][place_of(line, channel / 8 + lane / 8 % 2)]);
+    const int first = lane / 16, second = lane / 8 % 2;
+    const int line = step * 16 + (COLUMN ? second : first) * 8 + lane % 8;
+    load_matrices_transposed(r, &from[line][place_of(line, channel / 8 + (COLUMN ? first : second))]);
   } else {
 #pragma unroll
     for (int i = 0; i < 4; i++) {
-      const int line = step * 8 + lane % 4 + i / 2 * 4, c = channel + lane / 4 + i % 2 * 8;
+      const int line = step * 8 + lane % 4 + (COLUMN ? i % 2 : i / 2) * 4, c = channel + lane / 4 + (COLUMN ? i / 2 : i % 2) * 8;
       r[i] = from[line][place_of(line, c / 4)].word[c % 4];
     }
   }
@@ -88,8 +89,8 @@ KERNEL(conv2d_tensor_weight_grad, THREADS)(const unsigned int* __restrict__ x, c
       fetch(step + STAGES - 1);  // to where the step before this one was, which all have done with
 #pragma unroll
       for (int half = 0; half < 2; half++)
-        multiply(sum, [&](unsigned (&r)[4], int row) { fragment(r, row_stage[step % STAGES], row, half); },
-                 [&](unsigned (&r)[4], int column) { fragment(r, column_stage[step % STAGES], column, half); });
+        multiply(sum, [&](unsigned (&r)[4], int row) { fragment<false>(r, row_stage[step % STAGES], row, half); },
+                 [&](unsigned (&r)[4], int column) { fragment<true>(r, column_stage[step % STAGES], column, half); });
     }
     __syncthreads();  // the next tile's copies may begin
 

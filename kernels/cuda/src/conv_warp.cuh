@@ -13,8 +13,9 @@ __device__ __forceinline__ int warp_column() { return threadIdx.x / 32 % WARPS_A
 __device__ __forceinline__ int row_at(int i, int high) { return warp_row() + 16 * i + 8 * high + threadIdx.x % 32 / 4; }
 __device__ __forceinline__ int column_at(int j) { return warp_column() + 8 * j + 2 * (threadIdx.x % 4); }
 
-// sum += 8 words of the inner dimension. a(place), b(place): the fragment of 16 rows, or columns, from a place on: registers 0 and 1
-// hold places 0-7 and 8-15 of words 0-3, registers 2 and 3 the same of words 4-7.
+// sum += 8 words of the inner dimension. a(place): the fragment of 16 rows from a place on: registers 0 and 1 hold places 0-7 and
+// 8-15 of words 0-3, registers 2 and 3 the same of words 4-7. b(place), of 16 columns: registers 0 and 1 hold words 0-3 and 4-7 of
+// places 0-7, registers 2 and 3 the same of places 8-15. So each product gets neighbouring registers, as the instruction wants them.
 template <class A, class B> __device__ __forceinline__ void multiply(Sums& sum, A a, B b) {
   unsigned fa[HIGH][4], fb[WIDE / 2][4];
 #pragma unroll
@@ -25,7 +26,7 @@ template <class A, class B> __device__ __forceinline__ void multiply(Sums& sum, 
   for (int i = 0; i < HIGH; i++)
 #pragma unroll
     for (int j = 0; j < WIDE; j++) {
-      const unsigned pair[2] = {fb[j / 2][j % 2], fb[j / 2][2 + j % 2]};
+      const unsigned pair[2] = {fb[j / 2][j % 2 * 2], fb[j / 2][j % 2 * 2 + 1]};
       if constexpr (NUMBERS == TF32) mma_tf32(sum[i][j], fa[i], pair);
       else if constexpr (NUMBERS == HALF) mma_f16(sum[i][j], fa[i], pair);
       else mma_bf16(sum[i][j], fa[i], pair);

@@ -27,17 +27,7 @@ __device__ __forceinline__ const T* matrix_of(const T* from, int stack, int batc
   return from + (long long)(batch % stack) * lines * length;
 }
 
-__device__ __forceinline__ ACC activate(ACC x, int activation) {
-  switch (activation) {
-    case RELU: return x <= 0 ? ACC(0) : x;  // NaN stays
-    case GELU: return ACC(0.5) * x * (1 + erf(x * ACC(0.70710678118654752440)));
-    case TANH: return tanh(x);
-    case SIGMOID: return ACC(0.5) * tanh(ACC(0.5) * x) + ACC(0.5);
-  }
-  return x;
-}
-
-// A sum on its way out: to c with bias and activation, or as it is to the sums of its split.
+// A sum on its way out: to c with the bias added, or as it is to the sums of its split.
 struct Output {
   T* c;           // (batch, m, n), or none
   ACC* sums;      // (splits, batch, m, n), or none
@@ -47,5 +37,5 @@ __device__ __forceinline__ void finish(const Output& to, const GemmShape& g, con
   if (row >= g.m || column >= g.n) return;
   const long long at = (((long long)(to.sums ? tile.split * g.batch : 0) + tile.batch) * g.m + row) * g.n + column;
   if (to.sums) to.sums[at] = sum;
-  else to.c[at] = T(activate(to.bias ? sum + ACC(to.bias[column]) : sum, g.activation));
+  else to.c[at] = T(to.bias ? sum + ACC(to.bias[column]) : sum);
 }

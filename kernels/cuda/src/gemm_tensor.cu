@@ -42,13 +42,16 @@ template <bool ALONG_K, int SIZE> struct Operand {
     }
   }
 
-  // 16 places x 8 words: r[0] places 0-7, words 0-3; r[1] places 8-15; r[2], r[3] the same of words 4-7.
+  // 16 places x 8 words: r[0] places 0-7, words 0-3; r[1] places 8-15; r[2], r[3] the same of words 4-7. COLUMN: r[1] has words 4-7 of
+  // places 0-7, and r[2], r[3] the same of places 8-15, so that each product gets neighbouring registers.
+  template <bool COLUMN>
   static __device__ __forceinline__ void fragment(unsigned (&r)[4], const T* shared, int place, int step) {
     const int lane = threadIdx.x % 32, row = lane / 4, t = lane % 4;
+    const int first = lane / 16, second = lane / 8 % 2, places = (COLUMN ? first : second) * 8, words = COLUMN ? second : first;
     if constexpr (NUMBERS == ROUNDED) {
 #pragma unroll
       for (int i = 0; i < 4; i++) {
-        const int p = place + row + i % 2 * 8, k = step * 16 + 2 * t + i / 2 * 8;
+        const int p = place + row + (COLUMN ? i / 2 : i % 2) * 8, k = step * 16 + 2 * t + (COLUMN ? i % 2 : i / 2) * 8;
         if constexpr (ALONG_K) {
           const float2 pair = *reinterpret_cast<const float2*>(shared + p * PITCH + k);
           r[i] = pack_bf16(pair.x, pair.y);
@@ -57,12 +60,15 @@ template <bool ALONG_K, int SIZE> struct Operand {
         }
       }
     } else if constexpr (ALONG_K) {
-      load_matrices(r, shared + (place + lane % 16) * PITCH + (step * 8 + lane / 16 * 4) * PER_WORD);
+      load_matrices(r, shared + (place + places + lane % 8) * PITCH + (step * 8 + words * 4) * PER_WORD);
     } else if constexpr (PER_WORD == 2) {
-      load_matrices_transposed(r, shared + (step * 16 + lane / 16 * 8 + lane % 8) * PITCH + place + lane / 8 % 2 * 8);
+      load_matrices_transposed(r, shared + (step * 16 + words * 8 + lane % 8) * PITCH + place + places);
     } else {
 #pragma unroll
-      for (int i = 0; i < 4; i++) r[i] = __float_as_uint(shared[(step * 8 + t + i / 2 * 4) * PITCH + place + row + i % 2 * 8]);
+      for (int i = 0; i < 4; i++) {
+        const int k = step * 8 + t + (COLUMN ? i % 2 : i / 2) * 4, p = place + row + (COLUMN ? i / 2 : i % 2) * 8;
+        r[i] = __float_as_uint(shared[k * PITCH + p]);
+      }
     }
     if constexpr (NUMBERS == TF32) {
 #pragma unroll
@@ -114,14 +120,14 @@ __device__ __forceinline__ void gemm(const T* a, const T* b, const Output& to, c
       for (int step = 0; step < DEPTH / STEP; step++) {
         unsigned fa[HIGH][4], fb[WIDE / 2][4];
 #pragma unroll
-        for (int r = 0; r < HIGH; r++) A::fragment(fa[r], shared_a, warp_row + 16 * r, step);
+        for (int r = 0; r < HIGH; r++) A::template fragment<false>(fa[r], shared_a, warp_row + 16 * r, step);
 #pragma unroll
-        for (int s = 0; s < WIDE / 2; s++) B::fragment(fb[s], shared_b, warp_column + 16 * s, step);
+        for (int s = 0; s < WIDE / 2; s++) B::template fragment<true>(fb[s], shared_b, warp_column + 16 * s, step);
 #pragma unroll
         for (int r = 0; r < HIGH; r++)
 #pragma unroll
           for (int s = 0; s < WIDE; s++) {
-            const unsigned columns[2] = {fb[s / 2][s % 2], fb[s / 2][2 + s % 2]};
+            const unsigned columns[2] = {fb[s / 2][s % 2 * 2], fb[s / 2][s % 2 * 2 + 1]};
             product(sum[r][s], fa[r], columns);
           }
       }

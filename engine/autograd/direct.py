@@ -1,0 +1,287 @@
+"""The function that users call for an op: its commonest calls, written out as text from the op's declaration.
+
+Such a call has NumPy's arrays, in an elementwise op floats of one dtype, and every argument in its place. It is recognised by
+comparing types and dtypes; all else goes the general way (call.py), which also says what is wrong with a call. A tiny op
+spends most of its time between the user and NumPy, and this takes away a good part of that.
+
+The text of an op is compiled when the op is first called, so that importing the package takes no longer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cache
+from types import CodeType
+from typing import Any, NamedTuple
+from weakref import ref
+
+import numpy as np
+
+from ..backend.library import Unrecorded
+from ..backend.switch import default_policy, scoped
+from ..recording import answer
+from ..recording.answers import mode
+from ..recording.generators import FEWEST
+from .base import Node, TensorBase, next_sequence, recording, tensor_class, wrap
+from .call import array, several
+from .declaration import Op
+from .fp_errors import ignore_fp_errors, restore_fp_errors
+from .promotion import is_inexact
+from .record import anomaly, record, refusal, version_cells
+
+_MISSING: Any = object()
+"""Stands for an argument that was not given."""
+
+MOST = 4
+"""Ops of more arrays than this are called the general way."""
+
+
+def direct(op: Op, general: Callable[..., Any]) -> Callable[..., Any]:
+    """The function that users call for an op; general: the one that takes any arguments."""
+    if not 1 <= len(op.arrays) <= MOST or op.save:
+        return general
+    _definition, _general, _guards, _op = op.text, general, op.guards, op
+
+    def call(*args: Any, **consts: Any) -> Any:
+        # Until its own text is compiled; the variables of the function around it are those that the text needs.
+        _ = _definition, _guards
+        function: Any = _op.call
+        function.__defaults__ = tuple([_op.defaults.get(name, _MISSING) for name in _op.arrays + _op.consts])
+        function.__code__ = _code(_Form.of(_op))
+        return _general(*args, **consts)
+
+    op.call = call
+    return call
+
+
+class _Form(NamedTuple):
+    """All of a declaration that its text depends on. needed: the constants without which there is no call."""
+
+    arrays: tuple[str, ...]
+    consts: tuple[str, ...]
+    needed: tuple[str, ...]
+    promotes: bool
+    view: bool
+    dtyped: bool
+    read: bool
+    listed: bool
+
+    @classmethod
+    def of(cls, op: Op) -> _Form:
+        needed = tuple([name for name in op.consts if name not in op.defaults])
+        read = not (op.view or op.dtyped or op.several)
+        return cls(op.arrays, op.consts, needed, op.promotes is not None, op.view, op.dtyped, read and not op.listed, op.listed)
+
+    def text(self) -> str:
+        several = len(self.arrays) > 1
+        lines = ["if _more or _others: break", *[f"if {name} is _MISSING: break" for name in self.needed]]
+        if self.dtyped:
+            lines.append("if dtype is not None: break")
+        lines += self._several() if several else self._one()
+        lines += [
+            "if _needs and (not _recording() or _anomaly()): break",
+            "_policy = _scoped()",
+            "if _policy is None:",
+            "    if not _default_policy: break",
+            "    _policy = _default_policy[0]",
+            "try: _xp = _policy.spaces[_ND]",
+            "except _Unrecorded: break",
+            *self._computed(),
+            "if _type(_y) is not _ND:",
+            "    if _type(_y) is tuple:",
+            f"        return _outputs(_op, _xp, ({self._listed(self.arrays)}), {self._dict()}, _y, _pull, _needs, {self.listed})",
+            "    _y = _asarray(_y) if _isinstance(_y, _generic) else _array(_xp, _y)",
+            "_out = _new(_tensors[0])",
+            "_out.array = _y",
+            "_out._node = None",
+            "_out._requires_grad = False",
+            "_out._version = [0]",
+            *([] if self.listed else self._shared()),
+            "if _needs:",
+            *[f"    {line}" for line in self._recorded()],
+            "return _out",
+        ]
+        parameters = ", ".join([f"{name}=None" for name in self.arrays + self.consts])  # the values are given below
+        constants = "".join([f", {name}={name}" for name in self.consts])
+        every = self._listed(self.arrays + self.consts)
+        wanted = " or ".join([f"{name} is _MISSING" for name in (*self.arrays, *self.needed)])
+        return "\n".join([
+            "def make(_definition, _general, _guards, _op):",
+            f"    def call({parameters}, *_more, **_others):",
+            "        if 0: _guards  # every text has the same free variables",
+            "        while True:",
+            *[f"            {line}" for line in lines],
+            f"        if _more: return _general({every}*_more, **_others)",
+            f"        if _others or {wanted}: return _general(**_given(_op, ({every})), **_others)",
+            f"        return _general({', '.join(self.arrays)}{constants})",
+            "    return call",
+        ])  # fmt: skip
+
+    def _listed(self, names: Sequence[str]) -> str:
+        return "".join([f"{name}, " for name in names])
+
+    def _dict(self) -> str:
+        return f"{{{', '.join([f'{name!r}: {name}' for name in self.consts])}}}" if self.consts else "_others"
+
+    def _one(self) -> list[str]:
+        """The lines that recognise the only array."""
+        (x,) = self.arrays
+        if self.listed:
+            return [
+                f"if not {x} or (_type({x}) is not _list and _type({x}) is not _tuple): break",
+                "_a0, _needs, _fast = [], False, False",
+                f"for _t in {x}:",
+                "    _a = _t.array if _isinstance(_t, _T) else None",
+                "    if _type(_a) is not _ND:", "        _a0 = None", "        break",
+                "    _d = _a.dtype",
+                '    if _d is not _F4 and _d is not _F8 and _d.kind == "V":', "        _a0 = None", "        break",
+                "    _a0.append(_a)",
+                "    if _t._requires_grad: _needs = True",
+                "if _a0 is None: break",
+            ]  # fmt: skip
+        lines = [
+            f"if not _isinstance({x}, _T): break", f"_a0 = {x}.array", "if _type(_a0) is not _ND: break", "_d = _a0.dtype",
+        ]  # fmt: skip
+        if self.promotes:
+            lines.append("if _d is not _F4 and _d is not _F8: break")
+        else:
+            lines += ["_fast = _d is _F4 or _d is _F8", 'if not _fast and _d.kind == "V": break']
+        return [*lines, f"_needs = {x}._requires_grad"]
+
+    def _several(self) -> list[str]:
+        """The lines that recognise arrays and numbers."""
+        lines = ["_d = None"] if self.promotes else ["_fast = True"]
+        for i, x in enumerate(self.arrays):
+            lines += [f"if _isinstance({x}, _T):", f"    _a{i} = {x}.array", f"    if _type(_a{i}) is not _ND: break"]
+            if self.promotes:
+                lines += [
+                    "    if _d is None:", f"        _d = _a{i}.dtype", "        if _d is not _F4 and _d is not _F8: break",
+                    f"    elif _a{i}.dtype is not _d: break",
+                ]  # fmt: skip
+            else:
+                lines += [
+                    f"    _d = _a{i}.dtype", "    if _d is not _F4 and _d is not _F8:", '        if _d.kind in "V": break',
+                    '        if _d.kind == "c": _fast = False',
+                ]  # fmt: skip
+            lines.append(f"    _n{i} = {x}._requires_grad")
+            if i or self.promotes:
+                none = "" if self.promotes else f" or {x} is None"
+                lines += [
+                    f"elif _type({x}) is _float or _type({x}) is _int{none}:", f"    _a{i} = {x}", f"    _n{i} = False",
+                ]  # fmt: skip
+            lines.append("else: break")
+        if self.promotes:
+            lines.append("if _d is None: break")
+        return [*lines, f"_needs = {' or '.join([f'_n{i}' for i in range(len(self.arrays))])}"]
+
+    def _computed(self) -> list[str]:
+        """The lines that compute the value and the pullbacks."""
+        arrays = "".join([f", _a{i}" for i in range(len(self.arrays))])
+        constants = "".join([f", {name}={name}" for name in self.consts])
+        own = f"_y, _pull = _definition(_xp{arrays}{constants})"
+        body = [own]
+        if self.read:
+            sizes = ["_a0.size > _FEWEST"]
+            if len(self.arrays) > 1:
+                sizes = [f"_type(_a{i}) is _ND and _a{i}.size > _FEWEST" for i in range(len(self.arrays))]
+            body = [
+                f"if _op.readings[_xp.generator] is not None and ({' or '.join(sizes)} or _mode() != 'auto'):",
+                f"    _found = _answer(_op, ({arrays[2:]},), {self._dict()}, _xp.generator)",
+                "    if _found is not None: _y, _pull = _found",
+                f"    else: {own}",
+                f"else: {own}",
+            ]
+        refused = ["except (_ValueError, _TypeError, _IndexError, _OverflowError): break"]
+        if self.view:  # which computes nothing
+            return ["try:", *[f"    {line}" for line in body], *refused]
+        return ["_token = _ignore()", "try:", *[f"    {line}" for line in body], *refused, "finally: _restore(_token)"]
+
+    def _shared(self) -> list[str]:
+        if not self.view:
+            return []
+        x = self.arrays[0]
+        return [
+            "_base = _y.base",
+            "if _y is _a0 or _base is not None and (_base is _a0 or _base is _a0.base):",
+            f"    _out._version = {x}._version",
+            "    _out._view = True",
+        ]
+
+    def _recorded(self) -> list[str]:
+        """The lines that record the op: record() and make_node() for this number of arrays."""
+        if self.listed:
+            return [f"if _is_inexact(_y): _record(_op, _xp, ({self._listed(self.arrays)}), {self._dict()}, True, _pull, _out)"]
+        several = len(self.arrays) > 1
+        pulls = ", ".join([f"_pull[{i}] if _n{i} else None" for i in range(len(self.arrays))] if several else ["_pull[0]"])
+        inputs = [
+            line
+            for i, x in enumerate(self.arrays)
+            for line in (
+                f"_in{i} = {x}",
+                f"if {f'_isinstance({x}, _T) and ' if several else ''}{x}._node is not None:",
+                f"    _in{i} = ({x}._node, {x}._index, _ref({x}))",
+            )
+        ]
+        need = "".join([f"_n{i}, " for i in range(len(self.arrays))]) if several else "True,"
+        arguments = self._listed(self.arrays)
+        return [
+            "_dy = _y.dtype",
+            f"if {'' if self.promotes else '_fast and '}(_dy is _F4 or _dy is _F8):",
+            f"    _need = ({need})",
+            "    _slots = _guards.get(_need)",
+            "    if _slots is None: _slots = _op.guarded(_need)",
+            "    if _type(_pull) is tuple:",
+            f"        _pull = [{pulls}]",
+            *([] if several else ["    elif _pull is not None:", "        _pull = [_pull]"]),
+            *[f"    {line}" for line in inputs],
+            "    _node = _Node()",
+            "    _node.op = _op",
+            "    _node.xp = _xp",
+            f"    _node.consts = {self._dict()}",
+            f"    _node.inputs = [{', '.join([f'_in{i}' for i in range(len(self.arrays))])}]",
+            "    _node.need = _need",
+            "    _node.pull = _pull",
+            f"    _node.guards = _cells_of(_slots, ({arguments}), (_out,)) if _slots else []",
+            "    if _pull is None: _node.refusal = _refusal(_op)",
+            "    _node.shapes = (_y.shape,)",
+            "    _node.dtypes = (_dy,)",
+            "    _node.seq = _next_sequence()",
+            "    _out._node = _node",
+            "    _out._requires_grad = True",
+            "elif _is_inexact(_y):",
+            f"    _record(_op, _xp, ({arguments}), {self._dict()}, False, _pull, _out)",
+        ]
+
+
+@cache
+def _code(form: _Form) -> CodeType:
+    """The code of a text, to be run with the variables of `direct`."""
+    scope: dict[str, Any] = {}
+    exec(compile(form.text(), f"<call of {form.arrays} {form.consts}>", "exec"), scope)  # noqa: S102 - the text is our own
+    code: CodeType = scope["make"](None, None, None, None).__code__
+    return code
+
+
+def _given(op: Op, values: tuple[Any, ...]) -> dict[str, Any]:
+    """The arguments that were given, by name."""
+    return {name: v for name, v in zip(op.arrays + op.consts, values, strict=True) if v is not _MISSING}
+
+
+def _outputs(
+    op: Op, xp: Any, args: tuple[Any, ...], consts: dict[str, Any], y: tuple[Any, ...], pull: Any, needed: bool, nested: bool
+) -> Any:
+    """What an op with several outputs returns."""
+    outs = [wrap(v if type(v) is np.ndarray else array(xp, v)) for v in y]
+    return several(op, xp, args, consts, nested, outs, pull, needed)
+
+
+globals().update({
+    "_T": TensorBase, "_ND": np.ndarray, "_F4": np.dtype("float32"), "_F8": np.dtype("float64"), "_new": object.__new__,
+    "_tensors": tensor_class, "_scoped": scoped, "_default_policy": default_policy, "_recording": recording.get,
+    "_anomaly": anomaly.get, "_mode": mode, "_FEWEST": FEWEST, "_ignore": ignore_fp_errors, "_restore": restore_fp_errors,
+    "_answer": answer, "_array": array, "_asarray": np.asarray, "_generic": np.generic, "_record": record, "_refusal": refusal,
+    "_cells_of": version_cells, "_Node": Node, "_ref": ref, "_next_sequence": next_sequence, "_is_inexact": is_inexact,
+    "_type": type, "_isinstance": isinstance, "_list": list, "_tuple": tuple, "_float": float, "_int": int,
+    "_ValueError": ValueError, "_TypeError": TypeError, "_IndexError": IndexError, "_OverflowError": OverflowError,
+    "_Unrecorded": Unrecorded,
+})  # fmt: skip

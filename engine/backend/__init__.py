@@ -1,0 +1,31 @@
+"""Which array library and which kernel set compute: libraries, namespaces, the switch, devices."""
+
+from .device import DeviceMemory as DeviceMemory
+from .device import default_device as default_device
+from .device import device_memory as device_memory
+from .device import device_of as device_of
+from .device import located as located
+from .device import make_current as make_current
+from .device import namespace_for as namespace_for
+from .device import space_of as space_of
+from .dispatch import fallbacks as fallbacks
+from .library import CUPY as CUPY
+from .library import NUMPY as NUMPY
+from .library import Library as Library
+from .library import gpu_count as gpu_count
+from .library import known as known
+from .namespace import NAMESPACES as NAMESPACES
+from .namespace import Namespace as Namespace
+from .namespace import namespace_of as namespace_of
+from .switch import BACKENDS as BACKENDS
+from .switch import Backend as Backend
+from .switch import Policy as Policy
+from .switch import fastest_host as fastest_host
+from .switch import forget_namespaces as forget_namespaces
+from .switch import get_backend as get_backend
+from .switch import in_force as in_force
+from .switch import policy as policy
+from .switch import register as register
+from .switch import set_backend as set_backend
+from .switch import spaces as spaces
+from .switch import use_backend as use_backend

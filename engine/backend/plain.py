@@ -1,0 +1,90 @@
+"""NumPy's functions under the standard's names and signatures, without the layers of Python around them.
+
+np.max(x) of 16 elements takes 2.1 us, of which the reduction itself takes 0.9; the array API's namespace adds 0.6 us to a
+reshape of 0.1. What such a function does not know, another dtype or layout, goes to the namespace's own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+
+Array = Any
+
+_F4, _F8 = np.dtype(np.float32), np.dtype(np.float64)
+_maximum: Any = np.maximum.reduce
+_minimum: Any = np.minimum.reduce
+
+FEW = 256
+"""Elements of which NumPy finds the place of the largest faster than the largest itself: 0.2 us for 16, of 0.9."""
+
+
+def library(name: str) -> Callable[..., Array]:
+    """A function of the array API's NumPy namespace, imported when it is first called."""
+    found: list[Callable[..., Array]] = []
+
+    def function(*args: Any, **options: Any) -> Array:
+        if not found:
+            found.append(getattr(import_module("array_api_compat.numpy"), name))
+        return found[0](*args, **options)
+
+    return function
+
+
+_clip, _reshape, _stack = library("clip"), library("reshape"), library("stack")
+
+
+def largest(x: Array, /, *, axis: Any = None, keepdims: bool = False) -> Array:
+    """max."""
+    if axis is None and not keepdims and x.ndim == 1 and 0 < x.size <= FEW:
+        return x[x.argmax()]  # a NaN counts as the largest there, too
+    return _maximum(x, axis, None, None, keepdims)
+
+
+def smallest(x: Array, /, *, axis: Any = None, keepdims: bool = False) -> Array:
+    """min."""
+    if axis is None and not keepdims and x.ndim == 1 and 0 < x.size <= FEW:
+        return x[x.argmin()]
+    return _minimum(x, axis, None, None, keepdims)
+
+
+def reshape(x: Array, /, shape: tuple[int, ...], *, copy: bool | None = None) -> Array:
+    """reshape."""
+    return x.reshape(shape) if copy is None and type(x) is np.ndarray else _reshape(x, shape, copy=copy)
+
+
+def permute_dims(x: Array, /, axes: tuple[int, ...]) -> Array:
+    """permute_dims."""
+    return np.asarray(x).transpose(axes)
+
+
+def matrix_transpose(x: Array, /) -> Array:
+    """matrix_transpose."""
+    return np.asarray(x).swapaxes(-1, -2)
+
+
+def clip(x: Array, /, min: Any = None, max: Any = None) -> Array:  # the standard's names
+    """clip: NaN where the element or a bound is NaN."""
+    dtype = x.dtype
+    if (dtype is not _F4 and dtype is not _F8) or not (_beside(min, dtype) and _beside(max, dtype)):
+        return _clip(x, min, max)
+    y = x if min is None else np.maximum(x, min)
+    return np.minimum(y, max) if max is not None else x.copy() if y is x else y
+
+
+def _beside(bound: Any, dtype: Any) -> bool:
+    """Whether a bound leaves floats in their dtype."""
+    return bound is None or type(bound) is float or type(bound) is int or (type(bound) is np.ndarray and bound.dtype is dtype)
+
+
+def stack(arrays: Any, /, *, axis: int = 0) -> Array:
+    """stack."""
+    if axis == 0:
+        first = arrays[0]
+        shape = first.shape
+        if all(type(a) is np.ndarray and a.shape == shape for a in arrays):
+            return np.concatenate([a[None] for a in arrays])
+    return _stack(arrays, axis=axis)

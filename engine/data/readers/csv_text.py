@@ -1,0 +1,163 @@
+"""CSV files as rows of text: encoding, separator, header and lines, each mistake with its line."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from ...errors import DataError
+from .folders import regular_file
+
+LARGEST_FILE = 2**31
+"""Larger files are refused: the whole table is held in memory."""
+
+MOST_COLUMNS = 10_000
+SEPARATORS = (",", ";", "\t", "|")
+GAPS = frozenset(("", "na", "n/a", "nan", "null", "none", "?", "-", "--", ".", "#n/a", "<na>", "missing"))
+NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?$")
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The rows of a CSV file: names of columns, text of each field, and the line of each row."""
+
+    names: list[str]
+    rows: list[list[str]]
+    lines: list[int]
+    separator: str
+    notes: tuple[str, ...] = ()
+
+
+def is_gap(text: str) -> bool:
+    """Whether a field says that its value is missing."""
+    return text.strip().lower() in GAPS
+
+
+def read_rows(path: str | Path) -> Rows:
+    """The rows of a CSV file. Raises DataError with file and line."""
+    path = regular_file(path)
+    if path.stat().st_size > LARGEST_FILE:
+        raise DataError(f"{path}: {path.stat().st_size:,} bytes, of which at most {LARGEST_FILE:,} are read")
+    text, notes = decoded(path, path.read_bytes())
+    return parsed(path, text, notes)
+
+
+def decoded(path: Path, content: bytes) -> tuple[str, list[str]]:
+    """Text of bytes in UTF-8, UTF-16 with a mark, or throughout Windows-1252. Raises DataError with the line."""
+    if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        try:
+            return content.decode("utf-16"), []
+        except UnicodeDecodeError as error:
+            raise DataError(f"{path}: damaged UTF-16 text ({error.reason} at byte {error.start})") from None
+    try:
+        text, notes = content.decode("utf-8-sig"), list[str]()
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        wide = re.search(rb"[\xc3-\xf4][\x80-\xbf]", content[: error.start])
+        if wide or len(content) > error.start > 0 and error.reason == "unexpected end of data" and error.end == len(content):
+            raise DataError(
+                f"{path}: line {line}: byte 0x{content[error.start]:02x} is not UTF-8, as the text before is"
+            ) from None
+        try:
+            text = content.decode("cp1252")
+        except UnicodeDecodeError:
+            raise DataError(f"{path}: line {line}: byte 0x{content[error.start]:02x} is not UTF-8; save it as UTF-8") from None
+        notes = [f"read as Windows-1252: byte 0x{content[error.start]:02x} in line {line} is not UTF-8"]
+    bad = text.find("\0")
+    if bad >= 0:
+        raise DataError(f"{path}: line {text.count(chr(10), 0, bad) + 1}: a zero byte: this is no text file")
+    return text, notes
+
+
+def parsed(path: Path, text: str, notes: list[str]) -> Rows:
+    """The rows of CSV text. Raises DataError with the line."""
+    separator = _separator(text)
+    names, rows, lines = list[str](), [], []
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
+    start = 1
+    while True:
+        try:
+            row = next(reader, None)
+        except csv.Error as error:
+            raise DataError(f"{path}: line {reader.line_num}: {_plain(str(error))}") from None
+        if row is None:
+            break
+        line, start = start, reader.line_num + 1
+        if not any(field.strip() for field in row) and len(row) <= 1:
+            continue
+        if not names:
+            names = _header(path, line, row)
+            if _is_data(names):
+                names = [f"column{k + 1}" for k in range(len(row))]
+                notes.append("the first line has numbers and is data: columns are called column1, column2 ...")
+            else:
+                continue
+        if len(row) != len(names):
+            raise DataError(f"{path}: line {line}: {len(row)} fields, where the header has {len(names)}")
+        rows.append(row)
+        lines.append(line)
+    if not rows:
+        raise DataError(f"{path}: no rows in it{' below the header' if names else ''}")
+    return Rows(names, rows, lines, separator, tuple(notes))
+
+
+def _plain(text: str) -> str:
+    """An error of the csv module in plain words."""
+    if "field larger" in text:
+        return f"a field of more than {csv.field_size_limit():,} characters, perhaps a quote that is not closed"
+    if "unexpected end" in text:
+        return "the text ends within quotes"
+    return text
+
+
+def _header(path: Path, line: int, row: list[str]) -> list[str]:
+    """The names of the columns. Raises DataError for names that repeat."""
+    if len(row) > MOST_COLUMNS:
+        raise DataError(f"{path}: line {line}: {len(row):,} columns, of which at most {MOST_COLUMNS:,} are read")
+    names = [name.strip() or f"column{k + 1}" for k, name in enumerate(row)]
+    twice = [name for name, n in Counter(names).items() if n > 1]
+    if twice and not _is_data(names):
+        raise DataError(f"{path}: line {line}: two columns are called {twice[0]!r}")
+    return names
+
+
+def _is_data(names: list[str]) -> bool:
+    """Whether the first line is no header: it has only numbers, or numbers with a point."""
+    numeric = [name for name in names if NUMBER.match(name)]
+    return len(numeric) == len(names) or any("." in name for name in numeric)
+
+
+def _separator(text: str) -> str:
+    """The separator with which most of the first lines have the same number of fields, more than one."""
+    sample = text[:100_000].splitlines()[:50]
+    best, most = ",", (0.0, 0)
+    for separator in SEPARATORS:
+        try:
+            counts = [len(row) for row in csv.reader(sample, delimiter=separator) if row]
+        except csv.Error:
+            continue
+        if not counts:
+            continue
+        width, times = Counter(counts).most_common(1)[0]
+        if width > 1 and (times / len(counts), width) > most:
+            best, most = separator, (times / len(counts), width)
+    return best
+
+
+def numbers(texts: Iterable[str], separator: str) -> list[float | None] | None:
+    """The numbers of fields, None for those that are none; None as a whole if no field is a number.
+
+    A comma is the decimal sign where the separator is another character and the fields have no point.
+    """
+    found: list[float | None] = []
+    values = list(texts)
+    comma = separator != "," and any("," in v for v in values) and not any("." in v for v in values)
+    for value in values:
+        text = value.strip().replace(",", ".") if comma else value.strip()
+        found.append(float(text) if NUMBER.match(text) else None)
+    return found if any(v is not None for v in found) else None

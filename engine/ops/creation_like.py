@@ -1,0 +1,122 @@
+"""New tensors of the shape, dtype and device of another one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ..autograd.base import TensorBase
+from ..errors import DTypeError
+
+if TYPE_CHECKING:
+    from ..typing import DTypeLike, Tensor, TensorLike
+from .creation import empty, full, ones, zeros
+
+__all__ = ["empty_like", "full_like", "ones_like", "zeros_like"]
+
+
+def _like(x: Any, dtype: Any, device: str | None) -> dict[str, Any]:
+    if not isinstance(x, TensorBase):
+        raise DTypeError(f"expected a tensor to be like, got {type(x).__name__}; make a tensor of it: dl.asarray(x)")
+    return {"dtype": x.dtype if dtype is None else dtype, "device": x.device if device is None else device}  # type: ignore[attr-defined]
+
+
+def empty_like(x: Tensor, /, *, dtype: DTypeLike | None = None, device: str | None = None) -> Tensor:
+    """Make a tensor like another one, whose values are not set.
+
+    Parameters
+    ----------
+    x : Tensor
+        What it is to be like.
+    dtype : dtype, optional
+        Another dtype.
+    device : str, optional
+        Another device.
+
+    Returns
+    -------
+    Tensor
+        Shape of ``x``.
+
+    Examples
+    --------
+    >>> dl.empty_like(dl.zeros((2, 3))).shape
+    (2, 3)
+    """
+    return empty(x.shape, **_like(x, dtype, device))
+
+
+def zeros_like(x: Tensor, /, *, dtype: DTypeLike | None = None, device: str | None = None) -> Tensor:
+    """Make zeros like another tensor.
+
+    Parameters
+    ----------
+    x : Tensor
+        What they are to be like.
+    dtype : dtype, optional
+        Another dtype.
+    device : str, optional
+        Another device.
+
+    Returns
+    -------
+    Tensor
+        Shape of ``x``.
+
+    Examples
+    --------
+    >>> dl.zeros_like(dl.asarray([1, 2]))
+    tensor([0, 0])
+    """
+    return zeros(x.shape, **_like(x, dtype, device))
+
+
+def ones_like(x: Tensor, /, *, dtype: DTypeLike | None = None, device: str | None = None) -> Tensor:
+    """Make ones like another tensor.
+
+    Parameters
+    ----------
+    x : Tensor
+        What they are to be like.
+    dtype : dtype, optional
+        Another dtype.
+    device : str, optional
+        Another device.
+
+    Returns
+    -------
+    Tensor
+        Shape of ``x``.
+
+    Examples
+    --------
+    >>> dl.ones_like(dl.asarray([1, 2]))
+    tensor([1, 1])
+    """
+    return ones(x.shape, **_like(x, dtype, device))
+
+
+def full_like(x: Tensor, /, fill_value: TensorLike, *, dtype: DTypeLike | None = None, device: str | None = None) -> Tensor:
+    """Make a tensor of one value like another one.
+
+    Parameters
+    ----------
+    x : Tensor
+        What it is to be like.
+    fill_value : Tensor or number
+        The value.
+    dtype : dtype, optional
+        Another dtype.
+    device : str, optional
+        Another device.
+
+    Returns
+    -------
+    Tensor
+        Shape of ``x``.
+
+    Examples
+    --------
+    >>> dl.full_like(dl.asarray([1, 2]), 7)
+    tensor([7, 7])
+    """
+    return full(x.shape, fill_value, **_like(x, dtype, device))

@@ -1,0 +1,124 @@
+"""Dropout: random values set to 0 in training."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import TYPE_CHECKING
+
+from ..errors import ConfigError
+from ..generator import Generator, default_generator
+from . import primitives
+from .dtypes import astype
+from .elementwise import where
+from .rectifiers import SELU_ALPHA, SELU_SCALE
+
+if TYPE_CHECKING:
+    from ..typing import Tensor
+from .random import bernoulli
+
+__all__ = ["alpha_dropout", "dropout"]
+
+
+def dropout(
+    x: Tensor, p: float = 0.5, training: bool = True, *, generator: Generator | None = None, mask_shape: tuple[int, ...] | None =
+    None
+) -> Tensor:  # fmt: skip
+    """Set each value to 0 with a probability and divide the others by what is left of it.
+
+    Parameters
+    ----------
+    x : Tensor
+        Any shape, floating.
+    p : float
+        The probability of 0.
+    training : bool
+        Without it, ``x`` is returned as it is.
+    generator : Generator, optional
+        The source of random numbers; by default the one that `manual_seed` sets.
+    mask_shape : tuple of int, optional
+        A shape that broadcasts to that of ``x``, as (N, C, 1, 1) to drop whole channels.
+
+    Returns
+    -------
+    Tensor
+        Shape of ``x``. No mask is kept: the gradient draws it again.
+
+    Raises
+    ------
+    ConfigError
+        If ``p`` is not between 0 and 1.
+
+    References
+    ----------
+    Srivastava et al., "Dropout: a simple way to prevent neural networks from overfitting", 2014.
+
+    Examples
+    --------
+    >>> x = dl.dropout(dl.ones(1000), 0.5)
+    >>> dl.unique_values(x)
+    tensor([0., 2.])
+    """
+    if not 0 <= p <= 1:
+        raise ConfigError(f"dropout: p must be between 0 and 1, got {p}")
+    if not training or p == 0:
+        return x
+    if p == 1:
+        return x * 0.0
+    shape = x.shape if mask_shape is None else tuple(mask_shape)
+    own = next((i for i, (n, m) in enumerate(zip(shape, x.shape, strict=False)) if n != m), len(shape))
+    if len(shape) != len(x.shape) or any(n != 1 for n in shape[own:]):  # not whole runs of neighbours
+        return x * (astype(bernoulli(1.0 - p, shape, device=x.device, generator=generator), x.dtype) * (1.0 / (1.0 - p)))
+    key, counter = (generator or default_generator).take(prod(shape))
+    return primitives.dropout(x, key=key, counter=counter, p=float(p), inner=max(prod(x.shape[own:]), 1))
+
+
+def alpha_dropout(
+    x: Tensor, p: float = 0.5, training: bool = True, *, generator: Generator | None = None, mask_shape: tuple[int, ...] | None =
+    None
+) -> Tensor:  # fmt: skip
+    """Dropout for SELU networks: mean 0 and variance 1 stay as they are.
+
+    Each value goes to SELU's lower limit with a probability; then an affine map restores mean and variance.
+
+    Parameters
+    ----------
+    x : Tensor
+        Any shape, floating.
+    p : float
+        The probability of the limit.
+    training : bool
+        Without it, ``x`` is returned as it is.
+    generator : Generator, optional
+        The source of random numbers; by default the one that `manual_seed` sets.
+    mask_shape : tuple of int, optional
+        A shape that broadcasts to that of ``x``, as (N, C, 1, 1) to drop whole channels.
+
+    Returns
+    -------
+    Tensor
+        Shape of ``x``.
+
+    Raises
+    ------
+    ConfigError
+        If ``p`` is not between 0 and 1.
+
+    References
+    ----------
+    Klambauer et al., 2017, arXiv:1706.02515.
+
+    Examples
+    --------
+    >>> dl.alpha_dropout(dl.zeros(4), 0.5, training=False)
+    tensor([0., 0., 0., 0.])
+    """
+    if not 0 <= p <= 1:
+        raise ConfigError(f"alpha_dropout: p must be between 0 and 1, got {p}")
+    if not training or p == 0:
+        return x
+    if p == 1:
+        return x * 0.0
+    limit = -SELU_ALPHA * SELU_SCALE
+    a = ((1 - p) * (1 + p * limit * limit)) ** -0.5
+    keep = bernoulli(1 - p, x.shape if mask_shape is None else mask_shape, device=x.device, generator=generator)
+    return where(keep, x * a - a * limit * p, a * limit * (1 - p))

@@ -1,0 +1,123 @@
+"""The frequencies of Fourier coefficients, and their order."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ..default_dtype import get_default_dtype
+from .creation import arange
+from .dtypes import astype
+from .joining import concat
+from .rearrange import roll
+
+if TYPE_CHECKING:
+    from ..typing import Axis, DTypeLike, Tensor
+
+__all__ = ["fftfreq", "fftshift", "ifftshift", "rfftfreq"]
+
+
+def fftfreq(n: int, /, *, d: float = 1.0, dtype: DTypeLike | None = None, device: str | None = None) -> Tensor:
+    """Return the frequencies of the coefficients of `fft`.
+
+    Parameters
+    ----------
+    n : int
+        The number of samples.
+    d : float
+        The distance of the samples.
+    dtype : dtype, optional
+        The default dtype if left out.
+    device : str, optional
+        Where to make it; by default the backend's device.
+
+    Returns
+    -------
+    Tensor
+        (n,): 0, 1, ..., -2, -1 divided by ``n d``.
+
+    Examples
+    --------
+    >>> dl.fft.fftfreq(4, d=0.5)
+    tensor([ 0. ,  0.5, -1. , -0.5])
+    """
+    k = concat([arange((n + 1) // 2, device=device), arange(-(n // 2), 0, device=device)])
+    return astype(k, get_default_dtype() if dtype is None else dtype) / (n * d)
+
+
+def rfftfreq(n: int, /, *, d: float = 1.0, dtype: DTypeLike | None = None, device: str | None = None) -> Tensor:
+    """Return the frequencies of the coefficients of `rfft`.
+
+    Parameters
+    ----------
+    n : int
+        The number of samples.
+    d : float
+        The distance of the samples.
+    dtype : dtype, optional
+        The default dtype if left out.
+    device : str, optional
+        Where to make it; by default the backend's device.
+
+    Returns
+    -------
+    Tensor
+        (n // 2 + 1,): 0, 1, ..., n // 2 divided by ``n d``.
+
+    Examples
+    --------
+    >>> dl.fft.rfftfreq(4, d=0.5)
+    tensor([0. , 0.5, 1. ])
+    """
+    return astype(arange(n // 2 + 1, device=device), get_default_dtype() if dtype is None else dtype) / (n * d)
+
+
+def _shift_axes(x: Any, axes: Any) -> tuple[int, ...]:
+    return tuple(range(x.ndim)) if axes is None else (axes,) if isinstance(axes, int) else tuple(axes)
+
+
+def fftshift(x: Tensor, /, *, axes: Axis = None) -> Tensor:
+    """Return coefficients rolled so that frequency 0 is in the middle.
+
+    Parameters
+    ----------
+    x : Tensor
+        Any shape.
+    axes : int or tuple of int, optional
+        The axes; all by default.
+
+    Returns
+    -------
+    Tensor
+        Shape of ``x``.
+
+    Examples
+    --------
+    >>> dl.fft.fftshift(dl.fft.fftfreq(4, d=0.25))
+    tensor([-2., -1.,  0.,  1.])
+    """
+    over = _shift_axes(x, axes)
+    return roll(x, tuple(x.shape[a] // 2 for a in over), axis=over)
+
+
+def ifftshift(x: Tensor, /, *, axes: Axis = None) -> Tensor:
+    """Return the inverse of `fftshift`.
+
+    Parameters
+    ----------
+    x : Tensor
+        Any shape.
+    axes : int or tuple of int, optional
+        The axes; all by default.
+
+    Returns
+    -------
+    Tensor
+        Shape of ``x``.
+
+    Examples
+    --------
+    >>> dl.fft.ifftshift(dl.fft.fftshift(dl.arange(5)))
+    tensor([0, 1, 2, 3, 4])
+    """
+    over = _shift_axes(x, axes)
+    return roll(x, tuple(-(x.shape[a] // 2) for a in over), axis=over)

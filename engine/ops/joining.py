@@ -1,0 +1,269 @@
+"""Joining tensors and taking them apart along an axis."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from itertools import accumulate
+from typing import TYPE_CHECKING, Any
+
+from ..autograd.base import TensorBase
+from ..autograd.op import op
+from ..autograd.promotion import promote
+from ..errors import ConfigError, DTypeError, ShapeError
+from .elementwise import subtract
+from .logic import not_equal
+from .shape import axis_of, key_along
+
+if TYPE_CHECKING:
+    from ..typing import Namespace, Shape, Tensor, ValueAndVJP
+
+__all__ = ["chunk", "concat", "diff", "split", "stack", "unstack"]
+
+
+def _tensors(name: str, arrays: Any) -> None:
+    if not arrays:
+        raise ShapeError(f"{name}: needs one array at least")
+    for i, a in enumerate(arrays):
+        if not hasattr(a, "dtype"):
+            raise DTypeError(f"{name}: arrays[{i}] must be a tensor, got {a!r}; make a tensor of it: dl.asarray(x)")
+
+
+@op(needs="", complex=True)
+def stack(xp: Namespace, arrays: Sequence[Tensor], /, *, axis: int = 0) -> ValueAndVJP:
+    """Return tensors of one shape joined along a new axis.
+
+    Parameters
+    ----------
+    arrays : sequence of Tensor
+        One at least.
+    axis : int
+        The place of the new axis in the result.
+
+    Returns
+    -------
+    Tensor
+        One axis more than each of them.
+
+    Raises
+    ------
+    ShapeError
+        If the shapes differ.
+
+    Examples
+    --------
+    >>> dl.stack([dl.asarray([1, 2]), dl.asarray([3, 4])], axis=1)
+    tensor([[1, 3],
+            [2, 4]])
+    """
+    _tensors("stack", arrays)
+    arrays = promote(xp, list(arrays), "join")
+    shape = arrays[0].shape
+    if any([a.shape != shape for a in arrays]):
+        raise ShapeError(f"stack: shapes must be equal, got {', '.join(str(tuple(a.shape)) for a in arrays)}")
+    n = len(arrays)
+    at = axis_of("stack", axis, arrays[0].ndim + 1)
+    return xp.stack(arrays, axis=axis), lambda gy: [gy[key_along(at, i)] for i in range(n)]
+
+
+@op(needs="", complex=True)
+def concat(xp: Namespace, arrays: Sequence[Tensor], /, *, axis: int | None = 0) -> ValueAndVJP:
+    """Return tensors joined along an axis.
+
+    Parameters
+    ----------
+    arrays : sequence of Tensor
+        One at least; their shapes agree outside the axis.
+    axis : int, optional
+        The axis to join along; None joins them flattened.
+
+    Returns
+    -------
+    Tensor
+        The promoted dtype.
+
+    Raises
+    ------
+    ShapeError
+        If the shapes do not fit.
+
+    Examples
+    --------
+    >>> dl.concat([dl.asarray([[1, 2]]), dl.asarray([[3, 4], [5, 6]])])
+    tensor([[1, 2],
+            [3, 4],
+            [5, 6]])
+    """
+    _tensors("concat", arrays)
+    arrays = promote(xp, list(arrays), "join")
+    shapes = [a.shape for a in arrays]
+    if axis is None:
+        arrays, at = [xp.reshape(a, (-1,)) for a in arrays], 0
+    else:
+        at = axis_of("concat", axis, arrays[0].ndim)
+    sizes = [a.shape for a in arrays]
+    first = sizes[0]
+    for s in sizes:
+        if s != first and (s[:at], s[at + 1 :]) != (first[:at], first[at + 1 :]):
+            raise ShapeError(f"concat: shapes must agree outside axis {axis}, got {', '.join(str(tuple(s)) for s in shapes)}")
+
+    def pull(gy):
+        ends = [0, *accumulate([s[at] for s in sizes])]
+        parts = [gy[key_along(at, slice(a, b))] for a, b in zip(ends, ends[1:], strict=False)]
+        return [xp.reshape(p, s) for p, s in zip(parts, shapes, strict=True)] if axis is None else parts
+
+    return xp.concat(arrays, axis=at), pull
+
+
+@op(needs="", view=True, complex=True)
+def unstack(xp: Namespace, x: Tensor, /, *, axis: int = 0) -> tuple[tuple[Tensor, ...], Any]:
+    """Return the slices of a tensor along an axis.
+
+    Parameters
+    ----------
+    x : Tensor
+        Any shape but ().
+    axis : int
+        The axis that goes.
+
+    Returns
+    -------
+    tuple of Tensor
+        Views, one axis less each.
+
+    Examples
+    --------
+    >>> a, b = dl.unstack(dl.asarray([[1, 2], [3, 4]]), axis=1)
+    >>> a
+    tensor([1, 3])
+    """
+    at = axis_of("unstack", axis, x.ndim)
+    return tuple(x[key_along(at, i)] for i in range(x.shape[at])), lambda gy: xp.stack(list(gy), axis=at)
+
+
+@op(needs="", view=True, complex=True)
+def split(xp: Namespace, x: Tensor, /, sizes: Shape, *, axis: int = 0) -> tuple[tuple[Tensor, ...], Any]:
+    """Return consecutive parts of a tensor along an axis.
+
+    Parameters
+    ----------
+    x : Tensor
+        Any shape but ().
+    sizes : int or tuple of int
+        The size of each part, or one size for all, where the last part may be smaller (as in PyTorch, not as in
+        NumPy).
+    axis : int
+        The axis to split.
+
+    Returns
+    -------
+    tuple of Tensor
+        Views.
+
+    Raises
+    ------
+    ShapeError
+        If the sizes do not add up to that of the axis.
+
+    Examples
+    --------
+    >>> [part.shape for part in dl.split(dl.zeros(7), 3)]
+    [(3,), (3,), (1,)]
+    >>> [part.shape for part in dl.split(dl.zeros(7), (2, 5))]
+    [(2,), (5,)]
+    """
+    at = axis_of("split", axis, x.ndim)
+    n = x.shape[at]
+    if isinstance(sizes, int):
+        if sizes < 1:
+            raise ShapeError(f"split: sizes must be positive, got {sizes}")
+        lengths = tuple(min(sizes, n - i) for i in range(0, n, sizes)) or (0,)
+    else:
+        lengths = tuple(sizes)
+    if math.fsum(lengths) != n or any(s < 0 for s in lengths):
+        raise ShapeError(f"split: sizes {lengths} do not add up to the {n} of axis {axis}")
+    ends = [0]
+    for s in lengths:
+        ends.append(ends[-1] + s)
+    parts = tuple(x[key_along(at, slice(a, b))] for a, b in zip(ends, ends[1:], strict=False))
+    return parts, lambda gy: xp.concat(list(gy), axis=at)
+
+
+def chunk(x: Tensor, chunks: int, /, *, axis: int = 0) -> tuple[Tensor, ...]:
+    """Return at most a number of consecutive parts of equal size; the last may be smaller.
+
+    Parameters
+    ----------
+    x : Tensor
+        Any shape but ().
+    chunks : int
+        The number of parts.
+    axis : int
+        The axis to split.
+
+    Returns
+    -------
+    tuple of Tensor
+        Views.
+
+    Raises
+    ------
+    ShapeError
+        If ``chunks`` is not positive.
+
+    Examples
+    --------
+    >>> [part.shape for part in dl.chunk(dl.zeros(7), 3)]
+    [(3,), (3,), (1,)]
+    """
+    n = x.shape[axis_of("chunk", axis, x.ndim)]
+    if chunks < 1:
+        raise ShapeError(f"chunk: chunks must be positive, got {chunks}")
+    return split(x, max(-(-n // chunks), 1), axis=axis)
+
+
+def diff(x: Tensor, /, *, axis: int = -1, n: int = 1, prepend: Tensor | None = None, append: Tensor | None = None) -> Tensor:
+    """Return the differences of neighbours along an axis, taken ``n`` times.
+
+    Parameters
+    ----------
+    x : Tensor
+        Any shape but ().
+    axis : int
+        The axis to go along.
+    n : int
+        How many times.
+    prepend : Tensor, optional
+        What is joined before ``x`` first.
+    append : Tensor, optional
+        What is joined behind ``x`` first.
+
+    Returns
+    -------
+    Tensor
+        The axis is shorter by ``n``. Booleans have inequality as their difference.
+
+    Raises
+    ------
+    ConfigError
+        If ``n`` is negative.
+
+    Examples
+    --------
+    >>> dl.diff(dl.asarray([1, 4, 9, 16]))
+    tensor([3, 5, 7])
+    """
+    if n < 0:
+        raise ConfigError(f"diff: n must not be negative, got {n}")
+    at = axis_of("diff", axis, x.ndim)
+    if n == 0:
+        return x
+    parts = [p for p in (prepend, x, append) if p is not None]
+    if any(not isinstance(p, TensorBase) for p in parts):
+        raise DTypeError("diff: x, prepend and append must be tensors; make them with dl.asarray(x)")
+    if len(parts) > 1:
+        x = concat(parts, axis=at)
+    step = not_equal if x.dtype == "bool" else subtract  # as NumPy: booleans have no difference but an inequality
+    for _ in range(n):
+        x = step(x[key_along(at, slice(1, None))], x[key_along(at, slice(None, -1))])
+    return x

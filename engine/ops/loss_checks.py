@@ -1,0 +1,115 @@
+"""What all losses check: reductions, targets, labels."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from dlengine.kernels.ranges import in_range
+
+from .. import backend
+from ..autograd.base import must_be_tensors
+from ..backend.arguments import first_place
+from ..errors import ConfigError, DataError, DTypeError, LabelError, ShapeError
+from .creation import arange
+from .ids import on_host, within
+from .reduce import mean, sum
+from .shape import permute_dims, reshape
+
+REDUCTIONS = ("none", "mean", "sum")
+
+
+def check_reduction(name: str, reduction: str) -> str:
+    """The reduction, if it is one."""
+    if reduction not in REDUCTIONS:
+        raise ConfigError(f"{name}: reduction must be one of {', '.join(REDUCTIONS)}, got {reduction!r}")
+    return reduction
+
+
+def reduced(name: str, loss: Any, reduction: str) -> Any:
+    return {"none": lambda x: x, "mean": mean, "sum": sum}[check_reduction(name, reduction)](loss)
+
+
+def check_values(name: str, input: Any, target: Any, low: float | None = None, high: float | None = None) -> None:
+    """Check that a target has the input's shape and, on the CPU, holds finite numbers in [low, high]."""
+    must_be_tensors(name, input=input, target=target)
+    if input.shape != target.shape:
+        raise ShapeError(f"{name}: target has shape {target.shape}, expected that of the input, {input.shape}")
+    if target.dtype.kind not in "fiubV":  # V: bfloat16
+        raise DTypeError(f"{name}: target must be real numbers, got {target.dtype}")
+    if target.device != "cpu" or target.requires_grad or (target.dtype.kind not in "fV" and low is None):
+        return
+    a = target.array
+    xp = backend.space_of(a)
+    if type(a) is np.ndarray and (not a.size or (xp.all_finite(a) if low is None else xp.min(a) >= low and xp.max(a) <= high)):
+        return
+    bad = ~xp.isfinite(a)
+    if low is not None and target.dtype.kind != "b":
+        bad = bad | (a < low) | (a > high)
+    if bool(xp.any(bad)):
+        at = first_place(bad)
+        wanted = "a finite number" if low is None else f"between {low:g} and {high:g}"
+        raise DataError(f"{name}: target{list(at)} is {float(a[at])}, expected {wanted}")
+
+
+def reshaped(labels: tuple[int, ...], scores: tuple[int, ...]) -> str:
+    """The end of a message about labels of another shape: what makes class numbers of one-hot labels, or of a column."""
+    if labels == scores:
+        return "; if they are one-hot: labels.argmax(1)"
+    if len(scores) == 2 and labels == (scores[0], 1):
+        return "; take the column: labels[:, 0]"
+    return ""
+
+
+def checked_labels(name: str, input: Any, labels: Any, ignore_index: int | None) -> tuple[Any, Any, bool]:
+    """Scores as rows (M,V) and int64 labels (M,), checked, from (N,V), (N,V,*S) or (V,).
+
+    Also whether it is known, without waiting for a device, that no label is ignored.
+    """
+    must_be_tensors(name, input=input, target=labels)
+    x, a = input.array, labels.array
+    if type(x) is type(a) is np.ndarray and x.ndim == 2 and a.shape == x.shape[:1] and a.dtype == np.int64 and a.size:
+        classes = x.shape[1]  # the commonest case
+        if in_range(a, classes):
+            return input, labels, ignore_index is None or not 0 <= ignore_index < classes
+    shape = input.shape
+    if input.ndim < 1 or labels.shape != (shape[:1] + shape[2:] if input.ndim > 1 else ()):
+        told = f"got {labels.shape} for {shape}{reshaped(labels.shape, shape)}"
+        raise ShapeError(f"{name}: labels must be (N,*S) for scores (N,V,*S), {told}")
+    classes = shape[1] if input.ndim > 1 else shape[0]
+    if labels.dtype.kind not in "iu":
+        if labels.dtype.kind in "fV":
+            check_values(name, labels, labels)
+        raise DTypeError(f"{name}: labels must be integers (class numbers), got {labels.dtype}; use astype(dl.int64)")
+    all_count = False
+    a = on_host(labels)  # before the cast to int64, which would wrap the largest of uint64
+    if a is not None and labels.size:
+        all_count = ignore_index is None or not 0 <= ignore_index < classes
+        if not within(a, classes):
+            all_count = False
+            host = np.asarray(a)
+            bad = (host < 0) | (host >= classes)
+            if ignore_index is not None:
+                bad &= host != ignore_index
+            if bad.any():
+                at = first_place(bad)
+                other = "" if ignore_index is None else f" or ignore_index={ignore_index}"
+                raise LabelError(
+                    f"{name}: label {int(host[at])} at {list(at)} is no class; expected 0 <= label < V={classes}{other}"
+                )
+    labels = labels if labels.dtype.name == "int64" else labels.astype("int64")
+    if input.ndim == 1:
+        return input[None], reshape(labels, (1,)), all_count
+    if input.ndim > 2:
+        input = reshape(permute_dims(input, (0, *range(2, input.ndim), 1)), (prod(labels.shape), classes))
+    return input, labels if labels.ndim == 1 else reshape(labels, (-1,)), all_count
+
+
+def chosen_entries(rows: Any, labels: Any, ignore_index: int | None) -> Any:
+    """(M,V) booleans: the entry of each row that its label names; none where it is ignored."""
+    classes = rows.shape[1]
+    chosen = labels[:, None] == arange(classes, device=rows.device)
+    inside = ignore_index is not None and 0 <= ignore_index < classes
+    return chosen & (labels != ignore_index)[:, None] if inside else chosen

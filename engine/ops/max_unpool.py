@@ -1,0 +1,142 @@
+"""Pooled values put back where they were."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import TYPE_CHECKING, Any
+
+from ..errors import ShapeError
+from .conv_geometry import IntOrInts, int_tuple
+from .creation import arange
+from .ids import check_ids
+from .index import put_at
+from .shape import reshape
+
+if TYPE_CHECKING:
+    from ..typing import Tensor
+
+_PLACES = {1: "OW", 2: "OH,OW", 3: "OD,OH,OW"}
+
+
+def _unpool(op: str, rank: int, x: Any, indices: Any, output_size: Any) -> Any:
+    if x.shape != indices.shape or x.ndim != rank + 2:
+        raise ShapeError(f"{op}: x and indices must both be (N,C,{_PLACES[rank]}), "
+                         f"got {x.shape} and {indices.shape}")  # fmt: skip
+    size = int_tuple(op, "output_size", output_size, rank)
+    check_ids(op, "indices", indices, prod(size), of=f"places of output_size {size}")
+    indices = indices if indices.dtype.name == "int64" else indices.astype("int64")
+    n, c, plane = x.shape[0], x.shape[1], prod(size)
+    first = reshape(arange(n * c, device=x.device) * plane, (n, c, *(1,) * rank))
+    flat = put_at(reshape(x, (-1,)), key=reshape(indices + first, (-1,)), shape=(n * c * plane,))
+    return reshape(flat, (n, c, *size))
+
+
+def max_unpool1d(x: Tensor, indices: Tensor, output_size: IntOrInts) -> Tensor:
+    """Put pooled values of sequences back where they were; zeros elsewhere. Values of one position are added.
+
+    Parameters
+    ----------
+    x : Tensor
+        (N,C,OW), the values.
+    indices : Tensor
+        (N,C,OW), integers: the positions that `max_pool1d` returned.
+    output_size : int or sequence of int
+        The size (W) of the result.
+
+    Returns
+    -------
+    Tensor
+        (N,C,W).
+
+    Raises
+    ------
+    ShapeError
+        If shapes disagree.
+    BadIndexError
+        If a position is not in the result, on the CPU.
+
+    References
+    ----------
+    Zeiler and Fergus, 2014, arXiv:1311.2901.
+
+    Examples
+    --------
+    >>> values, places = dl.max_pool1d(dl.asarray([[[1.0, 3.0, 2.0, 0.0]]]), 2, return_indices=True)
+    >>> dl.max_unpool1d(values, places, 4).shape
+    (1, 1, 4)
+    """
+    return _unpool("max_unpool1d", 1, x, indices, output_size)
+
+
+def max_unpool2d(x: Tensor, indices: Tensor, output_size: IntOrInts) -> Tensor:
+    """Put pooled values of images back where they were; zeros elsewhere. Values of one position are added.
+
+    Parameters
+    ----------
+    x : Tensor
+        (N,C,OH,OW), the values.
+    indices : Tensor
+        (N,C,OH,OW), integers: the positions that `max_pool2d` returned.
+    output_size : int or sequence of int
+        The size (H,W) of the result.
+
+    Returns
+    -------
+    Tensor
+        (N,C,H,W).
+
+    Raises
+    ------
+    ShapeError
+        If shapes disagree.
+    BadIndexError
+        If a position is not in the result, on the CPU.
+
+    References
+    ----------
+    Zeiler and Fergus, 2014, arXiv:1311.2901.
+
+    Examples
+    --------
+    >>> values, places = dl.max_pool2d(dl.asarray([[[[1.0, 3.0], [2.0, 0.0]]]]), 2, return_indices=True)
+    >>> dl.max_unpool2d(values, places, (2, 2)).shape
+    (1, 1, 2, 2)
+    """
+    return _unpool("max_unpool2d", 2, x, indices, output_size)
+
+
+def max_unpool3d(x: Tensor, indices: Tensor, output_size: IntOrInts) -> Tensor:
+    """Put pooled values of volumes back where they were; zeros elsewhere. Values of one position are added.
+
+    Parameters
+    ----------
+    x : Tensor
+        (N,C,OD,OH,OW), the values.
+    indices : Tensor
+        (N,C,OD,OH,OW), integers: the positions that `max_pool3d` returned.
+    output_size : int or sequence of int
+        The size (D,H,W) of the result.
+
+    Returns
+    -------
+    Tensor
+        (N,C,D,H,W).
+
+    Raises
+    ------
+    ShapeError
+        If shapes disagree.
+    BadIndexError
+        If a position is not in the result, on the CPU.
+
+    References
+    ----------
+    Zeiler and Fergus, 2014, arXiv:1311.2901.
+
+    Examples
+    --------
+    >>> values, places = dl.max_pool3d(dl.asarray([[[[[1.0, 3.0], [2.0, 0.0]]]]]), (1, 2, 2), return_indices=True)
+    >>> dl.max_unpool3d(values, places, (1, 2, 2)).shape
+    (1, 1, 1, 2, 2)
+    """
+    return _unpool("max_unpool3d", 3, x, indices, output_size)

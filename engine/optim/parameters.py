@@ -1,0 +1,29 @@
+"""What optimizers and weight averages accept as parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from ..autograd.base import TensorBase
+from ..errors import DTypeError
+
+if TYPE_CHECKING:
+    from .._tensor import Tensor
+
+Params: TypeAlias = "Iterable[Tensor] | Iterable[Mapping[str, Any]]"
+"""Tensors, or one mapping per group."""
+
+
+def require_ordered(name: str, params: object) -> None:
+    """Raise DTypeError unless params is an iterable with an order: the state is saved by position."""
+    if isinstance(params, TensorBase):
+        raise DTypeError(f"{name}: params must be an iterable of tensors or groups, got one tensor; use [p]")
+    if isinstance(params, set | frozenset):
+        raise DTypeError(f"{name}: params must be in an order, since the state is saved by position; got a set, use a list")
+    if hasattr(params, "parameters"):
+        raise DTypeError(f"{name}: params must be tensors, got the module {type(params).__name__}; use .parameters()")
+    if isinstance(params, str) or not isinstance(params, Iterable):
+        raise DTypeError(
+            f"{name}: params must be an iterable of tensors or groups, got {type(params).__name__}; use model.parameters()"
+        )

@@ -1,0 +1,224 @@
+"""Where a call of an op asks for generated code: its value and pullbacks by machine code made from the op's definition.
+
+An op's definition is read with symbols when the op is first called with some dtypes, numbers and constants. If it is not
+pointwise, that is remembered. If it is, generated kernels answer its calls of SMALL elements and more; the first compiles.
+
+On the backends that have a generator (generators.py). $DLENGINE_GENERATED chooses for the process: 0 for never, 1 for every size
+(tests), else as above; generating() chooses for a block.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cache
+from importlib import import_module
+from operator import attrgetter
+from typing import Any
+
+import numpy as np
+
+from dlengine.kernels.generated.expression import Expression, in_order
+from dlengine.kernels.generated.mode import Mode
+from dlengine.kernels.generated.mode import mode as mode_in_force
+
+from .generators import GENERATORS, Generator
+from .pointwise import Waiting
+from .reading import Reading, halves, read, steps
+from .symbols import NotPointwise, NotThisCall
+
+FORMULAS = 32
+"""Readings kept per op: numbers and constants are part of a formula, and a number that changes at every call is no constant."""
+
+FAILURES = 4
+"""After so many calls of different kinds, none of which gave a formula, an op is not read any more."""
+
+PLAIN = frozenset(
+    "add sub mul div neg abs sqrt max min floor ceil trunc round copy square reciprocal where tanh "
+    "lt le gt ge eq ne and or xor not isnan isinf isfinite signbit cast".split()
+)
+"""Functions that NumPy alone computes as fast: with one thread 13 us for the square of 131,072 float32 values, NumPy 18; tanh
+53 and 54."""
+
+SLOW = frozenset("erf erfc hypot logaddexp mod floordiv nextafter pow".split())
+"""Functions that NumPy computes number by number, in eight times the time of a simple one: they pay for smaller arrays."""
+
+VECTOR_LIBRARY = {
+    4: frozenset("log log1p log2 log10 sin cos tan asin acos atan sinh cosh asinh acosh atanh atan2".split()),
+    8: frozenset("log log1p log2 log10 sinh asinh acosh atanh".split()),
+}
+"""By itemsize: functions for which NumPy calls a vector library where the CPU has AVX-512, which takes 0.4 to 0.9 of the time of
+the code here; elsewhere it computes most of them number by number, in ten times that."""
+
+mode = mode_in_force.get
+"""Whether generated code answers, as generating() has it."""
+
+_NUMBERS = (float, int)
+
+_UNKNOWN: Any = object()
+
+
+@contextmanager
+def generating(mode: Mode) -> Iterator[None]:
+    """Choose inside a block whether ops may be answered by generated code.
+
+    Parameters
+    ----------
+    mode : {"off", "auto", "always"}
+        ``"off"``: definitions compute with NumPy. ``"auto"``: generated code for what is not small. ``"always"``: for all
+        sizes.
+
+    Returns
+    -------
+    context manager
+        For a ``with`` statement.
+    """
+    token = mode_in_force.set(mode)
+    try:
+        yield
+    finally:
+        mode_in_force.reset(token)
+
+
+def answer(op: Any, arrays: Sequence[Any], consts: Mapping[str, Any], number: int) -> tuple[Any, Any] | None:
+    """An op's value and pullbacks by generated code, as its definition would return them; None where it must compute.
+
+    Parameters
+    ----------
+    op : Op
+        The op.
+    arrays : sequence
+        Its promoted arguments: arrays, numbers, None.
+    consts : mapping of str to object
+        Its constants.
+    number : int
+        Which of GENERATORS.
+
+    Returns
+    -------
+    tuple or None
+        The value and the pullback, or a tuple of pullbacks where the op has several arguments.
+    """
+    chosen = mode()
+    readings = op.readings[number]  # which another thread may take away
+    if chosen == "off" or readings is None:
+        return None
+    key: Any
+    x = arrays[0]
+    if len(arrays) == 1 and not consts:
+        key = x.dtype.char
+    elif len(arrays) == 2 and not consts and hasattr(x, "dtype") and type(arrays[1]) in _NUMBERS and arrays[1]:
+        key = (x.dtype.char, arrays[1])  # as _key has it, in a third of its time
+    else:
+        key = _key(op, arrays, consts, number)
+        if key is None:
+            return None
+        x = _largest(arrays)
+    found = readings.get(key, _UNKNOWN)
+    if found is _UNKNOWN:
+        found = _first(op, key, arrays, consts, number)
+    if found is None or (x.size < found[0] and chosen == "auto"):
+        return None
+    return found[1](arrays)  # type: ignore[no-any-return]
+
+
+def _largest(arrays: Sequence[Any]) -> Any:
+    return max([a for a in arrays if hasattr(a, "dtype")], key=_size)
+
+
+_size = attrgetter("size")
+
+
+def _key(op: Any, arrays: Sequence[Any], consts: Mapping[str, Any], number: int) -> Any:
+    """What a formula depends on: dtypes, numbers, constants; None where one of them is something else.
+
+    Zeros stand by their text, since 0.0 equals -0.0. An op whose constants are shapes, axes or indices is no elementwise one,
+    and is not asked again.
+    """
+    parts: list[Any] = []
+    kinds = GENERATORS[number].array_types()
+    for a in arrays:
+        if type(a) in kinds:
+            parts.append(a.dtype.char)
+        elif a is None or type(a) in (float, int, bool):
+            parts.append(a or repr(a))
+        else:
+            return None
+    for name, value in consts.items():
+        if value is not None and type(value) not in (str, float, int, bool):
+            if isinstance(value, (tuple, list, dict, slice, type(...))):
+                _never(op)
+            return None
+        parts += (name, value or repr(value))
+    return tuple(parts)
+
+
+def _never(op: Any) -> None:
+    """Not to be asked again, on any backend."""
+    op.readings[:] = [None] * len(op.readings)
+
+
+def _first(op: Any, key: Any, arrays: Sequence[Any], consts: Mapping[str, Any], number: int) -> Any:
+    """Read an op's definition for a key that is new, and remember what came of it."""
+    readings, generator = op.readings[number], GENERATORS[number]
+    if readings is None or len(readings) >= FORMULAS:
+        return None
+    dtypes: list[Any] = [getattr(a, "dtype", a) for a in arrays]
+    known = [d for d in dtypes if isinstance(d, np.dtype)]
+    found = None
+    if all(d.name in generator.dtypes for d in known):
+        try:
+            reading = read(op, dtypes, consts, generator.kernels)
+        except NotPointwise as error:
+            # The words among an op's constants (reduction, approximate) may decide whether it is pointwise, and integers may be
+            # treated in another way; else it never is.
+            words = isinstance(error, NotThisCall) or any(isinstance(v, str) for v in consts.values())
+            words = words or all(d.kind in "biu" for d in known)
+            if not words or (len(readings) >= FAILURES and not any(readings.values())):
+                _never(op)
+                return None
+        else:
+            if not _left(reading):
+                least = generator.least(weight(reading.value))
+                found = (least, Waiting(op, key, least, reading, number, number == 0 and _by_numpy(reading)))
+            elif _left_in_the_other_dtype(op, dtypes, consts, generator):
+                op.readings[number] = None
+                return None
+    readings[key] = found
+    return found
+
+
+def weight(root: Expression) -> int:
+    """How many simple functions NumPy would compute in the time of a formula."""
+    return sum(8 if e.kind in SLOW else 1 for e in in_order([root]) if e.kind not in ("input", "const"))
+
+
+def _left(reading: Reading) -> bool:
+    """Whether a value is better computed as it is: by one function of NumPy, or by a kernel written by hand."""
+    return reading.by_hand or (steps(reading.value) <= 1 and reading.value.kind in PLAIN and not halves(reading.value))
+
+
+def _by_numpy(reading: Reading) -> bool:
+    """Whether the value alone is better computed by one function of NumPy, and the pullbacks are not."""
+    root = reading.value
+    return steps(root) == 1 and root.kind in VECTOR_LIBRARY.get(root.itemsize, ()) and _numpy_has_vectors()
+
+
+@cache
+def _numpy_has_vectors() -> bool:
+    """Whether NumPy was built with its vector library for the instructions that this CPU has."""
+    try:
+        features = import_module("numpy._core._multiarray_umath").__cpu_features__
+    except (ImportError, AttributeError):
+        return False
+    return sys.platform == "linux" and bool(features.get("AVX512_SKX"))
+
+
+def _left_in_the_other_dtype(op: Any, dtypes: list[Any], consts: Mapping[str, Any], generator: Generator) -> bool:
+    other = {"f": np.dtype("f8"), "d": np.dtype("f4")}
+    try:
+        given = [other.get(d.char, d) if isinstance(d, np.dtype) else d for d in dtypes]
+        return _left(read(op, given, consts, generator.kernels))
+    except NotPointwise:
+        return True

@@ -1,0 +1,169 @@
+"""The kernels of one reading of an op: made when that pays, and called as the definition would be."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from dlengine.kernels.generated.evaluate import evaluate
+from dlengine.kernels.generated.expansions import NoExpansion
+from dlengine.kernels.generated.expression import Expression, inputs_of
+
+from .captured import unchanged
+from .generators import GENERATORS
+from .reading import Reading
+
+Answer: TypeAlias = Callable[[Sequence[Any]], "tuple[Any, Any] | None"]
+"""From an op's arguments to its value and pullbacks; None where the definition must compute."""
+
+Maker: TypeAlias = Callable[[Sequence[Any], Any], Callable[[Any], Any] | None]
+"""From an op's arguments and value to a pullback, or to None where the op has no derivative."""
+
+
+class Waiting:
+    """A reading whose kernels are not made yet; puts the answer in its place among an op's readings when they are.
+
+    least: from how many elements on it is asked. number: which of GENERATORS makes them. by_numpy: the value is left to NumPy,
+    whose function is faster.
+    """
+
+    __slots__ = ("by_numpy", "key", "least", "number", "op", "reading")
+
+    def __init__(self, op: Any, key: Any, least: int, reading: Reading, number: int, by_numpy: bool = False) -> None:
+        self.op, self.key, self.least, self.reading = op, key, least, reading
+        self.number, self.by_numpy = number, by_numpy
+
+    def __call__(self, arrays: Sequence[Any]) -> tuple[Any, Any] | None:
+        found = self._compiled()
+        self.settle(found)
+        return None if found is None else found(arrays)
+
+    def _compiled(self) -> Answer | None:
+        """The answer, the value's code compiled; pullbacks are compiled when they are first called."""
+        generator, name = GENERATORS[self.number], f"generated:{self.op.name}"
+        try:
+            value = generator.kernel(name, self.reading.value, self.by_numpy)
+            if not self.by_numpy:
+                value.compile()
+            makers: list[Any] = [
+                _maker(root, self.reading.arguments, lambda root: generator.kernel(f"{name}_grad", root))
+                for root in self.reading.pullbacks
+            ]
+        except (NoExpansion, RuntimeError):
+            return None  # left to the definition for good
+        if not self.reading.pulled:
+            makers = [_none]
+        alone = len(value.takes) == 1 and value.entry is not None
+        found = _of_one(value, makers) if alone else _of_several(value, makers)
+        return _checked(found, self) if self.reading.captured else found
+
+    def settle(self, found: Answer | None) -> None:
+        """What answers the op's calls of this kind from now on; None for its definition."""
+        readings = self.op.readings[self.number]
+        if readings is not None:
+            readings[self.key] = None if found is None else (self.least, found)
+
+
+def _of_one(value: Any, makers: list[Maker]) -> Answer:
+    """The answer of a formula of one array, with the commonest call written out: tiny arrays spend their time here."""
+    from dlengine.kernels.jit.machine.compile import is_interpreted
+
+    entry, dtype, grain, launches, name = value.entry, value.dtype, value.grain, value.launches, value.name
+    (place,) = value.takes
+    make = makers[0]
+    single = len(makers) == 1
+    empty = np.empty
+
+    def found(arrays: Sequence[Any]) -> tuple[Any, Any]:
+        x = arrays[place]
+        y = empty(x.shape, dtype)
+        if y.size < grain and not is_interpreted() and entry(x, y, 1):
+            launches[name] += 1
+        else:
+            y = value(x)
+        return y, make(arrays, y) if single else tuple([m(arrays, y) for m in makers])
+
+    return found
+
+
+def _of_several(value: Any, makers: list[Maker]) -> Answer:
+    takes = value.takes
+    make = makers[0] if len(makers) == 1 else None
+
+    def found(arrays: Sequence[Any]) -> tuple[Any, Any] | None:
+        try:
+            y = value(*[arrays[i] for i in takes])
+        except ValueError:  # shapes that do not broadcast, which the definition says better
+            return None
+        return y, make(arrays, y) if make is not None else tuple([m(arrays, y) for m in makers])
+
+    return found
+
+
+def _checked(found: Answer, waiting: Waiting) -> Answer:
+    """The answer for as long as the definition would read the same numbers beside its arguments."""
+    numbers = waiting.reading.captured
+
+    def checked(arrays: Sequence[Any]) -> tuple[Any, Any] | None:
+        if unchanged(numbers):
+            return found(arrays)
+        waiting.settle(None)
+        return None
+
+    return checked
+
+
+def _maker(root: Expression | None, count: int, kernel_of: Callable[[Expression], Any]) -> Maker:
+    """What makes the pullback of a formula, in which input `count` is the cotangent and the next one the op's value."""
+    if root is None:
+        return lambda arrays, y: _nothing
+    if not inputs_of(root):
+        constant = evaluate(root, ())
+        return lambda arrays, y: lambda gy: _filled(gy, constant)
+    if root.kind == "input" and root.value == count:
+        return lambda arrays, y: _same
+    kernel = kernel_of(root)
+    held = tuple(i for i in kernel.takes if i < count)
+    behind = kernel.takes[len(held) :]
+    if behind == (count,) and len(held) == 1:
+        return _of_argument(kernel, held[0])
+    if behind == (count, count + 1) and not held:
+        return lambda arrays, y: lambda gy: kernel(gy, y)
+
+    def make(arrays: Sequence[Any], y: Any) -> Callable[[Any], Any]:
+        kept = [arrays[i] for i in held]
+        value = [y] if count + 1 in behind else []
+        return lambda gy: kernel(*kept, *([gy] if count in behind else []), *value)
+
+    return make
+
+
+def _of_argument(kernel: Any, i: int) -> Maker:
+    def make(arrays: Sequence[Any], y: Any) -> Callable[[Any], Any]:
+        x = arrays[i]
+        return lambda gy: kernel(x, gy)
+
+    return make
+
+
+def _filled(gy: Any, constant: Any) -> Any:
+    """A constant gradient in the shape of the cotangent, in its library."""
+    if type(gy).__module__.partition(".")[0] != "cupy":
+        return np.full(gy.shape, constant, constant.dtype)
+    import cupy
+
+    return cupy.full(gy.shape, constant.item(), constant.dtype)
+
+
+def _none(arrays: Sequence[Any], y: Any) -> None:
+    return None
+
+
+def _nothing(gy: Any) -> None:
+    return None
+
+
+def _same(gy: Any) -> Any:
+    return gy

@@ -1,0 +1,1 @@
+"""The ways to compute a convolution on a GPU, and the plan that chooses among them."""

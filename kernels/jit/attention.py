@@ -1,0 +1,306 @@
+"""Attention block by block: no matrix of all queries and keys ever exists.
+
+A thread takes a block of queries of one head and goes through the keys in blocks, with the largest score so far and the sum of
+weights relative to it (online softmax). Backward, the weights are computed again from the largest score and the sum that were
+saved. It goes through the same blocks, sums the gradients of keys and values of one head in the thread's own memory, and where
+there are few heads gives the blocks of one head to several threads, whose sums are added up afterwards.
+
+Source: Dao et al. (2022), "FlashAttention", arXiv:2205.14135.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import prange
+
+from ..types import Array
+from .machine.attend import (
+    Heads,
+    Masks,
+    Place,
+    Sizes,
+    fill_row,
+    hide,
+    is_finite,
+    is_number,
+    multiply_columns,
+    multiply_rows,
+    pack_columns,
+    padded,
+    row_dots,
+    scale_columns,
+    start_of,
+    store_turned,
+    total_of,
+    turn_columns,
+    vectors_for,
+    weigh,
+    weigh_grads,
+)
+from .machine.compile import dense, inner, jit, thread_count
+from .machine.gemm import PANEL
+from .machine.vector import VECTOR_BYTES, as_row, clear, copy_rows, lanes_of
+from .machine.views import Matrix, Panel, Rows
+
+KEYS = 96
+"""Keys of a block: a whole number of the tile's heights, few enough for the scores to stay in the first-level cache."""
+
+GRAIN = 1 << 17
+"""Multiply-adds below which another thread does not pay."""
+
+PARTS = 8
+"""Backward, heads are cut until there are so many units of work: a constant, so that the thread count changes no bit."""
+
+
+class Results(NamedTuple):
+    """What attention returns, flat and dense: y (N, H, T, P); largest scores and sums of weights (N, H, T)."""
+
+    y: Array
+    tops: Array
+    totals: Array
+
+
+class Saved(NamedTuple):
+    """What the gradients are computed from besides the inputs, flat and dense: the cotangent of y, and the results."""
+
+    gy: Array
+    y: Array
+    tops: Array
+    totals: Array
+
+
+class Gradients(NamedTuple):
+    """Those of q (N, H, T, D), and of k and v (parts, N, H, K, D or P), flat."""
+
+    gq: Array
+    gk: Array
+    gv: Array
+
+
+class Work(NamedTuple):
+    """What a thread works in. rows: a block of queries in panels of their columns. turned: the same, (columns, queries).
+
+    scores: (keys, queries). sums: (columns, queries). state: three numbers for each query, see weigh and weigh_grads.
+    Backward alone: gy and gy_turned, as rows and turned, of cotangents; grads: of scores; gk, gv: sums of one head, with room for
+    whole panels of columns; gq: the result (N, H, T, D), of all heads.
+    """
+
+    rows: Array
+    turned: Array
+    scores: Array
+    sums: Array
+    state: Array
+    gy: Array
+    gy_turned: Array
+    grads: Array
+    gk: Array
+    gv: Array
+    gq: Array
+
+
+@inner()
+def load_queries(q: Heads, s: Sizes, p: Place, work: Work, w: int) -> None:
+    """Bring a block of queries into the thread's memory, and turned and scaled."""
+    lanes = lanes_of(work.rows)
+    pack_columns(work.rows, Rows(q.data, start_of(q, p) + p.first * q.row, q.row), s.depth, p.queries)
+    turn_columns(Rows(work.turned, 0, w), work.rows, s.depth, p.queries, (p.queries + lanes - 1) // lanes * lanes)
+    fill_row(work.state[:w], work.state.dtype.type(s.scale))
+    scale_columns(w // lanes, Rows(work.turned, 0, w), Rows(work.state, 0, w), s.depth)
+
+
+@inner()
+def attend(q: Heads, k: Heads, v: Heads, mask: Masks, out: Results, s: Sizes, p: Place, work: Work) -> None:
+    """The results of one block of queries."""
+    lanes = lanes_of(work.scores)
+    vectors = vectors_for(p.queries, lanes)
+    w = vectors * lanes
+    load_queries(q, s, p, work, w)
+    scores, sums, state = Rows(work.scores, 0, w), Rows(work.sums, 0, w), Rows(work.state, 0, w)
+    fill_row(work.state[:w], -np.inf)
+    clear(work.state[w : 2 * w])
+    end = min(s.keys, p.first + p.queries) if s.causal else s.keys
+    if end < s.keys and not is_finite(v, p, end, s.keys, s.width):
+        end = s.keys  # 0 times Inf is to be NaN here too
+    for lo in range(0, end, KEYS):
+        keys = min(KEYS, end - lo)
+        left = Matrix(k.data, start_of(k, p) + lo * k.row, k.row, 1)
+        multiply_rows(left, Panel(work.turned, 0, s.depth), scores, keys, vectors, 0)
+        hide(scores, mask, p, lo, keys, s.causal)
+        weigh(vectors, scores, state, keys)
+        if lo:
+            scale_columns(vectors, sums, Rows(work.state, 2 * w, w), s.width)
+        left = Matrix(v.data, start_of(v, p) + lo * v.row, 1, v.row)
+        multiply_rows(left, Panel(work.scores, 0, keys), sums, s.width, vectors, 1 if lo else 0)
+    at = (p.sample * s.heads + p.head) * s.queries + p.first
+    masked = s.causal or mask.data.size > 0
+    for j in range(p.queries):
+        top, total = work.state[j], work.state[w + j]
+        if masked and total == 0:
+            total = np.inf
+        out.tops[at + j] = 0 if top == -np.inf else top
+        out.totals[at + j] = total
+        work.state[2 * w + j] = 1 / total
+    scale_columns(vectors, sums, Rows(work.state, 2 * w, w), s.width)
+    store_turned(Rows(out.y, at * s.width, s.width), sums, work.rows, s.width, p.queries)
+
+
+@inner()
+def attend_grad(q: Heads, k: Heads, v: Heads, mask: Masks, saved: Saved, s: Sizes, p: Place, work: Work) -> None:
+    """The gradients of one block of queries, and what it adds to those of keys and values."""
+    lanes = lanes_of(work.scores)
+    vectors = vectors_for(p.queries, lanes)
+    w, room = vectors * lanes, (p.queries + lanes - 1) // lanes * lanes
+    at = (p.sample * s.heads + p.head) * s.queries + p.first
+    load_queries(q, s, p, work, w)
+    cotangents = Rows(saved.gy, at * s.width, s.width)
+    pack_columns(work.gy, cotangents, s.width, p.queries)
+    turn_columns(Rows(work.gy_turned, 0, w), work.gy, s.width, p.queries, room)
+    scores, grads, sums, state = Rows(work.scores, 0, w), Rows(work.grads, 0, w), Rows(work.sums, 0, w), Rows(work.state, 0, w)
+    row_dots(work.state[2 * w :], cotangents, Rows(saved.y, at * s.width, s.width), s.width, p.queries)
+    for j in range(p.queries):
+        work.state[j], work.state[w + j] = saved.tops[at + j], 1 / saved.totals[at + j]
+    end = min(s.keys, p.first + p.queries) if s.causal else s.keys
+    if end < s.keys:
+        level = total_of(work.state[2 * w : 2 * w + p.queries])  # not finite where y or gy is not
+        fine = is_number(level) and is_finite(q, p, p.first, p.first + p.queries, s.depth)
+        if not (fine and is_finite(k, p, end, s.keys, s.depth) and is_finite(v, p, end, s.keys, s.width)):
+            end = s.keys
+    for lo in range(0, end, KEYS):
+        keys = min(KEYS, end - lo)
+        ka, va = start_of(k, p) + lo * k.row, start_of(v, p) + lo * v.row
+        multiply_rows(Matrix(k.data, ka, k.row, 1), Panel(work.turned, 0, s.depth), scores, keys, vectors, 0)
+        multiply_rows(Matrix(v.data, va, v.row, 1), Panel(work.gy_turned, 0, s.width), grads, keys, vectors, 0)
+        hide(scores, mask, p, lo, keys, s.causal)
+        weigh_grads(vectors, scores, grads, state, keys)
+        multiply_rows(Matrix(k.data, ka, 1, k.row), Panel(work.grads, 0, keys), sums, s.depth, vectors, 1 if lo else 0)
+        pitch = padded(s.depth, lanes)
+        multiply_columns(Matrix(work.grads, 0, w, 1), work.rows, Rows(work.gk, lo * pitch, pitch), keys, s.depth, p.queries)
+        pitch = padded(s.width, lanes)
+        multiply_columns(Matrix(work.scores, 0, w, 1), work.gy, Rows(work.gv, lo * pitch, pitch), keys, s.width, p.queries)
+    fill_row(work.state[:w], work.state.dtype.type(s.scale))
+    scale_columns(vectors, sums, state, s.depth)
+    store_turned(Rows(work.gq, at * s.depth, s.depth), sums, work.rows, s.depth, p.queries)
+
+
+@inner()
+def store_keys(target: Array, at: int, sums: Array, rows: int, columns: int, scale: float) -> None:
+    """Rows of sums without what fills the panels, times a number."""
+    pitch = padded(columns, lanes_of(sums))
+    for i in range(sums.size if scale != 1 else 0):
+        sums[i] *= sums.dtype.type(scale)
+    copy_rows(Rows(target, at, columns), Rows(sums, 0, pitch), columns, rows)
+
+
+@jit()
+def _attention(q: Heads, k: Heads, v: Heads, mask: Masks, out: Results, s: Sizes, threads: int) -> None:
+    lanes = lanes_of(out.y)
+    span = PANEL * lanes
+    blocks = (s.queries + span - 1) // span
+    columns, kind = padded(max(s.depth, s.width), lanes) * span, out.y.dtype
+    for t in prange(threads):
+        none = np.zeros(0, kind)
+        work = Work(
+            np.zeros(columns, kind), np.zeros(columns, kind), np.zeros(KEYS * span, kind), np.zeros(columns, kind),
+            np.zeros(3 * span, kind), none, none, none, none, none, none,
+        )  # fmt: skip
+        for u in range(t, s.samples * s.heads * blocks, threads):
+            n, first = u // blocks, u % blocks * span
+            place = Place(n // s.heads, n % s.heads, first, min(span, s.queries - first))
+            attend(q, k, v, mask, out, s, place, work)
+
+
+@jit()
+def _attention_grad(
+    q: Heads, k: Heads, v: Heads, mask: Masks, saved: Saved, grads: Gradients, s: Sizes, threads: int
+) -> None:
+    lanes = lanes_of(saved.y)
+    span = PANEL * lanes
+    blocks = (s.queries + span - 1) // span
+    columns, kind = padded(max(s.depth, s.width), lanes) * span, saved.y.dtype
+    for t in prange(threads):
+        work = Work(
+            np.zeros(columns, kind), np.zeros(columns, kind), np.zeros(KEYS * span, kind), np.zeros(columns, kind),
+            np.zeros(3 * span, kind), np.zeros(columns, kind), np.zeros(columns, kind), np.zeros(KEYS * span, kind),
+            np.zeros(s.keys * padded(s.depth, lanes), kind), np.zeros(s.keys * padded(s.width, lanes), kind), grads.gq,
+        )  # fmt: skip
+        for u in range(t, s.samples * s.heads * s.parts, threads):
+            n, part = u // s.parts, u % s.parts
+            clear(work.gk)
+            clear(work.gv)
+            for block in range(part, blocks, s.parts):
+                place = Place(n // s.heads, n % s.heads, block * span, min(span, s.queries - block * span))
+                attend_grad(q, k, v, mask, saved, s, place, work)
+            at = (part * s.samples * s.heads + n) * s.keys
+            store_keys(grads.gk, at * s.depth, work.gk, s.keys, s.depth, s.scale)
+            store_keys(grads.gv, at * s.width, work.gv, s.keys, s.width, 1.0)
+
+
+def attention(
+    q: Array, k: Array, v: Array, mask: Array | None, scale: float, causal: bool, hides: bool
+) -> tuple[Array, Array, Array]:
+    """See the reference. q: (N, H, T, D). k: (N, H, K, D). v: (N, H, K, P). Returns y (N, H, T, P) and two of (N, H, T)."""
+    b, h, steps, depth = q.shape
+    keys, width = v.shape[2:]
+    y, top, total = np.empty((b, h, steps, width), q.dtype), np.empty((b, h, steps), q.dtype), np.empty((b, h, steps), q.dtype)
+    if not (y.size and keys):
+        y[...], top[...], total[...] = 0, 0, np.inf
+        if not keys or not top.size:
+            return y, top, total
+    s = Sizes(b, h, steps, keys, depth, width, float(scale), bool(causal), 1)
+    units = b * h * -(-steps // SPAN[q.itemsize])
+    threads = thread_count(min(units, b * h * steps * keys * (depth + width) // GRAIN))
+    out = Results(as_row(y), as_row(top), as_row(total))
+    _attention(_heads(q), _heads(k), _heads(v), _masks(mask, q, keys, hides), out, s, max(1, threads))
+    return y, top, total
+
+
+def attention_grad(
+    gy: Array, q: Array, k: Array, v: Array, mask: Array | None, y: Array, top: Array, total: Array, scale: float, causal: bool,
+    hides: bool,
+) -> tuple[Array, Array, Array]:  # fmt: skip
+    """See the reference. Shapes as above; returns the gradients of q, k and v."""
+    b, h, steps, depth = q.shape
+    keys, width = v.shape[2:]
+    if not (top.size and keys):
+        return np.zeros(q.shape, q.dtype), np.zeros(k.shape, q.dtype), np.zeros(v.shape, q.dtype)
+    parts = min(-(-PARTS // (b * h)), -(-steps // SPAN[q.itemsize]))
+    s = Sizes(b, h, steps, keys, depth, width, float(scale), bool(causal), parts)
+    gq, gk, gv = (np.empty(shape, q.dtype) for shape in (q.shape, (parts, *k.shape), (parts, *v.shape)))
+    threads = thread_count(min(b * h * parts, b * h * steps * keys * (depth + width) // GRAIN))
+    saved = Saved(*(as_row(dense(a)) for a in (gy, y, top, total)))
+    grads = Gradients(as_row(gq), as_row(gk), as_row(gv))
+    _attention_grad(_heads(q), _heads(k), _heads(v), _masks(mask, q, keys, hides), saved, grads, s, max(1, threads))
+    return (gq, gk[0], gv[0]) if parts == 1 else (gq, gk.sum(0), gv.sum(0))
+
+
+SPAN = {4: PANEL * VECTOR_BYTES // 4, 8: PANEL * VECTOR_BYTES // 8}
+"""Queries of a block, by the bytes of an element."""
+
+
+def _heads(x: Array) -> Heads:
+    """Where the rows of all heads lie. An array with its axes in another order, the last one last, is read as it is."""
+    size = x.itemsize
+    if not x.flags.c_contiguous:
+        ordered = x.transpose(*sorted(range(3), key=lambda axis: -x.strides[axis]), 3)
+        if ordered.flags.c_contiguous:
+            b, h, row, _ = x.strides
+            return Heads(as_row(dense(ordered)), b // size, h // size, row // size)
+    _, heads, rows, columns = x.shape
+    return Heads(as_row(dense(x)), heads * rows * columns, rows * columns, columns)
+
+
+NO_MASK = {4: np.empty(0, np.float32), 8: np.empty(0, np.float64)}
+
+
+def _masks(mask: Array | None, q: Array, keys: int, hides: bool) -> Masks:
+    """The mask with its last axes exchanged, in its own size; it is broadcast by steps of 0."""
+    if mask is None:
+        return Masks(NO_MASK[q.itemsize], 0, 0, 0, 0, False)
+    whole = (*q.shape[:3], keys)
+    if mask.ndim > 4 or any(n not in (1, m) for n, m in zip(mask.shape[::-1], whole[::-1], strict=False)):
+        raise ValueError(f"attention: mask must broadcast to {whole}, got shape {mask.shape}")
+    turned = dense(mask.reshape((1,) * (4 - mask.ndim) + mask.shape).swapaxes(2, 3))
+    b, h, key, query = (0 if n == 1 else step // q.itemsize for n, step in zip(turned.shape, turned.strides, strict=True))
+    return Masks(as_row(turned), b, h, key, query, hides)

@@ -1,0 +1,1 @@
+"""The ways to compute a convolution on the CPU, and the plan that chooses among them."""

@@ -1,0 +1,95 @@
+"""The input gradient: for each phase of the pixels modulo the stride, a convolution of gy with the taps that meet it.
+
+gy is never spread out with zeros between its pixels, as the textbook formula for strides would have it: a 7 x 7 layer
+of stride 2 is four times faster for that. Stride 1 has a shorter way: see conv_forward.mirrored.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import prange
+
+from ...geometry import ConvGeometry
+from ...types import Array
+from ..machine.compile import inner, jit, thread_count
+from ..machine.tile import rows_for, tiles
+from ..machine.vector import as_row, clear, copy_rows, lanes_of
+from ..machine.views import Panel, Rows, Tail
+from .pack import pack_image, put
+from .plan import InputGradPlan, Packing, Sizes, input_grad_plan
+
+
+def input_grad(gy: Array, w: Array, g: ConvGeometry) -> Array:
+    """gx for any geometry; gy and w dense, w finite, no size zero."""
+    plan = input_grad_plan(g, gy.itemsize, thread_count(1 << 30))
+    gx = np.empty(g.x_shape, gy.dtype)
+    _input_grad(as_row(gy), as_row(w), as_row(gx), *plan, thread_count(g.N * plan[-1].strips))
+    return gx
+
+
+@inner()
+def pack_phase(packed: Tail, w: Array, g: int, block: int, rows: int, s: Sizes, taps: Array) -> None:
+    """One block (Kg x taps, rows) of a phase's weights. Rows are input channels here; depth runs over (k, tap)."""
+    Kg, Cg, count = s.K // s.G, s.C // s.G, taps.size
+    for m in range(min(rows, Cg - block * rows)):
+        for k in range(Kg):
+            first = ((g * Kg + k) * Cg + block * rows + m) * s.KH * s.KW
+            for t in range(count):
+                packed.data[packed.at + (k * count + t) * rows + m] = w[first + taps[t]]
+
+
+@inner()
+def spread(gx: Tail, strip: Rows, s: Sizes, p: InputGradPlan, first: int, count: int, phase: int) -> None:
+    """Write one channel's strip of a phase, `count` rows from `first` on, to its rows and columns of a plane of gx."""
+    if s.SH == 1 and s.SW == 1:
+        copy_rows(Rows(gx.data, gx.at + first * s.W, s.W), strip, s.W, count)
+        return
+    column, skip = p.first_col * s.SW + phase % s.SW - s.left, 0
+    if column < 0:  # before the image: the phase begins one step later
+        skip, column = 1, column + s.SW
+    columns = (s.W - column + s.SW - 1) // s.SW
+    if columns <= 0:
+        return
+    for q in range(count):
+        row = (first + q + p.first_row) * s.SH + phase // s.SW - s.top
+        if 0 <= row < s.H:
+            source, target = strip.at + q * strip.pitch + skip, gx.at + row * s.W + column
+            put(gx.data[target : gx.at + s.H * s.W], strip.data[source : source + columns], s.SW)
+
+
+@jit()
+def _input_grad(gy: Array, w: Array, gx: Array, s: Sizes, packing: Packing, p: InputGradPlan, threads: int) -> None:
+    width = packing.width
+    Kg, Cg, lanes = s.K // s.G, s.C // s.G, lanes_of(gy)
+    rows = rows_for(Cg)
+    blocks = (Cg + rows - 1) // rows
+    phases, most = p.offsets.shape
+    weights = blocks * most * rows  # of one group and phase
+    packed = np.zeros(phases * s.G * weights, gy.dtype)
+    for u in prange(s.G * blocks):
+        g, block = u // blocks, u % blocks
+        for f in range(phases):
+            at = (f * s.G + g) * weights + block * Kg * p.counts[f] * rows
+            pack_phase(Tail(packed, at), w, g, block, rows, s, p.taps[f, : p.counts[f]])
+    offsets = p.offsets.reshape(-1)
+    plane, image, units = packing.height * width, s.K * s.OH * s.OW, s.N * p.strips
+    pitch = (p.strip * width + lanes - 1) // lanes * lanes
+    for t in prange(threads):
+        buffer = np.zeros(s.K * plane + width + lanes, gy.dtype)  # the last tap's last vector runs over
+        out = np.empty(blocks * rows * pitch, gy.dtype)
+        for u in range(t * units // threads, (t + 1) * units // threads):
+            n, first = u // p.strips, u % p.strips * p.strip
+            count = min(p.strip, p.rows - first)
+            vectors = (count * width + lanes - 1) // lanes
+            pack_image(buffer, 0, gy, n * image, first, packing)
+            for g in range(s.G):
+                for f in range(phases):
+                    panel = Panel(packed, (f * s.G + g) * weights, Kg * p.counts[f])
+                    if panel.depth == 0:
+                        clear(out)
+                    else:
+                        pixels, taps = Tail(buffer, g * Kg * plane), Tail(offsets, f * most)
+                        tiles(rows, panel, blocks, taps, pixels, vectors, Rows(out, 0, pitch))
+                    for c in range(Cg):
+                        channel = Tail(gx, (n * s.C + g * Cg + c) * s.H * s.W)
+                        spread(channel, Rows(out, c * pitch, width), s, p, first, count, f)

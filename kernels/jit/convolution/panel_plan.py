@@ -1,0 +1,158 @@
+"""The tables by which panel.py reads images, worked out once per geometry, and where it is worth its while."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+
+from ...geometry import ConvGeometry
+from ...types import Array
+from ..machine.gemm import PANEL
+from ..machine.vector import VECTOR_BYTES
+from .plan import STRIP_BYTES, Packing
+
+
+class Job(NamedTuple):
+    """N images of `image` elements become images of K channels of `area` pixels.
+
+    plane: elements of a channel of the packed image. in_place: no packing is needed. step: between the weights of two
+    channels. straight: the weights of a channel lie one after the other.
+    """
+
+    N: int
+    K: int
+    image: int
+    area: int
+    plane: int
+    in_place: bool
+    step: int
+    straight: bool
+
+
+class Phases(NamedTuple):
+    """Lists of pixels that share their taps; the lists of phase f end at pixel_ends[f] and tap_ends[f].
+
+    spots, places: of each pixel in the packed image, and in the panel of results. offsets, taps: of each (channel, tap)
+    in the packed image, and in the weights of one channel.
+    """
+
+    spots: Array
+    places: Array
+    pixel_ends: Array
+    offsets: Array
+    taps: Array
+    tap_ends: Array
+
+
+Plan = tuple[Job, Packing, Phases]
+
+
+@lru_cache(maxsize=512)
+def forward_plan(g: ConvGeometry, item_bytes: int) -> Plan:
+    """One phase: every pixel sees every tap."""
+    (H, W), (KH, KW), (OH, OW), (SH, SW), (DH, DW) = g.in_shape, g.kernel, g.out_shape, g.stride, g.dilation
+    height, width = (size + a + b for size, a, b in zip(g.in_shape, g.pad_lo, g.pad_hi, strict=True))
+    spots = np.arange(OH)[:, None] * SH * width + np.arange(OW) * SW
+    channels, rows = np.arange(g.C)[:, None, None], np.arange(KH)[:, None]
+    offsets = channels * height * width + rows * DH * width + np.arange(KW) * DW
+    places = np.arange(spots.size) * panel_width(item_bytes)
+    depth = offsets.size
+    phases = Phases(spots.ravel(), places, np.array([spots.size]), offsets.ravel(), np.arange(depth), np.array([depth]))
+    job = Job(g.N, g.K, g.C * H * W, OH * OW, height * width, not any(g.pad_lo + g.pad_hi), depth, True)
+    return job, _whole(g.C, g.in_shape, g.pad_lo, height, width), phases
+
+
+@lru_cache(maxsize=512)
+def input_grad_plan(g: ConvGeometry, item_bytes: int) -> Plan:
+    """A phase for each remainder of the pixels by the strides: gx[h] = sum over i of gy[(h + top - i DH) / SH], where whole."""
+    (H, W), (KH, KW), (SH, SW), (DH, DW), (top, left) = g.in_shape, g.kernel, g.stride, g.dilation, g.pad_lo
+    above, before = max(0, -((top - (KH - 1) * DH) // SH)), max(0, -((left - (KW - 1) * DW) // SW))
+    height = above + max((H - 1 + top) // SH + 1, g.out_shape[0])
+    width = before + max((W - 1 + left) // SW + 1, g.out_shape[1])
+    filters = np.arange(g.K)[:, None]
+    lists: list[tuple[Array, ...]] = []
+    for a in range(SH):
+        for b in range(SW):
+            rows, columns = np.arange((a - top) % SH, H, SH)[:, None], np.arange((b - left) % SW, W, SW)
+            i, j = np.arange(KH)[:, None], np.arange(KW)
+            met = (i * DH % SH == a) & (j * DW % SW == b)
+            back, tap = (i * DH // SH * width + j * DW // SW)[met], (i * KW + j)[met]
+            spots = ((rows + top) // SH + above) * width + (columns + left) // SW + before
+            places = (rows * W + columns) * panel_width(item_bytes)
+            lists.append((spots, places, filters * height * width - back, filters * g.C * KH * KW + tap))
+    spots, places, offsets, taps = (np.concatenate([some.ravel() for some in each]) for each in zip(*lists, strict=True))
+    ends = (np.cumsum([phase[which].size for phase in lists]) for which in (0, 2))
+    pixel_ends, tap_ends = ends
+    in_place = above == before == 0 and (height, width) == g.out_shape
+    job = Job(g.N, g.C, g.K * g.out_shape[0] * g.out_shape[1], H * W, height * width, in_place, KH * KW, False)
+    phases = Phases(spots, places, pixel_ends, offsets, taps, tap_ends)
+    return job, _whole(g.K, g.out_shape, (above, before), height, width), phases
+
+
+def _whole(channels: int, shape: tuple[int, ...], pad: tuple[int, ...], height: int, width: int) -> Packing:
+    """An image as one plane per channel."""
+    one = np.zeros(1, np.int64)
+    return Packing(channels, shape[0], shape[1], 1, 1, pad[0], pad[1], height, width, one, one)
+
+
+def panel_width(item_bytes: int) -> int:
+    """Channels in a panel."""
+    return PANEL * VECTOR_BYTES // item_bytes
+
+
+@lru_cache(maxsize=512)
+def forward_pays(g: ConvGeometry, item_bytes: int, threads: int) -> bool:
+    """Whether tiles along channels waste less than tiles along pixels, whose rows end in junk (see plan.py)."""
+    width = g.out_shape[1] + (g.kernel[1] - 1) * g.dilation[1] // g.stride[1]
+    useful = _pixel_fill(g.out_shape, width, item_bytes)
+    return _fits(g, item_bytes, _sharing(g, threads)) and useful < WORTH * fill(g.K, item_bytes)
+
+
+@lru_cache(maxsize=512)
+def input_grad_pays(g: ConvGeometry, item_bytes: int, threads: int) -> bool:
+    shape = tuple(-(-size // s) for size, s in zip(g.in_shape, g.stride, strict=True))
+    width = shape[1] + (g.kernel[1] - 1) * g.dilation[1] // g.stride[1]
+    useful = _pixel_fill(shape, width, item_bytes) * (1.0 if g.stride == (1, 1) else STRIDED)
+    return _fits(g, item_bytes, _sharing(g, threads)) and useful < WORTH * fill(g.C, item_bytes)
+
+
+@lru_cache(maxsize=512)
+def weight_grad_pays(g: ConvGeometry, item_bytes: int, threads: int) -> bool:
+    """Here tiles along pixels lose more: to junk, and to adding up their lanes."""
+    return _fits(g, item_bytes, threads) and fill(g.K, item_bytes) >= 0.75
+
+
+WORTH = 0.95  # the share of full speed that filling and emptying panels leaves; 14 x 14 pixels fill 0.94 of their vectors
+STRIDED = 0.55  # what scattering rows over every second column costs tiles along pixels
+
+
+ALONE = 4_000_000  # multiply-adds that one thread does while the others would be waking and meeting again
+LEAST_PIXELS, LEAST_DEPTH = 36, 16  # below, there is nothing to gain, and another kernel would be compiled for it
+
+
+def _sharing(g: ConvGeometry, threads: int) -> int:
+    """The threads that images must be enough for; none where so little is to be done that one thread may do it."""
+    return 0 if g.macs <= ALONE else threads
+
+
+def _fits(g: ConvGeometry, item_bytes: int, threads: int) -> bool:
+    """Images are the units of work: enough of them for all threads, small enough for the cache, each with some arithmetic."""
+    height, width = (size + a + b for size, a, b in zip(g.in_shape, g.pad_lo, g.pad_hi, strict=True))
+    pixels = g.out_shape[0] * g.out_shape[1]
+    cached = item_bytes * (g.C * height * width + g.K * pixels) <= 3 * STRIP_BYTES // 2
+    enough = pixels >= LEAST_PIXELS and g.C * g.kernel[0] * g.kernel[1] >= LEAST_DEPTH
+    return g.groups == 1 and g.N >= 4 * threads and cached and enough
+
+
+def fill(channels: int, item_bytes: int) -> float:
+    """The share of a panel's lanes that hold channels."""
+    width = panel_width(item_bytes)
+    return channels / (-(-channels // width) * width)
+
+
+def _pixel_fill(shape: tuple[int, ...], width: int, item_bytes: int) -> float:
+    """The share of lanes that hold pixels, where they are numbered over rows of `width`."""
+    lanes = VECTOR_BYTES // item_bytes
+    return shape[0] * shape[1] / (-(-shape[0] * width // lanes) * lanes)

@@ -1,0 +1,94 @@
+"""The weight gradient: dot products over pixels of gy with the input shifted by every tap.
+
+gy is copied to the input's row pitch with zeros in the junk columns, so that the sums can run over whole vectors. Every
+thread adds up its own share; the shares are added in fixed order at the end, so results do not depend on timing.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import prange
+
+from ...geometry import ConvGeometry
+from ...types import Array
+from ..machine.compile import jit, thread_count
+from ..machine.tile import DOT_ROWS, DOT_TAPS, DOT_TAPS_ALONE, dot_size, dots
+from ..machine.vector import as_row, clear, copy_rows, lanes_of
+from ..machine.views import Pieces, Rows, Tail
+from .pack import pack_image
+from .plan import STRIP_BYTES, ForwardPlan, Packing, Plan, Sizes, forward_plan
+
+
+def weight_grad(x: Array, gy: Array, g: ConvGeometry) -> Array:
+    """gw for any geometry; x and gy dense, no size zero.
+
+    Junk columns meet pixels with zeros: where x is not finite, some entries of gw can be NaN that should not be. The
+    caller checks for that.
+    """
+    plan = forward_plan(g, x.itemsize, thread_count(1 << 30), weight_grad=True)
+    offsets = plan.reading.offsets
+    gw = np.empty(g.w_shape, x.dtype)
+    taps = DOT_TAPS_ALONE if g.K == g.groups else DOT_TAPS
+    spare = -offsets.size % taps  # the last block of taps repeats the last tap
+    offsets = np.concatenate([offsets, np.repeat(offsets[-1:], spare)])
+    reading = plan.reading._replace(offsets=offsets)
+    at_once, threads = _units_at_once(plan, x.itemsize), thread_count(g.N * reading.strips)
+    _weight_grad(as_row(x), as_row(gy), as_row(gw), plan.sizes, plan.packing, reading, at_once, threads)
+    return gw
+
+
+def _units_at_once(plan: Plan, item_bytes: int) -> int:
+    """Two units of work per pass, if both fit the cache, halve the additions of finished sums to memory."""
+    s = plan.sizes
+    unit = item_bytes * plan.reading.strip * plan.packing.width * (s.C * s.SH + s.K // s.SH)
+    return max(1, min(2, STRIP_BYTES * 5 // 3 // unit))
+
+
+@jit()
+def _weight_grad(
+    x: Array, gy: Array, gw: Array, s: Sizes, packing: Packing, p: ForwardPlan, at_once: int, threads: int
+) -> None:
+    width, offsets, alone = packing.width, p.offsets, s.K == s.G
+    Kg, Cg, lanes = s.K // s.G, s.C // s.G, lanes_of(x)
+    depth = Cg * s.KH * s.KW
+    rows, taps = (1, DOT_TAPS_ALONE) if alone else (DOT_ROWS, DOT_TAPS)
+    size = dot_size(rows * taps, lanes)
+    blocks = (Kg + rows - 1) // rows, offsets.size // taps
+    units, image, area = s.N * p.strips, s.C * s.H * s.W, s.OH * s.OW
+    pitch = (p.strip * width + lanes - 1) // lanes * lanes
+    group = blocks[0] * blocks[1] * size
+    share = (s.G * group + 127) // lanes * lanes  # apart by a cache line or more: threads share none
+    sums = np.zeros(threads * share, x.dtype)
+    for t in prange(threads):
+        x_ahead, g_ahead = s.C * p.plane + width + lanes, s.G * blocks[0] * rows * pitch
+        images, grads = np.zeros(x_ahead * at_once, x.dtype), np.zeros(g_ahead * at_once, x.dtype)
+        u, end = t * units // threads, (t + 1) * units // threads
+        while u < end:
+            segments = min(at_once, end - u)
+            # in place the last vectors may read on into the next image, but not out of x
+            in_place = p.unpadded and p.strips == 1 and (u + segments - 1) * image + p.reach + pitch <= x.size
+            for q in range(segments):
+                n, first = (u + q) // p.strips, (u + q) % p.strips * p.strip
+                count = min(p.strip, s.OH - first)
+                if not in_place:
+                    pack_image(images, q * x_ahead, x, n * image, first, packing)
+                for k in range(s.K):
+                    d = q * g_ahead + (k // Kg * blocks[0] * rows + k % Kg) * pitch
+                    source = Rows(gy, (n * s.K + k) * area + first * s.OW, s.OW)
+                    copy_rows(Rows(grads, d, width), source, s.OW, count)
+                    clear(grads[d + count * width : d + pitch])
+            pixels = x if in_place else images
+            for g in range(s.G):
+                channels = Pieces(grads, g * blocks[0] * rows * pitch, pitch, g_ahead, segments)
+                first = g * Cg * p.plane + (u * image if in_place else 0)
+                shifted = Rows(pixels, first, image if in_place else x_ahead)
+                dots(alone, channels, shifted, offsets, blocks, pitch // lanes, Tail(sums, t * share + g * group))
+            u += segments
+    for k in range(s.K):
+        block, m = k % Kg // rows, k % Kg % rows
+        for r in range(depth):
+            at = k // Kg * group + (block * blocks[1] + r // taps) * size + m * taps + r % taps
+            total = sums[at]
+            for t in range(1, threads):
+                total += sums[t * share + at]
+            gw[k * depth + r] = total

@@ -1,0 +1,367 @@
+"""The entry point of a generated kernel: what Python calls with arrays, as a C function without a wrapper.
+
+    entry(input 0, ..., output, threads)            # or, by rows: entry(..., output, threads, rows, elements of a row)
+
+A kernel that reduces is called by rows, and its output has one element for each of them.
+
+It looks at every argument before it reads a pointer out of it: the type is numpy.ndarray itself, the dtype the right object,
+the memory dense and aligned, the output writeable, the shapes and sizes those of the mode. Where anything else comes it does
+nothing and returns False, and True when the output is written. All that it needs of the process (types, dtypes, functions)
+lies in a table, a bytes object that Python passes as `self`, so the code can be kept on disk.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import struct
+from typing import Any
+
+import llvmlite.binding as llvm
+import numpy as np
+
+from ...generated.expression import DTYPES
+from .loops import Formula
+from .reductions import PART
+
+BYTES_AT = 32
+"""Where a bytes object of CPython keeps its bytes."""
+
+TYPE_AT, DATA_AT, NDIM_AT, DIMS_AT, DESCR_AT, FLAGS_AT = 8, 16, 24, 32, 56, 64
+"""Where an ndarray keeps its type, data pointer, number of axes, shape, dtype and flags: NumPy's public struct."""
+
+DENSE, WRITEABLE = 0x1 | 0x100, 0x400
+"""NumPy's flags C_CONTIGUOUS and ALIGNED, and WRITEABLE."""
+
+UNLOCKED = 32768
+"""From this many elements on, Python's lock is released during the loop."""
+
+_ENTRIES = (
+    "ndarray", *DTYPES, "int", "true", "false", "parallel", "as_long", "save", "restore", "incref"
+)  # fmt: skip
+
+_HELPERS = """
+define internal i64 @size(ptr %o) {
+start:
+  %dims.at = getelementptr i8, ptr %o, i64 DIMS
+  %dims = load ptr, ptr %dims.at
+  %nd.at = getelementptr i8, ptr %o, i64 NDIM
+  %nd.32 = load i32, ptr %nd.at
+  %nd = sext i32 %nd.32 to i64
+  br label %head
+head:
+  %i = phi i64 [0, %start], [%next, %loop]
+  %n = phi i64 [1, %start], [%product, %loop]
+  %more = icmp slt i64 %i, %nd
+  br i1 %more, label %loop, label %end
+loop:
+  %at = getelementptr i64, ptr %dims, i64 %i
+  %d = load i64, ptr %at
+  %product = mul i64 %n, %d
+  %next = add i64 %i, 1
+  br label %head
+end:
+  ret i64 %n
+}
+
+define internal i1 @alike(ptr %a, ptr %b) {
+start:
+  %a.dims.at = getelementptr i8, ptr %a, i64 DIMS
+  %a.dims = load ptr, ptr %a.dims.at
+  %b.dims.at = getelementptr i8, ptr %b, i64 DIMS
+  %b.dims = load ptr, ptr %b.dims.at
+  %a.nd.at = getelementptr i8, ptr %a, i64 NDIM
+  %a.nd = load i32, ptr %a.nd.at
+  %b.nd.at = getelementptr i8, ptr %b, i64 NDIM
+  %b.nd = load i32, ptr %b.nd.at
+  %nd = sext i32 %a.nd to i64
+  %same.nd = icmp eq i32 %a.nd, %b.nd
+  br i1 %same.nd, label %head, label %no
+head:
+  %i = phi i64 [0, %start], [%next, %loop]
+  %more = icmp slt i64 %i, %nd
+  br i1 %more, label %loop, label %yes
+loop:
+  %a.at = getelementptr i64, ptr %a.dims, i64 %i
+  %a.d = load i64, ptr %a.at
+  %b.at = getelementptr i64, ptr %b.dims, i64 %i
+  %b.d = load i64, ptr %b.at
+  %next = add i64 %i, 1
+  %same = icmp eq i64 %a.d, %b.d
+  br i1 %same, label %head, label %no
+yes:
+  ret i1 true
+no:
+  ret i1 false
+}
+
+define internal i1 @fits(ptr %o, ptr %type, ptr %descr, i32 %wanted) {
+  %type.at = getelementptr i8, ptr %o, i64 TYPE
+  %its.type = load ptr, ptr %type.at
+  %is.array = icmp eq ptr %its.type, %type
+  br i1 %is.array, label %look, label %no
+look:
+  %descr.at = getelementptr i8, ptr %o, i64 DESCR
+  %its.descr = load ptr, ptr %descr.at
+  %same = icmp eq ptr %its.descr, %descr
+  %flags.at = getelementptr i8, ptr %o, i64 FLAGS
+  %flags = load i32, ptr %flags.at
+  %held = and i32 %flags, %wanted
+  %dense = icmp eq i32 %held, %wanted
+  %fine = and i1 %same, %dense
+  ret i1 %fine
+no:
+  ret i1 false
+}
+"""
+
+
+class _Text:
+    """Lines of LLVM IR, with blocks that go on where a condition holds and else refuse."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.count = 0
+
+    def name(self) -> str:
+        self.count += 1
+        return f"%v{self.count}"
+
+    def put(self, text: str) -> str:
+        """A line with a result; gives its name."""
+        name = self.name()
+        self.lines.append(f"  {name} = {text}")
+        return name
+
+    def do(self, text: str) -> None:
+        self.lines.append(f"  {text}")
+
+    def require(self, condition: str) -> None:
+        self.count += 1
+        self.lines += [f"  br i1 {condition}, label %go{self.count}, label %refuse", f"go{self.count}:"]
+
+    def field(self, pointer: str, offset: int, kind: str = "ptr") -> str:
+        at = self.put(f"getelementptr i8, ptr {pointer}, i64 {offset}")
+        return self.put(f"load {kind}, ptr {at}")
+
+
+def entry_text(formula: Formula, name: str) -> str:
+    """The IR of `name`, the entry point, and `name_share`, one thread's part; both use `name_range`."""
+    count = len(formula.inputs) + 1
+    helpers = _HELPERS
+    for word, offset in (("DIMS", DIMS_AT), ("NDIM", NDIM_AT), ("TYPE", TYPE_AT), ("DESCR", DESCR_AT), ("FLAGS", FLAGS_AT)):
+        helpers = helpers.replace(f"i64 {word}", f"i64 {offset}")
+    if formula.reduction:
+        helpers += "declare ptr @malloc(i64)\ndeclare void @free(ptr)\n"
+    return f"{helpers}\n{_share(name, count, formula.by_rows)}\n{_entry(formula, name, count)}"
+
+
+def _share(name: str, count: int, by_rows: bool) -> str:
+    """What the pool of threads calls with a run of share numbers; shares of elements are whole cache lines."""
+    return f"""
+define void @{name}_share(ptr %args, ptr %sizes, ptr %steps, ptr %arrays) {{
+  %n.at = getelementptr ptr, ptr %arrays, i64 {count + 1}
+  %n = load i64, ptr %n.at
+  %threads.at = getelementptr ptr, ptr %arrays, i64 {count + 2}
+  %threads = load i64, ptr %threads.at
+  %first.64 = load ptr, ptr %args
+  %first = ptrtoint ptr %first.64 to i64
+  %many = load i64, ptr %sizes
+  %next = add i64 %first, %many
+  %lo.n = mul i64 %first, %n
+  %lo.cut = udiv i64 %lo.n, %threads
+  %lo = and i64 %lo.cut, {-1 if by_rows else -64}
+  %hi.n = mul i64 %next, %n
+  %hi.cut = udiv i64 %hi.n, %threads
+  %hi.whole = and i64 %hi.cut, {-1 if by_rows else -64}
+  %last = icmp uge i64 %next, %threads
+  %hi = select i1 %last, i64 %n, i64 %hi.whole
+  call void @{name}_range(ptr %arrays, i64 %lo, i64 %hi)
+  ret void
+}}"""
+
+
+def _entry(formula: Formula, name: str, count: int) -> str:
+    t = _Text()
+    wanted = count + (3 if formula.by_rows else 1)
+    t.require(t.put(f"icmp eq i64 %count, {wanted}"))
+    base = t.put(f"getelementptr i8, ptr %self, i64 {BYTES_AT}")
+    held = {word: t.field(base, 8 * i) for i, word in enumerate(_ENTRIES)}
+    objects = [t.field("%given", 8 * k) for k in range(wanted)]
+    for dtype, o in zip((*[e.dtype for e in formula.inputs], formula.dtype), objects, strict=False):
+        flags = DENSE | WRITEABLE if o is objects[count - 1] else DENSE
+        t.require(t.put(f"call i1 @fits(ptr {o}, ptr {held['ndarray']}, ptr {held[dtype.name]}, i32 {flags})"))
+    out = objects[count - 1]
+    size = t.put(f"call i64 @size(ptr {out})")
+    numbers = []
+    for o in objects[count:]:
+        t.require(t.put(f"icmp eq ptr {t.field(o, TYPE_AT)}, {held['int']}"))
+        numbers.append(t.put(f"call i64 {held['as_long']}(ptr {o})"))
+    check = _rows_fit if formula.reduction else _sizes_fit
+    units, size = check(t, formula, objects, size, numbers)
+    # Nothing to do for no elements; what follows may divide.
+    t.do(f"%empty = icmp eq i64 {size}, 0")
+    t.do("br i1 %empty, label %done, label %work")
+    t.lines.append("work:")
+    _run(t, name, [objects[k] for k in range(count)], (units, numbers), held, size, "gather" if formula.reduction else "done")
+    if formula.reduction:
+        _gather(t, name, count, numbers[1])
+    return "\n".join([
+        f"define ptr @{name}(ptr %self, ptr %given, i64 %count) {{",
+        "start:",
+        f"  %arrays = alloca ptr, i64 {count + 5}",
+        "  %base = alloca ptr", "  %parts = alloca i64", "  %step = alloca i64",
+        *t.lines,
+        "refuse:",
+        f"  %false.at = getelementptr i8, ptr %self, i64 {BYTES_AT + 8 * _ENTRIES.index('false')}",
+        "  %false = load ptr, ptr %false.at",
+        "  br label %end",
+        "done:",
+        "  br label %end",
+        "end:",
+        f"  %answer = phi ptr [%false, %refuse], [{held['true']}, %done]",
+        f"  %incref.at = getelementptr i8, ptr %self, i64 {BYTES_AT + 8 * _ENTRIES.index('incref')}",
+        "  %incref = load ptr, ptr %incref.at",
+        "  call void %incref(ptr %answer)",
+        "  ret ptr %answer",
+        "}",
+    ])  # fmt: skip
+
+
+def _sizes_fit(t: _Text, formula: Formula, objects: list[str], size: str, numbers: list[str]) -> tuple[str, str]:
+    """Require what the modes say of shapes and sizes, and at least one thread.
+
+    Gives how many elements or rows there are to share out, and how many elements.
+    """
+    t.require(t.put(f"icmp sgt i64 {numbers[0]}, 0"))
+    units = size
+    if formula.by_rows:
+        rows, n = numbers[1:]
+        t.require(t.put(f"icmp sgt i64 {rows}, 0"))
+        t.require(t.put(f"icmp sgt i64 {n}, 0"))
+        t.require(t.put(f"icmp eq i64 {t.put(f'urem i64 {size}, {rows}')}, 0"))
+        t.require(t.put(f"icmp eq i64 {t.put(f'udiv i64 {size}, {rows}')}, {n}"))
+        units = rows
+    out = objects[len(formula.inputs)]
+    for o, mode in zip(objects, formula.modes, strict=False):
+        if mode == "f":
+            t.require(t.put(f"call i1 @alike(ptr {o}, ptr {out})"))
+        else:
+            expected = {"s": "1", "r": numbers[-1], "c": units}[mode]
+            t.require(t.put(f"icmp eq i64 {t.put(f'call i64 @size(ptr {o})')}, {expected}"))
+    return units, size
+
+
+def _rows_fit(t: _Text, formula: Formula, objects: list[str], size: str, numbers: list[str]) -> tuple[str, str]:
+    """The same where rows are reduced, and memory for their parts, which are shared out."""
+    for v in numbers:
+        t.require(t.put(f"icmp sgt i64 {v}, 0"))
+    _, rows, n = numbers
+    t.require(t.put(f"icmp eq i64 {size}, {rows}"))
+    t.require(t.put(f"icmp ule i64 {n}, {t.put(f'udiv i64 {1 << 56}, {rows}')}"))
+    whole = t.put(f"mul i64 {rows}, {n}")
+    for o, mode in zip(objects, formula.modes, strict=False):
+        expected = {"f": whole, "s": "1", "r": n, "c": rows}[mode]
+        t.require(t.put(f"icmp eq i64 {t.put(f'call i64 @size(ptr {o})')}, {expected}"))
+    parts = t.put(f"udiv i64 {t.put(f'add i64 {n}, {PART - 1}')}, {PART}")
+    units = t.put(f"mul i64 {rows}, {parts}")
+    count = len(formula.inputs) + 1
+    t.do(f"store i64 {parts}, ptr {t.put(f'getelementptr ptr, ptr %arrays, i64 {count + 3}')}")
+    place = t.put(f"getelementptr ptr, ptr %arrays, i64 {count + 4}")
+    t.do(f"store ptr null, ptr {place}")
+    t.do(f"%one.part = icmp eq i64 {parts}, 1")
+    t.do("br i1 %one.part, label %placed, label %scratch")
+    t.lines.append("scratch:")
+    memory = t.put(f"call ptr @malloc(i64 {t.put(f'mul i64 {units}, 8')})")
+    t.do(f"store ptr {memory}, ptr {place}")
+    t.do(f"%lacking = icmp eq ptr {memory}, null")
+    t.do("br i1 %lacking, label %refuse, label %placed")
+    t.lines.append("placed:")
+    return units, whole
+
+
+def _run(
+    t: _Text, name: str, objects: list[str], counts: tuple[str, list[str]], held: dict[str, str], size: str, after: str
+) -> None:
+    """Fill the table of addresses and call the loop, here or in the pool of threads; after: the block that follows."""
+    units, numbers = counts
+    for k, o in enumerate(objects):
+        t.do(f"store ptr {t.field(o, DATA_AT)}, ptr {t.put(f'getelementptr ptr, ptr %arrays, i64 {k}')}")
+    last = numbers[2] if len(numbers) > 1 else "0"
+    for k, v in enumerate((last, units, numbers[0]), start=len(objects)):
+        t.do(f"store i64 {v}, ptr {t.put(f'getelementptr ptr, ptr %arrays, i64 {k}')}")
+    many, large = t.put(f"icmp sgt i64 {numbers[0]}, 1"), t.put(f"icmp sge i64 {size}, {UNLOCKED}")
+    t.do(f"br i1 {t.put(f'or i1 {many}, {large}')}, label %unlocked, label %locked")
+    t.lines.append("locked:")
+    t.do(f"call void @{name}_range(ptr %arrays, i64 0, i64 {units})")
+    t.do(f"br label %{after}")
+    t.lines.append("unlocked:")
+    t.do(f"%state = call ptr {held['save']}()")
+    t.do(f"br i1 {many}, label %shared, label %alone")
+    t.lines.append("shared:")
+    t.do("store ptr null, ptr %base")
+    t.do(f"store i64 {numbers[0]}, ptr %parts")
+    t.do("store i64 1, ptr %step")
+    threads = t.put(f"trunc i64 {numbers[0]} to i32")
+    t.do(
+        f"call void {held['parallel']}(ptr @{name}_share, ptr %base, ptr %parts, ptr %step, ptr %arrays, i64 0, i64 1, "
+        f"i32 {threads})"
+    )
+    t.do("br label %lock")
+    t.lines.append("alone:")
+    t.do(f"call void @{name}_range(ptr %arrays, i64 0, i64 {units})")
+    t.do("br label %lock")
+    t.lines.append("lock:")
+    t.do(f"call void {held['restore']}(ptr %state)")
+    t.do(f"br label %{after}")
+
+
+def _gather(t: _Text, name: str, count: int, rows: str) -> None:
+    """Put the parts of rows together."""
+    t.lines.append("gather:")
+    t.do("br i1 %one.part, label %done, label %gathered")
+    t.lines.append("gathered:")
+    t.do(f"call void @{name}_combine(ptr %arrays, i64 0, i64 {rows})")
+    place = t.put(f"getelementptr ptr, ptr %arrays, i64 {count + 4}")
+    t.do(f"call void @free(ptr {t.put(f'load ptr, ptr {place}')})")
+    t.do("br label %done")
+
+
+def process_table(bfloat16: bool) -> bytes:
+    """The table of this process, to be made when its threads have been started; bfloat16: whether there is that dtype.
+
+    Raises RuntimeError on a foreign layout.
+    """
+    _check_layout()
+    api = ctypes.pythonapi
+
+    def address(function: Any) -> int:
+        return ctypes.cast(function, ctypes.c_void_p).value or 0
+
+    held = {
+        "ndarray": id(np.ndarray), "int": id(int), "true": id(True), "false": id(False),
+        "parallel": llvm.address_of_symbol("numba_parallel_for"),
+        "as_long": address(api.PyLong_AsLong), "save": address(api.PyEval_SaveThread),
+        "restore": address(api.PyEval_RestoreThread), "incref": address(api.Py_IncRef),
+    }  # fmt: skip
+    held |= {name: id(np.dtype(name)) if name != "bfloat16" or bfloat16 else 0 for name in DTYPES}
+    return struct.pack(f"={len(_ENTRIES)}Q", *[held[word] or 0 for word in _ENTRIES])
+
+
+def _check_layout() -> None:
+    """Objects must lie in memory as the entry point reads them: another Python or NumPy might lay them out differently."""
+    x = np.zeros((3, 5), np.float32)
+
+    def word(o: Any, offset: int, kind: Any = ctypes.c_size_t) -> Any:
+        return kind.from_address(id(o) + offset).value
+
+    dims = word(x, DIMS_AT)
+    fine = (
+        ctypes.sizeof(ctypes.c_void_p) == 8
+        and (word(x, TYPE_AT), word(x, DATA_AT), word(x, DESCR_AT)) == (id(np.ndarray), x.ctypes.data, id(np.dtype("f4")))
+        and word(x, NDIM_AT, ctypes.c_int32) == 2
+        and list((ctypes.c_int64 * 2).from_address(dims)) == [3, 5]
+        and word(x, FLAGS_AT, ctypes.c_int32) & (DENSE | WRITEABLE) == DENSE | WRITEABLE
+        and ctypes.string_at(id(b"dlengine") + BYTES_AT, 8) == b"dlengine"
+    )
+    if not fine:
+        raise RuntimeError("this Python or NumPy lays out its objects in another way; formulas are computed by NumPy")

@@ -1,0 +1,204 @@
+"""A formula as a function of arrays: picks the code for their shapes, and the threads for its cost."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from ...generated.evaluate import evaluate
+from ...generated.expansions import NoExpansion
+from ...generated.expression import Expression, argument, in_order, in_places, inputs_of
+from ...types import Array
+from ..machine.compile import in_parallel, is_interpreted, thread_count
+from ..machine.vector import VECTOR_BYTES
+from .machine import Request
+
+_COST = {
+    "exp": 0.25, "expm1": 0.25, "log": 0.38, "log2": 0.5, "log10": 0.55, "log1p": 0.5, "tanh": 0.38, "erf": 0.65, "erfc": 0.7,
+    "sin": 0.6, "cos": 0.6, "tan": 0.9, "asin": 0.6, "acos": 0.7, "atan": 1.0, "atan2": 1.3, "sinh": 0.9, "cosh": 0.8,
+    "asinh": 1.9, "acosh": 1.7, "atanh": 1.7, "pow": 0.8, "logaddexp": 0.75, "hypot": 0.15, "mod": 0.6, "floordiv": 0.75,
+    "div": 0.08, "sqrt": 0.08, "input": 0.03,
+}  # fmt: skip
+"""Nanoseconds of one thread for a float32 element with AVX-512, measured on 131,072 of them; what is not here takes OTHER."""
+
+OTHER = 0.015
+
+SHARE = 8000.0
+"""Nanoseconds of work that a thread must have to do. Waking one takes 1 us on an idle machine, and up to a time slice where
+other processes want the cores; a grain of 3,000 elements of gelu or 50,000 of a cube was never slower than one thread."""
+
+KNOWN = 64
+"""Combinations of shapes for which a kernel remembers how they broadcast."""
+
+empty = np.empty
+
+
+class Kernel:
+    """A formula to be called with its inputs.
+
+    Parameters
+    ----------
+    name : str
+        Under which its calls are counted.
+    root : Expression
+        The formula. Its inputs have any numbers; the call takes one array for each, in the order of the numbers.
+    launches : Counter
+        Calls answered by machine code are added up here.
+    by_numpy : bool
+        Whether NumPy always computes it: one function, for which NumPy has faster code.
+    """
+
+    __slots__ = ("by_numpy", "dtype", "dtypes", "entries", "entry", "grain", "known", "launches", "name", "root", "takes")
+
+    def __init__(self, name: str, root: Expression, launches: Counter[str], by_numpy: bool = False) -> None:
+        self.root, self.takes = in_places(root)
+        self.name, self.launches, self.by_numpy = name, launches, by_numpy
+        self.dtype = root.dtype
+        self.dtypes = tuple(e.dtype for e in inputs_of(root))
+        self.entries: dict[str, Any] = {}
+        self.entry: Any = None
+        self.known: dict[Any, Any] = {}
+        self.grain = grain_of(root)
+
+    def request(self, modes: str = "") -> Request:
+        """The code for these modes (see loops.py); by default for arrays of one shape."""
+        inputs = tuple(argument(i, d) for i, d in enumerate(self.dtypes))
+        return Request(inputs, self.root, modes or "f" * len(inputs), self.name)
+
+    def compile(self, modes: str = "") -> Any:
+        """The entry point for these modes. Raises NoExpansion."""
+        modes = modes or "f" * len(self.dtypes)
+        found = self.entries.get(modes)
+        if found is None:
+            found = self.entries[modes] = self.request(modes).function()
+            if modes == "f" * len(self.dtypes):
+                self.entry = found
+        return found
+
+    def __call__(self, *arrays: Array) -> Array:
+        """The formula's value. Raises ValueError for shapes that do not broadcast."""
+        entry = self.entry
+        if entry is not None and not is_interpreted():
+            out = empty(arrays[-1].shape, self.dtype)
+            n = out.size
+            if n < self.grain:
+                done = entry(*arrays, out, 1)
+            else:
+                done = in_parallel(entry, *arrays, out, thread_count(n // self.grain))
+            if done:
+                self.launches[self.name] += 1
+                return out
+        return self._general(arrays)
+
+    def prepared(self, shapes: Sequence[tuple[int, ...]], shape: tuple[int, ...]) -> tuple[Any, str, tuple[int, ...]] | None:
+        """The code for dense arrays of these shapes and an output of another: entry point, modes, and its last arguments, which
+        are the number of threads and, by rows, the rows and their length. None where arrays must be copied, or there is no code.
+        """
+        modes, rows = [], None
+        for own in shapes:
+            letter, wanted = _mode(own, shape)
+            if wanted is not None and rows is not None and rows != wanted:
+                return None
+            rows = wanted if wanted is not None else rows
+            if not letter:
+                return None
+            modes.append(letter)
+        try:
+            entry = self.compile("".join(modes))
+        except (NoExpansion, RuntimeError):
+            return None
+        size = prod(shape)
+        threads = max(1, thread_count(min(size // self.grain, size if rows is None else rows))) if size else 1
+        return entry, "".join(modes), (threads,) if rows is None else (threads, rows, size // rows)
+
+    def _general(self, arrays: Sequence[Array]) -> Array:
+        """Any arrays: another layout, broadcasting, code that is not there yet; NumPy where there can be none."""
+        for a in arrays:
+            if hasattr(a, "__generated__"):  # an array of a step that is recorded, which notes the call
+                return a.__generated__(self, arrays)
+        shapes = tuple([np.shape(a) for a in arrays])
+        known = self.known.get(shapes)
+        if known is not None and not is_interpreted():
+            entry, shape, rows, counts = known
+            out = empty(shape, self.dtype)
+            threads = thread_count(min(out.size // self.grain, rows)) if out.size >= self.grain else 1
+            if in_parallel(entry, *arrays, out, max(threads, 1), *counts):
+                self.launches[self.name] += 1
+                return out
+        shape = np.broadcast_shapes(*shapes)
+        if self.by_numpy or is_interpreted() or any(d != a.dtype for a, d in zip(arrays, self.dtypes, strict=True)):
+            return evaluate(self.root, arrays)
+        given = [dense(a, d) for a, d in zip(arrays, self.dtypes, strict=True)]
+        modes, rows, spread = _modes(given, shape)
+        as_they_are = all(a is b for a, b in zip(given, spread, strict=True))
+        given = spread
+        try:
+            entry = self.compile(modes)
+        except (NoExpansion, RuntimeError):  # LLVM that does not know this CPU, a foreign Python: NumPy knows it all
+            return evaluate(self.root, arrays)
+        out = empty(shape, self.dtype)
+        counts = () if rows is None else (rows, prod(shape) // rows)
+        threads = thread_count(min(out.size // self.grain, out.size if rows is None else rows)) if out.size else 1
+        if not in_parallel(entry, *given, out, max(threads, 1), *counts):
+            return evaluate(self.root, arrays)
+        if as_they_are and out.size and len(self.known) < KNOWN:
+            self.known[shapes] = (entry, shape, out.size if rows is None else rows, counts)
+        self.launches[self.name] += 1
+        return out
+
+
+def grain_of(root: Expression) -> int:
+    """Elements that one thread should have at least."""
+    nodes = [e for e in in_order([root]) if e.kind != "const"]
+    cost = sum(_COST.get(e.kind, OTHER) * (2.5 if e.itemsize == 8 else 1) for e in nodes)
+    return max(64, int(SHARE / (cost * 64 / VECTOR_BYTES)))
+
+
+def dense(x: Array, dtype: Any) -> Array:
+    """x as the entry point takes it: dense, aligned, with the process's own dtype object."""
+    flags = x.flags
+    if type(x) is np.ndarray and x.dtype is dtype and flags.c_contiguous and flags.aligned:
+        return x
+    return np.array(x, dtype, order="C")
+
+
+def _modes(arrays: list[Array], shape: tuple[int, ...]) -> tuple[str, int | None, list[Array]]:
+    """How each array is read for an output of this shape, the output's rows or None, and the arrays.
+
+    Where two arrays ask for different rows, or for more than rows, they are written out in full.
+    """
+    letters: list[str] = []
+    rows: int | None = None
+    given = list(arrays)
+    for i, x in enumerate(arrays):
+        letter, wanted = _mode(x.shape, shape)
+        if wanted is not None and (rows is None or rows == wanted):
+            rows = wanted
+        elif letter not in ("f", "s"):
+            given[i], letter = np.array(np.broadcast_to(x, shape), order="C"), "f"
+        letters.append(letter)
+    return "".join(letters), rows, given
+
+
+def _mode(own: tuple[int, ...], shape: tuple[int, ...]) -> tuple[str, int | None]:
+    """The letter of an array in an output, and into how many rows it cuts that; "" where rows do not describe it."""
+    if own == shape:
+        return "f", None
+    if prod(own) == 1:
+        return "s", None
+    if 0 in shape:
+        return "", None
+    padded = (1,) * (len(shape) - len(own)) + own
+    spread = [i for i, (a, b) in enumerate(zip(padded, shape, strict=True)) if a != b]
+    if not spread:  # only leading axes of 1 are missing
+        return "r", 1
+    first, last = spread[0], spread[-1]
+    if all(n == 1 for n in padded[: last + 1]):
+        return "r", prod(shape[: last + 1])
+    if all(n == 1 for n in padded[first:]):
+        return "c", prod(shape[:first])
+    return "", None

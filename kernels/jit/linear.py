@@ -1,0 +1,138 @@
+"""Matrix products by our own tile, so that a training step uses one pool of threads.
+
+A threaded BLAS has a pool of its own, and two pools in turn cost far more than the arithmetic: each spins while the
+other works. Small products go to NumPy, whose BLAS runs them on the calling thread; so do the pieces of products that
+are not worth a parallel region.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from math import prod
+
+import numpy as np
+
+from ..types import Array
+from .machine.compile import dense, thread_count
+from .machine.gemm import PANEL, ROWS, Product, multiply, multiply_small
+from .machine.matvec import matvec
+from .machine.vector import VECTOR_BYTES, as_row
+
+SERIAL_MULTIPLY_ADDS = 1 << 18  # up to here OpenBLAS too stays on the calling thread
+PIECES = 4  # rows of one product are cut into up to so many of that size: BLAS is through with them before our threads begin
+BLOCK_ROWS = 16 * ROWS
+SMALL_MULTIPLY_ADDS = 1 << 6  # of one matrix of a stack: up to here dot products are faster than NumPy's loop over b transposed
+WIDTH = PANEL * VECTOR_BYTES // 4
+FLOAT32 = np.dtype(np.float32)
+NO_BIAS = np.empty(0, np.float32)
+
+
+def matmul(a: Array, b: Array) -> Array:
+    """a @ b as the array API has it: vectors, matrices, and stacks of matrices whose leading axes broadcast."""
+    if a.size * b.size <= SERIAL_MULTIPLY_ADDS or not _ours(a, b):
+        return np.matmul(a, b)
+    if a.ndim > 2 and b.ndim == 2 and a.flags.c_contiguous:  # one tall matrix
+        return _multiply(a.reshape(-1, a.shape[-1]), b, (), NO_BIAS).reshape(*a.shape[:-1], b.shape[-1])
+    lead: tuple[int, ...] = ()
+    if a.ndim > 2 or b.ndim > 2:
+        lead = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
+        a, b = (np.broadcast_to(m, lead + m.shape[-2:]) for m in (a, b))
+    return _multiply(a, b, lead, NO_BIAS)
+
+
+def linear(x: Array, weight: Array, bias: Array | None) -> Array:
+    """x weight^T + bias. x: (..., I). weight: (O, I). bias: (O,) or None. Returns (..., O)."""
+    if x.ndim == 2 and x.size * weight.size <= SERIAL_MULTIPLY_ADDS:
+        y = np.matmul(x, weight.T)
+        return y if bias is None else np.add(y, bias, y)
+    rows, turned = x.reshape(prod(x.shape[:-1]), x.shape[-1]), weight.T
+    if _ours(rows, turned):
+        y = _multiply(rows, turned, (), NO_BIAS if bias is None else dense(bias))
+    else:
+        y = np.matmul(rows, turned)
+        if bias is not None:
+            y += bias
+    return y.reshape(*x.shape[:-1], weight.shape[0])
+
+
+def _ours(a: Array, b: Array) -> bool:
+    """Matrices of float32 that fit each other, and enough work."""
+    if a.ndim < 2 or b.ndim < 2 or a.dtype != FLOAT32 or b.dtype != FLOAT32 or a.shape[-1] != b.shape[-2]:
+        return False
+    work = max(a.size * b.shape[-1], b.size * a.shape[-2])
+    return bool(a.size and b.size and work > SERIAL_MULTIPLY_ADDS)
+
+
+def _multiply(a: Array, b: Array, lead: tuple[int, ...], bias: Array) -> Array:
+    """a @ b + bias of matrices, or of stacks with the same leading axes; bias: (columns,), or empty for none."""
+    rows, depth, columns, batch = a.shape[-2], a.shape[-1], b.shape[-1], prod(lead)
+    if depth == 1:  # BLAS is slow at it
+        c = np.multiply(a, b)
+        return np.add(c, bias, out=c) if bias.size else c
+    work = rows * depth * columns
+    pieces = -(-work // max(1, SERIAL_MULTIPLY_ADDS))
+    c = np.empty((*lead, rows, columns), a.dtype)
+    along_depth = bool(lead) and a.flags.c_contiguous and (columns == 1 or b.swapaxes(-1, -2).flags.c_contiguous)
+    small = along_depth and work <= SMALL_MULTIPLY_ADDS
+    if not small and pieces <= (1 if lead else min(PIECES, rows)):
+        for i in range(pieces):
+            part = slice(i * rows // pieces, (i + 1) * rows // pieces) if pieces > 1 else ...
+            np.matmul(a[part], b, out=c[part])
+        return np.add(c, bias, out=c) if bias.size else c
+    if not lead and (rows == 1 or columns == 1):
+        c = (matvec(a, b[:, 0]) if columns == 1 else matvec(b.T, a[0])).reshape(rows, columns)
+        return np.add(c, bias, out=c) if bias.size else c
+    a, a_row, a_depth = _flat(a)
+    b, b_depth, b_column = _flat(b)
+    threads = thread_count(1 << 30)
+    if small:
+        product = Product(batch, rows, depth, columns, a_row, a_depth, b_depth, b_column, rows, False)
+        multiply_small(a, b, as_row(c), product, threads)
+        return np.add(c, bias, out=c) if bias.size else c
+    product = _plan(Product(batch, rows, depth, columns, a_row, a_depth, b_depth, b_column, rows, False), threads)
+    if product.turned:
+        a, b = b, a
+    multiply(a, b, bias, as_row(c), product, threads)
+    return c
+
+
+@lru_cache(maxsize=4096)
+def _plan(p: Product, threads: int) -> Product:
+    """The product, with its operands as they are or with their roles exchanged, whichever promises to be faster.
+
+    Exchanged, the result has to be turned; but the operand that is copied into panels may be the smaller, or already lie
+    the right way, and the last panel may have fewer columns to spare.
+    """
+    exchanged = Product(p.batch, p.columns, p.depth, p.rows, p.b_column, p.b_depth, p.a_depth, p.a_row, p.columns, True)
+    if _cost(exchanged) + TURN_COST * p.rows * p.columns < _cost(p):
+        p = exchanged
+    return p._replace(block_rows=_block_rows(p.rows, p.batch, threads))
+
+
+PANEL_COST, TURNED_PANEL_COST, ROWS_COST, TURN_COST = 40, 60, 20, 30  # of moving an element, in multiply-adds of the tile
+
+
+def _cost(p: Product) -> int:
+    """What a product takes, in multiply-adds: those of the tiles, and the copies before."""
+    work = p.rows * p.depth * (-(-p.columns // WIDTH) * WIDTH)
+    copies = p.depth * p.columns * (PANEL_COST if p.b_column == 1 else TURNED_PANEL_COST)
+    return work + copies + (p.rows * p.depth * ROWS_COST if p.a_row == 1 else 0)
+
+
+def _flat(m: Array) -> tuple[Array, int, int]:
+    """The matrices of m as one row of elements, with the steps to the next row and column. Copies what it must."""
+    rows, columns = m.shape[-2:]
+    if m.flags.c_contiguous:
+        return as_row(dense(m)), columns, 1
+    turned = m.swapaxes(-1, -2)
+    if turned.flags.c_contiguous:
+        return as_row(dense(turned)), 1, rows
+    return as_row(dense(m)), columns, 1
+
+
+def _block_rows(rows: int, batch: int, threads: int) -> int:
+    """Rows per block of work: few enough for the cache, and for every thread to get some."""
+    blocks = -(-rows // BLOCK_ROWS)
+    while blocks * batch < threads and rows > blocks * ROWS:
+        blocks += 1
+    return -(-rows // blocks)

@@ -1,0 +1,355 @@
+"""The pieces of attention: blocks of scores with queries along the vectors and keys below each other.
+
+Scores stand transposed, (keys, queries). A block of queries is then a panel of the tile of gemm.py for all products with it,
+keys and values are read where they lie, and the softmax over the keys goes down the lanes of a vector: nothing is ever added
+across lanes.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+from llvmlite import ir
+
+from ...types import Array
+from .compile import inner
+from .gemm import PANEL, ROWS, dot, tile, tile1, tile2, tile_rows, turn
+from .vecmath import emit_exp, emit_exp64
+from .vector import Emitter, Value, clear, copy_rows, emits, int64, lanes_of
+from .views import Matrix, Panel, Rows, row_of, rows_from
+
+
+class Heads(NamedTuple):
+    """Matrices of all heads of a batch: row r of head h of sample b begins at data[b * batch + h * head + r * row]."""
+
+    data: Array
+    batch: int
+    head: int
+    row: int
+
+
+class Masks(NamedTuple):
+    """A mask, turned: of key s and query l it is data[b * batch + h * head + s * key + l * query]; no data, no mask.
+
+    query is 1, or 0 if the mask is the same for all queries. hides: whether -Inf hides a key whatever its score.
+    """
+
+    data: Array
+    batch: int
+    head: int
+    key: int
+    query: int
+    hides: bool
+
+
+class Sizes(NamedTuple):
+    """Sizes of one call, the factor of the scores, and whether a query sees the keys up to its own number alone.
+
+    parts: units of work that the queries of one head are divided among, backward.
+    """
+
+    samples: int
+    heads: int
+    queries: int
+    keys: int
+    depth: int
+    width: int
+    scale: float
+    causal: bool
+    parts: int
+
+
+class Place(NamedTuple):
+    """A block of queries of one head."""
+
+    sample: int
+    head: int
+    first: int
+    queries: int
+
+
+@inner(inline=True)
+def vectors_for(columns: int, lanes: int) -> int:
+    """Vectors of the narrowest panel that holds so many columns, or of the widest."""
+    return 1 if columns <= lanes else 2 if columns <= 2 * lanes else PANEL
+
+
+@inner()
+def padded(columns: int, lanes: int) -> int:
+    """Columns of all panels that hold so many."""
+    width = PANEL * lanes
+    rest = columns % width
+    return columns - rest + (vectors_for(rest, lanes) * lanes if rest else 0)
+
+
+@inner()
+def start_of(x: Heads, p: Place) -> int:
+    """Where the rows of a head begin."""
+    return p.sample * x.batch + p.head * x.head
+
+
+@inner()
+def multiply_rows(left: Matrix, panel: Panel, out: Rows, rows: int, vectors: int, add: int) -> None:
+    """out (+)= left @ panel, for so many rows of left and a panel of so many vectors; a depth of 0 is allowed."""
+    if panel.depth == 0:
+        for r in range(0 if add else rows):
+            clear(out.data[out.at + r * out.pitch : out.at + r * out.pitch + vectors * lanes_of(out.data)])
+        return
+    count = (rows + ROWS - 1) // ROWS
+    for i in range(count):
+        first, height = tile_rows(i, count, rows)
+        source = Matrix(left.data, left.at + first * left.row_step, left.row_step, left.column_step)
+        target = rows_from(out, first)
+        if vectors == PANEL:
+            tile(height, source, panel, target, add)
+        elif vectors == 2:
+            tile2(height, source, panel, target, add)
+        else:
+            tile1(height, source, panel, target, add)
+
+
+@inner()
+def pack_columns(target: Array, source: Rows, columns: int, rows: int) -> None:
+    """Copy a matrix into panels of its columns, one after the other, each `rows` deep."""
+    lanes = lanes_of(target)
+    width, at = PANEL * lanes, 0
+    for c in range(0, columns, width):
+        here = vectors_for(columns - c, lanes) * lanes
+        copy_rows(Rows(target, at, here), Rows(source.data, source.at + c, source.pitch), min(here, columns - c), rows)
+        at += here * rows
+
+
+@inner()
+def turn_columns(target: Rows, panels: Array, columns: int, rows: int, room: int) -> None:
+    """What pack_columns has packed, turned: target (columns, rows). Whole squares, so `room` rows of panels are read."""
+    lanes = lanes_of(panels)
+    width, at = PANEL * lanes, 0
+    for c in range(0, columns, width):
+        here = vectors_for(columns - c, lanes) * lanes
+        for j in range(0, min(here, columns - c), lanes):
+            for r in range(0, room, lanes):
+                square = Rows(target.data, target.at + (c + j) * target.pitch + r, target.pitch)
+                turn(square, Rows(panels, at + r * here + j, here))
+        at += here * rows
+
+
+@inner()
+def multiply_columns(left: Matrix, panels: Array, out: Rows, rows: int, columns: int, depth: int) -> None:
+    """out += left @ the matrix that pack_columns has packed, which is `depth` deep; out has room for whole panels."""
+    lanes = lanes_of(panels)
+    width, at = PANEL * lanes, 0
+    for c in range(0, columns, width):
+        vectors = vectors_for(columns - c, lanes)
+        multiply_rows(left, Panel(panels, at, depth), Rows(out.data, out.at + c, out.pitch), rows, vectors, 1)
+        at += vectors * lanes * depth
+
+
+@inner()
+def store_turned(target: Rows, sums: Rows, spare: Array, columns: int, rows: int) -> None:
+    """target (rows, columns) = sums (columns, rows), by squares; spare: room for the rows and columns of whole squares."""
+    lanes = lanes_of(spare)
+    pitch = (columns + lanes - 1) // lanes * lanes
+    for j in range(0, columns, lanes):
+        for r in range(0, rows, lanes):
+            turn(Rows(spare, r * pitch + j, pitch), Rows(sums.data, sums.at + j * sums.pitch + r, sums.pitch))
+    copy_rows(target, Rows(spare, 0, pitch), columns, rows)
+
+
+@inner(exact=True)
+def add_row(row: Array, mask: Array) -> None:
+    for j in range(row.size):
+        row[j] += mask[j]
+
+
+@inner(exact=True)
+def hide_row(row: Array, mask: Array) -> None:
+    for j in range(row.size):
+        row[j] = -np.inf if mask[j] == -np.inf else row[j]
+
+
+@inner(exact=True)
+def shift_row(row: Array, number: Any) -> None:
+    for j in range(row.size):
+        row[j] += number
+
+
+@inner(exact=True)
+def fill_row(row: Array, number: Any) -> None:
+    for j in range(row.size):
+        row[j] = number
+
+
+@inner()
+def hide(scores: Rows, mask: Masks, p: Place, first: int, keys: int, causal: bool) -> None:
+    """Apply the mask to the scores of keys from `first` on, and hide those behind each query if causal."""
+    for i in range(keys):
+        at = scores.at + i * scores.pitch
+        row = scores.data[at : at + p.queries]
+        if causal:
+            fill_row(row[: max(0, first + i - p.first)], -np.inf)
+        if mask.data.size:
+            here = p.sample * mask.batch + p.head * mask.head + (first + i) * mask.key + p.first * mask.query
+            if mask.query:
+                if mask.hides:
+                    hide_row(row, mask.data[here : here + p.queries])
+                else:
+                    add_row(row, mask.data[here : here + p.queries])
+            elif not mask.hides:
+                shift_row(row, mask.data[here])
+            elif mask.data[here] == -np.inf:
+                fill_row(row, -np.inf)
+
+
+@inner()
+def total_of(x: Array) -> Any:
+    total = x.dtype.type(0)
+    for i in range(x.size):
+        total += x[i]
+    return total
+
+
+@inner()
+def is_number(x: Any) -> bool:
+    """Whether x is neither NaN nor infinite; isfinite subtracts x from itself, which may be reordered away."""
+    return bool(abs(x) < np.inf)
+
+
+@inner()
+def is_finite(x: Heads, p: Place, first: int, end: int, columns: int) -> bool:
+    """Whether rows first to end of a head hold no NaN and no infinity; a sum that overflows counts as one."""
+    total = x.data.dtype.type(0)
+    for r in range(first, end):
+        at = start_of(x, p) + r * x.row
+        total += total_of(x.data[at : at + columns])
+    return is_number(total)
+
+
+@inner()
+def row_dots(out: Array, a: Rows, b: Rows, columns: int, rows: int) -> None:
+    """out[r] = row r of a times row r of b."""
+    for r in range(rows):
+        i, j = a.at + r * a.pitch, b.at + r * b.pitch
+        out[r] = dot(a.data[i : i + columns], b.data[j : j + columns])
+
+
+def _column(emit: Callable[..., None]) -> Callable[..., None]:
+    """Emit code for each vector of columns in turn: emit(e, address of one operand after the other, ..., numbers)."""
+
+    def emit_all(e: Emitter, vectors: Value, x: Rows, *rest: Any) -> None:
+        def column(v: Value, _: list[Value]) -> list[Value]:
+            emit(e, *[r._replace(at=e.b.add(r.at, e.b.mul(v, int64(e.lanes)))) if isinstance(r, Rows) else r for r in (x, *rest)])
+            return []
+
+        e.loop(vectors, [], column)
+
+    return emit_all
+
+
+def _exp(e: Emitter, x: Value) -> Value:
+    return emit_exp(e, x) if e.size == 4 else emit_exp64(e, x)
+
+
+def _of(e: Emitter, number: float) -> Value:
+    return ir.Constant(e.type, [number] * e.lanes)
+
+
+def _emit_weigh(e: Emitter, scores: Rows, state: Rows, keys: Value) -> None:
+    b = e.b
+    row, ahead = e.start(scores), b.mul(scores.pitch, int64(e.size))
+    tops = e.start(state)
+    totals, factors = e.at(tops, state.pitch), e.at(tops, b.mul(state.pitch, int64(2)))
+    top = e.load(tops)
+
+    def larger(i: Value, carried: list[Value]) -> list[Value]:
+        here = e.load(b.add(row, b.mul(i, ahead)))
+        return [b.select(b.fcmp_ordered(">", here, carried[0]), here, carried[0])]
+
+    new = e.loop(keys, [top], larger)[0]
+    base = b.select(b.fcmp_ordered("==", new, _of(e, -math.inf)), e.zero, new)
+
+    def exponential(i: Value, carried: list[Value]) -> list[Value]:
+        at = b.add(row, b.mul(i, ahead))
+        weight = _exp(e, b.fsub(e.load(at), base))
+        e.store(weight, at)
+        return [b.fadd(carried[0], weight)]
+
+    total = e.loop(keys, [e.zero], exponential)[0]
+    factor = _exp(e, b.fsub(top, base))
+    e.store(new, tops)
+    e.store(e.fma(e.load(totals), factor, total), totals)
+    e.store(factor, factors)
+
+
+@emits(_column(_emit_weigh))
+def weigh(vectors: int, scores: Rows, state: Rows, keys: int) -> None:
+    """scores = exp(score - largest score so far), for `keys` >= 1 rows. A NaN makes its column's sum NaN.
+
+    The rows of state: the largest score so far, the sum of these weights so far, and by what the weights before must be
+    multiplied because the largest score has grown.
+    """
+    width = vectors * lanes_of(scores.data)
+    tops, totals, factors = (row_of(state, r, width) for r in range(3))
+    rows = np.array([row_of(scores, i, width) for i in range(keys)])
+    new = np.fmax(tops, np.fmax.reduce(rows))
+    base = np.where(new == -np.inf, 0, new)
+    rows = np.exp(rows - base)
+    for i in range(keys):
+        row_of(scores, i, width)[:] = rows[i]
+    factors[:] = np.exp(tops - base)
+    totals[:] = totals * factors + rows.sum(0)
+    tops[:] = new
+
+
+def _emit_weigh_grads(e: Emitter, scores: Rows, grads: Rows, state: Rows, keys: Value) -> None:
+    b = e.b
+    at = e.start(state)
+    top, share, level = (e.load(e.at(at, b.mul(state.pitch, int64(r)))) for r in range(3))
+    row, row_ahead = e.start(scores), b.mul(scores.pitch, int64(e.size))
+    grad, grad_ahead = e.start(grads), b.mul(grads.pitch, int64(e.size))
+
+    def step(i: Value, _: list[Value]) -> list[Value]:
+        here, there = b.add(row, b.mul(i, row_ahead)), b.add(grad, b.mul(i, grad_ahead))
+        weight = b.fmul(_exp(e, b.fsub(e.load(here), top)), share)
+        e.store(weight, here)
+        e.store(b.fmul(weight, b.fsub(e.load(there), level)), there)
+        return []
+
+    e.loop(keys, [], step)
+
+
+@emits(_column(_emit_weigh_grads))
+def weigh_grads(vectors: int, scores: Rows, grads: Rows, state: Rows, keys: int) -> None:
+    """scores = weights, grads = the gradients of the scores from those of the weights, for `keys` >= 1 rows.
+
+    The rows of state: the largest score, 1 / the sum of weights, and the sum of weight times gradient.
+    """
+    width = vectors * lanes_of(scores.data)
+    top, share, level = (row_of(state, r, width) for r in range(3))
+    for i in range(keys):
+        row, grad = row_of(scores, i, width), row_of(grads, i, width)
+        row[:] = np.exp(row - top) * share
+        grad[:] = row * (grad - level)
+
+
+def _emit_scale(e: Emitter, rows: Rows, factor: Rows, count: Value) -> None:
+    b = e.b
+    row, ahead, by = e.start(rows), b.mul(rows.pitch, int64(e.size)), e.load(e.start(factor))
+
+    def step(i: Value, _: list[Value]) -> list[Value]:
+        at = b.add(row, b.mul(i, ahead))
+        e.store(b.fmul(e.load(at), by), at)
+        return []
+
+    with e.when_positive(count):
+        e.loop(count, [], step)
+
+
+@emits(_column(_emit_scale))
+def scale_columns(vectors: int, rows: Rows, factor: Rows, count: int) -> None:
+    """Multiply each of `count` rows by the row `factor`, element by element."""
+    width = vectors * lanes_of(rows.data)
+    for i in range(count):
+        row_of(rows, i, width)[:] *= row_of(factor, 0, width)

@@ -1,0 +1,92 @@
+"""Parallel loops that survive a fork.
+
+A forked child has none of its parent's worker threads. The OpenMP layer ends such a child at its first parallel loop, and
+others wait for the missing threads for ever. So machine code is linked to a function of ours instead of the layer's: it
+passes each loop on to the layer, and in a forked child runs its parts one after the other. The parts are cut as before, so
+a child computes the same bits.
+
+It is native code, since a loop may be entered without Python's lock, and costs one comparison per parallel loop.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from importlib import import_module
+from typing import Any, Protocol
+
+import llvmlite.binding as llvm
+from numba.core.compiler_lock import global_compiler_lock
+
+
+class Lock(Protocol):
+    """What threading.RLock() gives."""
+
+    def acquire(self) -> object: ...
+    def release(self) -> None: ...
+
+
+_forked = ctypes.c_int32(0)
+"""Whether this process is a forked child; read by the native code."""
+
+_PARALLEL_FOR = """
+define void @dlengine_parallel_for(
+    ptr %loop, ptr %args, ptr %sizes, ptr %steps, ptr %data, i64 %inner, i64 %arrays, i64 %threads) {{
+entry:
+  %flag = load volatile i32, ptr inttoptr (i64 {flag} to ptr)
+  %forked = icmp ne i32 %flag, 0
+  br i1 %forked, label %serial, label %shared
+shared:
+  %layer = inttoptr i64 {layer} to ptr
+  %get = inttoptr i64 {get} to ptr
+  %set = inttoptr i64 {set} to ptr
+  %before = call i32 %get()
+  call void %layer(ptr %loop, ptr %args, ptr %sizes, ptr %steps, ptr %data, i64 %inner, i64 %arrays, i64 %threads)
+  call void %set(i32 %before)
+  ret void
+serial:
+  call void %loop(ptr %args, ptr %sizes, ptr %steps, ptr %data)
+  ret void
+}}
+"""
+"""parallel_for of numba/np/ufunc (omppool.cpp): %sizes[0] parts; %loop runs as many as it is told, %steps apart in %args.
+
+The layer leaves %threads as the calling thread's number of threads; a small share of work must not lower it for what follows.
+"""
+
+_engine: Any = None  # owns the native code, which is called until the process ends
+
+
+def survive_fork(layer: str, running: Lock) -> None:
+    """Link all code that is compiled or loaded from now on to the loop above; to be called once, when the layer has started.
+
+    layer: tbb, omp or workqueue. running: the lock that kernels hold where the layer bears only one at a time.
+    """
+    global _engine
+    module = import_module(f"numba.np.ufunc.{ {'omp': 'omppool', 'tbb': 'tbbpool'}.get(layer, layer) }")
+    text = _PARALLEL_FOR.format(
+        flag=ctypes.addressof(_forked), layer=module.parallel_for, get=module.get_num_threads, set=module.set_num_threads
+    )
+    llvm.initialize_native_target()  # Numba does it too, when it first compiles
+    llvm.initialize_native_asmprinter()
+    machine = llvm.Target.from_default_triple().create_target_machine()
+    _engine = llvm.create_mcjit_compiler(llvm.parse_assembly(text), machine)
+    _engine.finalize_object()
+    llvm.add_symbol("numba_parallel_for", _engine.get_function_address("dlengine_parallel_for"))
+    if not hasattr(os, "register_at_fork"):
+        return
+
+    # A child must not find a lock taken by a thread that it does not have. Compiling comes within running, so it is taken after.
+    def before() -> None:
+        running.acquire()
+        global_compiler_lock.acquire()
+
+    def after() -> None:
+        global_compiler_lock.release()
+        running.release()
+
+    def after_in_child() -> None:
+        _forked.value = 1
+        after()
+
+    os.register_at_fork(before=before, after_in_parent=after, after_in_child=after_in_child)

@@ -1,0 +1,98 @@
+"""Weights in the order that a kernel reads them, kept from call to call while the weights stay what they are.
+
+Putting weights in order takes longer than one sample through the layer. Nothing tells a kernel that an array was written
+to, so a copy of the weights is kept too, and every call compares: reading both takes a tenth of arranging them. Entries go
+when their array does, and the oldest when all together take more than MOST bytes.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from threading import Lock
+from typing import Any
+from weakref import ref
+
+import numpy as np
+
+from ...types import Array
+from .compile import inner, jit
+
+MOST = 1 << 28
+"""Bytes kept in all."""
+
+BLOCK = 2048
+"""Elements that are compared between two looks at the outcome."""
+
+
+@inner(exact=True)
+def differences(a: Array, b: Array) -> Any:
+    """Of how many bits two rows of integers differ, or at least whether."""
+    found = a.dtype.type(0)
+    for i in range(a.size):
+        found |= a[i] ^ b[i]
+    return np.int64(found)
+
+
+@jit(parallel=False)
+def _same(a: Array, b: Array) -> bool:
+    for lo in range(0, a.size, BLOCK):
+        hi = min(a.size, lo + BLOCK)
+        if differences(a[lo:hi], b[lo:hi]) != 0:
+            return False
+    return True
+
+
+class Kept:
+    """The arranged weights of one kind of kernel."""
+
+    def __init__(self) -> None:
+        self._entries: OrderedDict[Hashable, tuple[Array, Any, int, Any]] = OrderedDict()
+        self._bytes = 0
+        self._lock = Lock()
+
+    def get(self, weight: Array, form: Hashable, arrange: Callable[[], Array]) -> Array:
+        """What arrange() makes of a dense weight, made now or before.
+
+        Parameters
+        ----------
+        weight : array
+            All that the result depends on beside `form`, float32 or float64.
+        form : hashable
+            How it is arranged.
+        arrange : callable
+            Arranges it; the result is not written to.
+        """
+        bits = weight.reshape(-1).view(np.int32)
+        key = (id(weight), form)
+        with self._lock:
+            entry = self._entries.get(key)
+        if entry is not None and entry[0].size == bits.size and _same(entry[0], bits):
+            return entry[1]
+        made = arrange()
+        size = bits.nbytes + made.nbytes
+        with self._lock:
+            self._drop(key)
+            if size <= MOST // 4:
+                self._entries[key] = (bits.copy(), made, size, ref(weight, lambda _: self.forget(key)))
+                self._bytes += size
+                while self._bytes > MOST:
+                    self._drop(next(iter(self._entries)))
+        return made
+
+    def forget(self, key: Hashable) -> None:
+        """Drop an entry, as when its array has died."""
+        if self._lock.acquire(blocking=False):  # called wherever the array dies, also while the lock is held
+            try:
+                self._drop(key)
+            finally:
+                self._lock.release()
+
+    def _drop(self, key: Hashable) -> None:
+        entry = self._entries.pop(key, None)
+        if entry is not None:
+            self._bytes -= entry[2]
+
+
+KEPT = Kept()
+"""Those of this process."""

@@ -1,0 +1,322 @@
+"""The arithmetic of LSTM and GRU cells, one vector of hidden units at a time.
+
+A cell's four numbers lie side by side in a panel. Of an LSTM they are the gates i, f, g, o, and its state is c. Of a GRU
+they are u_n, r, z, v_n (u is what the input gives, v what the hidden state gives); its state is h itself. So both run
+through the same sequence code: only, the input gives a GRU the first three numbers, and the hidden state the last three.
+
+Sigmoid and tanh are ratios of one base-2 exponential. Several are emitted in lockstep: one after the other, each would wait
+for the result before it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+from llvmlite import ir
+
+from ...types import Array
+from ..machine.compile import inner
+from ..machine.vector import I32, Emitter, Value, copy_rows, emits
+from ..machine.views import Rows, row_of
+from .tile import BLOCK, LANES
+
+LSTM, GRU = 0, 1
+
+LOG2E = float(np.log2(np.e))
+POLYNOMIAL = (
+    0.6931471824645996,
+    0.24022647738456726,
+    0.055503323674201965,
+    0.00961843691766262,
+    0.0013398878509178758,
+    0.00015353391063399613,
+)
+"""(2^f - 1) / f on [-1/2, 1/2], constant term first; largest error 2e-9."""
+
+Emitted = list[Value]
+
+
+class Cells(NamedTuple):
+    """What there is of one block of units at one step, a row for each row of the batch.
+
+    gates: panel rows, with the pre-activations and later the gates. before, after: the states, a vector each.
+    """
+
+    gates: Rows
+    before: Rows
+    after: Rows
+
+
+class CellGrads(NamedTuple):
+    """Gradients of one block of units at one step: of its outputs, by way of y and of the step after, and of its states."""
+
+    y: Rows
+    h: Rows
+    state: Rows
+
+
+def _constant(e: Emitter, value: float) -> Value:
+    return ir.Constant(e.type, [float(np.float32(value))] * e.lanes)
+
+
+def _activate(e: Emitter, xs: Emitted, kinds: str) -> Emitted:
+    """Sigmoids ("s") and tanhs ("t") of several vectors.
+
+    2^t = s (1 + p) with t a multiple of x, held within +-64 (NaN passes through). A sigmoid beyond is exactly 0, or else an
+    infinite input would meet a slope that is not. tanh is expm1(2x) / (expm1(2x) + 2),
+    which keeps its relative accuracy near 0.
+    """
+    b, whole, one = e.b, ir.VectorType(I32, e.lanes), _constant(e, 1)
+    high, low = _constant(e, 64), _constant(e, -64)
+    rint = e.function(f"llvm.rint.{e.suffix}", e.type, [e.type])
+    ts = [b.fmul(x, _constant(e, -LOG2E if kind == "s" else 2 * LOG2E)) for x, kind in zip(xs, kinds, strict=True)]
+    beyond = [b.fcmp_ordered(">", t, high) for t in ts]
+    ts = [b.select(above, high, t) for above, t in zip(beyond, ts, strict=True)]
+    ts = [b.select(b.fcmp_ordered("<", t, low), low, t) for t in ts]
+    ns = [b.call(rint, [t]) for t in ts]
+    fs = [b.fsub(t, n) for t, n in zip(ts, ns, strict=True)]
+    biased = [b.add(b.fptosi(n, whole), ir.Constant(whole, [127] * e.lanes)) for n in ns]
+    scales = [b.bitcast(b.shl(n, ir.Constant(whole, [23] * e.lanes)), e.type) for n in biased]
+    ps = [_constant(e, POLYNOMIAL[-1])] * len(xs)
+    for coefficient in POLYNOMIAL[-2::-1]:
+        ps = [e.fma(p, f, _constant(e, coefficient)) for p, f in zip(ps, fs, strict=True)]
+    ps = [b.fmul(p, f) for p, f in zip(ps, fs, strict=True)]
+    bases = [s if kind == "s" else b.fsub(s, one) for s, kind in zip(scales, kinds, strict=True)]
+    es = [e.fma(s, p, base) for s, p, base in zip(scales, ps, bases, strict=True)]
+    below = [b.fadd(v, one if kind == "s" else _constant(e, 2)) for v, kind in zip(es, kinds, strict=True)]
+    ys = [b.fdiv(one if kind == "s" else v, d) for v, d, kind in zip(es, below, kinds, strict=True)]
+    return [b.select(above, e.zero, y) if kind == "s" else y for above, y, kind in zip(beyond, ys, kinds, strict=True)]
+
+
+def _sigmoid(x: Array) -> Array:
+    return 0.5 * np.tanh(0.5 * x) + 0.5
+
+
+def _rows_at(e: Emitter, r: Value, *views: Rows) -> Emitted:
+    """The address of row r of each view."""
+    return [e.at(e.start(view), e.b.mul(r, view.pitch)) for view in views]
+
+
+def _panel(e: Emitter, address: Value) -> Emitted:
+    """Addresses of the four vectors of a panel row."""
+    return [e.at(address, LANES * j) for j in range(4)]
+
+
+def _for_each_row(e: Emitter, rows: Value, *bodies: Callable[[Value], None]) -> None:
+    """One body after the other, each for all rows."""
+
+    def step_of(body: Callable[[Value], None]) -> Callable[[Value, Emitted], Emitted]:
+        def step(r: Value, _: Emitted) -> Emitted:
+            body(r)
+            return []
+
+        return step
+
+    with e.when_positive(rows):
+        for body in bodies:
+            e.loop(rows, [], step_of(body))
+
+
+def _store_slopes(e: Emitter, slopes: Emitted, panel: Value, state: Value, at: Value, mask: Value) -> None:
+    """Store what a cell's backward step found; 0 in lanes beyond the units: there an infinite input met weights of 0, and the
+    NaN would reach the others through the products to come."""
+    for value, address in zip((*slopes, state), (*_panel(e, panel), at), strict=True):
+        e.store(e.b.select(mask, value, e.zero), address)
+
+
+def _emit_lstm(e: Emitter, cells: Cells, h: Rows, rows: Value, lanes: Value, keep: Value) -> None:
+    b, mask = e.b, e.first_lanes(lanes)
+
+    def gates(r: Value) -> None:
+        panel, before, after = _rows_at(e, r, *cells)
+        at = _panel(e, panel)
+        i, f, new, o = _activate(e, [e.load(a) for a in at], "ssts")
+        e.store(e.fma(f, e.load(before), b.fmul(i, new)), after)
+        e.store(o, at[3])
+        with e.when_positive(keep):
+            for value, address in zip((i, f, new), at, strict=False):
+                e.store(value, address)
+
+    def output(r: Value) -> None:
+        """A pass of its own: behind the gates of its row this tanh would wait for them."""
+        panel, after, target = _rows_at(e, r, cells.gates, cells.after, h)
+        (squashed,) = _activate(e, [e.load(after)], "t")
+        e.masked_store(b.fmul(e.load(_panel(e, panel)[3]), squashed), target, mask)
+
+    _for_each_row(e, rows, gates, output)
+
+
+@emits(_emit_lstm)
+def lstm_cells(cells: Cells, h: Rows, rows: int, lanes: int, keep: int) -> None:
+    """c <- f c + i g, h <- o tanh(c) from pre-activations; if keep, the gates take their place."""
+    for r in range(rows):
+        gates = row_of(cells.gates, r, BLOCK).reshape(4, LANES)
+        i, f, new, o = _sigmoid(gates[0]), _sigmoid(gates[1]), np.tanh(gates[2]), _sigmoid(gates[3])
+        state = f * row_of(cells.before, r, LANES) + i * new
+        row_of(cells.after, r, LANES)[:] = state
+        row_of(h, r, lanes)[:] = (o * np.tanh(state))[:lanes]
+        if keep:
+            gates[:] = i, f, new, o
+
+
+def _emit_lstm_output(e: Emitter, gates: Rows, states: Rows, h: Rows, rows: Value) -> None:
+    def output(r: Value) -> None:
+        panel, state, target = _rows_at(e, r, gates, states, h)
+        (squashed,) = _activate(e, [e.load(state)], "t")
+        e.store(e.b.fmul(e.load(_panel(e, panel)[3]), squashed), target)
+
+    _for_each_row(e, rows, output)
+
+
+@emits(_emit_lstm_output)
+def lstm_output(gates: Rows, states: Rows, h: Rows, rows: int) -> None:
+    """h = o tanh(c) once more, from saved gates and states, to vectors."""
+    for r in range(rows):
+        row_of(h, r, LANES)[:] = row_of(gates, r, BLOCK)[3 * LANES :] * np.tanh(row_of(states, r, LANES))
+
+
+def _emit_lstm_back(e: Emitter, cells: Cells, grads: CellGrads, da: Rows, rows: Value, lanes: Value) -> None:
+    b, one, mask = e.b, _constant(e, 1), e.first_lanes(lanes)
+
+    def slopes(r: Value) -> None:
+        panel, before, after = _rows_at(e, r, *cells)
+        at_y, at_h, at_state, target = _rows_at(e, r, *grads, da)
+        i, f, new, o = (e.load(a) for a in _panel(e, panel))
+        (squashed,) = _activate(e, [e.load(after)], "t")
+        d = b.fadd(e.masked_load(at_y, mask), e.load(at_h))
+        d_o = b.fmul(d, o)
+        state = b.fadd(e.load(at_state), b.fmul(d_o, b.fsub(one, b.fmul(squashed, squashed))))
+        by_i, by_f = b.fmul(state, i), b.fmul(state, f)
+        found = [
+            b.fmul(b.fmul(by_i, new), b.fsub(one, i)),
+            b.fmul(b.fmul(by_f, e.load(before)), b.fsub(one, f)),
+            b.fmul(by_i, b.fsub(one, b.fmul(new, new))),
+            b.fmul(b.fmul(d_o, squashed), b.fsub(one, o)),
+        ]
+        _store_slopes(e, found, target, by_f, at_state, mask)
+
+    _for_each_row(e, rows, slopes)
+
+
+@emits(_emit_lstm_back)
+def lstm_cells_back(cells: Cells, grads: CellGrads, da: Rows, rows: int, lanes: int) -> None:
+    """Gradients of the pre-activations, to da; dc becomes the gradient of the state before."""
+    for r in range(rows):
+        i, f, new, o = row_of(cells.gates, r, BLOCK).reshape(4, LANES)
+        squashed, state = np.tanh(row_of(cells.after, r, LANES)), row_of(grads.state, r, LANES)
+        d = row_of(grads.h, r, LANES).copy()
+        d[:lanes] += row_of(grads.y, r, lanes)
+        total = state + d * o * (1 - squashed * squashed)
+        slopes = row_of(da, r, BLOCK).reshape(4, LANES)
+        slopes[0] = total * i * new * (1 - i)
+        slopes[1] = total * f * row_of(cells.before, r, LANES) * (1 - f)
+        slopes[2] = total * i * (1 - new * new)
+        slopes[3] = d * o * squashed * (1 - o)
+        state[:] = total * f
+        slopes[:, lanes:], state[lanes:] = 0, 0
+
+
+def _emit_gru(e: Emitter, cells: Cells, h: Rows, rows: Value, lanes: Value, keep: Value) -> None:
+    b, mask = e.b, e.first_lanes(lanes)
+
+    def gates(r: Value) -> None:
+        at = _panel(e, *_rows_at(e, r, cells.gates))
+        reset, update = _activate(e, [e.load(at[1]), e.load(at[2])], "ss")
+        e.store(reset, at[1])
+        e.store(update, at[2])
+        e.store(e.fma(reset, e.load(at[3]), e.load(at[0])), at[0])
+
+    def output(r: Value) -> None:
+        panel, before, after, target = _rows_at(e, r, *cells, h)
+        at = _panel(e, panel)
+        (new,) = _activate(e, [e.load(at[0])], "t")
+        state = e.fma(e.load(at[2]), b.fsub(e.load(before), new), new)
+        e.store(state, after)
+        e.masked_store(state, target, mask)
+        with e.when_positive(keep):
+            e.store(new, at[0])
+
+    _for_each_row(e, rows, gates, output)
+
+
+@emits(_emit_gru)
+def gru_cells(cells: Cells, h: Rows, rows: int, lanes: int, keep: int) -> None:
+    """n = tanh(u_n + r v_n), h <- n + z (h - n); n, r, z take the place of the pre-activations, v_n stays."""
+    for r in range(rows):
+        gates = row_of(cells.gates, r, BLOCK).reshape(4, LANES)
+        gates[1:3] = _sigmoid(gates[1:3])
+        gates[0] = np.tanh(gates[0] + gates[1] * gates[3])
+        state = gates[0] + gates[2] * (row_of(cells.before, r, LANES) - gates[0])
+        row_of(cells.after, r, LANES)[:] = state
+        row_of(h, r, lanes)[:] = state[:lanes]
+
+
+def _emit_gru_back(e: Emitter, cells: Cells, grads: CellGrads, da: Rows, rows: Value, lanes: Value) -> None:
+    b, one, mask = e.b, _constant(e, 1), e.first_lanes(lanes)
+
+    def slopes(r: Value) -> None:
+        panel, before = _rows_at(e, r, cells.gates, cells.before)
+        at_y, at_h, at_state, target = _rows_at(e, r, *grads, da)
+        new, reset, update, hidden = (e.load(a) for a in _panel(e, panel))
+        d = b.fadd(e.masked_load(at_y, mask), e.load(at_h))
+        d = b.fadd(d, e.load(at_state))
+        rest = b.fsub(one, update)
+        by_new = b.fmul(b.fmul(d, rest), b.fsub(one, b.fmul(new, new)))
+        by_hidden = b.fmul(by_new, reset)
+        kept = b.fmul(d, update)
+        found = [
+            by_new,
+            b.fmul(b.fmul(by_hidden, hidden), b.fsub(one, reset)),
+            b.fmul(b.fmul(kept, b.fsub(e.load(before), new)), rest),
+            by_hidden,
+        ]
+        _store_slopes(e, found, target, kept, at_state, mask)
+
+    _for_each_row(e, rows, slopes)
+
+
+@emits(_emit_gru_back)
+def gru_cells_back(cells: Cells, grads: CellGrads, da: Rows, rows: int, lanes: int) -> None:
+    """Gradients of the pre-activations, to da; dc becomes what passes straight to the state before."""
+    for r in range(rows):
+        new, reset, update, hidden = row_of(cells.gates, r, BLOCK).reshape(4, LANES)
+        state = row_of(grads.state, r, LANES)
+        d = row_of(grads.h, r, LANES) + state
+        d[:lanes] += row_of(grads.y, r, lanes)
+        by_new = d * (1 - update) * (1 - new * new)
+        slopes = row_of(da, r, BLOCK).reshape(4, LANES)
+        slopes[0] = by_new
+        slopes[1] = by_new * hidden * reset * (1 - reset)
+        slopes[2] = d * (row_of(cells.before, r, LANES) - new) * update * (1 - update)
+        slopes[3] = by_new * reset
+        state[:] = d * update
+        slopes[:, lanes:], state[lanes:] = 0, 0
+
+
+@inner()
+def cells_forward(kind: int, cells: Cells, h: Rows, rows: int, lanes: int, keep: int) -> Any:
+    """One block of units at one step: from pre-activations to states and outputs; if keep, the gates are stored."""
+    if kind == LSTM:
+        lstm_cells(cells, h, rows, lanes, keep)
+    else:
+        gru_cells(cells, h, rows, lanes, keep)
+
+
+@inner()
+def output_again(kind: int, gates: Rows, states: Rows, h: Rows, rows: int) -> Any:
+    """The outputs of one block of units at a step, from what was saved of it: cheaper than keeping them."""
+    if kind == LSTM:
+        lstm_output(gates, states, h, rows)
+    else:
+        copy_rows(h, states, LANES, rows)
+
+
+@inner()
+def cells_back(kind: int, cells: Cells, grads: CellGrads, da: Rows, rows: int, lanes: int) -> Any:
+    """One block of units at one step: from gradients of outputs and states to those of the pre-activations, in da."""
+    if kind == LSTM:
+        lstm_cells_back(cells, grads, da, rows, lanes)
+    else:
+        gru_cells_back(cells, grads, da, rows, lanes)

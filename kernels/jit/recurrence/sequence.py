@@ -1,0 +1,270 @@
+"""A recurrent layer over a whole sequence, forward and backward, each as one call.
+
+Threads split the batch and share nothing that they write: no waiting within a sequence, and no cache line that travels
+between cores. What the recurrence saves is laid out [thread][block of units][step][row][4 numbers][lane]: a tile reads and
+writes one contiguous piece of it, it is the left operand of dh and dx, and the packed right operand of the weight gradients.
+
+Rows of one thread come in the order of falling length, so the rows that take part in a step are its first `active` ones.
+Going forward rows drop out at the end; in reverse they come in, and then begin with h0 and c0.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from numba import prange
+
+from ...types import Array
+from ..machine.compile import inner, jit, signed
+from ..machine.vector import clear, copy_rows
+from ..machine.views import Panel, Pieces, Rows, rows_from
+from .gates import CellGrads, Cells, cells_back, cells_forward, output_again
+from .layout import (
+    InputGrads,
+    Inputs,
+    Layer,
+    OutputGrads,
+    Outputs,
+    Packed,
+    Part,
+    Saved,
+    Scratch,
+    blocks_of_input,
+    da_at,
+    dc_at,
+    gates_at,
+    h_pitch,
+    hidden_from,
+    lanes_in,
+    left_pitch,
+    part_of,
+    rows_at,
+    states_at,
+    time_of,
+)
+from .tile import BLOCK, LANES, ROWS, add_into, column_tile, multiply_rows, split_columns, tile_width, transpose
+
+
+@inner()
+def pack_gates(panel: Array, w: Array, gates: Array, p: int, s: Any) -> None:
+    """Panel p of a weight (gates * H, depth): depth outside, the gates of a block side by side."""
+    lanes, depth = lanes_in(p, s), panel.size // BLOCK
+    for q in range(s.gates):
+        row = gates[q] * s.H + p * LANES
+        for k in range(0, depth, LANES):
+            target = Rows(panel, k * BLOCK + q * LANES, BLOCK)
+            transpose(target, Rows(w, row * depth + k, depth), lanes, min(LANES, depth - k))
+
+
+@inner()
+def pack_rows(panel: Array, w: Array, width: int, gates: Array, q: int, s: Any) -> None:
+    """Column panel q of a weight (gates * H, width): its rows in the order of the saved gates."""
+    columns = min(BLOCK, width - q * BLOCK)
+    for p in range(s.blocks):
+        for k in range(s.gates):
+            row, target = gates[k] * s.H + p * LANES, Rows(panel, (p * s.gates + k) * LANES * BLOCK, BLOCK)
+            copy_rows(target, Rows(w, row * width + q * BLOCK, width), columns, lanes_in(p, s))
+
+
+@inner()
+def forward_part(
+    part: Part, inputs: Inputs, c0: Array, packed: Packed, out: Outputs, saved: Saved, keep: int, s: Any
+) -> None:
+    """The whole sequence for the rows of thread t."""
+    first = part.first
+    for start in range(0, s.T, s.chunk):
+        stop = min(s.T, start + s.chunk)
+        for p in range(s.blocks):  # what the input gives, with the bias, to where the gates will be
+            weights, bias = Panel(packed.w_in, p * s.I * BLOCK, s.I), Rows(packed.bias, p * BLOCK, 0)
+            for step in range(start, stop):
+                rows, _ = rows_at(step, part, s)
+                g = Rows(saved.gates, gates_at(part, p, step, s), BLOCK)
+                x = Pieces(inputs.x, (time_of(step, s) * s.N + first) * s.I, s.I, 0, 1)
+                multiply_rows(rows, s.gates, x, weights, bias, g)
+                if s.gates == 3:  # the fourth number begins with its bias alone
+                    source = Rows(packed.bias, p * BLOCK + 3 * LANES, 0)
+                    copy_rows(Rows(g.data, g.at + 3 * LANES, BLOCK), source, LANES, rows)
+        for step in range(start, stop):
+            rows, old = rows_at(step, part, s)
+            now = (time_of(step, s) * s.N + first) * s.H
+            h = Pieces(out.y, (time_of(step - 1, s) * s.N + first) * s.H, s.H, 0, 1)
+            stay = 0 if step == s.T - 1 else part.active[time_of(step + 1, s)]
+            for p in range(s.blocks):
+                lanes, weights = lanes_in(p, s), Panel(packed.w_hid, p * s.H * BLOCK, s.H)
+                g = Rows(saved.gates, gates_at(part, p, step, s), BLOCK)
+                before = Rows(saved.states, states_at(part, p, step, s), LANES)
+                after = Rows(saved.states, states_at(part, p, step + 1, s), LANES)
+                z = Rows(g.data, g.at + hidden_from(s), BLOCK)
+                multiply_rows(old, s.gates, h, weights, z, z)
+                if old < rows:  # rows that begin here
+                    begin = (first + old) * s.H
+                    copy_rows(rows_from(before, old), Rows(c0, begin + p * LANES, s.H), lanes, rows - old)
+                    z = rows_from(z, old)
+                    multiply_rows(rows - old, s.gates, Pieces(inputs.h0, begin, s.H, 0, 1), weights, z, z)
+                cells_forward(s.kind, Cells(g, before, after), Rows(out.y, now + p * LANES, s.H), rows, lanes, keep)
+                if stay < rows:  # rows that end here
+                    target = Rows(out.c, (first + stay) * s.H + p * LANES, s.H)
+                    copy_rows(target, rows_from(after, stay), lanes, rows - stay)
+
+
+@jit()
+def arrange(panels: Array, w: Array, gates: Array, s: Any, threads: int) -> None:
+    """All panels of a weight (gates * H, depth), those of the last block filled up by what they held."""
+    size = panels.size // s.blocks
+    for t in prange(threads):
+        for p in range(signed(t) * s.blocks // threads, (signed(t) + 1) * s.blocks // threads):
+            pack_gates(panels[p * size : (p + 1) * size], w, gates, p, s)
+
+
+@jit()
+def forward(
+    inputs: Inputs, c0: Array, packed: Packed, out: Outputs, saved: Saved, keep: int, s: Any, threads: int
+) -> None:
+    """The outputs; `saved` as backward wants it if keep. c0: (N, H), the first states. threads: s.threads."""
+    for t in prange(threads):
+        forward_part(part_of(signed(t), inputs.active[t], s), inputs, c0, packed, out, saved, keep, s)
+
+
+@inner()
+def recur_back(part: Part, step: int, start: int, inputs: Inputs, saved: Saved, gy: Array, w: Scratch, s: Any) -> None:
+    """One step back: gate gradients, the rows of the left operand, dh of the step before."""
+    first, n = part.first, part.n
+    rows, old = rows_at(step, part, s)
+    now, k, x_blocks = time_of(step, s) * s.N + first, (step - start) * n, blocks_of_input(s)
+    pitch, dh = left_pitch(s), first * h_pitch(s)
+    left = part.t * (x_blocks + s.blocks) * pitch + k * LANES
+    left_h = left + x_blocks * pitch
+    for p in range(s.blocks):
+        before, after = states_at(part, p, step, s), states_at(part, p, step + 1, s)
+        states = Rows(saved.states, before, LANES)
+        cells = Cells(Rows(saved.gates, gates_at(part, p, step, s), BLOCK), states, Rows(saved.states, after, LANES))
+        grads = CellGrads(
+            y=Rows(gy, now * s.H + p * LANES, s.H),
+            h=Rows(w.dh, dh + p * LANES, h_pitch(s)),
+            state=Rows(w.dc, dc_at(part, p, s), LANES),
+        )
+        at = da_at(part, p, k, s)
+        cells_back(s.kind, cells, grads, Rows(w.da, at, BLOCK), rows, lanes_in(p, s))
+        earlier = Rows(saved.gates, gates_at(part, p, step - 1, s), BLOCK)
+        output_again(s.kind, earlier, states, Rows(w.left, left_h + p * pitch, LANES), old)
+        if rows < n:
+            clear(w.da[at + rows * BLOCK : at + n * BLOCK])
+    split_columns(Rows(w.left, left, pitch), Rows(inputs.x, now * s.I, s.I), s.I, rows)
+    begin = Rows(inputs.h0, (first + old) * s.H, s.H)
+    split_columns(Rows(w.left, left_h + old * LANES, pitch), begin, s.H, rows - old)
+    if rows < n:
+        for b in range(x_blocks + s.blocks):
+            at = left + b * pitch
+            clear(w.left[at + rows * LANES : at + n * LANES])
+    depth = s.gates * LANES
+    da = Pieces(w.da, da_at(part, 0, k, s) + hidden_from(s), BLOCK, n * s.chunk * BLOCK, s.blocks)
+    for q in range(h_pitch(s) // BLOCK):
+        weights, out = Panel(w.w_hid, q * s.blocks * depth * BLOCK, depth), Rows(w.dh, dh + q * BLOCK, h_pitch(s))
+        multiply_rows(rows, tile_width(s.H - q * BLOCK), da, weights, Rows(w.zero, 0, 0), out)
+
+
+@inner()
+def input_grad(part: Part, start: int, stop: int, gx: Array, w: Scratch, s: Any) -> None:
+    """gx of a chunk of steps."""
+    first, n = part.first, part.n
+    depth = s.gates * LANES
+    for q in range((s.I + BLOCK - 1) // BLOCK):
+        columns, weights = min(BLOCK, s.I - q * BLOCK), Panel(w.w_in, q * s.blocks * depth * BLOCK, depth)
+        for step in range(start, stop):
+            da = da_at(part, 0, (step - start) * n, s)
+            pieces = Pieces(w.da, da, BLOCK, n * s.chunk * BLOCK, s.blocks)
+            target = Rows(gx, (time_of(step, s) * s.N + first) * s.I + q * BLOCK, s.I)
+            # one call for both cases: every further one is compiled at length
+            whole = target if columns == BLOCK else Rows(w.ragged, first * BLOCK, BLOCK)
+            multiply_rows(n, tile_width(columns), pieces, weights, Rows(w.zero, 0, 0), whole)
+            if columns < BLOCK:
+                copy_rows(target, whole, columns, n)
+
+
+@inner()
+def weight_grad(part: Part, rows: int, fresh: bool, w: Scratch, s: Any) -> None:
+    """Add [x | h before]' da of a chunk of `rows` rows to the thread's own sums; fresh: they begin here."""
+    x_blocks, pitch = blocks_of_input(s), left_pitch(s)
+    groups, tiles = x_blocks + s.blocks, (LANES + ROWS - 1) // ROWS
+    for p in range(s.blocks):
+        da = da_at(part, p, 0, s)
+        for b in range(groups):
+            columns = min(LANES, s.I - b * LANES) if b < x_blocks else lanes_in(b - x_blocks, s)
+            grads = Panel(w.da, da + (0 if b < x_blocks else hidden_from(s)), rows)
+            for i in range(tiles):
+                r = i * LANES // tiles
+                if r < columns:
+                    high = (i + 1) * LANES // tiles - r
+                    values = Pieces(w.left, (part.t * groups + b) * pitch + r, 1, 0, 1)
+                    sums = Rows(w.sums, (((part.t * s.blocks + p) * groups + b) * LANES + r) * BLOCK, BLOCK)
+                    column_tile(high, s.gates, values, grads, Rows(w.zero, 0, 0) if fresh else sums, sums)
+        total = w.bias[(part.t * s.blocks + p) * BLOCK : (part.t * s.blocks + p + 1) * BLOCK]
+        for r in range(rows):
+            at = da + r * BLOCK
+            add_into(total, w.da[at : at + BLOCK])
+
+
+@inner()
+def backward_part(
+    part: Part, inputs: Inputs, saved: Saved, grads: OutputGrads, out: InputGrads, w: Scratch, s: Any
+) -> None:
+    """The whole sequence backwards for the rows of thread t: chunk by chunk the recurrence, gx, the weight gradients."""
+    first, n = part.first, part.n
+    dh = Rows(w.dh, first * h_pitch(s), h_pitch(s))
+    copy_rows(dh, Rows(grads.gh, first * s.H, s.H), s.H, n)
+    for p in range(s.blocks):
+        copy_rows(Rows(w.dc, dc_at(part, p, s), LANES), Rows(grads.gc, first * s.H + p * LANES, s.H), lanes_in(p, s), n)
+    for start in range((s.T - 1) // s.chunk * s.chunk, -1, -s.chunk):
+        stop = min(s.T, start + s.chunk)
+        for step in range(stop - 1, start - 1, -1):
+            recur_back(part, step, start, inputs, saved, grads.gy, w, s)
+        input_grad(part, start, stop, out.gx, w, s)
+        weight_grad(part, (stop - start) * n, stop == s.T, w, s)
+    copy_rows(Rows(out.gh0, first * s.H, s.H), dh, s.H, n)
+    for p in range(s.blocks):
+        copy_rows(Rows(out.gc0, first * s.H + p * LANES, s.H), Rows(w.dc, dc_at(part, p, s), LANES), lanes_in(p, s), n)
+
+
+@inner()
+def collect(p: int, layer: Layer, out: InputGrads, w: Scratch, s: Any) -> None:
+    """Add the threads' sums of panel p in their order and bring them into the layout of the weights."""
+    lanes, x_blocks = lanes_in(p, s), blocks_of_input(s)
+    groups, square = x_blocks + s.blocks, LANES * BLOCK
+    for b in range(groups):
+        at = (p * groups + b) * square
+        for t in range(1, s.threads):
+            other = at + t * s.blocks * groups * square
+            add_into(w.sums[at : at + square], w.sums[other : other + square])
+        for q in range(s.gates):
+            sums = Rows(w.sums, at + q * LANES, BLOCK)
+            if b < x_blocks:
+                to = (layer.gates_in[q] * s.H + p * LANES) * s.I + b * LANES
+                transpose(Rows(out.gw_ih, to, s.I), sums, min(LANES, s.I - b * LANES), lanes)
+            else:
+                to = (layer.gates_hid[q] * s.H + p * LANES) * s.H + (b - x_blocks) * LANES
+                transpose(Rows(out.gw_hh, to, s.H), sums, lanes_in(b - x_blocks, s), lanes)
+
+
+@jit()
+def arrange_back(panels: Array, w: Array, gates: Array, width: int, s: Any, threads: int) -> None:
+    """All column panels of a weight (gates * H, width), what is missing filled up by what they held."""
+    size = s.blocks * s.gates * LANES * BLOCK
+    count = (width + BLOCK - 1) // BLOCK
+    for t in prange(threads):
+        for q in range(signed(t) * count // threads, (signed(t) + 1) * count // threads):
+            pack_rows(panels[q * size : (q + 1) * size], w, width, gates, q, s)
+
+
+@jit()
+def backward(
+    inputs: Inputs, layer: Layer, saved: Saved, grads: OutputGrads, out: InputGrads, w: Scratch, s: Any, threads: int
+) -> None:
+    """All gradients; that of the biases is left in w.bias, in panels. threads: s.threads."""
+    for t in prange(threads):
+        backward_part(part_of(signed(t), inputs.active[t], s), inputs, saved, grads, out, w, s)
+    for p in prange(s.blocks):
+        collect(signed(p), layer, out, w, s)
+        total = w.bias[p * BLOCK : (p + 1) * BLOCK]
+        for t in range(1, s.threads):
+            other = (t * s.blocks + signed(p)) * BLOCK
+            add_into(total, w.bias[other : other + BLOCK])

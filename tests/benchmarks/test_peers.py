@@ -1,0 +1,95 @@
+"""The libraries beside dlengine: which workloads each has, what is said where one is missing, and that all compute the same."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from bench_made import small
+
+import dlengine as dl
+from dlengine.benchmarks import peers, run, with_dlengine
+from dlengine.benchmarks.peers import PEERS, missing_peer, module_of
+from dlengine.benchmarks.workloads import KINDS, WORKLOADS, Workload
+
+
+def there(name: str) -> bool:
+    return all(find_spec(package) is not None for package in PEERS[name].packages)
+
+
+def test_peers_name_workloads_and_kinds_of_the_table() -> None:
+    for peer in PEERS.values():
+        assert set(peer.kinds) <= set(KINDS)
+        assert set(peer.workloads or ()) <= set(WORKLOADS)
+        assert (Path(run.__file__).parent / f"with_{peer.module}.py").is_file()
+    assert all(PEERS["torch"].has(workload) for workload in WORKLOADS.values())
+    assert module_of("torch.compile") == "with_torch_compile"
+    assert module_of("dlengine") == "with_dlengine"
+
+
+def test_a_workload_that_the_peer_lacks_is_timed_alone() -> None:
+    names = ["dlengine", "onnxruntime"]
+    assert run.sides(WORKLOADS["gpt-one"], names) == names
+    assert run.sides(WORKLOADS["gpt"], names) == ["dlengine"]
+    assert run.sides(WORKLOADS["char-lstm"], ["dlengine", "jax"]) == ["dlengine"]
+
+
+def test_a_missing_peer_gives_the_way_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(peers, "find_spec", lambda name: None)
+    assert missing_peer("jax") == (
+        "jax is not installed (mend: pip install 'dlengine-xp[bench-jax]', or pip install jax): timing dlengine alone"
+    )
+    said = missing_peer("onnxruntime")
+    assert said is not None
+    assert said.startswith("onnxruntime and onnx and torch are not installed")
+    monkeypatch.setattr(peers, "find_spec", lambda name: object())
+    assert missing_peer("jax") is None
+
+
+def test_a_run_says_what_the_peer_lacks(monkeypatch: pytest.MonkeyPatch) -> None:
+    def measured(workload: Workload, pool: Any, names: list[str], scratch: Path, advance: Any) -> list[run.Row]:
+        return [run.new_row(workload, "default")]
+
+    class Worker:
+        def ask(self, what: str) -> dict[str, Any]:
+            return {"precision": {"dtype": "float32"}}
+
+    monkeypatch.setattr(run, "measure", measured)
+    monkeypatch.setattr(run.Workers, "worker", lambda self, name, heap: Worker())
+    settings = run.Settings("numpy", "onnxruntime", repeat=1, heap="default", threads=1)
+    result = run.run(settings, [WORKLOADS["gpt"], WORKLOADS["gpt-one"]], lambda *state: None)
+    assert [row.note for row in result.rows] == ["onnxruntime has no definition of it: timed alone", ""]
+
+
+def agrees(name: str, workload: Workload, folder: Path) -> None:
+    peer = import_module(f"dlengine.benchmarks.{module_of(name)}")
+    with dl.use_backend("numpy"):
+        for fw in (with_dlengine, peer):
+            np.savez(folder / f"{fw.NAME}.npz", **workload.build(fw, check=True, **small(workload)).results())
+    assert run.agreement(folder / "dlengine.npz", folder / f"{name}.npz") <= workload.tolerance
+
+
+@pytest.mark.skipif(not there("jax"), reason="jax is not installed")
+@pytest.mark.filterwarnings("default")
+@pytest.mark.parametrize("workload", peers.IN_JAX)
+def test_jax_computes_the_same(workload: str, tmp_path: Path) -> None:
+    agrees("jax", WORKLOADS[workload], tmp_path)
+
+
+@pytest.mark.skipif(not there("onnxruntime"), reason="onnxruntime is not installed")
+@pytest.mark.filterwarnings("default")
+@pytest.mark.parametrize("workload", [name for name, row in WORKLOADS.items() if row.kind == "inference"])
+def test_onnxruntime_computes_the_same(workload: str, tmp_path: Path) -> None:
+    agrees("onnxruntime", WORKLOADS[workload], tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not there("torch.compile"), reason="torch is not installed")
+@pytest.mark.filterwarnings("default")
+@pytest.mark.parametrize("workload", ["mlp-mnist", "gpt-one", "pointwise-chain"])
+def test_torch_compile_computes_the_same(workload: str, tmp_path: Path) -> None:
+    agrees("torch.compile", WORKLOADS[workload], tmp_path)

@@ -1,0 +1,68 @@
+"""What the compiler made of the kernels for tensor cores: machine instructions, read without a GPU."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from dlengine.kernels.cuda.machine import compile_check
+from dlengine.kernels.cuda.machine.compile_check import CompileError, Kernel
+
+REASON = compile_check.available() or compile_check.no_disassembler()
+needs_disassembler = pytest.mark.skipif(REASON is not None, reason=str(REASON))
+TENSOR = [
+    pytest.param(*check, id=f"{check[0].exported_name(check[1])}-sm_{check[2]}-{number}")
+    for number, check in enumerate(compile_check.checks())
+    if '"mma.cuh"' in check[0].source(check[1])
+]
+
+
+@needs_disassembler
+@pytest.mark.parametrize(("kernel", "dtype", "arch"), TENSOR)
+def test_tensor_cores_and_asynchronous_copies(kernel: Kernel, dtype: str, arch: int) -> None:
+    """HMMA multiplies, LDGSTS copies past the registers; STL and LDL would be registers that went to memory."""
+    found = compile_check.instructions(kernel, dtype, arch)
+    assert found["HMMA"] > 0
+    assert found["LDGSTS"] > 0
+    assert found["STL"] + found["LDL"] == 0
+
+
+def test_tensor_kernels_list_only_cards_that_have_them() -> None:
+    assert {check.values[2] for check in TENSOR} == {80, 90, 100, 120}
+    assert {check.values[1] for check in TENSOR} >= {"float32", "float16", "bfloat16"}
+
+
+@needs_disassembler
+def test_the_count_is_of_instructions() -> None:
+    source = 'extern "C" __global__ void k(float* x) { x[threadIdx.x] = x[threadIdx.x] * x[0] + 1.f; }'
+    found = compile_check._disassemble(source, 80, ())["k"]
+    assert found["FFMA"] == 1
+    assert found["STG"] == 1
+    assert found["LDG"] == 2
+    assert found["EXIT"] == 1
+    assert isinstance(found, Counter)
+
+
+@needs_disassembler
+def test_spill_would_show() -> None:
+    """An array indexed at run time lies in local memory."""
+    source = """extern "C" __global__ void k(float* x, int i) {
+      float v[32] = {};
+      for (int j = 0; j < i; j++) v[j * 7 % 32] += x[j];
+      x[0] = v[i % 32];
+    }"""
+    found = compile_check._disassemble(source, 80, ())["k"]
+    assert found["STL"] > 0
+    assert found["LDL"] > 0
+
+
+def test_absent_disassembler_gets_its_mend(monkeypatch: pytest.MonkeyPatch) -> None:
+    compile_check.no_disassembler.cache_clear()
+    monkeypatch.setattr(compile_check, "_find", lambda path: None)
+    try:
+        assert "pip install nvidia-cuda-nvdisasm" in str(compile_check.no_disassembler())
+        with pytest.raises(CompileError, match="nvdisasm is not installed"):
+            compile_check._disassemble("", 80, ("-none",))
+    finally:
+        compile_check.no_disassembler.cache_clear()

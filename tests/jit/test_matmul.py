@@ -1,0 +1,167 @@
+"""Matrix products of the jitted set against NumPy in float64."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+
+import numpy as np
+import pytest
+
+from dlengine.kernels.jit import linear as module
+from dlengine.kernels.jit.linear import linear, matmul
+from dlengine.kernels.jit.machine.compile import interpreted
+
+SHAPES = [
+    ((128, 100), (100, 64)),
+    ((67, 300), (300, 65)),
+    ((1, 700), (700, 500)),
+    ((300, 1000), (1000, 1)),
+    ((7, 520), (520, 129)),
+    ((5, 40, 70), (5, 70, 41)),
+    ((4, 30, 64), (64, 100)),
+    ((2, 3, 33, 64), (3, 64, 65)),
+    ((90, 64), (3, 64, 65)),
+    ((300, 1), (1, 1000)),
+]
+
+
+def operands(shape_a, shape_b, a_transposed=False, b_transposed=False, dtype=np.float32):
+    rng = np.random.default_rng(0)
+
+    def make(shape, transposed):
+        if not transposed:
+            return rng.standard_normal(shape).astype(dtype)
+        return rng.standard_normal((*shape[:-2], shape[-1], shape[-2])).astype(dtype).swapaxes(-1, -2)
+
+    return make(shape_a, a_transposed), make(shape_b, b_transposed)
+
+
+def agree(a, b):
+    before = a.copy(), b.copy()
+    got, want = matmul(a, b), np.matmul(a.astype(np.float64), b.astype(np.float64))
+    assert got.dtype == a.dtype
+    assert got.shape == want.shape
+    assert got.flags.c_contiguous
+    scale = np.matmul(np.abs(a).astype(np.float64), np.abs(b).astype(np.float64))
+    assert np.all(np.abs(got - want) <= 4 * np.finfo(a.dtype).eps * scale)
+    np.testing.assert_array_equal(a, before[0])
+    np.testing.assert_array_equal(b, before[1])
+
+
+@pytest.fixture
+def always_ours(monkeypatch):
+    monkeypatch.setattr(module, "SERIAL_MULTIPLY_ADDS", 0)
+    monkeypatch.setattr(module, "PIECES", 0)
+
+
+@pytest.mark.parametrize("b_transposed", [False, True])
+@pytest.mark.parametrize("a_transposed", [False, True])
+@pytest.mark.parametrize("shapes", SHAPES)
+def test_agrees_with_numpy(always_ours, shapes, a_transposed, b_transposed):
+    agree(*operands(*shapes, a_transposed, b_transposed))
+
+
+@pytest.mark.parametrize("b_transposed", [False, True])
+@pytest.mark.parametrize("a_transposed", [False, True])
+@pytest.mark.parametrize("shapes", [((13, 300), (300, 70)), ((2, 7, 5), (2, 5, 9)), ((1, 1), (1, 1))])
+def test_plain_python_agrees_too(always_ours, shapes, a_transposed, b_transposed):
+    with interpreted():
+        agree(*operands(*shapes, a_transposed, b_transposed))
+
+
+@pytest.fixture(params=["straight", "turned"])
+def orientation(request, monkeypatch, always_ours):
+    monkeypatch.setattr(module, "TURN_COST", -(10**12) if request.param == "turned" else 10**12)
+    module._plan.cache_clear()
+    yield request.param
+    module._plan.cache_clear()
+
+
+@pytest.mark.parametrize("plain", [False, True], ids=["compiled", "interpreted"])
+@pytest.mark.parametrize("b_transposed", [False, True])
+@pytest.mark.parametrize("a_transposed", [False, True])
+@pytest.mark.parametrize("shapes", [((13, 300), (300, 70)), ((128, 40), (40, 64)), ((2, 37, 5), (2, 5, 99)), ((1, 9), (9, 200))])
+def test_either_operand_may_be_the_one_that_is_copied(orientation, shapes, a_transposed, b_transposed, plain):
+    with interpreted() if plain else nullcontext():
+        agree(*operands(*shapes, a_transposed, b_transposed))
+    if len(shapes[0]) == 2:
+        product = module.Product(1, 13, 300, 70, 300, 1, 70, 1, 13, False)
+        assert module._plan(product, 1).turned == (orientation == "turned")
+
+
+@pytest.mark.parametrize("plain", [False, True], ids=["compiled", "interpreted"])
+@pytest.mark.parametrize("shape", [(128, 100, 64), (7, 520, 129), (1, 30, 200), (40, 1, 70), (3, 4, 2)])
+def test_linear(orientation, shape, plain):
+    rng = np.random.default_rng(0)
+    rows, inputs, outputs = shape
+    x, w, b = (rng.standard_normal(s).astype(np.float32) for s in ((rows, inputs), (outputs, inputs), (outputs,)))
+    for bias in (b, None):
+        wide = x.astype(np.float64) @ w.T + (0 if bias is None else bias)
+        with interpreted() if plain else nullcontext():
+            got = linear(x, w, bias)
+        assert got.dtype == np.float32
+        assert got.flags.c_contiguous
+        scale = np.abs(x).astype(np.float64) @ np.abs(w.T) + 1
+        assert np.all(np.abs(got - wide) <= 4 * np.finfo(np.float32).eps * scale)
+
+
+@pytest.mark.parametrize("rows", [3, 40, 300])
+def test_linear_of_products_that_are_numpys(rows):
+    """Too small for the tile, in pieces, and of an outer product."""
+    rng = np.random.default_rng(0)
+    for inputs, outputs in ((70, 20), (1, 50), (200, 90)):
+        shapes = (2, rows, inputs), (outputs, inputs), (outputs,)
+        x, w, b = (rng.standard_normal(s).astype(np.float32) for s in shapes)
+        np.testing.assert_allclose(linear(x, w, b), x @ w.T + b, rtol=1e-4, atol=1e-4)
+        np.testing.assert_allclose(linear(x[..., ::2], w[:, ::2], None), x[..., ::2] @ w[:, ::2].T, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("rows", range(1, 14))
+def test_every_number_of_rows(always_ours, rows):
+    agree(*operands((rows, 33), (33, 70)))
+
+
+def test_any_strides(always_ours):
+    a, b = operands((40, 90), (50, 120))
+    a, b = a[::2, ::-1], b[:, ::2][::-1].T[:, :45].copy()
+    b.flags.writeable = False
+    agree(a[:, ::2], b.T)
+    agree(np.broadcast_to(a[:1], (12, 90)), np.ones((90, 30), np.float32))
+
+
+def test_rest_is_numpys():
+    for a, b in [
+        operands((3, 4), (4, 5)),
+        operands((90, 100), (100, 80), dtype=np.float64),
+        (np.ones(4, np.float32), np.ones((4, 2), np.float32)),
+        (np.ones((0, 500), np.float32), np.ones((500, 500), np.float32)),
+        (np.ones((500, 0), np.float32), np.ones((0, 500), np.float32)),
+        (np.ones((3, 4), np.int64), np.ones((4, 2), np.int64)),
+    ]:
+        np.testing.assert_allclose(matmul(a, b), np.matmul(a, b), rtol=1e-6)
+    with pytest.raises(ValueError, match="matmul"):
+        matmul(np.ones((600, 700), np.float32), np.ones((600, 700), np.float32))
+
+
+def test_nan_and_infinity_stay_in_their_rows_and_columns(always_ours):
+    a, b = operands((20, 300), (300, 70))
+    a[3, 290], b[5, 69] = np.inf, np.nan
+    with np.errstate(invalid="ignore"):
+        want = np.matmul(a, b)
+    np.testing.assert_allclose(matmul(a, b), want, rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("plain", [False, True], ids=["compiled", "interpreted"])
+@pytest.mark.parametrize("b_transposed", [False, True])
+@pytest.mark.parametrize("a_transposed", [False, True])
+@pytest.mark.parametrize(
+    "shapes",
+    [((300, 6, 100), (300, 100, 1)), ((300, 20, 6), (300, 6, 1)), ((200, 6, 1), (200, 1, 300)), ((300, 7, 9), (300, 9, 20))],
+)
+def test_stacks_of_small_matrices(shapes, a_transposed, b_transposed, plain):
+    if plain:
+        shapes = [(20, *shape[1:]) for shape in shapes]
+    a, b = operands(*shapes, a_transposed, b_transposed)
+    a[0, 0, 0], b[1, 0, 0] = np.nan, np.inf
+    with nullcontext() if not plain else interpreted(), np.errstate(invalid="ignore"):
+        np.testing.assert_allclose(matmul(a, b), np.matmul(a, b), rtol=1e-5, atol=1e-4)

@@ -1,0 +1,77 @@
+"""The jitted generator gives the bits of the reference generator."""
+
+from __future__ import annotations
+
+import array_api_compat.numpy as xp
+import numpy as np
+import pytest
+
+from dlengine.kernels.jit import random as jit
+from dlengine.kernels.jit.machine.compile import interpreted
+from dlengine.kernels.reference import random as reference
+
+SEEDS = [(0, 0), (2**64 - 1, 2**128 - 1), (0x1234567890ABCDEF, 2**64 + 2**64 - 3), (7, 2**127 + 12345)]
+SIZES = [0, 1, 2, 3, 5, 2047, 2048, 2049, 40003]
+DTYPES = [np.float16, np.float32, np.float64]
+
+
+def test_published_vectors():
+    """The known answers that come with Random123."""
+    assert [hex(w) for w in jit.random_bits(0, 0, 4)] == ["0x6627e8d5", "0xe169c58d", "0xbc57ac4c", "0x9b00dbd8"]
+    ones = jit.random_bits(2**64 - 1, 2**128 - 1, 4)
+    assert [hex(w) for w in ones] == ["0x408f276d", "0x41c83b0e", "0xa20bc7c6", "0x6d5451fd"]
+
+
+@pytest.mark.parametrize("n", SIZES)
+@pytest.mark.parametrize(("key", "counter"), SEEDS)
+def test_bits_and_permutation(key, counter, n):
+    for name in ("random_bits", "random_permutation"):
+        got, want = getattr(jit, name)(key, counter, n), getattr(reference, name)(xp, key, counter, n)
+        assert got.dtype == want.dtype
+        np.testing.assert_array_equal(got, want)
+
+
+@pytest.mark.parametrize("n", SIZES)
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", ["random_uniform", "random_normal"])
+def test_numbers(name, dtype, n):
+    for key, counter in SEEDS:
+        got = getattr(jit, name)(key, counter, n, dtype)
+        want = getattr(reference, name)(xp, key, counter, n, np.dtype(dtype))
+        assert got.dtype == dtype
+        assert got.tobytes() == want.tobytes()
+
+
+@pytest.mark.parametrize("p", [0.0, 1e-9, 0.3, 0.5, 1 - 1e-9, 1.0])
+def test_bernoulli(p):
+    for n in SIZES:
+        got = jit.random_bernoulli(11, 5, n, p)
+        assert got.dtype == np.bool_
+        np.testing.assert_array_equal(got, reference.random_bernoulli(xp, 11, 5, n, p))
+
+
+def test_many_normals_reach_every_branch():
+    """A million numbers include both ends of the tails, where |z| > 4."""
+    got = jit.random_normal(3, 0, 1_000_000, np.float64)
+    assert np.abs(got).max() > 4
+    np.testing.assert_array_equal(got, reference.random_normal(xp, 3, 0, 1_000_000, np.dtype(np.float64)))
+
+
+@pytest.mark.parametrize("n", [0, 1, 7, 2100])
+def test_interpreted(n):
+    calls = [
+        lambda: jit.random_bits(5, 9, n),
+        lambda: jit.random_bernoulli(5, 9, n, 0.4),
+        lambda: jit.random_permutation(5, 9, n),
+        *(lambda d=d: jit.random_uniform(5, 9, n, d) for d in DTYPES),
+        *(lambda d=d: jit.random_normal(5, 9, n, d) for d in DTYPES),
+    ]
+    for call in calls:
+        with interpreted():
+            plain = call()
+        np.testing.assert_array_equal(plain, call())
+
+
+def test_a_stream_can_be_entered_anywhere():
+    whole = jit.random_bits(1, 100, 4096)
+    np.testing.assert_array_equal(jit.random_bits(1, 100 + 300, 50), whole[1200:1250])

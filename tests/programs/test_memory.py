@@ -1,0 +1,62 @@
+"""A replay needs no more memory than the step itself."""
+
+from __future__ import annotations
+
+import tracemalloc
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import dlengine as dl
+from dlengine import nn, optim, training
+
+
+def networks() -> dict[str, Callable[[], tuple[Any, tuple[int, ...]]]]:
+    return {
+        "mlp": lambda: (nn.Sequential(nn.Linear(100, 200), nn.GELU(), nn.Dropout(0.3), nn.Linear(200, 10)), (200, 100)),
+        "cnn": lambda: (
+            nn.Sequential(nn.Conv2d(1, 8, 3), nn.BatchNorm2d(8), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(8 * 81, 10)),
+            (30, 1, 20, 20),
+        ),
+        "transformer": lambda: (
+            nn.Sequential(nn.TransformerEncoderLayer(32, 2, 64, dropout=0.0, batch_first=True), nn.Flatten(), nn.Linear(640, 10)),
+            (16, 20, 32),
+        ),
+    }
+
+
+def peak(run: Callable[[], Any]) -> int:
+    tracemalloc.start()
+    try:
+        before = tracemalloc.get_traced_memory()[0]
+        run()
+        return tracemalloc.get_traced_memory()[1] - before
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("fuse", [False, True])
+@pytest.mark.parametrize("name", networks())
+def test_peak(name: str, fuse: bool, host: str) -> None:
+    model, shape = networks()[name]()
+    opt = optim.Adam(model.parameters(), lr=1e-3)
+    rng = np.random.default_rng(0)
+    x, y = dl.asarray(rng.standard_normal(shape).astype("float32")), dl.asarray(rng.integers(0, 10, shape[0]))
+
+    def step(x: Any, y: Any) -> Any:
+        opt.zero_grad()
+        loss = nn.CrossEntropyLoss()(model(x), y)
+        loss.backward()
+        opt.step()
+        return loss
+
+    train = training.capture(step, fuse=fuse)
+    for _ in range(6):
+        train(x, y)
+    assert train.replays == 2
+    step(x, y)
+    itself = peak(lambda: step(x, y))
+    assert peak(lambda: train(x, y)) <= itself * 1.01 + 2000
+    assert train.replays == 3

@@ -1,0 +1,247 @@
+"""Calls of ops that generated code answers on the backend numba."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import textwrap
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("numba")
+
+import dlengine as dl
+from dlengine.errors import GradientError, ShapeError
+from dlengine.kernels import jit
+from dlengine.kernels.jit.machine.compile import interpreted
+from dlengine.recording import answers, generating, generators
+
+EDGES = np.array([0.0, -0.0, np.nan, np.inf, -np.inf, 1e-30, -100.0, 100.0, 1.0, -0.5])
+
+
+@pytest.fixture(autouse=True)
+def always() -> Iterator[None]:
+    with dl.use_backend("numba"), generating("always"):
+        yield
+
+
+def launches(name: str) -> int:
+    return jit.SET.launches[f"generated:{name}"]
+
+
+def gradient(f: Any, *arrays: np.ndarray) -> tuple[np.ndarray, list[np.ndarray]]:
+    tensors = [dl.asarray(a).requires_grad_() for a in arrays]
+    y = f(*tensors)
+    y.backward(dl.asarray(np.linspace(-1, 2, y.size).reshape(y.shape).astype(y.dtype)))
+    return y.detach().numpy(), [t.grad.numpy() for t in tensors]
+
+
+def both(f: Any, *arrays: np.ndarray) -> None:
+    """Generated code gives what the definition gives."""
+    y, grads = gradient(f, *arrays)
+    with generating("off"):
+        expected, wanted = gradient(f, *arrays)
+    for a, b in zip([y, *grads], [expected, *wanted], strict=True):
+        assert (a.shape, a.dtype) == (b.shape, b.dtype)
+        assert np.allclose(a, b, rtol=2e-5, atol=2e-6, equal_nan=True)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", ["gelu", "elu", "erf", "softsign", "hardswish", "mish"])
+def test_activations(name: str, dtype: str) -> None:
+    f = getattr(dl.nn.functional, name, None) or getattr(dl, name)
+    x = np.random.default_rng(0).standard_normal((37, 11)).astype(dtype)
+    before = launches(name), launches(f"{name}_grad")
+    for a in (x, x.T, x[::2, ::-1], x[:0], np.asarray(x[3, 4]), EDGES.astype(dtype)):
+        both(f, a)
+    assert launches(name) - before[0] >= 6
+    assert launches(f"{name}_grad") - before[1] >= 6
+
+
+def test_a_user_s_op_is_answered_too() -> None:
+    @dl.op(needs="x")
+    def wave(xp: Any, x: Any, /, *, rate: float = 1.0) -> Any:
+        return xp.sin(rate * x) * x, lambda gy: gy * (xp.sin(rate * x) + rate * x * xp.cos(rate * x))
+
+    x = np.random.default_rng(1).standard_normal((50, 3)).astype("float32")
+    before = launches("wave"), launches("wave_grad")
+    both(wave, x)
+    both(lambda t: wave(t, rate=2.5), x)
+    assert (launches("wave") - before[0], launches("wave_grad") - before[1]) == (2, 2)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "float16"])
+def test_adding_an_elementwise_op_needs_no_kernel(dtype: str) -> None:
+    """A new op, written as CONTRIBUTING.md says: every call of usual size is answered by generated code, in any layout."""
+
+    @dl.op(needs="x y", promotes="float")
+    def blend(xp: Any, x: Any, y: Any, /, *, sharpness: float = 1.0) -> Any:
+        w = 1 / (1 + xp.exp(-sharpness * (x - y)))
+        near = xp.abs(x - y) < 1e-3
+
+        def share(gy: Any) -> Any:
+            return gy * (w + sharpness * w * (1 - w) * (x - y))
+
+        return xp.where(near, xp.atan2(x, 1 + xp.abs(y)), w * x + (1 - w) * y), (share, lambda gy: gy - share(gy))
+
+    rng = np.random.default_rng(4)
+    x, y = rng.standard_normal((2, 300, 40)).astype(dtype)
+    for shapes, (a, b) in enumerate(((x, y), (x, y[0]), (x.T, y.T), (x[:, :1], y), (x[::2], y[::2, ::-1]))):
+        values, grads = launches("blend"), launches("blend_grad")
+        with generating("auto"):
+            found = gradient(lambda s, t: blend(s, t, sharpness=2.0), a, b)
+        assert (launches("blend") - values, launches("blend_grad") - grads) == (1, 2), shapes
+        with generating("off"):
+            wanted = gradient(lambda s, t: blend(s, t, sharpness=2.0), a, b)
+        close = {"rtol": 2e-2, "atol": 0.3} if dtype == "float16" else {"rtol": 2e-5, "atol": 2e-5}
+        for one, other in zip([found[0], *found[1]], [wanted[0], *wanted[1]], strict=True):
+            assert (one.shape, one.dtype) == (other.shape, other.dtype)
+            assert np.allclose(one.astype("f8"), other.astype("f8"), **close)
+
+
+def test_shapes_broadcast() -> None:
+    rng = np.random.default_rng(2)
+    pairs = [
+        ((6, 5), (5,)), ((6, 5), (6, 1)), ((6, 1), (1, 5)), ((2, 3, 4), (3, 1)), ((6, 5), ()), ((1, 5), (5,)), ((0, 5), (5,)),
+    ]  # fmt: skip
+    for a, b in pairs:
+        both(dl.logaddexp, rng.standard_normal(a).astype("float32"), rng.standard_normal(b).astype("float32"))
+    with pytest.raises(ShapeError):
+        dl.logaddexp(dl.ones((3,)), dl.ones((4,)))
+
+
+def test_numbers_are_part_of_a_formula() -> None:
+    x = np.random.default_rng(3).standard_normal(40).astype("float32")
+    for n in (3, -1, 0.5, 2.5, 7, 0):
+        both(lambda t, n=n: t**n, np.abs(x) + 0.1)
+
+
+def test_zeros_of_both_signs_are_two_numbers() -> None:
+    @dl.op(needs="x")
+    def signed(xp: Any, x: Any, c: Any, /) -> Any:
+        return xp.copysign(xp.exp(x), c), (lambda gy: gy * xp.exp(x), lambda gy: None)
+
+    x = dl.zeros((2,))
+    assert [signed(x, c).tolist() for c in (0.0, -0.0, 0.0)] == [[1.0, 1.0], [-1.0, -1.0], [1.0, 1.0]]
+
+
+def test_numbers_that_change_are_not_compiled_for_ever() -> None:
+    @dl.op(needs="x")
+    def grown(xp: Any, x: Any, by: Any, /) -> Any:
+        return xp.exp(x) * by, (lambda gy: gy * xp.exp(x) * by, lambda gy: None)
+
+    for i in range(answers.FORMULAS + 5):
+        with generating("auto"):
+            grown(dl.ones((64,)), 1.0 + i)
+    assert len(grown.op.readings[0]) == answers.FORMULAS
+
+
+def test_a_number_beside_the_arguments_may_change() -> None:
+    scale = 2.0
+
+    @dl.op(needs="x")
+    def scaled(xp: Any, x: Any, /) -> Any:
+        return xp.exp(x) * scale, lambda gy: gy * xp.exp(x) * scale
+
+    x = dl.zeros((3,))
+    assert scaled(x).tolist() == [2.0] * 3
+    scale = 5.0
+    assert scaled(x).tolist() == [5.0] * 3
+
+
+def test_what_a_gradient_needs_is_guarded_as_before() -> None:
+    x = dl.ones((4,)).requires_grad_()
+    z = x * 1.0
+    y = dl.gelu(z)
+    with dl.no_grad():
+        z[0] = 3.0
+    with pytest.raises(GradientError, match="overwritten"):
+        y.sum().backward()
+
+
+def test_second_derivatives_come_from_the_definition() -> None:
+    second = dl.grad(lambda t: dl.sum(dl.grad(lambda t: dl.sum(dl.erf(t)))(t)))(dl.asarray(np.linspace(-2, 2, 9)))
+    values = np.linspace(-2, 2, 9)
+    assert np.allclose(second.numpy(), -2 * values * 2 / np.sqrt(np.pi) * np.exp(-(values**2)))
+
+
+def test_other_dtypes_and_backends_compute_as_before() -> None:
+    before = launches("erf")
+    assert dl.erf(dl.asarray([1])).dtype == dl.get_default_dtype()
+    before = launches("erf")
+    with dl.use_backend("numpy"):
+        dl.erf(dl.ones((3,)))
+    with generating("off"):
+        dl.erf(dl.ones((3,)))
+    assert launches("erf") == before
+
+
+def test_kernels_by_hand_and_single_functions_stay() -> None:
+    for f in (dl.relu, dl.add, dl.tanh, dl.softplus):
+        before = launches(f.op.name)
+        f(*[dl.ones((3,))] * len(f.op.arrays))
+        assert launches(f.op.name) == before
+
+
+def test_interpreted_code_is_numpy() -> None:
+    x = np.linspace(-3, 3, 50).astype("float32")
+    compiled = gradient(dl.gelu, x)
+    with interpreted():
+        plain = gradient(dl.gelu, x)
+    assert np.allclose(plain[0], compiled[0], atol=1e-6)
+    assert np.allclose(plain[1][0], compiled[1][0], atol=1e-6)
+
+
+def test_small_arrays_are_left_to_numpy_whatever_came_before() -> None:
+    @dl.op(needs="x")
+    def rare(xp: Any, x: Any, /) -> Any:
+        return xp.exp(x) * 0.123 + xp.exp(-x), lambda gy: gy * (xp.exp(x) * 0.123 - xp.exp(-x))
+
+    least = -(-generators.SMALL // 5)
+    with generating("auto"):
+        for size, count in ((10, 0), (least, 1), (10, 1), (least + 1, 2), (least - 2, 2)):
+            rare(dl.ones((size,)))
+            assert launches("rare") == count
+
+
+PROGRAM = """
+    import multiprocessing
+    import os
+    import numpy as np
+    import dlengine as dl
+
+    x = np.random.default_rng(0).standard_normal((300, 400)).astype("float32")
+
+    def step():
+        t = dl.asarray(x).requires_grad_()
+        y = dl.gelu(t)
+        y.sum().backward()
+        return y.detach().numpy().tobytes(), t.grad.numpy().tobytes()
+
+    expected = step()
+    with multiprocessing.get_context("fork").Pool(2) as pool:
+        assert all(found == expected for found in pool.starmap(step, [()] * 4))
+    assert step() == expected
+    print("fine")
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+@pytest.mark.parametrize("layer", ["omp", "workqueue"])
+def test_threads_and_forked_children_compute_the_same(layer: str) -> None:
+    environment = {**os.environ, "NUMBA_THREADING_LAYER": layer, "NUMBA_NUM_THREADS": "3", "DLENGINE_GENERATED": "1"}
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", textwrap.dedent(PROGRAM)],
+        capture_output=True, text=True, timeout=250, env=environment,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (0, "fine\n"), done.stderr
+
+
+def test_a_constant_gradient_of_halves() -> None:
+    x = dl.asarray([1.0, -2.0], dtype="float16").requires_grad_()
+    dl.sum(dl.step(x)).backward()
+    assert (x.grad.dtype, x.grad.tolist()) == ("float16", [0.0, 0.0])
