@@ -1,0 +1,119 @@
+"""The base of distributions: shapes of samples and of parameters, and the sum over events."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..names.core import is_tensor, own
+from ..names.engine import dl
+from ..names.places import Size
+
+
+def parameters(*values: Any) -> list[Any]:
+    """Parameters as tensors of one shape."""
+    like = next((v for v in values if is_tensor(v)), None)
+    dtype = like.dtype if like is not None and like.dtype.kind == "f" else dl.get_default_dtype()
+    tensors = [v if is_tensor(v) else dl.full((), float(v), dtype=dtype) for v in values]
+    if len(tensors) == 1:
+        return [own(tensors[0])]
+    return [own(t) for t in dl.broadcast_arrays(*tensors)]
+
+
+class Distribution:
+    """A distribution with parameters of batch_shape and samples of batch_shape + event_shape."""
+
+    has_rsample = False
+
+    def __init__(self, batch_shape: Any = (), event_shape: Any = (), validate_args: Any = None) -> None:
+        self.batch_shape, self.event_shape = Size(tuple(batch_shape)), Size(tuple(event_shape))
+
+    def _extended(self, sample_shape: Any) -> tuple[int, ...]:
+        return (*tuple(sample_shape), *self.batch_shape, *self.event_shape)
+
+    def _draw(self, shape: tuple[int, ...]) -> Any:
+        raise NotImplementedError
+
+    def rsample(self, sample_shape: Any = ()) -> Any:
+        """A sample that gradients flow through."""
+        if not self.has_rsample:
+            raise NotImplementedError(f"{type(self).__name__}.rsample: samples of this distribution have no gradient")
+        return own(self._draw(self._extended(sample_shape)))
+
+    def sample(self, sample_shape: Any = ()) -> Any:
+        """A sample without gradient."""
+        with dl.no_grad():
+            return own(self._draw(self._extended(sample_shape)))
+
+    def sample_n(self, n: int) -> Any:
+        """n samples."""
+        return self.sample((n,))
+
+    def log_prob(self, value: Any) -> Any:
+        """The logarithm of the density, or of the probability."""
+        return own(self._log_prob(value if is_tensor(value) else dl.asarray(value)))
+
+    def _log_prob(self, value: Any) -> Any:
+        raise NotImplementedError
+
+    def entropy(self) -> Any:
+        """The entropy."""
+        return own(self._entropy())
+
+    def _entropy(self) -> Any:
+        raise NotImplementedError(f"{type(self).__name__}.entropy is not supported")
+
+    @property
+    def stddev(self) -> Any:
+        """The standard deviation."""
+        return own(dl.sqrt(self.variance))
+
+    @property
+    def variance(self) -> Any:
+        """The variance."""
+        raise NotImplementedError
+
+    def perplexity(self) -> Any:
+        """The exponential of the entropy."""
+        return own(dl.exp(self.entropy()))
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}()"
+
+
+class Independent(Distribution):
+    """Another distribution whose last batch axes are taken as one event."""
+
+    def __init__(self, base_distribution: Any, reinterpreted_batch_ndims: int, validate_args: Any = None) -> None:
+        n = reinterpreted_batch_ndims
+        shape = (*base_distribution.batch_shape, *base_distribution.event_shape)
+        cut = len(base_distribution.batch_shape) - n
+        super().__init__(shape[:cut], shape[cut:])
+        self.base_dist, self.reinterpreted_batch_ndims = base_distribution, n
+
+    @property
+    def has_rsample(self) -> bool:  # type: ignore[override]
+        """Whether samples have a gradient."""
+        return self.base_dist.has_rsample  # type: ignore[no-any-return]
+
+    @property
+    def mean(self) -> Any:
+        """The mean."""
+        return self.base_dist.mean
+
+    @property
+    def variance(self) -> Any:
+        """The variance."""
+        return self.base_dist.variance
+
+    def _draw(self, shape: tuple[int, ...]) -> Any:
+        return self.base_dist._draw(shape)
+
+    def _summed(self, value: Any) -> Any:
+        n = self.reinterpreted_batch_ndims
+        return dl.sum(value, axis=tuple(range(-n, 0))) if n else value
+
+    def _log_prob(self, value: Any) -> Any:
+        return self._summed(self.base_dist.log_prob(value))
+
+    def _entropy(self) -> Any:
+        return self._summed(self.base_dist.entropy())

@@ -1,0 +1,368 @@
+"""Reading and writing by index: x[...], gather, scatter, masks and their kin."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from ...ops.index import put_at
+from .core import Plain, assign, define, in_place, is_tensor, kind_of, own
+from .engine import dl
+from .shaping import key
+
+# ---------------------------------------------------------------------- x[...]
+_SIMPLE = (int, slice, type(None), type(...))
+
+
+def index_of(x: Any, given: Any) -> tuple[Any, Any]:
+    """PyTorch's index as NumPy's: a tensor to index and an index for it.
+
+    PyTorch takes numbers first and then the tensors; NumPy counts a number beside a tensor among the tensors, which puts the
+    result's axes elsewhere. Slices of lists, and NumPy arrays, are as tensors are.
+    """
+    if isinstance(given, bool):
+        return x, (None, dl.asarray([given])) if x.ndim == 0 else (None, given)
+    if isinstance(given, int | slice) or given is None or given is ...:
+        _check_step(given)
+        return x, given
+    parts = list(given) if isinstance(given, tuple) else [given]
+    parts = [_part(p) for p in parts]
+    for p in parts:
+        _check_step(p)
+    if any(isinstance(p, int) and not isinstance(p, bool) for p in parts) and any(is_tensor(p) for p in parts):
+        first, rest = _numbers_first(x, parts)
+        return x[first], tuple(rest)
+    return x, tuple(parts)
+
+
+def _check_step(p: Any) -> None:
+    if isinstance(p, slice) and p.step is not None and p.step <= 0:
+        raise ValueError("step must be greater than zero")
+
+
+def _part(p: Any) -> Any:
+    if isinstance(p, np.integer):
+        return int(p)
+    if isinstance(p, list | range | np.ndarray):
+        return dl.asarray(np.asarray(p) if len(p) else np.zeros(0, np.int64))
+    if is_tensor(p):
+        if p.dtype == np.uint8:
+            return dl.astype(p, "bool")
+        if p.ndim == 0 and kind_of(p.dtype) == 1:
+            return int(p.item())
+        if kind_of(p.dtype) > 1:
+            raise IndexError("tensors used as indices must be long, int, byte or bool tensors")
+    if isinstance(p, slice) and any(is_tensor(v) for v in (p.start, p.stop, p.step)):
+        return slice(*(int(v) if is_tensor(v) else v for v in (p.start, p.stop, p.step)))
+    return p
+
+
+def _numbers_first(x: Any, parts: list[Any]) -> tuple[tuple[Any, ...], list[Any]]:
+    """The index of the numbers alone, and what is left for the tensors."""
+    used = sum(p.ndim if is_tensor(p) and p.dtype == np.bool_ else 1 for p in parts if p is not None and p is not ...)
+    first: list[Any] = []
+    rest: list[Any] = []
+    for p in parts:
+        if p is ...:
+            first += [slice(None)] * (x.ndim - used)
+            rest += [slice(None)] * (x.ndim - used)
+        elif isinstance(p, int) and not isinstance(p, bool):
+            first.append(p)
+        else:
+            rest.append(p)
+            if p is not None:
+                index: Any = p
+                first += [slice(None)] * (index.ndim if is_tensor(index) and index.dtype == np.bool_ else 1)
+    return tuple(first), rest
+
+
+def get_item(self: Any, given: Any) -> Any:
+    """x[...]."""
+    kind = type(given)
+    if kind is int or (kind is slice and given.step is None):
+        return own(Plain.__getitem__(self, (given, ...) if self.array.ndim == 1 else given))
+    x, k = index_of(self, given)
+    if type(k) is tuple and len(k) == x.array.ndim and all(type(p) is int for p in k):
+        k = (*k, ...)  # NumPy then gives a view and no number
+    return own(Plain.__getitem__(x, k))
+
+
+def set_item(self: Any, given: Any, value: Any) -> None:
+    """x[...] = value."""
+    if isinstance(value, np.ndarray | list | tuple):
+        value = dl.asarray(value, dtype=self.dtype)
+    if is_tensor(value) and value.device != self.device and value.ndim == 0:
+        value = value.to(self.device)
+    if dl.is_grad_enabled() and self.is_leaf and self.requires_grad:
+        raise RuntimeError("a view of a leaf Variable that requires grad is being used in an in-place operation.")
+    x, k = index_of(self, given)
+    if x is self:
+        Plain.__setitem__(self, k, _fitting(self, k, value))
+    elif dl.is_grad_enabled() and (self.requires_grad or (is_tensor(value) and value.requires_grad)):
+        places = dl.reshape(dl.arange(math.prod(self.shape), device=self.device), self.shape)
+        chosen = index_of(places, given)
+        at = Plain.__getitem__(*chosen)
+        flat = dl.reshape(self, (-1,))
+        value = dl.broadcast_to(value, at.shape) if is_tensor(value) else value
+        new = dl.set_at(flat, value if not is_tensor(value) else dl.reshape(value, (-1,)), key=dl.reshape(at, (-1,)))
+        assign(self, dl.reshape(new, self.shape), "__setitem__")
+    else:
+        Plain.__setitem__(x, k, _fitting(x, k, value))
+
+
+def _fitting(x: Any, k: Any, value: Any) -> Any:
+    """A value without leading axes of size 1 that its place has not, which PyTorch drops; of the tensor's dtype."""
+    if not is_tensor(value):
+        return value
+    if value.dtype != x.dtype and kind_of(value.dtype) == 3 and kind_of(x.dtype) < 3:
+        raise RuntimeError("value cannot be converted to type without overflow")
+    return value
+
+
+# ---------------------------------------------------------------------- along an axis
+def _grid(index: Any, dim: int) -> tuple[Any, ...]:
+    """The index that names, for every element of `index`, its own place with the number itself along dim."""
+    parts: list[Any] = []
+    for axis, n in enumerate(index.shape):
+        if axis == dim % index.ndim:
+            parts.append(index)
+        else:
+            shape = [1] * index.ndim
+            shape[axis] = n
+            parts.append(dl.reshape(dl.arange(n, device=index.device), tuple(shape)))
+    return tuple(parts)
+
+
+def _lined_up(input: Any, index: Any) -> tuple[Any, Any, tuple[int, ...]]:
+    """A number as a vector of one, for the functions along an axis."""
+    shape = input.shape
+    if input.ndim == 0:
+        input = dl.reshape(input, (1,))
+    return input, dl.reshape(index, (1,)) if index.ndim == 0 else index, shape
+
+
+def _in_range(name: str, index: Any, size: int) -> None:
+    if index.size and index.device == "cpu":
+        a = index.array
+        if a.min() < 0 or a.max() >= size:
+            raise RuntimeError(f"{name}: index out of bounds for dimension with size {size}")
+
+
+@define("gather")
+def gather(input: Any, dim: int, index: Any, *, sparse_grad: bool = False) -> Any:
+    x, i, _ = _lined_up(input, index)
+    if not i.array.size:
+        return dl.zeros(index.shape, dtype=input.dtype, device=input.device) + 0 * dl.sum(input)
+    if x.ndim != i.ndim:
+        raise RuntimeError("Index tensor must have the same number of dimensions as input tensor")
+    _in_range("gather", i, x.shape[dim])
+    return dl.reshape(Plain.__getitem__(x, _grid(i, dim)), index.shape)
+
+
+@define("take_along_dim")
+def _take_along_dim(input: Any, indices: Any, dim: Any = None) -> Any:
+    if dim is None:
+        return dl.take(dl.reshape(input, (-1,)), dl.reshape(indices, (-1,)), axis=0)
+    at = dim % input.ndim
+    shape = dl.broadcast_shapes(*((*s[:at], 1, *s[at + 1 :]) for s in (input.shape, indices.shape)))
+    x, i = (dl.broadcast_to(t, (*shape[:at], t.shape[at], *shape[at + 1 :])) for t in (input, indices))
+    return dl.take_along_axis(x, i, axis=dim)
+
+
+def _source(input: Any, index: Any, src: Any) -> Any:
+    """The values that go to the places of index: the leading part of src of its shape."""
+    if not is_tensor(src):
+        return dl.full(index.shape, src, dtype=input.dtype, device=input.device)
+    if src.ndim == 0 and index.ndim:
+        src = dl.reshape(src, (1,))
+    return Plain.__getitem__(src, tuple(slice(0, n) for n in index.shape)) if src.shape != index.shape else src
+
+
+@define("scatter")
+def scatter(input: Any, dim: int, index: Any, src: Any = None, *, value: Any = None, reduce: Any = None) -> Any:
+    src = value if src is None else src
+    if reduce is not None:
+        return _scatter_reduced(input, dim, index, src, {"add": "sum", "multiply": "prod"}[reduce], True)
+    x, i, shape = _lined_up(input, index)
+    _in_range("scatter", i, x.shape[dim])
+    if not i.size:
+        return dl.clone(input)
+    found = dl.set_at(x, dl.astype(_source(x, i, src), x.dtype, copy=False), key=_grid(i, dim))
+    return dl.reshape(found, shape)
+
+
+@define("scatter_add")
+def scatter_add(input: Any, dim: int, index: Any, src: Any) -> Any:
+    x, i, shape = _lined_up(input, index)
+    _in_range("scatter_add", i, x.shape[dim])
+    added = put_at(_source(x, i, src), key=_grid(i, dim), shape=x.shape)
+    return dl.reshape(x + added, shape)
+
+
+@define("scatter_reduce")
+def _scatter_reduce(input: Any, dim: int, index: Any, src: Any, reduce: str, *, include_self: bool = True) -> Any:
+    return _scatter_reduced(input, dim, index, src, reduce, include_self)
+
+
+def _scatter_reduced(input: Any, dim: int, index: Any, src: Any, reduce: str, include_self: bool) -> Any:
+    x, i, shape = _lined_up(input, index)
+    _in_range("scatter_reduce", i, x.shape[dim])
+    values, place = _source(x, i, src), _grid(i, dim)
+    counts = put_at(dl.ones(i.shape, dtype="float64", device=x.device), key=place, shape=x.shape)
+    hit = counts > 0
+    start = x if include_self else dl.where(hit, _neutral(reduce, x), x)
+    if reduce in ("sum", "mean"):
+        total = start + put_at(values, key=place, shape=x.shape)
+        if reduce == "mean":
+            n = dl.astype(counts + (1 if include_self else 0), total.dtype)
+            mean = total / dl.where(n > 0, n, 1) if kind_of(total.dtype) >= 2 else dl.floor_divide(total, dl.where(n > 0, n, 1))
+            total = dl.where(hit, mean, total)
+        return dl.reshape(total, shape)
+    return dl.reshape(_reduced_one_by_one(reduce, start, values, place, hit), shape)
+
+
+def _neutral(reduce: str, x: Any) -> Any:
+    if reduce in ("sum", "mean"):
+        return 0
+    if reduce == "prod":
+        return 1
+    if kind_of(x.dtype) == 2:
+        return -math.inf if reduce == "amax" else math.inf
+    limit = dl.iinfo(x.dtype)
+    return int(limit.min if reduce == "amax" else limit.max)
+
+
+def _reduced_one_by_one(reduce: str, start: Any, values: Any, place: Any, hit: Any) -> Any:
+    """Products and extremes: the k-th value that meets each place, for k = 0, 1 ... in turn."""
+    flat_places = dl.reshape(dl.arange(math.prod(start.shape), device=start.device), start.shape)[place]
+    target = dl.reshape(dl.broadcast_to(flat_places, values.shape), (-1,)).numpy_copy()
+    v, y = dl.reshape(values, (-1,)), dl.reshape(start, (-1,))
+    order = np.argsort(target, kind="stable")
+    ordered = target[order]
+    rank = np.arange(len(order)) - np.searchsorted(ordered, ordered, side="left")
+    rows = [y]
+    for k in range(int(rank.max()) + 1 if len(rank) else 0):
+        chosen = order[rank == k]
+        fill = dl.full(y.shape, _neutral(reduce, start), dtype=start.dtype, device=start.device)
+        at = dl.asarray(target[chosen], device=start.device)
+        rows.append(dl.set_at(fill, dl.take(v, dl.asarray(chosen, device=start.device), axis=0), key=at))
+    together = dl.stack(rows, axis=0)
+    f = {"prod": dl.prod, "amax": dl.max, "amin": dl.min}[reduce]
+    return dl.reshape(f(together, axis=0), start.shape)
+
+
+# ---------------------------------------------------------------------- whole slices
+@define("index_select")
+def _index_select(input: Any, dim: int, index: Any) -> Any:
+    if input.ndim == 0:
+        return dl.clone(input)
+    i = dl.reshape(index, (1,)) if index.ndim == 0 else index
+    _in_range("index_select", i, input.shape[dim])
+    return dl.take(input, i, axis=dim)
+
+
+def _rows(input: Any, dim: int, index: Any) -> tuple[Any, Any]:
+    i = dl.reshape(index, (1,)) if index.ndim == 0 else index
+    return i, key(dim, input.ndim, i)
+
+
+@define("index_add")
+def _index_add(input: Any, dim: int, index: Any, source: Any, *, alpha: Any = 1) -> Any:
+    if input.ndim == 0:
+        return input + source.reshape(()) * alpha
+    _, k = _rows(input, dim, index)
+    return input + put_at(source if alpha == 1 else source * alpha, key=k, shape=input.shape)
+
+
+@define("index_copy")
+def _index_copy(input: Any, dim: int, index: Any, source: Any) -> Any:
+    if input.ndim == 0:
+        return dl.reshape(source, ())
+    _, k = _rows(input, dim, index)
+    return dl.set_at(input, source, key=k)
+
+
+@define("index_fill")
+def _index_fill(input: Any, dim: int, index: Any, value: Any) -> Any:
+    if input.ndim == 0:
+        return dl.broadcast_to(value, ()) if is_tensor(value) else dl.full_like(input, value) + 0 * input
+    _, k = _rows(input, dim, index)
+    return dl.set_at(input, value, key=k)
+
+
+@define("index_reduce")
+def _index_reduce(input: Any, dim: int, index: Any, source: Any, reduce: str, *, include_self: bool = True) -> Any:
+    if input.ndim == 0:
+        x, source = dl.reshape(input, (1,)), dl.reshape(source, (1,))
+        return dl.reshape(_index_reduce(x, 0, index, source, reduce, include_self=include_self), ())
+    i, _ = _rows(input, dim, index)
+    shape = [1] * input.ndim
+    shape[dim] = -1
+    wide = dl.broadcast_to(dl.reshape(i, tuple(shape)), source.shape)
+    return _scatter_reduced(input, dim, wide, source, reduce, include_self)
+
+
+@define("index_put", function=True)
+def _index_put(input: Any, indices: Any, values: Any, accumulate: bool = False) -> Any:
+    k = tuple(_part(i) if i is not None else slice(None) for i in indices)
+    if not accumulate:
+        return dl.set_at(input, dl.astype(values, input.dtype, copy=False), key=k)
+    at = Plain.__getitem__(input.detach(), k)
+    return input + put_at(dl.broadcast_to(values, at.shape), key=k, shape=input.shape)
+
+
+@define("masked_fill")
+def masked_fill(input: Any, mask: Any, value: Any) -> Any:
+    mask = mask if mask.dtype == np.bool_ else dl.astype(mask, "bool")
+    if is_tensor(value):
+        value = dl.astype(value, input.dtype)
+    elif kind_of(input.dtype) == 1 and isinstance(value, float):
+        if not math.isfinite(value) or value != int(value):
+            raise RuntimeError("value cannot be converted to type int64_t without overflow")
+        value = int(value)
+    return dl.where(mask, value, input)
+
+
+@define("masked_select")
+def _masked_select(input: Any, mask: Any) -> Any:
+    x, m = dl.broadcast_arrays(input, mask)
+    return Plain.__getitem__(dl.reshape(x, (-1,)), dl.reshape(m, (-1,)))
+
+
+@define("masked_scatter")
+def _masked_scatter(input: Any, mask: Any, source: Any) -> Any:
+    x, m = dl.broadcast_arrays(input, mask)
+    n = int(dl.count_nonzero(m))
+    found = dl.set_at(dl.reshape(x, (-1,)), dl.reshape(source, (-1,))[:n], key=dl.reshape(m, (-1,)))
+    return dl.reshape(found, x.shape)
+
+
+@define("take")
+def _take(input: Any, index: Any) -> Any:
+    flat = dl.reshape(input, (-1,))
+    return dl.reshape(Plain.__getitem__(flat, dl.reshape(index, (-1,))), index.shape)
+
+
+@define("put", function=True)
+def _put(input: Any, index: Any, source: Any, accumulate: bool = False) -> Any:
+    flat, i, s = dl.reshape(input, (-1,)), dl.reshape(index, (-1,)), dl.reshape(source, (-1,))
+    found = flat + put_at(s, key=i, shape=flat.shape) if accumulate else dl.set_at(flat, s, key=i)
+    return dl.reshape(found, input.shape)
+
+
+@define("select_scatter")
+def _select_scatter(input: Any, src: Any, dim: int, index: int) -> Any:
+    return dl.set_at(input, src, key=key(dim, input.ndim, index))
+
+
+@define("slice_scatter")
+def _slice_scatter(input: Any, src: Any, dim: int = 0, start: Any = None, end: Any = None, step: int = 1) -> Any:
+    return dl.set_at(input, src, key=key(dim, input.ndim, slice(start, end, step)))
+
+
+in_place(
+    "scatter", "scatter_add", "scatter_reduce", "index_add", "index_copy", "index_fill", "index_reduce", "index_put",
+    "masked_fill", "masked_scatter", "put",
+)  # fmt: skip

@@ -1,0 +1,286 @@
+"""Tensor: the engine's tensor with PyTorch's methods and operators. See `core` for how its methods come together."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from . import (
+    algebra,
+    chance,
+    conversion,
+    creation,
+    elementwise,
+    indexing,
+    joining,
+    reductions,
+    running,
+    sets,
+    shaping,
+)
+from .core import CLASSES, METHODS, Plain, assigning, demoted, is_tensor, own
+from .engine import dl
+from .places import Size, Sizes, device
+
+
+class _Recorded:
+    """What grad_fn shows of the op that made a tensor."""
+
+    def __init__(self, op: str) -> None:
+        self._op = op
+
+    def name(self) -> str:
+        """The op's name, written as PyTorch writes it."""
+        return "".join(part.capitalize() for part in self._op.split("_")) + "Backward0"
+
+    def __repr__(self) -> str:
+        return f"<{self.name()}>"
+
+
+def _unchanged(hook: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    return lambda g: hook(own(g))
+
+
+def _set(t: Any, **parts: Any) -> None:
+    """Give a tensor another memory or place in the graph."""
+    for name, value in parts.items():
+        setattr(t, name, value)
+
+
+class Tensor(Plain):  # type: ignore[misc]
+    """A tensor with PyTorch's methods and meanings."""
+
+    __slots__ = ()
+
+    def __init__(self, *args: Any, device: Any = None) -> None:
+        made = creation.legacy(args, dl.get_default_dtype())
+        super().__init__(made, device=device)
+
+    # ------------------------------------------------------------------ what it is
+    @property
+    def shape(self) -> Any:
+        """The sizes of the axes."""
+        return Size(self.array.shape)
+
+    @property
+    def size(self) -> Any:
+        """The number of elements; called, the shape or the size of one axis."""
+        return Sizes(self.array.size, self.array.shape)
+
+    @property
+    def device(self) -> device:
+        """The device."""
+        return device(super().device)
+
+    @property
+    def data(self) -> Any:
+        """The same memory without history."""
+        return own(Plain.detach(self))
+
+    @data.setter
+    def data(self, value: Any) -> None:
+        _set(self, array=value.array)
+
+    @property
+    def grad(self) -> Any:
+        """The gradient, or None."""
+        return None if self._grad is None else own(self._grad)
+
+    @grad.setter
+    def grad(self, value: Any) -> None:
+        Plain.grad.fset(self, value)
+
+    @property
+    def grad_fn(self) -> Any:
+        """The op that made this tensor, or None."""
+        return None if self._node is None else _Recorded(self._node.op.name)
+
+    @property
+    def is_cuda(self) -> bool:
+        """Whether it is on a GPU."""
+        return self.device != "cpu"
+
+    @property
+    def T(self) -> Any:  # noqa: N802 - PyTorch's name
+        """The tensor with its axes in reverse order."""
+        return own(dl.permute_dims(self, tuple(reversed(range(self.ndim)))))
+
+    @property
+    def mT(self) -> Any:  # noqa: N802 - PyTorch's name
+        """The tensor with its last two axes exchanged."""
+        return own(dl.matrix_transpose(self))
+
+    @property
+    def H(self) -> Any:  # noqa: N802 - PyTorch's name
+        """The conjugate transpose of a matrix."""
+        if self.ndim not in (0, 2):
+            raise RuntimeError(f"tensor.H is only supported on matrices (2-D tensors). Got {self.ndim}-D tensor.")
+        return self if self.ndim == 0 else METHODS["adjoint"](self)
+
+    @property
+    def mH(self) -> Any:  # noqa: N802 - PyTorch's name
+        """The conjugate transpose of the last two axes."""
+        return METHODS["adjoint"](self)
+
+    @property
+    def real(self) -> Any:
+        """The real part."""
+        return METHODS["real"](self)
+
+    @property
+    def imag(self) -> Any:
+        """The imaginary part."""
+        return METHODS["imag"](self)
+
+    @property
+    def itemsize(self) -> int:
+        """Bytes of one element."""
+        return int(self.dtype.itemsize)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all elements."""
+        return int(self.array.nbytes)
+
+    layout = "strided"
+    is_sparse = is_quantized = is_mps = is_meta = is_xpu = is_nested = False
+    names = ()
+
+    # ------------------------------------------------------------------ gradients
+    def backward(self, gradient: Any = None, retain_graph: Any = None, create_graph: bool = False, inputs: Any = None) -> None:
+        """Add the derivative for every leaf to its grad."""
+        if inputs is not None:
+            wanted = [inputs] if is_tensor(inputs) else list(inputs)
+            found = dl.gradients(self, wanted, gradient, create_graph=create_graph, retain_graph=retain_graph)
+            for leaf, g in zip(wanted, found, strict=True):
+                leaf.grad = own(g) if leaf.grad is None else leaf.grad + g
+            return
+        if gradient is None and self.shape != () and self.array.size == 1:
+            gradient = dl.ones_like(self)
+        if gradient is not None and gradient.dtype != self.dtype:
+            gradient = dl.astype(gradient, self.dtype)
+        Plain.backward(self, gradient, create_graph=create_graph, retain_graph=retain_graph)
+
+    def register_hook(self, hook: Callable[[Any], Any]) -> Any:
+        """Call a function with the gradient; see `dl.Tensor.register_hook`."""
+        return Plain.register_hook(self, _unchanged(hook))
+
+    def retain_grad(self) -> None:
+        """Keep the gradient of this intermediate result in its grad."""
+        if self.is_leaf:
+            return
+        me = weakref.ref(self)
+
+        def keep(g: Any) -> None:
+            t = me()
+            if t is not None:
+                held = t.__dict__.get("_grad")
+                t.__dict__["_grad"] = own(dl.clone(g) if held is None else held + g)
+
+        Plain.register_hook(self, keep)
+
+    def requires_grad_(self, requires_grad: bool = True) -> Any:
+        """Start or stop recording ops on this leaf."""
+        return Plain.requires_grad_(self, requires_grad)
+
+    def __setstate_from__(self, other: Any) -> None:
+        """Become a leaf with another tensor's memory."""
+        _set(self, array=other.array, _node=None, _requires_grad=False)
+
+    # ------------------------------------------------------------------ Python
+    def __repr__(self, *, tensor_contents: Any = None) -> str:
+        options = PRINT
+        body = np.array2string(
+            self.numpy_copy(), separator=", ", prefix="tensor(", threshold=options["threshold"], precision=options["precision"],
+            edgeitems=options["edgeitems"], max_line_width=options["linewidth"], suppress_small=options["sci_mode"] is False,
+        )  # fmt: skip
+        extra = "" if self.dtype.name in ("int64", "bool", dl.get_default_dtype().name) else f", dtype=torch.{self.dtype.name}"
+        extra += "" if self.device == "cpu" else f", device='{self.device}'"
+        if self.requires_grad and not self.is_leaf:
+            extra += f", grad_fn={self.grad_fn!r}"
+        elif self.requires_grad:
+            extra += ", requires_grad=True"
+        return f"tensor({body}{extra})"
+
+    def __format__(self, spec: str) -> str:
+        return format(self.item(), spec) if self.array.ndim == 0 else object.__format__(self, spec)
+
+    def __contains__(self, element: Any) -> bool:
+        return bool(dl.any(self == element))
+
+    def __iter__(self) -> Any:
+        if self.array.ndim == 0:
+            raise TypeError("iteration over a 0-d tensor")
+        return iter(METHODS["unbind"](self, 0))
+
+    def __dir__(self) -> Any:
+        return sorted({*object.__dir__(self), *METHODS})
+
+    __array_priority__ = 1000
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
+        given = [v.numpy() if is_tensor(v) else v for v in inputs]
+        found = getattr(ufunc, method)(*given, **options)
+        return own(dl.asarray(found)) if isinstance(found, np.ndarray) else found
+
+    __getitem__ = indexing.get_item
+    __setitem__ = indexing.set_item
+    __hash__ = object.__hash__
+
+
+PRINT: dict[str, Any] = {"precision": 4, "threshold": 1000, "edgeitems": 3, "linewidth": 80, "sci_mode": None, "profile": None}
+
+
+def set_printoptions(precision: Any = None, threshold: Any = None, edgeitems: Any = None, linewidth: Any = None,
+                     profile: Any = None, sci_mode: Any = None) -> None:  # fmt: skip
+    """Set how tensors are printed."""
+    given = {"precision": precision, "threshold": threshold, "edgeitems": edgeitems, "linewidth": linewidth, "sci_mode": sci_mode}
+    PRINT.update({k: v for k, v in given.items() if v is not None})
+
+
+# ---------------------------------------------------------------------- operators
+def _operator(name: str, reflected: bool) -> Callable[[Any, Any], Any]:
+    plain = getattr(Plain, name)
+    forward = getattr(Plain, name.replace("__r", "__", 1)) if reflected else plain
+
+    def method(self: Any, other: Any) -> Any:
+        kind = type(other)
+        if kind is not float and kind is not int:
+            if other is None:
+                return NotImplemented
+            if isinstance(other, Plain | np.ndarray | np.generic):
+                a, b = demoted(self, other)
+                if (a is not self or b is not other) and not isinstance(a, int | float | complex):
+                    return own(forward(b, a) if reflected else forward(a, b))
+        return own(plain(self, other))
+
+    method.__name__ = name
+    return method
+
+
+_TWO = ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul", "and", "or", "xor", "lshift", "rshift")
+for _name in _TWO:
+    setattr(Tensor, f"__{_name}__", _operator(f"__{_name}__", False))
+    setattr(Tensor, f"__r{_name}__", _operator(f"__r{_name}__", True))
+for _name in ("lt", "le", "gt", "ge", "eq", "ne"):
+    setattr(Tensor, f"__{_name}__", _operator(f"__{_name}__", False))
+Tensor.__pos__ = lambda self: self
+for _name in ("neg", "abs", "invert"):
+    setattr(Tensor, f"__{_name}__", (lambda f: lambda self: own(f(self)))(getattr(Plain, f"__{_name}__")))
+for _name, _op in {"add": "add", "sub": "sub", "mul": "mul", "truediv": "div", "floordiv": "floor_divide", "mod": "remainder",
+                   "pow": "pow", "and": "bitwise_and", "or": "bitwise_or", "xor": "bitwise_xor"}.items():  # fmt: skip
+    setattr(Tensor, f"__i{_name}__", assigning(METHODS[_op], f"{_op}_"))
+
+
+def finish() -> None:
+    """Give the class its methods; called once all families are loaded."""
+    for name, f in METHODS.items():
+        if name not in ("real", "imag", "T", "H", "mT", "mH"):
+            setattr(Tensor, name, f)
+
+
+CLASSES[Plain] = Tensor
+_ = (algebra, chance, conversion, elementwise, joining, sets, reductions, running, shaping)

@@ -1,0 +1,19 @@
+"""torch.nn.functional: activations, convolutions, losses and the rest, with PyTorch's arguments in PyTorch's order."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from .functions import losses as _losses
+from .functions import windows as _windows
+from .functions.activations import NAMES as _NAMES
+
+globals().update(_NAMES)
+__all__ = sorted(_NAMES)
+
+if TYPE_CHECKING:
+
+    def __getattr__(name: str) -> Any: ...
+
+
+_ = (_losses, _windows)

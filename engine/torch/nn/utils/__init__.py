@@ -1,0 +1,60 @@
+"""torch.nn.utils: gradients clipped, parameters as one vector, and the packages rnn and parametrizations."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .... import optim
+from ...names.core import is_tensor, own
+from ...names.engine import dl
+from . import parametrizations as parametrizations
+from . import parametrize as parametrize
+from . import rnn as rnn
+from .parametrizations import spectral_norm as spectral_norm
+from .parametrizations import weight_norm as weight_norm
+
+
+def _listed(parameters: Any) -> list[Any]:
+    return [parameters] if is_tensor(parameters) else list(parameters)
+
+
+def clip_grad_norm_(parameters: Any, max_norm: float, norm_type: float = 2.0, error_if_nonfinite: bool = False,
+                    foreach: Any = None) -> Any:  # fmt: skip
+    """Scale gradients so that their common norm is max_norm at most; return the norm before."""
+    chosen = [p for p in _listed(parameters) if p.grad is not None]
+    if not chosen:
+        return own(dl.asarray(0.0))
+    norms = dl.stack([dl.linalg.vector_norm(p.grad, ord=float(norm_type)) for p in chosen])
+    total = dl.linalg.vector_norm(norms, ord=float(norm_type))
+    if error_if_nonfinite and not bool(dl.isfinite(total)):
+        raise RuntimeError(f"The total norm of order {norm_type} for gradients from `parameters` is non-finite")
+    factor = dl.clip(max_norm / (total + 1e-6), max=1.0)
+    with dl.no_grad():
+        for p in chosen:
+            p.grad[...] = p.grad * factor
+    return own(total)
+
+
+def clip_grad_norm(parameters: Any, max_norm: float, norm_type: float = 2.0) -> Any:
+    """clip_grad_norm_ under its old name."""
+    return clip_grad_norm_(parameters, max_norm, norm_type)
+
+
+def clip_grad_value_(parameters: Any, clip_value: float, foreach: Any = None) -> None:
+    """Cut the elements of gradients off at clip_value."""
+    optim.clip_grad_value_([p for p in _listed(parameters) if p.grad is not None], float(clip_value))
+
+
+def parameters_to_vector(parameters: Any) -> Any:
+    """All parameters in one vector."""
+    return own(dl.concat([dl.reshape(p, (-1,)) for p in parameters], axis=0))
+
+
+def vector_to_parameters(vec: Any, parameters: Any) -> None:
+    """Write a vector to parameters one after another."""
+    start = 0
+    with dl.no_grad():
+        for p in parameters:
+            n = int(p.array.size)
+            p[...] = dl.reshape(vec[start : start + n], tuple(p.shape))
+            start += n

@@ -1,0 +1,84 @@
+"""torch.optim: optimizers and schedules with PyTorch's arguments; those that only choose a faster path are taken and ignored."""
+
+from __future__ import annotations
+
+import inspect
+from collections import defaultdict
+from typing import Any
+
+from ... import optim as _optim
+from ..names.core import own, refuse
+from ..names.engine import dl
+from . import lr_scheduler as lr_scheduler
+from . import swa_utils as swa_utils
+
+HARMLESS = ("foreach", "fused", "capturable", "differentiable")
+ORDERS = {
+    "SGD": "params, lr=1e-3, momentum=0, dampening=0, weight_decay=0, nesterov=False, *, maximize=False",
+    "Adam": "params, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0, amsgrad=False, *, maximize=False",
+    "AdamW": "params, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=1e-2, amsgrad=False, *, maximize=False",
+    "Adagrad": "params, lr=1e-2, lr_decay=0, weight_decay=0, initial_accumulator_value=0, eps=1e-10, *, maximize=False",
+    "RMSprop": "params, lr=1e-2, alpha=0.99, eps=1e-8, weight_decay=0, momentum=0, centered=False, *, maximize=False",
+    "LBFGS": "params, lr=1, max_iter=20, max_eval=None, tolerance_grad=1e-7, tolerance_change=1e-9, history_size=100, "
+    "line_search_fn=None",
+    "NAdam": "params, lr=2e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0, momentum_decay=4e-3, decoupled_weight_decay=False, "
+    "*, maximize=False",
+    "RAdam": "params, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0, decoupled_weight_decay=False, *, maximize=False",
+    "Adadelta": "params, lr=1.0, rho=0.9, eps=1e-6, weight_decay=0, *, maximize=False",
+}
+
+
+class Optimizer(_optim.Optimizer):
+    """Base of optimizers: a subclass of the program's own defines step, and keeps what it likes in state[p]."""
+
+    built_in = False
+
+    def __init__(self, params: Any, defaults: Any) -> None:
+        super().__init__(_named(params), dict(defaults))
+        if not self.built_in:
+            self.state: Any = defaultdict(dict, self.state)
+
+
+def _make(name: str) -> Any:
+    base = getattr(_optim, name)
+    asked = inspect.signature(eval(f"lambda {ORDERS[name]}: 0"))  # noqa: S307 - texts of this file
+
+    def init(self: Any, *args: Any, **options: Any) -> None:
+        for key in HARMLESS:
+            options.pop(key, None)
+        given = asked.bind(*args, **options)
+        given.apply_defaults()
+        values = dict(given.arguments)
+        params = values.pop("params")
+        values["lr"] = float(values["lr"].item() if isinstance(values["lr"], dl.Tensor) else values["lr"])
+        base.__init__(self, _named(params), **{k: v for k, v in values.items()})
+
+    def step(self: Any, closure: Any = None) -> Any:
+        return own(base.step(self) if closure is None else base.step(self, closure))
+
+    init.__signature__ = asked.replace(  # type: ignore[attr-defined]
+        parameters=[inspect.Parameter("self", inspect.Parameter.POSITIONAL_ONLY), *asked.parameters.values(),
+                    *(inspect.Parameter(k, inspect.Parameter.KEYWORD_ONLY, default=None) for k in HARMLESS)])  # fmt: skip
+    body = {"__init__": init, "step": step, "built_in": True, "__doc__": base.__doc__, "__module__": "dlengine.torch.optim"}
+    return type(name, (base, Optimizer), body)
+
+
+def _named(params: Any) -> Any:
+    """Parameters without names that named_parameters() gave."""
+    listed = list(params)
+    return [p[1] if isinstance(p, tuple) else p for p in listed]
+
+
+SGD, Adam, AdamW, Adagrad, RMSprop = map(_make, ("SGD", "Adam", "AdamW", "Adagrad", "RMSprop"))
+LBFGS, NAdam, RAdam, Adadelta = map(_make, ("LBFGS", "NAdam", "RAdam", "Adadelta"))
+
+
+def _absent(name: str) -> Any:
+    def init(*_: Any, **__: Any) -> None:
+        raise refuse(f"optim.{name}", "this optimizer is not supported; Adam, AdamW, NAdam, RAdam and SGD are")
+
+    init.__name__ = name
+    return init
+
+
+SparseAdam, Adamax, ASGD, Rprop, Adafactor = map(_absent, ("SparseAdam", "Adamax", "ASGD", "Rprop", "Adafactor"))
