@@ -1,0 +1,7 @@
+"""From the recorded calls of a network to the nodes of an ONNX graph."""
+
+from __future__ import annotations
+
+from . import elementwise, layers, shapes
+
+__all__ = ["elementwise", "layers", "shapes"]

@@ -1,0 +1,57 @@
+"""The ops that the operators of ONNX are made of, under one name."""
+
+from __future__ import annotations
+
+from ...ops.activation import *  # noqa: F403
+from ...ops.arithmetic import *  # noqa: F403
+from ...ops.attention import *  # noqa: F403
+from ...ops.bits import *  # noqa: F403
+from ...ops.broadcasting import *  # noqa: F403
+from ...ops.choice import *  # noqa: F403
+from ...ops.conv import *  # noqa: F403
+from ...ops.conversion import *  # noqa: F403
+from ...ops.counting import *  # noqa: F403
+from ...ops.creation import *  # noqa: F403
+from ...ops.creation_like import *  # noqa: F403
+from ...ops.cumulative import *  # noqa: F403
+from ...ops.decompositions import *  # noqa: F403
+from ...ops.distances import *  # noqa: F403
+from ...ops.dropout import *  # noqa: F403
+from ...ops.dtypes import *  # noqa: F403
+from ...ops.einsum import *  # noqa: F403
+from ...ops.embedding import *  # noqa: F403
+from ...ops.exponential import *  # noqa: F403
+from ...ops.fft import *  # noqa: F403
+from ...ops.fft_real import *  # noqa: F403
+from ...ops.gather import *  # noqa: F403
+from ...ops.index import *  # noqa: F403
+from ...ops.inspection import *  # noqa: F403
+from ...ops.joining import *  # noqa: F403
+from ...ops.linalg import *  # noqa: F403
+from ...ops.logic import *  # noqa: F403
+from ...ops.loss import *  # noqa: F403
+from ...ops.loss_distribution import *  # noqa: F403
+from ...ops.loss_margin import *  # noqa: F403
+from ...ops.loss_metric import *  # noqa: F403
+from ...ops.loss_regression import *  # noqa: F403
+from ...ops.loss_sequence import *  # noqa: F403
+from ...ops.norm import *  # noqa: F403
+from ...ops.parts import *  # noqa: F403
+from ...ops.penalty import *  # noqa: F403
+from ...ops.piecewise import *  # noqa: F403
+from ...ops.pool import *  # noqa: F403
+from ...ops.powers import *  # noqa: F403
+from ...ops.random import *  # noqa: F403
+from ...ops.rearrange import *  # noqa: F403
+from ...ops.recurrent import *  # noqa: F403
+from ...ops.reduce import *  # noqa: F403
+from ...ops.repetition import *  # noqa: F403
+from ...ops.resize import *  # noqa: F403
+from ...ops.reversal import *  # noqa: F403
+from ...ops.rounding import *  # noqa: F403
+from ...ops.sampling import *  # noqa: F403
+from ...ops.sets import *  # noqa: F403
+from ...ops.shape import *  # noqa: F403
+from ...ops.softmax import *  # noqa: F403
+from ...ops.sort import *  # noqa: F403
+from ...ops.trigonometric import *  # noqa: F403
