@@ -1,4 +1,4 @@
-"""What a device can do at best, measured by its own clock: a copy of memory and a large matrix product."""
+"""The measured ceilings of a device: the rates of a copy of memory and of a large matrix product."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from typing import Any
 
 import numpy as np
 
-from .bodies import Framework
 from .clocks import Clock
+from .definitions import Framework
 
 PRECISIONS = ("highest", "high", "medium", "bfloat16")
 
 
 def ceilings(fw: Framework, size: int = 8192, elements: int = 1 << 28, runs: int = 10) -> dict[str, float]:
-    """ "copy": bytes read and written a second; the others: operations a second of a product of two (size,size) matrices.
+    """Measure the bytes per second of a copy ("copy") and the operations per second of a product of (size,size) matrices.
 
-    bfloat16 multiplies matrices of that dtype, the others float32 ones in that precision. Those that a framework does not
-    have are left out, and so are those that it computes in another precision than it was asked for.
+    "bfloat16" multiplies matrices of that dtype, the others multiply float32 matrices in that precision. A precision that a
+    framework does not have, or that it replaces by another, is left out.
     """
     clock = fw.clock()
     found = {"copy": 2 * 4 * elements / _seconds(clock, fw.copied, fw.constant(np.ones(elements, np.float32)), runs)}
@@ -37,6 +37,6 @@ def ceilings(fw: Framework, size: int = 8192, elements: int = 1 << 28, runs: int
 
 
 def _seconds(clock: Clock, function: Callable[[Any], Any], x: Any, runs: int) -> float:
-    """The median of some runs, after one that loads what has to be loaded."""
+    """The median of some runs, after one that is not timed."""
     function(x)
     return median(clock(lambda: function(x), runs).seconds)

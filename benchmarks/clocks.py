@@ -1,4 +1,4 @@
-"""Two ways to time a run: by the host's clock around it, or by the device's own events along its queue of work."""
+"""Two clocks: the host's around each call, and the device's events between the runs in its queue."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 @dataclass(frozen=True)
 class Timed:
-    """seconds: of each run. host: how long each kept the Python thread, where that is something else."""
+    """seconds: of each run. host: seconds that each call took in Python, measured on devices that run asynchronously."""
 
     seconds: list[float]
     host: list[float] | None = None
@@ -21,7 +21,7 @@ class Clock(Protocol):
 
 
 def host_clock(run: Callable[[], Any], runs: int) -> Timed:
-    """Seconds from call to return: all there is to time on a CPU."""
+    """Seconds from call to return."""
     seconds = []
     for _ in range(runs):
         start = perf_counter()
@@ -35,12 +35,11 @@ HOST_RUNS = 5
 
 @dataclass(frozen=True)
 class DeviceClock:
-    """Runs queued one behind the other with an event between each two: what a run adds to the device's queue.
+    """Runs are queued one after another with an event between each two, whose times are those of the device.
 
-    event: makes an event that record() puts into the queue. between: milliseconds from one to another, after synchronise.
-    Where launches take the host longer than the device works, the queue runs dry and the events show the host's pace:
-    this is what a training loop sees. The host's own time is taken apart, each run into an empty queue: a full one would
-    make it wait.
+    event: makes an event, which record() puts into the queue. between: the milliseconds between two events. synchronise:
+    waits for the device. If launching takes longer than computing, the queue runs empty and the events show the time of the
+    host, as in a training loop. The host's time is measured separately, with an empty queue: calls wait while it is full.
     """
 
     event: Callable[[], Any]

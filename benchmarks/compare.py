@@ -1,4 +1,4 @@
-"""What has changed since an older result, and whether it is more than the spread of either."""
+"""Compare two results: the gain of each workload, and whether it exceeds the spread of the turns."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from .results import OURS, Result, Row
 
 @dataclass
 class Change:
-    """A workload then and now: our seconds in the old result, and how many times faster it is now.
+    """A workload in an old and a new result.
 
-    by_ratio: the gain is that of the ratio to the peer, which a busier machine leaves alone; else of our time.
-    significant: the turns of then and now do not overlap.
+    old_median: our seconds in the old result. old_ratio: the ratio to the peer there. gain: how many times faster it is now.
+    by_ratio: the gain is that of the ratio to the peer, which depends less on how busy the machine is; otherwise that of our
+    time. significant: the ranges of the turns do not overlap.
     """
 
     old_median: float
@@ -29,12 +30,12 @@ Changes = dict[tuple[str, str], Change]
 
 
 def compare(new: Result, old: Result) -> Changes:
-    """Changes where both have a time. Raises ConfigError for unlike precision, threads or sizes."""
+    """The changes of workloads that both results have. Raises ConfigError if precision, threads or sizes differ."""
     if new.precision != old.precision:
-        raise ConfigError(f"bench: cannot compare unlike precision: now {new.precision}, then {old.precision}")
+        raise ConfigError(f"bench: cannot compare results of different precision: now {new.precision}, then {old.precision}")
     now, then = new.settings["threads"], old.settings["threads"]
     if now != then:
-        raise ConfigError(f"bench: cannot compare unlike threads: now {now}, then {then}")
+        raise ConfigError(f"bench: cannot compare results of different thread counts: now {now}, then {then}")
     before = {(row.name, row.heap): row for row in old.rows if row.error is None}
     changes = {}
     for row in new.rows:
@@ -49,7 +50,7 @@ def compare(new: Result, old: Result) -> Changes:
 
 
 def change(row: Row, then: Row) -> Change:
-    """By the ratio to the peer where both have one, else by our time."""
+    """Compare the ratios to the peer if both have one, otherwise our times."""
     ours, theirs = row.timings[OURS], then.timings[OURS]
     if row.ratio is not None and then.ratio is not None and set(row.timings) == set(then.timings):
         apart = disjoint(row.ratios, then.ratios)
@@ -59,14 +60,13 @@ def change(row: Row, then: Row) -> Change:
 
 
 def disjoint(now: tuple[float, float], then: tuple[float, float]) -> bool:
-    """Whether two ranges have nothing in common."""
+    """Whether two ranges do not overlap."""
     return now[0] > then[1] or now[1] < then[0]
 
 
 def headline(changes: Changes) -> str:
-    """How many are faster, slower, or within the spread."""
-    told = [c for c in changes.values() if c.significant]
-    faster = sum(c.gain > 1 for c in told)
-    return (
-        f"since then: {faster} faster, {len(told) - faster} slower, {len(changes) - len(told)} within the spread of their turns"
-    )
+    """How many workloads are faster, slower, or within the spread."""
+    significant = [c for c in changes.values() if c.significant]
+    faster = sum(c.gain > 1 for c in significant)
+    slower, same = len(significant) - faster, len(changes) - len(significant)
+    return f"since then: {faster} faster, {slower} slower, {same} within the spread of their turns"

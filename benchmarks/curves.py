@@ -1,13 +1,12 @@
-"""Scaling: how time grows with batch, hidden size, channels, sequence length and threads, against how the arithmetic grows.
+"""Scaling curves: time over batch size, layer sizes, sequence length and threads, compared with the arithmetic.
 
-To add a curve, add its row to CURVES: a workload of workloads.py and the sizes that one letter, or several together, take.
+A curve is a row of CURVES: a workload of workloads.py, and the values of one size or of several sizes together.
 """
 
 from __future__ import annotations
 
-import io
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
@@ -19,25 +18,28 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from dlengine.errors import ConfigError
+from dlengine.io import write_atomically
+from dlengine.show import label_axes, new_figure, png
+from dlengine.show.figures import FIRST, NEUTRAL, SECOND
 
 from .pictures import plain_logarithmic
 from .process import WorkerFailed
-from .results import OURS, write_whole
-from .run import HEAPS, Crew, Progress, Settings, in_turns, machine
+from .results import OURS
+from .run import HEAPS, Progress, Settings, Workers, in_turns, machine
 from .workloads import WORKLOADS
 
 if TYPE_CHECKING:
     from rich.table import Table
 
 LEAST_SECONDS = 5e-3
-"""Shorter runs are ruled by what does not grow: launching threads, Python, the first cache."""
+"""Shorter runs are left out of the slopes: constant costs (threads, Python, the first-level cache) dominate them."""
 STEEPEST = 1.1
-"""The target: time may grow with this power of the arithmetic, no faster."""
+"""The target: time grows at most with this power of the arithmetic."""
 
 
 @dataclass(frozen=True)
 class Curve:
-    """A workload at several values of letters that grow together, other sizes fixed; letters ("threads",) of the threads."""
+    """A workload at several values of some sizes, given by their letters; ("threads",) is the number of threads."""
 
     name: str
     workload: str
@@ -54,10 +56,10 @@ class Curve:
 
     def arithmetic(self, value: int) -> float:
         """Operations of one run."""
-        work = WORKLOADS[self.workload].work(**self.sizes(value))
-        if work is None:
-            raise ConfigError(f"bench: nothing says how much arithmetic {self.workload} is")
-        return work.flops
+        cost = WORKLOADS[self.workload].cost(**self.sizes(value))
+        if cost is None:
+            raise ConfigError(f"bench: costs.py has no formula for {self.workload}")
+        return cost.flops
 
 
 CURVES = (
@@ -80,7 +82,7 @@ CURVES = (
 
 @dataclass
 class Measured:
-    """A curve's times: seconds by framework, one for each value. slopes: see slopes()."""
+    """The times of a curve: seconds by framework, one for each value."""
 
     curve: Curve
     flops: list[float]
@@ -92,7 +94,7 @@ class Measured:
         return self.curve.letters == ("threads",)
 
     def steepest(self, name: str) -> float | None:
-        """The greatest slope of a framework; None where no run is long enough, or where the arithmetic does not grow."""
+        """The greatest slope of a framework; None if no run is long enough or the arithmetic is constant."""
         found = slopes(self.flops, self.seconds.get(name, []))
         return max(found, default=None)
 
@@ -116,11 +118,11 @@ class Scaling:
     def save(self, path: Path) -> None:
         curves = [{**asdict(m), "steepest": {name: m.steepest(name) for name in m.seconds}} for m in self.curves]
         raw = {"schema": "dlengine-scaling-1", **{k: v for k, v in vars(self).items() if k != "curves"}, "curves": curves}
-        write_whole(path, json.dumps(raw, indent=1) + "\n")
+        write_atomically(path, (json.dumps(raw, indent=1) + "\n").encode())
 
 
 def select(patterns: tuple[str, ...]) -> list[Curve]:
-    """The curves whose name or workload contains, or as a glob matches, a pattern; all for none. Raises ConfigError."""
+    """The curves whose name or workload contains a pattern or matches it as a glob; all if none is given. Raises ConfigError."""
 
     def wanted(curve: Curve, pattern: str) -> bool:
         return any(pattern in text or fnmatchcase(text, pattern) for text in (curve.name, curve.workload))
@@ -132,28 +134,28 @@ def select(patterns: tuple[str, ...]) -> list[Curve]:
 
 
 def run(settings: Settings, curves: list[Curve], progress: Progress) -> Scaling:
-    """Time every point of the curves. progress(what, points done, points in all) is told as it goes."""
+    """Time every point of the curves; progress(description, done, total) is called before each."""
     names = [OURS, *([settings.against] if settings.against else [])]
     heap = HEAPS[settings.heap][0]
     found = Scaling(asdict(settings), machine(), {}, datetime.now(UTC).isoformat(timespec="seconds"))
     total, done = sum(len(curve.values) for curve in curves), 0
     with ExitStack() as stack:
-        crews: dict[int, Crew] = {}
+        pools: dict[int, Workers] = {}
         for curve in curves:
             measured = Measured(curve, [curve.arithmetic(value) for value in curve.values])
             found.curves.append(measured)
             for value in curve.values:
                 progress(curve.name, done, total)
                 threads = value if measured.over_threads else settings.threads
-                crew = crews.setdefault(threads, Crew(replace(settings, threads=threads), stack))
+                pool = pools.setdefault(threads, Workers(replace(settings, threads=threads), stack))
                 if measured.error is None:
                     try:
-                        point(measured, value, {name: crew.worker(name, heap) for name in names}, settings.repeat)
+                        point(measured, value, {name: pool.worker(name, heap) for name in names}, settings.repeat)
                     except WorkerFailed as error:
                         measured.error = str(error)
                 done += 1
-        crew = crews.setdefault(settings.threads, Crew(settings, stack))
-        found.frameworks = {name: crew.worker(name, heap).ask("describe") for name in names}
+        pool = pools.setdefault(settings.threads, Workers(settings, stack))
+        found.frameworks = {name: pool.worker(name, heap).ask("describe") for name in names}
     progress("done", total, total)
     return found
 
@@ -161,7 +163,7 @@ def run(settings: Settings, curves: list[Curve], progress: Progress) -> Scaling:
 def point(
     measured: Measured, value: int, workers: dict[str, Any], repeat: int, advance: Callable[[], None] = lambda: None
 ) -> None:
-    """Time one point of a curve in turns; slow ones once."""
+    """Time one point of a curve in turns; a run of a second or more is timed once."""
     curve = measured.curve
     usual = [worker.ask("prepare", workload=curve.workload, sizes=curve.sizes(value))["usual"] for worker in workers.values()]
     turns = 1 if max(usual) >= 1 else repeat
@@ -170,7 +172,7 @@ def point(
 
 
 def table(scaling: Scaling) -> Table:
-    """One line per curve: from where to where it goes, and the steepest slope of each framework."""
+    """One line per curve: its first and last time, and the steepest slope, of each framework."""
     from rich import box
     from rich.table import Table
 
@@ -195,7 +197,7 @@ def _ms(seconds: float) -> str:
 
 
 def slope_text(measured: Measured, name: str) -> str:
-    """The steepest slope, or for threads how many times faster the most are than the fewest."""
+    """The steepest slope; for threads, the speed-up from the fewest threads to the most."""
     seconds = measured.seconds.get(name, [])
     if measured.over_threads:
         return f"x{seconds[0] / seconds[-1]:.2f}" if len(seconds) > 1 else "-"
@@ -204,7 +206,7 @@ def slope_text(measured: Measured, name: str) -> str:
 
 
 def summary(scaling: Scaling) -> list[str]:
-    """What the slopes come to, and what failed."""
+    """The steepest slopes, and the curves that failed."""
     found = [(m.steepest(OURS), m.curve.name) for m in scaling.curves]
     told = sorted(((slope, name) for slope, name in found if slope is not None), reverse=True)
     lines = [f"{m.curve.name}: failed: {m.error}" for m in scaling.curves if m.error]
@@ -220,43 +222,40 @@ def summary(scaling: Scaling) -> list[str]:
 
 def picture(scaling: Scaling) -> bytes:
     """A PNG with one panel per curve, both axes logarithmic; dashed: growth in proportion to the arithmetic."""
-    from matplotlib.figure import Figure
-
     shown = [m for m in scaling.curves if m.seconds]
     across = min(4, max(1, len(shown)))
     down = -(-len(shown) // across) or 1
-    figure = Figure(figsize=(3.5 * across, 2.9 * down + 0.6), layout="constrained")
-    panels = figure.subplots(down, across, squeeze=False).ravel()
-    colours = dict(zip(scaling.frameworks, ("#1f6f45", "#b04a22"), strict=False))
-    for axes, m in zip(panels, shown, strict=False):
-        for name, seconds in m.seconds.items():
-            values = list(m.curve.values[: len(seconds)])
-            label = f"{name} ({slope_text(m, name)})"
-            axes.plot(values, [1e3 * s for s in seconds], "o-", markersize=3.5, color=colours.get(name, "gray"), label=label)
-        ours = m.seconds.get(OURS, [])
-        if ours:
-            threads = [ours[0] * m.curve.values[0] / value for value in m.curve.values]
-            work = [ours[-1] * f / m.flops[len(ours) - 1] for f in m.flops]
-            ideal = threads if m.over_threads else work
-            axes.plot(m.curve.values, [1e3 * s for s in ideal], "--", color="#999999", linewidth=0.9, zorder=0)
-        axes.set_xscale("log", base=2)
-        axes.set_yscale("log")
-        plain_logarithmic(axes.yaxis, *axes.get_ylim())
-        axes.set_xticks(m.curve.values, [str(value) for value in m.curve.values])
-        axes.set_xticks([], minor=True)
-        axes.set_xlabel(m.curve.axis, fontsize=9)
-        axes.set_ylabel("ms", fontsize=9)
-        axes.tick_params(labelsize=8)
-        axes.set_title(m.curve.name, fontsize=10)
-        axes.legend(fontsize=7, title="slope" if not m.over_threads else "speed-up", title_fontsize=7)
-        axes.grid(alpha=0.3)
-    for axes in panels[len(shown) :]:
-        axes.set_axis_off()
-    asked = scaling.settings
-    figure.suptitle(
-        f"{OURS} {asked['backend']}, {asked['threads']} threads, {scaling.date[:10]}; dashed: in proportion to the arithmetic",
-        fontsize=10,
-    )
-    out = io.BytesIO()
-    figure.savefig(out, format="png", dpi=110)
-    return out.getvalue()
+    with new_figure(3.5 * across, 2.9 * down + 0.6) as figure:
+        panels = figure.subplots(down, across, squeeze=False).ravel()
+        colours = dict(zip(scaling.frameworks, (FIRST, SECOND), strict=False))
+        for axes, m in zip(panels, shown, strict=False):
+            _panel(axes, m, colours)
+        for axes in panels[len(shown) :]:
+            axes.set_axis_off()
+        asked = scaling.settings
+        title = f"{OURS} {asked['backend']}, {asked['threads']} threads, {scaling.date[:10]}"
+        figure.suptitle(f"{title}; dashed: in proportion to the arithmetic", fontsize=10)
+    return png(figure)
+
+
+def _panel(axes: Any, measured: Measured, colours: Mapping[str, str]) -> None:
+    """One curve: the time of each framework over the size, and dashed the growth in proportion to the arithmetic."""
+    curve = measured.curve
+    for name, seconds in measured.seconds.items():
+        label = f"{name} ({slope_text(measured, name)})"
+        milliseconds = [1e3 * s for s in seconds]
+        axes.plot(curve.values[: len(seconds)], milliseconds, "o-", ms=3.5, color=colours.get(name, NEUTRAL), label=label)
+    ours = measured.seconds.get(OURS, [])
+    if ours:
+        threads = [ours[0] * curve.values[0] / value for value in curve.values]
+        work = [ours[-1] * f / measured.flops[len(ours) - 1] for f in measured.flops]
+        ideal = threads if measured.over_threads else work
+        axes.plot(curve.values, [1e3 * s for s in ideal], "--", color=NEUTRAL, lw=0.9, zorder=0)
+    axes.set_xscale("log", base=2)
+    axes.set_yscale("log")
+    plain_logarithmic(axes.yaxis, *axes.get_ylim())
+    axes.set_xticks(curve.values, [str(value) for value in curve.values])
+    axes.set_xticks([], minor=True)
+    label_axes(axes, curve.axis, "ms", curve.name, grid="both")
+    axes.tick_params(labelsize=8)
+    axes.legend(fontsize=7, title="slope" if not measured.over_threads else "speed-up", title_fontsize=7)

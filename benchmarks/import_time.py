@@ -1,4 +1,4 @@
-"""What `import` costs on top of numpy's own import, in fresh processes that take turns."""
+"""The time of an import on top of numpy's, in fresh processes that take turns."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ print(json.dumps([between - start, end - between]))
 
 
 def probe(module: str) -> tuple[float, float]:
-    """Seconds that numpy and then the module take to import in a fresh process."""
-    # where bytecode may not be kept, every import would compile the sources again, which no user's second start does
+    """The seconds that the imports of numpy and then of the module take in a fresh process."""
+    # without stored bytecode every import would compile the sources again
     unwanted = ("OPENBLAS_CORETYPE", "PYTHONDONTWRITEBYTECODE")
     environment = {name: text for name, text in os.environ.items() if name not in unwanted}
     run = subprocess.run(
@@ -35,7 +35,7 @@ def probe(module: str) -> tuple[float, float]:
 
 
 def measure(modules: Sequence[str], repeat: int, advance: Callable[[], None] = lambda: None) -> Row:
-    """The row `import`: medians over repeat turns, after one that fills the byte-code caches."""
+    """The row "import": medians over repeat turns, after one that fills the bytecode caches."""
     numpy: list[float] = []
     own: dict[str, list[float]] = {module: [] for module in modules}
     first = {module: probe(module)[1] for module in modules}

@@ -1,4 +1,4 @@
-"""How much memory a workload takes at its peak: of the host as Linux counts it, of the device as its pool does."""
+"""The peak of resident memory, as Linux counts it."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from contextlib import contextmanager
 from pathlib import Path
 
 LIMIT = 1.25
-"""A training step of ours should take no more than this many times the peer's memory."""
+"""A training step should take at most this many times the peer's memory."""
 
 
 @contextmanager
 def peak_memory() -> Iterator[list[float]]:
-    """The growth of resident memory to its peak inside the block, in MiB; nothing where Linux is not there to tell."""
+    """Append to the list, after the block, the growth of resident memory to its peak in MiB; not on other systems than Linux."""
     found: list[float] = []
     try:
-        # Memory freed by earlier work goes back first, or it would serve this block unseen.
+        # Return freed memory to the system: the block could use it without a growth of resident memory.
         ctypes.CDLL(None).malloc_trim(0)
         Path("/proc/self/clear_refs").write_text("5")
         before = _resident("VmRSS")

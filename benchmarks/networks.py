@@ -1,6 +1,6 @@
 """The larger training steps that are timed: residual network, autoencoders, adversarial pair, translation, word vectors.
 
-One text each, read by every framework; see steps.py for what they share.
+Each definition is the same for every framework; steps.py has what they share.
 """
 
 from __future__ import annotations
@@ -9,45 +9,21 @@ from typing import Any
 
 import numpy as np
 
-from .bodies import Array, Body, Framework, normal
+from . import models
+from .definitions import Array, Computation, Framework, normal
 from .steps import initialised, trained
 
 
-def resnet(fw: Framework, rng: np.random.Generator, *, N: int, H: int, width: int, blocks: int) -> Body:
-    """ResNet-20 for three blocks a stage: three stages of residual blocks, widths doubling, SGD with momentum.
-
-    Source: He et al. 2016, arXiv:1512.03385.
-    """
-    nn = fw.nn
-
-    class Block(nn.Module):  # type: ignore[misc, name-defined]
-        def __init__(self, inputs: int, outputs: int, stride: int) -> None:
-            super().__init__()
-            self.conv1 = nn.Conv2d(inputs, outputs, 3, stride=stride, padding=1, bias=False)
-            self.bn1 = nn.BatchNorm2d(outputs)
-            self.conv2 = nn.Conv2d(outputs, outputs, 3, padding=1, bias=False)
-            self.bn2 = nn.BatchNorm2d(outputs)
-            same = inputs == outputs and stride == 1
-            self.shortcut = nn.Identity() if same else nn.Conv2d(inputs, outputs, 1, stride=stride, bias=False)
-
-        def forward(self, x: Any) -> Any:
-            y = self.bn2(self.conv2(fw.relu(self.bn1(self.conv1(x)))))
-            return fw.relu(y + self.shortcut(x))
-
-    layers = [nn.Conv2d(3, width, 3, padding=1, bias=False), nn.BatchNorm2d(width), nn.ReLU()]
-    for stage in range(3):
-        for block in range(blocks):
-            first = block == 0 and stage > 0
-            layers.append(Block(width << (stage - first), width << stage, 2 if first else 1))
-    layers += [nn.AvgPool2d(H // 4), nn.Flatten(), nn.Linear(4 * width, 10)]
-    model = initialised(fw, rng, nn.Sequential(*layers))
+def resnet(fw: Framework, rng: np.random.Generator, *, N: int, H: int, width: int, blocks: int) -> Computation:
+    """ResNet-20 for three blocks a stage, SGD with momentum."""
+    model = initialised(fw, rng, models.resnet(fw, H=H, width=width, blocks=blocks))
     x, labels = fw.constant(normal(rng, N, 3, H, H)), fw.constant(rng.integers(0, 10, N))
-    loss = nn.CrossEntropyLoss()
+    loss = fw.nn.CrossEntropyLoss()
     optimizer = fw.optim.SGD(model.parameters(), lr=1e-3, momentum=0.9, weight_decay=1e-4)
     return trained(fw, list(model.named_parameters()), optimizer, lambda: loss(model(x), labels))
 
 
-def autoencoder(fw: Framework, rng: np.random.Generator, *, N: int, I: int, H: int, D: int) -> Body:
+def autoencoder(fw: Framework, rng: np.random.Generator, *, N: int, I: int, H: int, D: int) -> Computation:
     """I - H - D - H - I, mean squared error, Adam."""
     nn = fw.nn
     model = initialised(
@@ -60,7 +36,7 @@ def autoencoder(fw: Framework, rng: np.random.Generator, *, N: int, I: int, H: i
     return trained(fw, list(model.named_parameters()), optimizer, lambda: loss(model(x), x))
 
 
-def vae(fw: Framework, rng: np.random.Generator, *, N: int, I: int, H: int, D: int, noise: float = 1.0) -> Body:
+def vae(fw: Framework, rng: np.random.Generator, *, N: int, I: int, H: int, D: int, noise: float = 1.0) -> Computation:
     """A variational autoencoder with Bernoulli outputs, Adam. Source: Kingma & Welling 2014, arXiv:1312.6114."""
     nn = fw.nn
 
@@ -88,7 +64,7 @@ def vae(fw: Framework, rng: np.random.Generator, *, N: int, I: int, H: int, D: i
     return trained(fw, list(model.named_parameters()), optimizer, loss)
 
 
-def dcgan(fw: Framework, rng: np.random.Generator, *, N: int, D: int, width: int) -> Body:
+def dcgan(fw: Framework, rng: np.random.Generator, *, N: int, D: int, width: int) -> Computation:
     """Discriminator and generator of 28x28 images, one step of each, Adam. Source: Radford et al. 2016, arXiv:1511.06434."""
     nn = fw.nn
     generator = initialised(fw, rng, nn.Sequential(
@@ -106,6 +82,9 @@ def dcgan(fw: Framework, rng: np.random.Generator, *, N: int, D: int, width: int
     loss = nn.BCEWithLogitsLoss()
     optimizers = [fw.optim.Adam(m.parameters(), lr=2e-4, betas=(0.5, 0.999)) for m in (generator, discriminator)]
 
+    named = list(generator.named_parameters())
+    generator, discriminator = fw.compiled(generator), fw.compiled(discriminator)
+
     def step() -> Any:
         fake = generator(z)
         optimizers[1].zero_grad()
@@ -120,14 +99,14 @@ def dcgan(fw: Framework, rng: np.random.Generator, *, N: int, D: int, width: int
 
     def results() -> dict[str, Array]:
         losses = [fw.value(t) for t in step()]
-        found = {f"gradient of {name}": fw.value(p.grad) for name, p in generator.named_parameters()}
+        found = {f"gradient of {name}": fw.value(p.grad) for name, p in named}
         return found | {"losses": np.stack(losses)}
 
-    return Body(step, results)
+    return Computation(step, results)
 
 
-def seq2seq(fw: Framework, rng: np.random.Generator, *, T: int, N: int, V: int, H: int) -> Body:
-    """An LSTM reads a sentence, another writes one, looking back by dot-product attention; Adam.
+def seq2seq(fw: Framework, rng: np.random.Generator, *, T: int, N: int, V: int, H: int) -> Computation:
+    """An LSTM encoder and an LSTM decoder with dot-product attention; Adam.
 
     Source: Luong et al. 2015, arXiv:1508.04025.
     """
@@ -156,7 +135,7 @@ def seq2seq(fw: Framework, rng: np.random.Generator, *, T: int, N: int, V: int, 
     return trained(fw, list(model.named_parameters()), optimizer, lambda: loss(model(source, target), labels))
 
 
-def word2vec(fw: Framework, rng: np.random.Generator, *, V: int, D: int, N: int, negatives: int) -> Body:
+def word2vec(fw: Framework, rng: np.random.Generator, *, V: int, D: int, N: int, negatives: int) -> Computation:
     """Skip-grams with negative sampling: N pairs a step, SGD on dense gradients. Source: Mikolov et al. 2013."""
     nn = fw.nn
 

@@ -1,4 +1,4 @@
-"""The runner's end of a worker: start it, ask it, end it."""
+"""Start a worker process, send it requests, and end it."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from dlengine.kernels.compiling import compilations
 
 
 class WorkerFailed(RuntimeError):
-    """A worker that ended, or that answered with an error."""
+    """A worker ended, or answered with an error."""
 
 
 def environment(backend: str, threads: int, heap: str, precision: str = "highest") -> dict[str, str]:
-    """What every worker gets: the same threads, the same malloc, and BLAS free to choose its kernels.
+    """The environment variables of every worker: the same threads and malloc settings.
 
-    OPENBLAS_CORETYPE, which some environments set to older kernels, halves matrix products: both sides go without it.
-    heap: "warm" tells the C library to keep freed memory, so that large buffers are not paged in again and again.
+    OPENBLAS_CORETYPE is removed: some environments set it to old kernels, which halves the speed of matrix products.
+    heap: "warm" makes the C library keep freed memory, so that large buffers are not paged in again each time.
     """
     chosen = {name: text for name, text in os.environ.items() if name != "OPENBLAS_CORETYPE"}
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"):
@@ -34,7 +34,7 @@ def environment(backend: str, threads: int, heap: str, precision: str = "highest
 
 
 class WorkerProcess:
-    """A context manager around one worker."""
+    """A worker process, as a context manager."""
 
     def __init__(self, name: str, env: dict[str, str]) -> None:
         self.name = name
@@ -54,12 +54,12 @@ class WorkerProcess:
         self.errors.close()
 
     def ask(self, what: str, **arguments: Any) -> dict[str, Any]:
-        """One request and its answer. Raises WorkerFailed."""
+        """Send a request and return the answer. Raises WorkerFailed."""
         self.send(what, **arguments)
         return self.receive()
 
     def send(self, what: str, **arguments: Any) -> None:
-        """A request whose answer is fetched later; a worker that has ended shows then."""
+        """Send a request; `receive` returns the answer, or raises if the worker has ended."""
         if self.process.stdin is not None:
             with suppress(OSError):
                 self.process.stdin.write(json.dumps({"do": what, **arguments}) + "\n")
@@ -71,7 +71,7 @@ class WorkerProcess:
         if not line:
             self.process.wait()
             self.errors.seek(0)
-            said = self.errors.read().strip().splitlines()[-1:] or ["it said nothing"]
+            said = self.errors.read().strip().splitlines()[-1:] or ["no message"]
             raise WorkerFailed(f"{self.name}: the worker ended with status {self.process.returncode}: {said[0]}")
         answer: dict[str, Any] = json.loads(line)
         if "compiled" in answer:

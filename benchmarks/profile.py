@@ -1,18 +1,20 @@
-"""Where dlengine's time goes: seconds in each op's text and in its pullbacks, the optimizer, and what is left for the tape.
+"""The time that each op's forward and backward take, the optimizer's, and the rest.
 
-Python's own profiler counts; it knows an op by the code of its text, and a pullback by the code inside that text.
+Python's profiler measures. Ops are recognized by the code object of their definition, pullbacks by the code objects in it.
 """
 
 from __future__ import annotations
 
 import cProfile
-import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from inspect import unwrap
 from time import perf_counter
 from types import CodeType
 from typing import TYPE_CHECKING, Any
+
+from dlengine.show import label_axes, new_figure, png
+from dlengine.show.figures import GRID, NEUTRAL
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -22,7 +24,7 @@ REST = "tape, Python and the rest"
 
 @dataclass
 class Share:
-    """calls and seconds of one op in one phase, per run of the workload."""
+    """Calls and seconds of one op in one phase, per run of the workload."""
 
     op: str
     phase: str
@@ -31,7 +33,7 @@ class Share:
 
 
 def inner_codes(code: CodeType) -> Iterator[CodeType]:
-    """The functions that are written inside a function."""
+    """The code objects of the functions that are defined in a function."""
     for constant in code.co_consts:
         if isinstance(constant, CodeType):
             yield constant
@@ -39,14 +41,14 @@ def inner_codes(code: CodeType) -> Iterator[CodeType]:
 
 
 def known_codes() -> dict[CodeType, tuple[str, str]]:
-    """Code -> (op, phase) for every op's text and pullbacks, and for the optimizers' steps."""
+    """Op and phase by code object, for the definitions and pullbacks of all ops and the steps of the optimizers."""
     from dlengine import optim
     from dlengine.autograd.op import OPS
 
     codes: dict[CodeType, tuple[str, str]] = {}
     for name, call in OPS.items():
         text = unwrap(call.op.text).__code__  # type: ignore[attr-defined]
-        # A factory's ops (max_pool2d, max_pool3d) share one text: they share a line too.
+        # Ops that a factory makes (max_pool2d, max_pool3d) share their code, and so a row.
         shared = f"{codes[text][0]}|{name}" if text in codes else name
         codes[text] = (shared, "forward")
         codes |= dict.fromkeys(inner_codes(text), (shared, "backward"))
@@ -58,7 +60,7 @@ def known_codes() -> dict[CodeType, tuple[str, str]]:
 
 
 def shares(run: Callable[[], Any], runs: int) -> list[dict[str, Any]]:
-    """Profile some runs: the largest share first, what no op accounts for last."""
+    """Profile some runs: the ops by decreasing time, then the rest."""
     profiler = cProfile.Profile()
     start = perf_counter()
     profiler.enable()
@@ -101,46 +103,56 @@ def table(name: str, rows: list[dict[str, Any]]) -> Table:
 def picture(profiles: dict[str, list[dict[str, Any]]], title: str, legible: float = 3.0) -> bytes:
     """A PNG: one bar per workload, cut into the shares of its ops, a colour for each op, lighter for its pullback.
 
-    legible: the share in % below which, in all workloads, an op gets no colour of its own.
+    legible: ops with a smaller share in %, in all workloads, are drawn in grey.
     """
-    from matplotlib import colormaps
-    from matplotlib.figure import Figure
     from matplotlib.patches import Patch
 
-    figure = Figure(figsize=(11, 1.9 + 0.5 * len(profiles)), layout="constrained")
-    axes: Any = figure.subplots()
     parts = {name: percentages(rows) for name, rows in profiles.items()}
+    colours = _colours(parts.values(), legible)
+    with new_figure(11, 1.9 + 0.5 * len(profiles)) as figure:
+        axes: Any = figure.subplots()
+        for place, shown in enumerate(reversed(parts.values())):
+            _bar(axes, place, shown, colours)
+        axes.set_yticks(range(len(parts)), list(reversed(parts)))
+        axes.set(xlim=(0, 100), ylim=(-0.6, len(parts) - 0.4))
+        label_axes(axes, "% of the time; lighter: backward", "", title, grid="x")
+        patches = [Patch(color=colours[op][0], label=op) for op in colours]
+        patches += [Patch(color=NEUTRAL, label="other ops"), Patch(color=GRID, label=REST)]
+        figure.legend(handles=patches, loc="outside right upper", fontsize=7)
+    return png(figure)
+
+
+def _colours(parts: Iterable[Sequence[Part]], legible: float) -> dict[str, tuple[Any, Any]]:
+    """The colours, forward and backward, of the ops that take at least so many % of some workload, the largest first."""
+    from matplotlib import colormaps
+
     weight: dict[str, float] = {}
-    for shown in parts.values():
+    for shown in parts:
         for op, _, part in shown:
             weight[op] = max(part, weight.get(op, 0.0))
     named = sorted((op for op in weight if op != REST and weight[op] >= legible), key=lambda op: -weight[op])
     palettes: list[Any] = [colormaps["tab20"], colormaps["tab20b"]]
     hues = [*palettes[0].colors, *palettes[1].colors[::2]]  # tab20: each colour, then a lighter one
-    colours = {op: (hues[2 * place], hues[2 * place + 1]) for place, op in enumerate(named[: len(hues) // 2])}
-    for place, shown in enumerate(reversed(parts.values())):
-        left = 0.0
-        for op, phase, part in shown:
-            colour = "#dddddd" if op == REST else colours.get(op, ("#999999",) * 2)[phase == "backward"]
-            axes.barh(place, part, left=left, color=colour, edgecolor="white", linewidth=0.5)
-            lines = [op, *(["back"] if phase == "backward" else [])]
-            if op in colours and part > 0.8 * max(len(line) for line in lines):
-                axes.text(left + part / 2, place, "\n".join(lines), ha="center", va="center", fontsize=7)
-            left += part
-    axes.set_yticks(range(len(parts)), list(reversed(parts)))
-    axes.set_xlabel("% of the time; lighter: backward")
-    axes.set_xlim(0, 100)
-    axes.set_ylim(-0.6, len(parts) - 0.4)
-    axes.set_title(title, fontsize=10)
-    patches = [Patch(color=colours[op][0], label=op) for op in colours]
-    patches += [Patch(color="#999999", label="other ops"), Patch(color="#dddddd", label=REST)]
-    figure.legend(handles=patches, loc="outside right upper", fontsize=7)
-    out = io.BytesIO()
-    figure.savefig(out, format="png", dpi=120)
-    return out.getvalue()
+    return {op: (hues[2 * place], hues[2 * place + 1]) for place, op in enumerate(named[: len(hues) // 2])}
 
 
-def percentages(rows: list[dict[str, Any]]) -> list[tuple[str, str, float]]:
-    """Op, phase and share in % of a profile's rows; an op that shares its text with others under its own name alone."""
+def _bar(axes: Any, place: int, shown: Sequence[Part], colours: Mapping[str, tuple[Any, Any]]) -> None:
+    """The bar of one workload, with the names of the ops where there is room."""
+    left = 0.0
+    for op, phase, part in shown:
+        colour = GRID if op == REST else colours.get(op, (NEUTRAL,) * 2)[phase == "backward"]
+        axes.barh(place, part, left=left, color=colour, edgecolor="white", linewidth=0.5)
+        lines = [op, *(["back"] if phase == "backward" else [])]
+        if op in colours and part > 0.8 * max(len(line) for line in lines):
+            axes.text(left + part / 2, place, "\n".join(lines), ha="center", va="center", fontsize=7)
+        left += part
+
+
+Part = tuple[str, str, float]
+"""Op, phase and share in %."""
+
+
+def percentages(rows: list[dict[str, Any]]) -> list[Part]:
+    """Op, phase and share in % of a profile's rows; of ops that share their code only the first name."""
     total = sum(row["seconds"] for row in rows) or 1.0
     return [(row["op"].split("|")[0], row["phase"], 100 * row["seconds"] / total) for row in rows]

@@ -1,13 +1,13 @@
-"""A result for people: the table on the terminal, and one HTML page with the pictures."""
+"""A result as a table for the terminal, and as an HTML page with pictures."""
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Callable, Iterable
 from functools import partial
-from html import escape
 from statistics import median
 from typing import TYPE_CHECKING
+
+from dlengine.show import Page, Span
 
 from . import pictures
 from .compare import Change, Changes, headline
@@ -18,30 +18,21 @@ from .rooflines import achieved, share_of_ceiling
 if TYPE_CHECKING:
     from rich.table import Table
 
-STYLE = """
-body { font: 15px/1.45 system-ui, sans-serif; margin: 2rem auto; max-width: 75rem; padding: 0 1rem; color: #222; }
-table { border-collapse: collapse; margin: 1rem 0; }
-td, th { padding: .25rem .7rem; text-align: right; border-bottom: 1px solid #ddd; vertical-align: top; }
-td:first-child, th:first-child, .text { text-align: left; } .slower td { color: #b3261e; } .faster td { color: #146c2e; }
-tbody tr:hover { background: #f4f4f4; } thead th { position: sticky; top: 0; background: white; }
-img { max-width: 100%; } h1 { font-size: 1.4rem; } h2 { font-size: 1.1rem; }
-"""
-
 Line = dict[str, Row]
 """The rows of one workload, by heap."""
 Column = tuple[str, Callable[[Line], str]]
 
 
 def duration(seconds: float) -> str:
-    """Seconds with a unit in which three digits say enough."""
+    """Seconds as text with three significant digits, in s, ms or us."""
     for unit, size in (("s", 1.0), ("ms", 1e-3)):
-        if seconds >= size:
+        if seconds >= 0.9995 * size:  # less is rounded to at most 999 of the smaller unit
             return f"{seconds / size:.3g} {unit}"
     return f"{seconds / 1e-6:.3g} us"
 
 
 def lines(result: Result) -> list[Line]:
-    """The rows, those of one workload together."""
+    """The rows of a result, grouped by workload."""
     found: dict[str, Line] = {}
     for row in result.rows:
         found.setdefault(row.name, {})[row.heap] = row
@@ -49,7 +40,7 @@ def lines(result: Result) -> list[Line]:
 
 
 def columns(result: Result, changes: Changes | None = None, full: bool = True) -> list[Column]:
-    """What the table shows of a line: heading and text. Not full: of the second heap the ratio alone, to fit a terminal."""
+    """The columns of the table: heading and function of a line. Not full: only the ratio of the second heap."""
     heaps, paired = result.heaps, len(result.frameworks) > 1
     names = [OURS, *([str(result.settings["against"])] if paired else [])]
     marks = {heap: f"{heap}: " if heap != heaps[0] else "" for heap in heaps}
@@ -77,7 +68,7 @@ def _of(heap: str, text: Callable[[Row], str]) -> Callable[[Line], str]:
 
 
 def time_of(row: Row, number: int, spread: bool = False) -> str:
-    """The median of one side, and how far its turns lie apart."""
+    """The median time of one framework, and the spread of its turns."""
     timings = list(row.timings.values())
     if number >= len(timings):
         return "-"
@@ -87,7 +78,7 @@ def time_of(row: Row, number: int, spread: bool = False) -> str:
 
 
 def ratio_of(row: Row) -> str:
-    """The ratio, and how far the pairs lie apart."""
+    """The ratio, and the spread of the pairs of turns."""
     if row.ratio is None:
         return "-"
     low, high = row.ratios
@@ -104,7 +95,7 @@ def percent(share: float | None) -> str:
 
 
 def memory_of(row: Row) -> str:
-    """Peak memory of each side, and ours over the peer's."""
+    """Peak memory of each framework, and the ratio of ours to the peer's; "!" marks a ratio above the limit."""
     peaks = [timing.peak_mib for timing in row.timings.values()]
     if all(peak is None for peak in peaks):
         return "-"
@@ -121,7 +112,7 @@ def then_of(change: Change | None) -> str:
 
 
 def gain_of(change: Change | None) -> str:
-    """How many times faster; in brackets where the spread explains it as well."""
+    """How many times faster; in brackets if that is within the spread of the turns."""
     if change is None:
         return "-"
     text = f"{change.gain:.2f}{'' if change.by_ratio else ' in time'}"
@@ -129,7 +120,7 @@ def gain_of(change: Change | None) -> str:
 
 
 def facts(result: Result) -> dict[str, str]:
-    """What the numbers depend on, as lines."""
+    """The conditions of the measurement: date, machine, settings, versions."""
     found = {
         "date": result.date,
         "machine": ", ".join(f"{key} {text}" for key, text in result.machine.items()),
@@ -149,11 +140,11 @@ def facts(result: Result) -> dict[str, str]:
 
 
 def summary(result: Result) -> list[str]:
-    """The lines that count: the means, what lies below them, memory, and how near the ceilings."""
+    """The summary: geometric means, workloads that are slower than the peer, memory, and the share of the ceilings."""
     means = result.geometric_means
     peer = result.settings.get("against")
     if not means:
-        told = [f"{len(lines(result))} timed, none of them beside another library: no ratios"]
+        told = [f"{len(lines(result))} timed, without another library: no ratios"]
     else:
         count = len(result.paired(next(iter(means))))
         told = [
@@ -178,7 +169,7 @@ def summary(result: Result) -> list[str]:
 
 
 def notes(rows: Iterable[Row]) -> list[str]:
-    """What the table has no room for."""
+    """Notes on single workloads, such as errors and rates."""
     found = []
     for row in rows:
         where = row.name if row.heap == "default" else f"{row.name}, {row.heap} heap"
@@ -190,7 +181,7 @@ def notes(rows: Iterable[Row]) -> list[str]:
 
 
 def rates(row: Row) -> str:
-    """How many of what it counts a workload does in a second."""
+    """The units (such as word pairs) that a workload processes per second."""
     if row.unit is None or not row.timings:
         return ""
     unit, count = row.unit
@@ -199,7 +190,7 @@ def rates(row: Row) -> str:
 
 
 def style_of(line: Line) -> str:
-    """failed, faster, slower, or nothing to say."""
+    """"failed", "faster", "slower", or "" without a ratio."""
     row = next(iter(line.values()))
     if any(r.error for r in line.values()):
         return "failed"
@@ -220,35 +211,30 @@ def table(result: Result, changes: Changes | None = None) -> Table:
     return shown
 
 
-def html(result: Result, changes: Changes | None = None) -> str:
-    """One page with everything in it, the pictures too."""
-    found = columns(result, changes)
-    head = "".join(f"<th>{escape(heading)}</th>" for heading, _ in found)
-    body = []
-    for line in lines(result):
-        row = next(iter(line.values()))
-        sizes = " ".join(
-            [*(f"{key}={size}" for key, size in row.sizes.items()), *(["kernels:", *row.kernels] if row.kernels else [])]
-        )
-        first, *others = (escape(text(line)) for _, text in found)
-        rest = "".join(f"<td>{text}</td>" for text in others)
-        style = f' class="{style_of(line)}"' if style_of(line) else ""
-        body.append(f'<tr{style}><td title="{escape(sizes)}">{first}</td>{rest}</tr>')
-    told = [*summary(result), *([headline(changes)] if changes is not None else [])]
-    images = [("The ratios", pictures.ratios(result))]
+def page(result: Result, changes: Changes | None = None) -> Page:
+    """The HTML page: summary, pictures, table, notes and the conditions of the measurement."""
+    made = Page("dlengine bench")
+    for text in (*summary(result), *([headline(changes)] if changes is not None else [])):
+        made.paragraph(text)
+    made.picture(pictures.ratios(result), "Ratios of the times" if len(result.frameworks) > 1 else "Times")
     if result.ceilings:
-        images.append(("The roofline", pictures.roofline(result)))
-    shown = "".join(
-        f'<img alt="{escape(alt)}" src="data:image/png;base64,{base64.b64encode(image).decode()}">' for alt, image in images
-    )
-    depends = "".join(
-        f'<tr><td>{escape(key)}</td><td class="text">{escape(text)}</td></tr>' for key, text in facts(result).items()
-    )
-    remarks = "".join(f"<li>{escape(text)}</li>" for text in notes(result.rows))
-    return (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
-        f"<title>dlengine bench</title><style>{STYLE}</style></head><body>"
-        f"<h1>dlengine bench</h1>{''.join(f'<p>{escape(text)}</p>' for text in told)}{shown}"
-        f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody></table><ul>{remarks}</ul>"
-        f"<h2>What the numbers depend on</h2><table>{depends}</table></body></html>\n"
-    )
+        made.picture(pictures.roofline(result), "Roofline of the device")
+    found = columns(result, changes)
+    rows: list[list[str | Span]] = []
+    for line in lines(result):
+        first, *others = (column(line) for _, column in found)
+        rows.append([Span(first, tip=sizes_of(next(iter(line.values())))), *others])
+    kinds = {"faster": "good", "slower": "bad"}
+    styles = [style_of(line) for line in lines(result)]
+    made.section("Workloads")
+    made.table([heading for heading, _ in found], rows, kinds=[kinds.get(style, style) for style in styles], numbers=True)
+    made.bullets(notes(result.rows))
+    made.section("Conditions of the measurement")
+    made.table([], list(facts(result).items()))
+    return made
+
+
+def sizes_of(row: Row) -> str:
+    """The sizes of a workload and the kernels that it launches."""
+    sizes = [f"{key}={size}" for key, size in row.sizes.items()]
+    return " ".join([*sizes, *(["kernels:", *row.kernels] if row.kernels else [])])

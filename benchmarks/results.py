@@ -1,18 +1,17 @@
-"""What a run of the benchmark found, and its JSON form."""
+"""The result of a benchmark run, and its JSON form."""
 
 from __future__ import annotations
 
 import json
 import math
 import os
-import tempfile
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from statistics import median
 from typing import Any, Self
 
 from dlengine.errors import DataError
-from dlengine.io import reading
+from dlengine.io import reading, write_atomically
 
 from .memory import LIMIT
 from .workloads import APART
@@ -23,10 +22,10 @@ OURS = "dlengine"
 
 @dataclass
 class Timing:
-    """Seconds of one workload in one framework: the median in each turn, their median, least and greatest.
+    """Seconds of one workload in one framework: the median of each turn, and their median, minimum and maximum.
 
-    first: the very first call, compilation included. peak_mib: memory at its peak over a build and three runs, less what was
-    there before; None where it cannot be measured. host: seconds that a run keeps the Python thread, on a device.
+    first: the first call, compilation included. peak_mib: the growth of memory to its peak over a build and three runs; None
+    if it cannot be measured. host: on a device, the seconds that a run takes in Python.
     """
 
     median: float
@@ -44,11 +43,12 @@ class Timing:
 
 @dataclass
 class Row:
-    """One workload on one heap. ratio: peer's time over ours, the median over the pairs of turns; above 1 dlengine is faster.
+    """One workload with one malloc setting (heap).
 
-    difference: largest difference of the frameworks' results, relative to the largest value. error: why there is no time.
-    flops and bytes: see work.py. precision: of the products, where it is not the run's own. kernels: those of ours that ran.
-    unit: what is counted beside seconds, and how many of them in a run.
+    ratio: the peer's time over ours, the median over the pairs of turns; above 1 dlengine is faster. difference: the largest
+    difference between the frameworks' results, relative to the largest value. error: why there is no time. flops and bytes:
+    see costs.py. precision: of the products, if it differs from the run's. kernels: the kernels of dlengine that ran. unit:
+    the name and the number of the units that one run processes.
     """
 
     name: str
@@ -70,25 +70,25 @@ class Row:
     unit: tuple[str, int] | None = None
 
     def pair(self, ours: str, peer: str | None = None) -> None:
-        """Fill in the ratio from the turns, pair by pair."""
+        """Compute the ratio from pairs of turns."""
         if peer is None:
             return
         pairs = [b / a for a, b in zip(self.timings[ours].turns, self.timings[peer].turns, strict=True)]
         self.ratio, self.ratio_low, self.ratio_high = median(pairs), min(pairs), max(pairs)
 
     def label(self, peer: str | None) -> str:
-        """The name, and the row's own peer where it is not the run's."""
+        """The name, with the peer of this row if it differs from the run's."""
         own = [name for name in self.timings if name not in (OURS, peer)]
         return f"{self.name} ({own[0]})" if own and self.kind != "import" else self.name
 
     @property
     def ratios(self) -> tuple[float, float]:
-        """Least and greatest ratio of the pairs."""
+        """The smallest and the largest ratio of the pairs."""
         return self.ratio_low or 0.0, self.ratio_high or 0.0
 
     @property
     def memory_ratio(self) -> float | None:
-        """Our peak of memory over the peer's; below 1 dlengine takes less."""
+        """Our peak memory over the peer's; below 1 dlengine takes less."""
         peaks = [timing.peak_mib for timing in self.timings.values()]
         if len(peaks) < 2 or peaks[0] is None or not peaks[1]:
             return None
@@ -101,9 +101,10 @@ class Row:
 
 @dataclass
 class Result:
-    """settings: what was asked; machine and frameworks: where and with what it ran; rows in the table's order.
+    """The result of a run.
 
-    ceilings: what a device can do at best, see ceilings.py.
+    settings: the options. machine and frameworks: the hardware, and the versions and settings of the libraries. rows: in the
+    order of the table. ceilings: the measured rates of a device, see ceilings.py.
     """
 
     settings: dict[str, Any]
@@ -116,16 +117,16 @@ class Result:
 
     @property
     def heaps(self) -> list[str]:
-        """The settings of malloc that there are rows of, in the order of the first rows."""
+        """The malloc settings of the rows, in the order of the rows."""
         return list(dict.fromkeys(row.heap for row in self.rows)) or ["default"]
 
     def paired(self, heap: str) -> list[Row]:
-        """The rows of a heap that the geometric mean is of: every op and step with a ratio."""
+        """The rows of a heap that count in the geometric mean: ops and steps with a ratio."""
         return [row for row in self.rows if row.heap == heap and row.ratio is not None and row.kind not in APART]
 
     @property
     def geometric_means(self) -> dict[str, float]:
-        """Of the ratios, for each heap that has any."""
+        """The geometric mean of the ratios for each heap that has any."""
         logs = {heap: [math.log(row.ratio) for row in self.paired(heap) if row.ratio] for heap in self.heaps}
         return {heap: math.exp(sum(found) / len(found)) for heap, found in logs.items() if found}
 
@@ -134,11 +135,19 @@ class Result:
         return dict(self.frameworks[OURS]["precision"])
 
     def save(self, path: Path) -> None:
-        write_whole(path, json.dumps({**asdict(self), "geometric_means": self.geometric_means}, indent=1) + "\n")
+        content = json.dumps({**asdict(self), "geometric_means": self.geometric_means}, indent=1) + "\n"
+        write_atomically(path, content.encode())
+
+    def save_compact(self, path: Path) -> None:
+        """Save with one row a line, without what is empty, and with four digits; for results of many rows."""
+        raw = {**asdict(self), "geometric_means": self.geometric_means}
+        rows = ",\n".join(json.dumps(_compact(row)) for row in raw.pop("rows"))
+        head = json.dumps(raw, indent=1).removesuffix("\n}")
+        write_atomically(path, f'{head},\n "rows": [\n{rows}\n]\n}}\n'.encode())
 
     @classmethod
     def load(cls, path: Path) -> Result:
-        """Read a result back. Raises DataError for a file that is not one."""
+        """Read a result from a file. Raises DataError if the file holds none."""
         with reading(f"bench: {path}", DataError, "record it again with dlengine bench --json"):
             raw = json.loads(path.read_text())
             if not isinstance(raw, dict) or raw.get("schema") != SCHEMA:
@@ -149,11 +158,21 @@ class Result:
             ]
             known = {f.name: raw[f.name] for f in fields(cls) if f.name in raw}
             result = cls(**{**known, "rows": rows})
-            result.precision, result.settings["threads"]  # noqa: B018  a result without them is damaged
+            _ = result.precision, result.settings["threads"]  # a result without them is damaged
             for row in rows:
                 row.unit = (row.unit[0], row.unit[1]) if row.unit else None
                 _numbers(row.name, row.ratio, row.ratio_low, row.ratio_high, row.difference, row.flops, row.bytes)
             return result
+
+
+def _compact(value: Any) -> Any:
+    """Without None and empty text, lists and dictionaries, and with four digits."""
+    if isinstance(value, dict):
+        kept = {key: _compact(item) for key, item in value.items()}
+        return {key: item for key, item in kept.items() if key == "timings" or not (item is None or item in ("", [], {}))}
+    if isinstance(value, list):
+        return [_compact(item) for item in value]
+    return float(f"{value:.4g}") if isinstance(value, float) else value
 
 
 def _timing(held: dict[str, Any]) -> Timing:
@@ -163,27 +182,14 @@ def _timing(held: dict[str, Any]) -> Timing:
 
 
 def _numbers(what: str, *values: Any) -> None:
-    """Raises DataError for what is neither a number nor absent."""
+    """Raise DataError for values that are neither numbers nor None."""
     for value in values:
         if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
             raise DataError(f"{what}: expected a number, got {value!r}")
 
 
-def write_whole(path: Path, text: str | bytes) -> None:
-    """Write a file so that it is there whole or not at all."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(text.encode() if isinstance(text, str) else text)
-        os.chmod(name, 0o644)
-        os.replace(name, path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
-
-
 def check_writable(path: Path) -> None:
-    """Refuse, before hours of work, a file that could not be written in the end."""
+    """Raise OSError, before the measurement, if a file cannot be written."""
     folder = path.absolute().parent
     if path.is_dir():
         raise IsADirectoryError(21, "is a folder", str(path))

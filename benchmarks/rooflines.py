@@ -1,25 +1,25 @@
-"""How fast a workload ran against what the device can do: rates, and the share of the measured ceilings."""
+"""The rate of a workload on a device, and its share of the measured ceilings."""
 
 from __future__ import annotations
 
 from .results import Result, Row
 
 KINDS = {"tf32": "high", "bfloat16": "bfloat16"}
-"""What a row's products are computed in -> the ceiling's name; the run's own precision for all others."""
+"""The name of the ceiling by the precision of a row; other rows have the precision of the run."""
 
 
 def ceiling_of(result: Result, row: Row) -> float | None:
-    """The operations a second of a large product in the row's precision."""
+    """The operations per second of a large product in the row's precision."""
     return result.ceilings.get(KINDS.get(row.precision, str(result.settings.get("precision", "highest"))))
 
 
 def memory_bound(row: Row, ridge: float = 10.0) -> bool:
-    """Whether memory sets the pace: fewer operations for each byte than the ridge of the roofline."""
+    """Whether memory is the limit: fewer operations per byte than at the ridge of the roofline."""
     return row.bytes is not None and row.flops is not None and row.flops < ridge * row.bytes
 
 
 def achieved(row: Row, name: str) -> str:
-    """TFLOP/s, or GB/s where memory sets the pace."""
+    """The rate as text: TFLOP/s, or GB/s if memory is the limit."""
     timing = row.timings.get(name)
     if timing is None or row.flops is None:
         return "-"
@@ -29,7 +29,7 @@ def achieved(row: Row, name: str) -> str:
 
 
 def share_of_ceiling(result: Result, row: Row, name: str) -> float | None:
-    """The least time that the ceilings allow over the time taken; above 1 for what stays in the caches."""
+    """The least time that the ceilings allow over the measured time; above 1 if the data stay in the caches."""
     timing, product, copy = row.timings.get(name), ceiling_of(result, row), result.ceilings.get("copy")
     if timing is None or row.flops is None or product is None or copy is None:
         return None

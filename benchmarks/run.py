@@ -1,4 +1,4 @@
-"""Run workloads in turns and gather the result: check that both sides compute the same, then time A B A B."""
+"""Run the workloads: check that both frameworks compute the same, then time them in alternating turns."""
 
 from __future__ import annotations
 
@@ -18,18 +18,19 @@ from typing import Any
 import numpy as np
 
 from dlengine.backend import get_backend, use_backend
+from dlengine.environment import processor
 from dlengine.errors import ConfigError
-from dlengine.report import processor
 
 from . import import_time
+from .peers import PEERS
 from .process import WorkerFailed, WorkerProcess, environment
 from .results import OURS, Result, Row, Timing
 from .workloads import Workload
 
 PAUSE_SECONDS = 0.3
-"""Between turns: thread pools spin for a while after a call and would take the other side's cores."""
+"""The pause between turns: thread pools spin for a while after a call and would use the other framework's cores."""
 SIDE_SECONDS = 6.0
-"""About as long as one side of one workload may run in all: slow ones get fewer turns."""
+"""About the longest total time of one framework on one workload; slow ones get fewer turns."""
 HEAPS = {"default": ("default",), "warm": ("warm",), "both": ("default", "warm")}
 
 Progress = Callable[[str, int, int], None]
@@ -37,9 +38,10 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass
 class Settings:
-    """backend: of dlengine. against: the peer, or None. repeat: turns of each side. heap: a key of HEAPS.
+    """The settings of a run.
 
-    precision: of float32 products, for both sides alike.
+    backend: of dlengine. against: the peer, or None. repeat: the number of turns of each framework. heap: a key of HEAPS.
+    precision: of float32 products, the same for both frameworks.
     """
 
     backend: str
@@ -50,12 +52,12 @@ class Settings:
     precision: str = "highest"
 
     def __post_init__(self) -> None:
-        # Ask for the backend here, where its error reaches the user as it is.
+        # Switching here raises the backend's own error, which a worker could only report as text.
         with use_backend(self.backend):
             self.backend = get_backend()
         self.threads = self.threads or usable_cores()
         if self.device == "cuda":
-            self.heap = "default"  # the heap is the host's
+            self.heap = "default"  # malloc belongs to the host
 
     @property
     def device(self) -> str:
@@ -64,11 +66,6 @@ class Settings:
 
 def usable_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def missing_peer(name: str) -> str | None:
-    """Why a peer cannot be timed, or None."""
-    return None if find_spec(name) else f"{name} is not installed (mend: pip install {name}): timing dlengine alone"
 
 
 def machine() -> dict[str, object]:
@@ -81,8 +78,8 @@ def machine() -> dict[str, object]:
 
 
 @dataclass
-class Crew:
-    """The workers, one for each framework and heap, started when first asked for and kept until the end."""
+class Workers:
+    """The worker processes, one for each framework and heap, started when first used and kept until the end."""
 
     settings: Settings
     stack: ExitStack
@@ -99,9 +96,9 @@ class Crew:
 
 
 def run(settings: Settings, workloads: list[Workload], progress: Progress) -> Result:
-    """Time the workloads. progress(what, turns done, turns in all) is told as it goes.
+    """Time the workloads; progress(description, turns done, turns in all) is called as they go.
 
-    Raises ConfigError if the two sides compute in unlike precision; a workload that fails is a row with its error.
+    Raises ConfigError if the frameworks compute in different precision. A workload that fails is a row with its error.
     """
     names = [OURS, *([settings.against] if settings.against else [])]
     heaps = HEAPS[settings.heap]
@@ -110,13 +107,13 @@ def run(settings: Settings, workloads: list[Workload], progress: Progress) -> Re
     total = len(workloads) * each
     with ExitStack() as stack:
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        crew = Crew(settings, stack)
+        pool = Workers(settings, stack)
         progress("starting workers", 0, total)
-        result.frameworks = {name: crew.worker(name, heaps[0]).ask("describe") for name in names}
-        refuse_unlike_precision(result)
+        result.frameworks = {name: pool.worker(name, heaps[0]).ask("describe") for name in names}
+        require_same_precision(result)
         if settings.device == "cuda":
             progress("ceilings", 0, total)
-            result.ceilings = ceilings([crew.worker(name, heaps[0]) for name in names])
+            result.ceilings = ceilings([pool.worker(name, heaps[0]) for name in names])
         for number, workload in enumerate(workloads):
             turns = iter(range(number * each + 1, (number + 1) * each + 1))
 
@@ -125,25 +122,30 @@ def run(settings: Settings, workloads: list[Workload], progress: Progress) -> Re
 
             progress(workload.name, number * each, total)
             if workload.kind == "import":
-                result.rows.append(measure_import(names, settings.repeat, advance))
+                result.rows.append(measure_import(sides(workload, names), settings.repeat, advance))
             else:
-                result.rows += measure(workload, crew, sides(workload, names), scratch, advance)
-        # Libraries load their thread pools with the first workload that needs them: ask again.
-        for name in dict.fromkeys(name for name, _ in crew.workers):
-            result.frameworks[name] = crew.worker(name, heaps[0]).ask("describe")
+                chosen = sides(workload, names)
+                rows = measure(workload, pool, chosen, scratch, advance)
+                if len(chosen) < len(names) and workload.peer is None:
+                    for row in rows:
+                        row.note = "; ".join(filter(None, [row.note, f"{names[1]} has no definition of it: timed alone"]))
+                result.rows += rows
+        # Asked again, because libraries load their thread pools with the first workload that needs them.
+        for name in dict.fromkeys(name for name, _ in pool.workers):
+            result.frameworks[name] = pool.worker(name, heaps[0]).ask("describe")
     progress("done", total, total)
     return result
 
 
 def sides(workload: Workload, names: list[str]) -> list[str]:
-    """Who runs a workload: dlengine and the run's peer, or the workload's own peer where it is installed."""
+    """The frameworks of a workload: dlengine and the run's peer if it has it, or the workload's own if it is installed."""
     if workload.peer is None:
-        return names
+        return [name for name in names if name not in PEERS or PEERS[name].has(workload)]
     return [OURS, workload.peer] if len(names) > 1 and find_spec(workload.peer) else [OURS]
 
 
 def ceilings(workers: list[Any]) -> dict[str, float]:
-    """What the device can do at best, by whoever does it best."""
+    """The measured rates of the device, the best of all frameworks."""
     found: dict[str, float] = {}
     for worker in workers:
         for name, rate in worker.ask("ceilings").items():
@@ -158,30 +160,30 @@ def measure_import(names: list[str], repeat: int, advance: Callable[[], None]) -
         return Row("import", "import", {}, error=str(error))
 
 
-def refuse_unlike_precision(result: Result) -> None:
-    """A faster product in fewer bits is no comparison."""
+def require_same_precision(result: Result) -> None:
+    """Raise ConfigError if the frameworks compute in different precision."""
     ours = result.precision
     for name, facts in result.frameworks.items():
         if facts["precision"] != ours:
-            raise ConfigError(f"bench: will not compare unlike precision: dlengine {ours}, {name} {facts['precision']}")
+            raise ConfigError(f"bench: cannot compare different precision: dlengine {ours}, {name} {facts['precision']}")
 
 
 def measure(
-    workload: Workload, crew: Crew, names: list[str], scratch: Path, advance: Callable[[], None]
+    workload: Workload, pool: Workers, names: list[str], scratch: Path, advance: Callable[[], None]
 ) -> list[Row]:  # fmt: skip
-    """The rows of one workload, one for each heap: agreement, memory, then turns. A failure is written into the rows."""
-    heaps = HEAPS[crew.settings.heap]
+    """Check, measure and time one workload: a row for each heap. A failure is written into the rows."""
+    heaps = HEAPS[pool.settings.heap]
     rows = {heap: new_row(workload, heap) for heap in heaps}
     try:
-        first = agree(workload, [crew.worker(name, heaps[0]) for name in names], rows[heaps[0]], scratch)
+        first = agree(workload, [pool.worker(name, heaps[0]) for name in names], rows[heaps[0]], scratch)
         for row in rows.values():
             row.difference, row.dtypes, row.note = rows[heaps[0]].difference, rows[heaps[0]].dtypes, rows[heaps[0]].note
-        ready = {(name, heap): crew.worker(name, heap).ask("prepare", workload=workload.name) for heap in heaps for name in names}
+        ready = {(name, heap): pool.worker(name, heap).ask("prepare", workload=workload.name) for heap in heaps for name in names}
         slowest = max(answer["usual"] for answer in ready.values())
-        turns = max(min(crew.settings.repeat, 2), min(crew.settings.repeat, int(SIDE_SECONDS / slowest)))
-        times = in_turns({key: crew.worker(*key) for key in ready}, turns, advance)
-        if workload.kind == "step" and crew.settings.device == "cpu":
-            for name, peak in step_memory(workload, crew, names).items():
+        turns = max(min(pool.settings.repeat, 2), min(pool.settings.repeat, int(SIDE_SECONDS / slowest)))
+        times = in_turns({key: pool.worker(*key) for key in ready}, turns, advance)
+        if workload.kind == "step" and pool.settings.device == "cpu":
+            for name, peak in step_memory(workload, pool, names).items():
                 for heap in heaps:
                     ready[name, heap]["peak_mib"] = peak if heap == heaps[0] else None
     except (WorkerFailed, ConfigError) as error:
@@ -203,20 +205,20 @@ def measure(
 
 def new_row(workload: Workload, heap: str) -> Row:
     row = Row(workload.name, workload.kind, dict(workload.sizes), heap=heap, precision=workload.products, unit=workload.unit)
-    found = workload.work()
+    found = workload.cost()
     if found is not None:
         row.flops, row.bytes = found.flops, found.bytes
     return row
 
 
 def agree(workload: Workload, workers: list[Any], row: Row, scratch: Path) -> dict[str, float]:
-    """Check that the workers compute the same in the same precision; how long each took. Raises ConfigError where not."""
+    """Check that the workers' results and precision agree, and return the time of each. Raises ConfigError if not."""
     files = [scratch / f"{w.name}.npz" for w in workers]
     answers = [w.ask("check", workload=workload.name, path=str(file)) for w, file in zip(workers, files, strict=True)]
     row.dtypes = answers[0]["dtypes"]
     kinds = [answer["precision"] for answer in answers]
     if any(kind != kinds[0] for kind in kinds):
-        raise ConfigError(f"will not compare unlike precision: {kinds[0]} and {kinds[1]}")
+        raise ConfigError(f"cannot compare different precision: {kinds[0]} and {kinds[1]}")
     if not workload.compared:
         row.note = "; ".join(
             f"{key} {w.name} {x:.4g}" for w, a in zip(workers, answers, strict=True) for key, x in a["told"].items()
@@ -231,7 +233,7 @@ def agree(workload: Workload, workers: list[Any], row: Row, scratch: Path) -> di
 
 
 def in_turns(workers: dict[Any, Any], repeat: int, advance: Callable[[], None]) -> dict[Any, list[dict[str, Any]]]:
-    """The workers' times, one turn each and again, with a pause before each for the other's threads to go to sleep."""
+    """Time the workers in alternating turns, each after a pause in which the threads of the other go to sleep."""
     times: dict[Any, list[dict[str, Any]]] = {key: [] for key in workers}
     for _ in range(repeat):
         for key, worker in workers.items():
@@ -241,28 +243,28 @@ def in_turns(workers: dict[Any, Any], repeat: int, advance: Callable[[], None]) 
     return times
 
 
-def step_memory(workload: Workload, crew: Crew, names: list[str]) -> dict[str, float | None]:
-    """Peak memory of a training step in fresh processes, side by side: nobody is timed meanwhile."""
+def step_memory(workload: Workload, pool: Workers, names: list[str]) -> dict[str, float | None]:
+    """Peak memory of a training step, in fresh processes that run at the same time, since nothing is timed."""
     with ExitStack() as stack:
-        workers = [stack.enter_context(crew.fresh(name, "default")) for name in names]
+        workers = [stack.enter_context(pool.fresh(name, "default")) for name in names]
         for worker in workers:
             worker.send("memory", workload=workload.name)
         return {worker.name: worker.receive()["peak_mib"] for worker in workers}
 
 
 def agreement(ours: Path, theirs: Path) -> float:
-    """The largest difference between two saved results, each relative to its largest value; NaN if either has one.
+    """The largest difference between two saved results, each relative to its largest value; NaN if one has a NaN.
 
-    Raises ConfigError if they have unlike names, shapes or precision.
+    Raises ConfigError if names, shapes or dtypes differ.
     """
     worst = 0.0
     with np.load(ours) as a, np.load(theirs) as b:
         if set(a.files) != set(b.files):
-            raise ConfigError(f"the sides return other things: {sorted(a.files)} and {sorted(b.files)}")
+            raise ConfigError(f"the frameworks return different results: {sorted(a.files)} and {sorted(b.files)}")
         for name in a.files:
             x, y = a[name], b[name]
             if x.dtype != y.dtype or x.shape != y.shape:
-                raise ConfigError(f"will not compare unlike {name}: {x.dtype}{x.shape} and {y.dtype}{y.shape}")
+                raise ConfigError(f"cannot compare {name}: {x.dtype}{x.shape} and {y.dtype}{y.shape}")
             if x.size:
                 x, y = x.astype(np.float64), y.astype(np.float64)
                 scale = max(float(np.max(np.abs(y))), float(np.finfo(np.float32).tiny))

@@ -1,6 +1,6 @@
-"""The training steps that are timed: forward, loss, backward, optimizer; one text each, read by every framework.
+"""The definitions of the training steps that are timed: forward, loss, backward, optimizer; the same for every framework.
 
-Weights are drawn from rng by the parameters' names, which are the same everywhere, so every framework starts alike.
+Weights are drawn from rng in the order of the parameters' names, so that every framework starts with the same.
 """
 
 from __future__ import annotations
@@ -10,11 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from .bodies import Array, Body, Framework, normal
+from . import models
+from .definitions import Array, Computation, Framework, normal
 
 
 def initialised(fw: Framework, rng: np.random.Generator, model: Any) -> Any:
-    """The model on its device, with weights of variance 1/fan-in and small biases, drawn in the order of their names."""
+    """Move a model to the device, and draw weights of variance 1/fan-in and small biases."""
     model = fw.placed(model)
     for _, parameter in sorted(model.named_parameters()):
         shape = tuple(parameter.shape)
@@ -23,8 +24,12 @@ def initialised(fw: Framework, rng: np.random.Generator, model: Any) -> Any:
     return model
 
 
-def trained(fw: Framework, parameters: list[tuple[str, Any]], optimizer: Any, loss_of: Callable[[], Any]) -> Body:
-    """One step of training. Compared by the first gradients and by the losses of three steps."""
+def trained(fw: Framework, parameters: list[tuple[str, Any]], optimizer: Any, loss_of: Callable[[], Any]) -> Computation:
+    """A training step; the results are the gradients of the first and the losses of the first three steps."""
+
+    if hasattr(fw, "trained"):  # JAX: the whole step is one function
+        return fw.trained(parameters, optimizer, loss_of)  # type: ignore[no-any-return]
+    loss_of = fw.compiled(loss_of)
 
     def step() -> Any:
         optimizer.zero_grad()
@@ -39,24 +44,24 @@ def trained(fw: Framework, parameters: list[tuple[str, Any]], optimizer: Any, lo
         losses += [fw.value(step()) for _ in range(2)]
         return found | {"losses": np.stack(losses)}
 
-    return Body(step, results)
+    return Computation(step, results)
 
 
-def captured(fw: Framework, rng: np.random.Generator, *, step: Callable[..., Body], **arguments: Any) -> Body:
-    """Another step, recorded once and replayed where a framework can; compared as it is without."""
-    body = step(fw, rng, **arguments)
+def captured(fw: Framework, rng: np.random.Generator, *, step: Callable[..., Computation], **arguments: Any) -> Computation:
+    """A step that is captured as a CUDA graph and replayed; frameworks without graphs run it as it is."""
+    computation = step(fw, rng, **arguments)
     replays: list[Callable[[], Any]] = []
 
     def run() -> Any:
         if not replays:
-            replays.append(fw.captured(body.run))
+            replays.append(fw.captured(computation.run))
         return replays[0]()
 
-    return Body(run, body.results)
+    return Computation(run, computation.results)
 
 
-def adam(fw: Framework, rng: np.random.Generator, *, parameters: int, tensors: int) -> Body:
-    """The optimizer alone, over several parameters with fixed gradients."""
+def adam(fw: Framework, rng: np.random.Generator, *, parameters: int, tensors: int) -> Computation:
+    """Adam alone, on several parameters with fixed gradients."""
     each = parameters // tensors
     leaves = [fw.leaf(normal(rng, each)) for _ in range(tensors)]
     for leaf in leaves:
@@ -68,52 +73,33 @@ def adam(fw: Framework, rng: np.random.Generator, *, parameters: int, tensors: i
             optimizer.step()
         return {f"parameter {i}": fw.value(leaf) for i, leaf in enumerate(leaves)}
 
-    return Body(optimizer.step, results)
+    return Computation(optimizer.step, results)
 
 
-def classifier(fw: Framework, rng: np.random.Generator, model: Any, x: Array, classes: int) -> Body:
-    """A model that maps x to logits, trained by Adam."""
+def classifier(
+    fw: Framework, rng: np.random.Generator, model: Any, x: Array, classes: int, rows: int | None = None
+) -> Computation:
+    """A model that maps x to logits, trained by Adam; rows: the number of labels, that of x if not given."""
     model = initialised(fw, rng, model)
-    inputs, labels = fw.constant(x), fw.constant(rng.integers(0, classes, len(x)))
+    inputs, labels = fw.constant(x), fw.constant(rng.integers(0, classes, rows or len(x)))
     loss = fw.nn.CrossEntropyLoss()
     optimizer = fw.optim.Adam(model.parameters(), lr=1e-3)
     return trained(fw, list(model.named_parameters()), optimizer, lambda: loss(model(inputs), labels))
 
 
-def mlp(fw: Framework, rng: np.random.Generator, *, N: int, I: int, H: int, classes: int) -> Body:
-    nn = fw.nn
-    model = nn.Sequential(nn.Linear(I, H), nn.ReLU(), nn.Linear(H, classes))
-    return classifier(fw, rng, model, normal(rng, N, I), classes)
+def mlp(fw: Framework, rng: np.random.Generator, *, N: int, I: int, H: int, classes: int) -> Computation:
+    return classifier(fw, rng, models.mlp(fw, I=I, H=H, classes=classes), normal(rng, N, I), classes)
 
 
-def cnn(fw: Framework, rng: np.random.Generator, *, N: int, H: int, K: int, hidden: int, dropout: float = 0.5) -> Body:
-    """conv - conv - pool - dropout - linear - linear, the network that every tutorial trains on MNIST."""
-    nn = fw.nn
-    features = 2 * K * ((H - 4) // 2) ** 2
-    model = nn.Sequential(
-        nn.Conv2d(1, K, 3), nn.ReLU(), nn.Conv2d(K, 2 * K, 3), nn.ReLU(), nn.MaxPool2d(2),
-        nn.Dropout(dropout), nn.Flatten(), nn.Linear(features, hidden), nn.ReLU(), nn.Linear(hidden, 10),
-    )  # fmt: skip
-    return classifier(fw, rng, model, normal(rng, N, 1, H, H), 10)
+def cnn(fw: Framework, rng: np.random.Generator, *, N: int, H: int, K: int, hidden: int, dropout: float = 0.5) -> Computation:
+    return classifier(fw, rng, models.cnn(fw, H=H, K=K, hidden=hidden, dropout=dropout), normal(rng, N, 1, H, H), 10)
 
 
-def char_lstm(fw: Framework, rng: np.random.Generator, *, T: int, N: int, H: int, layers: int, V: int) -> Body:
-    """Next characters: embedding, LSTM, linear."""
-    nn = fw.nn
-
-    class CharLSTM(nn.Module):  # type: ignore[misc, name-defined]
-        def __init__(self) -> None:
-            super().__init__()
-            self.embedding = nn.Embedding(V, H)
-            self.lstm = nn.LSTM(H, H, num_layers=layers)
-            self.head = nn.Linear(H, V)
-
-        def forward(self, ids: Any) -> Any:
-            return self.head(self.lstm(self.embedding(ids))[0].reshape((T * N, H)))
-
-    model = initialised(fw, rng, CharLSTM())
+def char_lstm(fw: Framework, rng: np.random.Generator, *, T: int, N: int, H: int, layers: int, V: int) -> Computation:
+    """A character language model that predicts the next character."""
+    model = initialised(fw, rng, models.char_lstm(fw, H=H, layers=layers, V=V))
     text = rng.integers(0, V, (T + 1, N))
     ids, labels = fw.constant(text[:-1]), fw.constant(text[1:].reshape(-1))
-    loss = nn.CrossEntropyLoss()
+    loss = fw.nn.CrossEntropyLoss()
     optimizer = fw.optim.Adam(model.parameters(), lr=1e-3)
     return trained(fw, list(model.named_parameters()), optimizer, lambda: loss(model(ids), labels))

@@ -1,4 +1,4 @@
-"""What the workloads need, from dlengine. with_torch.py has the same names, so that each workload is one text for both."""
+"""The functions that the definitions use, from dlengine. with_torch.py has the same names."""
 
 from __future__ import annotations
 
@@ -17,10 +17,11 @@ from dlengine.kernels import reference
 from .clocks import Clock, DeviceClock, host_clock
 
 __all__ = [
-    "NAME", "batch_norm", "captured", "clock", "concat", "constant", "conv2d", "copied", "cross_entropy", "describe", "dropout",
-    "embedding", "empty_pool", "exp", "fallbacks", "gru", "launches", "layer_norm", "leaf", "logsigmoid", "lstm", "matmul",
-    "max_pool2d", "mean", "nn", "no_grad", "optim", "permute", "placed", "pool", "precision", "relu", "set_precision", "sigmoid",
-    "skipgram", "softmax", "standard_normal", "sum", "tanh", "value", "write",
+    "NAME", "attention", "batch_norm", "captured", "clock", "compiled", "concat", "constant", "conv2d", "copied",
+    "cross_entropy", "describe", "dropout", "embedding", "empty_pool", "exp", "fallbacks", "gelu", "gru", "inference",
+    "launches", "layer_norm", "leaf", "logsigmoid", "lstm", "matmul", "max_pool2d", "mean", "nn", "no_grad", "optim",
+    "permute", "placed", "pool", "precision", "relu", "set_precision", "sigmoid", "skipgram", "softmax", "standard_normal",
+    "sum", "table_op", "tanh", "value", "write",
 ]  # fmt: skip
 
 NAME = "dlengine"
@@ -43,6 +44,8 @@ concat = dl.concat
 permute = dl.permute_dims
 mean = dl.mean
 standard_normal = dl.randn
+attention = dl.scaled_dot_product_attention
+gelu = dl.gelu
 
 
 def constant(array: Any, dtype: str | None = None) -> Any:
@@ -54,12 +57,12 @@ def constant(array: Any, dtype: str | None = None) -> Any:
 
 
 def leaf(array: Any, dtype: str | None = None) -> Any:
-    """A tensor whose gradient is wanted."""
+    """A tensor that requires a gradient."""
     return constant(array, dtype).requires_grad_()
 
 
 def value(tensor: Any) -> Any:
-    """Its values as a NumPy array; bfloat16, which files of arrays do not know, as float32."""
+    """The values as a NumPy array; bfloat16 as float32, since .npz files do not support it."""
     array = tensor.numpy_copy()
     return array.astype(np.float32) if array.dtype.name == "bfloat16" else array
 
@@ -69,7 +72,7 @@ def copied(x: Any) -> Any:
 
 
 def placed(model: Any) -> Any:
-    """A new model on the device under test, where dlengine makes it in the first place."""
+    """Move a new model to the device: nothing to do, dlengine creates it there."""
     return model
 
 
@@ -100,13 +103,36 @@ def gru(x: Any, h0: Any, w_ih: Any, w_hh: Any, b_ih: Any, b_hh: Any) -> Any:
 
 
 def skipgram() -> Callable[..., Any] | None:
-    """Word vectors pair after pair; None where only the reference does it, which would take minutes."""
+    """The step that trains word vectors pair by pair; None without a compiled kernel, which would take minutes."""
     kernels = policy().creation.kernels()
     return optim.skipgram_step_ if kernels is not None and "skipgram_negative" in kernels.declared else None
 
 
+def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function itself: dlengine is timed as it runs line by line."""
+    return function
+
+
+def inference(model: Any, x: Any) -> Callable[[], Any]:
+    """A call of a model on an input, in evaluation and without gradients."""
+    model.eval()
+
+    def run() -> Any:
+        with no_grad():
+            return model(x)
+
+    return run
+
+
+def table_op(name: str) -> Callable[..., Any] | None:
+    """The function that users call for a row of the op table."""
+    from .op_rows import public
+
+    return public(name)
+
+
 def captured(step: Callable[[], Any]) -> Callable[[], Any]:
-    """The step recorded once as a CUDA graph, to be replayed; on the host, where there are no graphs, the step itself."""
+    """Capture a step as a CUDA graph; on the host the step itself."""
     if not _on_cuda():
         return step
     from dlengine.training import capture
@@ -116,7 +142,7 @@ def captured(step: Callable[[], Any]) -> Callable[[], Any]:
 
 
 def clock() -> Clock:
-    """Device events on a GPU, else the host's clock."""
+    """A clock of device events on a GPU, otherwise the host's clock."""
     if not _on_cuda():
         return host_clock
     from cupy import cuda
@@ -125,7 +151,7 @@ def clock() -> Clock:
 
 
 def pool() -> dict[str, float]:
-    """MiB that the device's memory pool holds, and how much of it is in use; empty on the host."""
+    """The MiB that the device's memory pool holds and that are in use; empty on the host."""
     if not _on_cuda():
         return {}
     import cupy
@@ -135,7 +161,7 @@ def pool() -> dict[str, float]:
 
 
 def empty_pool() -> None:
-    """Give the device what the pool does not use."""
+    """Return unused memory of the pool to the device."""
     if _on_cuda():
         import cupy
 
@@ -143,31 +169,31 @@ def empty_pool() -> None:
 
 
 def launches() -> dict[str, int]:
-    """How often each kernel of the set in force has answered so far."""
+    """The number of launches of each kernel so far."""
     return dict((policy().creation.kernels() or reference.SET).launches)
 
 
 def set_precision(name: str) -> None:
-    """How float32 products are computed: "highest" as float32, "high" in TF32, "medium" in bfloat16."""
+    """Set the precision of float32 products: "highest" float32, "high" TF32, "medium" bfloat16."""
     dl.set_matmul_precision(name)
 
 
 def precision() -> dict[str, str]:
-    """What is computed: the dtype, and the precision of its products."""
+    """The default dtype, and the precision of float32 products."""
     return {"dtype": str(np.dtype(dl.get_default_dtype())), "matmul": dl.get_matmul_precision() if _on_cuda() else "highest"}
 
 
 def describe() -> dict[str, Any]:
-    """Version, threads and precision, as the result records them; on a GPU the card too."""
+    """Versions, threads and precision, and on a GPU the card, for the result."""
     facts = {"version": version("dlengine-xp"), "backend": get_backend(), "numpy": np.__version__}
     if get_backend() == "numba":
         import numba
 
-        facts |= {"numba": numba.__version__, "threads": numba.config.NUMBA_NUM_THREADS}
+        facts |= {"numba": numba.__version__, "threads": numba.get_num_threads()}
     if _on_cuda():
         import cupy
-        from cupy.cuda import runtime
 
+        runtime: Any = cupy.cuda.runtime
         card = runtime.getDeviceProperties(cupy.cuda.Device().id)
         facts |= {"cupy": cupy.__version__, "card": card["name"].decode(), "driver": runtime.driverGetVersion()}
         facts |= {"capability": f"{card['major']}.{card['minor']}", "cuda": runtime.runtimeGetVersion()}

@@ -1,4 +1,4 @@
-"""gensim as a worker: it trains word vectors and nothing else. Imported only where it is asked for."""
+"""gensim as a framework, which trains word vectors only. Imported only if it is used."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def word_vectors(
     word2vec = import_module("gensim.models").Word2Vec
     threads = int(os.environ.get("OMP_NUM_THREADS", "1"))
     texts = [[str(word) for word in sentence] for sentence in sentences]
-    # Whole windows and no subsampling, so that every side sees the same pairs.
+    # Whole windows and no subsampling, so that every framework trains on the same pairs.
     model = word2vec(
         vector_size=D, window=window, negative=negatives, sg=1, hs=0, sample=0, min_count=1, shrink_windows=False,
         workers=threads, epochs=1, seed=1,

@@ -1,4 +1,4 @@
-"""What the workloads need, from PyTorch: the same names as in with_dlengine.py. Imported only where torch is asked for."""
+"""The functions that the definitions use, from PyTorch, with the names of with_dlengine.py. Imported only if it is used."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from torch.nn import functional as F
 from .clocks import Clock, DeviceClock, host_clock
 
 __all__ = [
-    "NAME", "batch_norm", "captured", "clock", "concat", "constant", "conv2d", "copied", "cross_entropy", "describe", "dropout",
-    "embedding", "empty_pool", "exp", "fallbacks", "gru", "launches", "layer_norm", "leaf", "logsigmoid", "lstm", "matmul",
-    "max_pool2d", "mean", "nn", "no_grad", "optim", "permute", "placed", "pool", "precision", "relu", "set_precision", "sigmoid",
-    "skipgram", "softmax", "standard_normal", "sum", "tanh", "value", "write",
+    "NAME", "attention", "batch_norm", "captured", "clock", "compiled", "concat", "constant", "conv2d", "copied",
+    "cross_entropy", "describe", "dropout", "embedding", "empty_pool", "exp", "fallbacks", "gelu", "gru", "inference",
+    "launches", "layer_norm", "leaf", "logsigmoid", "lstm", "matmul", "max_pool2d", "mean", "nn", "no_grad", "optim",
+    "permute", "placed", "pool", "precision", "relu", "set_precision", "sigmoid", "skipgram", "softmax", "standard_normal",
+    "sum", "table_op", "tanh", "value", "write",
 ]  # fmt: skip
 
 NAME = "torch"
@@ -39,6 +40,8 @@ softmax = F.softmax
 concat = torch.cat
 permute = torch.permute
 mean = torch.mean
+attention = F.scaled_dot_product_attention
+gelu = F.gelu
 copied = torch.clone
 
 
@@ -55,7 +58,7 @@ def leaf(array: Any, dtype: str | None = None) -> Any:
 
 
 def value(tensor: Any) -> Any:
-    tensor = tensor.detach().cpu()
+    tensor = tensor.detach().cpu().resolve_conj()
     return (tensor.float() if tensor.dtype == torch.bfloat16 else tensor).numpy().copy()
 
 
@@ -92,11 +95,34 @@ def gru(x: Any, h0: Any, w_ih: Any, w_hh: Any, b_ih: Any, b_hh: Any) -> Any:
 
 
 def skipgram() -> None:
-    """PyTorch has none that goes pair after pair."""
+    """PyTorch has no step that trains pair by pair."""
+
+
+def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function itself: with_torch_compile.py compiles it."""
+    return function
+
+
+def inference(model: Any, x: Any) -> Callable[[], Any]:
+    model.eval()
+
+    def run() -> Any:
+        with torch.no_grad():
+            return model(x)
+
+    return run
+
+
+def table_op(name: str) -> Callable[..., Any] | None:
+    from dlengine.testing.table import CASES
+
+    from .torch_functions import function_of
+
+    return function_of(name, CASES[name].op.__name__)
 
 
 def captured(step: Callable[[], Any]) -> Callable[[], Any]:
-    """The step as it is: the peer of our captured steps is eager PyTorch."""
+    """The step itself: captured steps are compared with eager PyTorch."""
     return step
 
 
@@ -124,11 +150,12 @@ def launches() -> dict[str, int]:
 def set_precision(name: str) -> None:
     torch.set_float32_matmul_precision(name)
     # On its own switch, and on by default: without this PyTorch would convolve in TF32 where float32 was asked for.
-    torch.backends.cudnn.allow_tf32 = name != "highest"
+    cudnn: Any = torch.backends.cudnn
+    cudnn.allow_tf32 = name != "highest"
 
 
 def precision() -> dict[str, str]:
-    """What is computed, not what was asked for: on CUDA "medium" is TF32 too."""
+    """The precision in which PyTorch computes; on CUDA "medium" is TF32 as well."""
     asked = torch.get_float32_matmul_precision()
     kind = "high" if asked == "medium" and DEVICE == "cuda" else asked
     return {"dtype": str(torch.get_default_dtype()).removeprefix("torch."), "matmul": kind}
@@ -137,7 +164,7 @@ def precision() -> dict[str, str]:
 def describe() -> dict[str, Any]:
     facts = {"version": torch.__version__, "threads": torch.get_num_threads(), "device": DEVICE, "precision": precision()}
     if DEVICE == "cuda":
-        cudnn = torch.backends.cudnn
+        cudnn: Any = torch.backends.cudnn
         facts |= {"card": torch.cuda.get_device_name(), "cuda": torch.version.cuda, "cudnn": cudnn.version()}
         facts |= {"TF32 convolutions": cudnn.allow_tf32}
     return facts

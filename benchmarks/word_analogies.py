@@ -1,4 +1,4 @@
-"""What gensim reaches at the settings of the recipe word2vec: analogies solved on 40 MB of Wikipedia, and words a second.
+"""gensim at the settings of the recipe word2vec: analogies solved on 40 MB of Wikipedia, and words per second.
 
     python -m dlengine.benchmarks.word_analogies [--seed 0] [--workers 1]
 
@@ -12,11 +12,11 @@ import time
 
 from dlengine import data
 from dlengine.recipes import RECIPES
-from dlengine.recipes.analogies import asked, by_section, unit
+from dlengine.recipes.parts.analogies import count_right, known_questions, unit
 
 
 def main() -> None:
-    """Train, ask, and print."""
+    """Train, answer the analogies, and print the results."""
     from gensim.models import Word2Vec
 
     options = argparse.ArgumentParser(description=__doc__)
@@ -32,9 +32,9 @@ def main() -> None:
         sample=s["threshold"], alpha=s["lr"], min_alpha=1e-4, epochs=s["epochs"], workers=given.workers, seed=given.seed,
     )  # fmt: skip
     seconds = time.perf_counter() - start
-    questions = asked(data.word_analogies(), model.wv.key_to_index)
+    questions = known_questions(data.word_analogies(), model.wv.key_to_index)
     total = sum(len(rows) for rows in questions.values())
-    right = sum(by_section(unit(model.wv.vectors), questions).values())
+    right = sum(count_right(unit(model.wv.vectors), questions).values())
     print(f"{right} of {total} questions: {100 * right / total:.2f} %; {s['epochs'] * len(tokens) / seconds:.0f} words/s")
 
 

@@ -1,4 +1,4 @@
-"""One epoch of word2vec over a corpus, beside a library that does nothing else: the same pairs, not the same steps.
+"""One epoch of word2vec over a corpus, compared with gensim: the same pairs, but not the same steps.
 
 gensim takes the pairs one after the other, each thread some sentences; dlengine does so on one thread where a compiled kernel
 does it, else in mini-batches. So results are not compared, but the loss that each reaches is told.
@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from .bodies import Array, Body, Framework
+from .definitions import Array, Computation, Framework
 
 RATE = 0.025
 
@@ -37,7 +37,7 @@ def pairs_of(sentences: Array, window: int) -> tuple[Array, Array]:
 
 
 def noise_table(sentences: Array, V: int, size: int = 1 << 20) -> Array:
-    """Word ids (size,), each as often as its frequency to the power 0.75 says: where negatives are drawn from."""
+    """Word ids (size,), each in proportion to its frequency to the power 0.75, from which negatives are drawn."""
     weight = np.bincount(sentences.ravel(), minlength=V) ** 0.75
     return np.searchsorted(np.cumsum(weight) / weight.sum(), (np.arange(size) + 0.5) / size)
 
@@ -53,7 +53,7 @@ def loss_of(tables: list[Array], centres: Array, contexts: Array) -> float:
 def ours(
     fw: Framework, rng: np.random.Generator, sentences: Array, *, V: int, D: int, window: int, negatives: int, N: int
 ) -> tuple[Callable[[], None], Callable[[], list[Array]]]:
-    """One epoch: pair after pair in the order of the text, or in batches of N shuffled pairs; and the tables (V,D)."""
+    """Functions: one trains an epoch, pair by pair or in batches of N shuffled pairs, one returns the tables (V,D)."""
     words = fw.leaf((rng.random((V, D), dtype=np.float32) - 0.5) / D)
     others = fw.leaf(np.zeros((V, D), np.float32))
     table = noise_table(sentences, V)
@@ -87,7 +87,7 @@ def ours(
 
 def word_vectors(
     fw: Framework, rng: np.random.Generator, *, V: int, D: int, tokens: int, window: int, negatives: int, N: int
-) -> Body:
+) -> Computation:
     """Skip-grams with negative sampling over a corpus of tokens words. Source: Mikolov et al. 2013, arXiv:1310.4546."""
     sentences = corpus(rng, V, tokens)
     trained: Any = getattr(fw, "word_vectors", None)
@@ -98,9 +98,9 @@ def word_vectors(
 
     def results() -> dict[str, Array]:
         epoch()
-        held = np.random.default_rng(0)
-        centres, contexts = pairs_of(corpus(held, V, min(tokens, 10_000)), window)
-        drawn = noise_table(sentences, V)[held.integers(0, 1 << 20, (len(centres), negatives))]
+        generator = np.random.default_rng(0)
+        centres, contexts = pairs_of(corpus(generator, V, min(tokens, 10_000)), window)
+        drawn = noise_table(sentences, V)[generator.integers(0, 1 << 20, (len(centres), negatives))]
         return {"loss": np.float32(loss_of(tables(), centres, np.concatenate([contexts[:, None], drawn], 1)))}
 
-    return Body(epoch, results)
+    return Computation(epoch, results)

@@ -1,10 +1,10 @@
-"""One framework in a process of its own: reads requests as JSON lines on stdin, answers each with one on stdout.
+"""A worker process with one framework: it reads requests as JSON lines from stdin, and answers each with a line on stdout.
 
-    python -m dlengine.benchmarks.worker dlengine|torch|gensim
+    python -m dlengine.benchmarks.worker dlengine|gensim|<a name of peers.py>
 
 Requests: describe; ceilings (of a device); check (build, run once, save the results for comparison); prepare (build again,
 measure memory, warm up); time (run some times); memory (of a training step, in a fresh process); profile (by op, dlengine
-only). What libraries print goes to stderr, out of the answers' way.
+only); prepare_ops and time_ops (many ops of the op table in one turn). The output of libraries goes to stderr.
 """
 
 from __future__ import annotations
@@ -23,10 +23,12 @@ import numpy as np
 
 from dlengine.kernels.compiling import compilations
 
-from .bodies import Body, Framework
 from .ceilings import ceilings
 from .clocks import Clock, Timed
+from .definitions import Computation, Framework
 from .memory import peak_memory
+from .op_worker import OpBench
+from .peers import module_of
 from .profile import shares
 from .workloads import WORKLOADS, Workload
 
@@ -34,20 +36,21 @@ WARM_UP_SECONDS = 0.2
 TURN_SECONDS = 0.1
 LEAST_RUNS, MOST_RUNS = 3, 1000
 SLOW_SECONDS = 1.0
-"""From here on a run is its own warm-up, and a turn is one run."""
+"""A run of this length needs no warm-up, and is a turn by itself."""
 
 
 class Worker:
-    """The state between requests: the framework and the body that is being timed."""
+    """The state between requests: the framework and the current computation."""
 
     def __init__(self, fw: Framework) -> None:
         self.fw = fw
-        self.body: Body | None = None
+        self.computation: Computation | None = None
         self.runs = LEAST_RUNS
         self.clock: Clock = fw.clock()
+        self.ops = OpBench(fw, self.clock)
 
     def describe(self) -> dict[str, Any]:
-        """Versions, precision, threads, and every thread pool that is loaded by now, BLAS kernels included."""
+        """Versions, precision, threads, and the thread pools that are loaded by now, with their BLAS kernels."""
         from threadpoolctl import threadpool_info
 
         self.fw.set_precision(_default_precision())
@@ -56,11 +59,11 @@ class Worker:
         return {**self.fw.describe(), "pools": pools}
 
     def ceilings(self) -> dict[str, float]:
-        """What the device can do at best: see ceilings.py."""
+        """The measured rates of the device: see ceilings.py."""
         return ceilings(self.fw)
 
     def check(self, workload: str, path: str) -> dict[str, Any]:
-        """Run once without what is random; save the results, which the runner compares, and say in which precision."""
+        """Run once without randomness, save the results for the comparison, and return time and precision."""
         chosen = self._choose(workload)
         start = perf_counter()
         results = chosen.build(self.fw, check=True).results()
@@ -71,22 +74,22 @@ class Worker:
         return {"first": first, "dtypes": dtypes, "precision": self.fw.precision(), "told": told}
 
     def prepare(self, workload: str, sizes: dict[str, int] | None = None) -> dict[str, Any]:
-        """Build, with the peak of memory over three runs; warm up; find how many runs fill a turn; say which kernels ran."""
+        """Build, measure the peak of memory over three runs, warm up, choose the number of runs in a turn, list the kernels."""
         chosen = self._choose(workload)
         self.fw.fallbacks.clear()
         launched = self.fw.launches()
         held = self.fw.pool()
         with peak_memory() as peak:
-            body = self.body = chosen.build(self.fw, check=False, **(sizes or {}))
-            first = self.clock(body.run, 1).seconds[0]
+            computation = self.computation = chosen.build(self.fw, check=False, **(sizes or {}))
+            first = self.clock(computation.run, 1).seconds[0]
             if first < SLOW_SECONDS:
-                self.clock(body.run, 2)
+                self.clock(computation.run, 2)
         pool = self.fw.pool()
         seconds = [first]
         end = perf_counter() + WARM_UP_SECONDS
         while first < SLOW_SECONDS and (len(seconds) == 1 or perf_counter() < end):
-            seconds += self.clock(body.run, 1).seconds
-        usual = max(median(seconds), 1e-6)  # events may be too close for the device to tell apart
+            seconds += self.clock(computation.run, 1).seconds
+        usual = max(median(seconds), 1e-6)  # the times of two events may be equal
         self.runs = 1 if usual >= SLOW_SECONDS else int(min(MOST_RUNS, max(LEAST_RUNS, TURN_SECONDS / usual)))
         host = peak[0] if peak else None
         return {
@@ -99,48 +102,49 @@ class Worker:
         }
 
     def time(self) -> dict[str, Any]:
-        """The median of one turn's runs, and of how long each kept the host where that is something else."""
+        """The median time of one turn's runs, and on a device that of their time in Python."""
         timed = self._turn(self.runs)
         return {"seconds": median(timed.seconds), "host": None if timed.host is None else median(timed.host)}
 
     def memory(self, workload: str) -> dict[str, Any]:
-        """Peak of resident memory over a build and three steps; only in a fresh process is it the step's own."""
+        """Peak of resident memory over a build and three steps, which must be the first of a process."""
         chosen = self._choose(workload)
-        # What a first step loads, the libraries' code and compiled kernels, is not the step's memory: a small one goes before.
+        # A small step first: the libraries and kernels that a first step loads do not belong to the step's memory.
         chosen.build(self.fw, check=False, **chosen.smallest).run()
         gc.collect()
         with peak_memory() as peak:
-            body = chosen.build(self.fw)
+            computation = chosen.build(self.fw)
             for _ in range(3):
-                body.run()
+                computation.run()
         return {"peak_mib": peak[0] if peak else None}
 
     def profile(self, workload: str) -> dict[str, Any]:
-        """Shares of the ops in some warm runs."""
+        """The share of each op in some warm runs."""
         self.prepare(workload)
-        if self.body is None:
+        if self.computation is None:
             raise RuntimeError("profile: nothing is prepared")
-        return {"shares": shares(self.body.run, min(self.runs, 100))}
+        return {"shares": shares(self.computation.run, min(self.runs, 100))}
 
     def _choose(self, name: str) -> Workload:
-        """Forget the last workload and its memory, and compute in this one's precision."""
-        self.body = None
+        """Free the last workload and its memory, and set the precision of this one."""
+        self.computation = None
         gc.collect()
         self.fw.empty_pool()
         self.fw.set_precision(WORKLOADS[name].precision or _default_precision())
         return WORKLOADS[name]
 
     def _turn(self, runs: int) -> Timed:
-        if self.body is None:
+        if self.computation is None:
             raise RuntimeError("time: nothing is prepared")
         gc.collect()
-        return self.clock(self.body.run, runs)
+        return self.clock(self.computation.run, runs)
 
     def answer(self, request: dict[str, Any]) -> dict[str, Any]:
         what = request.pop("do")
         known: dict[str, Callable[..., dict[str, Any]]] = {
             "describe": self.describe, "ceilings": self.ceilings, "check": self.check, "prepare": self.prepare,
             "time": self.time, "memory": self.memory, "profile": self.profile,
+            "prepare_ops": self.ops.prepare, "time_ops": self.ops.time,
         }  # fmt: skip
         return known[what](**request)
 
@@ -150,7 +154,7 @@ def _default_precision() -> str:
 
 
 def serve(worker: Worker, requests: TextIO, answers: TextIO) -> None:
-    """Answer until the runner closes the pipe; an error is an answer too. What is compiled meanwhile is told at once."""
+    """Answer requests until the pipe is closed; errors are answers, and compiled kernels are reported at once."""
     told: list[float] = [0, 0.0]
 
     def compiled() -> None:
@@ -173,7 +177,7 @@ def serve(worker: Worker, requests: TextIO, answers: TextIO) -> None:
 def main() -> None:
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "w")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-    framework = import_module(f"{__package__}.with_{sys.argv[1]}")
+    framework = import_module(f"{__package__}.{module_of(sys.argv[1])}")
     serve(Worker(framework), sys.stdin, answers)
 
 
