@@ -38,7 +38,7 @@ class KernelLibrary(LIBRARY):  # type: ignore[misc]  # Numba is untyped
         return inside
 
     def _optimize_final_module(self) -> None:
-        if not self.is_inside:
+        if not (self.is_inside and "gufunc" in self.name.lower()):
             super()._optimize_final_module()
 
     def _finalize_final_module(self) -> None:
