@@ -9,12 +9,16 @@ import numpy as np
 
 from ...errors import ConfigError, DataError
 from ..host_arrays import HostArray
-from .csv_text import is_gap, numbers, read_rows
+from .csv_text import Rows, is_gap, numbers, read_rows
 from .dates import dates
 from .samples import FORECASTING, Samples, some
 
 SEASONS = {3600: 24, 86400: 7, 604800: 52, 2592000: 12, 7776000: 4}
 """Steps of a season for values by the hour, day, week, month and quarter; found in the values if they have another one."""
+
+
+HEAD = 2000
+"""Rows by which a long table is seen to be no series."""
 
 
 def read_series(path: str | Path, target: str | None = None, *, horizon: int | None = None) -> Samples:
@@ -93,10 +97,18 @@ def samples_of_series(
 
 def looks_like_series(path: str | Path) -> bool:
     """Whether a CSV file has a column of times in order, evenly spaced, beside numbers alone."""
-    found = read_rows(path)
-    columns = {name: [row[k].strip() for row in found.rows] for k, name in enumerate(found.names)}
-    if not 2 <= len(columns) <= 6 or len(found.rows) < 12:
+    found = read_rows(path, 12)
+    if _is_series(found):
+        found = read_rows(path, HEAD)
+    if len(found.rows) == HEAD and _is_series(found):
+        found = read_rows(path)
+    return _is_series(found)
+
+
+def _is_series(found: Rows) -> bool:
+    if not 2 <= len(found.names) <= 6 or len(found.rows) < 12:
         return False
+    columns = {name: [row[k].strip() for row in found.rows] for k, name in enumerate(found.names)}
     first, *others = columns
     moments = dates(columns[first])
     if moments is None or moments[1] or not all(_mostly_numbers(columns[c], found.separator) for c in others):

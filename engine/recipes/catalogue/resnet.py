@@ -14,7 +14,7 @@ from ...models import PlainNet, ResNet
 from ...ops.conversion import asarray
 from ...show import COLOURS, label_axes
 from ...training import Accuracy, ClipGradients
-from ..experiment import Experiment, Stage
+from ..experiment import HELD_OUT, Experiment, Stage
 from ..parts.images import image_sets
 from ..parts.pictures import draw_axes, lines
 from ..recipe import Figure, Recipe, Scale, Setting
@@ -59,7 +59,7 @@ class Residual(Experiment):
             trainer = self.trainer(
                 model, nn.CrossEntropyLoss(), optimizer, scheduler=slower, metrics=[Accuracy()], callbacks=[ClipGradients(5.0)]
             )
-            yield Stage(trainer, self.train, s.epochs, self.test, name)
+            yield Stage(trainer, self.train, s.epochs, HELD_OUT, name)
             self.histories[name] = trainer.history
 
     def measure(self) -> dict[str, float]:
