@@ -26,7 +26,7 @@ TARGETS = ("target", "label", "class", "outcome", "y", "species", "diagnosis", "
 WORDS = 3.0
 """Mean number of words from which a column is text rather than a category."""
 
-UNDERSTOOD, LEAST_READ = 2.0, 1000
+UNDERSTOOD, LEAST_READ = 3.5, 1000
 """Telling numbers, dates and words apart takes about so many times as long as splitting a file into fields; and the rows that are
 always read."""
 
