@@ -63,7 +63,7 @@ class Deadline:
             encoder_for(tried).encode(tried)
             took.append((k, time.monotonic() - before))
             before += took[-1][1]
-            if took[-1][1] > 0.02 * self.left():
+            if len(took) > 1 and took[-1][1] > 0.02 * self.left():
                 break
         (few, some), (many, all_) = took[-2:] if len(took) > 2 else [(0, 0.0), took[-1]]
         needed = 2 * n * max(0.0, all_ - some) / (many - few)
