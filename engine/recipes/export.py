@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..autograd.base import TensorBase, no_grad
 from ..errors import ConfigError
+from ..generator import Generator
 from ..io.files import write_atomically
 from ..nn import Module
 from .experiment import Experiment
@@ -121,7 +122,7 @@ def networks(experiment: Experiment) -> dict[str, tuple[Module, tuple[Tensor, ..
 
             def note(m: Module, args: tuple[Any, ...], key: str = key) -> None:
                 if key not in found:
-                    found[key] = (m, args)
+                    found[key] = (m, args[:-1] if args and isinstance(args[-1], Generator) else args)
                 if all(name in found for name in whole):
                     raise _Seen
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import wave
 from collections import Counter
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -91,11 +92,12 @@ def _wav(path: Path) -> tuple[HostArray, int]:
 
 def _rate(path: Path) -> int:
     """Values a second by the header of a file, 0 if it has none."""
-    try:
-        with wave.open(str(path), "rb") as sound:
-            return sound.getframerate()
-    except (wave.Error, EOFError, OSError):
-        pass
+    with (
+        suppress(DataError),
+        reading(path, DataError, what="not a readable sound"),
+        wave.open(str(regular_file(path)), "rb") as sound,
+    ):
+        return sound.getframerate()
     try:
         return _other(path, header=True)[1]
     except (DataError, BackendUnavailable):
