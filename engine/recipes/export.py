@@ -146,7 +146,8 @@ def _modules(experiment: Experiment) -> Iterator[tuple[str, Module]]:
         items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list | tuple) else ()
         if isinstance(value, Module):
             yield name, value
-        for key, inner in items:
+        for key, held in items:
+            inner = next((m for m in held if isinstance(m, Module)), None) if isinstance(held, tuple) else held
             if isinstance(inner, Module):
                 yield f"{name}.{key}", inner
 

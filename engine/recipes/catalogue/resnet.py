@@ -65,10 +65,11 @@ class Residual(Experiment):
     def measure(self) -> dict[str, float]:
         """How far the residual training loss is below the plain one, as a part of it; losses and test accuracies."""
         last = {name: history[-1] for name, history in self.histories.items()}
+        judges = {n: self.trainer(m, nn.CrossEntropyLoss(), optim.SGD(m.parameters(), lr=1.0)) for n, m in self.models.items()}
         return {
             "below-plain": 1 - last["residual"]["loss"] / last["plain"]["loss"], "layers": self.layers,
             **{f"loss-{name}": row["loss"] for name, row in last.items()},
-            **{f"accuracy-{name}": row["val_accuracy"] for name, row in last.items()},
+            **{f"accuracy-{name}": judge.evaluate(self.test)["accuracy"] for name, judge in judges.items()},
         }  # fmt: skip
 
     def _gradients(self, model: Any) -> list[float]:
