@@ -6,8 +6,8 @@
 
 Every ONNX model in the folder is run with random inputs of its own shapes: the largest difference to onnxruntime, and how long it
 takes on one thread. g2p-en's GRU encoder and decoder, a NumPy file, spells words as sounds. RapidOCR's classifier of the
-direction of text learns to tell digits that stand on their heads, and its three networks together read a picture. CREPE, a file of
-PyTorch, hears tones.
+direction of text learns to tell digits that stand on their heads, and its three networks together read a picture. CREPE, a file
+of PyTorch, hears tones.
 """
 
 from __future__ import annotations
