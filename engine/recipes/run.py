@@ -305,7 +305,7 @@ def first_values(
         experiment = Config(recipe, scale, recipe.configure(settings or {}, scale), seed, dtype, "").build()
         for stage in experiment.stages():
             stage.trainer.add_callbacks(recorder)
-            stage.trainer.fit(stage.train, stage.epochs)
+            stage.trainer.fit(stage.parts(seed)[0], stage.epochs)
             if len(recorder.values) == steps:
                 break
     return recorder.values
@@ -328,7 +328,7 @@ def _finish(folder: Path, config: Config, experiment: Experiment, progress: bool
     try:
         for stage in experiment.stages():
             begun = time.perf_counter()
-            histories[stage.name] = _train_stage(folder / stage.name, stage, progress)
+            histories[stage.name] = _train_stage(folder / stage.name, stage, progress, experiment.seed)
             checked[stage.name] = "test set" if stage.validate is getattr(experiment, "test", None) else "validation"
             fitting += time.perf_counter() - begun
         results = experiment.measure()
@@ -352,7 +352,7 @@ def _finish(folder: Path, config: Config, experiment: Experiment, progress: bool
     return Run(folder, config.recipe, scale, results)
 
 
-def _train_stage(folder: Path, stage: Stage, progress: bool) -> list[dict[str, float]]:
+def _train_stage(folder: Path, stage: Stage, progress: bool, seed: int) -> list[dict[str, float]]:
     folder.mkdir(exist_ok=True)
     for file in STAGE_FILES:
         remove_leftovers(folder / file)
@@ -362,7 +362,8 @@ def _train_stage(folder: Path, stage: Stage, progress: bool) -> list[dict[str, f
     if progress:
         stage.trainer.add_callbacks(Progress(title=stage.name))
     stage.trainer.add_callbacks(CSVLog(folder / "log.csv"), Checkpoint(folder, monitor=stage.monitor, seconds=CHECKPOINT_SECONDS))
-    return stage.trainer.fit(stage.train, epochs=stage.epochs, validate=stage.validate)
+    train, validation = stage.parts(seed)
+    return stage.trainer.fit(train, epochs=stage.epochs, validate=validation)
 
 
 def _load(checkpoint: Path, trainer: Trainer) -> bool:
