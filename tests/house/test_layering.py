@@ -23,6 +23,7 @@ LAYERS = (
     ("dlengine.serving", "dlengine.sklearn"),
     ("dlengine.fitting",),
     ("dlengine.training", "dlengine.models"),
+    ("dlengine.distributed",),
     ("dlengine.programs",),
     ("dlengine.testing", "dlengine.environment"),
     ("dlengine.show",),
