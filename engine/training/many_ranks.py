@@ -17,8 +17,8 @@ from ..data.parts import cut_batch
 from ..distributed import Communicator, SyncBatchNorm
 from ..distributed.buckets import GradientSum
 from ..distributed.data_parallel import share_start
-from ..errors import ConfigError
-from ..generator import BatchPart, default_generator
+from ..errors import ConfigError, RankError
+from ..generator import BatchPart, default_generator, own_part
 from .one_rank import WISHES, OneRank
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class ManyRanks(OneRank):
     def __init__(self, communicator: Communicator, trainer: TrainerState) -> None:
         self.communicator, self.rank, self.size = communicator, communicator.rank, communicator.size
         if SyncBatchNorm.convert(trainer.model, communicator) is not trainer.model:
-            raise ConfigError("Trainer: with distributed=True a batch normalisation must be within a model, such as Sequential(...)")
+            raise ConfigError("Trainer: with distributed=True a batch normalisation must be part of a model, as Sequential(...)")
         share_start(trainer.model, communicator)
         self._sums = {
             name: GradientSum((p for g in optimizer.param_groups for p in g["params"]), communicator)
@@ -50,7 +50,7 @@ class ManyRanks(OneRank):
         self._wishes = dict.fromkeys(WISHES, False)
         self._agreed = dict.fromkeys(WISHES, False)
         self._asked_to_end = False
-        self._divides = False
+        self._part: BatchPart | None = None  # of the last batch
 
     # ------------------------------------------------------------------ data
     def divided(self, loader: Any, axis: int) -> Iterator[tuple[Any, BatchPart | None]]:
@@ -64,12 +64,9 @@ class ManyRanks(OneRank):
     # ------------------------------------------------------------------ gradients
     @contextmanager
     def computing(self, part: BatchPart | None) -> Iterator[None]:
-        self._divides, before = part is not None, self._divides
-        try:
-            with super().computing(part):
-                yield
-        finally:
-            self._divides = before
+        self._part = part
+        with super().computing(part):
+            yield
 
     @contextmanager
     def summing(self, name: str | None, first: bool, last: bool) -> Iterator[None]:
@@ -80,15 +77,18 @@ class ManyRanks(OneRank):
         if not first:
             chosen.rebuild()
             chosen.keep_local()
-        # A loss of a part is weighted by the trainer; where a step runs on whole batches, all ranks count alike.
-        chosen.weight = 1.0 if self._divides else 1.0 / self.size
+        chosen.weight = self._weight()
         with chosen.active():
             yield
         self._summed += 1
 
+    def _weight(self) -> float:
+        """What the gradients of this rank count: the loss of a part of a batch is weighted already."""
+        return 1.0 if own_part.get() is not None else 1.0 / self.size
+
     def sum_gradients(self, name: str) -> None:
         chosen = self._sums[name]
-        chosen.weight = 1.0 if self._divides else 1.0 / self.size
+        chosen.weight = self._weight()
         chosen.add_now()
         self._summed += 1
 
@@ -110,6 +110,11 @@ class ManyRanks(OneRank):
         for name, agreed in zip(WISHES, found[len(values) + 1 :], strict=True):
             self._agreed[name] = self._agreed[name] or agreed > 0
         count = int(found[len(values)])
+        if self._part is not None and count != self._part.total:
+            raise RankError(
+                f"fit: the ranks have {count} samples of a batch that has {self._part.total} on rank {self.rank}: every rank "
+                "must give the same batches, which are divided"
+            )
         return {name: total / count for name, total in zip(values, found, strict=False)}, count
 
     def agree(self, name: str, wish: bool) -> bool:
@@ -135,8 +140,8 @@ class ManyRanks(OneRank):
         """Begin a fit: all ranks at the same place of the same data. SIGTERM lets them save and end."""
         self.communicator.require_same("the position of the training (epoch, batch)", (trainer.epoch, trainer.batch))
         loader = trainer.train_loader
-        length = len(loader) if hasattr(loader, "__len__") else None
-        self.communicator.require_same("the number of batches", length)
+        sizes = [len(x) if hasattr(x, "__len__") else None for x in (loader, getattr(loader, "dataset", None))]
+        self.communicator.require_same("the training data (batches, samples)", sizes)
         state, generator = self.communicator.broadcast_object((trainer._loader_position(), default_generator.state_dict()))
         if self.rank:
             default_generator.load_state_dict(generator)

@@ -55,7 +55,7 @@ class TrainerSteps(TrainerState):
             The loss, or several values by name, which become columns of the history.
         """
         inputs, targets = pair(batch)
-        if self._captured is not None:
+        if self._captured is not None and not _without_samples():
             return self._captured_step(inputs, targets)
         outputs = self.forward(inputs)
         value = self.update(self.loss(outputs, targets))
@@ -164,9 +164,8 @@ class TrainerSteps(TrainerState):
         """The loss as a number. Raises DTypeError if it is not a tensor of one number, GradientError if it is not finite."""
         _require_number(loss)
         value = float(loss.detach())
-        part = own_part.get()
-        if part is not None and part.stop == part.start:
-            return 0.0  # of no sample, which counts nothing
+        if _without_samples():
+            return 0.0  # which counts nothing
         if not abs(value) < float("inf"):
             raise self._not_finite(value)
         return value
@@ -244,6 +243,12 @@ class TrainerSteps(TrainerState):
 
 class _NotFiniteError(Exception):
     """A loss that is not finite."""
+
+
+def _without_samples() -> bool:
+    """Whether this process has no sample of the batch, and computes with others for their sake alone."""
+    part = own_part.get()
+    return part is not None and part.stop == part.start
 
 
 def _require_number(loss: Any) -> None:
