@@ -63,14 +63,16 @@ class _Train(click.Command):
     help="Train on N processes of this machine, each with a part of every batch; needs MPI: pip install mpi4py mpich",
 )
 @click.pass_context
-def train(context: click.Context, /, backend: str | None, emulate: bool, run_folder: Path | None, ranks: int | None, **given: Any) -> None:
+def train(
+    context: click.Context, /, backend: str | None, emulate: bool, run_folder: Path | None, ranks: int | None, **given: Any
+) -> None:
     """Train the recipe NAME (`dlengine recipes` lists them, `dlengine explain NAME` describes one and its settings).
 
     --resume RUN continues the run in a folder with its own settings, and on its own backend unless --backend is given. The
     result is the same as if the run had not been interrupted.
 
-    --ranks N starts the ranks by mpiexec; on several machines start them yourself: mpiexec --hostfile HOSTS dlengine train NAME.
-    N ranks get the result of one, and a run may be resumed on another number of them.
+    --ranks N starts the ranks by mpiexec; on several machines start them yourself: mpiexec --hostfile HOSTS dlengine train
+    NAME. N ranks get the result of one, and a run may be resumed on another number of them.
     """
     from dlengine.recipes import find
     from dlengine.recipes import resume as resume_run

@@ -41,25 +41,25 @@ own_part: ContextVar[BatchPart | None] = ContextVar("dlengine_batch_part", defau
 
 
 class Draw(NamedTuple):
-    """Where a kernel finds the random values of an array: it makes ``count`` of them, and ``cut`` takes what is asked for."""
+    """Where a kernel finds the random values of an array: it makes ``made`` of them, and ``cut`` takes what is asked for."""
 
     key: int
     counter: int
-    count: int
+    made: int
     skip: int
     shape: tuple[int, ...]
-    index: tuple[slice, ...]
+    kept: tuple[slice, ...]
 
     def cut(self, xp: Any, values: Any) -> Any:
         """The array of the values that are asked for."""
         values = values[self.skip :] if self.skip else values
         whole = values if values.shape == self.shape else xp.reshape(values, self.shape)
-        return whole[self.index] if self.index else whole
+        return whole[self.kept] if self.kept else whole
 
     @property
     def plain(self) -> bool:
         """Whether all values are used, in the order in which they are made."""
-        return not self.skip and not self.index
+        return not self.skip and not self.kept
 
 
 class Generator:

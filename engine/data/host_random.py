@@ -60,7 +60,7 @@ def _draw(xp: Any, kernel: str, generator: Generator, shape: Shape, dtype: DType
     size = (shape,) if isinstance(shape, int) else tuple(shape)
     chosen = np.dtype(dtype)
     draw = generator.draw(size, 2 if chosen.itemsize == 8 else 1)
-    return np.asarray(draw.cut(np, getattr(xp, kernel)(draw.key, draw.counter, draw.count, chosen)))
+    return np.asarray(draw.cut(np, getattr(xp, kernel)(draw.key, draw.counter, draw.made, chosen)))
 
 
 def derived_seed(generator: Generator, number: int) -> int:

@@ -44,7 +44,7 @@ class Bucket:
 
     def put(self, p: Tensor, gradient: Any, factor: float) -> None:
         """Put a gradient into its place, times a factor."""
-        place = self.buffer[self.places[p]].reshape(p.array.shape)
+        place = backend.space_of(self.buffer).reshape(self.buffer[self.places[p]], p.array.shape)  # a view
         if factor == 1.0:
             place[...] = gradient
         elif self.dtype == gradient.dtype and isinstance(gradient, np.ndarray):

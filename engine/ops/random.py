@@ -39,7 +39,7 @@ def filled(
     chosen = _floating(kernel, dtype)
     xp = backend.namespace_for(device)
     draw = (generator or default_generator).draw(size, 2 if chosen.itemsize == 8 else 1)
-    return wrap(draw.cut(xp, getattr(xp, kernel)(draw.key, draw.counter, draw.count, xp.dtype(chosen))))
+    return wrap(draw.cut(xp, getattr(xp, kernel)(draw.key, draw.counter, draw.made, xp.dtype(chosen))))
 
 
 def rand(*shape: Shape, dtype: DTypeLike | None = None, device: str | None = None, generator: Generator | None = None) -> Tensor:
@@ -149,7 +149,7 @@ def bernoulli(p: float, *shape: Shape, device: str | None = None, generator: Gen
 def booleans(p: float, draw: Draw, device: str | None) -> Any:
     """Booleans of a draw that are True with probability p."""
     xp = backend.namespace_for(device)
-    return wrap(draw.cut(xp, xp.random_bernoulli(draw.key, draw.counter, draw.count, float(p))))
+    return wrap(draw.cut(xp, xp.random_bernoulli(draw.key, draw.counter, draw.made, float(p))))
 
 
 def randint(
@@ -199,10 +199,10 @@ def randint(
     xp = backend.namespace_for(device)
     draw = (generator or default_generator).draw(shape_of(shape), 2)
     if count <= 2**32:
-        u = xp.random_uniform(draw.key, draw.counter, draw.count, xp.float64)
+        u = xp.random_uniform(draw.key, draw.counter, draw.made, xp.float64)
         above = xp.astype(xp.floor(u * count), xp.uint64)
     else:
-        above = _high_product(xp, xp.random_bits(draw.key, draw.counter, 2 * draw.count), count)
+        above = _high_product(xp, xp.random_bits(draw.key, draw.counter, 2 * draw.made), count)
     value = above + (low % 2**64)  # modulo 2**64, as the cast to a signed integer is
     value = value if wanted == np.uint64 else xp.astype(xp.astype(value, xp.int64), xp.dtype(wanted))
     return wrap(draw.cut(xp, value))
