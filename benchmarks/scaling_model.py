@@ -32,7 +32,7 @@ LINKS = (
     Link("25 Gbit/s Ethernet", 20e-6, 2.9e9),
     Link("200 Gbit/s InfiniBand", 2e-6, 24e9),
 )
-"""Links as they are commonly measured between two hosts; the figures of your own come from an all-reduce of 8 bytes and of 64 MiB."""
+"""Links as they are commonly measured between two hosts; those of your own come from an all-reduce of 8 bytes and of 64 MiB."""
 
 
 def all_reduce_seconds(size: float, ranks: int, link: Link) -> float:

@@ -133,7 +133,7 @@ class GradientSum:
         """Add gradients over ranks in each backward within this block."""
         self.rebuild()
         before = {p: watchers.get(p) for p in self._of}
-        watchers.update(dict.fromkeys(self._of, self))  # type: ignore[arg-type]
+        watchers.update(dict.fromkeys(self._of, self))
         try:
             yield
         finally:
@@ -169,8 +169,10 @@ class GradientSum:
 
     def finish(self, gradients: dict[Any, Any]) -> None:
         """Start what is left, and replace the gradients by the sums."""
-        for p in [p for p in self._local if p not in gradients and p._grad is not None and p in self._of]:
-            self._of[p].put(p, p._grad.array, self._factor())
+        for p in self._local:
+            held = p._grad
+            if p not in gradients and held is not None and p in self._of:
+                self._of[p].put(p, held.array, self._factor())
         for bucket in self._buckets[self._next :]:
             bucket.start(self.communicator)
         self._next = 0

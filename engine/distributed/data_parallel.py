@@ -9,8 +9,8 @@ from weakref import WeakMethod, finalize
 
 import numpy as np
 
-from ..autograd.base import recording, written
-from ..autograd.watch import watchers
+from ..autograd.base import TensorBase, recording, written
+from ..autograd.watch import Watcher, watchers
 from ..errors import ConfigError
 from ..nn import Module
 from .buckets import BUCKET_BYTES, GradientSum
@@ -86,7 +86,7 @@ class DistributedDataParallel(Module):
             for layer in module.modules():
                 if isinstance(layer, SyncBatchNorm):
                     layer.weigh = weigh
-            watchers.update(dict.fromkeys(module.parameters(), self._sum))  # type: ignore[arg-type]
+            watchers.update(dict.fromkeys(module.parameters(), self._sum))
             finalize(self, _unwatch, list(module.parameters()), self._sum)
 
     def forward(self, *inputs: Any, **named: Any) -> Any:
@@ -149,7 +149,7 @@ class DistributedDataParallel(Module):
         >>> model.weight.grad
         tensor([[8., 8.]])
         """
-        held = {p: watchers.pop(p) for p in self.module.parameters() if p in watchers}
+        held: dict[TensorBase, Watcher] = {p: watchers.pop(p) for p in self.module.parameters() if p in watchers}
         self._syncs = False
         try:
             yield

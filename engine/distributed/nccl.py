@@ -84,9 +84,9 @@ class NCCLTransport:
 
     def reduce_scatter(self, array: Any) -> Any:
         own: Any = backend.space_of(array).zeros(array.shape[1:], dtype=array.dtype)
-        kind, source, target, chosen = self._kind(array), array.data.ptr, own.data.ptr, self.operations["sum"]
-        run = self._run(lambda s: self.comm.reduceScatter(source, target, own.size, kind, chosen, s), "reduce_scatter", array, own)
-        run.wait()
+        kind, source, target, add = self._kind(array), array.data.ptr, own.data.ptr, self.operations["sum"]
+        work = self._run(lambda s: self.comm.reduceScatter(source, target, own.size, kind, add, s), "reduce_scatter", array, own)
+        work.wait()
         return own
 
     def _kind(self, array: Any) -> int:

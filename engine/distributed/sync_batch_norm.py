@@ -16,7 +16,7 @@ from .communicator import Communicator, init
 
 if TYPE_CHECKING:
     from .._tensor import Tensor
-    from ..typing import Namespace, ValueAndVJP
+    from ..typing import Namespace
 
 Weigh = Callable[[], float]
 
@@ -25,7 +25,7 @@ Weigh = Callable[[], float]
 def sync_batch_norm(
     xp: Namespace, x: Tensor, weight: Tensor | None, bias: Tensor | None, /, *,
     eps: float, communicator: Communicator, weigh: Weigh | None,
-) -> ValueAndVJP:  # fmt: skip
+) -> tuple[Any, Any]:  # fmt: skip
     """Normalise each channel by its mean and variance over the samples of all ranks; also the statistics and their count.
 
     The gradients that ranks send each other are weighted as their losses are.
@@ -106,7 +106,7 @@ class SyncBatchNorm(_BatchNorm):
         x = self._checked_input(x)
         y, mean, variance, count = sync_batch_norm(
             x, self.weight, self.bias, eps=self.eps, communicator=communicator, weigh=self.weigh
-        )  # type: ignore[misc]
+        )
         if self.training and self.running_mean is not None and not recomputing.get():
             number = int(count.detach().item())
             if number < 2:

@@ -9,8 +9,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from ..data import DataLoader
 from ..data.host_arrays import to_host
 from ..data.parts import cut_batch
@@ -140,7 +138,8 @@ class ManyRanks(OneRank):
         """Begin a fit: all ranks at the same place of the same data. SIGTERM lets them save and end."""
         self.communicator.require_same("the position of the training (epoch, batch)", (trainer.epoch, trainer.batch))
         loader = trainer.train_loader
-        sizes = [len(x) if hasattr(x, "__len__") else None for x in (loader, getattr(loader, "dataset", None))]
+        parts: tuple[Any, Any] = (loader, getattr(loader, "dataset", None))
+        sizes = [len(x) if hasattr(x, "__len__") else None for x in parts]
         self.communicator.require_same("the training data (batches, samples)", sizes)
         state, generator = self.communicator.broadcast_object((trainer._loader_position(), default_generator.state_dict()))
         if self.rank:
@@ -164,7 +163,7 @@ class ManyRanks(OneRank):
     def after_epoch(self, trainer: TrainerState) -> None:
         check = 0
         for p in trainer.model.parameters():
-            check = zlib.crc32(np.ascontiguousarray(to_host(p.array)).view(np.uint8).reshape(-1), check)
+            check = zlib.crc32(to_host(p.array).tobytes(), check)
         self.communicator.require_same(f"the model after epoch {trainer.epoch} (a checksum of its parameters)", check)
 
     def after_loading(self, trainer: TrainerState) -> None:
