@@ -102,6 +102,8 @@ class Stream:
         self.tape: list[Callable[[], None]] | None = None
         Stream.alive.add(self)
 
+    ptr = property(id)
+
     def __enter__(self) -> Stream:
         state.streams.append(self)
         return self
@@ -161,6 +163,11 @@ class Event:
 
     def synchronize(self) -> None:
         self.reach()
+
+    @property
+    def done(self) -> bool:
+        self.reach()
+        return True
 
 
 class Graph:
