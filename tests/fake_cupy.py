@@ -56,7 +56,7 @@ class Function:
         mode = emulator.mode.get()
         options = {"cooperative": self.cooperative, "order": mode.order, "seed": mode.seed}
         state.log.append(self.name)
-        change(partial(self.function, grid, block, values, shared_mem, **options))
+        change(partial(self.function, grid, block, values, shared_mem, **options), self.name)
 
 
 class RawModule:

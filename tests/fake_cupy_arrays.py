@@ -61,6 +61,8 @@ def run(function: Callable[..., Any], *args: Any, **options: Any) -> Any:
     result = work()
     fresh: list[Any] = []
     out = wrapped(result, given, fresh)
+    if fresh and name != "empty":
+        state.work.append(name)
     if stream.is_capturing() and fresh and name != "empty":
         if not state.allocators:
             raise RuntimeError("memory of a graph must come from a pool of its own")
@@ -102,9 +104,10 @@ def wrapped(value: Any, given: list[Any], fresh: list[Any]) -> Any:
     return array
 
 
-def change(work: Callable[[], None]) -> None:
+def change(work: Callable[[], None], what: str = "write") -> None:
     """Something that writes into an array: now, or at each replay. It holds memory, but no array: no graph does."""
     stream = current()
+    state.work.append(what)
     stream.flush()
     if stream.tape is not None:
         stream.tape.append(work)

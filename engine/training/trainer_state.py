@@ -15,7 +15,7 @@ from ..optim import Optimizer
 from ..optim.docstrings import inherit_docstrings
 from ..states import count, listed, mapping, read_state
 from .callback import Callback
-from .machine import arithmetic, describe_arithmetic
+from .machine import arithmetic, continue_with, describe_arithmetic, without_kernels
 from .metric import Average, Metric
 from .precision import MixedPrecision
 
@@ -161,7 +161,8 @@ class TrainerState:
             self.train_loader.load_state_dict(resume.loader)
         if resume.generator is not None:
             default_generator.load_state_dict(resume.generator)
-        then, now = resume.machine, arithmetic()
+        continue_with(resume.machine)
+        then, now = None if resume.machine is None else without_kernels(resume.machine), without_kernels(arithmetic())
         if then is not None and then != now and self.epoch < self.epochs:
             warnings.warn(
                 f"fit: the state was made with {describe_arithmetic(then)}, this is {describe_arithmetic(now)}: the training "
