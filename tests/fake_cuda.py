@@ -18,6 +18,7 @@ class State:
         self.allocators: list[Any] = []
         self.log: list[str] = []
         self.work: list[str] = []
+        self.waits = 0
         self.usable, self.driver, self.nvrtc = True, 13020, None
 
 

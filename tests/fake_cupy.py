@@ -125,6 +125,7 @@ runtime = SimpleNamespace(
     getDeviceCount=lambda: state.devices,
     getDeviceProperties=lambda number: {"name": b"NVIDIA Fake", "major": 9, "minor": 0},
     driverGetVersion=lambda: state.driver,
+    getDevice=lambda: state.device,
     runtimeGetVersion=lambda: 13020,
 )
 nvtx = SimpleNamespace(

@@ -143,7 +143,9 @@ class ndarray:  # noqa: N801 - CuPy's name
     nbytes = property(lambda self: self.host.nbytes)
     strides = property(lambda self: self.host.strides)
     flags = property(lambda self: SimpleNamespace(c_contiguous=self.host.flags.c_contiguous))
-    data = property(lambda self: SimpleNamespace(ptr=self.host.ctypes.data, mem=(self if self.base is None else self.base).mem))
+    data = property(lambda self: SimpleNamespace(
+        ptr=self.host.ctypes.data, mem=(self if self.base is None else self.base).mem, device_id=self.device.id
+    ))  # fmt: skip
     T = property(lambda self: run(lambda a: a.T, self))
     mT = property(lambda self: run(lambda a: a.mT, self))
     __cuda_array_interface__ = property(lambda self: {"version": 3})
@@ -157,10 +159,22 @@ class ndarray:  # noqa: N801 - CuPy's name
     def __array_namespace__(self, **options: Any) -> Any:
         return sys.modules["array_api_compat.cupy"]
 
-    def get(self, stream: Any = None) -> Any:
+    def get(self, stream: Any = None, order: str = "C", out: Any = None, blocking: bool = True) -> Any:
+        """Copy to the host: at once, or as late as is allowed."""
         refuse("a copy to the host")
-        current().flush()
-        return self.host.copy()
+        if blocking:
+            current().flush()
+            state.waits += 1
+            return self.host.copy()
+        if not isinstance(out, np.ndarray) or (out.dtype, out.shape) != (self.dtype, self.shape):
+            raise ValueError("shape or dtype mismatch")
+        source = self.host
+
+        def work() -> None:
+            out[...] = source
+
+        current().later(work)
+        return out
 
     def set(self, values: Any, stream: Stream | None = None) -> None:
         """Copy from the host: asynchronous, and late, if the stream says so."""

@@ -68,7 +68,8 @@ class Trainer(TrainerSteps):
         Show a table with a row per epoch and a progress bar.
     capture : bool
         Record forward, loss and gradients once for each shape of batches and replay them; see ``capture``. Not together with
-        mixed precision that is on, or with overridden methods for one batch. On a GPU all batches must have one shape.
+        mixed precision that is on, or with overridden methods for one batch. On a GPU, where the step becomes a CUDA graph, the
+        host waits for no step: loss and metrics are read, and the loss checked, while the next one runs.
 
     Attributes
     ----------
@@ -343,7 +344,9 @@ class Trainer(TrainerSteps):
             self.batch, self._loader_state = self.batch + len(batches), position
             self._notify("on_batch_end", self.batch - 1, _means(self._averages))
             if self.stop:
+                self._settle()
                 return False
+        self._settle()
         if not self.batch:
             raise DataError(
                 f"fit: the training data gave no batch in epoch {self.epoch + 1}: they are empty, fewer than a batch with "

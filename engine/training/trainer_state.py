@@ -83,6 +83,7 @@ class TrainerState:
             The states of the model, the optimizers, the schedule, the loss scaler, the callbacks and the random generators; the
             position in the data, the history and the averages and metrics of an unfinished epoch; and the backend in use.
         """
+        self._settle()
         states = {key: _state_of(part) for key, part in self._state_parts(self.batch).items()}
         return states | {key: value for key, (value, _) in self._state_values().items()}
 
@@ -115,6 +116,9 @@ class TrainerState:
         self.epoch, self.batch, self._averages = epoch, found["batch"], found["averages"]
         self.history = [dict(row) for row in history]
         self._resume, self._loader_state = Resume(found["loader"], found["generator"], found["machine"]), None
+
+    def _settle(self) -> None:
+        """Look at what was left to look at later."""
 
     def _state_parts(self, batch: int) -> dict[str, Any]:
         """The objects whose states belong to the trainer's: one or None, several by name, or a list.
