@@ -1,7 +1,7 @@
 """What a launch costs the host before CuPy is called: python -m dlengine.benchmarks.launch_cost [FILE].
 
-No card is needed: the arrays have CuPy's attributes and nothing else, and the compiled kernel is a function that returns at once. What
-is timed is checking, converting and counting. The best of many short runs, in microseconds, over what calling that function costs.
+No card is needed: the arrays have CuPy's attributes and nothing else, and the compiled kernel is a function that returns at once.
+What is timed is checking, converting and counting: the best of many short runs, less what calling that function costs.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What a kernel leaves for the gradient's kernel, beside an array that both are given: filters in another order, for one.
 
     keep(weight, "exchanged", packed)           # in the forward kernel, where wanted() says that a gradient may follow
-    packed = take(weight, "exchanged")          # in the gradient's kernel; None if nothing was left, or the array was written since
+    packed = take(weight, "exchanged")          # in the gradient's; None if nothing was left, or the array was written since
 
 What is left is as old as the array's values: a write to any view of its memory that the engine sees drops it, a second forward
 replaces it, and it goes with the array. Nothing is left beside memory that belongs to another library.

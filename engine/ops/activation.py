@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 
 __all__ = [
-    "add_relu", "celu", "elu", "erf", "erfc", "gelu", "glu", "leaky_relu", "logsigmoid", "mish", "relu", "selu", "sigmoid", "silu",
-    "softplus", "softsign", "tanhshrink",
+    "add_relu", "celu", "elu", "erf", "erfc", "gelu", "glu", "leaky_relu", "logsigmoid", "mish", "relu", "selu", "sigmoid",
+    "silu", "softplus", "softsign", "tanhshrink",
 ]  # fmt: skip
 
 

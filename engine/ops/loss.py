@@ -17,7 +17,7 @@ from ..backend.arguments import first_place
 from ..errors import ConfigError, DataError, ShapeError
 from .elementwise import where
 from .gather import take, take_along_axis
-from .half import is_half, wide
+from .half import wide
 from .ids import on_host
 from .loss_checks import check_reduction, check_values, checked_labels, chosen_entries, reduced
 from .rectifiers import softplus

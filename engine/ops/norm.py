@@ -367,8 +367,8 @@ def batch_norm_tracked(
     x, weight, bias, eps
         See batch_norm.
     running : sequence of Tensor
-        Mean (C,) and variance (C,), which move to those of x, the variance to the unbiased one; and the number of batches, an int64
-        (), which counts this one.
+        Mean (C,) and variance (C,), which move to those of x, the variance to the unbiased one; and the number of batches, an
+        int64 (), which counts this one.
     part : float
         How far they move; below 0 it is 1 over the number of batches.
     """

@@ -1,4 +1,4 @@
-"""What decides about the last bits of a training besides its seeds: saved with its state, compared and set when it is continued."""
+"""What decides about the last bits of a training besides its seeds: saved with its state, and compared when it is continued."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ def arithmetic() -> dict[str, Any]:
     if name.split(":")[0] == "cuda":
         from dlengine.kernels.cuda.machine import choice
 
-        return {"backend": name, "card": choice.card(backend.policy().creation.gpu), "kernels": dict(choice.timing_cache().chosen)}
+        kernels = dict(choice.timing_cache().chosen)
+        return {"backend": name, "card": choice.card(backend.policy().creation.gpu), "kernels": kernels}
     if name != "numba":
         return {"backend": name}
     import numba

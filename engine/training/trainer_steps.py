@@ -300,7 +300,7 @@ def _parameters(optimizer: Optimizer) -> list[Any]:
 
 
 def _graph_gradients(model: Any, loss_of: Any, optimizer: Optimizer) -> Any:
-    """Forward, loss and gradients of one batch for a CUDA graph, which cannot look at numbers and writes the same gradients again."""
+    """Forward, loss and gradients of one batch for a CUDA graph, which looks at no number and writes the same gradients again."""
 
     def step(inputs: Any, targets: Any) -> Any:
         optimizer.zero_grad()

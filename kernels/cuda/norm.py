@@ -39,7 +39,7 @@ def batch_norm(x: Array, weight: Array | None, bias: Array | None, eps: float) -
 def batch_norm_tracked(
     x: Array, weight: Array | None, bias: Array | None, mean: Array, variance: Array, batches: Array, eps: float, part: float
 ) -> Normalised:
-    """The same, and running statistics (C,) that move a part of the way to those of x, in place; batches, int64 (), counts one more.
+    """The same, and running statistics (C,) move a part of the way to those of x, in place; batches, int64 (), counts one more.
 
     A negative part is 1 over the number of batches, this one included.
     """

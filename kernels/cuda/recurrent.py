@@ -180,7 +180,8 @@ def rnn_grad(
     (h,) = residuals
     loop = _Loop(x, h0, w_hh, lengths, reverse, True, gates=1)
     dh, dz = loop.state(gh), loop.wide(1)
-    loop.backward(_rnn_grad, _rnn_grad_step, dz, (contiguous(gy), contiguous(gh)), (loop.lengths, h, dh, dz, nonlinearity == "relu"))
+    given = contiguous(gy), contiguous(gh)
+    loop.backward(_rnn_grad, _rnn_grad_step, dz, given, (loop.lengths, h, dh, dz, nonlinearity == "relu"))
     gx, gw_ih = loop.input_grads(dz, x, w_ih)
     gbias = None if bias is None else loop.sum(dz, x)
     return gx, loop.narrow(dh, x), gw_ih, loop.contract(dz, loop.before(h), x), gbias

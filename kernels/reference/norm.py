@@ -40,7 +40,8 @@ def batch_norm_tracked(
     batches[...] = batches + 1
     way = part if part >= 0 else 1.0 / int(batches)
     axes, count = _all_but_channel(x), x.size // x.shape[1]
-    for running, now in ((running_mean, xp.mean(x, axis=axes)), (running_var, xp.var(x, axis=axes) * (count / max(count - 1, 1)))):
+    unbiased = count / max(count - 1, 1)
+    for running, now in ((running_mean, xp.mean(x, axis=axes)), (running_var, unbiased * xp.var(x, axis=axes))):
         running[...] = xp.astype(running + way * (now - running), running.dtype)
     return batch_norm(xp, x, weight, bias, eps)
 

@@ -140,7 +140,7 @@ def test_checked(name: str, dtype: str, order: str) -> None:
 
 @pytest.mark.parametrize(("rows", "count"), [(3, 50), (300, 5000), (70_000, 2500), (1 << 20, 7), (5, 0)])
 def test_ids_are_sorted_stably(rows: int, count: int) -> None:
-    ids = np.random.default_rng(0).integers(-2, rows + 2, count) if rows < 100 else np.random.default_rng(0).integers(0, rows, count)
+    ids = np.random.default_rng(0).integers(-2, rows + 2, count)
     known = np.where((ids < 0) | (ids > rows), rows, ids)
     with emulator.checked() if count < 100 else nullcontext():
         keys, order = embedding.sorted_ids(ids, rows)

@@ -1,4 +1,4 @@
-"""How many launches a training step makes on a GPU, library functions and copies among them: counted on a machine that is not there."""
+"""How many launches a training step makes on a GPU, library functions and copies among them: counted on one that is not there."""
 
 from __future__ import annotations
 

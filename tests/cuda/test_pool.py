@@ -150,7 +150,9 @@ def test_checked(name: str, dtype: str, order: str) -> None:
         agree(np.random.default_rng(0).standard_normal(g.x_shape).astype(dtype), g)
 
 
-@pytest.mark.parametrize(("places", "dtype"), [(1, "int16"), (1 << 15, "int16"), ((1 << 15) + 1, "int32"), (1 << 31, "int32"), (1 << 40, "int64")])
+@pytest.mark.parametrize(
+    ("places", "dtype"), [(1, "int16"), (1 << 15, "int16"), ((1 << 15) + 1, "int32"), (1 << 31, "int32"), (1 << 40, "int64")]
+)
 def test_places_are_no_wider_than_needed(places: int, dtype: str) -> None:
     assert pool.place_dtype(places) == dtype
     assert places - 1 <= np.iinfo(dtype).max

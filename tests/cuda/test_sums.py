@@ -32,8 +32,10 @@ def test_sum_of_each_channel(shape: tuple[int, ...], dtype: str, size: int, monk
     assert np.all(np.abs(found.astype("f8") - wide.sum((0, 2))) <= most + 1e-12)
 
 
-SUMMED = [((4, 5), 0), ((4, 5), (0,)), ((4, 5), -1), ((2, 3, 4, 5), (0, 2, 3)), ((2, 3, 4), (0, 1)), ((2, 3), None), ((3, 2), (0, 1)),
-          ((5,), None), ((5,), 0)]  # fmt: skip
+SUMMED = [
+    ((4, 5), 0), ((4, 5), (0,)), ((4, 5), -1), ((2, 3, 4, 5), (0, 2, 3)), ((2, 3, 4), (0, 1)), ((2, 3), None), ((3, 2), (0, 1)),
+    ((5,), None), ((5,), 0),
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("keepdims", [False, True])

@@ -57,7 +57,7 @@ class Words:
         return words
 
     def filters(self, w: Array, g: ConvGeometry, exchanged: bool) -> Array:
-        """(K, C/groups, kh, kw) as (groups, rows, taps, words); the forward's launch makes those of the input gradient as well."""
+        """(K, C/groups, kh, kw) as (groups, rows, taps, words); the forward's launch also makes those of the input gradient."""
         name = "exchanged words", g.groups, self._numbers[str(w.dtype)]
         if exchanged and (found := kept.take(w, name)) is not None:
             return found

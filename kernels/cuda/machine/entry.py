@@ -29,11 +29,14 @@ def entry(kernel: Kernel, dtype: str, conversions: Sequence[tuple[str, Any, Any]
     """
     names = [f"a{i}" for i in range(len(conversions))]
     known: dict[str, Any] = {
-        **scope, "kind": kind, "kernel": kernel, "null": scope["null"], "counts": kernel.launches, "dtype": dtype, "block": (kernel.threads,),
+        **scope, "kind": kind, "kernel": kernel, "counts": kernel.launches, "dtype": dtype, "block": (kernel.threads,),
     }  # fmt: skip
     first, passed = names[kernel.first_typed], []
-    lines = [f"if type({first}) is not kind or {first}.dtype is not dtype_{first}: return False", f"device = {first}.data.device_id"]
-    lines += ["if device != current(): return False"]
+    lines = [
+        f"if type({first}) is not kind or {first}.dtype is not dtype_{first}: return False",
+        f"device = {first}.data.device_id",
+        "if device != current(): return False",
+    ]
     for name, (_, expected, convert) in zip(names, conversions, strict=True):
         if expected is None:
             known[f"make_{name}"] = convert
