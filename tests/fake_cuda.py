@@ -17,6 +17,8 @@ class State:
         self.streams: list[Any] = []
         self.allocators: list[Any] = []
         self.log: list[str] = []
+        self.work: list[str] = []
+        self.waits = 0
         self.usable, self.driver, self.nvrtc = True, 13020, None
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import numpy as np
 
 from .. import backend
+from ..autograd.base import written
 from ..autograd.op import op
 from ..autograd.promotion import is_inexact
 from ..default_dtype import get_default_dtype
@@ -340,6 +341,42 @@ def rms_norm(x: Tensor, normalized_shape: int | Sequence[int], weight: Tensor | 
         floats = [t.dtype for t in (x, weight) if t is not None and is_inexact(t)] or [get_default_dtype()]
         eps = {2: 2.0**-10, 4: 2.0**-23, 8: 2.0**-52}[max(d.itemsize for d in floats)]
     return arguments(x, weight, eps, prod(x.shape[: x.ndim - len(shape)]), prod(shape))
+
+
+@op(name="batch_norm", needs="x weight y1 y2", constants=(1, 2))
+def _batch_norm_tracked(xp, x, weight, bias, /, *, eps, part, running):
+    """See batch_norm_tracked. running: the three arrays, taken by the first reading: they move once."""
+    y = xp.batch_norm_tracked(x, weight, bias, *running.pop(), eps, part) if running else xp.batch_norm(x, weight, bias, eps)
+    _, mean, rstd = y
+    return y, lambda g, need: xp.batch_norm_grad(g[0], x, weight, mean, rstd)
+
+
+def batch_norm_tracked(
+    x: Tensor, running: Sequence[Tensor], weight: Tensor | None, bias: Tensor | None, eps: float, part: float
+) -> Tensor | None:
+    """The y of batch_norm (N,C,*S), where there is a kernel that updates running statistics as well; else None.
+
+    Parameters
+    ----------
+    x, weight, bias, eps
+        See batch_norm.
+    running : sequence of Tensor
+        Mean (C,) and variance (C,), which move to those of x, the variance to the unbiased one; and the number of batches, an
+        int64 (), which counts this one.
+    part : float
+        How far they move; below 0 it is 1 over the number of batches.
+    """
+    xp = backend.spaces()[type(x.array)]
+    kernels = xp.kernels if isinstance(xp, backend.Namespace) else None
+    if kernels is None or not kernels.has("batch_norm_tracked", str(x.dtype)):
+        return None
+    if any(t.dtype != x.dtype or t.device != x.device for t in running[:2]) or running[2].device != x.device:
+        return None
+    arrays = [tuple([t.array for t in running])]
+    y, _, _ = _batch_norm_tracked(x, weight, bias, eps=eps, part=part, running=arrays)
+    for t in running:
+        written(t)
+    return y  # type: ignore[no-any-return]
 
 
 @op(name="_running_mean")

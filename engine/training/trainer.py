@@ -60,7 +60,8 @@ class Trainer(TrainerEvaluation):
         Show a table with a row per epoch and a progress bar.
     capture : bool
         Record forward, loss and gradients once for each shape of batches and replay them; see ``capture``. Not together with
-        mixed precision that is on, or with overridden methods for one batch. On a GPU all batches must have one shape.
+        mixed precision that is on, or with overridden methods for one batch. On a GPU, where the step becomes a CUDA graph, the
+        host waits for no step: loss and metrics are read, and the loss checked, while the next one runs.
     distributed : bool or Communicator
         Train on all ranks that mpiexec started, or on those of a communicator. Each computes a part of every batch, and N ranks
         get the result of one: ``batch_size`` is that of all together, every rank gives the same data, batch normalisation takes
@@ -279,7 +280,9 @@ class Trainer(TrainerEvaluation):
             self.stop = self._ranks.agree("stop", self.stop)
             self.stop = self._ranks.agree("end", False) or self.stop
             if self.stop:
+                self._settle()
                 return False
+        self._settle()
         if not self.batch:
             raise DataError(
                 f"fit: the training data gave no batch in epoch {self.epoch + 1}: they are empty, fewer than a batch with "

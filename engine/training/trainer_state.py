@@ -15,7 +15,7 @@ from ..optim import Optimizer
 from ..optim.docstrings import inherit_docstrings
 from ..states import count, listed, mapping, read_state
 from .callback import Callback
-from .machine import arithmetic, describe_arithmetic
+from .machine import arithmetic, continue_with, describe_arithmetic, without_kernels
 from .metric import Average, Metric
 from .one_rank import OneRank
 from .precision import MixedPrecision
@@ -107,6 +107,7 @@ class TrainerState:
             The states of the model, the optimizers, the schedule, the loss scaler, the callbacks and the random generators; the
             position in the data, the history and the averages and metrics of an unfinished epoch; and the backend in use.
         """
+        self._settle()
         if self.batch:
             self._ranks.keep_on_first(self.metrics)
         states = {key: _state_of(part) for key, part in self._state_parts(self.batch).items()}
@@ -142,6 +143,9 @@ class TrainerState:
         self.epoch, self.batch, self._averages = epoch, found["batch"], found["averages"]
         self.history = [dict(row) for row in history]
         self._resume, self._loader_state = Resume(found["loader"], found["generator"], found["machine"]), None
+
+    def _settle(self) -> None:
+        """Look at what was left to look at later."""
 
     def _state_parts(self, batch: int) -> dict[str, Any]:
         """The objects whose states belong to the trainer's: one or None, several by name, or a list.
@@ -188,7 +192,8 @@ class TrainerState:
             self.train_loader.load_state_dict(resume.loader)
         if resume.generator is not None:
             default_generator.load_state_dict(resume.generator)
-        then, now = resume.machine, arithmetic()
+        continue_with(resume.machine)
+        then, now = None if resume.machine is None else without_kernels(resume.machine), without_kernels(arithmetic())
         if then is not None and then != now and self.epoch < self.epochs:
             warnings.warn(
                 f"fit: the state was made with {describe_arithmetic(then)}, this is {describe_arithmetic(now)}: the training "

@@ -11,6 +11,8 @@ from ..generator import BatchPart, own_part
 from ..ops.logic import isfinite
 from ..optim import Optimizer
 from .capture import CapturedStep, capture
+from .late_values import LateValues
+from .metric import Average
 from .trainer_arguments import pair
 from .trainer_state import TrainerState
 
@@ -29,6 +31,9 @@ class MicroBatch(NamedTuple):
 class TrainerSteps(TrainerState):
     """What a trainer does with one batch; subclasses override these methods for other kinds of training."""
 
+    accumulate: int
+    """The number of batches whose gradients make one step of the optimizer."""
+
     loss: Any
     """A function or module of outputs and targets; None where an overridden train_step needs none."""
 
@@ -37,6 +42,9 @@ class TrainerSteps(TrainerState):
 
     _captured: CapturedStep | None = None
     """Forward, loss and gradients of a batch, where they are captured."""
+
+    _late: tuple[LateValues, int] | None = None
+    """Of the last captured step on a GPU, loss, outputs and targets, and the number of samples: not looked at yet."""
 
     _micro_batch = MicroBatch()
     """The micro-batch of the current train_step, for update(); no argument, since subclasses override train_step(batch)."""
@@ -56,7 +64,7 @@ class TrainerSteps(TrainerState):
         """
         inputs, targets = pair(batch)
         if self._captured is not None and not _without_samples():
-            return self._captured_step(inputs, targets)
+            return self._captured_step(inputs, targets) if self._device == "cpu" else self._graph_step(inputs, targets)
         outputs = self.forward(inputs)
         value = self.update(self.loss(outputs, targets))
         self.measure(outputs, targets)
@@ -186,7 +194,13 @@ class TrainerSteps(TrainerState):
             raise ConfigError("Trainer: capture=True and mixed precision do not go together; leave one of them off")
         if len(self.optimizers) > 1:
             raise ConfigError("Trainer: capture=True takes one optimizer")
-        self._captured = capture(_gradient_step(self.model, self.loss))
+        first = next(self.model.parameters(), None)
+        self._device = "cpu" if first is None else first.device
+        if self._device != "cpu" and self.accumulate > 1:
+            raise ConfigError(f"Trainer: capture=True on a GPU takes accumulate=1, got {self.accumulate}; use larger batches")
+        on_gpu = _graph_gradients(self.model, self.loss, self.optimizer)
+        self._captured = capture(_gradient_step(self.model, self.loss) if self._device == "cpu" else on_gpu)
+        self._batch_shapes: Any = None
 
     def _captured_step(self, inputs: Any, targets: Any) -> float:
         """As train_step; the callbacks and the step of the optimizer are not part of what is captured."""
@@ -206,6 +220,35 @@ class TrainerSteps(TrainerState):
             self._step_optimizer(self.optimizer)
         self.measure(outputs, targets)
         return float(loss)
+
+    def _graph_step(self, inputs: Any, targets: Any) -> dict[str, float]:
+        """As train_step on a GPU, without waiting for it: the loss is read, checked and averaged when the next step is queued.
+
+        A batch of another shape than the first, such as the last of an epoch, is not replayed.
+        """
+        step, shapes = cast(CapturedStep, self._captured), [(t.shape, t.dtype) for t in (inputs, targets)]
+        self._batch_shapes = self._batch_shapes or shapes
+        found = step(inputs, targets) if shapes == self._batch_shapes else step.step(inputs, targets)
+        loss, outputs, gradients = found
+        for p, gradient in zip(_parameters(self.optimizer), gradients, strict=True):
+            p.grad = gradient
+        late = LateValues(loss.detach(), *([outputs.detach(), targets] if self.metrics else []))
+        self._step_optimizer(self.optimizer)
+        self._settle()
+        self._late = late, self.samples((inputs, targets))
+        return {}
+
+    def _settle(self) -> None:
+        """Look at the last captured step. Raises GradientError if its loss was not finite."""
+        if self._late is None:
+            return
+        (late, samples), self._late = self._late, None
+        loss, *measured = late.read()
+        if not abs(float(loss)) < float("inf"):
+            raise self._not_finite(float(loss))
+        if measured:
+            self.measure(*measured)
+        self._averages.setdefault("loss", Average()).update(float(loss), samples)
 
     def _step_optimizer(self, optimizer: Optimizer) -> None:
         """Let an optimizer step, with the callbacks before and after it."""
@@ -268,6 +311,24 @@ def _gradient_step(model: Any, loss_of: Any) -> Any:
             raise _NotFiniteError(float(loss.detach()))
         (loss if weight == 1.0 else loss * weight).backward()
         return loss, outputs
+
+    return step
+
+
+def _parameters(optimizer: Optimizer) -> list[Any]:
+    return [p for group in optimizer.param_groups for p in group["params"]]
+
+
+def _graph_gradients(model: Any, loss_of: Any, optimizer: Optimizer) -> Any:
+    """Forward, loss and gradients of one batch for a CUDA graph, which looks at no number and writes the same gradients again."""
+
+    def step(inputs: Any, targets: Any) -> Any:
+        optimizer.zero_grad()
+        outputs = model(inputs)
+        loss = loss_of(outputs, targets)
+        _require_number(loss)
+        loss.backward()
+        return loss, outputs, [p.grad for p in _parameters(optimizer)]
 
     return step
 

@@ -339,6 +339,20 @@ def cross_entropy(logits: Array, labels: Array, ignore_index: int) -> tuple[Arra
     return loss, p
 
 
+def cross_entropy_mean(logits: Array, labels: Array, ignore_index: int) -> tuple[Array, Array, Array]:
+    """The mean over the rows whose label counts, softmax(logits), and how many count. Shapes: (), (N, V), ()."""
+    loss, p = cross_entropy(logits, labels, ignore_index)
+    count = np.asarray(np.count_nonzero(labels != ignore_index), loss.dtype)
+    with np.errstate(invalid="ignore"):  # of no rows the mean is NaN
+        return np.asarray(loss.sum(dtype=np.float64) / count, loss.dtype), p, count
+
+
+def cross_entropy_mean_grad(gloss: Array, p: Array, count: Array, labels: Array, ignore_index: int) -> Array:
+    """Gradient of cross_entropy_mean's loss. gloss: (). p, count: as it returned them."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return cross_entropy_grad(np.full(labels.shape, gloss / count, p.dtype), p, labels, ignore_index)
+
+
 def cross_entropy_grad(gloss: Array, p: Array, labels: Array, ignore_index: int) -> Array:
     """glogits = gloss (p - onehot(label)), 0 in ignored rows."""
     gloss, p = dense(gloss), dense(p)
