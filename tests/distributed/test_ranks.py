@@ -19,6 +19,7 @@ import pytest
 from distributed.on_ranks import HERE, begin, must_pass, needs_mpi, run
 
 from dlengine import io
+from dlengine.backend import BACKENDS
 from dlengine.distributed import launch
 
 pytestmark = needs_mpi
@@ -209,6 +210,11 @@ def test_without_mpi_one_line_says_what_to_install() -> None:
     assert done.returncode == 2
     assert "pip install mpi4py mpich" in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.skipif(BACKENDS["cuda-emulate"].unavailable() is not None, reason="kernels run on the emulator")
+def test_gpus_that_are_not_there() -> None:
+    must_pass(2, "device_ranks.py")
 
 
 def test_threads_are_divided() -> None:
