@@ -33,6 +33,7 @@ class Transport(Protocol):
 
     def start_reduce(self, array: Any, operation: str, what: str) -> Work:
         """Begin to replace an array by the sum, maximum or minimum over all ranks."""
+        ...
 
     def broadcast(self, array: Any, root: int) -> None:
         """Replace an array by that of one rank."""
