@@ -253,7 +253,7 @@ def summary(found: dict[str, dict[str, list[float]]], link: Link) -> dict[str, A
             "torch, 2 ranks over 1 rank, of 2": round(torch_one / torch_two, 3),
             "2 ranks over 1 rank of 2 threads": round(2 * threads / two, 3),
             "2 ranks over torch DDP": round(torch_two / two, 3),
-            "step on one rank": one,
+            "step on one rank": min(times[VARIANTS[0].name]),  # other work on the machine only adds to it
             "gradient bytes": size,
             "model": {"seconds of 2 ranks": step_seconds(apart, size, 2, link, overlap=False), "measured": two},
             "seconds": times,
