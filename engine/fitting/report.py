@@ -74,9 +74,12 @@ class Report:
 
     def _better(self) -> list[str]:
         """A line if a simple model is better than this one by the first figure."""
-        own, *others = [(name, figures[0]) for name, figures in self.figures.items() if figures] or [("", None)]
-        sign = -1 if own[1] is not None and ("error" in own[1].name or "bits" in own[1].name) else 1
-        better = [name for name, f in others if own[1] is not None and f is not None and sign * f.value > sign * own[1].value]
+        first = [(name, figures[0]) for name, figures in self.figures.items() if figures]
+        if not first:
+            return []
+        (_, own), *others = first
+        sign = -1 if "error" in own.name or "bits" in own.name else 1
+        better = [name for name, figure in others if sign * figure.value > sign * own.value]
         return [f"{better[0]} is better than this model here"] if better else []
 
     def as_dict(self) -> dict[str, Any]:
