@@ -37,6 +37,10 @@ class Rows:
     notes: tuple[str, ...] = ()
 
 
+_COMMAS_GROUP = re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d*)?\Z")
+_POINTS_GROUP = re.compile(r"[+-]?\d{1,3}(\.\d{3})+,\d*\Z")
+
+
 def are_numeric(texts: Iterable[str]) -> bool:
     """Whether texts have only characters of numbers: those that are numbers for Python are numbers for ``NUMBER`` then."""
     return _NUMERIC.match("".join(texts)) is not None
@@ -168,15 +172,29 @@ def _separator(text: str) -> str:
     return best
 
 
+def _plain_numbers(values: list[str], separator: str) -> list[str]:
+    """Numbers as programs write them: without percent signs and marks of thousands, and with a decimal point."""
+    if any(v.endswith("%") for v in values):
+        values = [v.removesuffix("%").rstrip() for v in values]
+    commas = [v for v in values if "," in v]
+    points = any("." in v for v in values)
+    both = [v for v in commas if "." in v]
+    if commas and ((not points and separator != ",") or (both and all(map(_POINTS_GROUP.match, both)))):
+        return [v.replace(".", "").replace(",", ".") for v in values]
+    if commas and all(map(_COMMAS_GROUP.match, commas)):
+        return [v.replace(",", "") for v in values]
+    return values
+
+
 def numbers(texts: Iterable[str], separator: str) -> list[float | None] | None:
     """The numbers of fields, None for those that are none; None as a whole if no field is a number.
 
-    A comma is the decimal sign where the separator is another character and the fields have no point.
+    A comma is the decimal sign where the separator is another character and the fields have no point, and in 1.234,5; thousands
+    may be set apart as in 1,234.5, and a number may end with a percent sign.
     """
     values = list(texts)
-    comma = separator != "," and any("," in v for v in values) and not any("." in v for v in values)
-    if comma:
-        values = [v.replace(",", ".") for v in values]
+    if not are_numeric(values):
+        values = _plain_numbers(values, separator)
     if are_numeric(values):
         try:
             return list(map(float, values)) or None
