@@ -79,8 +79,8 @@ class Report:
             return []
         (_, own), *others = first
         sign = -1 if "error" in own.name or "bits" in own.name else 1
-        better = [name for name, figure in others if sign * figure.value > sign * own.value]
-        return [f"{better[0]} is better than this model here"] if better else []
+        name, best = max(others, key=lambda other: sign * other[1].value, default=first[0])
+        return [f"{name} is better than this model here"] if sign * best.value > sign * own.value else []
 
     def as_dict(self) -> dict[str, Any]:
         """The report for JSON, without arrays.

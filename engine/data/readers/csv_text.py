@@ -17,6 +17,9 @@ from .folders import regular_file
 LARGEST_FILE = 2**31
 """Larger files are refused: the whole table is held in memory."""
 
+HEAD_BYTES = 2**22
+"""Bytes that are read of a file of which only the first rows are asked for."""
+
 MOST_COLUMNS = 10_000
 SEPARATORS = (",", ";", "\t", "|")
 GAPS = frozenset(("", "na", "n/a", "nan", "null", "none", "?", "-", "--", ".", "#n/a", "<na>", "missing"))
@@ -56,11 +59,18 @@ def read_rows(path: str | Path, most: int | None = None, seconds: float | None =
 
     Raises DataError with file and line.
     """
+    late = None if seconds is None else time.monotonic() + seconds
     path = regular_file(path)
-    if path.stat().st_size > LARGEST_FILE:
-        raise DataError(f"{path}: {path.stat().st_size:,} bytes, of which at most {LARGEST_FILE:,} are read")
-    text, notes = decoded(path, path.read_bytes())
-    return parsed(path, text, notes, most, seconds)
+    size = path.stat().st_size
+    if size > LARGEST_FILE:
+        raise DataError(f"{path}: {size:,} bytes, of which at most {LARGEST_FILE:,} are read")
+    with open(path, "rb") as file:
+        content = file.read(-1 if most is None else HEAD_BYTES)
+        if len(content) < size:
+            cut = content.rfind(b"\n") + 1
+            content = content[:cut] if cut and content[:2] not in (b"\xff\xfe", b"\xfe\xff") else content + file.read()
+    text, notes = decoded(path, content)
+    return parsed(path, text, notes, most, late)
 
 
 def decoded(path: Path, content: bytes) -> tuple[str, list[str]]:
@@ -90,9 +100,8 @@ def decoded(path: Path, content: bytes) -> tuple[str, list[str]]:
     return text, notes
 
 
-def parsed(path: Path, text: str, notes: list[str], most: int | None = None, seconds: float | None = None) -> Rows:
-    """The rows of CSV text, or the first of them. Raises DataError with the line."""
-    late = None if seconds is None else time.monotonic() + seconds
+def parsed(path: Path, text: str, notes: list[str], most: int | None = None, late: float | None = None) -> Rows:
+    """The rows of CSV text, or the first of them: so many, or those read by some moment. Raises DataError with the line."""
     separator = _separator(text)
     names, rows, lines = list[str](), [], []
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
@@ -101,6 +110,8 @@ def parsed(path: Path, text: str, notes: list[str], most: int | None = None, sec
         try:
             row = next(reader, None)
         except csv.Error as error:
+            if most is not None and rows:  # the head of a file may end within quotes
+                break
             raise DataError(f"{path}: line {reader.line_num}: {_plain(str(error))}") from None
         if row is None:
             break
