@@ -13,7 +13,7 @@ from ..data.readers import Samples
 from .encoding import encoder_for
 from .splits import proportional
 
-READING, ENCODING, EVALUATING = 0.35, 0.2, 0.5
+READING, ENCODING, EVALUATING = 0.35, 0.3, 0.5
 """The most that reading, making numbers of the samples, and evaluation may take of the time that is left when they begin."""
 
 TRIED = (10, 50, 200, 1000)

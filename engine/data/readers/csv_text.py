@@ -132,8 +132,10 @@ def parsed(path: Path, text: str, notes: list[str], most: int | None = None, lat
         if len(rows) == most:
             break
         if late is not None and len(rows) % 1000 == 0 and time.monotonic() > late:
-            share = line / (text.count("\n") + 1)
-            notes.append(f"cut short: the first {len(rows):,} rows were read, {100 * share:.0f} % of the file, for want of time")
+            share = line / (text.rstrip().count("\n") + 1)
+            if share < 1:
+                told = f"the first {len(rows):,} rows were read, {100 * share:.0f} % of the file"
+                notes.append(f"cut short: {told}, for want of time")
             break
     if not rows:
         raise DataError(f"{path}: no rows in it{' below the header' if names else ''}")
