@@ -44,7 +44,7 @@ def resnet(fw: Framework, *, H: int, width: int, blocks: int) -> Any:
 
         def forward(self, x: Any) -> Any:
             y = self.bn2(self.conv2(fw.relu(self.bn1(self.conv1(x)))))
-            return fw.relu(y + self.shortcut(x))
+            return fw.add_relu(y, self.shortcut(x))
 
     layers = [nn.Conv2d(3, width, 3, padding=1, bias=False), nn.BatchNorm2d(width), nn.ReLU()]
     for stage in range(3):

@@ -17,7 +17,7 @@ from dlengine.kernels import reference
 from .clocks import Clock, DeviceClock, host_clock
 
 __all__ = [
-    "NAME", "attention", "batch_norm", "captured", "clock", "compiled", "concat", "constant", "conv2d", "copied",
+    "NAME", "add_relu", "attention", "batch_norm", "captured", "clock", "compiled", "concat", "constant", "conv2d", "copied",
     "cross_entropy", "describe", "dropout", "embedding", "empty_pool", "exp", "fallbacks", "gelu", "gru", "inference",
     "launches", "layer_norm", "leaf", "logsigmoid", "lstm", "matmul", "max_pool2d", "mean", "nn", "no_grad", "optim",
     "permute", "placed", "pool", "precision", "relu", "set_precision", "sigmoid", "skipgram", "softmax", "standard_normal",
@@ -35,6 +35,7 @@ max_pool2d = dl.max_pool2d
 embedding = dl.embedding
 dropout = dl.dropout
 relu = dl.relu
+add_relu = dl.add_relu
 exp = dl.exp
 matmul = dl.matmul
 logsigmoid = dl.logsigmoid

@@ -32,6 +32,12 @@ tanh = jnp.tanh
 sigmoid = jax.nn.sigmoid
 sum = jnp.sum
 relu = jax.nn.relu
+
+
+def add_relu(a: Any, b: Any) -> Any:
+    return relu(a + b)
+
+
 exp = jnp.exp
 matmul = jnp.matmul
 logsigmoid = jax.nn.log_sigmoid

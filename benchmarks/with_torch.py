@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from .clocks import Clock, DeviceClock, host_clock
 
 __all__ = [
-    "NAME", "attention", "batch_norm", "captured", "clock", "compiled", "concat", "constant", "conv2d", "copied",
+    "NAME", "add_relu", "attention", "batch_norm", "captured", "clock", "compiled", "concat", "constant", "conv2d", "copied",
     "cross_entropy", "describe", "dropout", "embedding", "empty_pool", "exp", "fallbacks", "gelu", "gru", "inference",
     "launches", "layer_norm", "leaf", "logsigmoid", "lstm", "matmul", "max_pool2d", "mean", "nn", "no_grad", "optim",
     "permute", "placed", "pool", "precision", "relu", "set_precision", "sigmoid", "skipgram", "softmax", "standard_normal",
@@ -33,6 +33,12 @@ max_pool2d = F.max_pool2d
 cross_entropy = F.cross_entropy
 dropout = F.dropout
 relu = F.relu
+
+
+def add_relu(a: Any, b: Any) -> Any:
+    return relu(a + b)
+
+
 exp = torch.exp
 matmul = torch.matmul
 logsigmoid = F.logsigmoid

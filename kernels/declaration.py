@@ -13,7 +13,8 @@ kind
              dtype where no other argument is floating. Different floats meet in the wider one, as the array API promotes.
     number   likewise, but integers among themselves stay integers.
     follows  a cotangent: it takes the dtype that the others have, and never widens it.
-    int      class numbers, ids, places, lengths. Kernels get int64.
+    int      class numbers, ids, lengths. Kernels get int64.
+    place    flat places that a kernel of the same set returned: as narrow as it made them, or int64.
     scalar   a 0-d array of a dtype of its own.
     saved    what the forward kernel returned for its gradient; only the set that made it can read it.
 shape
@@ -38,7 +39,7 @@ from functools import cached_property
 _ARGUMENT = re.compile(
     r"(?P<name>\w+)(?:=(?P<size>[A-Z]))?(?::(?P<kind>\w+)(?:\((?P<shape>[^)]*)\))?(?:<(?P<bound>[\w.]+)(?:\|(?P<spared>\w+))?)?(?P<flags>[*!?]*))?"
 )
-KINDS = ("float", "number", "follows", "int", "scalar", "saved")
+KINDS = ("float", "number", "follows", "int", "place", "scalar", "saved")
 
 
 @dataclass(frozen=True)

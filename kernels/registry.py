@@ -20,6 +20,7 @@ from .declaration import Declaration, parse
 _FAMILIES = {
     "activation": """
         relu              x:number(...)                         -> y
+        add_relu          a:number(...) b:number(=a)            -> y
         relu_grad         gy:number(=y) y:number(...)           -> gx
         leaky_relu        x:float(...) slope                    -> y
         leaky_relu_grad   gy:float(=x) x:float(...) slope       -> gx
@@ -60,8 +61,11 @@ _FAMILIES = {
     """,
     "norm": """
         batch_norm        x:float(N,C,*S) weight:float(C)? bias:float(C)? eps   -> y mean rstd
+        batch_norm_tracked  x:float(N,C,*S) weight:float(C)? bias:float(C)? running_mean:float(C)! running_var:float(C)!
+                          batches:int! eps part                                 -> y mean rstd
         batch_norm_grad   gy:float(=x) x:float(N,C,*S) weight:float(C)? mean:float(C) rstd:float(C)
                           -> gx gweight gbias
+        batch_norm_inference  x:float(N,C,*S) mean:float(C) variance:float(C) weight:float(C)? bias:float(C)? eps   -> y
         layer_norm        x:float(M,D) weight:float(D)? bias:float(D)? eps      -> y | mean rstd
         layer_norm_grad   gy:float(M,D) x:float(M,D) weight:float(D)? mean:float(M) rstd:float(M)
                           -> gx gweight gbias
@@ -77,17 +81,18 @@ _FAMILIES = {
         adam              ps:float(...)*! gs:follows(=ps)* ms:float(=ps)*! vs:float(=ps)*! vmaxs:float(=ps)*!?
                           settings
         sum_of_squares    gs:float(...)*                                        -> total
+        clip_by_norm      gs:float(...)*! max_norm                     -> norm
         scale             gs:float(...)*! factor:scalar
     """,
     "pool": """
         max_pool2d             x:number(g.x_shape) g                                        -> y index
-        max_pool2d_scatter     gy:number(g.y_shape) index:int(g.y_shape)<g.places g         -> gx
-        max_pool2d_gather      x:number(g.x_shape) index:int(g.y_shape)<g.places g          -> y
+        max_pool2d_scatter     gy:number(g.y_shape) index:place(g.y_shape)<g.places g         -> gx
+        max_pool2d_gather      x:number(g.x_shape) index:place(g.y_shape)<g.places g          -> y
         avg_pool2d             x:float(g.x_shape) g                                         -> y
         avg_pool2d_input_grad  gy:float(g.y_shape) g                                        -> gx
         max_pool3d             x:number(g.x_shape) g                                        -> y index
-        max_pool3d_scatter     gy:number(g.y_shape) index:int(g.y_shape)<g.places g         -> gx
-        max_pool3d_gather      x:number(g.x_shape) index:int(g.y_shape)<g.places g          -> y
+        max_pool3d_scatter     gy:number(g.y_shape) index:place(g.y_shape)<g.places g         -> gx
+        max_pool3d_gather      x:number(g.x_shape) index:place(g.y_shape)<g.places g          -> y
         avg_pool3d             x:float(g.x_shape) g                                         -> y
         avg_pool3d_input_grad  gy:float(g.y_shape) g                                        -> gx
     """,
@@ -124,6 +129,8 @@ _FAMILIES = {
         log_softmax       x:float(...) axis                                     -> y
         log_softmax_grad  gy:float(=y) y:float(...) axis                        -> gx
         cross_entropy     logits:float(N,V) labels:int(N)<V|ignore_index ignore_index   -> loss | p
+        cross_entropy_mean  logits:float(N,V) labels:int(N)<V|ignore_index ignore_index   -> loss | p count
+        cross_entropy_mean_grad  gloss:float p:float(N,V) count:scalar labels:int(N)<V|ignore_index ignore_index   -> glogits
         cross_entropy_grad  gloss:float(N) p:float(N,V) labels:int(N)<V|ignore_index ignore_index   -> glogits
     """,
 }

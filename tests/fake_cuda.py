@@ -17,6 +17,8 @@ class State:
         self.streams: list[Any] = []
         self.allocators: list[Any] = []
         self.log: list[str] = []
+        self.work: list[str] = []
+        self.waits = 0
         self.usable, self.driver, self.nvrtc = True, 13020, None
 
 
@@ -102,6 +104,8 @@ class Stream:
         self.tape: list[Callable[[], None]] | None = None
         Stream.alive.add(self)
 
+    ptr = property(id)
+
     def __enter__(self) -> Stream:
         state.streams.append(self)
         return self
@@ -161,6 +165,11 @@ class Event:
 
     def synchronize(self) -> None:
         self.reach()
+
+    @property
+    def done(self) -> bool:
+        self.reach()
+        return True
 
 
 class Graph:

@@ -56,7 +56,7 @@ class Function:
         mode = emulator.mode.get()
         options = {"cooperative": self.cooperative, "order": mode.order, "seed": mode.seed}
         state.log.append(self.name)
-        change(partial(self.function, grid, block, values, shared_mem, **options))
+        change(partial(self.function, grid, block, values, shared_mem, **options), self.name)
 
 
 class RawModule:
@@ -125,6 +125,7 @@ runtime = SimpleNamespace(
     getDeviceCount=lambda: state.devices,
     getDeviceProperties=lambda number: {"name": b"NVIDIA Fake", "major": 9, "minor": 0},
     driverGetVersion=lambda: state.driver,
+    getDevice=lambda: state.device,
     runtimeGetVersion=lambda: 13020,
 )
 nvtx = SimpleNamespace(

@@ -61,6 +61,8 @@ def run(function: Callable[..., Any], *args: Any, **options: Any) -> Any:
     result = work()
     fresh: list[Any] = []
     out = wrapped(result, given, fresh)
+    if fresh and name != "empty":
+        state.work.append(name)
     if stream.is_capturing() and fresh and name != "empty":
         if not state.allocators:
             raise RuntimeError("memory of a graph must come from a pool of its own")
@@ -102,9 +104,10 @@ def wrapped(value: Any, given: list[Any], fresh: list[Any]) -> Any:
     return array
 
 
-def change(work: Callable[[], None]) -> None:
+def change(work: Callable[[], None], what: str = "write") -> None:
     """Something that writes into an array: now, or at each replay. It holds memory, but no array: no graph does."""
     stream = current()
+    state.work.append(what)
     stream.flush()
     if stream.tape is not None:
         stream.tape.append(work)
@@ -140,7 +143,9 @@ class ndarray:  # noqa: N801 - CuPy's name
     nbytes = property(lambda self: self.host.nbytes)
     strides = property(lambda self: self.host.strides)
     flags = property(lambda self: SimpleNamespace(c_contiguous=self.host.flags.c_contiguous))
-    data = property(lambda self: SimpleNamespace(ptr=self.host.ctypes.data, mem=(self if self.base is None else self.base).mem))
+    data = property(lambda self: SimpleNamespace(
+        ptr=self.host.ctypes.data, mem=(self if self.base is None else self.base).mem, device_id=self.device.id
+    ))  # fmt: skip
     T = property(lambda self: run(lambda a: a.T, self))
     mT = property(lambda self: run(lambda a: a.mT, self))
     __cuda_array_interface__ = property(lambda self: {"version": 3})
@@ -154,10 +159,22 @@ class ndarray:  # noqa: N801 - CuPy's name
     def __array_namespace__(self, **options: Any) -> Any:
         return sys.modules["array_api_compat.cupy"]
 
-    def get(self, stream: Any = None) -> Any:
+    def get(self, stream: Any = None, order: str = "C", out: Any = None, blocking: bool = True) -> Any:
+        """Copy to the host: at once, or as late as is allowed."""
         refuse("a copy to the host")
-        current().flush()
-        return self.host.copy()
+        if blocking:
+            current().flush()
+            state.waits += 1
+            return self.host.copy()
+        if not isinstance(out, np.ndarray) or (out.dtype, out.shape) != (self.dtype, self.shape):
+            raise ValueError("shape or dtype mismatch")
+        source = self.host
+
+        def work() -> None:
+            out[...] = source
+
+        current().later(work)
+        return out
 
     def set(self, values: Any, stream: Stream | None = None) -> None:
         """Copy from the host: asynchronous, and late, if the stream says so."""

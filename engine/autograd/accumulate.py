@@ -141,7 +141,11 @@ def _whole(g: Any) -> bool:
     base = getattr(g, "base", g)
     if base is None:
         return True
-    if type(base) is not np.ndarray or base.nbytes != g.nbytes or not base.flags.owndata or not base.flags.writeable:
+    if type(base) is not np.ndarray:  # of another library: a reshaped view of the whole
+        if base is g or type(base) is not type(g) or base.base is not None or base.nbytes != g.nbytes:
+            return False
+        return bool(g.flags.c_contiguous) and _holders(base) == _ALONE + 1
+    if base.nbytes != g.nbytes or not base.flags.owndata or not base.flags.writeable:
         return False
     return g.flags.c_contiguous and g.flags.writeable and _holders(base) == _ALONE + 1
 

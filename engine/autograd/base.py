@@ -10,7 +10,7 @@ from contextvars import ContextVar, Token
 from itertools import count
 from typing import Any
 
-from dlengine.kernels import graph_capture
+from dlengine.kernels import graph_capture, kept
 
 from ..errors import DTypeError
 from ..scopes import Scope
@@ -19,6 +19,8 @@ Array = Any
 
 recording: ContextVar[bool] = ContextVar("dlengine_recording", default=True)
 """Whether ops on tensors that require gradients are recorded."""
+
+kept.recording[0] = recording.get
 
 touched: ContextVar[dict[TensorBase, None] | None] = ContextVar("dlengine_touched", default=None)
 """While a checkpoint runs its function: the tensors requiring gradients that its ops and its inner gradients saw."""
@@ -207,6 +209,7 @@ def tensor_of(given: Any) -> str:
 def written(t: TensorBase) -> None:
     """Note that the storage of a tensor, and so of all its views, was just overwritten."""
     t._version[0] = next_sequence()
+    kept.forget(t.array)
     step = graph_capture.current_capture.get()
     if step is not None:
         step.note(t)

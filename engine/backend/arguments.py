@@ -279,9 +279,17 @@ def _native(dtype: Any) -> Any:
     return dtype.newbyteorder("=") if isinstance(dtype, np.dtype) and not dtype.isnative else dtype
 
 
+def places_of(xp: Any) -> frozenset[Any]:
+    """The dtypes in which the kernels of a namespace take flat places."""
+    narrow = xp.kernels is not None and xp.kernels.name == "cuda"
+    return frozenset(map(np.dtype, ("int16", "int32", "int64") if narrow else ("int64",)))
+
+
 def _converted(xp: Any, name: str, argument: Argument, dtype: Any, a: Any) -> Any:
     """An array in the dtype of the call, or of its own kind."""
-    if argument.kind == "int":
+    if argument.kind in ("int", "place"):
+        if argument.kind == "place" and _native(a.dtype) in places_of(xp):
+            return a if _native(a.dtype) is a.dtype else xp.astype(a, _native(a.dtype))
         if kind_of(a.dtype) != "i":
             raise DTypeError(f"{name}: {argument.name} must be integers, got {a.dtype}; use astype(dl.int64)")
         if str(a.dtype).endswith("uint64"):  # what int64 does not hold is out of every range

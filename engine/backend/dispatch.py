@@ -20,7 +20,7 @@ import numpy as np
 from dlengine.kernels.declaration import Argument
 from dlengine.kernels.registry import declaration
 
-from .arguments import Saved, bound_of, check_range, prepared
+from .arguments import Saved, bound_of, check_range, places_of, prepared
 
 fallbacks: Counter[str] = Counter()
 """Calls that a kernel set in force left to the reference, per "set:kernel[dtype]"; `dlengine parity` shows them."""
@@ -73,7 +73,8 @@ class _Written:
                 tests.append(f"bool(shapes := [*map(_shapes, {n})])")
         else:
             tests, same = [f"type({n}) is _A"], [] if n == self.first else [f"{n}.dtype is _d"]
-            tests += {"int": [f"{n}.dtype is _I"], "scalar": [f"{n}.ndim == 0", f"{n}.dtype is _d"]}.get(a.kind, same)
+            own = {"int": [f"{n}.dtype is _I"], "place": [f"{n}.dtype in _P"], "scalar": [f"{n}.ndim == 0", f"{n}.dtype is _d"]}
+            tests += own.get(a.kind, same)
             tests += self._shape(a)
         test = " and ".join(tests)
         self.tests.append(f"({n} is None or {test})" if a.optional else test)
@@ -169,7 +170,8 @@ def picker(xp: Any, name: str, array_type: Any, chosen: Chosen) -> Callable[...,
     taken = [d for d in floats if every or d.name in dtypes]
     scope: dict[str, Any] = {
         "fallback": fallback, "fallbacks": fallbacks, "labels": {d: f"{label}[{d}]" for d in floats if d not in taken},
-        "NAME": name, "_A": array_type, "_I": np.dtype("int64"), "launches": launches, "load": load, "kernel": None,
+        "NAME": name, "_A": array_type, "_I": np.dtype("int64"), "_P": places_of(xp),
+        "launches": launches, "load": load, "kernel": None,
         "check_range": check_range, "Saved": Saved, "XP": xp, "_alike": _alike, "_shapes": _shapes,
         **{f"_D{i}": d for i, d in enumerate(taken)}, **{f"{a.name}_argument": a for a in arguments},
     }  # fmt: skip

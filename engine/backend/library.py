@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
@@ -75,7 +76,17 @@ def known(dtype: Any) -> Any:
 
 
 def no_numba() -> str | None:
-    return None if find_spec("numba") else "numba is not installed; mend: pip install numba"
+    """Why Numba cannot be used here, or None. One that is installed may refuse the installed NumPy, so it is imported."""
+    return _broken_numba() if find_spec("numba") else "numba is not installed; mend: pip install numba"
+
+
+@cache
+def _broken_numba() -> str | None:
+    try:
+        import_module("numba")
+    except Exception as error:
+        return f"numba cannot be imported ({type(error).__name__}: {error}); mend: pip install --upgrade numba"
+    return None
 
 
 def no_cuda() -> str | None:

@@ -58,6 +58,10 @@ class Namespace:
 
     def _reduction(self, name: str, function: Any) -> Any:
         """A function of the library, or generated code over it if it is a reduction for which there is some."""
+        if self.kernels is not None and self.library is CUPY and name == "sum":
+            from dlengine.kernels.cuda.sums import sums
+
+            return sums(function, self.kernels.launches)
         if not self.generates or self.kernels is None:
             return function
         from dlengine.kernels.jit.generated.plain import REDUCED, plain

@@ -113,9 +113,9 @@ def spaces() -> _Spaces:
 
 
 def _start() -> Policy:
-    host = BACKENDS["numpy" if no_numba() else "numba"]
-    start = Policy(host, BACKENDS["cuda"], host)
     wanted = os.environ.get("DLENGINE_BACKEND", "auto")
+    host = BACKENDS["numpy" if wanted == "numpy" or no_numba() else "numba"]
+    start = Policy(host, BACKENDS["cuda"], host)
     if wanted != "auto":
         start = start.switched(_find(wanted))
     default_policy[:] = [start]

@@ -72,8 +72,15 @@ class _BatchNorm(Module):
         count = x.shape[0] * prod(x.shape[2:])
         if self.training and count < 2:
             raise ShapeError(f"{type(self).__name__}: training needs more than one value a channel, got shape {x.shape}")
+        tracks = self.training and not recomputing.get()
+        running = [t for t in (self.running_mean, self.running_var, self.num_batches_tracked) if t is not None and tracks]
+        if len(running) == 3:
+            part = -1.0 if self.momentum is None else self.momentum
+            tracked = ops.batch_norm_tracked(x, running, self.weight, self.bias, self.eps, part)
+            if tracked is not None:
+                return tracked
         y, mean, rstd = ops.batch_norm(x, self.weight, self.bias, self.eps)
-        if self.training and self.running_mean is not None and not recomputing.get():
+        if running:
             self._track(mean, rstd, count)
         return y
 

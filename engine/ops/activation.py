@@ -11,6 +11,7 @@ from ..errors import ConfigError, ShapeError
 from .elementwise import logistic, tanh
 from .half import wide_text
 from .joining import split
+from .rectifiers import add_relu as add_relu
 from .rectifiers import celu as celu
 from .rectifiers import elu as elu
 from .rectifiers import leaky_relu as leaky_relu
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
 
 
 __all__ = [
-    "celu", "elu", "erf", "erfc", "gelu", "glu", "leaky_relu", "logsigmoid", "mish", "relu", "selu", "sigmoid", "silu",
-    "softplus", "softsign", "tanhshrink",
+    "add_relu", "celu", "elu", "erf", "erfc", "gelu", "glu", "leaky_relu", "logsigmoid", "mish", "relu", "selu", "sigmoid",
+    "silu", "softplus", "softsign", "tanhshrink",
 ]  # fmt: skip
 
 

@@ -212,7 +212,7 @@ def _adjoint_op(d: Declaration, kernels: Sequence[Declaration], doc: str) -> Cal
 
 def _adjoint(d: Declaration, a: Argument, kernels: Sequence[Declaration]) -> tuple[str, str]:
     """The pullback of a kernel for an array, as text, and what it needs."""
-    if a.kind == "int":
+    if a.kind in ("int", "place"):
         return "None", ""
     found = [k for k in kernels if len(k.outputs) == 1 and _role(k.outputs[0]) == _role(a.name)]
     if not found and len(d.arrays) > 1:

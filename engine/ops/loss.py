@@ -17,13 +17,13 @@ from ..backend.arguments import first_place
 from ..errors import ConfigError, DataError, ShapeError
 from .elementwise import where
 from .gather import take, take_along_axis
-from .half import is_half, wide
+from .half import wide
 from .ids import on_host
 from .loss_checks import check_reduction, check_values, checked_labels, chosen_entries, reduced
 from .rectifiers import softplus
 from .reduce import mean, sum
 from .shape import reshape
-from .softmax import log_softmax, softmax_cross_entropy
+from .softmax import log_softmax, softmax_cross_entropy, softmax_cross_entropy_mean
 
 if TYPE_CHECKING:
     from ..typing import Tensor
@@ -158,17 +158,13 @@ def cross_entropy(
     _class_weight(name, weight, classes)
     if weight is None and not label_smoothing:
         averaged = check_reduction(name, reduction) == "mean"
-        loss = softmax_cross_entropy(rows, labels, ignore_index=ignore_index, mean=averaged and all_count)
+        if averaged and not all_count:
+            return softmax_cross_entropy_mean(rows, labels, ignore_index=ignore_index)
+        loss = softmax_cross_entropy(rows, labels, ignore_index=ignore_index, mean=averaged)
         if averaged:
-            return loss if all_count else _mean_of_counted(loss, labels != ignore_index)
+            return loss
         return sum(loss) if reduction == "sum" else reshape(loss, target.shape)
     return _weighted_cross_entropy(rows, labels, weight, ignore_index, reduction, label_smoothing, target.shape)
-
-
-def _mean_of_counted(loss: Any, counted: Any) -> Any:
-    """The sum of the rows over how many count; in float32 for half precision, which cannot count to 70,000."""
-    y = sum(loss.astype("float32") if is_half(loss) else loss)
-    return (y / sum(counted).astype(y.dtype)).astype(loss.dtype)
 
 
 @wide

@@ -42,7 +42,7 @@ def maxima(op: str, rank: int, x: Any, window: Window, indices: bool) -> Any:
         y, index = y[:, :, 0, :], index[:, :, 0, :]
     else:
         y, index = (primitives.max_pool3d if rank == 3 else primitives.max_pool2d)(x, g)
-    return (y, index) if indices else y
+    return (y, index.astype("int64", copy=False)) if indices else y
 
 
 def _min(op: str, rank: int, x: Any, window: Window, indices: bool) -> Any:

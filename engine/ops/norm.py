@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import numpy as np
 
 from .. import backend
+from ..autograd.base import written
 from ..autograd.op import op
 from ..autograd.promotion import is_inexact
 from ..default_dtype import get_default_dtype
 from ..errors import ConfigError, ShapeError
 from .fused import arguments, kernel_op
 from .ids import on_host
-from .shape import reshape
 
 if TYPE_CHECKING:
     from ..typing import Namespace, Tensor, ValueAndVJP
@@ -139,34 +139,33 @@ def batch_norm_inference(
     tensor([[0.],
             [2.]])
     """
-    from .elementwise import sqrt
-
+    if x.ndim < 2:
+        raise ShapeError(f"batch_norm_inference: x must be (N,C,...), got shape {x.shape}")
     for name, v in (("mean", mean), ("variance", variance), ("weight", weight), ("bias", bias)):
         _vector("batch_norm_inference", name, v, x.shape[1], "C")
-    scale = 1 / sqrt(variance + eps)
-    if weight is not None:
-        scale = scale * weight
-    space = (-1,) + (1,) * (x.ndim - 2)
-    mean, scale = reshape(mean, space), reshape(scale, space)
-    bias = None if bias is None else reshape(bias, space)
-    if x.dtype == mean.dtype == scale.dtype == (x if bias is None else bias).dtype and is_inexact(x.array):
-        return _inference(x, mean, scale, bias)
-    y = (x - mean) * scale  # which promotes
-    return y if bias is None else y + bias
+    return _inference(x, mean, variance, weight, bias, eps=eps)
 
 
-@op(needs=("scale", "scale", "x mean", ""), name="batch_norm_inference")
-def _inference(xp, x, mean, scale, bias, /):
-    """(x - mean) scale + bias, all but x of shape (C,1...): one new array, since three would cost half as much again."""
-    y = x - mean
-    y *= scale
-    if bias is not None:
-        y += bias
-    return y, (
-        lambda gy: gy * scale,
-        lambda gy: -gy * scale,
-        lambda gy: gy * (x - mean),
-        None if bias is None else lambda gy: gy,
+@op(needs=("variance weight", "variance weight", "x mean variance weight", "x mean variance", ""), name="batch_norm_inference")
+def _inference(xp, x, mean, variance, weight, bias, /, *, eps):
+    """The kernel, and the gradients of all that it takes: of the statistics too, which some train."""
+    space, axes = (-1,) + (1,) * (x.ndim - 2), (0, *range(2, x.ndim))
+
+    def rstd():
+        return 1 / xp.sqrt(variance + eps)
+
+    def scale():
+        return rstd() if weight is None else rstd() * weight
+
+    def product(gy):
+        return xp.sum(gy * (x - xp.reshape(mean, space)), axis=axes)
+
+    return xp.batch_norm_inference(x, mean, variance, weight, bias, eps), (
+        lambda gy: gy * xp.reshape(scale(), space),
+        lambda gy: -scale() * xp.sum(gy, axis=axes),
+        lambda gy: product(gy) * scale() / (variance + eps) / -2,
+        None if weight is None else lambda gy: product(gy) * rstd(),
+        None if bias is None else lambda gy: xp.sum(gy, axis=axes),
     )
 
 
@@ -217,9 +216,7 @@ def layer_norm(
 
 
 @kernel_op(needs="x weight", wrapper=in_range, also="rstd")
-def group_norm(
-    x: Tensor, num_groups: int, weight: Tensor | None = None, bias: Tensor | None = None, eps: float = 1e-5
-) -> Tensor:
+def group_norm(x: Tensor, num_groups: int, weight: Tensor | None = None, bias: Tensor | None = None, eps: float = 1e-5) -> Tensor:
     """Normalise each sample over groups of channels and space; weight and bias act per channel.
 
     Parameters
@@ -301,9 +298,7 @@ def instance_norm(x: Tensor, weight: Tensor | None = None, bias: Tensor | None =
 
 
 @kernel_op(needs="x weight", sizes="M D", wrapper=in_range, also="rstd")
-def rms_norm(
-    x: Tensor, normalized_shape: int | Sequence[int], weight: Tensor | None = None, eps: float | None = None
-) -> Tensor:
+def rms_norm(x: Tensor, normalized_shape: int | Sequence[int], weight: Tensor | None = None, eps: float | None = None) -> Tensor:
     """Divide by the root of the mean square over the last axes: ``y = x / sqrt(mean(x^2) + eps) * weight``.
 
     Parameters
@@ -346,6 +341,42 @@ def rms_norm(
         floats = [t.dtype for t in (x, weight) if t is not None and is_inexact(t)] or [get_default_dtype()]
         eps = {2: 2.0**-10, 4: 2.0**-23, 8: 2.0**-52}[max(d.itemsize for d in floats)]
     return arguments(x, weight, eps, prod(x.shape[: x.ndim - len(shape)]), prod(shape))
+
+
+@op(name="batch_norm", needs="x weight y1 y2", constants=(1, 2))
+def _batch_norm_tracked(xp, x, weight, bias, /, *, eps, part, running):
+    """See batch_norm_tracked. running: the three arrays, taken by the first reading: they move once."""
+    y = xp.batch_norm_tracked(x, weight, bias, *running.pop(), eps, part) if running else xp.batch_norm(x, weight, bias, eps)
+    _, mean, rstd = y
+    return y, lambda g, need: xp.batch_norm_grad(g[0], x, weight, mean, rstd)
+
+
+def batch_norm_tracked(
+    x: Tensor, running: Sequence[Tensor], weight: Tensor | None, bias: Tensor | None, eps: float, part: float
+) -> Tensor | None:
+    """The y of batch_norm (N,C,*S), where there is a kernel that updates running statistics as well; else None.
+
+    Parameters
+    ----------
+    x, weight, bias, eps
+        See batch_norm.
+    running : sequence of Tensor
+        Mean (C,) and variance (C,), which move to those of x, the variance to the unbiased one; and the number of batches, an
+        int64 (), which counts this one.
+    part : float
+        How far they move; below 0 it is 1 over the number of batches.
+    """
+    xp = backend.spaces()[type(x.array)]
+    kernels = xp.kernels if isinstance(xp, backend.Namespace) else None
+    if kernels is None or not kernels.has("batch_norm_tracked", str(x.dtype)):
+        return None
+    if any(t.dtype != x.dtype or t.device != x.device for t in running[:2]) or running[2].device != x.device:
+        return None
+    arrays = [tuple([t.array for t in running])]
+    y, _, _ = _batch_norm_tracked(x, weight, bias, eps=eps, part=part, running=arrays)
+    for t in running:
+        written(t)
+    return y  # type: ignore[no-any-return]
 
 
 @op(name="_running_mean")

@@ -10,7 +10,7 @@ from ..autograd.op import op
 if TYPE_CHECKING:
     from ..typing import Namespace, Tensor, ValueAndVJP
 
-__all__ = ["celu", "elu", "leaky_relu", "relu", "selu", "softplus"]
+__all__ = ["add_relu", "celu", "elu", "leaky_relu", "relu", "selu", "softplus"]
 
 
 SELU_ALPHA = 1.6732632423543772
@@ -41,6 +41,41 @@ def relu(xp: Namespace, x: Tensor, /) -> ValueAndVJP:
     """
     y = xp.relu(x)
     return y, lambda gy: xp.relu_grad(gy, y)
+
+
+@op(needs="y")
+def add_relu(xp: Namespace, a: Tensor, b: Tensor, /) -> ValueAndVJP:
+    """The end of a residual block, in one pass: ``max(a + b, 0)``; its derivative at 0 is taken as 0.
+
+    Parameters
+    ----------
+    a, b : Tensor
+        Any shape, real; they broadcast against each other.
+
+    Returns
+    -------
+    Tensor
+        The common shape and dtype.
+
+    References
+    ----------
+    He et al., 2016, arXiv:1512.03385.
+
+    Examples
+    --------
+    >>> dl.add_relu(dl.asarray([-1.0, 2.0]), dl.asarray([0.5, 1.0]))
+    tensor([0., 3.])
+    """
+    if a.shape == b.shape and a.dtype == b.dtype:
+        y = xp.add_relu(a, b)
+    else:
+        y = xp.relu(a + b)
+
+    def pull(gy, need):
+        g = xp.relu_grad(gy, y)
+        return g, g
+
+    return y, pull
 
 
 @op(needs="x", promotes="float")

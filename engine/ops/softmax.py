@@ -96,6 +96,50 @@ def log_softmax(xp: Namespace, x: Tensor, /, *, axis: int = -1) -> ValueAndVJP:
     return y, lambda gy: xp.log_softmax_grad(gy, y, axis)
 
 
+@kernel_op("cross_entropy_mean", needs="labels")
+def softmax_cross_entropy_mean(logits: Tensor, labels: Tensor, *, ignore_index: int = -100) -> Tensor:
+    """The mean of `softmax_cross_entropy` over the rows whose label is not ``ignore_index``, fused.
+
+    Parameters
+    ----------
+    logits : Tensor
+        (N,V), floating: scores of the classes.
+    labels : Tensor
+        (N,), integers from 0 to V - 1, or `ignore_index`.
+    ignore_index : int
+        The label whose rows do not count.
+
+    Returns
+    -------
+    Tensor
+        (). NaN if no row counts.
+
+    Raises
+    ------
+    ShapeError
+        If shapes disagree.
+    DTypeError
+        If labels are not integers.
+
+    Examples
+    --------
+    >>> from dlengine.ops.softmax import softmax_cross_entropy_mean
+    >>> dl.exp(-softmax_cross_entropy_mean(dl.zeros((2, 4)), dl.asarray([0, -100])))
+    tensor(0.25)
+    """
+    _check_classes(logits, labels)
+    return arguments(logits, labels, ignore_index)
+
+
+def _check_classes(logits: Tensor, labels: Tensor) -> None:
+    if logits.ndim != 2:
+        raise ShapeError(f"cross_entropy: logits must be (N,V), got shape {logits.shape}")
+    if labels.shape != logits.shape[:1]:
+        raise ShapeError(f"cross_entropy: labels must be (N,)=({logits.shape[0]},), got {labels.shape}")
+    if labels.dtype.kind not in "iu":
+        raise DTypeError(f"cross_entropy: labels must be integers (class numbers), got {labels.dtype}; use astype(dl.int64)")
+
+
 def _averaged(xp: Any, loss: Any, mean: bool) -> tuple[Any, Any]:
     """The mean of the losses if it is asked for, and its pullback."""
     if not mean:
@@ -138,10 +182,5 @@ def softmax_cross_entropy(logits: Tensor, labels: Tensor, *, ignore_index: int =
     >>> dl.exp(-softmax_cross_entropy(dl.zeros((2, 4)), dl.asarray([0, 3])))
     tensor([0.25, 0.25])
     """
-    if logits.ndim != 2:
-        raise ShapeError(f"cross_entropy: logits must be (N,V), got shape {logits.shape}")
-    if labels.shape != logits.shape[:1]:
-        raise ShapeError(f"cross_entropy: labels must be (N,)=({logits.shape[0]},), got {labels.shape}")
-    if labels.dtype.kind not in "iu":
-        raise DTypeError(f"cross_entropy: labels must be integers (class numbers), got {labels.dtype}; use astype(dl.int64)")
+    _check_classes(logits, labels)
     return arguments(logits, labels, ignore_index, mean)

@@ -63,6 +63,11 @@ def clip_grad_norm_(
     try:
         if not arrays:
             return _tensor(grad_norm(arrays))
+        if norm_type == 2.0 and not error_if_nonfinite and len(_by_dtype(arrays)) == 1:
+            xp = backend.space_of(arrays[0])
+            kernels = xp.kernels if isinstance(xp, backend.Namespace) and backend.device_of(arrays[0]) != "cpu" else None
+            if kernels is not None and kernels.has("clip_by_norm", str(arrays[0].dtype)):
+                return _tensor(xp.clip_by_norm(arrays, float(max_norm)))
         total = _norm(arrays, norm_type)
         if error_if_nonfinite and not float(total) < inf:
             raise GradientError(f"clip_grad_norm_: the norm of the gradients is {float(total)}")

@@ -12,7 +12,7 @@ from weakref import ref
 
 import numpy as np
 
-from dlengine.kernels import graph_capture
+from dlengine.kernels import graph_capture, kept
 
 from .. import backend
 from ..autograd.base import TensorBase, written
@@ -126,6 +126,7 @@ def _capturing(scalars: graph_capture.Capture) -> Iterator[None]:
             yield
     finally:
         graph_capture.current_capture.reset(token)
+        kept.forget_all()  # what kernels left lies in the graph's memory, and holds nothing yet
 
 
 @contextmanager

@@ -15,8 +15,9 @@ from ..optim import Optimizer
 from ..optim.docstrings import inherit_docstrings
 from ..states import count, listed, mapping, read_state
 from .callback import Callback
-from .machine import arithmetic, describe_arithmetic
+from .machine import arithmetic, continue_with, describe_arithmetic, without_kernels
 from .metric import Average, Metric
+from .one_rank import OneRank
 from .precision import MixedPrecision
 
 
@@ -67,6 +68,7 @@ class TrainerState:
         self.train_loader: Any = None
         self._averages: dict[str, Average] = {}
         self._resume: Resume | None = None
+        self._ranks = OneRank()
         self._loader_state: Any = None  # of the training loader after the last complete step of the current epoch
 
     @property
@@ -74,8 +76,30 @@ class TrainerState:
         """The optimizer, or the first of several."""
         return next(iter(self.optimizers.values()))
 
+    @property
+    def rank(self) -> int:
+        """The number of this rank; 0 where one process trains."""
+        return self._ranks.rank
+
+    def agree(self, wish: bool) -> bool:
+        """Return whether all ranks are to save now, since one of them wished it.
+
+        Parameters
+        ----------
+        wish : bool
+            Whether this rank wishes it. The ranks tell each other with the next batch.
+
+        Returns
+        -------
+        bool
+            The same on all ranks; where one process trains, its wish.
+        """
+        return self._ranks.agree("save", wish)
+
     def state_dict(self) -> dict[str, Any]:
         """Return everything that is needed to continue the training.
+
+        Where several ranks train together, all of them call it; that of rank 0 is the one to save.
 
         Returns
         -------
@@ -83,6 +107,9 @@ class TrainerState:
             The states of the model, the optimizers, the schedule, the loss scaler, the callbacks and the random generators; the
             position in the data, the history and the averages and metrics of an unfinished epoch; and the backend in use.
         """
+        self._settle()
+        if self.batch:
+            self._ranks.keep_on_first(self.metrics)
         states = {key: _state_of(part) for key, part in self._state_parts(self.batch).items()}
         return states | {key: value for key, (value, _) in self._state_values().items()}
 
@@ -112,9 +139,13 @@ class TrainerState:
         for key, part in self._state_parts(found["batch"]).items():
             matched += _match(key, part, found[key])
         _load_all(matched)
+        self._ranks.after_loading(self)
         self.epoch, self.batch, self._averages = epoch, found["batch"], found["averages"]
         self.history = [dict(row) for row in history]
         self._resume, self._loader_state = Resume(found["loader"], found["generator"], found["machine"]), None
+
+    def _settle(self) -> None:
+        """Look at what was left to look at later."""
 
     def _state_parts(self, batch: int) -> dict[str, Any]:
         """The objects whose states belong to the trainer's: one or None, several by name, or a list.
@@ -161,7 +192,8 @@ class TrainerState:
             self.train_loader.load_state_dict(resume.loader)
         if resume.generator is not None:
             default_generator.load_state_dict(resume.generator)
-        then, now = resume.machine, arithmetic()
+        continue_with(resume.machine)
+        then, now = None if resume.machine is None else without_kernels(resume.machine), without_kernels(arithmetic())
         if then is not None and then != now and self.epoch < self.epochs:
             warnings.warn(
                 f"fit: the state was made with {describe_arithmetic(then)}, this is {describe_arithmetic(now)}: the training "

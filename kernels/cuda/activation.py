@@ -11,6 +11,7 @@ BYTES = 16
 
 
 _relu = Kernel("activation.cu", "relu", FLOATS)
+_add_relu = Kernel("activation.cu", "add_relu", FLOATS)
 _relu_grad = Kernel("activation.cu", "relu_grad", FLOATS)
 _leaky_relu = Kernel("activation.cu", "leaky_relu", FLOATS)
 _leaky_relu_grad = Kernel("activation.cu", "leaky_relu_grad", FLOATS)
@@ -45,6 +46,11 @@ def _blocks(kernel: Kernel, y: Array) -> int:
 def relu(x: Array) -> Array:
     """max(x, 0)."""
     return _one(_relu, x)
+
+
+def add_relu(a: Array, b: Array) -> Array:
+    """max(a + b, 0)."""
+    return _two(_add_relu, a, b)
 
 
 def relu_grad(gy: Array, y: Array) -> Array:

@@ -6,22 +6,13 @@ thread makes one value.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import prod
 
 from ..types import Array
 from . import FLOATS
+from .machine.channels import Channels, channels_of
 from .machine.launch import Kernel, blocks_for, contiguous, empty, library_of, team_of
 from .machine.source import accumulator
-
-FULL_GRID = 512
-"""Blocks that keep every card busy. Not asked of the card: the split of a sum, and so its rounding, must not depend on it."""
-SPLIT_SIZE = 2048
-"""Values that a part of a channel's sum has at least."""
-PACK = 8
-"""Values that a thread may read at once: 16 bytes of them, whatever the dtype, divide so many."""
-LONG = 32
-"""From this length on, threads of a warp read along a channel; below, across channels."""
 
 _rows = Kernel("norm_rows.cu", "norm_rows", FLOATS)
 _rows_grad = Kernel("norm_rows.cu", "norm_rows_grad", FLOATS)
@@ -30,6 +21,7 @@ _rms_grad = Kernel("norm_rows.cu", "rms_rows_grad", FLOATS)
 _moments = Kernel("norm_channels.cu", "channel_moments", FLOATS)
 _statistics = Kernel("norm_channels.cu", "channel_statistics", FLOATS)
 _normalise = Kernel("norm_channels.cu", "channel_normalise", FLOATS)
+_affine = Kernel("norm_channels.cu", "channel_affine", FLOATS)
 _sums = Kernel("norm_channels.cu", "channel_sums", FLOATS)
 _sums_add = Kernel("norm_channels.cu", "channel_sums_add", FLOATS)
 _channel_grad = Kernel("norm_channels.cu", "channel_grad", FLOATS)
@@ -37,67 +29,43 @@ _channel_grad = Kernel("norm_channels.cu", "channel_grad", FLOATS)
 Normalised = tuple[Array, Array, Array]
 
 
-@dataclass(frozen=True)
-class _Channels:
-    """An array (outer, channels, inner), and how the sums over its channels are divided among blocks."""
-
-    outer: int
-    channels: int
-    inner: int
-
-    @property
-    def values(self) -> int:
-        """Of one channel."""
-        return self.outer * self.inner
-
-    @property
-    def across(self) -> int:
-        """Channels that a block sums."""
-        return 1 if self.inner >= LONG else 32
-
-    @property
-    def tiles(self) -> int:
-        return blocks_for(self.channels, self.across)
-
-    @property
-    def packs(self) -> bool:
-        """Whether whole packs lie in a channel of an image."""
-        return self.across == 1 and self.inner % PACK == 0
-
-    @property
-    def split_size(self) -> int:
-        """Values of a part."""
-        wanted = min(blocks_for(FULL_GRID, max(self.tiles, 1)), blocks_for(self.values * self.across, SPLIT_SIZE))
-        size = max(1, blocks_for(self.values, max(1, wanted)))
-        return blocks_for(size, PACK) * PACK if self.packs else size
-
-    @property
-    def splits(self) -> int:
-        """Parts that a channel is summed in."""
-        return max(1, blocks_for(self.values, self.split_size))
-
-
 def batch_norm(x: Array, weight: Array | None, bias: Array | None, eps: float) -> Normalised:
     """Normalise each channel over the batch and all positions.
 
     x: (N, C, *S). weight, bias: (C,) or None. Returns y (N, C, *S), mean (C,), rstd (C,).
     """
-    library, shape, x = library_of(x), _channels(x), contiguous(x)
+    return _batch_norm(x, weight, bias, eps, (None, None, None), 0.0)
+
+
+def batch_norm_tracked(
+    x: Array, weight: Array | None, bias: Array | None, mean: Array, variance: Array, batches: Array, eps: float, part: float
+) -> Normalised:
+    """The same, and running statistics (C,) move a part of the way to those of x, in place; batches, int64 (), counts one more.
+
+    A negative part is 1 over the number of batches, this one included.
+    """
+    return _batch_norm(x, weight, bias, eps, (mean, variance, batches), part)
+
+
+def _batch_norm(
+    x: Array, weight: Array | None, bias: Array | None, eps: float, running: tuple[Array | None, ...], part: float
+) -> Normalised:
+    library, shape, x = library_of(x), channels_of(x), contiguous(x)
     channels, split = shape.channels, (shape.splits, shape.split_size)
     parts, wide_mean, wide_rstd = _wide(x, (shape.splits, 2, channels), (channels,), (channels,))
     y, mean, rstd = (empty(library, size, x.dtype) for size in (x.shape, (channels,), (channels,)))
     _moments[shape.tiles * shape.splits](x, parts, shape.outer, channels, shape.inner, shape.across, *split, shape.packs)
     blocks = blocks_for(channels, _statistics.threads)
     arrays = x, parts, wide_mean, wide_rstd, mean, rstd
-    _statistics[blocks](*arrays, channels, shape.inner, shape.values, *split, eps)
-    arrays = x, wide_mean, wide_rstd, _optional(weight), _optional(bias), y
+    _statistics[blocks](*arrays, *running, channels, shape.inner, shape.values, *split, eps, part)
+    arrays = x, wide_mean, wide_rstd, _optional(weight), _optional(bias), y, running[2]
     _normalise[blocks_for(x.size, _normalise.threads)](*arrays, x.size, channels, shape.inner)
     return y, mean, rstd
 
 
 def batch_norm_grad(gy: Array, x: Array, weight: Array | None, mean: Array, rstd: Array) -> Normalised:
     """Gradient of batch_norm's y. mean, rstd: (C,) as it returned them. Returns gx (N, C, *S), gweight, gbias (C,)."""
-    shape = _channels(x)
+    shape = channels_of(x)
     gy, x, mean, rstd = map(contiguous, (gy, x, mean, rstd))
     gx = empty(library_of(x), x.shape, x.dtype)
     sums, gweight, gbias = _parameter_sums(gy, x, mean, rstd, shape, per_image=0, sharing=1)
@@ -105,6 +73,15 @@ def batch_norm_grad(gy: Array, x: Array, weight: Array | None, mean: Array, rstd
     arrays = gy, x, _optional(weight), mean, rstd, *sums, gx
     _channel_grad[blocks](*arrays, x.size, shape.channels, shape.inner, shape.values)
     return gx, gweight, gbias
+
+
+def batch_norm_inference(x: Array, mean: Array, variance: Array, weight: Array | None, bias: Array | None, eps: float) -> Array:
+    """y = (x - mean) / sqrt(variance + eps) weight + bias per channel. x: (N, C, *S), the others (C,) or None."""
+    shape, x = channels_of(x), contiguous(x)
+    y = empty(library_of(x), x.shape, x.dtype)
+    arrays = x, contiguous(mean), contiguous(variance), _optional(weight), _optional(bias), y
+    _affine[blocks_for(x.size, _affine.threads)](*arrays, x.size, shape.channels, shape.inner, eps)
+    return y
 
 
 def layer_norm(x: Array, weight: Array | None, bias: Array | None, eps: float) -> Normalised:
@@ -115,7 +92,7 @@ def layer_norm(x: Array, weight: Array | None, bias: Array | None, eps: float) -
 def layer_norm_grad(gy: Array, x: Array, weight: Array | None, mean: Array, rstd: Array) -> Normalised:
     """Gradient of layer_norm's y. mean, rstd: (M,) as it returned them. Returns gx (M, D), gweight, gbias (D,)."""
     rows, features = x.shape
-    return _over_rows_grad(gy, x, weight, mean, rstd, features, _Channels(rows, features, 1), 1)
+    return _over_rows_grad(gy, x, weight, mean, rstd, features, Channels(rows, features, 1), 1)
 
 
 def group_norm(x: Array, weight: Array | None, bias: Array | None, groups: int, eps: float) -> Normalised:
@@ -129,7 +106,7 @@ def group_norm(x: Array, weight: Array | None, bias: Array | None, groups: int, 
 
 def group_norm_grad(gy: Array, x: Array, weight: Array | None, mean: Array, rstd: Array, groups: int) -> Normalised:
     """Gradient of group_norm's y. mean, rstd: (N, groups) as it returned them. Returns gx, gweight (C,), gbias (C,)."""
-    shape = _channels(x)
+    shape = channels_of(x)
     size = prod(x.shape[1:]) // max(groups, 1)
     return _over_rows_grad(gy, x, weight, mean, rstd, size, shape, groups)
 
@@ -150,7 +127,7 @@ def rms_norm_grad(gy: Array, x: Array, weight: Array | None, rstd: Array) -> tup
     gy, x, rstd = map(contiguous, (gy, x, rstd))
     _rms_grad[blocks_for(rows * team, _rms_grad.threads)](gy, x, _optional(weight), rstd, gx, rows, n, team)
     no_mean = library_of(x).zeros_like(rstd)
-    return gx, _parameter_sums(gy, x, no_mean, rstd, _Channels(rows, n, 1), per_image=1, sharing=max(n, 1))[1]
+    return gx, _parameter_sums(gy, x, no_mean, rstd, Channels(rows, n, 1), per_image=1, sharing=max(n, 1))[1]
 
 
 def _over_rows(
@@ -166,7 +143,7 @@ def _over_rows(
 
 
 def _over_rows_grad(
-    gy: Array, x: Array, weight: Array | None, mean: Array, rstd: Array, n: int, shape: _Channels, groups: int
+    gy: Array, x: Array, weight: Array | None, mean: Array, rstd: Array, n: int, shape: Channels, groups: int
 ) -> Normalised:
     """The gradient of _over_rows; shape: where the channels of weight and bias lie."""
     rows, team = shape.outer * groups, team_of(n)
@@ -180,7 +157,7 @@ def _over_rows_grad(
 
 
 def _parameter_sums(
-    gy: Array, x: Array, mean: Array, rstd: Array, shape: _Channels, per_image: int, sharing: int
+    gy: Array, x: Array, mean: Array, rstd: Array, shape: Channels, per_image: int, sharing: int
 ) -> tuple[tuple[Array, Array], Array, Array]:
     """The sums over each channel of gy, and of gy times the normalised x: as they are summed, and as gweight, gbias (C,)."""
     size = (shape.channels,)
@@ -201,11 +178,6 @@ def _parameter_sums(
     blocks = blocks_for(shape.channels, _sums_add.threads)
     _sums_add[blocks](parts, sum_gy, sum_gy_y, gbias, gweight, shape.channels, shape.splits)
     return (sum_gy, sum_gy_y), gweight, gbias
-
-
-def _channels(x: Array) -> _Channels:
-    """Where the channels of (N, C, *S) lie."""
-    return _Channels(x.shape[0], x.shape[1], prod(x.shape[2:]))
 
 
 def _wide(x: Array, *shapes: tuple[int, ...]) -> list[Array]:

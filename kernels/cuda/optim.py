@@ -19,6 +19,7 @@ from .machine.table import CHUNK, PointerTable
 _sgd = Kernel("optim.cu", "sgd", FLOATS, constants={"CHUNK": CHUNK})
 _adam = Kernel("optim.cu", "adam", FLOATS, constants={"CHUNK": CHUNK})
 _squares = Kernel("clip.cu", "squares", FLOATS, constants={"CHUNK": CHUNK})
+_scale_to_norm = Kernel("clip.cu", "scale_to_norm", FLOATS, constants={"CHUNK": CHUNK})
 _scale = Kernel("clip.cu", "scale", FLOATS, constants={"CHUNK": CHUNK})
 _total_of = Kernel("total.cu", "total_of", ("float32", "float64"))
 
@@ -76,6 +77,14 @@ def sum_of_squares(gs: list[Array]) -> Array:
     _squares[table.chunks](table, table.tensors, table.columns, table.chunks, sums)
     _total_of[1](sums, table.chunks, total)
     return total
+
+
+def clip_by_norm(gs: list[Array], max_norm: float) -> Array:
+    """Scale all elements in place by min(1, max_norm / (norm + 1e-6)); the norm before that, 0-d as of sum_of_squares."""
+    total = sum_of_squares(gs)
+    norm = empty(library_of(gs[0]), (), total.dtype)
+    _step(_scale_to_norm, [gs], (0,), (total, norm, max_norm))
+    return norm
 
 
 def scale(gs: list[Array], factor: Array) -> None:

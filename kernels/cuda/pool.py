@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from math import prod
+
 from ..geometry import Ints, PoolGeometry
 from ..types import Array
 from . import FLOATS
-from .machine.launch import Kernel, blocks_for, contiguous, empty, library_of
+from .machine.launch import Kernel, blocks_for, contiguous, empty, integers, library_of
 
 
 def _declare(name: str) -> Kernel:
@@ -22,24 +24,44 @@ _avg_grad = _declare("avg_pool_input_grad")
 def max_pool2d(x: Array, g: PoolGeometry) -> tuple[Array, Array]:
     """The largest value of each window and its flat index in the input plane; the first NaN, else the first of equals.
 
-    x: (N, C, *in). Returns y (N, C, *out) and int64 (N, C, *out).
+    x: (N, C, *in). Returns y (N, C, *out) and (N, C, *out) in the narrowest dtype that holds a plane's places, int16 at least:
+    they are written once, and read by the gradient alone unless somebody asks for them.
     """
     y = empty(library_of(x), g.y_shape, x.dtype)
-    index = empty(library_of(x), g.y_shape, "int64")
-    _launch(_max, y, contiguous(x), y, index, _lifted(g))
+    index = empty(library_of(x), g.y_shape, place_dtype(prod(g.in_shape)))
+    _launch(_max, y, contiguous(x), y, *_bytes(index), _lifted(g))
     return y, index
+
+
+def place_dtype(places: int) -> str:
+    """In which a flat place in a plane is kept."""
+    return "int16" if places <= 1 << 15 else "int32" if places <= 1 << 31 else "int64"
+
+
+def _placed(index: Array, result: Array) -> tuple[Array, Array, int]:
+    """Places, the result, and the bytes of a place, as the kernels take them."""
+    places, size = _bytes(index)
+    return places, result, size
+
+
+def _bytes(index: Array) -> tuple[Array, int]:
+    """Places as bytes, and how many each has."""
+    index = contiguous(index)
+    if index.dtype.itemsize not in (2, 4, 8) or index.dtype.kind != "i":
+        index = integers(index)
+    return index.reshape(-1).view("uint8"), index.dtype.itemsize
 
 
 def max_pool2d_scatter(gy: Array, index: Array, g: PoolGeometry) -> Array:
     """Add each output's gradient to the place it was taken from. gy, index: (N, C, *out). Returns (N, C, *in)."""
     gx = empty(library_of(gy), g.x_shape, gy.dtype)
-    return _launch(_scatter, gx, contiguous(gy), contiguous(index), gx, _lifted(g))
+    return _launch(_scatter, gx, contiguous(gy), *_placed(index, gx), _lifted(g))
 
 
 def max_pool2d_gather(x: Array, index: Array, g: PoolGeometry) -> Array:
     """The adjoint of max_pool2d_scatter: x at index. x: (N, C, *in). index: (N, C, *out). Returns (N, C, *out)."""
     y = empty(library_of(x), g.y_shape, x.dtype)
-    return _launch(_gather, y, contiguous(x), contiguous(index), y, _lifted(g))
+    return _launch(_gather, y, contiguous(x), *_placed(index, y), _lifted(g))
 
 
 def avg_pool2d(x: Array, g: PoolGeometry) -> Array:

@@ -9,15 +9,18 @@ Axes: T time, N batch, I input, H hidden.
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from .. import precision
 from ..types import Array
 from . import FLOATS
-from .linear import matmul
+from .linear import linear, matmul
+from .machine.channels import Channels
 from .machine.launch import Kernel, blocks_for, contiguous, empty, integers, library_of
 from .machine.source import accumulator
 from .recurrence.plan import CONSTANTS, RecurrentPlan, fit
+from .sums import channel_total
 
 
 def _declare(cell: str) -> tuple[Kernel, ...]:
@@ -58,10 +61,11 @@ def lstm(
     Returns y (T, N, H), hT, cT (N, H), and what lstm_grad needs if save, else None.
     """
     loop = _Loop(x, h0, w_hh, lengths, reverse, save, gates=4)
-    z_in, h, c = loop.project(x, w_ih, bias), loop.states(h0), loop.states(c0)
+    z_in, h, c = loop.project(x, w_ih, bias), loop.states(), loop.states()
     y, gates = empty(loop.library, loop.shape, x.dtype), loop.wide(4) if save else None
-    loop.forward(_lstm, _lstm_step, h, (z_in,), (loop.lengths, h, c, y, gates))
-    return y, loop.last(h, x), loop.last(c, x), (gates, h, c) if save else None
+    last = loop.last(h0), loop.last(c0)
+    loop.forward(_lstm, _lstm_step, ((h0, h), (c0, c)), (z_in,), (h, c, y, *last, gates))
+    return y, *last, (gates, h, c) if save else None
 
 
 def lstm_grad(
@@ -81,8 +85,8 @@ def lstm_grad(
     """Gradient of lstm by its three results. Returns the gradients of x, h0, c0, w_ih, w_hh and bias (None where bias is)."""
     gates, h, c = residuals
     loop = _Loop(x, h0, w_hh, lengths, reverse, True, gates=4)
-    dh, dc, dz = loop.copy(gh), loop.copy(gc), loop.wide(4)
-    loop.backward(_lstm_grad, _lstm_grad_step, dz, (contiguous(gy),), (loop.lengths, gates, c, dh, dc, dz))
+    dh, dc, dz = loop.state(gh), loop.state(gc), loop.wide(4)
+    loop.backward(_lstm_grad, _lstm_grad_step, dz, tuple(map(contiguous, (gy, gh, gc))), (loop.lengths, gates, c, dh, dc, dz))
     gx, gw_ih = loop.input_grads(dz, x, w_ih)
     gbias = None if bias is None else loop.sum(dz, x)
     return gx, loop.narrow(dh, x), loop.narrow(dc, x), gw_ih, loop.contract(dz, loop.before(h), x), gbias
@@ -105,11 +109,11 @@ def gru(
     Returns y (T, N, H), hT (N, H), and what gru_grad needs if save, else None.
     """
     loop = _Loop(x, h0, w_hh, lengths, reverse, save, gates=3)
-    u, h = loop.project(x, w_ih, b_ih), loop.states(h0)
+    u, h, last = loop.project(x, w_ih, b_ih), loop.states(), loop.last(h0)
     y, gates = empty(loop.library, loop.shape, x.dtype), loop.wide(4) if save else None
     hidden_bias = None if b_hh is None else contiguous(b_hh)
-    loop.forward(_gru, _gru_step, h, (u,), (hidden_bias, loop.lengths, h, y, gates))
-    return y, loop.last(h, x), (gates, h) if save else None
+    loop.forward(_gru, _gru_step, ((h0, h),), (u,), (h, y, last, gates), (hidden_bias,))
+    return y, last, (gates, h) if save else None
 
 
 def gru_grad(
@@ -128,8 +132,8 @@ def gru_grad(
     """Gradient of gru by its two results. Returns the gradients of x, h0, w_ih, w_hh, b_ih and b_hh (None where the bias is)."""
     gates, h = residuals
     loop = _Loop(x, h0, w_hh, lengths, reverse, True, gates=3)
-    dh, du, dz = loop.copy(gh), loop.wide(3), loop.wide(3)
-    loop.backward(_gru_grad, _gru_grad_step, dz, (contiguous(gy),), (loop.lengths, gates, h, dh, du, dz))
+    dh, du, dz = loop.state(gh), loop.wide(3), loop.wide(3)
+    loop.backward(_gru_grad, _gru_grad_step, dz, (contiguous(gy), contiguous(gh)), (loop.lengths, gates, h, dh, du, dz))
     gx, gw_ih = loop.input_grads(du, x, w_ih)
     gb_ih = None if b_ih is None else loop.sum(du, x)
     gb_hh = None if b_hh is None else loop.sum(dz, x)
@@ -153,10 +157,10 @@ def rnn(
     Returns y (T, N, H), hT (N, H), and what rnn_grad needs if save, else None.
     """
     loop = _Loop(x, h0, w_hh, lengths, reverse, save, gates=1)
-    z_in, h = loop.project(x, w_ih, bias), loop.states(h0)
+    z_in, h, last = loop.project(x, w_ih, bias), loop.states(), loop.last(h0)
     y = empty(loop.library, loop.shape, x.dtype)
-    loop.forward(_rnn, _rnn_step, h, (z_in,), (loop.lengths, h, y, nonlinearity == "relu"))
-    return y, loop.last(h, x), (h,) if save else None
+    loop.forward(_rnn, _rnn_step, ((h0, h),), (z_in,), (h, y, last, nonlinearity == "relu"))
+    return y, last, (h,) if save else None
 
 
 def rnn_grad(
@@ -175,8 +179,9 @@ def rnn_grad(
     """Gradient of rnn by its two results. Returns the gradients of x, h0, w_ih, w_hh and bias (None where bias is)."""
     (h,) = residuals
     loop = _Loop(x, h0, w_hh, lengths, reverse, True, gates=1)
-    dh, dz = loop.copy(gh), loop.wide(1)
-    loop.backward(_rnn_grad, _rnn_grad_step, dz, (contiguous(gy),), (loop.lengths, h, dh, dz, nonlinearity == "relu"))
+    dh, dz = loop.state(gh), loop.wide(1)
+    given = contiguous(gy), contiguous(gh)
+    loop.backward(_rnn_grad, _rnn_grad_step, dz, given, (loop.lengths, h, dh, dz, nonlinearity == "relu"))
     gx, gw_ih = loop.input_grads(dz, x, w_ih)
     gbias = None if bias is None else loop.sum(dz, x)
     return gx, loop.narrow(dh, x), gw_ih, loop.contract(dz, loop.before(h), x), gbias
@@ -202,19 +207,19 @@ class _Loop:
         """(T, N, parts H), to be filled by a kernel."""
         return empty(self.library, (self.steps, self.batch, parts * self.hidden), self.dtype)
 
-    def copy(self, state: Array) -> Array:
-        """A state that a kernel may change."""
-        return self.library.array(state, dtype=self.dtype, order="C")
+    def state(self, given: Array) -> Array:
+        """A state (N, H) that a kernel begins with a given one; the same, widened, where there is no step."""
+        if self.steps:
+            return empty(self.library, self.shape[1:], self.dtype)
+        return self.library.array(given, dtype=self.dtype, order="C")
 
-    def states(self, first: Array) -> Array:
-        """(slots, N, H), the initial state in its slot: all steps if they are saved, else two in turn."""
-        h = empty(self.library, (self.steps + 1 if self.save else 2, self.batch, self.hidden), self.dtype)
-        h[self._slot(0)] = first
-        return h
+    def states(self) -> Array:
+        """(slots, N, H), for the states before and after each step: all of them if they are saved, else two in turn."""
+        return empty(self.library, (self.steps + 1 if self.save else 2, self.batch, self.hidden), self.dtype)
 
-    def last(self, h: Array, x: Array) -> Array:
-        """The final state, in the dtype of x."""
-        return h[self._slot(self.steps)].astype(x.dtype)
+    def last(self, first: Array) -> Array:
+        """Where a kernel leaves the final state (N, H); a copy of the first where there is no step."""
+        return empty(self.library, first.shape, first.dtype) if self.steps else self.library.array(first, order="C")
 
     def before(self, h: Array) -> Array:
         """The state before each time: (T, N, H)."""
@@ -225,9 +230,9 @@ class _Loop:
 
     def project(self, x: Array, w: Array, bias: Array | None) -> Array:
         """x w' + bias for all steps at once: (T, N, gates H)."""
-        z = self.product(self._rows(self._valid(x)), w.astype(self.dtype, copy=False).T)
-        if bias is not None:
-            z = z + bias.astype(self.dtype, copy=False)
+        rows, w = self._rows(self._valid(x)), w.astype(self.dtype, copy=False)
+        with self._precision():
+            z = linear(rows, w, None if bias is None else bias.astype(self.dtype, copy=False))
         return contiguous(z.reshape(self.steps, self.batch, self.gates * self.hidden))
 
     def input_grads(self, dz: Array, x: Array, w_ih: Array) -> tuple[Array, Array]:
@@ -241,26 +246,44 @@ class _Loop:
 
     def product(self, a: Array, b: Array) -> Array:
         """a b with the precision in force, if x is float32: 16-bit numbers, widened, are multiplied as they are."""
-        if self.widened:
-            with precision.in_force("highest"):
-                return matmul(a, b)
-        return matmul(a, b)
+        with self._precision():
+            return matmul(a, b)
+
+    def _precision(self) -> AbstractContextManager[None]:
+        return precision.in_force("highest") if self.widened else nullcontext()
 
     def sum(self, dz: Array, x: Array) -> Array:
-        return self.narrow(self.library.sum(dz, axis=(0, 1)), x)
+        """The sum over time and batch."""
+        if not dz.size:
+            return self.library.zeros(dz.shape[2:], x.dtype)
+        return self.narrow(channel_total(dz, Channels(self.steps * self.batch, dz.shape[2], 1)), x)
 
-    def forward(self, whole: Kernel, step: Kernel, h: Array, before: tuple[Any, ...], after: tuple[Any, ...]) -> None:
-        """Run all steps; the kernels take before, the recurrent weights or products, after, and the plan."""
+    def forward(
+        self,
+        whole: Kernel,
+        step: Kernel,
+        states: tuple[tuple[Array, Array], ...],
+        before: tuple[Any, ...],
+        after: tuple[Any, ...],
+        biases: tuple[Any, ...] = (),
+    ) -> None:
+        """Run all steps. states: the first ones and where all are kept.
+
+        The kernels take before, the recurrent weights or products, biases, lengths, the first states, after, and the plan.
+        """
         if not self.steps * self.batch * self.hidden:
             return
         plan, blocks, shared = fit(self.w_hh, self.shape, self.reverse, self.save, self.gates, backward=False)
+        firsts = [contiguous(first) for first, _ in states]
         if blocks:
-            whole[blocks, shared](*before, self.w_hh, *after, plan)
+            whole[blocks, shared](*before, self.w_hh, *biases, self.lengths, *firsts, *after, plan)
             return
-        w = self.w_hh.astype(self.dtype, copy=False).T
+        for first, kept in states:
+            kept[self._slot(0)] = first
+        w, h = self.w_hh.astype(self.dtype, copy=False).T, states[0][1]
         blocks = blocks_for(self.batch * self.hidden, step.threads)
         for s in range(self.steps):
-            step[blocks](*before, self.product(h[self._slot(s)], w), *after, plan, s)
+            step[blocks](*before, self.product(h[self._slot(s)], w), *biases, self.lengths, *firsts, *after, plan, s)
 
     def backward(self, whole: Kernel, step: Kernel, dz: Array, before: tuple[Any, ...], after: tuple[Any, ...]) -> None:
         """The same from the last step to the first, and once more to take in the first step's product."""

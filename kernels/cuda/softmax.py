@@ -7,12 +7,14 @@ from math import prod
 from ..types import Array
 from . import FLOATS
 from .machine.launch import Kernel, blocks_for, contiguous, empty, integers, library_of, team_of
+from .machine.source import accumulator
 
 _softmax = Kernel("softmax.cu", "softmax", FLOATS)
 _softmax_grad = Kernel("softmax.cu", "softmax_grad", FLOATS)
 _log_softmax = Kernel("softmax.cu", "log_softmax", FLOATS)
 _log_softmax_grad = Kernel("softmax.cu", "log_softmax_grad", FLOATS)
 _cross_entropy = Kernel("softmax.cu", "cross_entropy", FLOATS)
+_mean_of_counted = Kernel("softmax.cu", "mean_of_counted", FLOATS)
 _cross_entropy_grad = Kernel("softmax.cu", "cross_entropy_grad", FLOATS)
 
 MANY_ROWS = 4096
@@ -52,14 +54,33 @@ def cross_entropy(logits: Array, labels: Array, ignore_index: int) -> tuple[Arra
     return loss, p
 
 
+def cross_entropy_mean(logits: Array, labels: Array, ignore_index: int) -> tuple[Array, Array, Array]:
+    """The mean over the rows whose label counts, (), and besides softmax(logits) (N, V) how many they are, ()."""
+    labels = integers(labels)
+    each, p = cross_entropy(logits, labels, ignore_index)
+    library, wide = library_of(logits), accumulator(str(logits.dtype))
+    loss, count = empty(library, (), logits.dtype), empty(library, (), wide)
+    _mean_of_counted[1](each, labels, loss, count, labels.size, ignore_index)
+    return loss, p, count
+
+
 def cross_entropy_grad(gloss: Array, p: Array, labels: Array, ignore_index: int) -> Array:
     """Gradient of cross_entropy's loss: gloss (p - one_hot(labels)), 0 where the label is ignored.
 
     gloss: (N,). p: (N, V) as cross_entropy returned it. labels: (N,). Returns (N, V).
     """
+    return _logits_grad(gloss, p, None, labels, ignore_index)
+
+
+def cross_entropy_mean_grad(gloss: Array, p: Array, count: Array, labels: Array, ignore_index: int) -> Array:
+    """Gradient of cross_entropy_mean's loss. gloss: (). p, count: as it returned them. Returns (N, V)."""
+    return _logits_grad(gloss, p, count, labels, ignore_index)
+
+
+def _logits_grad(gloss: Array, p: Array, count: Array | None, labels: Array, ignore_index: int) -> Array:
     rows, n = p.shape
     glogits = empty(library_of(p), p.shape, p.dtype)
-    arrays = contiguous(gloss), contiguous(p), integers(labels), glogits
+    arrays = contiguous(library_of(p).asarray(gloss)), contiguous(p), count, integers(labels), glogits
     _cross_entropy_grad[blocks_for(rows * n, _cross_entropy_grad.threads)](*arrays, rows, n, ignore_index)
     return glogits
 

@@ -31,6 +31,14 @@ def relu_row(x: Array, y: Array, s: Any) -> None:
 
 
 @inner(exact=True)
+def add_relu_row(a: Array, b: Array, y: Array, s: Any) -> None:
+    zero = a.dtype.type(0)
+    for i in range(a.size):
+        total = a[i] + b[i]
+        y[i] = zero if total <= zero else total
+
+
+@inner(exact=True)
 def relu_grad_row(gy: Array, y: Array, gx: Array, s: Any) -> None:
     zero = y.dtype.type(0)
     for i in range(y.size):
@@ -130,6 +138,7 @@ def _of_two(row: Callable[..., None]) -> Kernel:
 
 
 _relu = _of_one(relu_row)
+_add_relu = _of_two(add_relu_row)
 _relu_grad = _of_two(relu_grad_row)
 _leaky_relu = _of_one(leaky_relu_row)
 _leaky_relu_grad = _of_two(leaky_relu_grad_row)
@@ -160,6 +169,11 @@ def _two(kernel: Kernel, gy: Array, x: Array, scalar: float = 1.0) -> Array:
 def relu(x: Array) -> Array:
     """max(x, 0)."""
     return _one(_relu, x)
+
+
+def add_relu(a: Array, b: Array) -> Array:
+    """max(a + b, 0)."""
+    return _two(_add_relu, a, b)
 
 
 def relu_grad(gy: Array, y: Array) -> Array:

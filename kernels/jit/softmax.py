@@ -15,6 +15,7 @@ from numba import prange
 from ..ranges import FEW, in_range
 from ..types import Array
 from .machine.compile import dense, inner, jit, thread_count
+from .machine.gemm import scale_row
 from .machine.norm_rows import RUN, sum_by_runs
 from .machine.vecmath import emit_exp, exp, log, maximum
 from .machine.vector import I32, Emitter, Value, as_row, emits, int64
@@ -164,12 +165,6 @@ def exp_sum(x: Array, m: Any) -> float:
     for lo in range(0, x.size, RUN):
         total += exp_sum_run(x[lo : lo + RUN], m)
     return total
-
-
-@inner(exact=True)
-def scale_row(x: Array, factor: Any, y: Array) -> None:
-    for i in range(y.size):
-        y[i] = x[i] * factor
 
 
 @inner()
@@ -342,6 +337,20 @@ def cross_entropy(logits: Array, labels: Array, ignore_index: int) -> tuple[Arra
     else:
         loss.fill(0)
     return loss, p
+
+
+def cross_entropy_mean(logits: Array, labels: Array, ignore_index: int) -> tuple[Array, Array, Array]:
+    """The mean over the rows whose label counts, softmax(logits), and how many count. Shapes: (), (N, V), ()."""
+    loss, p = cross_entropy(logits, labels, ignore_index)
+    count = np.asarray(np.count_nonzero(labels != ignore_index), loss.dtype)
+    with np.errstate(invalid="ignore"):  # of no rows the mean is NaN
+        return np.asarray(loss.sum(dtype=np.float64) / count, loss.dtype), p, count
+
+
+def cross_entropy_mean_grad(gloss: Array, p: Array, count: Array, labels: Array, ignore_index: int) -> Array:
+    """Gradient of cross_entropy_mean's loss. gloss: (). p, count: as it returned them."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return cross_entropy_grad(np.full(labels.shape, gloss / count, p.dtype), p, labels, ignore_index)
 
 
 def cross_entropy_grad(gloss: Array, p: Array, labels: Array, ignore_index: int) -> Array:

@@ -16,6 +16,12 @@ def relu(xp: Namespace, x: Array) -> Array:
 
 
 @kernel
+def add_relu(xp: Namespace, a: Array, b: Array) -> Array:
+    """max(a + b, 0)."""
+    return xp.maximum(a + b, 0)
+
+
+@kernel
 def relu_grad(xp: Namespace, gy: Array, y: Array) -> Array:
     """Gradient of relu from its result y: gy where y is positive, else 0."""
     return xp.where(y > 0, gy, 0)

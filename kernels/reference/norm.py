@@ -29,6 +29,23 @@ def batch_norm(xp: Namespace, x: Array, weight: Array | None, bias: Array | None
     return y, xp.reshape(mean, (x.shape[1],)), xp.reshape(rstd, (x.shape[1],))
 
 
+def batch_norm_tracked(
+    xp: Namespace, x: Array, weight: Array | None, bias: Array | None, running_mean: Array, running_var: Array, batches: Array,
+    eps: float, part: float,
+) -> Normalised:  # fmt: skip
+    """The same, and running statistics (C,) that move a part of the way to those of x; batches, int64 (), counts one more.
+
+    The running variance is the unbiased estimate. A negative part is 1 over the number of batches, this one included.
+    """
+    batches[...] = batches + 1
+    way = part if part >= 0 else 1.0 / int(batches)
+    axes, count = _all_but_channel(x), x.size // x.shape[1]
+    unbiased = count / max(count - 1, 1)
+    for running, now in ((running_mean, xp.mean(x, axis=axes)), (running_var, unbiased * xp.var(x, axis=axes))):
+        running[...] = xp.astype(running + way * (now - running), running.dtype)
+    return batch_norm(xp, x, weight, bias, eps)
+
+
 @kernel
 def batch_norm_grad(xp: Namespace, gy: Array, x: Array, weight: Array | None, mean: Array, rstd: Array) -> Normalised:
     """Gradient of batch_norm's y. mean, rstd: (C,) as it returned them. Returns gx (N, C, *S), gweight, gbias (C,)."""
@@ -37,6 +54,17 @@ def batch_norm_grad(xp: Namespace, gy: Array, x: Array, weight: Array | None, me
     y = (x - xp.reshape(mean, shape)) * rstd
     gx = _through(xp, _affine(xp, gy, weight, None, shape), y, rstd, axes)
     return gx, xp.sum(gy * y, axis=axes), xp.sum(gy, axis=axes)
+
+
+@kernel
+def batch_norm_inference(
+    xp: Namespace, x: Array, mean: Array, variance: Array, weight: Array | None, bias: Array | None, eps: float
+) -> Array:
+    """y = (x - mean) / sqrt(variance + eps) weight + bias per channel. x: (N, C, *S), the others (C,) or None."""
+    shape = _per_channel(x)
+    scale = 1.0 / xp.sqrt(variance + eps)
+    scale = scale if weight is None else scale * weight
+    return _affine(xp, x - xp.reshape(mean, shape), scale, bias, shape)
 
 
 @kernel
@@ -60,9 +88,7 @@ def layer_norm_grad(xp: Namespace, gy: Array, x: Array, weight: Array | None, me
 
 
 @kernel
-def group_norm(
-    xp: Namespace, x: Array, weight: Array | None, bias: Array | None, groups: int, eps: float
-) -> Normalised:
+def group_norm(xp: Namespace, x: Array, weight: Array | None, bias: Array | None, groups: int, eps: float) -> Normalised:
     """Normalise each group of channels of each image; groups = C normalises each channel of each image (instance norm).
 
     x: (N, C, *S). weight, bias: (C,) or None. Returns y (N, C, *S), mean (N, groups), rstd (N, groups).

@@ -83,6 +83,14 @@ def sum_of_squares(xp: Namespace, gs: list[Array]) -> Array:
     return reduce(add, [xp.sum(xp.square(_wide(xp, g))) for g in gs])
 
 
+def clip_by_norm(xp: Namespace, gs: list[Array], max_norm: float) -> Array:
+    """Scale all elements in place by min(1, max_norm / (norm + 1e-6)); the norm before that, 0-d as of sum_of_squares."""
+    norm = xp.sqrt(sum_of_squares(xp, gs))
+    factor = max_norm / (norm + 1e-6)
+    scale(xp, gs, xp.where(factor > 1, xp.ones_like(factor), factor))
+    return norm
+
+
 def scale(xp: Namespace, gs: list[Array], factor: Array) -> None:
     """Multiply all elements by a factor, in place. factor: 0-d, in the dtype of sum_of_squares."""
     for g in gs:

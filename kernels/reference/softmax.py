@@ -53,6 +53,25 @@ def cross_entropy(xp: Namespace, logits: Array, labels: Array, ignore_index: int
 
 
 @kernel
+def cross_entropy_mean(xp: Namespace, logits: Array, labels: Array, ignore_index: int) -> tuple[Array, Array, Array]:
+    """The mean of the losses of the rows whose label is not ignore_index, softmax(logits) (N, V), and how many rows count.
+
+    No row that counts: NaN. Half precision adds and counts in float32.
+    """
+    loss, p = cross_entropy(xp, logits, labels, ignore_index)
+    wide = xp.float64 if logits.dtype == xp.float64 else xp.float32
+    count = xp.astype(xp.sum(labels != ignore_index), wide)
+    return xp.astype(xp.sum(xp.astype(loss, wide)) / count, logits.dtype), p, count
+
+
+@kernel
+def cross_entropy_mean_grad(xp: Namespace, gloss: Array, p: Array, count: Array, labels: Array, ignore_index: int) -> Array:
+    """Gradient of cross_entropy_mean's loss. gloss: (). p, count: as it returned them. labels: (N,). Returns (N, V)."""
+    each = xp.astype(xp.astype(gloss, count.dtype) / count, p.dtype)
+    return cross_entropy_grad(xp, xp.broadcast_to(each, labels.shape), p, labels, ignore_index)
+
+
+@kernel
 def cross_entropy_grad(xp: Namespace, gloss: Array, p: Array, labels: Array, ignore_index: int) -> Array:
     """Gradient of cross_entropy's loss: gloss (p - one_hot(labels)), 0 where the label is ignored.
 

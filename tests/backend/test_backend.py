@@ -105,6 +105,23 @@ def test_absent_numba_is_said_and_numpy_serves(monkeypatch: pytest.MonkeyPatch) 
     assert dl.get_backend() == "numpy"
 
 
+def test_numba_that_cannot_be_imported_is_said_and_numpy_serves(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is installed, but refuses a NumPy that is newer than it knows."""
+
+    def refuse(name: str) -> None:
+        raise ImportError("Numba needs NumPy 2.3 or less. Got NumPy 2.5.")
+
+    monkeypatch.setattr(backends.library, "import_module", refuse)
+    backends.library._broken_numba.cache_clear()
+    try:
+        with pytest.raises(BackendUnavailable, match=r"numba cannot be imported \(ImportError: Numba needs NumPy 2.3"):
+            dl.set_backend("numba")
+        dl.set_backend("auto")
+        assert dl.get_backend() == "numpy"
+    finally:
+        backends.library._broken_numba.cache_clear()
+
+
 def test_arrays_of_two_libraries_do_not_mix() -> None:
     pytest.importorskip("array_api_strict")
     x = dl.ones((2,))

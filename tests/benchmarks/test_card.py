@@ -41,6 +41,14 @@ def test_the_parts_fit_their_time() -> None:
     assert len({s.name for s in card.stages(out, 1, False)}) == len(card.stages(out, 1, False))
 
 
+def test_a_rehearsal_asks_for_nothing_that_needs_a_card() -> None:
+    for part in (1, 2):
+        stages = card.stages(Path("out"), part, True)
+        commands = [command for s in stages for command in s.commands]
+        assert not [c for c in commands if "--precision" in c or ("cuda" in c and "--emulate" not in c)]
+        assert all(s.seconds >= 80 for s in stages)
+
+
 def test_every_kernel_that_is_chosen_has_a_stage() -> None:
     from dlengine.kernels.cuda.convolution import product, simt
 
@@ -70,7 +78,8 @@ def test_capture_is_compared(tmp_path: Path) -> None:
 
 def test_ops_that_failed_are_run_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "parity.jsonl"
-    file.write_text('{"op": "relu", "verdict": "pass"}\n{"op": "gelu", "verdict": "fail"}\n')
+    machine = '{"date": "2026-11-29", "machine": "M"}\n'
+    file.write_text(machine + '{"op": "relu", "verdict": "pass"}\n{"op": "gelu", "verdict": "fail"}\n')
     with pytest.raises(SystemExit) as ended:
         card_checks.failed(str(file), sys.executable, "-c", "import sys; sys.exit(sys.argv[1:] != ['--op', 'gelu', '--verbose'])")
     assert ended.value.code == 0

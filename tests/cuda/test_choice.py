@@ -177,3 +177,16 @@ def test_events_on_a_card(gpu: Any, path: Path) -> None:
     assert choice.autotune("gemm", race, "slow", x, "nt", 128) == "fast"
     times = json.loads(cache.load(path, choice.sources()) or "")
     assert times == {"gemm | NVIDIA Test | float32 | float32 | nt | 128": {"slow": 4.0, "fast": 1.0}}
+
+
+def test_what_a_checkpoint_has_pinned_comes_before_all(gpu: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    x: Any = SimpleNamespace(dtype=np.dtype("f4"), device=SimpleNamespace(id=0))
+    race = {"slow": spends(gpu, 0.004), "fast": spends(gpu, 0.001)}
+    assert choice.autotune("gemm", race, "slow", x, 128) == "fast"
+    found = dict(choice.timing_cache().chosen)
+    assert found == {"gemm | NVIDIA Test | float32 | float32 | 128 | fast slow": "fast"}
+    choice.timing_cache().pin({key: "slow" for key in found})
+    assert choice.autotune("gemm", race, "fast", x, 128) == "slow"
+    assert choice.autotune("gemm", {"fast": race["fast"], "new": race["slow"]}, "new", x, 128) == "fast"  # others: measured
+    monkeypatch.setenv("DLENGINE_CUDA_CHOICE", "fast")
+    assert choice.autotune("gemm", race, "fast", x, 128) == "slow"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from pathlib import Path
 from typing import Any
 from unittest.mock import MagicMock
@@ -15,11 +16,16 @@ from dlengine.kernels.cuda.machine.compile_check import CompileError, compile_so
 needs_nvrtc = pytest.mark.skipif(compile_check.available() is not None, reason=str(compile_check.available()))
 
 
-def parameter(kernel: compile_check.Kernel, dtype: str, arch: int) -> Any:
-    """A check, in one group with those of the same source: with --dist loadgroup one process compiles it, once for all."""
+def parameter(kernel: compile_check.Kernel, dtype: str, arch: int, name: str = "") -> Any:
+    """A check, in one group with those of the same source: with --dist loadgroup one process compiles it, once for all.
+
+    What differs from a quick check in the assembler's work alone is slow.
+    """
     source = hashlib.sha256(kernel.source(dtype).encode()).hexdigest()[:16]
-    group = f"{source}-{arch}-{'-'.join(kernel.options)}"
-    return pytest.param(kernel, dtype, arch, id=f"{kernel.exported_name(dtype)}-sm_{arch}", marks=pytest.mark.xdist_group(group))
+    marks = [pytest.mark.xdist_group(f"{source}-{arch}-{'-'.join(kernel.options)}")]
+    if not compile_check.is_representative(kernel, dtype, arch):
+        marks.append(pytest.mark.slow)
+    return pytest.param(kernel, dtype, arch, id=f"{kernel.exported_name(dtype)}-sm_{arch}{name}", marks=marks)
 
 
 CHECKS = [parameter(*check) for check in compile_check.checks()]
@@ -42,6 +48,19 @@ def test_every_file_of_the_set_is_checked() -> None:
 
     checked = {(kernel.file, kernel.name) for kernel, _, _ in compile_check.checks()}
     assert checked == {(path.name, name) for path in FOLDER.glob("*.cu") for name in kernel_signatures(path.name)}
+
+
+def test_every_text_is_checked_quickly() -> None:
+    """For one architecture at least, and for each of those that its text asks about."""
+    quick = {(c.values[0].file, c.values[1]) for c in CHECKS if not [m for m in c.marks if m.name == "slow"]}
+    assert quick == {(kernel.file, dtype) for kernel, dtype, _ in compile_check.checks()}
+    asked = {
+        int(number) // 10
+        for kernel, dtype, _ in compile_check.checks()
+        for number in re.findall(r"__CUDA_ARCH__\D+(\d+)", kernel.source(dtype))
+    }
+    assert asked <= {80}
+    assert all(min(k.architectures) >= 80 for k, dtype, _ in compile_check.checks() if "__CUDA_ARCH__" in k.source(dtype))
 
 
 @needs_nvrtc

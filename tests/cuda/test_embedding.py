@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -63,7 +64,7 @@ def test_agrees_with_the_reference(name: str, dtype: str) -> None:
 
 
 def test_both_ways_are_bit_equal(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A captured step cannot sort, and must give what it gives without."""
+    """How many rows and items there are must not show in the numbers."""
     for name in SHAPES:
         _, gy, ids, rows = arrays(name, "float32")
         found = []
@@ -135,3 +136,13 @@ def test_one_checked_launch_of_each_kernel() -> None:
 def test_checked(name: str, dtype: str, order: str) -> None:
     with emulator.checked(order):
         agree(name, dtype)
+
+
+@pytest.mark.parametrize(("rows", "count"), [(3, 50), (300, 5000), (70_000, 2500), (1 << 20, 7), (5, 0)])
+def test_ids_are_sorted_stably(rows: int, count: int) -> None:
+    ids = np.random.default_rng(0).integers(-2, rows + 2, count)
+    known = np.where((ids < 0) | (ids > rows), rows, ids)
+    with emulator.checked() if count < 100 else nullcontext():
+        keys, order = embedding.sorted_ids(ids, rows)
+    assert np.array_equal(order, np.argsort(known, kind="stable"))
+    assert np.array_equal(keys, known[order])

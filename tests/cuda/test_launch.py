@@ -122,7 +122,7 @@ class FakeArray:
             SimpleNamespace(c_contiguous=array.flags.c_contiguous),
         )
         self.device = FakeDevice(device)
-        self.data = SimpleNamespace(ptr=array.ctypes.data)
+        self.data = SimpleNamespace(ptr=array.ctypes.data, device_id=device)
 
 
 @contextmanager
@@ -138,7 +138,7 @@ def card(monkeypatch: pytest.MonkeyPatch, major: int, minor: int, name: bytes = 
             return lambda grid, block, args: launched.append((exported, self.options, grid, block, args))
 
     properties = {"name": name, "major": major, "minor": minor}
-    runtime = SimpleNamespace(getDeviceProperties=lambda device: properties)
+    runtime = SimpleNamespace(getDeviceProperties=lambda device: properties, getDevice=lambda: 0)
     fake = SimpleNamespace(RawModule=RawModule, cuda=SimpleNamespace(runtime=runtime))
     monkeypatch.setitem(sys.modules, "cupy", fake)
     for memory in (launch._compiled, launch._is_listed, launch._require_listed):
@@ -146,6 +146,27 @@ def card(monkeypatch: pytest.MonkeyPatch, major: int, minor: int, name: bytes = 
     yield launched
     for memory in (launch._compiled, launch._is_listed, launch._require_listed):
         memory.cache_clear()
+
+
+@pytest.mark.parametrize("wrong", ["dtype", "strides", "address", "device"])
+def test_a_written_out_launch_checks_what_the_general_one_does(wrong: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    x, w, b, y = (FakeArray(np.zeros(1, "f4")) for _ in range(4))
+    with card(monkeypatch, 9, 0) as launched:
+        for _ in range(3):
+            KERNEL[3](x, w, b, y, G)
+        KERNEL[3](x, w, None, y, G)
+        assert launched[0][:4] == launched[2][:4] == launched[3][:4]
+        assert launched[2][4][:4] == (x, w, b, y)
+        assert launched[3][4][2] == launch._NULL
+        before = len(launched)
+        bad = FakeArray(np.zeros(1, "f8" if wrong == "dtype" else "f4"), device=1 if wrong == "device" else 0)
+        if wrong == "strides":
+            bad.flags.c_contiguous, bad.strides = False, (8,)
+        if wrong == "address":
+            bad.data.ptr += 2
+        with pytest.raises((TypeError, ValueError), match="conv2d_depthwise"):
+            KERNEL[3](x, w, b, bad, G)
+        assert len(launched) == before
 
 
 def test_device_arrays_go_to_cupy(monkeypatch: pytest.MonkeyPatch) -> None:

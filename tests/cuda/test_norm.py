@@ -10,7 +10,7 @@ from ml_dtypes import finfo
 from reference_namespaces import NUMPY, run
 
 from dlengine.kernels.cuda import FLOATS, emulator, norm
-from dlengine.kernels.cuda.machine import launch
+from dlengine.kernels.cuda.machine import channels, launch
 
 pytestmark = pytest.mark.skipif(emulator.available() is not None, reason=str(emulator.available()))
 
@@ -98,14 +98,14 @@ def test_without_weight_or_bias(name: str, affine: str) -> None:
     "name", ["batch of images", "batch of large images", "batch of packs", "batch of vectors", "layer", "group", "many rows"]
 )
 def test_split_sums(name: str, dtype: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(norm, "SPLIT_SIZE", 16)
+    monkeypatch.setattr(channels, "SPLIT_SIZE", 16)
     agree(name, dtype)
 
 
 def test_splits_cover_all_values() -> None:
     for outer, inner in [(0, 5), (1, 1), (128, 1), (7, 3136), (1000, 1), (3, 100_003)]:
-        for channels in (1, 31, 64, 5000):
-            shape = norm._Channels(outer, channels, inner)
+        for count in (1, 31, 64, 5000):
+            shape = channels.Channels(outer, count, inner)
             assert shape.splits == 1 or (shape.splits - 1) * shape.split_size < shape.values
             assert shape.splits * shape.split_size >= shape.values
 
@@ -114,7 +114,7 @@ def test_splits_cover_all_values() -> None:
 @pytest.mark.parametrize("kernel", ["batch_norm", "layer_norm"])
 def test_variance_does_not_cancel(kernel: str, split_size: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Values of 10^4 with a spread of 1: the mean of squares minus the square of the mean would have no digit left."""
-    monkeypatch.setattr(norm, "SPLIT_SIZE", split_size)
+    monkeypatch.setattr(channels, "SPLIT_SIZE", split_size)
     x = (np.random.default_rng(0).standard_normal((3, 400)) + 1e4).astype("f4")
     x = x.T.copy() if kernel == "batch_norm" else x
     _, mean, rstd = getattr(norm, kernel)(x, None, None, EPS)
@@ -126,7 +126,7 @@ def test_variance_does_not_cancel(kernel: str, split_size: int, monkeypatch: pyt
 @pytest.mark.parametrize("name", ["batch of images", "batch of packs", "batch of vectors", "layer", "group"])
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_nan_and_inf_go_where_the_reference_sends_them(name: str, bad: float, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(norm, "SPLIT_SIZE", 16)
+    monkeypatch.setattr(channels, "SPLIT_SIZE", 16)
     kernel, shape, groups = CASES[name]
     x, gy, weight, bias = (np.array(a) for a in parameters(kernel, shape, "float32"))
     more = () if groups is None else (groups,)
@@ -188,7 +188,7 @@ def test_root_mean_square(shape: tuple[int, int], dtype: str) -> None:
 
 def test_few_blocks_stride_over_the_grid(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(launch, "MAX_BLOCKS", 2)
-    monkeypatch.setattr(norm, "SPLIT_SIZE", 16)
+    monkeypatch.setattr(channels, "SPLIT_SIZE", 16)
     for name in ("batch of images", "batch of vectors", "many rows", "group"):
         agree(name, "float32")
 
@@ -202,7 +202,7 @@ def test_two_runs_agree_bit_for_bit(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_one_checked_launch_of_each_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(norm, "SPLIT_SIZE", 16)
+    monkeypatch.setattr(channels, "SPLIT_SIZE", 16)
     with emulator.checked():
         for name in ("batch of sequences", "batch of packs", "layer", "group"):
             agree(name, "float32")
@@ -213,6 +213,6 @@ def test_one_checked_launch_of_each_kernel(monkeypatch: pytest.MonkeyPatch) -> N
 @DTYPES
 @NAMES
 def test_checked(name: str, dtype: str, order: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(norm, "SPLIT_SIZE", 64)
+    monkeypatch.setattr(channels, "SPLIT_SIZE", 64)
     with emulator.checked(order):
         agree(name, dtype)

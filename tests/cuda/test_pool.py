@@ -9,6 +9,7 @@ import pytest
 from ml_dtypes import finfo
 from reference_namespaces import NUMPY, run
 
+import dlengine as dl
 from dlengine.kernels.cuda import FLOATS, emulator, pool
 from dlengine.kernels.cuda.machine import launch
 from dlengine.kernels.geometry import PoolGeometry
@@ -60,7 +61,7 @@ def agree(x: Any, g: PoolGeometry, tolerance: float = 4.0) -> None:
     expected, places = run(NUMPY, "max_pool2d", x, g)
     np.testing.assert_array_equal(y, expected)
     np.testing.assert_array_equal(index, places)
-    assert (y.dtype, index.dtype) == (x.dtype, np.int64)
+    assert (y.dtype, index.dtype) == (x.dtype, pool.place_dtype(int(np.prod(g.in_shape))))
     np.testing.assert_array_equal(pool.max_pool2d_gather(x, index, g), y)
     sums = [
         (pool.max_pool2d_scatter(gy, index, g), "max_pool2d_scatter", gy, index),
@@ -147,3 +148,32 @@ def test_checked(name: str, dtype: str, order: str) -> None:
     g = GEOMETRIES[name]
     with emulator.checked(order):
         agree(np.random.default_rng(0).standard_normal(g.x_shape).astype(dtype), g)
+
+
+@pytest.mark.parametrize(
+    ("places", "dtype"), [(1, "int16"), (1 << 15, "int16"), ((1 << 15) + 1, "int32"), (1 << 31, "int32"), (1 << 40, "int64")]
+)
+def test_places_are_no_wider_than_needed(places: int, dtype: str) -> None:
+    assert pool.place_dtype(places) == dtype
+    assert places - 1 <= np.iinfo(dtype).max
+
+
+@pytest.mark.parametrize("dtype", ["int16", "int32", "int64"])
+def test_places_of_each_width(dtype: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pool, "place_dtype", lambda places: dtype)
+    x = np.random.default_rng(0).standard_normal(GEOMETRIES["overlapping"].x_shape).astype("f4")
+    with emulator.checked():
+        _, index = pool.max_pool2d(x, GEOMETRIES["overlapping"])
+        assert index.dtype == dtype
+        agree(x, GEOMETRIES["overlapping"])
+
+
+def test_users_get_int64(machine: Any) -> None:
+    x = dl.asarray(np.random.default_rng(0).standard_normal((1, 1, 6, 6)).astype("f4")).requires_grad_()
+    machine.work.clear()
+    y = dl.max_pool2d(x, 2)
+    y.sum().backward()
+    assert "astype" not in machine.work
+    _, index = dl.max_pool2d(x, 2, return_indices=True)
+    assert str(index.dtype) == "int64"
+    assert dl.max_unpool2d(y.detach(), index, 2).shape == (1, 1, 6, 6)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
+from cuda.test_compile import parameter
 
 from dlengine.kernels.cuda.machine import compile_check
 from dlengine.kernels.cuda.machine.compile_check import CompileError, Kernel
@@ -12,7 +13,7 @@ from dlengine.kernels.cuda.machine.compile_check import CompileError, Kernel
 REASON = compile_check.available() or compile_check.no_disassembler()
 needs_disassembler = pytest.mark.skipif(REASON is not None, reason=str(REASON))
 TENSOR = [
-    pytest.param(*check, id=f"{check[0].exported_name(check[1])}-sm_{check[2]}-{number}")
+    parameter(*check, name=f"-{number}")
     for number, check in enumerate(compile_check.checks())
     if '"mma.cuh"' in check[0].source(check[1])
 ]

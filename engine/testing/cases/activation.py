@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from ...errors import ConfigError, ShapeError
 from ...ops import activation as ops
 from ...ops import rectifiers
@@ -15,6 +17,17 @@ _LARGE = sample(off_zero(190, 173), label="more than one thread's share")
 _SAMPLES = (sample(off_zero(3, 5)), sample(off_zero()), sample(off_zero(0, 2)), _FAR)
 
 case(rectifiers.relu, *_SAMPLES, _LARGE, bound=ulp(0.5), kernels=("relu", "relu_grad"), reference=texts.relu)
+case(
+    rectifiers.add_relu,
+    sample(off_zero(3, 5), given([[0.0], [0.0625], [-0.0625]])),
+    sample(normal(3, 5), normal(3, 5)),
+    sample(normal(), normal()),
+    sample(normal(0, 2), normal(0, 2)),
+    sample(normal(190, 173), normal(190, 173), label="more than one thread's share"),
+    bound=ulp(0.5),
+    kernels=("add_relu", "relu_grad"),
+    reference=lambda a, b: np.maximum(a + b, 0),
+)
 case(
     rectifiers.leaky_relu,
     *_SAMPLES,

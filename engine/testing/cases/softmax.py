@@ -47,6 +47,18 @@ case(
     reference=texts.cross_entropy,
 )
 case(
+    ops.softmax_cross_entropy_mean,
+    sample(normal(6, 5), integers(0, 5, 6)),
+    sample(normal(4, 3), given([0, -100, 2, -100], dtype="int64")),
+    sample(normal(333, 65), integers(0, 65, 333), ignore_index=7),
+    error(ShapeError, "logits must be (N,V)", normal(5), integers(0, 5, 5)),
+    error(ShapeError, "labels must be (N,)", normal(6, 5), integers(0, 5, 4)),
+    error(DTypeError, "must be integers", normal(6, 5), normal(6)),
+    bound=_BOUND,
+    kernels=("cross_entropy_mean", "cross_entropy_mean_grad"),
+    reference=texts.cross_entropy_mean,
+)
+case(
     ops.masked_softmax,
     sample(normal(5, 7)),
     sample(given([[0.5, float("-inf"), 1.5], [float("-inf")] * 3]), grad=False, label="a row without keys"),

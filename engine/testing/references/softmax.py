@@ -36,6 +36,12 @@ def masked_softmax(x: Any) -> Any:
     return out
 
 
+def cross_entropy_mean(logits: Any, labels: Any, ignore_index: int = -100) -> Any:
+    """The mean cost of the rows whose label counts."""
+    counted = np.asarray(labels) != ignore_index
+    return np.sum(cross_entropy(logits, labels, ignore_index)) / np.count_nonzero(counted)
+
+
 def cross_entropy(logits: Any, labels: Any, ignore_index: int = -100, mean: bool = False) -> Any:
     """The logarithm of the label's share, negated, one row after the other; ignored rows cost 0 and count."""
     rows = zip(logits, labels.tolist(), strict=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import prod
 from typing import Any
 
+from ... import kept
 from ...geometry import ConvGeometry
 from ...types import Array
 from .. import FLOATS
@@ -139,9 +140,22 @@ def split(pixels: int, tiles: int, depth: int) -> tuple[int, int]:
 
 
 def _packed(w: Array, g: ConvGeometry, exchanged: bool) -> tuple[Array, int]:
-    """w as (groups, taps, inner planes, rows), rows padded to a multiple of four; and how many they are then."""
-    rows, inner = (g.C_per_group, g.K_per_group) if exchanged else (g.K_per_group, g.C_per_group)
-    padded = blocks_for(rows, 4) * 4
-    packed = empty(library_of(w), (g.groups, prod(g.kernel), inner, padded), w.dtype)
-    _pack[blocks_for(packed.size, _pack.threads)](w, packed, g, padded, exchanged)
-    return packed, padded
+    """w as (groups, taps, inner planes, rows), rows padded to a multiple of four; and how many they are then.
+
+    The forward's launch makes the filters of the input gradient as well, where one may follow.
+    """
+    name = "exchanged", g.groups
+    if exchanged and (found := kept.take(w, name)) is not None:
+        return found, found.shape[-1]
+    forward = None if exchanged else _empty_packed(w, g, g.K_per_group, g.C_per_group)
+    backward = _empty_packed(w, g, g.C_per_group, g.K_per_group) if exchanged or kept.wanted() else None
+    both = [packed for packed in (forward, backward) if packed is not None]
+    padded = [0 if packed is None else packed.shape[-1] for packed in (forward, backward)]
+    _pack[blocks_for(max(packed.size for packed in both), _pack.threads)](w, forward, backward, g, *padded)
+    if forward is not None and backward is not None:
+        kept.keep(w, name, backward)
+    return both[0], both[0].shape[-1]
+
+
+def _empty_packed(w: Array, g: ConvGeometry, rows: int, inner: int) -> Array:
+    return empty(library_of(w), (g.groups, prod(g.kernel), inner, blocks_for(rows, 4) * 4), w.dtype)

@@ -6,7 +6,7 @@ from functools import cache
 from math import prod
 from typing import Any
 
-from ... import precision
+from ... import kept, precision
 from ...geometry import ConvGeometry
 from ...types import Array
 from ..machine.gemm import TENSOR_CARDS
@@ -57,11 +57,20 @@ class Words:
         return words
 
     def filters(self, w: Array, g: ConvGeometry, exchanged: bool) -> Array:
-        """(K, C/groups, kh, kw) as (groups, rows, taps, words)."""
-        rows, inner = (g.C_per_group, g.K_per_group) if exchanged else (g.K_per_group, g.C_per_group)
-        words = empty(library_of(w), (g.groups, rows, prod(g.kernel), self._chunks(inner, w) * 4), "uint32")
-        self._filters[blocks_for(words.size // 4, self._filters.threads)](w, words, g, exchanged)
-        return words
+        """(K, C/groups, kh, kw) as (groups, rows, taps, words); the forward's launch also makes those of the input gradient."""
+        name = "exchanged words", g.groups, self._numbers[str(w.dtype)]
+        if exchanged and (found := kept.take(w, name)) is not None:
+            return found
+        forward = None if exchanged else self._empty_filters(w, g, g.K_per_group, g.C_per_group)
+        backward = self._empty_filters(w, g, g.C_per_group, g.K_per_group) if exchanged or kept.wanted() else None
+        both = [words for words in (forward, backward) if words is not None]
+        self._filters[blocks_for(max(words.size for words in both) // 4, self._filters.threads)](w, forward, backward, g)
+        if forward is not None and backward is not None:
+            kept.keep(w, name, backward)
+        return both[0]
+
+    def _empty_filters(self, w: Array, g: ConvGeometry, rows: int, inner: int) -> Array:
+        return empty(library_of(w), (g.groups, rows, prod(g.kernel), self._chunks(inner, w) * 4), "uint32")
 
     def add(self, sums: Array, gw: Array) -> None:
         """The sum over the first axis of sums, back in the order of filters."""

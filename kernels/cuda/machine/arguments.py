@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -44,11 +44,20 @@ def conversion(parameter: Parameter, dtype: str, structs: Mapping[type, int]) ->
         if parameter.c_type == kind.__name__:
             return parameter.name, None, partial(_packed, dims)
     declared = _declared(parameter.c_type, dtype)
-    return parameter.name, None, _as_it_is if declared is None else known_dtype(declared).type
+    return parameter.name, None, _as_it_is if declared is None else _SIZES.get(declared) or known_dtype(declared).type
+
+
+_SIZES: dict[str, Any] = {"int32": lru_cache(4096)(np.int32), "int64": lru_cache(4096)(np.int64)}
+"""Sizes come again and again: to find one costs half of making it."""
 
 
 def _packed(dims: int, value: Any) -> Any:
-    return pack(value, dims)
+    """Kept with the geometry, which is made once for many calls: to hash its fields takes longer than a launch."""
+    held = value.__dict__
+    name = f"_packed{dims}"
+    if name not in held:
+        object.__setattr__(value, name, pack(value, dims))
+    return held[name]
 
 
 def _as_it_is(value: Any) -> Any:

@@ -45,6 +45,8 @@ class TimingCache:
         self.path, self.measure = path, measure
         self.answers: dict[str, Times] = {}
         self.given: dict[object, str] = {}  # by the call itself, of which no text need be made
+        self.chosen: dict[str, str] = {}  # what was answered in this process, by key and candidates
+        self.pinned: dict[str, str] = {}  # what is to be answered, as a saved training was
         self.read = False
         self._lock = threading.Lock()
 
@@ -56,6 +58,11 @@ class TimingCache:
         times = self.answers.get(key, {})
         measured = [(time, name) for name in candidates if (time := times.get(name)) is not None]
         return min(measured)[1] if measured else None
+
+    def pin(self, choices: Mapping[str, str]) -> None:
+        """Answer as another process did. choices: its `chosen`."""
+        self.pinned |= choices
+        self.given.clear()
 
     def measured(self) -> dict[str, list[tuple[str, float]]]:
         """All that is remembered: key -> (candidate, microseconds)."""
@@ -124,23 +131,29 @@ def autotune(kernel: str, candidates: Candidates, heuristic: str, x: Array, *sha
     heuristic: the name to answer with where nothing is measured. shape: what else the answer depends on.
 
     $DLENGINE_CUDA_CHOICE is the name of a candidate to run wherever there is one, and else the heuristic's: with "heuristic"
-    nothing is ever measured, and a run gives the same bits on any day.
+    nothing is ever measured, and a run gives the same bits on any day. What a checkpoint has pinned comes before it.
     """
     if isinstance(x, np.ndarray) or len(candidates) == 1:
         return heuristic
     forced = os.environ.get("DLENGINE_CUDA_CHOICE")
-    if forced:
-        return forced if forced in candidates else heuristic
     dtype, answers = str(x.dtype), timing_cache()
     multiplied = precision.multiply_dtype(dtype)
-    call = (kernel, x.device.id, dtype, multiplied, shape, *candidates)
+    call = (kernel, x.device.id, dtype, multiplied, shape, forced, *candidates)
     if call in answers.given:
         return answers.given[call]
     key = " | ".join((kernel, card(x.device.id), dtype, multiplied, *map(str, shape)))
-    if capturing(x):
-        return answers.known(key, candidates) or heuristic
-    answers.given[call] = answers.choose(key, candidates)
-    return answers.given[call]
+    place = f"{key} | {' '.join(sorted(candidates))}"
+    if answers.pinned.get(place) in candidates:
+        name = answers.pinned[place]
+    elif forced:
+        name = forced if forced in candidates else heuristic
+    elif capturing(x):
+        answers.chosen[place] = answers.known(key, candidates) or heuristic
+        return answers.chosen[place]  # a later call may measure
+    else:
+        name = answers.choose(key, candidates)
+    answers.given[call] = answers.chosen[place] = name
+    return name
 
 
 def bucket(n: int) -> int:

@@ -37,6 +37,10 @@ OPTIONS = (
 )
 
 
+QUICK = 90
+"""The architecture that quick checks compile for: that of the card of this project's figures."""
+
+
 class CompileError(RuntimeError):
     """A kernel that does not compile, or spills registers to memory."""
 
@@ -78,6 +82,16 @@ def checks() -> Iterator[tuple[Kernel, str, int]]:
         for dtype in kernel.dtypes:
             for arch in kernel.architectures:
                 yield kernel, dtype, arch
+
+
+def is_representative(kernel: Kernel, dtype: str, arch: int) -> bool:
+    """Whether an architecture stands for others in quick checks: one for each way through the text and its headers.
+
+    Our own text asks for 80 or later alone, in mma.cuh, whose kernels list no older card. cuda_bf16.h has functions in place of
+    instructions before 80.
+    """
+    least = min(kernel.architectures)
+    return arch == QUICK or (dtype == "bfloat16" and arch == least < 80) or QUICK not in kernel.architectures
 
 
 def check(kernel: Kernel, dtype: str, arch: int) -> Resources:

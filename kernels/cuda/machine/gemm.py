@@ -112,9 +112,9 @@ def _tensor(tile: tuple[int, int], warp: tuple[int, int], words: int, stages: in
 _OWN = {"float32": "TF32", "float16": "HALF", "bfloat16": "BFLOAT"}
 LARGE = _ordinary(128, 128, 8, 8, ("float32",))
 SMALL = _ordinary(64, 64, 16, 4, FLOATS)
-TENSOR_LARGE = _tensor((128, 128), (64, 32), 16, 4, _OWN)
+TENSOR_LARGE = _tensor((128, 128), (64, 64), 16, 4, _OWN)
 TENSOR_SMALL = _tensor((64, 64), (32, 32), 16, 4, _OWN)
-ROUNDED_LARGE = _tensor((128, 128), (64, 32), 16, 3, {"float32": "ROUNDED"})
+ROUNDED_LARGE = _tensor((128, 128), (64, 64), 16, 3, {"float32": "ROUNDED"})
 ROUNDED_SMALL = _tensor((64, 64), (32, 32), 16, 3, {"float32": "ROUNDED"})
 _add = Kernel("gemm_add.cu", "gemm_add", FLOATS, structs={GemmShape: 0}, constants={"ROWS": 1, "COLUMNS": 1})
 

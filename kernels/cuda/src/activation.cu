@@ -14,6 +14,10 @@ KERNEL(relu, 256)(const T* __restrict__ x, T* __restrict__ y, long long n, ACC s
   map(x, y, n, [](ACC v) { return v <= 0 ? ACC(0) : v; });  // NaN is not below 0
 }
 
+KERNEL(add_relu, 256)(const T* __restrict__ a, const T* __restrict__ b, T* __restrict__ y, long long n, ACC s) {
+  map(a, b, y, n, [](ACC u, ACC v) { return u + v <= 0 ? ACC(0) : u + v; });
+}
+
 KERNEL(relu_grad, 256)(const T* __restrict__ gy, const T* __restrict__ y, T* __restrict__ gx, long long n, ACC s) {
   map(gy, y, gx, n, [](ACC g, ACC v) { return v > 0 ? g : ACC(0); });
 }

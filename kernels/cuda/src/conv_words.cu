@@ -40,9 +40,7 @@ KERNEL(conv2d_images_to_words, 256)(const T* __restrict__ images, unsigned int* 
   }
 }
 
-// w to (groups, rows, R S, chunks of inner planes). Forward: rows are filters, inner planes channels; the input gradient exchanges
-// them.
-KERNEL(conv2d_filters_to_words, 256)(const T* __restrict__ w, unsigned int* __restrict__ words, ConvGeometry g, int exchanged) {
+__device__ __forceinline__ void filters_to_words(const T* w, unsigned int* words, const ConvGeometry& g, bool exchanged) {
   const int channels = g.C / g.groups, filters = g.K / g.groups, taps = g.kernel[0] * g.kernel[1];
   const int rows = exchanged ? channels : filters, inner = exchanged ? filters : channels, chunks = chunks_of(inner);
   const long long total = (long long)g.groups * rows * taps * chunks, threads = (long long)gridDim.x * blockDim.x;
@@ -56,6 +54,14 @@ KERNEL(conv2d_filters_to_words, 256)(const T* __restrict__ w, unsigned int* __re
       return bits(w[(k * channels + (exchanged ? row : plane)) * taps + tap]);
     });
   }
+}
+
+// w to (groups, rows, R S, chunks of inner planes). Forward: rows are filters, inner planes channels; the input gradient exchanges
+// them. Either may be left out.
+KERNEL(conv2d_filters_to_words, 256)(const T* __restrict__ w, unsigned int* __restrict__ words, unsigned int* __restrict__ exchanged,
+                                     ConvGeometry g) {
+  if (words) filters_to_words(w, words, g, false);
+  if (exchanged) filters_to_words(w, exchanged, g, true);
 }
 
 // gw (K, channels, taps) = the parts of a split sum (splits, K, taps, channels) added up, first to last.

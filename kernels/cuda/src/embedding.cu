@@ -49,7 +49,7 @@ KERNEL(embedding_grad, 256)(const T* __restrict__ gy, const long long* __restric
 }
 
 // The same sums, in the same order, from ids as they come: what sorting would put together is found by looking through all of
-// them, once to count a row's items and once to add. For few rows or few items it is faster, and unlike a sort it can be captured.
+// them, once to count a row's items and once to add. For few rows or few items it is faster.
 KERNEL(embedding_grad_scan, 256)(const T* __restrict__ gy, const long long* __restrict__ ids, T* __restrict__ gw, long long count,
                                  long long rows, long long size) {
   constexpr int WARPS = BLOCK / WARP;

@@ -8,16 +8,22 @@ struct GruForward {
   const ACC* u;              // (T, N, 3H)
   const T* b_hh;             // (3H) or none
   const long long* lengths;  // (N) or none
+  const T* h0;               // (N, H)
   ACC* h;                    // (slots, N, H)
-  T* y;                      // (T, N, H)
+  T *y, *h_last;             // (T, N, H), (N, H)
   ACC* gates;                // (T, N, 4H): r, z, n, v_n for the gradient, or none
   RecurrentPlan p;
 
+  __device__ __forceinline__ void begin(int n, int j) const { h[state_at(p, 0, n, j)] = ACC(h0[(long long)n * p.hidden + j]); }
+  __device__ __forceinline__ void leave(int s, int n, int j, ACC out) const {
+    h[state_at(p, s + 1, n, j)] = out;
+    if (s + 1 == p.steps) h_last[(long long)n * p.hidden + j] = T(out);
+  }
   __device__ __forceinline__ void forward(int s, int sequence, int j, const ACC (&sum)[3]) const {
-    const long long now = state_at(p, s, sequence, j), next = state_at(p, s + 1, sequence, j), row = row_at(p, s, sequence);
+    const long long now = state_at(p, s, sequence, j), row = row_at(p, s, sequence);
     const long long H = p.hidden;
     if (!runs(lengths, sequence, time_of(p, s))) {
-      h[next] = h[now];
+      leave(s, sequence, j, h[now]);
       y[row * H + j] = T(ACC(0));
       return;
     }
@@ -26,7 +32,7 @@ struct GruForward {
     for (int gate = 0; gate < 3; gate++) v[gate] = sum[gate] + (b_hh ? ACC(b_hh[gate * H + j]) : ACC(0));
     const ACC* in = u + row * 3 * H + j;
     const ACC r = sigmoid(in[0] + v[0]), z = sigmoid(in[H] + v[1]), n = tanh(in[2 * H] + r * v[2]), out = n + z * (h[now] - n);
-    h[next] = out;
+    leave(s, sequence, j, out);
     y[row * H + j] = T(out);
     if (gates) {
       ACC* saved = gates + row * 4 * H + j;
@@ -39,17 +45,17 @@ struct GruForward {
 };
 
 KERNEL(gru_forward, 256)(const ACC* u, const T* __restrict__ w_hh, const T* __restrict__ b_hh,
-                         const long long* __restrict__ lengths, ACC* h, T* y, ACC* gates, RecurrentPlan p) {
-  run_forward(GruForward{u, b_hh, lengths, h, y, gates, p}, w_hh, p);
+                         const long long* __restrict__ lengths, const T* __restrict__ h0, ACC* h, T* y, T* h_last, ACC* gates, RecurrentPlan p) {
+  run_forward(GruForward{u, b_hh, lengths, h0, h, y, h_last, gates, p}, w_hh, p);
 }
 KERNEL(gru_forward_step, 256)(const ACC* u, const ACC* products, const T* __restrict__ b_hh,
-                              const long long* __restrict__ lengths, ACC* h, T* y, ACC* gates, RecurrentPlan p, int s) {
-  forward_step(GruForward{u, b_hh, lengths, h, y, gates, p}, products, p, s);
+                              const long long* __restrict__ lengths, const T* __restrict__ h0, ACC* h, T* y, T* h_last, ACC* gates, RecurrentPlan p, int s) {
+  forward_step(GruForward{u, b_hh, lengths, h0, h, y, h_last, gates, p}, products, p, s);
 }
 
 struct GruBackward {
   static constexpr int GATES = 3;
-  const T* gy;               // (T, N, H)
+  const T *gy, *gh;          // (T, N, H), (N, H)
   const long long* lengths;  // (N) or none
   const ACC *gates, *h;      // as GruForward left them
   ACC* dh;                   // (N, H): gradient of the state before the step that was last gone through
@@ -57,6 +63,7 @@ struct GruBackward {
   RecurrentPlan p;
 
   ARRIVE
+  __device__ __forceinline__ void begin(long long at) const { dh[at] = ACC(gh[at]); }
   __device__ __forceinline__ void backward(int s, int sequence, int j) const {
     const long long row = row_at(p, s, sequence), H = p.hidden, at = sequence * H + j;
     ACC *in = du + row * 3 * H + j, *hidden = dz + row * 3 * H + j;
@@ -75,11 +82,11 @@ struct GruBackward {
   }
 };
 
-KERNEL(gru_backward, 256)(const T* gy, const T* __restrict__ w_hh, const long long* __restrict__ lengths, const ACC* gates,
+KERNEL(gru_backward, 256)(const T* gy, const T* gh, const T* __restrict__ w_hh, const long long* __restrict__ lengths, const ACC* gates,
                           const ACC* h, ACC* dh, ACC* du, ACC* dz, RecurrentPlan p) {
-  run_backward(GruBackward{gy, lengths, gates, h, dh, du, dz, p}, w_hh, p);
+  run_backward(GruBackward{gy, gh, lengths, gates, h, dh, du, dz, p}, w_hh, p);
 }
-KERNEL(gru_backward_step, 256)(const T* gy, const ACC* products, const long long* __restrict__ lengths, const ACC* gates,
+KERNEL(gru_backward_step, 256)(const T* gy, const T* gh, const ACC* products, const long long* __restrict__ lengths, const ACC* gates,
                                const ACC* h, ACC* dh, ACC* du, ACC* dz, RecurrentPlan p, int s) {
-  backward_step(GruBackward{gy, lengths, gates, h, dh, du, dz, p}, products, p, s);
+  backward_step(GruBackward{gy, gh, lengths, gates, h, dh, du, dz, p}, products, p, s);
 }

@@ -6,24 +6,36 @@ struct LstmForward {
   static constexpr int GATES = 4;
   const ACC* z_in;           // (T, N, 4H): x w_ih' + bias
   const long long* lengths;  // (N) or none
+  const T *h0, *c0;          // (N, H)
   ACC *h, *c;                // (slots, N, H)
-  T* y;                      // (T, N, H)
+  T *y, *h_last, *c_last;    // (T, N, H), (N, H)
   ACC* gates;                // (T, N, 4H): i, f, g, o for the gradient, or none
   RecurrentPlan p;
 
+  __device__ __forceinline__ void begin(int n, int j) const {
+    const long long at = (long long)n * p.hidden + j, first = state_at(p, 0, n, j);
+    h[first] = ACC(h0[at]);
+    c[first] = ACC(c0[at]);
+  }
+  __device__ __forceinline__ void leave(int s, int n, int j, ACC out, ACC cell) const {
+    const long long next = state_at(p, s + 1, n, j), at = (long long)n * p.hidden + j;
+    h[next] = out;
+    c[next] = cell;
+    if (s + 1 < p.steps) return;
+    h_last[at] = T(out);
+    c_last[at] = T(cell);
+  }
   __device__ __forceinline__ void forward(int s, int n, int j, const ACC (&sum)[4]) const {
-    const long long now = state_at(p, s, n, j), next = state_at(p, s + 1, n, j), row = row_at(p, s, n), H = p.hidden;
+    const long long now = state_at(p, s, n, j), row = row_at(p, s, n), H = p.hidden;
     if (!runs(lengths, n, time_of(p, s))) {
-      h[next] = h[now];
-      c[next] = c[now];
+      leave(s, n, j, h[now], c[now]);
       y[row * H + j] = T(ACC(0));
       return;
     }
     const ACC* z = z_in + row * 4 * H + j;
     const ACC i = sigmoid(z[0] + sum[0]), f = sigmoid(z[H] + sum[1]), g = tanh(z[2 * H] + sum[2]), o = sigmoid(z[3 * H] + sum[3]);
     const ACC cell = f * c[now] + i * g, out = o * tanh(cell);
-    c[next] = cell;
-    h[next] = out;
+    leave(s, n, j, out, cell);
     y[row * H + j] = T(out);
     if (gates) {
       ACC* saved = gates + row * 4 * H + j;
@@ -35,18 +47,20 @@ struct LstmForward {
   }
 };
 
-KERNEL(lstm_forward, 256)(const ACC* z_in, const T* __restrict__ w_hh, const long long* __restrict__ lengths, ACC* h, ACC* c,
-                          T* y, ACC* gates, RecurrentPlan p) {
-  run_forward(LstmForward{z_in, lengths, h, c, y, gates, p}, w_hh, p);
+KERNEL(lstm_forward, 256)(const ACC* z_in, const T* __restrict__ w_hh, const long long* __restrict__ lengths,
+                          const T* __restrict__ h0, const T* __restrict__ c0, ACC* h, ACC* c, T* y, T* h_last, T* c_last, ACC* gates,
+                          RecurrentPlan p) {
+  run_forward(LstmForward{z_in, lengths, h0, c0, h, c, y, h_last, c_last, gates, p}, w_hh, p);
 }
-KERNEL(lstm_forward_step, 256)(const ACC* z_in, const ACC* products, const long long* __restrict__ lengths, ACC* h, ACC* c, T* y,
+KERNEL(lstm_forward_step, 256)(const ACC* z_in, const ACC* products, const long long* __restrict__ lengths,
+                               const T* __restrict__ h0, const T* __restrict__ c0, ACC* h, ACC* c, T* y, T* h_last, T* c_last,
                                ACC* gates, RecurrentPlan p, int s) {
-  forward_step(LstmForward{z_in, lengths, h, c, y, gates, p}, products, p, s);
+  forward_step(LstmForward{z_in, lengths, h0, c0, h, c, y, h_last, c_last, gates, p}, products, p, s);
 }
 
 struct LstmBackward {
   static constexpr int GATES = 4;
-  const T* gy;               // (T, N, H)
+  const T *gy, *gh, *gc;     // (T, N, H), (N, H)
   const long long* lengths;  // (N) or none
   const ACC *gates, *c;      // as LstmForward left them
   ACC *dh, *dc;              // (N, H): gradients of the state before the step that was last gone through
@@ -54,6 +68,10 @@ struct LstmBackward {
   RecurrentPlan p;
 
   ARRIVE
+  __device__ __forceinline__ void begin(long long at) const {
+    dh[at] = ACC(gh[at]);
+    dc[at] = ACC(gc[at]);
+  }
   __device__ __forceinline__ void backward(int s, int n, int j) const {
     const long long row = row_at(p, s, n), H = p.hidden, at = n * H + j;
     ACC* d = dz + row * 4 * H + j;
@@ -74,11 +92,11 @@ struct LstmBackward {
   }
 };
 
-KERNEL(lstm_backward, 256)(const T* gy, const T* __restrict__ w_hh, const long long* __restrict__ lengths, const ACC* gates,
-                           const ACC* c, ACC* dh, ACC* dc, ACC* dz, RecurrentPlan p) {
-  run_backward(LstmBackward{gy, lengths, gates, c, dh, dc, dz, p}, w_hh, p);
+KERNEL(lstm_backward, 256)(const T* gy, const T* gh, const T* gc, const T* __restrict__ w_hh, const long long* __restrict__ lengths,
+                           const ACC* gates, const ACC* c, ACC* dh, ACC* dc, ACC* dz, RecurrentPlan p) {
+  run_backward(LstmBackward{gy, gh, gc, lengths, gates, c, dh, dc, dz, p}, w_hh, p);
 }
-KERNEL(lstm_backward_step, 256)(const T* gy, const ACC* products, const long long* __restrict__ lengths, const ACC* gates,
-                                const ACC* c, ACC* dh, ACC* dc, ACC* dz, RecurrentPlan p, int s) {
-  backward_step(LstmBackward{gy, lengths, gates, c, dh, dc, dz, p}, products, p, s);
+KERNEL(lstm_backward_step, 256)(const T* gy, const T* gh, const T* gc, const ACC* products, const long long* __restrict__ lengths,
+                                const ACC* gates, const ACC* c, ACC* dh, ACC* dc, ACC* dz, RecurrentPlan p, int s) {
+  backward_step(LstmBackward{gy, gh, gc, lengths, gates, c, dh, dc, dz, p}, products, p, s);
 }

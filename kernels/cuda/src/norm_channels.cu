@@ -1,71 +1,5 @@
-// Sums over a channel of (outer, channels, inner), for batch normalisation and for the gradients of all weights and biases.
-//
-// A channel's outer * inner values are dealt out to `splits` parts, because a few channels alone would not keep a card busy.
-// A block makes one part for `across` neighbouring channels: 1 if inner is long, so that neighbouring threads read
-// neighbouring values of it, else 32, so that they read neighbouring channels. Parts are put together in order: the same bits
-// on every card. Where `packs` says that inner and the parts are whole packs of 16 bytes, a thread takes a pack at a time, and
-// apart an index once for all of it: memory then sets the pace, and not the divisions.
-#include "pack.cuh"
-#include "team.cuh"
-
-// What falls to this thread: values first, first + step ... below end of a channel.
-struct Share {
-  long long channel, begin, first, end, step, split;
-  bool exists;
-};
-__device__ __forceinline__ Share share_of(long long job, long long outer, long long channels, long long inner, int across,
-                                          long long split_size) {
-  const long long tiles = quotient(channels + across - 1, across), split = quotient(job, tiles);
-  const long long channel = (job - split * tiles) * across + threadIdx.x % across, begin = split * split_size;
-  const bool exists = channel < channels;
-  return {channel, begin, begin + threadIdx.x / across, exists ? min(begin + split_size, outer * inner) : 0, BLOCK / across, split, exists};
-}
-// Value j of a channel is in image `o`, at `at` of the whole array.
-struct Value { long long o, at; };
-__device__ __forceinline__ Value value_of(long long j, long long channel, long long channels, long long inner) {
-  const long long o = quotient(j, inner);
-  return {o, (o * channels + channel) * inner + (j - o * inner)};
-}
-// Calls take(values, image) for this thread's values, PACK or one of them at a time, and the image that they are in.
-template <int ARRAYS, class F>
-__device__ __forceinline__ void each(const Share& mine, const T* (&arrays)[ARRAYS], long long channels, long long inner, bool packs,
-                                     F take) {
-  if (packs) {
-    for (long long j = mine.begin + threadIdx.x * PACK; j < mine.end; j += BLOCK * PACK) {
-      const Value v = value_of(j, mine.channel, channels, inner);
-      ACC values[ARRAYS][PACK];
-#pragma unroll
-      for (int a = 0; a < ARRAYS; a++) {
-        const Pack pack = *reinterpret_cast<const Pack*>(arrays[a] + v.at);
-#pragma unroll
-        for (int k = 0; k < PACK; k++) values[a][k] = ACC(pack.at[k]);
-      }
-      take(values, v.o);
-    }
-  } else {
-    for (long long j = mine.first; j < mine.end; j += mine.step) {
-      const Value v = value_of(j, mine.channel, channels, inner);
-      ACC values[ARRAYS][1];
-#pragma unroll
-      for (int a = 0; a < ARRAYS; a++) values[a][0] = ACC(arrays[a][v.at]);
-      take(values, v.o);
-    }
-  }
-}
-
-// The sum over the threads that share a channel; all threads of the block take part.
-__device__ __forceinline__ ACC sum_of_channel(ACC value, int across) {
-  __shared__ ACC part[BLOCK];
-  const int t = threadIdx.x;
-  __syncthreads();  // the last call's result has been read
-  part[t] = value;
-  __syncthreads();
-  for (int half = BLOCK / 2; half >= across; half /= 2) {
-    if (t < half) part[t] += part[t + half];
-    __syncthreads();
-  }
-  return part[t % across];
-}
+// Batch normalisation, and the gradients of all weights and biases of normalisations: sums over channels, and one value a thread.
+#include "channels.cuh"
 
 // A channel's first value. Moments are taken of the distances from it: the means of the parts differ by little, and far from
 // zero that little would be lost in their rounding.
@@ -124,10 +58,13 @@ KERNEL(channel_moments, 256)(const T* __restrict__ x, ACC* __restrict__ parts, l
 }
 
 // Put the parts' moments together, in order.
-// The statistics are left as they are summed, for channel_normalise, and as the caller gets them.
+// The statistics are left as they are summed, for channel_normalise, and as the caller gets them. Where there are running ones they
+// move a part of the way, the variance as the unbiased estimate; a negative part is 1 / the number of batches with this one.
 KERNEL(channel_statistics, 256)(const T* __restrict__ x, const ACC* __restrict__ parts, ACC* __restrict__ wide_mean,
-                                ACC* __restrict__ wide_rstd, T* __restrict__ mean, T* __restrict__ rstd, long long channels,
-                                long long inner, long long values, int splits, long long split_size, ACC eps) {
+                                ACC* __restrict__ wide_rstd, T* __restrict__ mean, T* __restrict__ rstd,
+                                T* __restrict__ running_mean, T* __restrict__ running_variance,
+                                const long long* __restrict__ batches, long long channels, long long inner, long long values,
+                                int splits, long long split_size, ACC eps, ACC part) {
   const long long threads = (long long)gridDim.x * blockDim.x;
   for (long long c = blockIdx.x * (long long)blockDim.x + threadIdx.x; c < channels; c += threads) {
     Moments all = {ACC(min(split_size, values)), parts[c], parts[channels + c]};
@@ -139,6 +76,11 @@ KERNEL(channel_statistics, 256)(const T* __restrict__ x, const ACC* __restrict__
     wide_rstd[c] = ACC(1) / sqrt(all.squares / ACC(values > 0 ? values : 1) + eps);
     mean[c] = T(wide_mean[c]);
     rstd[c] = T(wide_rstd[c]);
+    if (running_mean) {
+      const ACC way = part < 0 ? ACC(1) / ACC(*batches + 1) : part, old = ACC(running_mean[c]), spread = ACC(running_variance[c]);
+      running_mean[c] = T(old + way * (wide_mean[c] - old));
+      running_variance[c] = T(spread + way * (all.squares / ACC(values > 1 ? values - 1 : 1) - spread));
+    }
   }
 }
 
@@ -174,14 +116,27 @@ __device__ __forceinline__ void all_values(const T* (&arrays)[ARRAYS], T* to, lo
   }
 }
 
-// y = (x - mean) rstd weight + bias
+// y = (x - mean) rstd weight + bias. Where batches are counted this is one more: channel_statistics has read how many there were.
 KERNEL(channel_normalise, 256)(const T* __restrict__ x, const ACC* __restrict__ mean, const ACC* __restrict__ rstd,
-                               const T* __restrict__ weight, const T* __restrict__ bias, T* __restrict__ y, long long total,
-                               long long channels, long long inner) {
+                               const T* __restrict__ weight, const T* __restrict__ bias, T* __restrict__ y,
+                               long long* __restrict__ batches, long long total, long long channels, long long inner) {
+  if (batches && blockIdx.x == 0 && threadIdx.x == 0) *batches += 1;
   const T* arrays[1] = {x};
   all_values(arrays, y, total, channels, inner, [&](const ACC (&v)[1], long long c) {
     ACC value = (v[0] - mean[c]) * rstd[c];
     if (weight) value *= ACC(weight[c]);
+    if (bias) value += ACC(bias[c]);
+    return value;
+  });
+}
+
+// y = (x - mean) / sqrt(variance + eps) weight + bias
+KERNEL(channel_affine, 256)(const T* __restrict__ x, const T* __restrict__ mean, const T* __restrict__ variance,
+                            const T* __restrict__ weight, const T* __restrict__ bias, T* __restrict__ y, long long total,
+                            long long channels, long long inner, ACC eps) {
+  const T* arrays[1] = {x};
+  all_values(arrays, y, total, channels, inner, [&](const ACC (&v)[1], long long c) {
+    ACC value = (v[0] - ACC(mean[c])) * ((weight ? ACC(weight[c]) : ACC(1)) / sqrt(ACC(variance[c]) + eps));
     if (bias) value += ACC(bias[c]);
     return value;
   });

@@ -31,8 +31,19 @@ __device__ __forceinline__ ACC divisor(const PoolGeometry& g, int a, int b, int 
   return ACC(count(g, 0, a)) * ACC(count(g, 1, b)) * ACC(count(g, 2, c));
 }
 
+// Flat places in a plane, of as many bytes each as its size asks for: 2, 4 or 8.
+__device__ __forceinline__ long long place_at(const unsigned char* index, long long i, int bytes) {
+  return bytes == 2 ? reinterpret_cast<const short*>(index)[i]
+       : bytes == 4 ? reinterpret_cast<const int*>(index)[i] : reinterpret_cast<const long long*>(index)[i];
+}
+__device__ __forceinline__ void put_place(unsigned char* index, long long i, int bytes, long long place) {
+  if (bytes == 2) reinterpret_cast<short*>(index)[i] = (short)place;
+  else if (bytes == 4) reinterpret_cast<int*>(index)[i] = (int)place;
+  else reinterpret_cast<long long*>(index)[i] = place;
+}
+
 // The first of the largest values, or the first NaN.
-KERNEL(max_pool, 256)(const T* __restrict__ x, T* __restrict__ y, long long* __restrict__ index, PoolGeometry g) {
+KERNEL(max_pool, 256)(const T* __restrict__ x, T* __restrict__ y, unsigned char* __restrict__ index, int bytes, PoolGeometry g) {
   const long long total = (long long)g.N * g.C * volume(g.out_shape), threads = (long long)gridDim.x * blockDim.x;
   for (long long i = blockIdx.x * (long long)blockDim.x + threadIdx.x; i < total; i += threads) {
     long long plane = i;
@@ -59,12 +70,13 @@ KERNEL(max_pool, 256)(const T* __restrict__ x, T* __restrict__ y, long long* __r
       }
     }
     y[i] = T(best);
-    index[i] = place;
+    put_place(index, i, bytes, place);
   }
 }
 
 // gx = the sum of gy over the windows that chose this position.
-KERNEL(max_pool_scatter, 256)(const T* __restrict__ gy, const long long* __restrict__ index, T* __restrict__ gx, PoolGeometry g) {
+KERNEL(max_pool_scatter, 256)(const T* __restrict__ gy, const unsigned char* __restrict__ index, T* __restrict__ gx, int bytes,
+                              PoolGeometry g) {
   const long long total = (long long)g.N * g.C * volume(g.in_shape), threads = (long long)gridDim.x * blockDim.x;
   for (long long i = blockIdx.x * (long long)blockDim.x + threadIdx.x; i < total; i += threads) {
     long long plane = i;
@@ -78,7 +90,7 @@ KERNEL(max_pool_scatter, 256)(const T* __restrict__ gy, const long long* __restr
         if (!on_tap(g, 1, B, b)) continue;
         for (int c = C.last; c >= C.first; c--) {
           const long long out = first + flat(g.out_shape, a, b, c);
-          if (on_tap(g, 2, C, c) && index[out] == here) sum += ACC(gy[out]);
+          if (on_tap(g, 2, C, c) && place_at(index, out, bytes) == here) sum += ACC(gy[out]);
         }
       }
     }
@@ -87,11 +99,12 @@ KERNEL(max_pool_scatter, 256)(const T* __restrict__ gy, const long long* __restr
 }
 
 // y = x at index; 0 for an index outside, which would be another plane's memory.
-KERNEL(max_pool_gather, 256)(const T* __restrict__ x, const long long* __restrict__ index, T* __restrict__ y, PoolGeometry g) {
+KERNEL(max_pool_gather, 256)(const T* __restrict__ x, const unsigned char* __restrict__ index, T* __restrict__ y, int bytes,
+                             PoolGeometry g) {
   const long long inputs = volume(g.in_shape), outputs = volume(g.out_shape);
   const long long total = (long long)g.N * g.C * outputs, threads = (long long)gridDim.x * blockDim.x;
   for (long long i = blockIdx.x * (long long)blockDim.x + threadIdx.x; i < total; i += threads) {
-    const long long from = index[i];
+    const long long from = place_at(index, i, bytes);
     y[i] = from >= 0 && from < inputs ? x[quotient(i, outputs) * inputs + from] : T(0);
   }
 }

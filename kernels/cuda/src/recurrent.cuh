@@ -76,6 +76,10 @@ template <class Cell> __device__ __forceinline__ void run_forward(const Cell& ce
   const Work mine = work_of(p);
   const auto grid = cooperative_groups::this_grid();
   load_slice<Cell::GATES>(w, slice, p, mine, p.hidden, false);
+  for (int first_row = mine.first_row; first_row < p.batch; first_row += mine.rows_step)
+    for (int unit = mine.unit; unit < mine.units; unit += UNITS)
+      if (first_row + mine.row < p.batch) cell.begin(first_row + mine.row, mine.first_unit + unit);
+  grid.sync();
   for (int s = 0; s < p.steps; s++) {
     for (int first_row = mine.first_row; first_row < p.batch; first_row += mine.rows_step)
       for (int unit = mine.unit; unit - mine.unit < mine.units; unit += UNITS) {
@@ -114,10 +118,11 @@ template <class Cell> __device__ __forceinline__ void run_backward(const Cell& c
   }
 }
 
-// What a thread owes a unit at backward step s: take in the product of the step after, then go through step s.
+// What a thread owes a unit at backward step s: begin, or take in the product of the step after; then go through step s.
 #define ARRIVE                                                                                    \
   __device__ __forceinline__ void arrive(int s, int n, int j, ACC product) const {                \
-    if (s + 1 < p.steps && runs(lengths, n, time_of(p, s + 1))) dh[(long long)n * p.hidden + j] += product; \
+    if (s + 1 == p.steps) begin((long long)n * p.hidden + j);                                     \
+    else if (runs(lengths, n, time_of(p, s + 1))) dh[(long long)n * p.hidden + j] += product;     \
     if (s >= 0) backward(s, n, j);                                                                \
   }
 

@@ -6,36 +6,42 @@ struct RnnForward {
   static constexpr int GATES = 1;
   const ACC* z_in;           // (T, N, H): x w_ih' + bias
   const long long* lengths;  // (N) or none
+  const T* h0;               // (N, H)
   ACC* h;                    // (slots, N, H)
-  T* y;                      // (T, N, H)
+  T *y, *h_last;             // (T, N, H), (N, H)
   int relu;
   RecurrentPlan p;
 
+  __device__ __forceinline__ void begin(int n, int j) const { h[state_at(p, 0, n, j)] = ACC(h0[(long long)n * p.hidden + j]); }
+  __device__ __forceinline__ void leave(int s, int n, int j, ACC out) const {
+    h[state_at(p, s + 1, n, j)] = out;
+    if (s + 1 == p.steps) h_last[(long long)n * p.hidden + j] = T(out);
+  }
   __device__ __forceinline__ void forward(int s, int n, int j, const ACC (&sum)[1]) const {
-    const long long now = state_at(p, s, n, j), next = state_at(p, s + 1, n, j), at = row_at(p, s, n) * p.hidden + j;
+    const long long now = state_at(p, s, n, j), at = row_at(p, s, n) * p.hidden + j;
     if (!runs(lengths, n, time_of(p, s))) {
-      h[next] = h[now];
+      leave(s, n, j, h[now]);
       y[at] = T(ACC(0));
       return;
     }
     const ACC z = z_in[at] + sum[0], out = !relu ? tanh(z) : z <= 0 ? ACC(0) : z;  // NaN stays
-    h[next] = out;
+    leave(s, n, j, out);
     y[at] = T(out);
   }
 };
 
-KERNEL(rnn_forward, 256)(const ACC* z_in, const T* __restrict__ w_hh, const long long* __restrict__ lengths, ACC* h, T* y,
+KERNEL(rnn_forward, 256)(const ACC* z_in, const T* __restrict__ w_hh, const long long* __restrict__ lengths, const T* __restrict__ h0, ACC* h, T* y, T* h_last,
                          int relu, RecurrentPlan p) {
-  run_forward(RnnForward{z_in, lengths, h, y, relu, p}, w_hh, p);
+  run_forward(RnnForward{z_in, lengths, h0, h, y, h_last, relu, p}, w_hh, p);
 }
-KERNEL(rnn_forward_step, 256)(const ACC* z_in, const ACC* products, const long long* __restrict__ lengths, ACC* h, T* y, int relu,
+KERNEL(rnn_forward_step, 256)(const ACC* z_in, const ACC* products, const long long* __restrict__ lengths, const T* __restrict__ h0, ACC* h, T* y, T* h_last, int relu,
                               RecurrentPlan p, int s) {
-  forward_step(RnnForward{z_in, lengths, h, y, relu, p}, products, p, s);
+  forward_step(RnnForward{z_in, lengths, h0, h, y, h_last, relu, p}, products, p, s);
 }
 
 struct RnnBackward {
   static constexpr int GATES = 1;
-  const T* gy;               // (T, N, H)
+  const T *gy, *gh;          // (T, N, H), (N, H)
   const long long* lengths;  // (N) or none
   const ACC* h;              // as RnnForward left it
   ACC* dh;                   // (N, H): gradient of the state before the step that was last gone through
@@ -44,6 +50,7 @@ struct RnnBackward {
   RecurrentPlan p;
 
   ARRIVE
+  __device__ __forceinline__ void begin(long long at) const { dh[at] = ACC(gh[at]); }
   __device__ __forceinline__ void backward(int s, int n, int j) const {
     const long long out = row_at(p, s, n) * p.hidden + j, at = (long long)n * p.hidden + j;
     if (!runs(lengths, n, time_of(p, s))) {
@@ -56,11 +63,11 @@ struct RnnBackward {
   }
 };
 
-KERNEL(rnn_backward, 256)(const T* gy, const T* __restrict__ w_hh, const long long* __restrict__ lengths, const ACC* h, ACC* dh,
+KERNEL(rnn_backward, 256)(const T* gy, const T* gh, const T* __restrict__ w_hh, const long long* __restrict__ lengths, const ACC* h, ACC* dh,
                           ACC* dz, int relu, RecurrentPlan p) {
-  run_backward(RnnBackward{gy, lengths, h, dh, dz, relu, p}, w_hh, p);
+  run_backward(RnnBackward{gy, gh, lengths, h, dh, dz, relu, p}, w_hh, p);
 }
-KERNEL(rnn_backward_step, 256)(const T* gy, const ACC* products, const long long* __restrict__ lengths, const ACC* h, ACC* dh,
+KERNEL(rnn_backward_step, 256)(const T* gy, const T* gh, const ACC* products, const long long* __restrict__ lengths, const ACC* h, ACC* dh,
                                ACC* dz, int relu, RecurrentPlan p, int s) {
-  backward_step(RnnBackward{gy, lengths, h, dh, dz, relu, p}, products, p, s);
+  backward_step(RnnBackward{gy, gh, lengths, h, dh, dz, relu, p}, products, p, s);
 }

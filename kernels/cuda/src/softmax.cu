@@ -112,13 +112,29 @@ KERNEL(cross_entropy, 256)(const T* __restrict__ logits, const long long* __rest
   BY_TEAM(members, cross_entropy_rows, logits, labels, loss, p, rows, n, ignored);
 }
 
-// glogits = gloss (p - one_hot(label)). One thread an element.
-KERNEL(cross_entropy_grad, 256)(const T* __restrict__ gloss, const T* __restrict__ p, const long long* __restrict__ labels,
-                                T* __restrict__ glogits, long long rows, long long n, long long ignored) {
+// The mean of the losses of rows whose label counts, and how many those are; by one block, always in the same order.
+KERNEL(mean_of_counted, 256)(const T* __restrict__ loss, const long long* __restrict__ labels, T* __restrict__ mean,
+                             ACC* __restrict__ count, long long rows, long long ignored) {
+  ACC sum = 0, counted = 0;
+  for (long long row = threadIdx.x; row < rows; row += BLOCK) {
+    sum += ACC(loss[row]);
+    counted += ACC(labels[row] != ignored);
+  }
+  sum = Block::reduce<Add>(sum);
+  counted = Block::reduce<Add>(counted);
+  if (threadIdx.x) return;
+  mean[0] = T(sum / counted);
+  count[0] = counted;
+}
+
+// glogits = gloss (p - one_hot(label)), one thread an element. gloss: of each row; where they are counted, of the mean.
+KERNEL(cross_entropy_grad, 256)(const T* __restrict__ gloss, const T* __restrict__ p, const ACC* __restrict__ count,
+                                const long long* __restrict__ labels, T* __restrict__ glogits, long long rows, long long n,
+                                long long ignored) {
   const long long threads = (long long)gridDim.x * blockDim.x;
   for (long long i = blockIdx.x * (long long)blockDim.x + threadIdx.x; i < rows * n; i += threads) {
     const long long row = quotient(i, n), label = labels[row];
-    const ACC share = ACC(p[i]);
-    glogits[i] = T(label == ignored ? ACC(0) : ACC(gloss[row]) * (i - row * n == label ? share - ACC(1) : share));
+    const ACC share = ACC(p[i]), by = count ? ACC(gloss[0]) / count[0] : ACC(gloss[row]);
+    glogits[i] = T(label == ignored ? ACC(0) : by * (i - row * n == label ? share - ACC(1) : share));
   }
 }
