@@ -103,7 +103,7 @@ def decoded(path: Path, content: bytes) -> tuple[str, list[str]]:
 def parsed(path: Path, text: str, notes: list[str], most: int | None = None, late: float | None = None) -> Rows:
     """The rows of CSV text, or the first of them: so many, or those read by some moment. Raises DataError with the line."""
     separator = _separator(text)
-    names, rows, lines = list[str](), [], []
+    names, rows, lines = list[str](), list[list[str]](), list[int]()
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
     start = 1
     while True:
