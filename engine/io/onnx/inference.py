@@ -44,7 +44,8 @@ def _given(program: Program, call: Call) -> list[Any]:
 
 def folded_weights(conv: list[Any], norm: list[Any], options: Any) -> tuple[Any, Any] | None:
     """Weight and bias of a convolution that does what follows it too, a batch norm of the mean and variance that it holds."""
-    weight, bias = (*conv, None)[1:3]
+    weight: Any = conv[1]
+    bias: Any = conv[2] if len(conv) > 2 else None
     needed = [weight, *norm[:4], *([] if bias is None else [bias])]
     if not all(isinstance(v, np.ndarray) and v.dtype in (np.float32, np.float64) for v in needed):
         return None
