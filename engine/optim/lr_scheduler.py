@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .combined import ChainedScheduler, ReduceLROnPlateau, SequentialLR
-from .cyclic import CosineAnnealingLR, CosineAnnealingWarmRestarts, OneCycleLR
+from .cyclic import CosineAnnealingLR, CosineAnnealingWarmRestarts, CyclicLR, OneCycleLR
 from .decay import DANNLR, ExponentialLR, LambdaLR, LinearLR, MultiStepLR, StepLR
 from .scheduler import Scheduler
 

@@ -78,7 +78,7 @@ def test_lion_follows_its_formula() -> None:
     np.testing.assert_allclose(found, expected, rtol=1e-13)
 
 
-KINDS = ["SGD", "Adam", "AdamW", "Adagrad", "Adadelta", "RMSprop", "NAdam", "RAdam", "Lion", "LBFGS"]
+KINDS = ["SGD", "Adam", "AdamW", "Adagrad", "Adadelta", "RMSprop", "NAdam", "RAdam", "Lion", "Adamax", "ASGD", "Rprop", "LBFGS"]
 
 
 @pytest.mark.parametrize("kind", KINDS)
