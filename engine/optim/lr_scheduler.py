@@ -8,6 +8,6 @@ from .decay import DANNLR, ExponentialLR, LambdaLR, LinearLR, MultiStepLR, StepL
 from .scheduler import Scheduler
 
 __all__ = [
-    "DANNLR", "ChainedScheduler", "CosineAnnealingLR", "CosineAnnealingWarmRestarts", "ExponentialLR", "LambdaLR", "LinearLR",
-    "MultiStepLR", "OneCycleLR", "ReduceLROnPlateau", "Scheduler", "SequentialLR", "StepLR",
+    "DANNLR", "ChainedScheduler", "CosineAnnealingLR", "CosineAnnealingWarmRestarts", "CyclicLR", "ExponentialLR", "LambdaLR",
+    "LinearLR", "MultiStepLR", "OneCycleLR", "ReduceLROnPlateau", "Scheduler", "SequentialLR", "StepLR",
 ]  # fmt: skip
