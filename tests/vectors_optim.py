@@ -61,8 +61,10 @@ SCHEDULES: list[tuple[str, dict[str, Any]]] = [
     ("OneCycleLR", {"max_lr": 0.5, "epochs": 5, "steps_per_epoch": 6, "anneal_strategy": "linear", "three_phase": True}),
     ("OneCycleLR", {"max_lr": 1.0, "total_steps": 30, "pct_start": 0.5, "div_factor": 10.0, "final_div_factor": 100.0}),
     ("CyclicLR", {"base_lr": 0.1, "max_lr": 1.0, "step_size_up": 4, "cycle_momentum": False}),
-    ("CyclicLR", {"base_lr": 0.1, "max_lr": 0.7, "step_size_up": 3, "step_size_down": 5, "mode": "triangular2", "cycle_momentum": False}),
-    ("CyclicLR", {"base_lr": 0.2, "max_lr": 0.7, "step_size_up": 3, "mode": "exp_range", "gamma": 0.9, "cycle_momentum": False}),
+    (
+        "CyclicLR",
+        {"base_lr": 0.1, "max_lr": 0.7, "step_size_up": 3, "step_size_down": 5, "mode": "triangular2", "cycle_momentum": False},
+    ),
     ("ReduceLROnPlateau", {"factor": 0.5, "patience": 2}),
     ("ReduceLROnPlateau", {"mode": "max", "factor": 0.5, "patience": 0, "cooldown": 3, "min_lr": 0.02}),
     ("ReduceLROnPlateau", {"factor": 0.3, "patience": 1, "threshold": 0.1, "threshold_mode": "abs"}),

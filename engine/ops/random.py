@@ -15,6 +15,7 @@ from ..autograd.base import wrap
 from ..default_dtype import get_default_dtype
 from ..errors import ConfigError, DTypeError, ShapeError
 from ..generator import Generator, default_generator
+from .creation import asked
 
 if TYPE_CHECKING:
     from ..typing import DTypeLike, Shape, Tensor
@@ -48,7 +49,10 @@ def filled(
     return wrap(xp.reshape(getattr(xp, kernel)(key, counter, n, xp.dtype(chosen)), size))
 
 
-def rand(*shape: Shape, dtype: DTypeLike | None = None, device: str | None = None, generator: Generator | None = None) -> Tensor:
+def rand(
+    *shape: Shape, dtype: DTypeLike | None = None, device: str | None = None, generator: Generator | None = None,
+    requires_grad: bool = False,
+) -> Tensor:  # fmt: skip
     """Draw uniform values from [0, 1).
 
     Parameters
@@ -61,6 +65,8 @@ def rand(*shape: Shape, dtype: DTypeLike | None = None, device: str | None = Non
         Where to make it; by default the backend's device.
     generator : Generator, optional
         The source of random numbers; by default the one that `manual_seed` sets.
+    requires_grad : bool
+        Whether ops on it are recorded.
 
     Returns
     -------
@@ -78,10 +84,13 @@ def rand(*shape: Shape, dtype: DTypeLike | None = None, device: str | None = Non
     >>> x.shape, bool(dl.all((x >= 0) & (x < 1)))
     ((2, 3), True)
     """
-    return filled("random_uniform", shape, dtype, device, generator)
+    return asked(filled("random_uniform", shape, dtype, device, generator), requires_grad)
 
 
-def randn(*shape: Shape, dtype: DTypeLike | None = None, device: str | None = None, generator: Generator | None = None) -> Tensor:
+def randn(
+    *shape: Shape, dtype: DTypeLike | None = None, device: str | None = None, generator: Generator | None = None,
+    requires_grad: bool = False,
+) -> Tensor:  # fmt: skip
     """Draw standard normal values.
 
     Parameters
@@ -94,6 +103,8 @@ def randn(*shape: Shape, dtype: DTypeLike | None = None, device: str | None = No
         Where to make it; by default the backend's device.
     generator : Generator, optional
         The source of random numbers; by default the one that `manual_seed` sets.
+    requires_grad : bool
+        Whether ops on it are recorded.
 
     Returns
     -------
@@ -110,7 +121,7 @@ def randn(*shape: Shape, dtype: DTypeLike | None = None, device: str | None = No
     >>> dl.randn((2, 3)).shape
     (2, 3)
     """
-    return filled("random_normal", shape, dtype, device, generator)
+    return asked(filled("random_normal", shape, dtype, device, generator), requires_grad)
 
 
 def bernoulli(p: float, *shape: Shape, device: str | None = None, generator: Generator | None = None) -> Tensor:

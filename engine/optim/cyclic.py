@@ -246,10 +246,8 @@ class CyclicLR(Scheduler):
         Steps of a rise.
     step_size_down : int, optional
         Steps of a fall; by default as many as of a rise.
-    mode : {"triangular", "triangular2", "exp_range"}
-        Whether the height of the cycles stays, halves from cycle to cycle, or shrinks by ``gamma`` with each step.
-    gamma : float
-        The factor of ``"exp_range"``.
+    mode : {"triangular", "triangular2"} or float
+        Whether the height of the cycles stays, halves from cycle to cycle, or is multiplied by this number with each step.
     cycle_momentum : bool
         Let the momentum, or the first beta, fall while the rate rises, between 0.9 and 0.8.
 
@@ -278,18 +276,17 @@ class CyclicLR(Scheduler):
         max_lr: float,
         step_size_up: int = 2000,
         step_size_down: int | None = None,
-        mode: str = "triangular",
-        gamma: float = 1.0,
+        mode: str | float = "triangular",
         *,
         cycle_momentum: bool = True,
     ) -> None:
         name = "CyclicLR"
-        if mode not in ("triangular", "triangular2", "exp_range"):
-            raise ConfigError(f"{name}: mode must be 'triangular', 'triangular2' or 'exp_range', got {mode!r}")
+        if mode not in ("triangular", "triangular2") and (isinstance(mode, str) or not 0 < mode <= 1):
+            raise ConfigError(f"{name}: mode must be 'triangular', 'triangular2' or a factor above 0 and at most 1, got {mode!r}")
         self.base_lr, self.max_lr = require_number(name, "base_lr", base_lr), require_number(name, "max_lr", max_lr)
         self.up = require_integer(name, "step_size_up", step_size_up)
         self.down = self.up if step_size_down is None else require_integer(name, "step_size_down", step_size_down)
-        self.mode, self.gamma, self.cycle_momentum = mode, require_number(name, "gamma", gamma), cycle_momentum
+        self.mode, self.cycle_momentum = mode, cycle_momentum
         groups = require_optimizer(name, optimizer).param_groups
         if cycle_momentum and not all("momentum" in g or "betas" in g for g in groups):
             raise ConfigError(f"{name}: the optimizer has neither momentum nor betas; pass cycle_momentum=False")
@@ -314,7 +311,9 @@ class CyclicLR(Scheduler):
         """
         cycle, place = divmod(epoch, self.up + self.down)
         part = place / self.up if place <= self.up else (self.up + self.down - place) / self.down
-        return part * {"triangular": 1.0, "triangular2": 0.5**cycle, "exp_range": self.gamma**epoch}[self.mode]
+        if isinstance(self.mode, str):
+            return part if self.mode == "triangular" else float(part * 0.5**cycle)
+        return float(part * self.mode**epoch)
 
     def rate(self, base: float, epoch: int) -> float:
         return base + (self.max_lr - self.base_lr) * self.height(epoch)

@@ -175,6 +175,7 @@ SCHEDULES = (
     "MultiplicativeLR(o, lambda e: 0.9)",
     "StepLR(o, 2.0, gamma=0.5)",
     "CyclicLR(o, 0.01, 0.1, step_size_up=3, mode='triangular2', cycle_momentum=False)",
+    "CyclicLR(o, 0.01, 0.1, 2, 3, 'exp_range', 0.9, cycle_momentum=False)",
     "SequentialLR(o, [S.LinearLR(o, 0.5, total_iters=3), S.ExponentialLR(o, 0.8)], milestones=[3])",
 )
 

@@ -64,7 +64,8 @@ class _Pass:
             if given is None:
                 continue
             if len(self.inputs) > 1:
-                raise refuse("nn.Module.register_full_backward_hook", "a hook may replace the gradient of one input, not of several")
+                why = "a hook may replace the gradient of one input, not of several"
+                raise refuse("nn.Module.register_full_backward_hook", why)
             entered = given if isinstance(given, tuple) else (given,)
             changed = {i: entered[i] for i in self.inputs}
         return changed

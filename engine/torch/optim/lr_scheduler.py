@@ -104,4 +104,5 @@ def CyclicLR(  # noqa: N802
         raise refuse("optim.lr_scheduler.CyclicLR", "scale_fn and bounds for each group are not supported; use LambdaLR")
     if (base_momentum, max_momentum) != _optim.CyclicLR.MOMENTA:
         raise refuse("optim.lr_scheduler.CyclicLR", "the momentum runs between 0.8 and 0.9")
-    return _optim.CyclicLR(optimizer, base_lr, max_lr, step_size_up, step_size_down, mode, gamma, cycle_momentum=cycle_momentum)
+    height = gamma if mode == "exp_range" else mode
+    return _optim.CyclicLR(optimizer, base_lr, max_lr, step_size_up, step_size_down, height, cycle_momentum=cycle_momentum)

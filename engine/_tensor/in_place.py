@@ -1,0 +1,224 @@
+"""The methods of a tensor that write to it: their names end with an underscore, as PyTorch's do."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+from ..autograd.base import TensorBase
+from ..errors import ShapeError
+from ..ops import creation_like, elementwise
+from ..ops.broadcasting import broadcast_to
+from ..ops.choice import where
+from ..ops.conversion import asarray
+from ..ops.dtypes import astype
+from ..typing import RealLike, Scalar, TensorLike
+from .operators import assigning
+
+
+class InPlace(TensorBase):
+    """The part of Tensor that writes. Where a gradient is involved, the tensor becomes the result of the pure op instead."""
+
+    __slots__ = ()
+
+    def add_(self: Any, other: TensorLike, /) -> Self:
+        """Add to this tensor, as ``t += other``.
+
+        Parameters
+        ----------
+        other : Tensor or number
+            What to add; it is broadcast to the tensor.
+
+        Returns
+        -------
+        Tensor
+            This tensor.
+
+        Examples
+        --------
+        >>> dl.ones(2).add_(0.5)
+        tensor([1.5, 1.5])
+        """
+        return _ADD(self, other)  # type: ignore[return-value]
+
+    def sub_(self: Any, other: TensorLike, /) -> Self:
+        """Subtract from this tensor, as ``t -= other``.
+
+        Parameters
+        ----------
+        other : Tensor or number
+            What to subtract; it is broadcast to the tensor.
+
+        Returns
+        -------
+        Tensor
+            This tensor.
+
+        Examples
+        --------
+        >>> dl.ones(2).sub_(0.5)
+        tensor([0.5, 0.5])
+        """
+        return _SUBTRACT(self, other)  # type: ignore[return-value]
+
+    def mul_(self: Any, other: TensorLike, /) -> Self:
+        """Multiply this tensor, as ``t *= other``.
+
+        Parameters
+        ----------
+        other : Tensor or number
+            The factor; it is broadcast to the tensor.
+
+        Returns
+        -------
+        Tensor
+            This tensor.
+
+        Examples
+        --------
+        >>> dl.ones(2).mul_(3)
+        tensor([3., 3.])
+        """
+        return _MULTIPLY(self, other)  # type: ignore[return-value]
+
+    def div_(self: Any, other: TensorLike, /) -> Self:
+        """Divide this tensor, as ``t /= other``.
+
+        Parameters
+        ----------
+        other : Tensor or number
+            The divisor; it is broadcast to the tensor.
+
+        Returns
+        -------
+        Tensor
+            This tensor.
+
+        Examples
+        --------
+        >>> dl.ones(2).div_(4)
+        tensor([0.25, 0.25])
+        """
+        return _DIVIDE(self, other)  # type: ignore[return-value]
+
+    def clip_(self: Any, min: RealLike | None = None, max: RealLike | None = None) -> Self:
+        """Limit the elements of this tensor; see `dl.clip`.
+
+        Parameters
+        ----------
+        min : Tensor or number, optional
+            The lower limit.
+        max : Tensor or number, optional
+            The upper limit.
+
+        Returns
+        -------
+        Tensor
+            This tensor.
+
+        Examples
+        --------
+        >>> dl.arange(4).clip_(1, 2)
+        tensor([1, 1, 2, 2])
+        """
+        return assigning(lambda t, _: elementwise.clip(t, min, max), "clip")(self, 0)  # type: ignore[return-value]
+
+    def fill_(self: Any, value: Scalar) -> Self:
+        """Set every element.
+
+        Parameters
+        ----------
+        value : number
+            The value.
+
+        Returns
+        -------
+        Tensor
+            This tensor.
+
+        Examples
+        --------
+        >>> dl.zeros(2).fill_(7)
+        tensor([7., 7.])
+        """
+        return assigning(lambda t, v: creation_like.full_like(t, v), "fill")(self, value)  # type: ignore[return-value]
+
+    def zero_(self: Any) -> Self:
+        """Set every element to 0.
+
+        Returns
+        -------
+        Tensor
+            This tensor.
+
+        Examples
+        --------
+        >>> dl.ones(2).zero_()
+        tensor([0., 0.])
+        """
+        return self.fill_(0)  # type: ignore[no-any-return]
+
+    def copy_(self: Any, source: TensorLike, /) -> Self:
+        """Set the elements to those of another tensor, cast to this one's dtype.
+
+        Parameters
+        ----------
+        source : Tensor or number
+            The values; they are broadcast to the tensor.
+
+        Returns
+        -------
+        Tensor
+            This tensor.
+
+        Raises
+        ------
+        ShapeError
+            If the values do not broadcast to this tensor's shape.
+
+        Examples
+        --------
+        >>> dl.zeros(2).copy_(dl.asarray([1, 2]))
+        tensor([1., 2.])
+        """
+        values = asarray(source)
+        if values.dtype != self.dtype:
+            values = astype(values, self.dtype)
+        if values.device != self.device:
+            values = values.to_device(self.device)
+        return assigning(lambda t, v: _broadcast(v, t.shape), "copy")(self, values)  # type: ignore[return-value]
+
+    def masked_fill_(self: Any, mask: TensorLike, value: Scalar) -> Self:
+        """Set the elements where a mask is true.
+
+        Parameters
+        ----------
+        mask : Tensor
+            Of dtype bool; it is broadcast to the tensor.
+        value : number
+            The value.
+
+        Returns
+        -------
+        Tensor
+            This tensor.
+
+        Examples
+        --------
+        >>> x = dl.arange(4)
+        >>> x.masked_fill_(x > 1, 0)
+        tensor([0, 1, 0, 0])
+        """
+        return assigning(lambda t, v: where(mask, creation_like.full_like(t, v), t), "masked_fill")(self, value)  # type: ignore[return-value]
+
+
+def _broadcast(values: Any, shape: tuple[int, ...]) -> Any:
+    if values.shape == shape:
+        return values
+    try:
+        return broadcast_to(values, shape)
+    except ValueError:
+        raise ShapeError(f"copy_: expected values that broadcast to {shape}, got {values.shape}") from None
+
+
+_ADD, _SUBTRACT = assigning(elementwise.add, "+"), assigning(elementwise.subtract, "-")
+_MULTIPLY, _DIVIDE = assigning(elementwise.multiply, "*"), assigning(elementwise.divide, "/")
