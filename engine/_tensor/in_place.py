@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any
 
 from ..autograd.base import TensorBase
 from ..errors import ShapeError
@@ -14,13 +14,16 @@ from ..ops.dtypes import astype
 from ..typing import RealLike, Scalar, TensorLike
 from .operators import assigning
 
+if TYPE_CHECKING:
+    from ..typing import Tensor
+
 
 class InPlace(TensorBase):
     """The part of Tensor that writes. Where a gradient is involved, the tensor becomes the result of the pure op instead."""
 
     __slots__ = ()
 
-    def add_(self: Any, other: TensorLike, /) -> Self:
+    def add_(self: Any, other: TensorLike, /) -> Tensor:
         """Add to this tensor, as ``t += other``.
 
         Parameters
@@ -38,9 +41,9 @@ class InPlace(TensorBase):
         >>> dl.ones(2).add_(0.5)
         tensor([1.5, 1.5])
         """
-        return _ADD(self, other)  # type: ignore[return-value]
+        return _ADD(self, other)
 
-    def sub_(self: Any, other: TensorLike, /) -> Self:
+    def sub_(self: Any, other: TensorLike, /) -> Tensor:
         """Subtract from this tensor, as ``t -= other``.
 
         Parameters
@@ -58,9 +61,9 @@ class InPlace(TensorBase):
         >>> dl.ones(2).sub_(0.5)
         tensor([0.5, 0.5])
         """
-        return _SUBTRACT(self, other)  # type: ignore[return-value]
+        return _SUBTRACT(self, other)
 
-    def mul_(self: Any, other: TensorLike, /) -> Self:
+    def mul_(self: Any, other: TensorLike, /) -> Tensor:
         """Multiply this tensor, as ``t *= other``.
 
         Parameters
@@ -78,9 +81,9 @@ class InPlace(TensorBase):
         >>> dl.ones(2).mul_(3)
         tensor([3., 3.])
         """
-        return _MULTIPLY(self, other)  # type: ignore[return-value]
+        return _MULTIPLY(self, other)
 
-    def div_(self: Any, other: TensorLike, /) -> Self:
+    def div_(self: Any, other: TensorLike, /) -> Tensor:
         """Divide this tensor, as ``t /= other``.
 
         Parameters
@@ -98,9 +101,9 @@ class InPlace(TensorBase):
         >>> dl.ones(2).div_(4)
         tensor([0.25, 0.25])
         """
-        return _DIVIDE(self, other)  # type: ignore[return-value]
+        return _DIVIDE(self, other)
 
-    def clip_(self: Any, min: RealLike | None = None, max: RealLike | None = None) -> Self:
+    def clip_(self: Any, min: RealLike | None = None, max: RealLike | None = None) -> Tensor:
         """Limit the elements of this tensor; see `dl.clip`.
 
         Parameters
@@ -120,9 +123,9 @@ class InPlace(TensorBase):
         >>> dl.arange(4).clip_(1, 2)
         tensor([1, 1, 2, 2])
         """
-        return assigning(lambda t, _: elementwise.clip(t, min, max), "clip")(self, 0)  # type: ignore[return-value]
+        return assigning(lambda t, _: elementwise.clip(t, min, max), "clip")(self, 0)
 
-    def fill_(self: Any, value: Scalar) -> Self:
+    def fill_(self: Any, value: Scalar) -> Tensor:
         """Set every element.
 
         Parameters
@@ -140,9 +143,9 @@ class InPlace(TensorBase):
         >>> dl.zeros(2).fill_(7)
         tensor([7., 7.])
         """
-        return assigning(lambda t, v: creation_like.full_like(t, v), "fill")(self, value)  # type: ignore[return-value]
+        return assigning(lambda t, v: creation_like.full_like(t, v), "fill")(self, value)
 
-    def zero_(self: Any) -> Self:
+    def zero_(self: Any) -> Tensor:
         """Set every element to 0.
 
         Returns
@@ -155,9 +158,10 @@ class InPlace(TensorBase):
         >>> dl.ones(2).zero_()
         tensor([0., 0.])
         """
-        return self.fill_(0)  # type: ignore[no-any-return]
+        filled: Tensor = self.fill_(0)
+        return filled
 
-    def copy_(self: Any, source: TensorLike, /) -> Self:
+    def copy_(self: Any, source: TensorLike, /) -> Tensor:
         """Set the elements to those of another tensor, cast to this one's dtype.
 
         Parameters
@@ -185,9 +189,9 @@ class InPlace(TensorBase):
             values = astype(values, self.dtype)
         if values.device != self.device:
             values = values.to_device(self.device)
-        return assigning(lambda t, v: _broadcast(v, t.shape), "copy")(self, values)  # type: ignore[return-value]
+        return assigning(lambda t, v: _broadcast(v, t.shape), "copy")(self, values)
 
-    def masked_fill_(self: Any, mask: TensorLike, value: Scalar) -> Self:
+    def masked_fill_(self: Any, mask: Tensor, value: Scalar) -> Tensor:
         """Set the elements where a mask is true.
 
         Parameters
@@ -208,7 +212,7 @@ class InPlace(TensorBase):
         >>> x.masked_fill_(x > 1, 0)
         tensor([0, 1, 0, 0])
         """
-        return assigning(lambda t, v: where(mask, creation_like.full_like(t, v), t), "masked_fill")(self, value)  # type: ignore[return-value]
+        return assigning(lambda t, v: where(mask, creation_like.full_like(t, v), t), "masked_fill")(self, value)
 
 
 def _broadcast(values: Any, shape: tuple[int, ...]) -> Any:

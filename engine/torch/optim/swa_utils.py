@@ -31,7 +31,11 @@ class AveragedModel(Module):
         """Add a model's weights to the average."""
         n = int(self.n_averaged)
         with dl.no_grad():
-            for mean, p in zip(self.module.parameters(), model.parameters(), strict=True):
+            buffers = list(zip(self.module.buffers(), model.buffers(), strict=True))
+            for held, b in [] if self.use_buffers else buffers:  # the model's own, not a mean of them
+                held.copy_(b)
+            pairs = list(zip(self.module.parameters(), model.parameters(), strict=True)) + (buffers if self.use_buffers else [])
+            for mean, p in pairs:
                 if n == 0:
                     mean.copy_(p)
                 else:
