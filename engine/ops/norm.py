@@ -382,7 +382,7 @@ def batch_norm_tracked(
     y, _, _ = _batch_norm_tracked(x, weight, bias, eps=eps, part=part, running=arrays)
     for t in running:
         written(t)
-    return y  # type: ignore[no-any-return]
+    return y
 
 
 @op(name="_running_mean")

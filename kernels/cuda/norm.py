@@ -57,8 +57,8 @@ def _batch_norm(
     blocks = blocks_for(channels, _statistics.threads)
     arrays = x, parts, wide_mean, wide_rstd, mean, rstd
     _statistics[blocks](*arrays, *running, channels, shape.inner, shape.values, *split, eps, part)
-    arrays = x, wide_mean, wide_rstd, _optional(weight), _optional(bias), y, running[2]
-    _normalise[blocks_for(x.size, _normalise.threads)](*arrays, x.size, channels, shape.inner)
+    arrays = x, wide_mean, wide_rstd, _optional(weight), _optional(bias), y
+    _normalise[blocks_for(x.size, _normalise.threads)](*arrays, running[2], x.size, channels, shape.inner)
     return y, mean, rstd
 
 
