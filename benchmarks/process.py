@@ -36,14 +36,16 @@ def environment(backend: str, threads: int, heap: str, precision: str = "highest
 class WorkerProcess:
     """A worker process, as a context manager."""
 
-    def __init__(self, name: str, env: dict[str, str]) -> None:
+    def __init__(self, name: str, env: dict[str, str], module: str | None = None) -> None:
+        """module: the framework that it loads, where that has another name."""
         self.name = name
         self.env = env
+        self.module = module or name
 
     def __enter__(self) -> Self:
         self.errors: IO[str] = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")  # noqa: SIM115
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "dlengine.benchmarks.worker", self.name],
+            [sys.executable, "-m", "dlengine.benchmarks.worker", self.module],
             env=self.env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors, text=True,
         )  # fmt: skip
         return self

@@ -41,7 +41,7 @@ class Settings:
     """The settings of a run.
 
     backend: of dlengine. against: the peer, or None. repeat: the number of turns of each framework. heap: a key of HEAPS.
-    precision: of float32 products, the same for both frameworks.
+    precision: of float32 products, the same for both frameworks. captured: dlengine's steps and inference are captured.
     """
 
     backend: str
@@ -50,6 +50,7 @@ class Settings:
     heap: str = "default"
     threads: int = 0
     precision: str = "highest"
+    captured: bool = False
 
     def __post_init__(self) -> None:
         # Switching here raises the backend's own error, which a worker could only report as text.
@@ -92,7 +93,8 @@ class Workers:
 
     def fresh(self, name: str, heap: str) -> WorkerProcess:
         asked = self.settings
-        return WorkerProcess(name, environment(asked.backend, asked.threads, heap, asked.precision))
+        module = "captured" if asked.captured and name == OURS else None
+        return WorkerProcess(name, environment(asked.backend, asked.threads, heap, asked.precision), module)
 
 
 def run(settings: Settings, workloads: list[Workload], progress: Progress) -> Result:

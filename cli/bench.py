@@ -29,6 +29,7 @@ T = TypeVar("T")
     "--against", type=click.Choice(["torch", "torch.compile", "jax", "onnxruntime", "captured"]),
     help="Also time this library (captured: dlengine with captured steps), in turns, and print the ratios.",
 )  # fmt: skip
+@click.option("--captured", is_flag=True, help="Capture dlengine's steps and inference; other workloads are left out.")
 @click.option(
     "--filter", "patterns", multiple=True, metavar="PATTERN",
     help="Only workloads whose name contains PATTERN or matches it as a glob; may be repeated.",
@@ -88,7 +89,9 @@ def bench(context: click.Context, /, **given: Any) -> None:
         if file is not None:
             results.check_writable(file)
     old = results.Result.load(options.old_file) if options.old_file is not None else None
-    settings = run.Settings(options.backend, None, options.repeat, options.heap, options.threads or 0, options.precision)
+    settings = run.Settings(
+        options.backend, None, options.repeat, options.heap, options.threads or 0, options.precision, options.captured
+    )
     if options.against:
         missing = peers.missing_peer(options.against)
         settings.against = None if missing else options.against
@@ -109,6 +112,7 @@ class Options:
 
     backend: str
     against: str | None
+    captured: bool
     patterns: tuple[str, ...]
     repeat: int
     heap: str
@@ -135,6 +139,8 @@ class Options:
             raise click.UsageError("--scaling, --profile and --ops cannot be combined")
         if self.scaling and self.against in ("jax", "onnxruntime", "captured"):
             raise click.UsageError("--scaling goes with --against torch or torch.compile: others lack some of its workloads")
+        if self.captured and (self.scaling or self.profile or self.ops or self.against == "captured"):
+            raise click.UsageError("--captured goes with the table of workloads, against another library")
         if self.ops and self.against not in (None, "torch"):
             raise click.UsageError("--ops goes with --against torch alone: other libraries have no functions for the table")
         if self.ops and (self.old_file or self.roofline_file):
@@ -192,6 +198,8 @@ def time_table(options: Options, settings: Settings, console: Console, old: Resu
     from dlengine.io import write_atomically
 
     workloads = select(options.patterns, options.device)
+    if options.captured:
+        workloads = [workload for workload in workloads if workload.kind in ("step", "inference")]
     result = with_progress(lambda progress: run.run(settings, workloads, progress), "turns")
     # Saved before the comparison, which fails if the older result is of another machine or backend.
     if options.json_file is not None:

@@ -22,6 +22,7 @@ from .evaluate import evaluate
 from .export import export
 from .fit import fit
 from .info import info
+from .on_ranks import after_error, before_error, is_silent
 from .parity import parity
 from .predict import predict
 from .recipes import explain, recipes
@@ -95,7 +96,8 @@ def _message(error: BaseException) -> str:
 
 def _warn(message: Warning | str, *place: Any) -> None:
     """Print a warning in one line, without the place in the code."""
-    click.echo(f"dlengine: {' '.join(str(message).split())}", err=True)
+    if not is_silent():
+        click.echo(f"dlengine: {' '.join(str(message).split())}", err=True)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -103,18 +105,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
     settings = Settings()
     usable_streams()
     try:
-        with CompileNotice(lambda line: click.echo(line, err=True)), warnings.catch_warnings():
+        with CompileNotice(lambda line: None if is_silent() else click.echo(line, err=True)), warnings.catch_warnings():
             warnings.showwarning = _warn  # type: ignore[assignment]
             status = app.main(arguments, prog_name="dlengine", obj=settings, standalone_mode=False)
         sys.stdout.flush()
     except BrokenPipeError:  # the reader (head, less) has closed the pipe
         status = FAILED
     except (Exception, KeyboardInterrupt) as error:
-        if settings.debug:
-            traceback.print_exc()
         line, status = describe(error)
-        with suppress(OSError):
-            click.echo(f"dlengine: {line}", err=True)
+        if before_error():
+            if settings.debug:
+                traceback.print_exc()
+            with suppress(OSError):
+                click.echo(f"dlengine: {line}", err=True)
+        after_error(status)
     for stream in (sys.stdout, sys.stderr):
         flush_or_drop(stream)  # so that the flush at exit does not fail
     # A command that ends through Context.exit(1) hands back the number; one that just returns hands back None.

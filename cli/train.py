@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from .on_ranks import joined
 from .options import backend_options, data_option, on_backend, pairs
 from .recipes import complete_recipe, report_figures
 from .streams import enduring_output
@@ -16,10 +18,15 @@ if TYPE_CHECKING:
     from dlengine.recipes import Run
 
 
+WORDS = "dlengine.train.words"
+"""Where a context keeps the words of the command, for the ranks."""
+
+
 class _Train(click.Command):
     """Explains --set when a setting is given as an option, as in --epochs 3."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        ctx.meta[WORDS] = list(args)
         try:
             return super().parse_args(ctx, args)
         except click.NoSuchOption as error:
@@ -51,21 +58,33 @@ class _Train(click.Command):
     "--resume", "run_folder", type=click.Path(path_type=Path), metavar="RUN",
     help="Continue the run in the folder RUN.",
 )
+@click.option(
+    "--ranks", type=click.IntRange(min=1), metavar="N",
+    help="Train on N processes of this machine, each with a part of every batch; needs MPI: pip install mpi4py mpich",
+)
 @click.pass_context
-def train(context: click.Context, /, backend: str | None, emulate: bool, run_folder: Path | None, **given: Any) -> None:
+def train(
+    context: click.Context, /, backend: str | None, emulate: bool, run_folder: Path | None, ranks: int | None, **given: Any
+) -> None:
     """Train the recipe NAME (`dlengine recipes` lists them, `dlengine explain NAME` describes one and its settings).
 
     --resume RUN continues the run in a folder with its own settings, and on its own backend unless --backend is given. The
     result is the same as if the run had not been interrupted.
+
+    --ranks N starts the ranks by mpiexec; on several machines start them yourself: mpiexec --hostfile HOSTS dlengine train
+    NAME. N ranks get the result of one, and a run may be resumed on another number of them.
     """
     from dlengine.recipes import find
     from dlengine.recipes import resume as resume_run
     from dlengine.recipes import train as run_recipe
 
+    several = joined()
+    if ranks is not None and ranks > 1 and not several:
+        context.exit(_on_ranks(context, ranks))
     if run_folder is not None:
         _refuse_settings(context)
         with enduring_output(), on_backend(backend, emulate):
-            _report(resume_run(run_folder, own_backend=backend is None and not emulate))
+            _report(resume_run(run_folder, own_backend=backend is None and not emulate, distributed=several))
         return
     options = Options(**given)
     if options.name is None:
@@ -87,6 +106,7 @@ def train(context: click.Context, /, backend: str | None, emulate: bool, run_fol
             dtype=options.dtype,
             out=options.out,
             overwrite=options.overwrite,
+            distributed=several,
         )
         _report(run)
 
@@ -103,6 +123,20 @@ class Options:
     settings: tuple[str, ...]
     out: Path | None
     overwrite: bool
+
+
+def _on_ranks(context: click.Context, ranks: int) -> int:
+    """Run this command on several ranks; returns the exit status."""
+    from dlengine.distributed import run
+
+    words, left = iter(context.meta[WORDS]), []
+    for word in words:
+        if word == "--ranks":
+            next(words)
+        elif not word.startswith("--ranks="):
+            left.append(word)
+    debug = ["--debug"] if context.obj.debug else []
+    return run(ranks, [sys.executable, "-m", "dlengine.cli", *debug, "train", *left])
 
 
 def _refuse_settings(context: click.Context) -> None:

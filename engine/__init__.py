@@ -82,6 +82,7 @@ if TYPE_CHECKING:
     import numpy as _np
 
     from . import data as data
+    from . import distributed as distributed
     from . import errors as errors
     from . import fitting as fitting
     from . import io as io
@@ -100,7 +101,10 @@ if TYPE_CHECKING:
 
 bool = _inspection.bool_  # the standard's name, which no module here may take from Python's
 
-_PARTS = ("data", "errors", "fitting", "io", "models", "nn", "optim", "recipes", "serving", "testing", "training", "typing")
+_PARTS = (
+    "data", "distributed", "errors", "fitting", "io", "models", "nn", "optim", "recipes", "serving", "testing", "training",
+    "typing",
+)  # fmt: skip
 
 
 if not TYPE_CHECKING:  # checkers would take any name for one of these

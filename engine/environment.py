@@ -66,6 +66,7 @@ def report() -> Report:
     result.sections["Kernels"] = _kernels()
     result.sections["BLAS"], hints = _blas()
     result.sections["Numba"] = _numba()
+    result.sections["Ranks"] = _ranks()
     result.sections["Host memory"] = {"buffer pool": heap.keep(), "heap": heap.usage() or "unknown"}
     if BACKENDS["cuda"].unavailable() is None:
         result.sections["Device memory"] = _device_memory()
@@ -165,6 +166,13 @@ def _importable(module: str) -> bool:
     except ImportError:
         return False
     return True
+
+
+def _ranks() -> dict[str, str]:
+    """How a training would be started on several processes, and on how many threads each would run."""
+    from .distributed.launch import describe
+
+    return describe()
 
 
 def _backends() -> dict[str, str]:

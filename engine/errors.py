@@ -79,3 +79,7 @@ class NumberTooLarge(DLEngineError, OverflowError):
 
 class ConfigError(DLEngineError, ValueError):
     """A setting, name or key that does not exist, or a value that it cannot have."""
+
+
+class RankError(DLEngineError, RuntimeError):
+    """Processes that train together and do not fit together, or of which one is missing."""

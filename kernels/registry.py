@@ -65,6 +65,7 @@ _FAMILIES = {
                           batches:int()! settings                               -> y mean rstd
         batch_norm_grad   gy:float(=x) x:float(N,C,*S) weight:float(C)? mean:float(C) rstd:float(C)
                           -> gx gweight gbias
+        batch_norm_inference  x:float(N,C,*S) mean:float(C) variance:float(C) weight:float(C)? bias:float(C)? eps   -> y
         layer_norm        x:float(M,D) weight:float(D)? bias:float(D)? eps      -> y | mean rstd
         layer_norm_grad   gy:float(M,D) x:float(M,D) weight:float(D)? mean:float(M) rstd:float(M)
                           -> gx gweight gbias

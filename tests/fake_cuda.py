@@ -104,6 +104,8 @@ class Stream:
         self.tape: list[Callable[[], None]] | None = None
         Stream.alive.add(self)
 
+    ptr = property(id)
+
     def __enter__(self) -> Stream:
         state.streams.append(self)
         return self
@@ -163,6 +165,11 @@ class Event:
 
     def synchronize(self) -> None:
         self.reach()
+
+    @property
+    def done(self) -> bool:
+        self.reach()
+        return True
 
 
 class Graph:

@@ -142,7 +142,7 @@ def _whole(g: Any) -> bool:
     if base is None:
         return True
     if type(base) is not np.ndarray:  # of another library: a reshaped view of the whole
-        if type(base) is not type(g) or getattr(base, "base", base) is not None or base.nbytes != g.nbytes:
+        if base is g or type(base) is not type(g) or base.base is not None or base.nbytes != g.nbytes:
             return False
         return bool(g.flags.c_contiguous) and _holders(base) == _ALONE + 1
     if base.nbytes != g.nbytes or not base.flags.owndata or not base.flags.writeable:

@@ -23,6 +23,7 @@ from .fp_errors import ignore_fp_errors, restore_fp_errors
 from .hooks import run_hooks
 from .plan import Plan
 from .replay import read_again, replay
+from .watch import Watched, watchers
 
 
 def run(
@@ -45,7 +46,8 @@ def run(
     silence = ignore_fp_errors()
     try:
         plan = Plan([t._node for t, _ in roots if t._node is not None], targets, upto)
-        return _Walk(plan, create_graph, retain_graph).run(roots)
+        watched = Watched(t._node for t, _ in roots if t._node is not None) if watchers and targets is None else None
+        return _Walk(plan, create_graph, retain_graph).run(roots, watched)
     finally:
         restore_fp_errors(silence)
         recording.reset(token)
@@ -60,7 +62,7 @@ class _Walk:
         self.values: dict[Node, list[Any]] = {}  # of every node's inputs, for create_graph
         self.without_gradient: list[Any] = []  # inputs of nodes whose derivative for them is 0 everywhere
 
-    def run(self, roots: Sequence[tuple[Any, Any]]) -> dict[Any, Any]:
+    def run(self, roots: Sequence[tuple[Any, Any]], watched: Watched | None) -> dict[Any, Any]:
         plan, sums = self.plan, self.sums
         if self.create_graph:
             nodes = [t._node for t, _ in roots if t._node is not None]
@@ -87,9 +89,13 @@ class _Walk:
                 g = self.cotangents(node, found)
             if relevant is None or node in relevant:
                 self.step(node, g)
+            if watched is not None:
+                watched.after(node, sums.leaves)
         leaves = sums.leaves
         if relevant is None:
             self.give_zeros(leaves)
+        if watched is not None:
+            watched.finish(leaves)
         if not plan.upto:
             for leaf, g in leaves.items():
                 if leaf._hooks is not None:

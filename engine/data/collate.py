@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, NoReturn
 
@@ -243,3 +243,13 @@ class PadCollate:
         """The padded sequences and their lengths."""
         lengths = np.array([len(p) for p in parts], dtype=np.int64)
         return [pad_sequence(parts, self.batch_first, self.padding_value), lengths]
+
+
+class SingleSample:
+    """The collate function for ``batch_size=None``: returns the one sample, converted if a function is given."""
+
+    def __init__(self, convert: Callable[[Any], Any] | None) -> None:
+        self.convert = convert
+
+    def __call__(self, samples: list[Any]) -> Any:
+        return samples[0] if self.convert is None else self.convert(samples[0])

@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 
 from ..errors import DataError, ShapeError
-from ..generator import Generator
+from ..generator import Generator, own_part
 from ..ops.sampling import randperm
 from .collate import collate_batch
 from .host_arrays import HostArray, Rows, convert
+from .host_random import batch_generator
 
 
 class Dataset:
@@ -54,15 +55,29 @@ class Dataset:
 
 
 def read_samples(source: Any, rows: Sequence[Any] | HostArray) -> list[Any]:
-    """Read samples one by one; an error of the data set gets a note that names the sample."""
-    found = []
-    for row in rows:
-        number = int(row) if isinstance(row, np.integer) else row
-        try:
-            found.append(source[number])
-        except Exception as error:
-            error.add_note(f"DataLoader: while reading sample {number!r} of {type(getattr(source, 'source', source)).__name__}")
-            raise
+    """Read samples one by one; an error of the data set gets a note that names the sample.
+
+    Within a loader each sample has random numbers of its own, by its place in the batch: a process that reads a part of the
+    batch draws the same ones as a process that reads all of it.
+    """
+    found, generator, part = [], batch_generator(), own_part.get()
+    start = 0 if generator is None else generator.counter
+    token = own_part.set(None)  # what is drawn for one sample is no part of a draw for the batch
+    try:
+        for place, row in enumerate(rows, 1 + (0 if part is None else part.start)):
+            number = int(row) if isinstance(row, np.integer) else row
+            if generator is not None:
+                generator.counter = start + (place << 40)
+            try:
+                found.append(source[number])
+            except Exception as error:
+                kind = type(getattr(source, "source", source)).__name__
+                error.add_note(f"DataLoader: while reading sample {number!r} of {kind}")
+                raise
+    finally:
+        own_part.reset(token)
+        if generator is not None:
+            generator.counter = start
     return found
 
 

@@ -58,9 +58,9 @@ def permutation(generator: Generator, n: int) -> HostArray:
 def _draw(xp: Any, kernel: str, generator: Generator, shape: Shape, dtype: DTypeLike) -> HostArray:
     """Call a random kernel for an array of this shape and dtype."""
     size = (shape,) if isinstance(shape, int) else tuple(shape)
-    n, chosen = prod(size), np.dtype(dtype)
-    key, counter = generator.take(2 * n if chosen.itemsize == 8 else n)
-    return np.asarray(getattr(xp, kernel)(key, counter, n, chosen)).reshape(size)
+    chosen = np.dtype(dtype)
+    draw = generator.draw(size, 2 if chosen.itemsize == 8 else 1)
+    return np.asarray(draw.cut(np, getattr(xp, kernel)(draw.key, draw.counter, draw.made, chosen)))
 
 
 def derived_seed(generator: Generator, number: int) -> int:

@@ -16,16 +16,17 @@ import numpy as np
 from .._tensor import Tensor
 from ..backend import CUPY, default_device, namespace_for
 from ..errors import CheckpointError, ConfigError, DataError
-from ..generator import Generator, default_generator
+from ..generator import BatchPart, Generator, default_generator
 from ..io import reading
 from ..ops.conversion import asarray
 from ..states import count, mapping, read_state
 from .adapt import as_dataset
 from .checks import require_integer, require_integers
-from .collate import as_batch, collate_batch
+from .collate import SingleSample, as_batch, collate_batch
 from .host_arrays import is_array, to_host
 from .host_random import _current, derived_seed
 from .iterable import IterableDataset
+from .parts import Division, cut_batch, first_samples
 from .samplers import GivenSampler, RandomSampler, Sampler, SequentialSampler
 from .upload import Uploader
 from .workers import KINDS, BatchMaker, Job, batches, executor
@@ -144,7 +145,7 @@ class DataLoader:
         self.sampler = chosen if chosen is None or isinstance(chosen, Sampler) else GivenSampler(chosen)
         self._batched = batch_sampler is not None
         if batch_size is None:  # each job is one sample without a batch axis
-            collate_fn = _SingleSample(collate_fn)
+            collate_fn = SingleSample(collate_fn)
         self._maker = BatchMaker(self.dataset, collate_fn, transform)
         self._pool: Executor | None = None
         self._start = self._position()
@@ -160,9 +161,49 @@ class DataLoader:
         return full + (rest > 0 and not self.drop_last)
 
     def __iter__(self) -> Iterator[Any]:
+        return self._epoch(None)
+
+    def parts(self, number: int, of: int) -> Iterator[tuple[Any, BatchPart]]:
+        """Iterate over one epoch, making a part of each batch: that of one of several processes.
+
+        All processes iterate over the same batches in the same order; together their parts are the batch. Order, random
+        numbers and ``state_dict`` do not depend on the number of processes.
+
+        Parameters
+        ----------
+        number : int
+            The number of the part, from 0.
+        of : int
+            The number of parts; the first ones have a sample more where the batch cannot be divided.
+
+        Yields
+        ------
+        tuple
+            The part of the batch, and which samples of the batch it holds.
+
+        Examples
+        --------
+        >>> loader = dl.data.DataLoader(np.arange(5.0), batch_size=3)
+        >>> [x.numpy().tolist() for (x,), part in loader.parts(1, of=2)]
+        [[2.0], [4.0]]
+        """
+        parts: deque[BatchPart] = deque()
+        if self.sampler is None or self.batch_size is None:
+            for batch in self:
+                yield cut_batch(batch, number, of)
+            return
+        for batch in self._epoch(Division(number, of, parts)):
+            part = parts.popleft()
+            yield (batch if part.stop > part.start else first_samples(batch, 0)), part
+
+    def _epoch(self, division: Division | None) -> Iterator[Any]:
+        """One epoch, of whole batches or of parts of them."""
         skip, self._resume = self._resume, 0
         self._start, self._batches_given = self._position(), skip
-        made = self._streamed_batches(skip) if self.sampler is None else self._sampled_batches(self.sampler, skip)
+        if self.sampler is None:
+            made = self._streamed_batches(skip)
+        else:
+            made = self._sampled_batches(self.sampler, skip, division)
         try:
             for i, parts in enumerate(self._upload(made), skip):
                 self._batches_given = i + 1
@@ -175,13 +216,15 @@ class DataLoader:
             self.sampler.end()
         self._start, self._batches_given = self._position(), 0
 
-    def _sampled_batches(self, sampler: Sampler, skip: int) -> Iterator[Any]:
+    def _sampled_batches(self, sampler: Sampler, skip: int, division: Division | None) -> Iterator[Any]:
         """The batches of an epoch, without the first ``skip``."""
         plan = islice(self._batches_of_rows(sampler.begin()), skip, None)
         stream = self.generator.fork()
-        jobs: Iterator[Job] = ((rows, derived_seed(stream, i)) for i, rows in enumerate(plan, skip))
+        jobs: Iterator[Job] = ((rows, derived_seed(stream, i), None) for i, rows in enumerate(plan, skip))
+        if division is not None:
+            jobs = map(division.job, jobs)
         if not self.num_workers:
-            return (self._maker(rows, seed) for rows, seed in jobs)
+            return (self._maker(*job) for job in jobs)
         return batches(self._workers(), self._maker, jobs, self.num_workers * self.prefetch_factor)
 
     def _batches_of_rows(self, order: Any) -> Iterator[Any]:
@@ -349,13 +392,3 @@ def _rebuild(parts: Any, values: Sequence[Any]) -> Any:
     if isinstance(parts, dict):
         return dict(zip(parts, values, strict=True))
     return type(parts)(*values) if hasattr(parts, "_fields") else tuple(values)
-
-
-class _SingleSample:
-    """The collate function for ``batch_size=None``: returns the one sample, converted if a function is given."""
-
-    def __init__(self, convert: Callable[[Any], Any] | None) -> None:
-        self.convert = convert
-
-    def __call__(self, samples: list[Any]) -> Any:
-        return samples[0] if self.convert is None else self.convert(samples[0])

@@ -25,7 +25,7 @@ from typing import Any
 from ..backend import set_backend
 from ..default_dtype import get_default_dtype, set_default_dtype
 from ..errors import ConfigError, DataError
-from ..generator import Generator, default_generator
+from ..generator import BatchPart, Generator, default_generator, own_part
 from .collate import as_batch
 from .dataset import read_samples
 from .host_arrays import HostArray
@@ -33,8 +33,8 @@ from .host_random import _current
 
 KINDS = ("thread", "spawn")
 
-Job = tuple[Any, int]
-"""Sample numbers of a batch and the seed for its random numbers."""
+Job = tuple[Any, int, BatchPart | None]
+"""Sample numbers of a batch, the seed for its random numbers, and which part of a batch it is, if not all of it."""
 
 
 @dataclass(frozen=True)
@@ -45,9 +45,9 @@ class BatchMaker:
     collate: Callable[[list[Any]], Any] | None
     transform: Callable[[HostArray, Generator], HostArray] | None
 
-    def __call__(self, rows: Any, seed: int) -> Any:
+    def __call__(self, rows: Any, seed: int, part: BatchPart | None = None) -> Any:
         generator = Generator(seed)
-        token = _current.set(generator)
+        tokens = _current.set(generator), own_part.set(part)
         try:
             if self.collate is None:
                 parts = self.dataset.batch(rows)
@@ -55,7 +55,8 @@ class BatchMaker:
                 parts = as_batch(self.collate(read_samples(self.dataset, rows)))
             return self.transformed(parts, generator)
         finally:
-            _current.reset(token)
+            _current.reset(tokens[0])
+            own_part.reset(tokens[1])
 
     def transformed(self, parts: Any, generator: Generator) -> Any:
         """The batch with its first part transformed."""
@@ -196,13 +197,13 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-def _make(rows: Any, seed: int) -> Any:
+def _make(rows: Any, seed: int, part: BatchPart | None) -> Any:
     """Make a batch in a worker process, with the default generator seeded for this batch."""
     default_generator.manual_seed(seed)
     try:
         if _init_errors:
             raise _init_errors[0]
-        return _maker_here[0](rows, seed)
+        return _maker_here[0](rows, seed, part)
     except Exception as error:
         if _survives_pickling(error):
             raise

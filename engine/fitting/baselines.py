@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+import time
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -15,7 +18,11 @@ MOST_ROWS = 5_000
 MOST_FEATURES = 1_000
 
 
-def baseline(train: Samples, test: Samples, encoder: Encoder) -> dict[str, HostArray]:
+class _Late(Exception):
+    """The time is over."""
+
+
+def baseline(train: Samples, test: Samples, encoder: Encoder, seconds: float | None = None) -> dict[str, HostArray]:
     """What simple models predict for test samples.
 
     Parameters
@@ -26,6 +33,8 @@ def baseline(train: Samples, test: Samples, encoder: Encoder) -> dict[str, HostA
         The samples to predict.
     encoder : Encoder
         The encoder that was fitted on the training part.
+    seconds : float, optional
+        The most seconds for the search of the weights of logistic regression.
 
     Returns
     -------
@@ -50,7 +59,7 @@ def baseline(train: Samples, test: Samples, encoder: Encoder) -> dict[str, HostA
             found["naive Bayes"] = classes[_bayes(encoder.encode(part), labels, encoder.encode(test), len(classes))]
         else:
             x, y = _features(encoder, part), _features(encoder, test)
-            found["logistic regression"] = classes[_logistic(x, labels, y, len(classes))]
+            found["logistic regression"] = classes[_logistic(x, labels, y, len(classes), seconds)]
         return found
     found = {"mean": np.full(len(test), targets.mean())}
     if train.kind != "texts":
@@ -74,9 +83,11 @@ def _scale(x: HostArray, y: HostArray) -> tuple[HostArray, HostArray]:
     return tuple(np.hstack([(a - mean) / std, np.ones((len(a), 1))]) for a in (x, y))  # type: ignore[return-value]
 
 
-def _logistic(x: HostArray, labels: HostArray, test: HostArray, classes: int) -> HostArray:
+def _logistic(x: HostArray, labels: HostArray, test: HostArray, classes: int, seconds: float | None) -> HostArray:
     """Classes by logistic regression with a penalty on the squared weights."""
     from scipy.optimize import minimize
+
+    late, best = math.inf if seconds is None else time.monotonic() + seconds, [math.inf, np.zeros(0)]
 
     x, test = _scale(x, test)
     truth = np.eye(classes)[labels]
@@ -90,10 +101,15 @@ def _logistic(x: HostArray, labels: HostArray, test: HostArray, classes: int) ->
         value = (np.log(total[:, 0]) - (scores * truth).sum(axis=1)).sum() + 0.5 * (w[:-1] ** 2).sum()
         gradient = x.T @ (p / total - truth)
         gradient[:-1] += w[:-1]
+        if value < best[0]:
+            best[:] = float(value), flat.copy()
+        if time.monotonic() > late:
+            raise _Late
         return float(value) / len(x), gradient.reshape(-1) / len(x)
 
-    found = minimize(loss, np.zeros(x.shape[1] * classes), jac=True, method="L-BFGS-B", options={"maxiter": 200})
-    return np.asarray((test @ found.x.reshape(x.shape[1], classes)).argmax(axis=1))
+    with suppress(_Late):
+        minimize(loss, np.zeros(x.shape[1] * classes), jac=True, method="L-BFGS-B", options={"maxiter": 200})
+    return np.asarray((test @ best[1].reshape(x.shape[1], classes)).argmax(axis=1))
 
 
 def _linear(x: HostArray, targets: HostArray, test: HostArray) -> HostArray:

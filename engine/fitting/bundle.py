@@ -308,3 +308,38 @@ class Bundle:
         }  # fmt: skip
         save_state(path, state)
         return path
+
+    def export(self, path: str | Path, opset: int = 18) -> Path:
+        """Write the network as an ONNX model, which other programs run, and beside it NAME.json with classes and preprocessing.
+
+        The model takes any number of samples: of images their pixels, otherwise what the encoder makes of them. It gives
+        probabilities of classes, or numbers in the unit of the target.
+
+        Parameters
+        ----------
+        path : str or Path
+            The ONNX file.
+        opset : int, default 18
+            The version of ONNX's operators, 18 to 23.
+
+        Returns
+        -------
+        Path
+            The JSON file.
+
+        Raises
+        ------
+        BackendUnavailable
+            If the package onnx is not installed.
+
+        Examples
+        --------
+        >>> x = np.linspace(-1, 1, 60)[:, None]
+        >>> model = dl.fit(x, x[:, 0] > 0, progress=False)
+        >>> about = model.export("sign.onnx")
+        >>> dl.io.onnx.load("sign.onnx")(dl.zeros((5, 2))).shape
+        (5, 2)
+        """
+        from .exporting import export
+
+        return export(self, path, opset)

@@ -14,7 +14,7 @@ from ..data.host_arrays import HostArray
 from ..data.readers import Samples, Table, read_arrays
 from ..data.readers.csv_text import numbers
 from ..data.readers.dates import dates
-from ..data.readers.table import columns_of, field_text, is_missing, missing, raw_table, target_values
+from ..data.readers.table import columns_of, field_texts, is_missing, missing, raw_table, target_values
 from ..data.text import words
 from ..errors import DataError
 from .encoders import Encoder
@@ -107,7 +107,7 @@ class TableEncoder(Encoder):
 
     def _typed(self, column: Mapping[str, Any], values: Sequence[Any], places: Sequence[str], separator: str) -> HostArray:
         """The values of a column in its kind. Raises DataError."""
-        texts = ["" if is_missing(v) else field_text(v) for v in values]
+        texts = field_texts(values)
         rows = [i for i, t in enumerate(texts) if t]
         present = [texts[i] for i in rows]
         if column["kind"] == "number":
@@ -210,10 +210,10 @@ def _categories_of(column: Mapping[str, Any], values: HostArray) -> HostArray:
     """A column for each category and one for gaps; unknown categories are 0 in all."""
     places = {level: k for k, level in enumerate(column["levels"])}
     out = np.zeros((len(values), len(places) + bool(column["gaps"])))
-    for i, value in enumerate(values):
-        k = (len(places) if column["gaps"] else None) if value is None else places.get(value)
-        if k is not None:
-            out[i, k] = 1.0
+    gap = len(places) if column["gaps"] else -1
+    number = np.fromiter((gap if v is None else places.get(v, -1) for v in values), dtype=np.int64, count=len(values))
+    rows = np.flatnonzero(number >= 0)
+    out[rows, number[rows]] = 1.0
     return out
 
 

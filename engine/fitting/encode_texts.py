@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +26,8 @@ MOST_TOKENS = 20_000
 LONGEST = 600
 """Tokens of a text that are used."""
 
-CHARACTERS = 4_000
-"""Characters of a text that are looked at."""
+CHARACTERS, LOOKED_AT = 4_000, 2 * LONGEST
+"""Characters and tokens of a text that are looked at."""
 
 
 def tokens(text: str) -> Iterator[str]:
@@ -53,7 +54,7 @@ class TextEncoder(Encoder):
     def fitted(cls, samples: Samples) -> TextEncoder:
         counts: Counter[str] = Counter()
         for text in samples.inputs:
-            counts.update(set(tokens(text)))
+            counts.update(set(islice(tokens(text), LOOKED_AT)))
         least = 2 if len(samples) >= 50 else 1
         ranked = sorted((t for t, n in counts.items() if n >= least), key=lambda t: (-counts[t], t))[:MOST_TOKENS]
         if not ranked:
@@ -66,11 +67,22 @@ class TextEncoder(Encoder):
         return made
 
     def _rows(self, samples: Samples) -> list[list[int]]:
-        return [list(dict.fromkeys(n for t in tokens(text) if (n := self.numbers.get(t)))) for text in samples.inputs]
+        return [list(self._known(text)) for text in samples.inputs]
+
+    def _known(self, text: str) -> dict[int, None]:
+        """The numbers of the first different tokens of a text that are known."""
+        found: dict[int, None] = {}
+        for token in islice(tokens(text), LOOKED_AT):
+            number = self.numbers.get(token)
+            if number is not None:
+                found[number] = None
+                if len(found) >= LONGEST:
+                    break
+        return found
 
     def _share(self, text: str) -> float:
         """The share of words and short runs of characters that are known."""
-        found = [t in self.numbers for t in set(tokens(text)) if len(t) < 4 or t.startswith("w ")]
+        found = [t in self.numbers for t in set(islice(tokens(text), LOOKED_AT)) if len(t) < 4 or t.startswith("w ")]
         return sum(found) / len(found) if found else 0.0
 
     def encode(self, samples: Samples) -> HostArray:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time as clock
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +12,11 @@ from ..data.readers import Samples, read, samples_of_arrays
 from ..data.readers.samples import CLASSIFICATION, FORECASTING, GENERATION
 from ..errors import ConfigError, DataError
 from ..generator import default_generator
+from ..nn import Module
 from .baselines import baseline
 from .bundle import Bundle
 from .choice import choose
+from .deadline import Deadline
 from .encoding import encoder_for
 from .figures import measure
 from .from_sequence import fit_series, fit_text
@@ -24,7 +25,7 @@ from .networks import network
 from .report import Report
 from .reporting import Say, reported, split_line
 from .splits import Division, divide
-from .train import EncodedDataset, outputs_of, temperature_of, train
+from .train import BATCH, EncodedDataset, outputs_for, temperature_of, train
 
 
 def fit(
@@ -49,7 +50,8 @@ def fit(
     task : {"classification", "regression", "forecasting", "generation"}, optional
         By default what the data tell.
     time : float or str, optional
-        The most seconds, or "90s", "5m", "1h".
+        The most seconds for everything, from reading to the figures, or "90s", "5m", "1h". To keep it, the training ends early,
+        and of large data a part is used, with a note that begins with "cut short".
     seed : int, default 0
         Seed of the split, the initial weights and the order of the samples.
     progress : bool or callable
@@ -81,10 +83,9 @@ def fit(
     >>> model.predict(np.array([[2.0, -2.0, 0.0]]))[0].value
     'left'
     """
-    seconds = None if time is None else parse_time(time)
-    until = None if seconds is None else clock.monotonic() + seconds
+    deadline = Deadline(None if time is None else parse_time(time))
     say: Say = progress if callable(progress) else (lambda line: print(line, flush=True)) if progress else (lambda line: None)
-    samples = _samples(data, y, task, options)
+    samples = deadline.shortened(_samples(data, y, task, options, deadline), seed)
     found = samples.findings()
     for line in found:
         say(line)
@@ -92,7 +93,7 @@ def fit(
     default_generator.manual_seed(seed)
     try:
         maker = {FORECASTING: fit_series, GENERATION: fit_text}.get(str(samples.task), _fit_samples)
-        return maker(samples, divide(samples, seed), tuple(found), say, (until, seed, progress is True))
+        return maker(samples, divide(samples, seed), tuple(found), say, (deadline, seed, progress is True))
     finally:
         default_generator.load_state_dict(state)
 
@@ -109,7 +110,7 @@ def parse_time(text: float | str) -> float:
     return seconds
 
 
-def _samples(data: Any, y: Any, task: str | None, options: dict[str, Any]) -> Samples:
+def _samples(data: Any, y: Any, task: str | None, options: dict[str, Any], deadline: Deadline) -> Samples:
     """What there is to learn from."""
     if isinstance(data, Samples):
         if y is not None or options:
@@ -118,7 +119,7 @@ def _samples(data: Any, y: Any, task: str | None, options: dict[str, Any]) -> Sa
     elif isinstance(data, str | Path):
         if y is not None:
             raise ConfigError("fit: a path has its own targets: leave out y, or name a column by target=")
-        samples = read(data, task=task, **options)
+        samples = read(data, task=task, seconds=deadline.for_reading(), **options)
     else:
         known = ("target", "group", "horizon")
         wrong = [name for name in options if name not in known]
@@ -131,10 +132,10 @@ def _samples(data: Any, y: Any, task: str | None, options: dict[str, Any]) -> Sa
 
 
 def _fit_samples(
-    samples: Samples, division: Division, found: tuple[str, ...], say: Say, run: tuple[float | None, int, bool]
+    samples: Samples, division: Division, found: tuple[str, ...], say: Say, run: tuple[Deadline, int, bool]
 ) -> Bundle:
     """A bundle for classification or regression."""
-    until, seed, bar = run
+    deadline, seed, bar = run
     parts = [samples.take(rows) for rows in (division.train, division.validation, division.test)]
     classes = samples.classes
     _check_known(parts, classes)
@@ -153,10 +154,13 @@ def _fit_samples(
         targets = [((_known(p) - shift) / scale).astype(np.float32)[:, None] for p in parts]
     sets = [EncodedDataset(parts[k], encoder, targets[k], choice.shift if k == 0 else 0, seed) for k in (0, 1)]
     settings_of_network = choice.settings
+    simple = baseline(parts[0], parts[2], encoder, deadline.for_reading())
     model = network(choice.network, settings_of_network)
-    history, ended = train(model, choice, str(samples.task), sets, until=until, progress=bar)
+    few = min(BATCH, len(parts[1]))
+    deadline.keep_for(lambda: _outputs(model, sets[1], few), (2 * len(parts[1]) + len(parts[2])) / few)
+    history, ended = train(model, choice, str(samples.task), sets, until=deadline.training, progress=bar)
     say(ended)
-    checked = outputs_of(model, encoder, parts[1])
+    checked = _outputs(model, sets[1], len(parts[1]))
     if samples.task == CLASSIFICATION:
         settings["temperature"] = temperature_of(checked, targets[1])
     else:
@@ -168,9 +172,14 @@ def _fit_samples(
     bundle = Bundle(encoder, (choice.network, settings_of_network), model.eval(), report, settings, likeness)
     said, truth = bundle.values(parts[2])[0], _known(parts[2])
     figures = {"this model": measure(str(samples.task), truth, said)}
-    for name, simple in baseline(parts[0], parts[2], encoder).items():
-        figures[name] = measure(str(samples.task), truth, simple)
+    for name, answers in simple.items():
+        figures[name] = measure(str(samples.task), truth, answers)
     return reported(bundle, figures, {"targets": truth, "predicted": said}, say)
+
+
+def _outputs(model: Module, samples: EncodedDataset, n: int) -> HostArray:
+    """The outputs of a model for the first n samples."""
+    return outputs_for(model, lambda rows: samples.batch(rows)[0], n)
 
 
 def _known(samples: Samples) -> HostArray:

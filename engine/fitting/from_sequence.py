@@ -7,12 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from ..data import ArrayDataset, Dataset, TextWindows
+from ..data import ArrayDataset, TextWindows
 from ..data.readers import Samples
 from ..data.readers.samples import FORECASTING, GENERATION
 from ..errors import DataError
 from .bundle import Bundle
 from .choice import choose
+from .deadline import Deadline
 from .encode_series import SeriesEncoder
 from .encode_text import CharacterEncoder
 from .encoding import encoder_for
@@ -22,15 +23,15 @@ from .networks import network
 from .report import Report
 from .reporting import Say, reported, split_line
 from .splits import Division
-from .train import train
+from .train import BATCH, outputs_for, train
 from .writer import Writer, context_bits
 
 
 def fit_series(
-    samples: Samples, division: Division, found: tuple[str, ...], say: Say, run: tuple[float | None, int, bool]
+    samples: Samples, division: Division, found: tuple[str, ...], say: Say, run: tuple[Deadline, int, bool]
 ) -> Bundle:
     """A bundle that forecasts."""
-    until, _, bar = run
+    deadline, _, bar = run
     first, last = len(division.train), len(division.train) + len(division.validation)
     encoder = encoder_for(samples.take(np.arange(first)) if not samples.settings.get("times") else _prefix(samples, first))
     if not isinstance(encoder, SeriesEncoder):
@@ -39,7 +40,7 @@ def fit_series(
         raise DataError(f"{samples.places[int(samples.inputs.argmin())]}: the value is not above 0, as all earlier ones are")
     s = encoder.settings
     scale = s["scale"]
-    sets: list[Dataset] = []
+    sets = list[ArrayDataset]()
     for a, b in ((encoder.before, first), (first, last)):
         w = encoder.windows(samples, a, b)
         sets.append(ArrayDataset(w.features.astype(np.float32), ((w.targets - w.base) / scale).astype(np.float32)))
@@ -54,7 +55,10 @@ def fit_series(
     for line in chosen:
         say(line)
     model = network(choice.network, choice.settings)
-    history, ended = train(model, choice, FORECASTING, sets, until=until, progress=bar)
+    few = sets[1].batch(np.arange(min(BATCH, len(sets[1]))))[0]
+    batches = (3 * len(sets[1]) + len(division.test)) / len(few)
+    deadline.keep_for(lambda: outputs_for(model, lambda rows: few[rows], len(few)), batches)
+    history, ended = train(model, choice, FORECASTING, sets, until=deadline.training, progress=bar)
     say(ended)
     settings: dict[str, Any] = {"place": samples.places[-1], "end": samples.inputs[-encoder.before - 1 :].tolist()}
     if samples.settings.get("times"):
@@ -78,10 +82,10 @@ def _prefix(samples: Samples, n: int) -> Samples:
 
 
 def fit_text(
-    samples: Samples, division: Division, found: tuple[str, ...], say: Say, run: tuple[float | None, int, bool]
+    samples: Samples, division: Division, found: tuple[str, ...], say: Say, run: tuple[Deadline, int, bool]
 ) -> Bundle:
     """A bundle that continues texts."""
-    until, _, bar = run
+    deadline, _, bar = run
     parts = [samples.take(rows) for rows in (division.train, division.validation, division.test)]
     encoder = encoder_for(parts[0])
     if not isinstance(encoder, CharacterEncoder):
@@ -95,8 +99,11 @@ def fit_text(
     for line in chosen:
         say(line)
     model = network(choice.network, choice.settings)
-    sets: list[Dataset] = [TextWindows(n, length) for n in numbers[:2]]
-    history, ended = train(model, choice, GENERATION, sets, until=until, progress=bar)
+    sets = [TextWindows(n, length) for n in numbers[:2]]
+    few = sets[1].batch(np.arange(min(BATCH, len(sets[1]))))[0]
+    batches = (2 * len(sets[1]) + len(numbers[2]) / length) / len(few)
+    deadline.keep_for(lambda: outputs_for(model, lambda rows: few[rows], len(few)), batches)
+    history, ended = train(model, choice, GENERATION, sets, until=deadline.training, progress=bar)
     say(ended)
     report = Report(found, (*chosen, ended), {}, history, {}, GENERATION)
     bundle = Writer(encoder, (choice.network, choice.settings), model.eval(), report, {})

@@ -70,7 +70,14 @@ class Report:
             A line for each model.
         """
         lines = [f"  {name}: {', '.join(map(str, figures))}" for name, figures in self.figures.items()]
-        return ["on the test data:", *lines]
+        return ["on the test data:", *lines, *self._better()]
+
+    def _better(self) -> list[str]:
+        """A line if a simple model is better than this one by the first figure."""
+        own, *others = [(name, figures[0]) for name, figures in self.figures.items() if figures] or [("", None)]
+        sign = -1 if own[1] is not None and ("error" in own[1].name or "bits" in own[1].name) else 1
+        better = [name for name, f in others if own[1] is not None and f is not None and sign * f.value > sign * own[1].value]
+        return [f"{better[0]} is better than this model here"] if better else []
 
     def as_dict(self) -> dict[str, Any]:
         """The report for JSON, without arrays.

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -129,60 +127,75 @@ def _assign(samples: Samples, rows: HostArray, fractions: tuple[float, ...], see
 
     Groups in random order, the large ones first, go to the part that lacks most of what the group has.
     """
-    bundles = _bundles(samples, rows)
-    order = permutation(Generator(seed), len(bundles))
+    bundle = _bundles(samples, rows)
+    sizes = np.bincount(bundle)
     targets = samples.targets if samples.task == CLASSIFICATION else None
-    names: dict[Any, int] = {t: k for k, t in enumerate(np.unique(targets[rows]))} if targets is not None else {None: 0}
-    labels = np.array([names[targets[r]] for r in rows]) if targets is not None else np.zeros(len(rows), dtype=np.int64)
-    wanted = np.array(fractions)[:, None] * np.bincount(labels, minlength=len(names))
+    labels = np.zeros(len(rows), dtype=np.int64) if targets is None else np.unique(targets[rows], return_inverse=True)[1]
+    shares = np.array(fractions)
+    wanted = shares[:, None] * np.bincount(labels)
     found = np.zeros(len(rows), dtype=np.int64)
-    for k in sorted(order.tolist(), key=lambda k: -len(bundles[k])):  # stable: equal sizes stay in random order
-        own = np.bincount(labels[bundles[k]], minlength=len(names))
+    by_bundle = np.argsort(bundle, kind="stable")
+    ends = np.cumsum(sizes)
+    order = permutation(Generator(seed), len(sizes))
+    order = order[np.argsort(-sizes[order], kind="stable")]
+    for k in order[: int((sizes > 1).sum())].tolist():
+        members = by_bundle[ends[k] - sizes[k] : ends[k]]
+        own = np.bincount(labels[members], minlength=wanted.shape[1])
         lacking = ((wanted - own / 2) * (own / own.sum())).sum(axis=1)
-        part = int(np.argmax(lacking / np.array(fractions) ** 0.5))
-        found[bundles[k]] = part
+        part = int(np.argmax(lacking / shares**0.5))
+        found[members] = part
         wanted[part] -= own
-    _fill_empty(found, labels, bundles, len(fractions))
+    single = by_bundle[ends[order[int((sizes > 1).sum()) :]] - 1]
+    for label in np.unique(labels[single]):
+        own = single[labels[single] == label]
+        found[own] = np.repeat(np.arange(len(shares)), _portions(wanted[:, label], len(own)))
+    _fill_empty(found, labels, bundle, len(shares))
+    for part, name in enumerate(("training", "validation", "test")[: len(shares)]):
+        if not (found == part).any():
+            raise DataError(f"no samples are left for the {name}: there are {len(sizes)} groups of different inputs")
+    if len(np.unique(labels[found == 0])) < len(np.unique(labels)):
+        raise DataError("a class has no sample in the training: its samples are all equal or in one group")
     return found
 
 
-def _bundles(samples: Samples, rows: HostArray) -> list[HostArray]:
-    """Rows that must stay together, as places in ``rows``: those of a group, or with equal inputs."""
-    parent = list(range(len(rows)))
-
-    def root(i: int) -> int:
-        while parent[i] != i:
-            parent[i] = parent[parent[i]]
-            i = parent[i]
-        return i
-
-    keys: list[Any]
-    if samples.groups is not None:
-        keys = [str(samples.groups[r]) for r in rows]
-    else:
-        part = samples.take(rows)
-        keys = part.digests() if part.different() else list(range(len(rows)))
-    first: dict[object, int] = {}
-    for i, key in enumerate(keys):
-        parent[root(i)] = root(first.setdefault(key, i))
-    together = defaultdict(list)
-    for i in range(len(rows)):
-        together[root(i)].append(i)
-    return [np.array(v) for v in together.values()]
-
-
-def _fill_empty(found: HostArray, labels: HostArray, bundles: list[HostArray], parts: int) -> None:
-    """Give each part a bundle of every class that has enough of them, and the training first. Raises DataError."""
+def proportional(samples: Samples, share: float, seed: int) -> HostArray:
+    """Which samples make a part of that share (N,), with each class in its proportion."""
+    chosen = np.zeros(len(samples), dtype=bool)
+    order = permutation(Generator(seed), len(samples))
+    labels = np.unique(samples.targets, return_inverse=True)[1] if samples.task == CLASSIFICATION else np.zeros(len(samples))
     for label in np.unique(labels):
-        own = [b for b in bundles if (labels[b] == label).any()]
+        own = order[labels[order] == label]
+        chosen[own[: max(min(len(own), 3), round(share * len(own)))]] = True
+    return chosen
+
+
+def _portions(wanted: HostArray, n: int) -> HostArray:
+    """Whole numbers of sum n in the proportion of what each part lacks; the largest remainders are rounded up."""
+    lacking = np.maximum(wanted, 0.0)
+    exact = n * lacking / lacking.sum() if lacking.any() else np.full(len(wanted), n / len(wanted))
+    whole = np.floor(exact + 1e-9).astype(np.int64)
+    whole[np.argsort(whole - exact, kind="stable")[: n - whole.sum()]] += 1
+    return whole
+
+
+def _bundles(samples: Samples, rows: HostArray) -> HostArray:
+    """The number of the bundle of each row: rows of one group, or with equal inputs, must stay together."""
+    if samples.groups is not None:
+        return np.unique(np.asarray(samples.groups[rows], dtype=str), return_inverse=True)[1]
+    part = samples.take(rows)
+    return part.equal() if part.different() else np.arange(len(rows))
+
+
+def _fill_empty(found: HostArray, labels: HostArray, bundle: HostArray, parts: int) -> None:
+    """Give each part a bundle of every class that has enough of them, and the training first."""
+    sizes = np.bincount(bundle)
+    for label in np.unique(labels):
+        own, first = np.unique(bundle[labels == label], return_index=True)
+        places = found[labels == label][first]
         for part in range(parts):
-            if not any((found[b] == part).all() for b in own):
-                donors = [b for b in own if sum((found[c] == found[b[0]]).all() for c in own) > 1]
-                if donors:
-                    found[min(donors, key=len)] = part
-    for part, name in enumerate(("training", "validation", "test")[:parts]):
-        if not (found == part).any():
-            raise DataError(f"no samples are left for the {name}: there are {len(bundles)} groups of different inputs")
-    missing = [k for k in np.unique(labels) if not ((labels == k) & (found == 0)).any()]
-    if missing:
-        raise DataError("a class has no sample in the training: its samples are all equal or in one group")
+            counts = np.bincount(places, minlength=parts)
+            donors = np.flatnonzero(counts[places] > 1)
+            if not counts[part] and len(donors):
+                given = donors[np.argmin(sizes[own[donors]])]
+                places[given] = part
+                found[bundle == own[given]] = part

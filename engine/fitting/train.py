@@ -23,6 +23,9 @@ from ..ops.softmax import softmax
 from .choice import Choice
 from .encoders import Encoder
 
+BATCH = 256
+"""Samples that are evaluated together."""
+
 
 class EncodedDataset(Dataset):
     """Samples encoded batch by batch, and their targets; images may be shifted at random.
@@ -144,22 +147,21 @@ def train(
     train_part = DataLoader(parts[0], choice.batch_size, True, drop_last=len(parts[0]) % choice.batch_size == 1)
     history = trainer.fit(train_part, epochs=choice.epochs, validate=parts[1])
     if not history:  # the model stays as it is after some batches
-        row = {f"val_{name}": float(value) for name, value in trainer.evaluate(parts[1]).items()}
-        history = [{"epoch": 1, **{name.removeprefix("val_"): value for name, value in row.items()}, **row}]
-        return history, f"trained {trainer.batch} batches in {time.monotonic() - start:.0f} s: no time for an epoch"
+        return [], f"trained {trainer.batch} batches in {time.monotonic() - start:.0f} s, cut short: no time for an epoch"
     model.load_state_dict({name: asarray(value) for name, value in best.weights.items()})
     late = until is not None and time.monotonic() >= until
-    why = "the time is over" if late else "no improvement since" if len(history) < choice.epochs else "all epochs are done"
+    done = "no improvement since" if len(history) < choice.epochs else "all epochs are done"
+    why = "cut short: the time is over" if late else done
     return history, f"trained {len(history)} epochs in {time.monotonic() - start:.0f} s, {why}; the best is epoch {best.epoch}"
 
 
-def outputs_of(model: nn.Module, encoder: Encoder, samples: Samples, batch: int = 256) -> HostArray:
+def outputs_of(model: nn.Module, encoder: Encoder, samples: Samples, batch: int = BATCH) -> HostArray:
     """The outputs of a model in evaluation mode for samples (N,O)."""
     dataset = EncodedDataset(samples, encoder, np.zeros(len(samples)))
     return outputs_for(model, lambda rows: dataset.batch(rows)[0], len(samples), batch)
 
 
-def outputs_for(model: nn.Module, inputs: Any, n: int, batch: int = 256) -> HostArray:
+def outputs_for(model: nn.Module, inputs: Any, n: int, batch: int = BATCH) -> HostArray:
     """The outputs of a model for n inputs, given as a function of their numbers."""
     mode = model.training
     model.eval()

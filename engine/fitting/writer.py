@@ -18,7 +18,7 @@ from .bundle import Bundle, Prediction
 from .encode_text import CharacterEncoder
 from .figures import Measured, measure_bits
 from .networks import Characters
-from .train import outputs_for
+from .train import BATCH, outputs_for
 
 
 class Writer(Bundle):
@@ -80,12 +80,14 @@ class Writer(Bundle):
 
     def bits(self, numbers: HostArray) -> HostArray:
         """Bits of each character of a text, window by window (M,T)."""
-        windows = TextWindows(numbers, self.characters.settings["length"])
-        scores = outputs_for(self.model, lambda rows: windows.batch(rows)[0], len(windows)).astype(np.float64)
-        targets = windows.batch(np.arange(len(windows)))[1]
-        scores -= scores.max(axis=1, keepdims=True)
-        logs = np.take_along_axis(scores, targets[:, None], axis=1)[:, 0] - np.log(np.exp(scores).sum(axis=1))
-        return np.asarray(-logs / np.log(2))
+        windows, found = TextWindows(numbers, self.characters.settings["length"]), list[HostArray]()
+        for i in range(0, len(windows), BATCH):
+            inputs, targets = windows.batch(np.arange(i, min(i + BATCH, len(windows))))
+            scores = outputs_for(self.model, lambda rows, x=inputs: x[rows], len(inputs)).astype(np.float64)
+            scores -= scores.max(axis=1, keepdims=True)
+            logs = np.take_along_axis(scores, targets[:, None], axis=1)[:, 0] - np.log(np.exp(scores).sum(axis=1))
+            found.append(-logs / np.log(2))
+        return np.concatenate(found)
 
     def _measured(self, samples: Samples) -> list[Measured]:
         return [measure_bits(self.bits(self.characters.encode(samples)))]

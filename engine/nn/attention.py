@@ -171,7 +171,7 @@ class MultiheadAttention(Module):
             if is_causal:
                 hidden = arange(k.shape[2], device=q.device)[None, :] > arange(steps, device=q.device)[:, None]
                 mask = _as_added(hidden, q) if mask is None else mask + _as_added(hidden, q)
-            weights = dropout(ops.attention_weights(q, k, mask), self.dropout, self.training)
+            weights = dropout(ops.attention_weights(q, k, mask), self.dropout, self.training, batch_axis=0)
             y = matmul(weights, v)
         else:
             y = ops.fused_attention(q, k, v, mask, is_causal)

@@ -43,13 +43,15 @@ class Dropout(Module):
     tensor([1., 1., 1.])
     """
 
+    batch_axis: int | None = None  # where a layer that contains it knows the axis of the samples
+
     def __init__(self, p: float = 0.5, *, generator: Generator | None = None) -> None:
         if not 0 <= p <= 1:
             raise ConfigError(f"{type(self).__name__}: p must be between 0 and 1, got {p}")
         self.p, self.generator = p, generator
 
     def forward(self, x: Tensor) -> Tensor:
-        return dropout(x, self.p, self.training, generator=self.generator)
+        return dropout(x, self.p, self.training, generator=self.generator, batch_axis=self.batch_axis)
 
     def extra_repr(self) -> str:
         return f"p={self.p}"
@@ -64,7 +66,7 @@ class _ChannelDropout(Dropout):
         if x.ndim != self.rank + 2:
             raise ShapeError(f"{type(self).__name__}: input must have {self.rank + 2} dimensions (N,C,...), got shape {x.shape}")
         mask = (*x.shape[:2], *(1,) * self.rank)
-        return dropout(x, self.p, self.training, generator=self.generator, mask_shape=mask)
+        return dropout(x, self.p, self.training, generator=self.generator, mask_shape=mask, batch_axis=0)
 
 
 class Dropout1d(_ChannelDropout):

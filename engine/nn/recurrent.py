@@ -128,7 +128,7 @@ class _Recurrent(Module):
                     part.append(s)
             x = concat(outs, axis=-1) if len(outs) > 1 else outs[0]
             if layer + 1 < self.num_layers:
-                x = dropout(x, self.dropout, self.training)
+                x = dropout(x, self.dropout, self.training, batch_axis=1)
         ends = [stack(part) for part in last]
         if single:
             x, ends = x[:, 0, :], [e[:, 0, :] for e in ends]

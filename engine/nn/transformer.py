@@ -110,6 +110,8 @@ class TransformerEncoderLayer(Module):
         self.norm1 = LayerNorm(d_model, layer_norm_eps, bias=bias, **place)
         self.norm2 = LayerNorm(d_model, layer_norm_eps, bias=bias, **place)
         self.dropout1, self.dropout2 = Dropout(dropout), Dropout(dropout)
+        for layer in (self.dropout, self.dropout1, self.dropout2):
+            layer.batch_axis = 0 if batch_first else 1
         self.activation = _ACTIVATIONS[activation] if isinstance(activation, str) else activation
 
     def forward(

@@ -14,14 +14,14 @@ from .rectifiers import SELU_ALPHA, SELU_SCALE
 
 if TYPE_CHECKING:
     from ..typing import Tensor
-from .random import bernoulli
+from .random import bernoulli, booleans
 
 __all__ = ["alpha_dropout", "dropout"]
 
 
 def dropout(
     x: Tensor, p: float = 0.5, training: bool = True, *, generator: Generator | None = None, mask_shape: tuple[int, ...] | None =
-    None
+    None, batch_axis: int | None = None
 ) -> Tensor:  # fmt: skip
     """Set each value to 0 with a probability and divide the others by what is left of it.
 
@@ -37,6 +37,8 @@ def dropout(
         The source of random numbers; by default the one that `manual_seed` sets.
     mask_shape : tuple of int, optional
         A shape that broadcasts to that of ``x``, as (N, C, 1, 1) to drop whole channels.
+    batch_axis : int, optional
+        The axis of the samples, where several processes each compute a part of a batch; by default that of the batch.
 
     Returns
     -------
@@ -66,10 +68,10 @@ def dropout(
         return x * 0.0
     shape = x.shape if mask_shape is None else tuple(mask_shape)
     own = next((i for i, (n, m) in enumerate(zip(shape, x.shape, strict=False)) if n != m), len(shape))
-    if len(shape) != len(x.shape) or any(n != 1 for n in shape[own:]):  # not whole runs of neighbours
-        return x * (astype(bernoulli(1.0 - p, shape, device=x.device, generator=generator), x.dtype) * (1.0 / (1.0 - p)))
-    key, counter = (generator or default_generator).take(prod(shape))
-    return primitives.dropout(x, key=key, counter=counter, p=float(p), inner=max(prod(x.shape[own:]), 1))
+    draw = (generator or default_generator).draw(shape, axis=batch_axis)
+    if not draw.plain or len(shape) != len(x.shape) or any(n != 1 for n in shape[own:]):  # not whole runs of neighbours
+        return x * (astype(booleans(1.0 - p, draw, x.device), x.dtype) * (1.0 / (1.0 - p)))
+    return primitives.dropout(x, key=draw.key, counter=draw.counter, p=float(p), inner=max(prod(x.shape[own:]), 1))
 
 
 def alpha_dropout(

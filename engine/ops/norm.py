@@ -19,7 +19,6 @@ from ..default_dtype import get_default_dtype
 from ..errors import ConfigError, ShapeError
 from .fused import arguments, kernel_op
 from .ids import on_host
-from .shape import reshape
 
 if TYPE_CHECKING:
     from ..typing import Namespace, Tensor, ValueAndVJP
@@ -142,34 +141,33 @@ def batch_norm_inference(
     tensor([[0.],
             [2.]])
     """
-    from .elementwise import sqrt
-
+    if x.ndim < 2:
+        raise ShapeError(f"batch_norm_inference: x must be (N,C,...), got shape {x.shape}")
     for name, v in (("mean", mean), ("variance", variance), ("weight", weight), ("bias", bias)):
         _vector("batch_norm_inference", name, v, x.shape[1], "C")
-    scale = 1 / sqrt(variance + eps)
-    if weight is not None:
-        scale = scale * weight
-    space = (-1,) + (1,) * (x.ndim - 2)
-    mean, scale = reshape(mean, space), reshape(scale, space)
-    bias = None if bias is None else reshape(bias, space)
-    if x.dtype == mean.dtype == scale.dtype == (x if bias is None else bias).dtype and is_inexact(x.array):
-        return _inference(x, mean, scale, bias)
-    y = (x - mean) * scale  # which promotes
-    return y if bias is None else y + bias
+    return _inference(x, mean, variance, weight, bias, eps=eps)
 
 
-@op(needs=("scale", "scale", "x mean", ""), name="batch_norm_inference")
-def _inference(xp, x, mean, scale, bias, /):
-    """(x - mean) scale + bias, all but x of shape (C,1...): one new array, since three would cost half as much again."""
-    y = x - mean
-    y *= scale
-    if bias is not None:
-        y += bias
-    return y, (
-        lambda gy: gy * scale,
-        lambda gy: -gy * scale,
-        lambda gy: gy * (x - mean),
-        None if bias is None else lambda gy: gy,
+@op(needs=("variance weight", "variance weight", "x mean variance weight", "x mean variance", ""), name="batch_norm_inference")
+def _inference(xp, x, mean, variance, weight, bias, /, *, eps):
+    """The kernel, and the gradients of all that it takes: of the statistics too, which some train."""
+    space, axes = (-1,) + (1,) * (x.ndim - 2), (0, *range(2, x.ndim))
+
+    def rstd():
+        return 1 / xp.sqrt(variance + eps)
+
+    def scale():
+        return rstd() if weight is None else rstd() * weight
+
+    def product(gy):
+        return xp.sum(gy * (x - xp.reshape(mean, space)), axis=axes)
+
+    return xp.batch_norm_inference(x, mean, variance, weight, bias, eps), (
+        lambda gy: gy * xp.reshape(scale(), space),
+        lambda gy: -scale() * xp.sum(gy, axis=axes),
+        lambda gy: product(gy) * scale() / (variance + eps) / -2,
+        None if weight is None else lambda gy: product(gy) * rstd(),
+        None if bias is None else lambda gy: xp.sum(gy, axis=axes),
     )
 
 
@@ -220,9 +218,7 @@ def layer_norm(
 
 
 @kernel_op(needs="x weight", wrapper=in_range, also="rstd")
-def group_norm(
-    x: Tensor, num_groups: int, weight: Tensor | None = None, bias: Tensor | None = None, eps: float = 1e-5
-) -> Tensor:
+def group_norm(x: Tensor, num_groups: int, weight: Tensor | None = None, bias: Tensor | None = None, eps: float = 1e-5) -> Tensor:
     """Normalise each sample over groups of channels and space; weight and bias act per channel.
 
     Parameters
@@ -304,9 +300,7 @@ def instance_norm(x: Tensor, weight: Tensor | None = None, bias: Tensor | None =
 
 
 @kernel_op(needs="x weight", sizes="M D", wrapper=in_range, also="rstd")
-def rms_norm(
-    x: Tensor, normalized_shape: int | Sequence[int], weight: Tensor | None = None, eps: float | None = None
-) -> Tensor:
+def rms_norm(x: Tensor, normalized_shape: int | Sequence[int], weight: Tensor | None = None, eps: float | None = None) -> Tensor:
     """Divide by the root of the mean square over the last axes: ``y = x / sqrt(mean(x^2) + eps) * weight``.
 
     Parameters

@@ -5,7 +5,6 @@ Source: Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3".
 
 from __future__ import annotations
 
-from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,7 +13,7 @@ from .. import backend
 from ..autograd.base import wrap
 from ..default_dtype import get_default_dtype
 from ..errors import ConfigError, DTypeError, ShapeError
-from ..generator import Generator, default_generator
+from ..generator import Draw, Generator, default_generator
 
 if TYPE_CHECKING:
     from ..typing import DTypeLike, Shape, Tensor
@@ -33,19 +32,14 @@ def _floating(name: str, dtype: Any) -> np.dtype[Any]:
     return chosen
 
 
-def _words(n: int, dtype: np.dtype[Any]) -> int:
-    return 2 * n if dtype.itemsize == 8 else n
-
-
 def filled(
     kernel: str, shape: tuple[Any, ...], dtype: Any, device: str | None, generator: Generator | None
 ) -> Any:
     size = shape_of(shape)
     chosen = _floating(kernel, dtype)
-    n = prod(size)
     xp = backend.namespace_for(device)
-    key, counter = (generator or default_generator).take(_words(n, chosen))
-    return wrap(xp.reshape(getattr(xp, kernel)(key, counter, n, xp.dtype(chosen)), size))
+    draw = (generator or default_generator).draw(size, 2 if chosen.itemsize == 8 else 1)
+    return wrap(draw.cut(xp, getattr(xp, kernel)(draw.key, draw.counter, draw.made, xp.dtype(chosen))))
 
 
 def rand(*shape: Shape, dtype: DTypeLike | None = None, device: str | None = None, generator: Generator | None = None) -> Tensor:
@@ -149,11 +143,13 @@ def bernoulli(p: float, *shape: Shape, device: str | None = None, generator: Gen
         )
     if not 0 <= p <= 1:
         raise ConfigError(f"bernoulli: p must be between 0 and 1, got {p}")
-    size = shape_of(shape)
-    n = prod(size)
+    return booleans(p, (generator or default_generator).draw(shape_of(shape)), device)
+
+
+def booleans(p: float, draw: Draw, device: str | None) -> Any:
+    """Booleans of a draw that are True with probability p."""
     xp = backend.namespace_for(device)
-    key, counter = (generator or default_generator).take(n)
-    return wrap(xp.reshape(xp.random_bernoulli(key, counter, n, float(p)), size))
+    return wrap(draw.cut(xp, xp.random_bernoulli(draw.key, draw.counter, draw.made, float(p))))
 
 
 def randint(
@@ -200,18 +196,16 @@ def randint(
     held = np.iinfo(str(wanted)) if wanted.kind in "iu" else None
     if held and not held.min <= low < low + count <= held.max + 1:
         raise ConfigError(f"randint: {low} to {high - 1} does not fit {wanted}; choose another range or dtype")
-    size = shape_of(shape)
     xp = backend.namespace_for(device)
-    n = prod(size)
-    key, counter = (generator or default_generator).take(2 * n)
+    draw = (generator or default_generator).draw(shape_of(shape), 2)
     if count <= 2**32:
-        u = xp.random_uniform(key, counter, n, xp.float64)
+        u = xp.random_uniform(draw.key, draw.counter, draw.made, xp.float64)
         above = xp.astype(xp.floor(u * count), xp.uint64)
     else:
-        above = _high_product(xp, xp.random_bits(key, counter, 2 * n), count)
+        above = _high_product(xp, xp.random_bits(draw.key, draw.counter, 2 * draw.made), count)
     value = above + (low % 2**64)  # modulo 2**64, as the cast to a signed integer is
     value = value if wanted == np.uint64 else xp.astype(xp.astype(value, xp.int64), xp.dtype(wanted))
-    return wrap(xp.reshape(value, size))
+    return wrap(draw.cut(xp, value))
 
 
 def _high_product(xp: Any, words: Any, count: int) -> Any:

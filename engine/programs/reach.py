@@ -141,7 +141,7 @@ class Reach:
     def _object(self, value: Any, what: str) -> None:
         if hasattr(type(value), "__wrapped__") or "__wrapped__" in getattr(value, "__dict__", ()):
             self._todo.append((value.__wrapped__, what))
-        if isinstance(value, (Generator, np.ufunc)):
+        if isinstance(value, (Generator, np.ufunc)) or (_is_ours(type(value).__module__) and hasattr(type(value), "unchanging")):
             return  # generators go on by themselves
         if isinstance(value, (np.ndarray, bytearray, array)):
             self._arrays.append((what, value, _numbers(value)))

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, TypeVar, overload
 import numpy as np
 
 from ..autograd.base import no_grad
-from ..data import DataLoader, Dataset, read_image
+from ..data import DataLoader, Dataset, random_split, read_image, stratified_split
+from ..errors import ConfigError, DataError
+from ..generator import Generator
 from ..nn import Module
 from ..ops.conversion import asarray
 from ..ops.softmax import softmax
@@ -29,6 +31,10 @@ Loss: TypeAlias = "Callable[..., Tensor] | None"
 Optimizers: TypeAlias = Optimizer | Mapping[str, Optimizer]
 
 
+HELD_OUT = 0.1
+"""The share of the training data that recipes validate on after each epoch."""
+
+
 @dataclass
 class Stage:
     """One training of an experiment.
@@ -41,8 +47,9 @@ class Stage:
         The training data.
     epochs : int
         The number of epochs after which the stage is finished.
-    validate : Dataset, DataLoader, iterable of batches or None, optional
-        Data that the model is evaluated on after each epoch.
+    validate : Dataset, DataLoader, iterable of batches, float or None, optional
+        Data that the model is evaluated on after each epoch; or a share of the training data, which is held out for this. Then
+        the test set is looked at once, when the experiment is measured.
     name : str, optional
         The subfolder of the run for the log and the checkpoints; an experiment with one stage leaves it empty.
     monitor : str or None, optional
@@ -61,9 +68,44 @@ class Stage:
     trainer: Trainer
     train: TrainingData
     epochs: int
-    validate: TrainingData | None = None
+    validate: TrainingData | float | None = None
     name: str = ""
     monitor: str | None = None
+
+    def parts(self, seed: int) -> tuple[TrainingData, TrainingData | None]:
+        """The data to train on and the data to validate on; each class keeps its share where there are classes.
+
+        Parameters
+        ----------
+        seed : int
+            The seed of the random choice of what is held out.
+
+        Returns
+        -------
+        train : Dataset, DataLoader or iterable of batches
+            The training data.
+        validation : Dataset, DataLoader, iterable of batches or None
+            The validation data.
+
+        Examples
+        --------
+        >>> model = dl.nn.Linear(1, 1)
+        >>> trainer = dl.training.Trainer(model, dl.nn.MSELoss(), dl.optim.SGD(model.parameters(), lr=0.1), progress=False)
+        >>> data = dl.data.ArrayDataset(np.ones((30, 1), "float32"), np.ones((30, 1), "float32"))
+        >>> [len(part) for part in dl.recipes.Stage(trainer, data, epochs=1, validate=0.1).parts(seed=0)]
+        [27, 3]
+        """
+        if not isinstance(self.validate, float):
+            return self.train, self.validate
+        if not isinstance(self.train, Dataset):
+            kind = type(self.train).__name__
+            raise ConfigError(f"Stage: a share of {kind} cannot be held out; give a Dataset, or data to validate on")
+        fractions, generator = [1.0 - self.validate, self.validate], Generator(seed)
+        try:
+            train, validation = stratified_split(self.train, fractions, generator=generator)
+        except DataError:  # no classes, or one with too few samples
+            train, validation = random_split(self.train, fractions, generator)
+        return train, validation
 
 
 class Experiment:
@@ -269,11 +311,11 @@ class Classifier(Experiment):
     callbacks: Sequence[Callback] = ()
 
     def stages(self) -> Iterator[Stage]:
-        """Yield the one training, validated on the test set."""
+        """Yield the one training, validated on a part of the training data."""
         trainer = self.trainer(
             self.model, self.loss, self.optimizer, scheduler=self.scheduler, metrics=[Accuracy()], callbacks=self.callbacks
         )
-        yield Stage(trainer, self.train, self.s.epochs, self.test, monitor="val_loss")
+        yield Stage(trainer, self.train, self.s.epochs, HELD_OUT, monitor="val_loss")
 
     def measure(self) -> dict[str, float]:
         """Measure the model on the test set.

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..autograd.base import TensorBase, no_grad
 from ..errors import ConfigError
+from ..generator import Generator
 from ..io.files import write_atomically
 from ..nn import Module
 from .experiment import Experiment
@@ -121,7 +122,7 @@ def networks(experiment: Experiment) -> dict[str, tuple[Module, tuple[Tensor, ..
 
             def note(m: Module, args: tuple[Any, ...], key: str = key) -> None:
                 if key not in found:
-                    found[key] = (m, args)
+                    found[key] = (m, args[:-1] if args and isinstance(args[-1], Generator) else args)
                 if all(name in found for name in whole):
                     raise _Seen
 
@@ -145,7 +146,8 @@ def _modules(experiment: Experiment) -> Iterator[tuple[str, Module]]:
         items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list | tuple) else ()
         if isinstance(value, Module):
             yield name, value
-        for key, inner in items:
+        for key, held in items:
+            inner = next((m for m in held if isinstance(m, Module)), None) if isinstance(held, tuple) else held
             if isinstance(inner, Module):
                 yield f"{name}.{key}", inner
 

@@ -12,19 +12,19 @@ from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from .. import backend
 from ..default_dtype import use_default_dtype
 from ..errors import CheckpointError, ConfigError
-from ..io import load, remove_leftovers, write_atomically
-from ..training import Callback, Checkpoint, CSVLog, Progress, Trainer, TrainerView, plot_curves
-from .experiment import Experiment, Stage
+from ..training import Callback, TrainerView
+from .experiment import Experiment
 from .recipe import Figure, Recipe, Scale, find
-from .run_folder import DTYPES, STAGE_FILES, Config, as_json, clear, has_begun, locked, make_folder, read_config
+from .run_folder import DTYPES, Config, clear, has_begun, locked, make_folder, read_config
+from .run_training import build, finish, join, load_into
 
-CHECKPOINT_SECONDS = 60.0
-"""The time between two checkpoints within an epoch, and so the most that is lost when the process is killed."""
+if TYPE_CHECKING:
+    from ..distributed import Communicator
 
 
 @dataclass(frozen=True, repr=False)
@@ -86,6 +86,7 @@ def train(
     out: str | Path | None = None,
     overwrite: bool = False,
     progress: bool = True,
+    distributed: bool = False,
 ) -> Run:
     """Train a recipe on the current backend, and write a run folder.
 
@@ -109,6 +110,8 @@ def train(
         Whether an earlier run in the folder is deleted.
     progress : bool, optional
         Whether a table and a progress bar are shown.
+    distributed : bool, optional
+        Whether all ranks that mpiexec started train together, which all call this; rank 0 writes the folder.
 
     Returns
     -------
@@ -137,12 +140,17 @@ def train(
         raise ConfigError(f"dtype: expected one of {', '.join(DTYPES)}, got {dtype!r}")
     start = time.perf_counter()
     config = Config(recipe, scale, chosen, seed, dtype, backend.get_backend())
+    world = join(distributed)
     with use_default_dtype(dtype):
-        experiment = config.build()
+        experiment = build(config, world)
+        if world is not None and world.rank:
+            return _finished(world.broadcast_object(None), config, experiment, progress, start, world)
         folder = make_folder(out, name, overwrite, config)
         with locked(folder) as lock:
             try:
-                return _finish(folder, config, experiment, progress, start)
+                if world is not None:
+                    world.broadcast_object(folder)
+                return _finished(folder, config, experiment, progress, start, world)
             except BaseException:
                 if not has_begun(folder):
                     lock.free()  # Windows removes no file that is open
@@ -150,7 +158,7 @@ def train(
                 raise
 
 
-def resume(folder: str | Path, *, own_backend: bool = True, progress: bool = True) -> Run:
+def resume(folder: str | Path, *, own_backend: bool = True, progress: bool = True, distributed: bool = False) -> Run:
     """Continue a run that was stopped or killed from its last checkpoint; a finished run is only measured again.
 
     On the same backend and with the same number of threads, the result is bit for bit that of a run without the
@@ -164,6 +172,8 @@ def resume(folder: str | Path, *, own_backend: bool = True, progress: bool = Tru
         Whether to use the backend that the run began with; otherwise the current one.
     progress : bool, optional
         Whether a table and a progress bar are shown.
+    distributed : bool, optional
+        Whether all ranks that mpiexec started train together; they may be another number than before.
 
     Returns
     -------
@@ -188,9 +198,10 @@ def resume(folder: str | Path, *, own_backend: bool = True, progress: bool = Tru
     """
     start = time.perf_counter()
     folder = Path(folder)
-    config = read_config(folder)
-    with locked(folder), _backend(config.backend) if own_backend else nullcontext(), use_default_dtype(config.dtype):
-        return _finish(folder, config, config.build(), progress, start)
+    config, world = read_config(folder), join(distributed)
+    lock = nullcontext() if world is not None and world.rank else locked(folder)
+    with lock, _backend(config.backend) if own_backend else nullcontext(), use_default_dtype(config.dtype):
+        return _finished(folder, config, build(config, world), progress, start, world)
 
 
 def evaluate(folder: str | Path) -> Run:
@@ -258,7 +269,7 @@ def restored(folder: str | Path) -> Iterator[tuple[Config, Experiment]]:
     with use_default_dtype(config.dtype):
         experiment = config.build()
         for stage in experiment.stages():
-            if not _load(folder / stage.name / "last.safetensors", stage.trainer):
+            if not load_into(folder / stage.name / "last.safetensors", stage.trainer):
                 raise CheckpointError(f"{folder}: the run is not finished; go on with it: dlengine train --resume {folder}")
         yield config, experiment
 
@@ -305,7 +316,7 @@ def first_values(
         experiment = Config(recipe, scale, recipe.configure(settings or {}, scale), seed, dtype, "").build()
         for stage in experiment.stages():
             stage.trainer.add_callbacks(recorder)
-            stage.trainer.fit(stage.train, stage.epochs)
+            stage.trainer.fit(stage.parts(seed)[0], stage.epochs)
             if len(recorder.values) == steps:
                 break
     return recorder.values
@@ -322,59 +333,12 @@ class _Recorder(Callback):
         trainer.stop = trainer.stop or len(self.values) == self.steps
 
 
-def _finish(folder: Path, config: Config, experiment: Experiment, progress: bool, start: float) -> Run:
-    """Train the stages that are not finished, measure, and write the results and the pictures."""
-    histories, checked, fitting = dict[str, Any](), dict[str, str](), 0.0
-    try:
-        for stage in experiment.stages():
-            begun = time.perf_counter()
-            histories[stage.name] = _train_stage(folder / stage.name, stage, progress)
-            checked[stage.name] = "test set" if stage.validate is getattr(experiment, "test", None) else "validation"
-            fitting += time.perf_counter() - begun
-        results = experiment.measure()
-    except KeyboardInterrupt:
-        if not has_begun(folder):
-            raise
-        raise KeyboardInterrupt(f"interrupted; dlengine train --resume {folder} goes on") from None
-    scale = config.recipe.scales[config.scale]
-    missing = [f.name for f in scale.figures if f.name not in results]
-    if missing:
-        raise ConfigError(f"{config.recipe.name}: its results lack {', '.join(missing)}; they have {', '.join(results)}")
-    for name, history in histories.items():
-        if len(history) > 1 or not name:  # of several trainings those with a single point have no curve
-            path = folder / (f"curves-{name}.png" if name else "curves.png")
-            plot_curves(path, history, name or config.recipe.name, checked[name])
-    experiment.draw(folder)
-    # A resumed run counts the epochs before it was stopped too.
-    spent = sum(row["seconds"] for history in histories.values() for row in history)
-    results = {**results, "seconds": round(time.perf_counter() - start - fitting + spent, 2)}
-    write_atomically(folder / "results.json", as_json(results))
-    return Run(folder, config.recipe, scale, results)
-
-
-def _train_stage(folder: Path, stage: Stage, progress: bool) -> list[dict[str, float]]:
-    folder.mkdir(exist_ok=True)
-    for file in STAGE_FILES:
-        remove_leftovers(folder / file)
-    # A run that was killed before its first checkpoint begins again. The best is written first, so it may be there alone.
-    if not _load(folder / "last.safetensors", stage.trainer):
-        _load(folder / "best.safetensors", stage.trainer)
-    if progress:
-        stage.trainer.add_callbacks(Progress(title=stage.name))
-    stage.trainer.add_callbacks(CSVLog(folder / "log.csv"), Checkpoint(folder, monitor=stage.monitor, seconds=CHECKPOINT_SECONDS))
-    return stage.trainer.fit(stage.train, epochs=stage.epochs, validate=stage.validate)
-
-
-def _load(checkpoint: Path, trainer: Trainer) -> bool:
-    """Load a checkpoint into a trainer; False if there is none. Raises CheckpointError that names the file."""
-    if not checkpoint.exists():
-        return False
-    state = load(checkpoint)
-    try:
-        trainer.load_state_dict(state)
-    except CheckpointError as error:
-        raise CheckpointError(f"{checkpoint}: {error}") from None
-    return True
+def _finished(
+    folder: Path, config: Config, experiment: Experiment, progress: bool, start: float, world: Communicator | None
+) -> Run:
+    """Train, measure and write; returns the finished run."""
+    results = finish(folder, config, experiment, progress, start, world)
+    return Run(folder, config.recipe, config.recipe.scales[config.scale], results)
 
 
 def _backend(name: str) -> AbstractContextManager[None]:

@@ -40,7 +40,9 @@ class TrainerView(Protocol):
     batch : int
         The number of finished batches of the current epoch; 0 between epochs.
     stop : bool
-        Set it to True to end the training.
+        Set it to True to end the training. Where several ranks train together, all stop if one does, after the next batch.
+    rank : int
+        The number of this rank; 0 where one process trains.
 
     Examples
     --------
@@ -57,6 +59,26 @@ class TrainerView(Protocol):
     epochs: int
     batch: int
     stop: bool
+
+    @property
+    def rank(self) -> int:
+        """The number of this rank; 0 where one process trains."""
+        ...
+
+    def agree(self, wish: bool) -> bool:
+        """Return whether all ranks are to save now, since one of them wished it.
+
+        Parameters
+        ----------
+        wish : bool
+            Whether this rank wishes it. The ranks tell each other with the next batch.
+
+        Returns
+        -------
+        bool
+            The same on all ranks; where one process trains, its wish.
+        """
+        ...
 
     @property
     def optimizer(self) -> Optimizer:
@@ -99,6 +121,9 @@ class Callback:
 
     after_all = False
     """Runs after every callback whose flag is False, so that it sees their effects."""
+
+    first_rank_only = False
+    """Where several ranks train together, runs on rank 0 alone, as what prints or writes files does."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)

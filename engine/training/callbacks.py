@@ -33,6 +33,8 @@ class CSVLog(Callback):
     'epoch,loss,lr,seconds'
     """
 
+    first_rank_only = True
+
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
 
@@ -66,6 +68,8 @@ class Monitor:
 
 class Checkpoint(Callback):
     """Save the state of the trainer after each epoch: as last.safetensors, and the best one as best.safetensors.
+
+    Where several ranks train together, rank 0 writes; the files fit any number of ranks.
 
     Parameters
     ----------
@@ -109,7 +113,7 @@ class Checkpoint(Callback):
         self._written = (0, 0.0)
 
     def on_fit_start(self, trainer: TrainerView) -> None:
-        for name in ("last.safetensors", "best.safetensors"):
+        for name in ("last.safetensors", "best.safetensors") if trainer.rank == 0 else ():
             remove_leftovers(self.folder / name)
         self._written = (trainer.batch, time.monotonic())
         self.monitor = None if self.column is None else Monitor(self.column)
@@ -120,7 +124,8 @@ class Checkpoint(Callback):
     def on_batch_end(self, trainer: TrainerView, batch: int, values: dict[str, float]) -> None:
         number, instant = self._written
         enough = self.batches is not None and trainer.batch - number >= self.batches
-        if enough or (self.seconds is not None and time.monotonic() - instant >= self.seconds):
+        late = self.seconds is not None and trainer.agree(time.monotonic() - instant >= self.seconds)
+        if enough or late:
             self._save(trainer, trainer.state_dict())
 
     def on_epoch_end(self, trainer: TrainerView, row: dict[str, float]) -> None:
@@ -128,7 +133,8 @@ class Checkpoint(Callback):
         # The best is saved first: a run that is killed between the two repeats this epoch, and so finds the best again.
         if self.monitor is not None and self.monitor.improved(row):
             trainer.check_finite()
-            save(self.folder / "best.safetensors", state)
+            if trainer.rank == 0:
+                save(self.folder / "best.safetensors", state)
         self._save(trainer, state)
 
     def on_fit_end(self, trainer: TrainerView) -> None:
@@ -138,7 +144,8 @@ class Checkpoint(Callback):
     def _save(self, trainer: TrainerView, state: dict[str, Any]) -> None:
         """Write last.safetensors."""
         trainer.check_finite()
-        save(self.folder / "last.safetensors", state)
+        if trainer.rank == 0:
+            save(self.folder / "last.safetensors", state)
         self._written = (trainer.batch, time.monotonic())
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -33,6 +33,9 @@ class Metric:
     ...
     ...     def compute(self):
     ...         return self.value
+    ...
+    ...     def merge(self, states):
+    ...         self.value = max(state["value"] for state in states)
     >>> metric = Largest()
     >>> metric.reset()
     >>> metric.update(dl.asarray([1.0, 2.0]), dl.asarray([1.5, 2.0]))
@@ -72,6 +75,19 @@ class Metric:
             The value; NaN if there was no sample. Some metrics return an array.
         """
         raise NotImplementedError
+
+    def merge(self, states: Sequence[Mapping[str, Any]]) -> None:
+        """Take what several processes have counted of one set of data; here the counts are added.
+
+        A metric whose counts are no sums overrides it, as one that keeps a maximum.
+
+        Parameters
+        ----------
+        states : sequence of dict
+            The ``state_dict()`` of each process.
+        """
+        for name in self.counts:
+            setattr(self, name, _added([state[name] for state in states]))
 
     def state_dict(self) -> dict[str, Any]:
         """Return what was counted so far.
@@ -123,6 +139,13 @@ def _read_like(what: str, own: Any, value: Any) -> Any:
     return value
 
 
+def _added(counts: list[Any]) -> Any:
+    """The sum of numbers or arrays, or of each element of lists."""
+    if isinstance(counts[0], list):
+        return [_added(list(column)) for column in zip(*counts, strict=True)]
+    return sum(counts[1:], start=counts[0])
+
+
 def host(values: Any) -> HostArray:
     """The values of a tensor or array as a NumPy array."""
     array: HostArray = values.numpy_copy() if hasattr(values, "numpy_copy") else np.asarray(values)
@@ -172,3 +195,14 @@ class Average:
     def state_dict(self) -> list[Any]:
         """The arguments of an equal Average."""
         return [self.total, self.count]
+
+
+def add_to(averages: dict[str, Average], values: dict[str, float], samples: int) -> None:
+    """Update averages with the values of one batch."""
+    for name, value in values.items():
+        averages.setdefault(name, Average()).update(value, samples)
+
+
+def means(averages: dict[str, Average]) -> dict[str, float]:
+    """The averages so far."""
+    return {name: a.compute() for name, a in averages.items()}

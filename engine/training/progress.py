@@ -47,6 +47,8 @@ class Progress(Callback):
           1/1   0.0000      0.1     ...
     """
 
+    first_rank_only = True
+
     def __init__(self, console: Console | None = None, title: str = "") -> None:
         self.console, self.title = console, title
         self._bar: Bar | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -94,13 +95,22 @@ class R2(Metric):
         if not n:
             return
         mean = t.mean(axis=0)
-        spread = ((t - mean) ** 2).sum(axis=0)
-        # Batches are merged by the formula of Chan, Golub and LeVeque (1979); sums of squares of large values would cancel.
+        self._add(n, mean, ((t - mean) ** 2).sum(axis=0), ((t - y) ** 2).sum(axis=0))
+
+    def _add(self, n: int, mean: HostArray, spread: HostArray, error: HostArray) -> None:
+        """Add what was counted of n samples."""
+        # Merged by the formula of Chan, Golub and LeVeque (1979); sums of squares of large values would cancel.
         difference = mean - self.mean
         self.spread = self.spread + spread + difference * difference * (self.count * n / (self.count + n))
         self.mean = self.mean + difference * (n / (self.count + n))
-        self.error = self.error + ((t - y) ** 2).sum(axis=0)
+        self.error = self.error + error
         self.count += n
+
+    def merge(self, states: Sequence[Mapping[str, Any]]) -> None:
+        self.reset()
+        for state in states:
+            if state["count"]:
+                self._add(*(state[name] for name in self.counts))
 
     def compute(self) -> float:
         if not self.count:

@@ -118,7 +118,7 @@ class TruncatedBPTT(Trainer):
         super().__init__(*args, **options)
         if length < 1 or axis not in (0, 1) or self.accumulate > 1:
             raise ConfigError("TruncatedBPTT: length must be at least 1, axis 0 or 1, and accumulate 1")
-        self.length, self.axis = length, axis
+        self.length, self.axis, self.batch_axis = length, axis, 1 - axis
 
     def samples(self, batch: Any) -> int:
         return int(batch[0].shape[1 - self.axis])

@@ -46,6 +46,8 @@ class TensorBoard(Callback):
     ...     callbacks = [dl.training.TensorBoard("events")]
     """
 
+    first_rank_only = True
+
     def __init__(self, folder: str | Path, histograms: bool = False) -> None:
         self.folder, self.histograms = Path(folder), histograms
         self._writer: Any = None

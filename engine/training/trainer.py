@@ -3,43 +3,35 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
-import numpy as np
-
 from .. import backend
-from ..autograd.base import no_grad
-from ..data import DataLoader, Dataset
-from ..data.adapt import as_dataset, holds_samples, is_dataset
-from ..data.host_arrays import HostArray
 from ..errors import ConfigError, DataError, GradientError
 from ..nn import CrossEntropyLoss, Module, NLLLoss
 from ..optim import Optimizer
 from ..optim.scheduler import step_schedule
 from .callback import Callback
 from .classification import Accuracy
-from .metric import Average, Metric, host
+from .metric import Metric, add_to, means
 from .precision import MixedPrecision
 from .progress import Progress
 from .trainer_arguments import (
-    WRAP_ARRAYS,
     describe,
     fit_arguments,
     named_optimizers,
-    prediction_batches,
     require_all,
     require_counts,
     require_loss,
     require_model,
     require_scheduler,
 )
+from .trainer_evaluation import TrainerEvaluation
 from .trainer_state import Resume, loader_state
-from .trainer_steps import TrainerSteps, by_name
 
 
-class Trainer(TrainerSteps):
+class Trainer(TrainerEvaluation):
     """Train a model on batches (input, target).
 
     For other batches or several losses, override ``train_step`` (and ``evaluate_step``) in a subclass.
@@ -70,6 +62,10 @@ class Trainer(TrainerSteps):
         Record forward, loss and gradients once for each shape of batches and replay them; see ``capture``. Not together with
         mixed precision that is on, or with overridden methods for one batch. On a GPU, where the step becomes a CUDA graph, the
         host waits for no step: loss and metrics are read, and the loss checked, while the next one runs.
+    distributed : bool or Communicator
+        Train on all ranks that mpiexec started, or on those of a communicator. Each computes a part of every batch, and N ranks
+        get the result of one: ``batch_size`` is that of all together, every rank gives the same data, batch normalisation takes
+        the statistics of all, and random numbers go by the sample. Log, progress bar and checkpoints are rank 0's.
 
     Attributes
     ----------
@@ -85,6 +81,8 @@ class Trainer(TrainerSteps):
         Whether the training is to end; callbacks set it.
     train_loader : iterable
         The batches of the training data.
+    rank : int
+        The number of this rank; 0 where the training is not distributed.
 
     See Also
     --------
@@ -120,6 +118,7 @@ class Trainer(TrainerSteps):
         mixed: bool | MixedPrecision = False,
         progress: bool = True,
         capture: bool = False,
+        distributed: Any = False,
     ) -> None:
         require_model(model)
         if loss is not None or type(self).train_step is Trainer.train_step:
@@ -139,6 +138,8 @@ class Trainer(TrainerSteps):
         self.batch_size, self.accumulate = batch_size, accumulate
         if capture:
             self._capture()
+        if distributed:
+            self.distribute(None if distributed is True else distributed)
         self.add_callbacks(*([Progress()] if progress else []), *callbacks)
 
     def add_callbacks(self, *callbacks: Callback) -> None:
@@ -149,7 +150,34 @@ class Trainer(TrainerSteps):
         *callbacks : Callback
             The callbacks.
         """
-        self.callbacks = sorted([*self.callbacks, *callbacks], key=lambda c: c.after_all)
+        here = [c for c in callbacks if not (c.first_rank_only and self.rank)]
+        self.callbacks = sorted([*self.callbacks, *here], key=lambda c: c.after_all)
+
+    def distribute(self, communicator: Any = None) -> None:
+        """Train on several ranks from the next fit on, as ``distributed=True`` does.
+
+        Parameters
+        ----------
+        communicator : Communicator or None
+            The ranks; None is all that mpiexec started.
+
+        Raises
+        ------
+        BackendUnavailable
+            If mpi4py or MPI is not installed.
+        RankError
+            If the ranks have different models.
+        """
+        from .. import distributed
+
+        chosen = distributed.init() if communicator is None else communicator
+        if not isinstance(chosen, distributed.Communicator):
+            raise ConfigError(f"Trainer: distributed must be True or a Communicator, got {describe(chosen)}")
+        if chosen.size > 1:
+            from .many_ranks import ManyRanks
+
+            self._ranks = ManyRanks(chosen, self)
+            self.callbacks = [c for c in self.callbacks if not (c.first_rank_only and self.rank)]
 
     def __repr__(self) -> str:
         size = sum(p.size for p in self.model.parameters())
@@ -193,114 +221,18 @@ class Trainer(TrainerSteps):
         self.epochs, self.stop = epochs, False
         self._restore_position()
         try:
-            self._notify("on_fit_start")
-            while self.epoch < epochs and not self.stop:
-                self._run_epoch(validation)
-            self._notify("on_fit_end")
+            with self._ranks.start(self):
+                self._notify("on_fit_start")
+                while self.epoch < epochs and not self.stop:
+                    self._run_epoch(validation)
+                self._notify("on_fit_end")
+            self._ranks.after_fit(self)
         finally:
             if self.batch:  # within an epoch: the next fit continues after the last complete step
                 self._resume = Resume(self._loader_position())
             for callback in self.callbacks:
                 callback.close()
         return self.history
-
-    def make_loader(self, data: Any, shuffle: bool) -> Any:
-        """Make a loader of a data set; other iterables of batches are returned as they are.
-
-        Parameters
-        ----------
-        data : Dataset, DataLoader or iterable of batches
-            The data.
-        shuffle : bool
-            Whether the samples of a data set come in a new order in every epoch.
-
-        Returns
-        -------
-        iterable
-            The batches.
-        """
-        if is_dataset(data) or (type(self).train_step is Trainer.train_step and holds_samples(data)):
-            data = as_dataset(data)
-            first = next(self.model.parameters(), None)
-            device = None if first is None or first.device == "cpu" else first.device
-            return DataLoader(data, self.batch_size, shuffle and isinstance(data, Dataset), device=device)
-        if not isinstance(data, Iterable):
-            raise ConfigError(f"fit: expected a Dataset or an iterable of batches, got {describe(data)}; {WRAP_ARRAYS}")
-        return data
-
-    def evaluate(self, data: Any, metrics: Sequence[Metric] | None = None) -> dict[str, Any]:
-        """Compute the loss and the metrics over data, with the model in evaluation mode and without gradients.
-
-        Parameters
-        ----------
-        data : Dataset, DataLoader or iterable of batches
-            The data.
-        metrics : sequence of Metric or None
-            Metrics that are computed instead of the trainer's own.
-
-        Returns
-        -------
-        dict
-            The loss and the metrics by name.
-
-        Raises
-        ------
-        DataError
-            If the data gives no batch.
-        """
-        own, mode, given = self.metrics, self.model.training, False
-        used = own if metrics is None else list(metrics)
-        averages: dict[str, Average] = {}
-        for metric in used:
-            metric.reset()
-        self.model.eval()
-        self.metrics = used  # which measure() updates
-        try:
-            with no_grad():
-                for batch in self.make_loader(data, shuffle=False):
-                    values, given = by_name(self.evaluate_step(batch)), True
-                    _add(averages, values, self.samples(batch))
-        finally:
-            self.metrics = own
-            self.model.train(mode)
-        if not given:
-            raise DataError("evaluate: the data gave no batch: they are empty, or an iterator that is used up")
-        return {**_means(averages), **{m.name: m.compute() for m in used}}
-
-    def predict(self, x: Any) -> HostArray:
-        """Compute the outputs of the model, in evaluation mode and without gradients.
-
-        Parameters
-        ----------
-        x : array_like, Dataset, DataLoader or iterable of batches
-            Inputs (N,...); of pairs (input, target), the inputs.
-
-        Returns
-        -------
-        numpy.ndarray
-            Outputs (N,...): scores for a model with a loss of classes.
-
-        Examples
-        --------
-        >>> model = dl.nn.Linear(2, 3)
-        >>> optimizer = dl.optim.SGD(model.parameters(), lr=0.1)
-        >>> trainer = dl.training.Trainer(model, dl.nn.CrossEntropyLoss(), optimizer, progress=False)
-        >>> trainer.predict(np.zeros((5, 2))).shape
-        (5, 3)
-        """
-        batches = prediction_batches(x, self.model, self.make_loader)
-        mode, found = self.model.training, list[HostArray]()
-        self.model.eval()
-        try:
-            with no_grad():
-                for batch in batches:
-                    inputs = batch[0] if isinstance(batch, tuple | list) else batch
-                    found.append(host(self.forward(inputs)))
-        finally:
-            self.model.train(mode)
-        if not found:
-            raise DataError("predict: there are no inputs: the data are empty, or an iterator that is used up")
-        return np.concatenate(found)
 
     def check_finite(self) -> None:
         """Raise GradientError if a trainable parameter is not finite."""
@@ -325,13 +257,15 @@ class Trainer(TrainerSteps):
         if not self._train_epoch():
             return
         self.check_finite()
-        row: dict[str, Any] = {"epoch": self.epoch + 1, **_means(self._averages)}
+        self._ranks.merge(self.metrics)
+        row: dict[str, Any] = {"epoch": self.epoch + 1, **means(self._averages)}
         row |= {m.name: m.compute() for m in self.metrics}
         if validation is not None:
             row |= {f"val_{name}": value for name, value in self._validate(validation).items()}
         row |= {"lr": self.optimizer.param_groups[0]["lr"], "seconds": time.perf_counter() - start}
         self.history.append(row)
         self.epoch, self.batch, self._loader_state = self.epoch + 1, 0, None
+        self._ranks.after_epoch(self)
         if self.scheduler is not None:
             step_schedule(self.scheduler, row, "val_loss" if validation is not None else "loss")
         self._notify("on_epoch_end", row)
@@ -340,9 +274,11 @@ class Trainer(TrainerSteps):
         """Train on the batches of an epoch that are left; returns whether the epoch is finished."""
         for batches, position in self._batches_of_steps():
             for values, samples in self._train_together(batches):
-                _add(self._averages, values, samples)
+                add_to(self._averages, values, samples)
             self.batch, self._loader_state = self.batch + len(batches), position
-            self._notify("on_batch_end", self.batch - 1, _means(self._averages))
+            self._notify("on_batch_end", self.batch - 1, means(self._averages))
+            self.stop = self._ranks.agree("stop", self.stop)
+            self.stop = self._ranks.agree("end", False) or self.stop
             if self.stop:
                 self._settle()
                 return False
@@ -354,20 +290,6 @@ class Trainer(TrainerSteps):
             )
         return True
 
-    def _validate(self, validation: Any) -> dict[str, Any]:
-        """Evaluate the validation data; after an error, the metrics are those of the training again."""
-        trained = [dict(vars(m)) for m in self.metrics]  # reset() sets new values, so these stay as they are
-        try:
-            self._notify("on_validation_start")
-            try:
-                return self.evaluate(validation)
-            finally:
-                self._notify("on_validation_end")
-        except BaseException:
-            for metric, held in zip(self.metrics, trained, strict=True):
-                vars(metric).update(held)
-            raise
-
     def _batches_of_steps(self) -> Iterator[tuple[list[Any], Any]]:
         """The batches of the epoch that are left, as many together as make one step, and the loader's position after them.
 
@@ -375,25 +297,15 @@ class Trainer(TrainerSteps):
         next epoch, while the last step of this epoch still follows.
         """
         self._loader_state = position = loader_state(self.train_loader)
-        batches = iter(self.train_loader)
+        batches = self._ranks.divided(self.train_loader, self.batch_axis)
         if self.batch and not hasattr(self.train_loader, "load_state_dict"):
             batches = islice(batches, self.batch, None)  # an iterable that cannot continue by itself
         while True:
             together = []
-            for batch in islice(batches, self.accumulate):
+            for batch in islice(batches, self.accumulate):  # and which part of it this rank computes
                 together.append(batch)
                 position = loader_state(self.train_loader)
             if not together:
                 return
             yield together, position
 
-
-def _add(averages: dict[str, Average], values: dict[str, float], samples: int) -> None:
-    """Update averages with the values of one batch."""
-    for name, value in values.items():
-        averages.setdefault(name, Average()).update(value, samples)
-
-
-def _means(averages: dict[str, Average]) -> dict[str, float]:
-    """The averages so far."""
-    return {name: a.compute() for name, a in averages.items()}

@@ -17,6 +17,7 @@ from ..states import count, listed, mapping, read_state
 from .callback import Callback
 from .machine import arithmetic, continue_with, describe_arithmetic, without_kernels
 from .metric import Average, Metric
+from .one_rank import OneRank
 from .precision import MixedPrecision
 
 
@@ -67,6 +68,7 @@ class TrainerState:
         self.train_loader: Any = None
         self._averages: dict[str, Average] = {}
         self._resume: Resume | None = None
+        self._ranks = OneRank()
         self._loader_state: Any = None  # of the training loader after the last complete step of the current epoch
 
     @property
@@ -74,8 +76,30 @@ class TrainerState:
         """The optimizer, or the first of several."""
         return next(iter(self.optimizers.values()))
 
+    @property
+    def rank(self) -> int:
+        """The number of this rank; 0 where one process trains."""
+        return self._ranks.rank
+
+    def agree(self, wish: bool) -> bool:
+        """Return whether all ranks are to save now, since one of them wished it.
+
+        Parameters
+        ----------
+        wish : bool
+            Whether this rank wishes it. The ranks tell each other with the next batch.
+
+        Returns
+        -------
+        bool
+            The same on all ranks; where one process trains, its wish.
+        """
+        return self._ranks.agree("save", wish)
+
     def state_dict(self) -> dict[str, Any]:
         """Return everything that is needed to continue the training.
+
+        Where several ranks train together, all of them call it; that of rank 0 is the one to save.
 
         Returns
         -------
@@ -84,6 +108,8 @@ class TrainerState:
             position in the data, the history and the averages and metrics of an unfinished epoch; and the backend in use.
         """
         self._settle()
+        if self.batch:
+            self._ranks.keep_on_first(self.metrics)
         states = {key: _state_of(part) for key, part in self._state_parts(self.batch).items()}
         return states | {key: value for key, (value, _) in self._state_values().items()}
 
@@ -113,6 +139,7 @@ class TrainerState:
         for key, part in self._state_parts(found["batch"]).items():
             matched += _match(key, part, found[key])
         _load_all(matched)
+        self._ranks.after_loading(self)
         self.epoch, self.batch, self._averages = epoch, found["batch"], found["averages"]
         self.history = [dict(row) for row in history]
         self._resume, self._loader_state = Resume(found["loader"], found["generator"], found["machine"]), None

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple, TypeAlias, cast
 
 from .._tensor.tensor import Tensor
 from ..errors import ConfigError, DTypeError, GradientError
+from ..generator import BatchPart, own_part
 from ..ops.logic import isfinite
 from ..optim import Optimizer
 from .capture import CapturedStep, capture
@@ -36,6 +37,9 @@ class TrainerSteps(TrainerState):
     loss: Any
     """A function or module of outputs and targets; None where an overridden train_step needs none."""
 
+    batch_axis: int = 0
+    """The axis of the samples in the tensors of a batch, along which it is divided among ranks."""
+
     _captured: CapturedStep | None = None
     """Forward, loss and gradients of a batch, where they are captured."""
 
@@ -59,7 +63,7 @@ class TrainerSteps(TrainerState):
             The loss, or several values by name, which become columns of the history.
         """
         inputs, targets = pair(batch)
-        if self._captured is not None:
+        if self._captured is not None and not _without_samples():
             return self._captured_step(inputs, targets) if self._device == "cpu" else self._graph_step(inputs, targets)
         outputs = self.forward(inputs)
         value = self.update(self.loss(outputs, targets))
@@ -156,9 +160,11 @@ class TrainerSteps(TrainerState):
         micro_batch = self._micro_batch
         if micro_batch.number == 0:
             optimizer.zero_grad()
-        weighted = loss if micro_batch.total == 1 else loss * micro_batch.weight
-        (weighted if self.mixed is None else self.mixed.scaler.scale(weighted)).backward()
-        if micro_batch.number == micro_batch.total - 1:
+        weighted = loss if micro_batch.weight == 1.0 else loss * micro_batch.weight
+        last = micro_batch.number == micro_batch.total - 1
+        with self._ranks.summing(name, micro_batch.number == 0, last):
+            (weighted if self.mixed is None else self.mixed.scaler.scale(weighted)).backward()
+        if last:
             self._step_optimizer(optimizer)
         return value
 
@@ -166,6 +172,8 @@ class TrainerSteps(TrainerState):
         """The loss as a number. Raises DTypeError if it is not a tensor of one number, GradientError if it is not finite."""
         _require_number(loss)
         value = float(loss.detach())
+        if _without_samples():
+            return 0.0  # which counts nothing
         if not abs(value) < float("inf"):
             raise self._not_finite(value)
         return value
@@ -208,6 +216,7 @@ class TrainerSteps(TrainerState):
                 p.grad = gradient
             raise self._not_finite(error.args[0]) from None
         if micro_batch.number == micro_batch.total - 1:
+            self._ranks.sum_gradients(next(iter(self.optimizers)))
             self._step_optimizer(self.optimizer)
         self.measure(outputs, targets)
         return float(loss)
@@ -253,16 +262,21 @@ class TrainerSteps(TrainerState):
             self.mixed.scaler.update()
         self._notify("on_step_end", optimizer)
 
-    def _train_together(self, batches: Sequence[Any]) -> Iterator[tuple[dict[str, float], int]]:
+    def _train_together(self, batches: Sequence[tuple[Any, BatchPart | None]]) -> Iterator[tuple[dict[str, float], int]]:
         """Train on the batches of one step of the optimizer; yields the values and the number of samples of each."""
-        counts = [self.samples(batch) for batch in batches]
-        for i, (batch, n) in enumerate(zip(batches, counts, strict=True)):
-            self._micro_batch = MicroBatch(i, len(batches), n / sum(counts)) if len(batches) > 1 else MicroBatch()
+        counts = [self.samples(b) if part is None else part.stop - part.start for b, part in batches]
+        total = sum(n if part is None else part.total for n, (_, part) in zip(counts, batches, strict=True))
+        for i, ((batch, part), n) in enumerate(zip(batches, counts, strict=True)):
+            alone = len(batches) == 1 and part is None
+            self._micro_batch = MicroBatch() if alone else MicroBatch(i, len(batches), n / total)
             try:
-                values = by_name(self.train_step(batch))
+                with self._ranks.computing(part):
+                    values = by_name(self.train_step(batch))
             finally:
                 self._micro_batch = MicroBatch()
-            yield values, n
+            if i == len(batches) - 1:
+                self._ranks.require_sum(type(self))
+            yield self._ranks.totals(values, n)
 
     def _notify(self, event: str, *values: Any) -> None:
         """Call the method of an event on every callback."""
@@ -272,6 +286,12 @@ class TrainerSteps(TrainerState):
 
 class _NotFiniteError(Exception):
     """A loss that is not finite."""
+
+
+def _without_samples() -> bool:
+    """Whether this process has no sample of the batch, and computes with others for their sake alone."""
+    part = own_part.get()
+    return part is not None and part.stop == part.start
 
 
 def _require_number(loss: Any) -> None:

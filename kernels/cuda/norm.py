@@ -22,6 +22,7 @@ _rms_grad = Kernel("norm_rows.cu", "rms_rows_grad", FLOATS)
 _moments = Kernel("norm_channels.cu", "channel_moments", FLOATS)
 _statistics = Kernel("norm_channels.cu", "channel_statistics", FLOATS)
 _normalise = Kernel("norm_channels.cu", "channel_normalise", FLOATS)
+_affine = Kernel("norm_channels.cu", "channel_affine", FLOATS)
 _sums = Kernel("norm_channels.cu", "channel_sums", FLOATS)
 _sums_add = Kernel("norm_channels.cu", "channel_sums_add", FLOATS)
 _channel_grad = Kernel("norm_channels.cu", "channel_grad", FLOATS)
@@ -71,6 +72,15 @@ def batch_norm_grad(gy: Array, x: Array, weight: Array | None, mean: Array, rstd
     arrays = gy, x, _optional(weight), mean, rstd, *sums, gx
     _channel_grad[blocks](*arrays, x.size, shape.channels, shape.inner, shape.values)
     return gx, gweight, gbias
+
+
+def batch_norm_inference(x: Array, mean: Array, variance: Array, weight: Array | None, bias: Array | None, eps: float) -> Array:
+    """y = (x - mean) / sqrt(variance + eps) weight + bias per channel. x: (N, C, *S), the others (C,) or None."""
+    shape, x = channels_of(x), contiguous(x)
+    y = empty(library_of(x), x.shape, x.dtype)
+    arrays = x, contiguous(mean), contiguous(variance), _optional(weight), _optional(bias), y
+    _affine[blocks_for(x.size, _affine.threads)](*arrays, x.size, shape.channels, shape.inner, eps)
+    return y
 
 
 def layer_norm(x: Array, weight: Array | None, bias: Array | None, eps: float) -> Normalised:

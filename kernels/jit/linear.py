@@ -13,8 +13,8 @@ from math import prod
 import numpy as np
 
 from ..types import Array
-from .machine.compile import dense, thread_count
-from .machine.gemm import PANEL, ROWS, Product, multiply, multiply_small
+from .machine.compile import dense, flat, thread_count, threads_for
+from .machine.gemm import PANEL, ROWS, Product, multiply, multiply_small, outer
 from .machine.matvec import matvec
 from .machine.vector import VECTOR_BYTES, as_row
 
@@ -22,6 +22,7 @@ SERIAL_MULTIPLY_ADDS = 1 << 18  # up to here OpenBLAS too stays on the calling t
 PIECES = 4  # rows of one product are cut into up to so many of that size: BLAS is through with them before our threads begin
 BLOCK_ROWS = 16 * ROWS
 SMALL_MULTIPLY_ADDS = 1 << 6  # of one matrix of a stack: up to here dot products are faster than NumPy's loop over b transposed
+SHORT_ROW = 16  # of an outer product: below, NumPy's loop over all of them costs less than ours per row
 WIDTH = PANEL * VECTOR_BYTES // 4
 FLOAT32 = np.dtype(np.float32)
 NO_BIAS = np.empty(0, np.float32)
@@ -67,7 +68,7 @@ def _multiply(a: Array, b: Array, lead: tuple[int, ...], bias: Array) -> Array:
     """a @ b + bias of matrices, or of stacks with the same leading axes; bias: (columns,), or empty for none."""
     rows, depth, columns, batch = a.shape[-2], a.shape[-1], b.shape[-1], prod(lead)
     if depth == 1:  # BLAS is slow at it
-        c = np.multiply(a, b)
+        c = _outer(a, b, lead)
         return np.add(c, bias, out=c) if bias.size else c
     work = rows * depth * columns
     pieces = -(-work // max(1, SERIAL_MULTIPLY_ADDS))
@@ -93,6 +94,17 @@ def _multiply(a: Array, b: Array, lead: tuple[int, ...], bias: Array) -> Array:
     if product.turned:
         a, b = b, a
     multiply(a, b, bias, as_row(c), product, threads)
+    return c
+
+
+def _outer(a: Array, b: Array, lead: tuple[int, ...]) -> Array:
+    """Columns (*lead, R, 1) times rows (*lead, 1, C): every number is one product."""
+    rows, columns = a.shape[-2], b.shape[-1]
+    if columns < SHORT_ROW:
+        return np.multiply(a, b)
+    c = np.empty((*lead, rows, columns), a.dtype)
+    units = prod(lead) * rows
+    outer(flat(a), flat(b), as_row(c), rows, columns, threads_for(units, 0.1 * c.size))
     return c
 
 

@@ -14,7 +14,7 @@ from numba import prange
 
 from ..types import Array
 from .machine.column_sums import Statistics, column_sums
-from .machine.compile import dense, jit, thread_count
+from .machine.compile import dense, jit, thread_count, threads_for
 from .machine.norm_rows import (
     add_products_row,
     add_row,
@@ -71,9 +71,7 @@ def _batch(x: Array, weight: Array, bias: Array, eps: float, y: Array, means: Ar
 
 
 @jit()
-def _batch_grad(
-    gy: Array, x: Array, weight: Array, stats: Statistics, gx: Array, gw: Array, gb: Array, threads: int
-) -> None:
+def _batch_grad(gy: Array, x: Array, weight: Array, stats: Statistics, gx: Array, gw: Array, gb: Array, threads: int) -> None:
     samples, channels, size = x.shape
     count = samples * size
     for t in prange(threads):
@@ -89,6 +87,17 @@ def _batch_grad(
             kind = x.dtype.type
             for n in range(samples):
                 grad_row(gy[n, c], x[n, c], stats.mean[c], kind(scale), kind(slope), kind(level), gx[n, c])
+
+
+@jit()
+def _inference(x: Array, mean: Array, variance: Array, weight: Array, bias: Array, eps: float, y: Array, threads: int) -> None:
+    samples, channels, size = x.shape
+    kind = x.dtype.type
+    for t in prange(threads):
+        for c in range(t * channels // threads, (t + 1) * channels // threads):
+            scale = kind(weight[c] / np.sqrt(np.float64(variance[c]) + eps))
+            for n in range(samples):
+                affine_row(x[n, c], mean[c], scale, bias[c], y[n, c])
 
 
 @jit()
@@ -115,9 +124,7 @@ def _columns(x: Array, weight: Array, bias: Array, eps: float, y: Array, means: 
 
 
 @jit()
-def _columns_grad(
-    gy: Array, x: Array, weight: Array, stats: Statistics, gx: Array, gw: Array, gb: Array, threads: int
-) -> None:
+def _columns_grad(gy: Array, x: Array, weight: Array, stats: Statistics, gx: Array, gw: Array, gb: Array, threads: int) -> None:
     samples, channels = x.shape
     blocks = (channels + COLUMNS - 1) // COLUMNS
     for t in prange(threads):
@@ -153,9 +160,7 @@ def _layer(x: Array, weight: Array, bias: Array, eps: float, y: Array, means: Ar
 
 
 @jit()
-def _layer_grad(
-    gy: Array, x: Array, weight: Array, stats: Statistics, gx: Array, gw: Array, gb: Array, threads: int
-) -> None:
+def _layer_grad(gy: Array, x: Array, weight: Array, stats: Statistics, gx: Array, gw: Array, gb: Array, threads: int) -> None:
     """gw and gb: (pieces, D) float64, sums over one run of rows each."""
     rows, count = x.shape
     pieces, kind = len(gw), x.dtype.type
@@ -199,9 +204,7 @@ def _group(x: Array, weight: Array, bias: Array, eps: float, y: Array, means: Ar
 
 
 @jit()
-def _group_grad(
-    gy: Array, x: Array, weight: Array, stats: Statistics, gx: Array, gw: Array, gb: Array, threads: int
-) -> None:
+def _group_grad(gy: Array, x: Array, weight: Array, stats: Statistics, gx: Array, gw: Array, gb: Array, threads: int) -> None:
     """gw and gb: (N * groups, channels of a group) float64, the share of each sample."""
     units, channels, size = x.shape
     groups, count = weight.shape[0], channels * size
@@ -267,6 +270,18 @@ def batch_norm_grad(gy: Array, x: Array, weight: Array | None, mean: Array, rstd
         deep = (gy.reshape(n, c, -1), x.reshape(n, c, -1), weight, Statistics(mean, rstd), gx.reshape(n, c, -1), gw, gb)
         _batch_grad(*deep, _share(c, x))
     return gx, gw, gb
+
+
+def batch_norm_inference(x: Array, mean: Array, variance: Array, weight: Array | None, bias: Array | None, eps: float) -> Array:
+    """y = (x - mean) / sqrt(variance + eps) weight + bias per channel. x: (N, C, *S), the others (C,) or None."""
+    x = dense(x)
+    n, c = x.shape[:2]
+    y = np.empty(x.shape, x.dtype)
+    weight, bias = _affine(weight, bias, c, x.dtype)
+    if x.size:
+        threads = threads_for(c, 0.2 * x.size)
+        _inference(x.reshape(n, c, -1), dense(mean), dense(variance), weight, bias, eps, y.reshape(n, c, -1), threads)
+    return y
 
 
 def layer_norm(x: Array, weight: Array | None, bias: Array | None, eps: float) -> tuple[Array, Array, Array]:

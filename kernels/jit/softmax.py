@@ -15,6 +15,7 @@ from numba import prange
 from ..ranges import FEW, in_range
 from ..types import Array
 from .machine.compile import dense, inner, jit, thread_count
+from .machine.gemm import scale_row
 from .machine.norm_rows import RUN, sum_by_runs
 from .machine.vecmath import emit_exp, exp, log, maximum
 from .machine.vector import I32, Emitter, Value, as_row, emits, int64
@@ -164,12 +165,6 @@ def exp_sum(x: Array, m: Any) -> float:
     for lo in range(0, x.size, RUN):
         total += exp_sum_run(x[lo : lo + RUN], m)
     return total
-
-
-@inner(exact=True)
-def scale_row(x: Array, factor: Any, y: Array) -> None:
-    for i in range(y.size):
-        y[i] = x[i] * factor
 
 
 @inner()

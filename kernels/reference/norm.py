@@ -59,6 +59,17 @@ def batch_norm_grad(xp: Namespace, gy: Array, x: Array, weight: Array | None, me
 
 
 @kernel
+def batch_norm_inference(
+    xp: Namespace, x: Array, mean: Array, variance: Array, weight: Array | None, bias: Array | None, eps: float
+) -> Array:
+    """y = (x - mean) / sqrt(variance + eps) weight + bias per channel. x: (N, C, *S), the others (C,) or None."""
+    shape = _per_channel(x)
+    scale = 1.0 / xp.sqrt(variance + eps)
+    scale = scale if weight is None else scale * weight
+    return _affine(xp, x - xp.reshape(mean, shape), scale, bias, shape)
+
+
+@kernel
 def layer_norm(xp: Namespace, x: Array, weight: Array | None, bias: Array | None, eps: float) -> Normalised:
     """Normalise each row over its features.
 
@@ -79,9 +90,7 @@ def layer_norm_grad(xp: Namespace, gy: Array, x: Array, weight: Array | None, me
 
 
 @kernel
-def group_norm(
-    xp: Namespace, x: Array, weight: Array | None, bias: Array | None, groups: int, eps: float
-) -> Normalised:
+def group_norm(xp: Namespace, x: Array, weight: Array | None, bias: Array | None, groups: int, eps: float) -> Normalised:
     """Normalise each group of channels of each image; groups = C normalises each channel of each image (instance norm).
 
     x: (N, C, *S). weight, bias: (C,) or None. Returns y (N, C, *S), mean (N, groups), rstd (N, groups).

@@ -162,7 +162,7 @@ def test_resume_ends_as_if_nothing_had_happened(
         kill("config.json")
     elif killed != "at the end":
         kill("last.safetensors")
-        monkeypatch.setattr("dlengine.recipes.run.CHECKPOINT_SECONDS", 0.0 if killed == "inside an epoch" else 60.0)
+        monkeypatch.setattr("dlengine.recipes.run_training.CHECKPOINT_SECONDS", 0.0 if killed == "inside an epoch" else 60.0)
     try:
         main(["train", "digits-cnn", *TINY, "--out", str(out)])
     except (Kill, SystemExit):

@@ -227,7 +227,7 @@ REFUSED: dict[str, tuple[Callable[[Any], Any], str]] = {
     "a branch on values": (lambda x: x if float(x.sum()) > 0 else -x, r"test_onnx_export\.py:\d+: Python reads a computed value"),
     "a branch on sizes": (lambda x: x + 1 if x.shape[0] > 2 else x * 2, "its path must not depend on the sizes"),
     "a constant of another size": (lambda x: x + dl.asarray(np.linspace(0, 1, x.shape[1])[:, None]), "a constant made outside"),
-    "random numbers": (lambda x: x + dl.rand(*x.shape), "random"),
+    "dropout": (lambda x: nn.functional.dropout(x, 0.5), "random"),
     "no tensor": (lambda x: 3, "the network returns a int"),
     "a selection": (lambda x: x[x > 0], "the shape of a selection by a mask depends on values"),
     "linear algebra": (lambda x: dl.linalg.svdvals(x), "svdvals: it has no counterpart in ONNX"),
@@ -310,3 +310,24 @@ def test_states_and_absent_inputs(tmp_path: Path) -> None:
         close(a, b.detach())
     dl.io.onnx.save(model, (dl.randn(5, 2, 3), None), path)
     assert dl.io.onnx.load(path).input_names == ("x",)
+
+
+def test_random_numbers_are_drawn_by_the_runtime(tmp_path: Path) -> None:
+    """A variational autoencoder: mean and variance as here, new noise in every run, none where the variance is 0."""
+    dl.manual_seed(0)
+    model = models.VAE(6, 5, 3).eval()
+    dl.io.onnx.save(model, dl.rand(3, 6), tmp_path / "vae.onnx")
+    session = pytest.importorskip("onnxruntime").InferenceSession(str(tmp_path / "vae.onnx"))
+    for n in (1, 5):
+        x = DRAW.random((n, 6)).astype("float32")
+        first, second = (session.run(None, {"x": x}) for _ in range(2))
+        _, mean, log_var = model(dl.asarray(x))
+        for found in (first, second):
+            close(found[1], mean)
+            close(found[2], log_var)
+        assert np.abs(first[0] - second[0]).max() > 1e-3
+    dl.nn.init.zeros_(model.log_var.weight)
+    dl.nn.init.constant_(model.log_var.bias, -80.0)
+    dl.io.onnx.save(model, dl.rand(3, 6), tmp_path / "sure.onnx")
+    close(judged(tmp_path / "sure.onnx", x)[0], model(dl.asarray(x))[0])
+    close(dl.io.onnx.load(tmp_path / "sure.onnx")(dl.asarray(x))[0], model(dl.asarray(x))[0])

@@ -299,3 +299,63 @@ def test_command_line_from_fit_to_eval(
         assert run(*arguments) == 2, arguments
         assert len(capsys.readouterr().err.strip().splitlines()) == 1
     assert {p.name for p in (tmp_path / "fitted").iterdir()} == {"sides", "sides-2"}
+
+
+def test_large_data_are_cut_so_that_the_time_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a clock that moves 10 ms with every look, fewer rows and files are read than there are, at random, and it is said."""
+    rows = RNG.normal(size=(30_000, 3)).round(3)
+    own.rows_file(tmp_path / "many.csv", ["a", "b", "c", "side"], [(*r, "left" if r[0] > r[1] else "right") for r in rows])
+    own.digit_folder(tmp_path / "digits", 200)
+    looks = itertools.count()
+    monkeypatch.setattr(time, "monotonic", lambda: 0.01 * next(looks))
+    table, images = (data.read(tmp_path / name, seconds=0.5) for name in ("many.csv", "digits"))
+    for samples, most in ((table, 30_000), (images, 200)):
+        assert 0 < len(samples) < most
+        assert any(note.startswith("cut short") for note in samples.notes)
+    assert len(images.classes) == 10
+    assert len(data.read(tmp_path / "many.csv")) == 30_000
+    with dl.use_backend("numpy"):
+        lines: list[str] = []
+        dl.fit(tmp_path / "many.csv", time="2s", progress=lines.append)
+    assert sum("cut short" in line for line in lines) >= 2
+    assert looks.__reduce__()[1][0] < 800  # looks at the clock: 8 seconds of it at most
+
+
+def test_a_simple_model_that_is_better_is_named() -> None:
+    def report(own: float, other: float, name: str) -> str:
+        figures = {"this model": own, "mean": other}
+        return str(fitting.Report((), (), {k: [fitting.Measured(name, v, v, v)] for k, v in figures.items()}))
+
+    assert "mean is better than this model" in report(0.8, 0.9, "accuracy")
+    assert "better" not in report(0.9, 0.8, "accuracy")
+    assert "mean is better than this model" in report(2.0, 1.0, "mean absolute error")
+    assert "better" not in report(1.0, 2.0, "bits per character")
+
+
+def test_times_that_a_series_leaves_out_are_filled(tmp_path: Path) -> None:
+    days = [d for d in range(300) if d % 25 != 7]
+    own.rows_file(tmp_path / "s.csv", ["day", "value"], [(np.datetime64("2022-01-01") + d, 2.0 * d) for d in days])
+    samples = data.read(tmp_path / "s.csv")
+    assert samples.kind == "series"
+    np.testing.assert_allclose(samples.inputs, 2.0 * np.arange(300))
+    assert samples.settings["times"][7].startswith("2022-01-08")
+    assert "12 times that the file leaves out were filled" in samples.describe()
+    assert samples.places[8] == f"{tmp_path / 's.csv'}: line 9"
+    own.rows_file(tmp_path / "w.csv", ["day", "value"], [(np.datetime64("2022-01-03") + d, d) for d in range(300) if d % 7 < 5])
+    assert len(data.read_series(tmp_path / "w.csv")) == 215
+
+
+def test_intervals_of_many_samples_are_those_of_the_theory() -> None:
+    truth = RNG.normal(size=50_000)
+    said = truth + RNG.normal(size=50_000)
+    r2, mae, _ = fitting.measure("regression", truth, said)
+    error = np.abs(said - truth)
+    assert mae.value == pytest.approx(error.mean())
+    assert (mae.high - mae.low) / 2 == pytest.approx(1.96 * error.std() / 50_000**0.5, rel=0.15)
+    assert r2.value == pytest.approx(1 - ((said - truth) ** 2).sum() / ((truth - truth.mean()) ** 2).sum())
+    names = np.array(["a", "b"])[(RNG.random(50_000) < 0.3).astype(int)]
+    guess = np.where(RNG.random(50_000) < 0.8, names, "a")
+    balanced = fitting.measure("classification", names, guess)[1]
+    share = (guess == "b")[names == "b"].mean()
+    assert balanced.value == pytest.approx((1 + share) / 2)
+    assert (balanced.high - balanced.low) / 2 == pytest.approx(0.98 * (share * (1 - share) / (names == "b").sum()) ** 0.5, rel=0.15)

@@ -18,7 +18,7 @@ from dlengine.recipes import RECIPES
 DOCS = Path(__file__).parents[2] / "docs"
 LISTED = (
     "dlengine", "dlengine.autograd", "dlengine.backend", "dlengine.data", "dlengine.data.synthetic", "dlengine.data.transforms",
-    "dlengine.errors", "dlengine.fft", "dlengine.fitting", "dlengine.io", "dlengine.io.onnx",
+    "dlengine.distributed", "dlengine.errors", "dlengine.fft", "dlengine.fitting", "dlengine.io", "dlengine.io.onnx",
     "dlengine.linalg", "dlengine.models", "dlengine.nn",
     "dlengine.nn.functional", "dlengine.nn.init", "dlengine.optim", "dlengine.optim.lr_scheduler", "dlengine.recipes",
     "dlengine.serving", "dlengine.show", "dlengine.sklearn", "dlengine.testing", "dlengine.training",

@@ -21,7 +21,7 @@ MODULES = (
     "dlengine.optim", "dlengine.optim.lr_scheduler", "dlengine.data", "dlengine.data.transforms", "dlengine.data.synthetic",
     "dlengine.io", "dlengine.models", "dlengine.training", "dlengine.testing", "dlengine.recipes",
     "dlengine.show", "dlengine.fitting", "dlengine.serving",
-    "dlengine.sklearn",
+    "dlengine.sklearn", "dlengine.distributed",
 )  # fmt: skip
 REQUIRED = {
     "GL08": "no docstring",

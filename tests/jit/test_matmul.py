@@ -116,6 +116,17 @@ def test_linear_of_products_that_are_numpys(rows):
         np.testing.assert_allclose(linear(x[..., ::2], w[:, ::2], None), x[..., ::2] @ w[:, ::2].T, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.parametrize("plain", [False, True], ids=["compiled", "interpreted"])
+@pytest.mark.parametrize("lead", [((), ()), ((30,), (30,)), ((5, 1), (4,))], ids=str)
+def test_outer_products_are_single_products(lead, plain):
+    rng = np.random.default_rng(0)
+    column, row = (rng.standard_normal(shape).astype(np.float32) for shape in ((*lead[0], 90, 1), (*lead[1], 1, 130)))
+    turned = np.ascontiguousarray(row.swapaxes(-1, -2)).swapaxes(-1, -2)
+    with interpreted() if plain else nullcontext():
+        np.testing.assert_array_equal(matmul(column, row), column * row, strict=True)
+        np.testing.assert_array_equal(matmul(column[..., ::2, :], turned), column[..., ::2, :] * row, strict=True)
+
+
 @pytest.mark.parametrize("rows", range(1, 14))
 def test_every_number_of_rows(always_ours, rows):
     agree(*operands((rows, 33), (33, 70)))

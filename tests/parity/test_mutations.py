@@ -28,6 +28,7 @@ def test_what_changes_nothing_is_told_by_rule() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)
 def test_no_mutant_survives() -> None:
     found = mutations(processes=2)
     assert survivors(found) == [], summary(found)

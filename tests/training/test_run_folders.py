@@ -116,7 +116,7 @@ def test_a_run_frees_its_folder_when_it_ends_or_fails(tmp_path: Path, monkeypatc
             assert not FileLock(tmp_path / "run" / "config.json").held
             raise RuntimeError("end")
 
-    monkeypatch.setattr("dlengine.recipes.run.Checkpoint", Fails)
+    monkeypatch.setattr("dlengine.recipes.run_training.Checkpoint", Fails)
     with pytest.raises(RuntimeError, match="end"):
         train(tmp_path / "run")
     monkeypatch.undo()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+import time
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -22,6 +23,9 @@ GAPS = frozenset(("", "na", "n/a", "nan", "null", "none", "?", "-", "--", ".", "
 NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?$")
 
 
+_NUMERIC = re.compile(r"[-+.0-9eE]*\Z")
+
+
 @dataclass(frozen=True)
 class Rows:
     """The rows of a CSV file: names of columns, text of each field, and the line of each row."""
@@ -33,18 +37,26 @@ class Rows:
     notes: tuple[str, ...] = ()
 
 
+def are_numeric(texts: Iterable[str]) -> bool:
+    """Whether texts have only characters of numbers: those that are numbers for Python are numbers for ``NUMBER`` then."""
+    return _NUMERIC.match("".join(texts)) is not None
+
+
 def is_gap(text: str) -> bool:
     """Whether a field says that its value is missing."""
     return text.strip().lower() in GAPS
 
 
-def read_rows(path: str | Path) -> Rows:
-    """The rows of a CSV file. Raises DataError with file and line."""
+def read_rows(path: str | Path, most: int | None = None, seconds: float | None = None) -> Rows:
+    """The rows of a CSV file, or the first of them: at most so many, or what is read in so many seconds.
+
+    Raises DataError with file and line.
+    """
     path = regular_file(path)
     if path.stat().st_size > LARGEST_FILE:
         raise DataError(f"{path}: {path.stat().st_size:,} bytes, of which at most {LARGEST_FILE:,} are read")
     text, notes = decoded(path, path.read_bytes())
-    return parsed(path, text, notes)
+    return parsed(path, text, notes, most, seconds)
 
 
 def decoded(path: Path, content: bytes) -> tuple[str, list[str]]:
@@ -74,8 +86,9 @@ def decoded(path: Path, content: bytes) -> tuple[str, list[str]]:
     return text, notes
 
 
-def parsed(path: Path, text: str, notes: list[str]) -> Rows:
-    """The rows of CSV text. Raises DataError with the line."""
+def parsed(path: Path, text: str, notes: list[str], most: int | None = None, seconds: float | None = None) -> Rows:
+    """The rows of CSV text, or the first of them. Raises DataError with the line."""
+    late = None if seconds is None else time.monotonic() + seconds
     separator = _separator(text)
     names, rows, lines = list[str](), [], []
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
@@ -88,7 +101,7 @@ def parsed(path: Path, text: str, notes: list[str]) -> Rows:
         if row is None:
             break
         line, start = start, reader.line_num + 1
-        if not any(field.strip() for field in row) and len(row) <= 1:
+        if len(row) <= 1 and not any(field.strip() for field in row):
             continue
         if not names:
             names = _header(path, line, row)
@@ -101,6 +114,12 @@ def parsed(path: Path, text: str, notes: list[str]) -> Rows:
             raise DataError(f"{path}: line {line}: {len(row)} fields, where the header has {len(names)}")
         rows.append(row)
         lines.append(line)
+        if len(rows) == most:
+            break
+        if late is not None and len(rows) % 1000 == 0 and time.monotonic() > late:
+            share = line / (text.count("\n") + 1)
+            notes.append(f"cut short: the first {len(rows):,} rows were read, {100 * share:.0f} % of the file, for want of time")
+            break
     if not rows:
         raise DataError(f"{path}: no rows in it{' below the header' if names else ''}")
     return Rows(names, rows, lines, separator, tuple(notes))
@@ -154,10 +173,17 @@ def numbers(texts: Iterable[str], separator: str) -> list[float | None] | None:
 
     A comma is the decimal sign where the separator is another character and the fields have no point.
     """
-    found: list[float | None] = []
     values = list(texts)
     comma = separator != "," and any("," in v for v in values) and not any("." in v for v in values)
-    for value in values:
-        text = value.strip().replace(",", ".") if comma else value.strip()
-        found.append(float(text) if NUMBER.match(text) else None)
-    return found if any(v is not None for v in found) else None
+    if comma:
+        values = [v.replace(",", ".") for v in values]
+    if are_numeric(values):
+        try:
+            return list(map(float, values)) or None
+        except ValueError:
+            pass
+    known: dict[str, float | None] = {}
+    for value in set(values):
+        text = value.strip()
+        known[value] = float(text) if NUMBER.match(text) else None
+    return [known[v] for v in values] if any(v is not None for v in known.values()) else None

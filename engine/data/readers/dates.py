@@ -24,20 +24,29 @@ def dates(texts: Sequence[str]) -> tuple[HostArray, list[int]] | None:
     """
     if not texts:
         return None
+    different = list(dict.fromkeys(texts))
+    if len(different) < len(texts) // 2:
+        found = dates(different)
+        if found is None:
+            return None
+        number = {text: k for k, text in enumerate(different)}
+        rows = np.fromiter((number[t] for t in texts), dtype=np.int64, count=len(texts))
+        wrong = np.flatnonzero(np.isin(rows, found[1])).tolist()
+        return (found[0][rows], wrong) if len(wrong) < 0.1 * len(texts) + 1 else None
     for name, form in _FORMS.items():
         matches = [form.match(text.strip()) for text in texts]
         if sum(m is not None for m in matches) < 0.9 * len(texts):
             continue
         month_first = name == "dmy" and any(m and int(m[2]) > 12 for m in matches) and all(int(m[1]) <= 12 for m in matches if m)
-        moments, wrong = np.full(len(texts), np.datetime64("NaT"), dtype="datetime64[s]"), []
+        moments, bad = np.full(len(texts), np.datetime64("NaT"), dtype="datetime64[s]"), list[int]()
         for i, m in enumerate(matches):
             try:
                 moments[i] = _moment(name, m, month_first) if m else np.datetime64("NaT")
             except ValueError:
                 m = None
             if m is None:
-                wrong.append(i)
-        return (moments, wrong) if len(wrong) < 0.1 * len(texts) + 1 and len(wrong) < len(texts) else None
+                bad.append(i)
+        return (moments, bad) if len(bad) < 0.1 * len(texts) + 1 and len(bad) < len(texts) else None
     return None
 
 

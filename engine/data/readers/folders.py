@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
 from ...errors import DataError
+from ...generator import Generator
 from ..host_arrays import HostArray
+from ..host_random import permutation
 from .samples import some
+
+T = TypeVar("T")
 
 SPLITS = {
     "train": "train", "training": "train", "valid": "validation", "validation": "validation", "val": "validation",
@@ -67,6 +73,35 @@ def class_files(folder: str | Path, suffixes: Sequence[str], what: str) -> Class
         counts = ", ".join(f"{name} {(known == name).sum():,}" for name in dict.fromkeys(parts))
         notes.append(f"split by folders: {counts}")
     return ClassFiles(files, np.array(targets, dtype=str), known, tuple(notes))
+
+
+def read_files(
+    folder: str | Path, found: ClassFiles, load: Callable[[Path], T], what: str, seconds: float | None = None
+) -> tuple[ClassFiles, list[T]]:
+    """What a function reads of each file, or of as many files in random order as it reads in so many seconds.
+
+    Raises DataError naming the files that cannot be read.
+    """
+    n = len(found.files)
+    order = np.arange(n) if seconds is None else permutation(Generator(0), n)
+    late = None if seconds is None else time.monotonic() + seconds
+    values, errors = dict[int, T](), list[str]()
+    for k in order.tolist():
+        try:
+            values[k] = load(found.files[k])
+        except DataError as error:
+            errors.append(str(error))
+        if late is not None and time.monotonic() > late:
+            break
+    raise_unreadable(folder, errors, n, what)
+    if len(values) < n:
+        rows = np.array(sorted(values))
+        parts = None if found.parts is None else found.parts[rows]
+        note = f"cut short: {len(rows):,} of {n:,} {what} were read, chosen at random, for want of time"
+        found = replace(
+            found, files=[found.files[k] for k in rows], targets=found.targets[rows], parts=parts, notes=(*found.notes, note)
+        )
+    return found, [values[k] for k in sorted(values)]
 
 
 def _class_folders(top: Path) -> list[tuple[str | None, Path]]:

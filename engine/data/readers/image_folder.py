@@ -13,7 +13,7 @@ from ...errors import BackendUnavailable, DataError
 from ...io import reading
 from ..host_arrays import HostArray
 from ..images import LARGEST
-from .folders import class_files, raise_unreadable, regular_file
+from .folders import class_files, raise_unreadable, read_files, regular_file
 from .samples import CLASSIFICATION, Samples
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ def _opaque(picture: Image) -> Image:
     return picture.convert("RGB")
 
 
-def read_image_folder(folder: str | Path, size: tuple[int, int] | None = None) -> Samples:
+def read_image_folder(folder: str | Path, size: tuple[int, int] | None = None, *, seconds: float | None = None) -> Samples:
     """Read a folder of images by class: ``folder/CLASS/FILE``, or ``folder/train/CLASS/FILE`` and ``folder/test/CLASS/FILE``.
 
     All images get one size. They are grey if all files are.
@@ -125,6 +125,8 @@ def read_image_folder(folder: str | Path, size: tuple[int, int] | None = None) -
         The folder.
     size : tuple of int, optional
         Height H and width W; by default the most frequent size of the files, reduced to at most 64 pixels.
+    seconds : float, optional
+        The most seconds to read for; then the files that were read by then are used, chosen at random.
 
     Returns
     -------
@@ -151,13 +153,8 @@ def read_image_folder(folder: str | Path, size: tuple[int, int] | None = None) -
     sizes, errors = _sizes(found.files)
     raise_unreadable(folder, errors, len(found.files), "images")
     wanted = size or common_size(sizes)
-    images = np.empty((len(found.files), 3, *wanted), dtype=np.uint8)
-    for i, path in enumerate(found.files):
-        try:
-            images[i] = load_image(path, wanted)
-        except DataError as error:
-            errors.append(str(error))
-    raise_unreadable(folder, errors, len(found.files), "images")
+    found, pictures = read_files(folder, found, lambda path: load_image(path, wanted), "images", seconds)
+    images = np.stack(pictures)
     if (images == images[:, :1]).all():
         images = np.ascontiguousarray(images[:, :1])
     kinds = Counter(sizes)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ FOLDERS = {
 }
 
 
-def read(path: str | Path, *, task: str | None = None, **options: Any) -> Samples:
+def read(path: str | Path, *, task: str | None = None, seconds: float | None = None, **options: Any) -> Samples:
     """Read data of one's own: a folder of images, sounds or texts by class, a table, a series, a text,
     or an NPZ file.
 
@@ -38,6 +39,8 @@ def read(path: str | Path, *, task: str | None = None, **options: Any) -> Sample
         The file or folder.
     task : {"classification", "regression", "forecasting", "generation"}, optional
         What is to be learnt, by default what the data tell.
+    seconds : float, optional
+        The most seconds to read for, in about; then a part of the rows or files is used, chosen at random, with a note.
     **options : Any
         Options of the reader: ``target``, ``group``, ``horizon``, ``size``, ``rate``.
 
@@ -65,7 +68,7 @@ def read(path: str | Path, *, task: str | None = None, **options: Any) -> Sample
     given = {k: v for k, v in options.items() if v is not None}
     if path.is_dir():
         kind, reader = _folder(path)
-        found: Samples = _call(reader, path, given, kind)
+        found: Samples = _call(partial(reader, seconds=seconds), path, given, kind)
     elif path.suffix.lower() in (".npz", ".npy"):
         found = _call(read_arrays, path, given, "arrays")
     elif path.suffix.lower() in TABLES:
@@ -79,7 +82,7 @@ def read(path: str | Path, *, task: str | None = None, **options: Any) -> Sample
                 note = "evenly spaced times beside numbers are read as a series; --task regression reads a table"
                 found = replace(found, notes=(*found.notes, note))
         else:
-            found = _call(read_table, path, {**given, **({"task": task} if task else {})}, "a table")
+            found = _call(partial(read_table, seconds=seconds), path, {**given, **({"task": task} if task else {})}, "a table")
     elif path.suffix.lower() in texts.SUFFIXES:
         found = _call(read_text, path, given, "a text")
     else:
@@ -106,7 +109,7 @@ def _call(reader: Any, path: Path, options: dict[str, Any], what: str) -> Sample
     """Call a reader. Raises ConfigError for an option that it does not have."""
     import inspect
 
-    known = list(inspect.signature(reader).parameters)[1:]
+    known = [name for name in list(inspect.signature(reader).parameters)[1:] if name != "seconds"]
     for name in options:
         if name not in known:
             raise ConfigError(f"{path}: {what} has no option {name}; it has {', '.join(known) or 'none'}")

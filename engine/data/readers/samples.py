@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -116,21 +116,21 @@ class Samples:
         except ValueError:
             return sorted(found)
 
-    def digests(self) -> list[bytes]:
-        """A checksum of each input, equal for equal inputs.
+    def equal(self) -> HostArray:
+        """A number for each input, the same for equal inputs.
 
         Returns
         -------
-        list of bytes
-            N checksums of 16 bytes.
+        numpy.ndarray
+            Numbers (N,) from 0, int64.
         """
         if self.kind == "table":
-            rows = self.inputs.row_texts()
-            return [hashlib.blake2b(row.encode(), digest_size=16).digest() for row in rows]
-        found = []
-        for value in self.inputs:
+            return np.asarray(self.inputs.equal_rows())
+        known: dict[bytes, int] = {}
+        found = np.empty(len(self), dtype=np.int64)
+        for i, value in enumerate(self.inputs):
             content = value.encode() if isinstance(value, str) else np.ascontiguousarray(value).tobytes()
-            found.append(hashlib.blake2b(content, digest_size=16).digest())
+            found[i] = known.setdefault(hashlib.blake2b(content, digest_size=16).digest(), len(known))
         return found
 
     def different(self) -> bool:
@@ -145,7 +145,7 @@ class Samples:
             return True
         combinations = 1
         for values in self.inputs.columns.values():
-            combinations *= len(set(values.tolist()))
+            combinations *= int(distinct(values).max(initial=0)) + 1
             if combinations > len(self):
                 return True
         return False
@@ -203,10 +203,10 @@ class Samples:
 
     def _duplicates(self) -> list[str]:
         """Lines about equal inputs: how many, whether their targets differ, and whether a given split has them on both sides."""
-        rows = defaultdict(list)
-        for i, digest in enumerate(self.digests()):
-            rows[digest].append(i)
-        equal = [found for found in rows.values() if len(found) > 1]
+        numbers = self.equal()
+        order, sizes = np.argsort(numbers, kind="stable"), np.bincount(numbers)
+        ends = np.cumsum(sizes)
+        equal = sorted((order[ends[k] - sizes[k] : ends[k]].tolist() for k in np.flatnonzero(sizes > 1)), key=lambda g: int(g[0]))
         if not equal:
             return []
         n, first = sum(len(found) - 1 for found in equal), equal[0]
@@ -229,6 +229,14 @@ class Samples:
                 lines[0] = f"{n:,} of {len(self):,} {verb}: {example}"
                 lines.append(f"leak: {len(leaks):,} inputs are in several parts: {self.places[a]} = {self.places[b]}")
         return lines
+
+
+def distinct(values: HostArray) -> HostArray:
+    """A number for each value of a column, the same for equal values and for gaps, int64."""
+    if values.dtype.kind in "fM":
+        return np.asarray(np.unique(values, return_inverse=True)[1])
+    known: dict[Any, int] = {}
+    return np.fromiter((known.setdefault(v, len(known)) for v in values.tolist()), dtype=np.int64, count=len(values))
 
 
 KIND_NAMES = {"number": "numbers", "category": "categories", "date": "dates", "text": "text"}

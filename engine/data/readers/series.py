@@ -9,12 +9,19 @@ import numpy as np
 
 from ...errors import ConfigError, DataError
 from ..host_arrays import HostArray
-from .csv_text import is_gap, numbers, read_rows
+from .csv_text import Rows, is_gap, numbers, read_rows
 from .dates import dates
 from .samples import FORECASTING, Samples, some
 
 SEASONS = {3600: 24, 86400: 7, 604800: 52, 2592000: 12, 7776000: 4}
 """Steps of a season for values by the hour, day, week, month and quarter; found in the values if they have another one."""
+
+
+HEAD, MOST_COLUMNS = 2000, 6
+"""Rows by which a long table is seen to be no series, and the most columns of a file that is taken for one without being told."""
+
+MOST_MISSING = 0.1
+"""The largest share of values that may be missing."""
 
 
 def read_series(path: str | Path, target: str | None = None, *, horizon: int | None = None) -> Samples:
@@ -69,7 +76,9 @@ def read_series(path: str | Path, target: str | None = None, *, horizon: int | N
     lines = [f"{name}: line {line}" for line in found.lines]
     values = _values(columns[chosen], found.separator, chosen, lines, notes)
     moments = None if times is None else times[1][0]
-    step = _step(moments, lines, notes)
+    step = _step(moments, lines)
+    if moments is not None:
+        moments, values, lines = _even(moments, values, lines, notes)
     return samples_of_series(values, moments, step, lines, notes, {"target": chosen, "horizon": horizon})
 
 
@@ -93,10 +102,18 @@ def samples_of_series(
 
 def looks_like_series(path: str | Path) -> bool:
     """Whether a CSV file has a column of times in order, evenly spaced, beside numbers alone."""
-    found = read_rows(path)
-    columns = {name: [row[k].strip() for row in found.rows] for k, name in enumerate(found.names)}
-    if not 2 <= len(columns) <= 6 or len(found.rows) < 12:
+    found = read_rows(path, 1)
+    if len(found.names) <= MOST_COLUMNS:
+        found = read_rows(path, HEAD)
+    if len(found.rows) == HEAD and _is_series(found):
+        found = read_rows(path)
+    return _is_series(found)
+
+
+def _is_series(found: Rows) -> bool:
+    if not 2 <= len(found.names) <= MOST_COLUMNS or len(found.rows) < 12:
         return False
+    columns = {name: [row[k].strip() for row in found.rows] for k, name in enumerate(found.names)}
     first, *others = columns
     moments = dates(columns[first])
     if moments is None or moments[1] or not all(_mostly_numbers(columns[c], found.separator) for c in others):
@@ -124,7 +141,7 @@ def _values(texts: Sequence[str], separator: str, column: str, lines: Sequence[s
         values[i] = v
     values[np.isinf(values)] = np.nan
     gaps = np.flatnonzero(np.isnan(values))
-    if len(gaps) > 0.1 * len(values):
+    if len(gaps) > MOST_MISSING * len(values):
         raise DataError(f"{lines[gaps[0]]}: {len(gaps):,} of {len(values):,} values of {column!r} are missing")
     if len(gaps):
         notes.append(f"{len(gaps):,} missing values were filled by straight lines, the first in {lines[gaps[0]]}")
@@ -133,7 +150,29 @@ def _values(texts: Sequence[str], separator: str, column: str, lines: Sequence[s
     return values
 
 
-def _step(moments: HostArray | None, lines: Sequence[str], notes: list[str]) -> str:
+def _even(
+    moments: HostArray, values: HostArray, lines: list[str], notes: list[str]
+) -> tuple[HostArray, HostArray, list[str]]:
+    """Times, values and places with the steps that the file leaves out, filled by straight lines, if they are few."""
+    steps = np.diff(moments).astype(np.int64)
+    usual = float(np.median(steps)) if len(steps) else 1.0
+    wide = np.flatnonzero(steps > 1.5 * usual)
+    if not len(wide):
+        return moments, values, lines
+    counts = np.maximum(1, np.rint(steps / usual)).astype(np.int64)
+    n = int(counts.sum()) + 1
+    where = lines[wide[0] + 1]
+    if n - len(values) > MOST_MISSING * n:
+        notes.append(f"{len(wide):,} steps in time are longer than usual, the first before {where}: they count as one step")
+        return moments, values, lines
+    notes.append(f"{n - len(values):,} times that the file leaves out were filled by straight lines, the first before {where}")
+    places = np.concatenate([[0], np.cumsum(counts)])
+    seconds = np.rint(np.interp(np.arange(n), places, moments.astype(np.int64))).astype(np.int64)
+    after = np.searchsorted(places, np.arange(n))
+    return seconds.astype("datetime64[s]"), np.interp(np.arange(n), places, values), [lines[k] for k in after]
+
+
+def _step(moments: HostArray | None, lines: Sequence[str]) -> str:
     """The name of the time between two values. Raises DataError if they are not in the order of time."""
     if moments is None or len(moments) < 2:
         return "step"
@@ -143,11 +182,6 @@ def _step(moments: HostArray | None, lines: Sequence[str], notes: list[str]) -> 
         what = "the same time as" if steps[back[0]] == 0 else "earlier than"
         raise DataError(f"{lines[back[0] + 1]}: {moments[back[0] + 1]} is {what} the line before: sort the file by time")
     usual = float(np.median(steps))
-    wide = np.flatnonzero(steps > 1.5 * usual)
-    if len(wide):
-        notes.append(
-            f"{len(wide):,} steps in time are longer than usual, the first before {lines[wide[0] + 1]}: values are missing"
-        )
     names = {
         "second": 1,
         "minute": 60,

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import math
 import wave
+from collections import Counter
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +15,8 @@ from numpy.typing import ArrayLike
 from ...errors import BackendUnavailable, ConfigError, DataError
 from ...io import reading
 from ..host_arrays import HostArray
-from .folders import class_files, raise_unreadable, regular_file
-from .samples import CLASSIFICATION, Samples
+from .folders import class_files, read_files, regular_file
+from .samples import CLASSIFICATION, Samples, some
 
 SUFFIXES = (".wav", ".flac", ".ogg", ".aiff", ".aif")
 LONGEST = 2**26
@@ -87,6 +90,20 @@ def _wav(path: Path) -> tuple[HostArray, int]:
     return _from_bytes(content, width).reshape(-1, channels).mean(axis=1, dtype=np.float32), rate
 
 
+def _rate(path: Path) -> int:
+    """Values a second by the header of a file, 0 if it has none."""
+    with (
+        suppress(DataError),
+        reading(path, DataError, what="not a readable sound"),
+        wave.open(str(regular_file(path)), "rb") as sound,
+    ):
+        return sound.getframerate()
+    try:
+        return _other(path, header=True)[1]
+    except (DataError, BackendUnavailable):
+        return 0
+
+
 def _from_bytes(content: bytes, width: int) -> HostArray:
     """Values from -1 to 1 of whole numbers of 1 to 4 bytes; those of one byte have no sign."""
     if width == 1:
@@ -98,7 +115,7 @@ def _from_bytes(content: bytes, width: int) -> HostArray:
     return (np.frombuffer(content, dtype=f"<i{width}").astype(np.float64) / 2.0 ** (8 * width - 1)).astype(np.float32)
 
 
-def _other(path: Path) -> tuple[HostArray, int]:
+def _other(path: Path, header: bool = False) -> tuple[HostArray, int]:
     try:
         import soundfile
     except ImportError:
@@ -109,7 +126,7 @@ def _other(path: Path) -> tuple[HostArray, int]:
     ):
         if sound.frames * sound.channels > LONGEST:
             raise DataError(f"{sound.frames * sound.channels:,} values, of which at most {LONGEST:,} are read")
-        values = sound.read(dtype="float32", always_2d=True)
+        values = sound.read(0 if header else -1, dtype="float32", always_2d=True)
         return values.mean(axis=1, dtype=np.float32), int(sound.samplerate)
 
 
@@ -176,7 +193,7 @@ def _mel_filters(rate: int, width: int, bands: int) -> HostArray:
     return np.asarray(filters / filters.sum(axis=1, keepdims=True))
 
 
-def read_sound_folder(folder: str | Path, rate: int | None = None) -> Samples:
+def read_sound_folder(folder: str | Path, rate: int | None = None, *, seconds: float | None = None) -> Samples:
     """Read a folder of sounds by class: ``folder/CLASS/FILE.wav``.
 
     Parameters
@@ -184,7 +201,9 @@ def read_sound_folder(folder: str | Path, rate: int | None = None) -> Samples:
     folder : str or Path
         The folder; it may have folders train, validation and test inside.
     rate : int, optional
-        Values a second, by default those of the first file, at most 16,000.
+        Values a second, by default those of most files, at most 16,000.
+    seconds : float, optional
+        The most seconds to read for; then the files that were read by then are used, chosen at random.
 
     Returns
     -------
@@ -209,16 +228,13 @@ def read_sound_folder(folder: str | Path, rate: int | None = None) -> Samples:
     2 sounds of 0.10 to 0.10 s at 8,000 Hz
     """
     found = class_files(folder, SUFFIXES, "sounds")
-    sounds, errors = list[HostArray](), list[str]()
-    for path in found.files:
-        try:
-            if rate is None:
-                rate = min(load_sound(path)[1], HIGHEST_RATE)
-            sounds.append(load_sound(path, rate)[0])
-        except DataError as error:
-            errors.append(str(error))
-    raise_unreadable(folder, errors, len(found.files), "sounds")
+    rates = Counter(r for r in map(_rate, found.files) if r)
+    chosen = rate or min(rates.most_common(1)[0][0] if rates else HIGHEST_RATE, HIGHEST_RATE)
+    if len(rates) > 1:
+        told = some([f"{r:,} Hz in {n:,} files" for r, n in rates.most_common()], 4)
+        found = replace(found, notes=(*found.notes, f"rates differ: {told}; all are resampled to {chosen:,} Hz"))
+    found, sounds = read_files(folder, found, lambda path: load_sound(path, chosen)[0], "sounds", seconds)
     return Samples(
         "sounds", sounds, CLASSIFICATION, found.targets, [str(p) for p in found.files],
-        parts=found.parts, notes=found.notes, settings={"rate": rate},
+        parts=found.parts, notes=found.notes, settings={"rate": chosen},
     )  # fmt: skip

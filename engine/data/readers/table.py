@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,18 +11,24 @@ from typing import Any
 import numpy as np
 
 from ...errors import BackendUnavailable, ConfigError, DataError
+from ...generator import Generator
 from ...io import reading
 from ..host_arrays import HostArray, Rows
-from .csv_text import is_gap, numbers, read_rows
+from ..host_random import permutation
+from .csv_text import GAPS, are_numeric, is_gap, numbers, read_rows
 from .dates import dates
 from .folders import regular_file
-from .samples import CLASSIFICATION, REGRESSION, TASKS, Samples, some
+from .samples import CLASSIFICATION, REGRESSION, TASKS, Samples, distinct, some
 
 TARGETS = ("target", "label", "class", "outcome", "y", "species", "diagnosis", "survived", "category", "sentiment")
 """Names of columns that are taken as the target if none is named."""
 
 WORDS = 3.0
 """Mean number of words from which a column is text rather than a category."""
+
+UNDERSTOOD, LEAST_READ = 3.5, 1000
+"""Telling numbers, dates and words apart takes about so many times as long as splitting a file into fields; and the rows that are
+always read."""
 
 FEW_CLASSES = 20
 """A target of at most so many different integers is a class."""
@@ -93,16 +100,21 @@ class Table:
         counts = {name: int(missing(values).sum()) for name, values in self.columns.items()}
         return {name: n for name, n in counts.items() if n}
 
-    def row_texts(self) -> list[str]:
-        """Each row as one text, equal for equal rows.
+    def equal_rows(self) -> HostArray:
+        """A number for each row, the same for equal rows.
 
         Returns
         -------
-        list of str
-            N texts.
+        numpy.ndarray
+            Numbers (N,) from 0, int64.
         """
-        columns = [[str(v) for v in values.tolist()] for values in self.columns.values()]
-        return ["\x1f".join(row) for row in zip(*columns, strict=True)]
+        found = np.zeros(len(self), dtype=np.int64)
+        for values in self.columns.values():
+            number = distinct(values)
+            found = np.unique(found * (int(number.max(initial=0)) + 1) + number, return_inverse=True)[1]
+            if int(found.max(initial=0)) + 1 == len(found):
+                break
+        return found
 
 
 def missing(values: HostArray) -> HostArray:
@@ -114,7 +126,14 @@ def missing(values: HostArray) -> HostArray:
     return np.array([v is None for v in values], dtype=bool)
 
 
-def read_table(path: str | Path, target: str | None = None, *, task: str | None = None, group: str | None = None) -> Samples:
+def read_table(
+    path: str | Path,
+    target: str | None = None,
+    *,
+    task: str | None = None,
+    group: str | None = None,
+    seconds: float | None = None,
+) -> Samples:
     """Read a table with a header from CSV (separated by comma, semicolon, tab or bar) or Parquet.
 
     Numbers, dates, categories and text are told apart by their values. Columns that are empty, constant or number the rows are
@@ -131,6 +150,8 @@ def read_table(path: str | Path, target: str | None = None, *, task: str | None 
         By default classification for words and for few different integers, else regression.
     group : str, optional
         The column whose rows of equal value stay in one part of the split, such as a patient.
+    seconds : float, optional
+        The most seconds to read for; then a part of the rows is used, with a note.
 
     Returns
     -------
@@ -152,21 +173,31 @@ def read_table(path: str | Path, target: str | None = None, *, task: str | None 
     >>> samples.task, samples.classes, samples.inputs.kinds
     ('classification', ['no', 'yes'], {'age': 'number', 'city': 'category'})
     """
-    columns, places, separator, notes = raw_table(Path(path))
+    columns, places, separator, notes = raw_table(Path(path), seconds)
     return samples_of_columns(str(path), columns, places, separator, notes, {"target": target, "task": task, "group": group})
 
 
-def raw_table(path: Path) -> tuple[dict[str, list[Any]], list[str], str, list[str]]:
-    """Columns of texts and values as a file has them, the places of the rows, the separator, and notes."""
+def raw_table(path: Path, seconds: float | None = None) -> tuple[dict[str, list[Any]], list[str], str, list[str]]:
+    """Columns of texts and values as a file has them, the places of the rows, the separator, and notes.
+
+    With a limit on time, so many rows of it, chosen at random, as are understood in that time.
+    """
+    start = time.monotonic()
     if path.suffix.lower() in (".parquet", ".pq"):
         columns = _parquet(regular_file(path))
         n = len(next(iter(columns.values()), []))
         if not n:
             raise DataError(f"{path}: no rows in it")
         return columns, [f"{path}: row {i + 1}" for i in range(n)], ",", []
-    found = read_rows(path)
-    columns = {name: [row[k] for row in found.rows] for k, name in enumerate(found.names)}
-    return columns, [f"{path}: line {line}" for line in found.lines], found.separator, list(found.notes)
+    found = read_rows(path, seconds=None if seconds is None else seconds / 2)
+    rows, lines, notes = found.rows, found.lines, list(found.notes)
+    share = 1.0 if seconds is None else (seconds - time.monotonic() + start) / (UNDERSTOOD * (time.monotonic() - start))
+    if share < 1 and len(rows) > LEAST_READ:
+        kept = np.sort(permutation(Generator(0), len(rows))[: max(LEAST_READ, int(share * len(rows)))]).tolist()
+        notes.append(f"cut short: {len(kept):,} of {len(rows):,} rows, chosen at random, are used for want of time")
+        rows, lines = [rows[k] for k in kept], [lines[k] for k in kept]
+    columns = dict(zip(found.names, map(list, zip(*rows, strict=True)), strict=True))
+    return columns, [f"{path}: line {line}" for line in lines], found.separator, notes
 
 
 def _parquet(path: Path) -> dict[str, list[Any]]:
@@ -216,7 +247,7 @@ def samples_of_columns(
     chosen: str = named if named is not None else next(c for c in reversed(columns) if c != group)
     if target is None:
         notes.append(f"predicts the column {chosen!r}{'' if named else ', the last one'} (--target NAME chooses another)")
-    rows = [i for i, v in enumerate(columns[chosen]) if not is_missing(v)]
+    rows = [i for i, t in enumerate(field_texts(columns[chosen])) if t]
     if not rows:
         raise DataError(f"{name}: the target {chosen!r} has no values")
     if len(rows) < len(places):
@@ -285,13 +316,22 @@ def is_missing(value: Any) -> bool:
     return value is None or (isinstance(value, float) and value != value) or is_gap(field_text(value))
 
 
+def field_texts(values: Sequence[Any]) -> list[str]:
+    """Values of a column as text, "" for those that are missing."""
+    if not all(type(v) is str for v in values):
+        return ["" if is_missing(v) else field_text(v) for v in values]
+    gaps = set(values) if not are_numeric(values) else GAPS.intersection(values)
+    gaps = {v for v in gaps if v and is_gap(v)}
+    return ["" if v in gaps else v for v in values] if gaps else list(values)
+
+
 def _typed(name: str, columns: Mapping[str, list[Any]], places: Sequence[str], separator: str, notes: list[str]) -> Table:
     """The columns by kind, without those that say nothing."""
     typed: dict[str, HostArray] = {}
     kinds: dict[str, str] = {}
     left_out: dict[str, list[str]] = {"empty": [], "constant": [], "different in each row": []}
     for column, values in columns.items():
-        texts = ["" if is_missing(v) else field_text(v) for v in values]
+        texts = field_texts(values)
         present = [t for t in texts if t]
         if not present:
             left_out["empty"].append(column)

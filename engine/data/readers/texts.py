@@ -8,7 +8,7 @@ import numpy as np
 
 from ...errors import DataError
 from .csv_text import decoded
-from .folders import class_files, raise_unreadable, regular_file
+from .folders import class_files, read_files, regular_file
 from .samples import CLASSIFICATION, GENERATION, Samples
 
 SUFFIXES = (".txt", ".md", ".text")
@@ -27,13 +27,15 @@ def load_text(path: str | Path) -> str:
     return text
 
 
-def read_text_folder(folder: str | Path) -> Samples:
+def read_text_folder(folder: str | Path, *, seconds: float | None = None) -> Samples:
     """Read a folder of text files by class: ``folder/CLASS/FILE.txt``.
 
     Parameters
     ----------
     folder : str or Path
         The folder; it may have folders train, validation and test inside.
+    seconds : float, optional
+        The most seconds to read for; then the files that were read by then are used, chosen at random.
 
     Returns
     -------
@@ -55,13 +57,7 @@ def read_text_folder(folder: str | Path) -> Samples:
     ['some ham', 'some spam']
     """
     found = class_files(folder, SUFFIXES, "texts")
-    texts, errors = list[str](), list[str]()
-    for path in found.files:
-        try:
-            texts.append(load_text(path))
-        except DataError as error:
-            errors.append(str(error))
-    raise_unreadable(folder, errors, len(found.files), "texts")
+    found, texts = read_files(folder, found, load_text, "texts", seconds)
     places = [str(p) for p in found.files]
     return Samples("texts", texts, CLASSIFICATION, found.targets, places, parts=found.parts, notes=found.notes)
 

@@ -93,13 +93,12 @@ class ImportedModel(nn.Module):
         """
         program = self._program
         arguments = self._arguments(inputs, named)
-        values: list[Any] = [None] * program.places
-        for place, value in program.constants.items():
-            values[place] = value
+        values = program.blank()
         for place, module, name in self._weights:
             values[place] = getattr(module, name)
         device = self._device(arguments)
-        found = program.graph.run(Frame(values, self.training, device, self._tensors.setdefault(device, {})), arguments)
+        frame = Frame(values, self.training and program.trainable, device, self._tensors.setdefault(device, {}))
+        found = program.graph.run(frame, arguments)
         outputs = [_as_output(v) for v in found]
         return outputs[0] if len(outputs) == 1 else tuple(outputs)
 
@@ -151,7 +150,7 @@ def _as_output(value: Any) -> Any:
 
 
 # ---------------------------------------------------------------------- reading
-def load(path: str | Path | Any) -> ImportedModel:
+def load(path: str | Path | Any, *, trainable: bool = True) -> ImportedModel:
     """Read an ONNX model as a module that computes, trains and is saved like any other.
 
     Floating weights become parameters under the names of the file. Operators that are not known are replaced by their
@@ -161,6 +160,9 @@ def load(path: str | Path | Any) -> ImportedModel:
     ----------
     path : str, Path or onnx.ModelProto
         The file, or a model in memory.
+    trainable : bool, default True
+        Whether weights are parameters. Otherwise they are constants: batch norms are folded into the convolutions before them and
+        all that depends on weights alone is computed once, so small networks run up to twice as fast; there is nothing to train.
 
     Returns
     -------
@@ -188,7 +190,7 @@ def load(path: str | Path | Any) -> ImportedModel:
     """
     onnx = library()
     if isinstance(path, onnx.ModelProto):
-        return _module(path, None)
+        return _module(path, None, trainable)
     must_be_regular(path)
     with reading(path, OnnxError):
         if Path(path).is_dir():
@@ -197,17 +199,17 @@ def load(path: str | Path | Any) -> ImportedModel:
         model.ParseFromString(Path(path).read_bytes())
         if not model.HasField("graph") or not model.opset_import:
             raise OnnxError(f"{path}: is no ONNX model")
-        return _module(model, Path(path).parent)
+        return _module(model, Path(path).parent, trainable)
 
 
-def _module(model: Any, folder: Path | None) -> ImportedModel:
+def _module(model: Any, folder: Path | None, trainable: bool) -> ImportedModel:
     """The module of a model; folder has the files with its external data."""
     arrays = dict(_external(model, folder))
     model = _inlined(model)
     for graph in _graphs(model.graph):
         _constants_as_initializers(graph)
     try:
-        program = Program(model, arrays)
+        program = Program(model, arrays, trainable)
     except RecursionError:
         raise OnnxError("its graphs are nested too deeply") from None
     given = {i.name for i in model.graph.initializer}

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
 from ...autograd.base import no_grad
 from ...backend import use_backend
 from ...errors import DLEngineError, OnnxError
+from .inference import for_inference
 from .table import ON_HOST, Operator, find
 from .values import dtype_of, host, is_host, is_tensor, library, tensor
 
@@ -61,6 +63,8 @@ class Graph:
         self.name = proto.name
         self.names = Names(program, outer)
         self.steps: list[Step] = []
+        self.readers: Counter[int] = Counter()
+        self._reads = Counter(n for node in _nodes(proto) for n in node.input) + Counter(o.name for o in proto.output)
         for initializer in [*proto.initializer, *(s.values for s in proto.sparse_initializer)]:
             if initializer in proto.sparse_initializer:
                 raise OnnxError(f"the sparse constant {initializer.name} cannot be read")
@@ -97,12 +101,15 @@ class Graph:
         attributes |= {key: fixed[key] for key in entry.filled_in if key in fixed}
         inputs = [self._place(name, text) if name else -1 for name in node.input]
         outputs = [self.names.new(name) if name else -1 for name in node.output]
+        self.readers.update({place: self._reads[name] for place, name in zip(outputs, node.output, strict=True) if name})
         try:
             call = Call((domain, node.op_type, opset), attributes, bodies, inputs, outputs)
         except OnnxError as error:
             raise OnnxError(f"{text}: {error}") from None
-        call.constant = [i in program.constants for i in inputs]
-        constant = all(i < 0 or i in program.constants for i in inputs) and not bodies and entry.folds
+        if not program.trainable:
+            call = for_inference(self, call)
+        call.constant = [i in program.constants for i in call.inputs]
+        constant = all(i < 0 or i in program.constants for i in call.inputs) and not bodies and entry.folds
         if not (constant and program.fold(call)):
             self.steps.append(Step(call, [], text))
 
@@ -241,14 +248,28 @@ class Body:
 class Program:
     """All graphs of a model with the places of their values, its constants and its weights."""
 
-    def __init__(self, model: Any, arrays: Mapping[str, np.ndarray[Any, Any]]) -> None:
+    unchanging: ClassVar = True  # once made, so captured steps need not look whether it has changed
+
+    def __init__(self, model: Any, arrays: Mapping[str, np.ndarray[Any, Any]], trainable: bool = True) -> None:
         self.opsets = {("" if o.domain == "ai.onnx" else o.domain): o.version for o in model.opset_import}
         self.places = 0
         self.constants: dict[int, Any] = {}
         self.weights: dict[int, str] = {}
         self._arrays = arrays
-        self._trained, self.statistics = trained_names(model)
+        self.trainable = trainable
+        self._trained, self.statistics = trained_names(model) if trainable else ({}, set())
         self.graph = Graph(self, model.graph)
+        self._blank: list[Any] = [self.constants.get(place) for place in range(self.places)]
+
+    def blank(self) -> list[Any]:
+        """The values at the start of a call: the constants at their places."""
+        return self._blank.copy()
+
+    def held(self, value: np.ndarray[Any, Any]) -> int:
+        """The place of one more constant."""
+        place = self.place()
+        self.constants[place] = value
+        return place
 
     def place(self) -> int:
         """A place for one more value."""
@@ -334,6 +355,15 @@ def trained_names(model: Any) -> tuple[dict[str, Any], set[str]]:
             if k in WEIGHTS.get(node.op_type, ()) or (taken and sizes[name] > 1):
                 found[name] = None
     return {name: None for name in found if name not in statistics}, statistics
+
+
+def _nodes(graph: Any) -> Iterator[Any]:
+    """The nodes of a graph and of the graphs in it."""
+    for node in graph.node:
+        yield node
+        for attribute in node.attribute:
+            if attribute.HasField("g"):
+                yield from _nodes(attribute.g)
 
 
 def array_of(proto: Any) -> np.ndarray[Any, Any]:

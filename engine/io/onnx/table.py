@@ -88,6 +88,21 @@ def on_host(*names: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     return enter
 
 
+PREPARED: dict[str, tuple[str, Callable[..., Any]]] = {}
+"""Operators whose constant weights are put in order once, where nothing is trained: the operator of the domain "dlengine" that
+takes them, and a function of the options and the constant inputs that gives the new ones by number, or None."""
+
+
+def prepared(name: str, by: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Enter a function that puts the constant weights of an operator in order for another one."""
+
+    def enter(function: Callable[..., Any]) -> Callable[..., Any]:
+        PREPARED[name] = by, function
+        return function
+
+    return enter
+
+
 def _kind(parameter: inspect.Parameter) -> str:
     return parameter.annotation if parameter.annotation in ("Host", "Raw") else "Tensor"
 

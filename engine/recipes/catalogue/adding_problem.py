@@ -17,7 +17,7 @@ from ...ops.creation import full
 from ...ops.elementwise import square
 from ...training import ClipGradients, GradientFlow, Trainer
 from ...training.trainer_arguments import pair
-from ..experiment import Experiment, Stage
+from ..experiment import HELD_OUT, Experiment, Stage
 from ..parts.pictures import draw_axes, lines
 from ..recipe import Figure, Recipe, Scale, Setting
 
@@ -110,7 +110,7 @@ class AddingProblem(Experiment):
 
     def stages(self) -> Iterator[Stage]:
         for name in CELLS:
-            yield Stage(self.trainers[name], self.train, self.s.epochs, self.test, name, monitor="val_loss")
+            yield Stage(self.trainers[name], self.train, self.s.epochs, HELD_OUT, name, monitor="val_loss")
         for name in NAMES_OF_CLIPPING:
             yield Stage(self.trainers[name], self.shorter, 15, name=name)
 

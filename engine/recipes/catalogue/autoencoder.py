@@ -14,7 +14,7 @@ from ...ops.conversion import asarray
 from ...ops.joining import stack
 from ...show import COLOURS, label_axes
 from ...training import Trainer
-from ..experiment import Experiment, Stage
+from ..experiment import HELD_OUT, Experiment, Stage
 from ..parts import pictures
 from ..parts.images import (
     Reconstruction,
@@ -83,8 +83,8 @@ class Autoencoders(Experiment):
 
     def stages(self) -> Iterator[Stage]:
         s = self.s
-        yield Stage(self._trainer(self.coder, s.epochs), self.train, s.epochs, self.test, "code")
-        yield Stage(self._trainer(self.mapper, s.epochs), self.train, s.epochs, self.test, "map")
+        yield Stage(self._trainer(self.coder, s.epochs), self.train, s.epochs, HELD_OUT, "code")
+        yield Stage(self._trainer(self.mapper, s.epochs), self.train, s.epochs, HELD_OUT, "map")
         # All at once and often: what is left of the angle is then not the chance of batches.
         whole = DataLoader(ArrayDataset(self.few), batch_sampler=[range(len(self.few))] * 40)
         yield Stage(self._trainer(self.linear, s.linear_epochs, lr=0.01), whole, s.linear_epochs, None, "linear")

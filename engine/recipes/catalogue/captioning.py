@@ -15,7 +15,7 @@ from ...models import Captioner
 from ...models.seq2seq import BEGIN
 from ...ops.conversion import asarray
 from ...training import TeacherForcing
-from ..experiment import Experiment, Stage
+from ..experiment import HELD_OUT, Experiment, Stage
 from ..parts.pairs import Pairs, teacher_forcing, vocabulary
 from ..parts.pictures import draw_axes, image_grid
 from ..parts.writing import greedy
@@ -62,7 +62,7 @@ class Captions(Experiment):
 
     def stages(self) -> Iterator[Stage]:
         for name in NAMES:
-            yield Stage(self._trainer(name), self.train, self.s.epochs, self.test, name, monitor="val_loss")
+            yield Stage(self._trainer(name), self.train, self.s.epochs, HELD_OUT, name, monitor="val_loss")
 
     def _trainer(self, name: str) -> TeacherForcing:
         return teacher_forcing(self.models[name], self.s)

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ... import models, nn, optim
-from ..experiment import Experiment, Stage
+from ..experiment import HELD_OUT, Experiment, Stage
 from ..parts import pictures
 from ..parts.code_settings import DATA
 from ..parts.images import (
@@ -53,7 +53,7 @@ class ConvAutoencoding(Experiment):
         adam = optim.Adam(self.model.parameters(), lr=self.s.lr)
         cosine = optim.CosineAnnealingLR(adam, self.s.epochs, eta_min=1e-5)
         trainer = self.trainer(self.model, nn.MSELoss(), adam, Reconstruction, scheduler=cosine)
-        yield Stage(trainer, self.train, self.s.epochs, self.test)
+        yield Stage(trainer, self.train, self.s.epochs, HELD_OUT)
 
     def measure(self) -> dict[str, float]:
         x, flat = self.shown, self.images.reshape(len(self.images), -1)

@@ -15,7 +15,7 @@ from ...generator import Generator
 from ...ops.conversion import asarray
 from ...ops.elementwise import clip
 from ...ops.random import randn
-from ..experiment import Experiment, Stage, dtype_of
+from ..experiment import HELD_OUT, Experiment, Stage, dtype_of
 from ..parts import pictures
 from ..parts.code_settings import DATA
 from ..parts.images import Reconstruction, blurred, image_sets, images_of, outputs
@@ -77,7 +77,7 @@ class DenoisingAutoencoders(Experiment):
             cosine = optim.CosineAnnealingLR(adam, s.epochs, eta_min=1e-5)
             trainer = self.trainer(model, nn.MSELoss(), adam, Denoising, scheduler=cosine)
             trainer.std = s.noise
-            yield Stage(trainer, self.train, s.epochs, self.test, name)
+            yield Stage(trainer, self.train, s.epochs, HELD_OUT, name)
 
     def measure(self) -> dict[str, float]:
         x = self.shown

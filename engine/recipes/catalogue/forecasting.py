@@ -18,7 +18,7 @@ from ...generator import default_generator
 from ...models import ManyToOne
 from ...ops.conversion import asarray
 from ...training import ClipGradients
-from ..experiment import Experiment, Stage
+from ..experiment import HELD_OUT, Experiment, Stage
 from ..parts.pictures import draw_axes, lines
 from ..recipe import Figure, Recipe, Scale, Setting
 
@@ -119,8 +119,10 @@ class Forecasting(Experiment):
         return np.stack([now, before], axis=2), x[ends + 1] - x[ends], x[ends]
 
     def stages(self) -> Iterator[Stage]:
-        for name, (train, test) in self.sets.items():
-            yield Stage(self._trainer(name), train, self._epochs(name), test, name, monitor="val_loss")
+        for name, (train, _) in self.sets.items():
+            cut = round((1 - HELD_OUT) * len(train))  # the latest part of the training data is validated on
+            early, late = train.subset(range(cut)), train.subset(range(cut, len(train)))
+            yield Stage(self._trainer(name), early, self._epochs(name), late, name, monitor="val_loss")
 
     def _epochs(self, name: str) -> int:
         """The number of epochs that gives short and long series the same number of steps."""

@@ -12,7 +12,7 @@ from ... import nn, optim
 from ...autograd.base import no_grad
 from ...ops.conversion import asarray
 from ...training import Accuracy, ClipGradients
-from ..experiment import Experiment, Stage, dtype_of
+from ..experiment import HELD_OUT, Experiment, Stage, dtype_of
 from ..parts.digit_vectors import BATCH, HOLDOUT, flat_digits
 from ..parts.pictures import draw_axes, lines
 from ..recipe import Figure, Recipe, Scale, Setting
@@ -98,7 +98,7 @@ class InitAndNorm(Experiment):
             optimizer = optim.SGD(model.parameters(), lr=self.s.lr, momentum=0.9)
             trainer = self.trainer(model, nn.CrossEntropyLoss(), optimizer, callbacks=[ClipGradients(max_norm=1.0)])
             folder = name.lower().replace(", ", "-").replace(" ", "-")
-            yield Stage(trainer, self.train, self.s.epochs, self.test, folder)
+            yield Stage(trainer, self.train, self.s.epochs, HELD_OUT, folder)
             self.histories[name] = trainer.history
 
     def measure(self) -> dict[str, float]:

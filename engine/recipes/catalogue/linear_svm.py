@@ -10,7 +10,7 @@ import numpy as np
 
 from ... import nn, optim
 from ...training import Accuracy, Trainer
-from ..experiment import Experiment, Stage
+from ..experiment import HELD_OUT, Experiment, Stage
 from ..parts.digit_vectors import BATCH, EPOCHS, HOLDOUT, flat_digits
 from ..parts.pictures import image_grid
 from ..recipe import Figure, Recipe, Scale, Setting
@@ -44,7 +44,7 @@ class LinearClassifiers(Experiment):
 
     def stages(self) -> Iterator[Stage]:
         for name in self.KINDS:
-            yield Stage(self._trainer(name), self.train, self.s.epochs, self.test, name)
+            yield Stage(self._trainer(name), self.train, self.s.epochs, HELD_OUT, name)
 
     def _trainer(self, name: str) -> Trainer:
         kind, penalty = self.KINDS[name]

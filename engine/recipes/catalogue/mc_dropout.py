@@ -13,7 +13,7 @@ from ...autograd.base import no_grad
 from ...generator import manual_seed
 from ...ops.conversion import asarray
 from ...ops.softmax import softmax
-from ..experiment import Experiment, Stage, dtype_of
+from ..experiment import HELD_OUT, Experiment, Stage, dtype_of
 from ..parts.images import image_sets, images_of, outputs
 from ..parts.pictures import draw_axes, image_grid, lines
 from ..recipe import Figure, Recipe, Scale, Setting
@@ -49,7 +49,7 @@ class MonteCarloDropout(Experiment):
         optimizer = optim.Adam(self.model.parameters(), lr=self.s.lr)
         slower = optim.CosineAnnealingLR(optimizer, self.s.epochs, eta_min=0.02 * self.s.lr)
         trainer = self.trainer(self.model, nn.CrossEntropyLoss(), optimizer, scheduler=slower)
-        yield Stage(trainer, self.train, self.s.epochs, self.test)
+        yield Stage(trainer, self.train, self.s.epochs, HELD_OUT)
 
     def sampled(self, images: Any) -> Any:
         """Probabilities (T,N,10) of images under T masks; the masks come from the recipe's seed alone."""

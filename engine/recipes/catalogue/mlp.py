@@ -14,7 +14,7 @@ from ...default_dtype import get_default_dtype
 from ...generator import Generator
 from ...models import MLP
 from ...training import Accuracy
-from ..experiment import Experiment, Stage
+from ..experiment import HELD_OUT, Experiment, Stage
 from ..parts.digit_vectors import BATCH, HOLDOUT, flat_digits
 from ..parts.images import outputs
 from ..parts.pictures import draw_axes, lines, regions
@@ -65,7 +65,7 @@ class Perceptrons(Experiment):
         s = self.s
         adam = optim.Adam(self.digits.parameters(), lr=s.lr)
         self.judge = self.trainer(self.digits, nn.CrossEntropyLoss(), adam)
-        yield Stage(self.judge, self.train, s.epochs, self.test, "digits")
+        yield Stage(self.judge, self.train, s.epochs, HELD_OUT, "digits")
         fit = optim.Adam(self.curve.parameters(), lr=1e-2)
         slower = optim.CosineAnnealingLR(fit, s.curve_epochs, eta_min=1e-5)
         yield Stage(self.trainer(self.curve, nn.MSELoss(), fit, scheduler=slower), self.samples, s.curve_epochs, None, "curve")

@@ -13,7 +13,7 @@ from ...models import ConvNet
 from ...ops.loss import cross_entropy
 from ...show import COLOURS, label_axes
 from ...training import Trainer
-from ..experiment import Experiment, Stage
+from ..experiment import HELD_OUT, Experiment, Stage
 from ..parts.images import image_sets
 from ..parts.pictures import draw_axes
 from ..parts.transfer_settings import BATCH, DATA
@@ -117,7 +117,7 @@ class MultiTask(Experiment):
             trainer.alternate = alternate
             trainer.closeness = s.closeness if sharing == "soft" else 0.0
             self.trainers[name] = trainer
-            yield Stage(trainer, self.train, epochs, self.test, name)
+            yield Stage(trainer, self.train, epochs, HELD_OUT, name)
 
     def measure(self) -> dict[str, float]:
         """Test accuracies, and how much the joint networks lose on the single ones at worst, in parts of 1."""

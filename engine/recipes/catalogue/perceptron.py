@@ -10,7 +10,7 @@ from ... import nn, optim
 from ...ops.gather import one_hot
 from ...ops.reduce import sum as total
 from ...training import Accuracy, Trainer
-from ..experiment import Experiment, Stage
+from ..experiment import HELD_OUT, Experiment, Stage
 from ..parts.digit_vectors import EPOCHS, HOLDOUT, flat_digits
 from ..parts.pictures import image_grid
 from ..recipe import Figure, Recipe, Scale, Setting
@@ -53,7 +53,7 @@ class PerceptronDigits(Experiment):
         self.rule = self.trainer(self.model, None, idle, _Rule, metrics=[Accuracy()])
 
     def stages(self) -> Iterator[Stage]:
-        yield Stage(self.rule, self.train, self.s.epochs, self.test)
+        yield Stage(self.rule, self.train, self.s.epochs, HELD_OUT)
 
     def measure(self) -> dict[str, float]:
         """Accuracy on the test set."""

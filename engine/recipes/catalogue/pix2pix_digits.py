@@ -15,7 +15,7 @@ from ...ops.joining import concat
 from ...ops.loss import binary_cross_entropy_with_logits
 from ...ops.loss_regression import l1_loss
 from ...training import Trainer
-from ..experiment import Experiment, Stage
+from ..experiment import HELD_OUT, Experiment, Stage
 from ..parts import pictures
 from ..parts.images import blurred, image_sets, images_of, outputs
 from ..recipe import Figure, Recipe, Scale, Setting
@@ -85,7 +85,7 @@ class EdgesToDigits(Experiment):
             "judge": optim.Adam(m.judge.parameters(), lr=s.lr, betas=(0.5, 0.999)),
         }
         trainer = self.trainer(m, None, optimizers, PairedTraining)
-        yield Stage(trainer, self.train, s.epochs, self.test)
+        yield Stage(trainer, self.train, s.epochs, HELD_OUT)
 
     def measure(self) -> dict[str, float]:
         self.made = outputs(self.model, self.edges)

@@ -14,7 +14,7 @@ from ...models import PlainNet, ResNet
 from ...ops.conversion import asarray
 from ...show import COLOURS, label_axes
 from ...training import Accuracy, ClipGradients
-from ..experiment import Experiment, Stage
+from ..experiment import HELD_OUT, Experiment, Stage
 from ..parts.images import image_sets
 from ..parts.pictures import draw_axes, lines
 from ..recipe import Figure, Recipe, Scale, Setting
@@ -59,16 +59,17 @@ class Residual(Experiment):
             trainer = self.trainer(
                 model, nn.CrossEntropyLoss(), optimizer, scheduler=slower, metrics=[Accuracy()], callbacks=[ClipGradients(5.0)]
             )
-            yield Stage(trainer, self.train, s.epochs, self.test, name)
+            yield Stage(trainer, self.train, s.epochs, HELD_OUT, name)
             self.histories[name] = trainer.history
 
     def measure(self) -> dict[str, float]:
         """How far the residual training loss is below the plain one, as a part of it; losses and test accuracies."""
         last = {name: history[-1] for name, history in self.histories.items()}
+        judges = {n: self.trainer(m, nn.CrossEntropyLoss(), optim.SGD(m.parameters(), lr=1.0)) for n, m in self.models.items()}
         return {
             "below-plain": 1 - last["residual"]["loss"] / last["plain"]["loss"], "layers": self.layers,
             **{f"loss-{name}": row["loss"] for name, row in last.items()},
-            **{f"accuracy-{name}": row["val_accuracy"] for name, row in last.items()},
+            **{f"accuracy-{name}": judge.evaluate(self.test)["accuracy"] for name, judge in judges.items()},
         }  # fmt: skip
 
     def _gradients(self, model: Any) -> list[float]:

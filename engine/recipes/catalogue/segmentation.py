@@ -17,7 +17,7 @@ from ...data.synthetic import shapes_with_captions
 from ...default_dtype import get_default_dtype
 from ...generator import Generator
 from ...models import UNet
-from ..experiment import Experiment, Stage
+from ..experiment import HELD_OUT, Experiment, Stage
 from ..parts.images import images_of, outputs
 from ..parts.pictures import image_grid
 from ..recipe import Figure, Recipe, Scale, Setting
@@ -82,7 +82,7 @@ class Segmentation(Experiment):
         optimizer = optim.Adam(self.model.parameters(), lr=s.lr)
         slower = optim.CosineAnnealingLR(optimizer, s.epochs, eta_min=0.02 * s.lr)
         trainer = self.trainer(self.model, nn.CrossEntropyLoss(), optimizer, metrics=[], scheduler=slower)
-        yield Stage(trainer, self.train, s.epochs, self.test, monitor="val_loss")
+        yield Stage(trainer, self.train, s.epochs, HELD_OUT, monitor="val_loss")
 
     def measure(self) -> dict[str, float]:
         """Intersection over union of each class over the test set, their mean, and the accuracy of pixels."""

@@ -17,7 +17,7 @@ from ...models import Seq2Seq
 from ...ops.conversion import asarray
 from ...ops.softmax import softmax
 from ...training import TeacherForcing
-from ..experiment import Experiment, Stage
+from ..experiment import HELD_OUT, Experiment, Stage
 from ..parts.pairs import Pairs, pad, teacher_forcing, vocabulary
 from ..parts.pictures import draw_axes
 from ..parts.writing import greedy
@@ -56,7 +56,7 @@ class Addition(Experiment):
         self.model = Seq2Seq(len(self.vocabulary), len(self.vocabulary), s.embedding, s.hidden, attention=False)
 
     def stages(self) -> Iterator[Stage]:
-        yield Stage(self._trainer(), self.train, self.s.epochs, self.test, monitor="val_loss")
+        yield Stage(self._trainer(), self.train, self.s.epochs, HELD_OUT, monitor="val_loss")
 
     def _trainer(self) -> TeacherForcing:
         return teacher_forcing(self.model, self.s)

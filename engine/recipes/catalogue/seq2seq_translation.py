@@ -17,7 +17,7 @@ from ...models import Seq2Seq
 from ...models.seq2seq import BEGIN, UNKNOWN
 from ...ops.conversion import asarray
 from ...training import BLEU, TeacherForcing
-from ..experiment import Experiment, Stage
+from ..experiment import HELD_OUT, Experiment, Stage
 from ..parts.pairs import Pairs, pad, teacher_forcing, vocabulary
 from ..parts.pictures import draw_axes
 from ..parts.text_pictures import plot_attention
@@ -75,7 +75,7 @@ class Translation(Experiment):
 
     def stages(self) -> Iterator[Stage]:
         for name in NAMES:
-            yield Stage(self._trainer(name), self.train, self.s.epochs, self.test, name, monitor="val_loss")
+            yield Stage(self._trainer(name), self.train, self.s.epochs, HELD_OUT, name, monitor="val_loss")
 
     def _trainer(self, name: str) -> TeacherForcing:
         return teacher_forcing(self.models[name], self.s)

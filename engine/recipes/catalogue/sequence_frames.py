@@ -16,7 +16,7 @@ from ...generator import Generator, default_generator
 from ...models import FrameLabeller
 from ...ops.conversion import asarray
 from ...training import Accuracy
-from ..experiment import Experiment, Stage
+from ..experiment import HELD_OUT, Experiment, Stage
 from ..parts.pictures import image_grid
 from ..recipe import Figure, Recipe, Scale, Setting
 
@@ -92,7 +92,7 @@ class MovingDigits(Experiment):
 
     def stages(self) -> Iterator[Stage]:
         for name in self.models:
-            yield Stage(self._trainer(name), self.train, self.s.epochs, self.test, name, monitor="val_loss")
+            yield Stage(self._trainer(name), self.train, self.s.epochs, HELD_OUT, name, monitor="val_loss")
 
     def measure(self) -> dict[str, float]:
         """The part of the frames of unseen clips, of digits by other hands, that get the right label."""

@@ -15,7 +15,7 @@ from ...models import ReviewClassifier
 from ...ops.conversion import asarray
 from ...ops.softmax import softmax
 from ...training import Accuracy, ClipGradients
-from ..experiment import Experiment, Stage
+from ..experiment import HELD_OUT, Experiment, Stage
 from ..parts.pictures import draw_axes
 from ..parts.reviews import reviews
 from ..recipe import Figure, Recipe, Scale, Setting
@@ -71,8 +71,8 @@ class Reviews(Experiment):
         )
 
     def stages(self) -> Iterator[Stage]:
-        for name, (train, test) in self.sets.items():
-            yield Stage(self._trainer(name), train, self.s.epochs, test, name, monitor="val_loss")
+        for name, (train, _) in self.sets.items():
+            yield Stage(self._trainer(name), train, self.s.epochs, HELD_OUT, name, monitor="val_loss")
 
     def measure(self) -> dict[str, float]:
         """The accuracy of both on unseen reviews."""

@@ -12,7 +12,7 @@ from ... import nn, optim
 from ...data import ArrayDataset
 from ...models import ConvNet
 from ...training import Accuracy
-from ..experiment import Experiment, Stage
+from ..experiment import HELD_OUT, Experiment, Stage
 from ..parts.images import image_sets, images_of, outputs
 from ..parts.pictures import draw_axes, lines
 from ..parts.transfer_settings import BATCH, DATA
@@ -49,7 +49,7 @@ class Transfer(Experiment):
     def stages(self) -> Iterator[Stage]:
         s, loss = self.s, nn.CrossEntropyLoss()
         adam = optim.Adam(self.base.parameters(), lr=s.lr)
-        yield Stage(self.trainer(self.base, loss, adam), self.source[0], s.epochs, self.source[1], "source")
+        yield Stage(self.trainer(self.base, loss, adam), self.source[0], s.epochs, HELD_OUT, "source")
         self.curves = {}
         learnt = {k: v for k, v in self.base.state_dict().items() if k.startswith("features.")}
         for name, model in self.ways.items():

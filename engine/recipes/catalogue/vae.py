@@ -15,7 +15,7 @@ from ...generator import Generator
 from ...models.vae import negative_elbo
 from ...ops.activation import sigmoid
 from ...training import Trainer
-from ..experiment import Experiment, Stage
+from ..experiment import HELD_OUT, Experiment, Stage
 from ..parts import pictures
 from ..parts.images import checked_item, image_sets, images_of, outputs
 from ..recipe import Figure, Recipe, Scale, Setting
@@ -71,7 +71,7 @@ class VariationalAutoencoder(Experiment):
     def stages(self) -> Iterator[Stage]:
         adam = optim.Adam(self.model.parameters(), lr=self.s.lr)
         trainer = self.trainer(self.model, None, adam, Variational)
-        yield Stage(trainer, self.train, self.s.epochs, ArrayDataset(self.shown), monitor="val_loss")
+        yield Stage(trainer, self.train, self.s.epochs, HELD_OUT, monitor="val_loss")
 
     def measure(self) -> dict[str, float]:
         trainer = self.trainer(self.model, None, optim.Adam(self.model.parameters()), Variational, batch_size=500)

@@ -20,7 +20,7 @@ from ...ops.loss import binary_cross_entropy_with_logits
 from ...ops.softmax import softmax
 from ...show import COLOURS, label_axes
 from ...training import Accuracy, Trainer
-from ..experiment import Experiment, Stage
+from ..experiment import HELD_OUT, Experiment, Stage
 from ..recipe import Figure, Recipe, Scale, Setting
 from . import pictures
 from .images import image_sets, images_of, outputs
@@ -88,7 +88,7 @@ class AdversarialDigits(Experiment):
         s = self.s
         adam = optim.Adam(self.judge.parameters(), lr=3e-3)
         judge = self.trainer(self.judge, nn.CrossEntropyLoss(), adam, metrics=[Accuracy()], batch_size=64)
-        yield Stage(judge, self.train, s.judge_epochs, self.test, "judge")
+        yield Stage(judge, self.train, s.judge_epochs, HELD_OUT, "judge")
         players = optimizers_of(self.model, s.lr, s.handicap)
         self.game = self.trainer(self.model, None, players, AdversarialTraining)
         self.game.conditional = self.conditional

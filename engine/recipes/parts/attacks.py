@@ -16,7 +16,7 @@ from ...models import ConvNet
 from ...ops.conversion import asarray
 from ...ops.elementwise import clip, sign
 from ...training import Accuracy, Trainer
-from ..experiment import PictureClassifier, Stage, dtype_of
+from ..experiment import HELD_OUT, PictureClassifier, Stage, dtype_of
 from ..recipe import Setting
 from .images import image_sets, images_of, outputs
 from .pictures import draw_axes, image_grid, lines
@@ -100,13 +100,13 @@ class Attacked(PictureClassifier):
 
     def stages(self) -> Iterator[Stage]:
         trainer = self.trainer(self.model, self.loss, self.optimizer)
-        yield Stage(trainer, self.train, self.s.epochs, self.test, "plain" if self.s.robust else "", "val_loss")
+        yield Stage(trainer, self.train, self.s.epochs, HELD_OUT, "plain" if self.s.robust else "", "val_loss")
         if self.robust is not None:
             optimizer = optim.Adam(self.robust.parameters(), lr=self.s.lr)
             slower = optim.CosineAnnealingLR(optimizer, self.s.robust_epochs, eta_min=0.05 * self.s.lr)
             robust = self.trainer(self.robust, self.loss, optimizer, _Robust, scheduler=slower, metrics=[Accuracy()])
             robust.eps = self.s.eps
-            yield Stage(robust, self.train, self.s.robust_epochs, self.test, "robust")
+            yield Stage(robust, self.train, self.s.robust_epochs, HELD_OUT, "robust")
 
     # ------------------------------------------------------------------ attacks
     def _attacked(self, model: nn.Module, eps: float, method: Any = fgsm, images: Any = None, labels: Any = None) -> Any:

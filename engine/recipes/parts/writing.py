@@ -16,7 +16,7 @@ from ...models.seq2seq import BEGIN, END
 from ...ops.conversion import asarray
 from ...ops.random import rand
 from ...training import ClipGradients, TruncatedBPTT
-from ..experiment import Experiment, Stage
+from ..experiment import HELD_OUT, Experiment, Stage
 
 
 class Reader(Experiment):
@@ -37,7 +37,7 @@ class Reader(Experiment):
             self.model, nn.CrossEntropyLoss(), optimizer, TruncatedBPTT, length=s.steps, axis=1, metrics=[],
             scheduler=slower, callbacks=[ClipGradients(s.clip)],
         )  # fmt: skip
-        yield Stage(self.reading, self.train, s.epochs, self.valid, monitor="val_loss")
+        yield Stage(self.reading, self.train, s.epochs, HELD_OUT, monitor="val_loss")
 
     def loss_per_token(self) -> float:
         """The mean cross-entropy in nats per token on the held-out text."""

@@ -31,7 +31,9 @@ case(
     sample(normal(2, 3), normal(3), positive(3)),
     sample(normal(2, 3), normal(3), positive(3), None, normal(3), eps=0.5),
     error(ShapeError, "mean must be (C,)", normal(2, 3), normal(4), positive(3)),
+    error(ShapeError, "x must be (N,C,...)", normal(3), normal(3), positive(3)),
     bound=_BOUND,
+    kernels=("batch_norm_inference",),
     reference=ref.batch_norm_inference,
 )
 case(

@@ -130,6 +130,18 @@ KERNEL(channel_normalise, 256)(const T* __restrict__ x, const ACC* __restrict__ 
   });
 }
 
+// y = (x - mean) / sqrt(variance + eps) weight + bias
+KERNEL(channel_affine, 256)(const T* __restrict__ x, const T* __restrict__ mean, const T* __restrict__ variance,
+                            const T* __restrict__ weight, const T* __restrict__ bias, T* __restrict__ y, long long total,
+                            long long channels, long long inner, ACC eps) {
+  const T* arrays[1] = {x};
+  all_values(arrays, y, total, channels, inner, [&](const ACC (&v)[1], long long c) {
+    ACC value = (v[0] - ACC(mean[c])) * ((weight ? ACC(weight[c]) : ACC(1)) / sqrt(ACC(variance[c]) + eps));
+    if (bias) value += ACC(bias[c]);
+    return value;
+  });
+}
+
 // The sums of gy and of gy y, y = (x - mean) rstd, of each part. parts: (splits, 2, channels).
 // Channel c of image o takes statistics o * per_image + c / sharing.
 KERNEL(channel_sums, 256)(const T* __restrict__ gy, const T* __restrict__ x, const T* __restrict__ mean, const T* __restrict__ rstd,

@@ -293,3 +293,19 @@ def multiply_small(a: Array, b: Array, c: Array, p: Product, threads: int) -> No
                 for j in range(p.columns):
                     start = i * p.depth * p.columns + j * p.b_column
                     target[j] = dot(row, b[start : start + p.depth])
+
+
+@inner(exact=True)
+def scale_row(x: Array, factor: Any, y: Array) -> None:
+    """y = x factor."""
+    for i in range(x.size):
+        y[i] = x[i] * factor
+
+
+@jit()
+def outer(a: Array, b: Array, c: Array, rows: int, columns: int, threads: int) -> None:
+    """Outer products of vectors a and b, of which there are as many: c[i, r] = a[i, r] b[i], all of them in one row."""
+    for t in prange(threads):
+        for u in range(t * a.size // threads, (t + 1) * a.size // threads):
+            i = u // rows
+            scale_row(b[i * columns : (i + 1) * columns], a[u], c[u * columns : (u + 1) * columns])

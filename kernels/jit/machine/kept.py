@@ -64,7 +64,10 @@ class Kept:
             Arranges it; the result is not written to.
         """
         bits = weight.reshape(-1).view(np.int32)
-        key = (id(weight), form)
+        whole = weight  # a layer may look at its weights through a new view in every call
+        while isinstance(whole.base, np.ndarray) and whole.base.nbytes == weight.nbytes:
+            whole = whole.base
+        key = (id(whole), weight.shape, form)
         with self._lock:
             entry = self._entries.get(key)
         if entry is not None and entry[0].size == bits.size and _same(entry[0], bits):
@@ -74,7 +77,7 @@ class Kept:
         with self._lock:
             self._drop(key)
             if size <= MOST // 4:
-                self._entries[key] = (bits.copy(), made, size, ref(weight, lambda _: self.forget(key)))
+                self._entries[key] = (bits.copy(), made, size, ref(whole, lambda _: self.forget(key)))
                 self._bytes += size
                 while self._bytes > MOST:
                     self._drop(next(iter(self._entries)))

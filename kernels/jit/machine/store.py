@@ -26,6 +26,7 @@ from numba.core.serialize import dumps
 
 from ... import cache as disk
 from ...compiling import compilations
+from . import whole
 
 
 class Store(FunctionCache):  # type: ignore[misc]  # Numba is untyped
@@ -89,9 +90,11 @@ class _Listener(event.Listener):  # type: ignore[misc]  # Numba is untyped
         dispatcher = event.data["dispatcher"]
         if isinstance(dispatcher._cache, Store):
             compilations.begin(dispatcher.py_func.__name__)
+            whole.begin(dispatcher.py_func.__qualname__)
 
     def on_end(self, event: Any) -> None:
         if isinstance(event.data["dispatcher"]._cache, Store):
+            whole.end()
             compilations.end()
 
 

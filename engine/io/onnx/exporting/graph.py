@@ -23,10 +23,12 @@ class Emitter:
     ----------
     path : str
         The module whose calls are being written.
+    call : str
+        The name of the call that is being written.
     """
 
     def __init__(self, merged: Merged, input_names: Sequence[str], weights: dict[int, str], opset: int) -> None:
-        self.merged, self.opset, self.path = merged, opset, ""
+        self.merged, self.opset, self.path, self.call = merged, opset, "", ""
         self.onnx = library()
         self.nodes: list[Any] = []
         self.initializers: dict[str, Any] = {}

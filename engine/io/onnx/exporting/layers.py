@@ -131,7 +131,15 @@ def cross_entropy(e, outs, logits, labels, ignore_index):
     return [loss, e.node("Softmax", [e.name(logits)], axis=1)]
 
 
-@primitive("dropout", "random_bits", "random_uniform", "random_normal", "random_bernoulli", "random_permutation")
+@primitive("random_uniform", "random_normal")
+def random_numbers(e, outs, key, counter, n, dtype, **_):
+    """Numbers of ONNX's own generator, new ones in every run."""
+    like = e.node("ConstantOfShape", [e.sizes([n])])
+    kind = {"random_uniform": "RandomUniformLike", "random_normal": "RandomNormalLike"}[e.call]
+    return e.node(kind, [like], dtype=e.type_of(dtype))
+
+
+@primitive("dropout", "random_bits", "random_bernoulli", "random_permutation")
 def dropout(e, outs, *_, **__):
     raise OnnxError("random numbers are not written; call model.eval() if this is dropout")
 

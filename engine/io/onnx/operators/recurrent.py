@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from ....errors import OnnxError
 from .. import namespace as dl
-from ..table import operator
+from ..table import operator, prepared
 from ..values import Host, ints
 
 _ACTIVATIONS = {
@@ -127,6 +129,34 @@ def lstm(x, w, r, bias=None, lengths: Host = None, *states, options):
         step = lstm_step(s, k, (w[k], r[k], of_input, of_state), peepholes, input_forget)
         y, (h, c) = s.loop(k, (h, c), step, lengths)
         found.append((y, h, c))
+    return s.outputs(*zip(*found, strict=True))
+
+
+@prepared("LSTM", "OrderedLSTM")
+def ordered_lstm_weights(options, given):
+    """Weights and bias with their gates in the order i, f, g, o."""
+    _, w, r, bias, *rest = [*given, *(None,) * (8 - len(given))]
+    usual = options.activations is None and not options.clip and not options.input_forget and rest[-1] is None
+    if not usual or w is None or r is None or (bias is None and len(given) > 3):
+        return None
+
+    def in_order(x):
+        return np.concatenate([np.split(x, 4, axis=1)[j] for j in (0, 2, 3, 1)], axis=1)
+
+    b = None if bias is None else in_order(sum(np.split(bias, 2, axis=1)))
+    return {1: in_order(w), 2: in_order(r), **({} if b is None else {3: b})}
+
+
+@operator("OrderedLSTM", domain="dlengine", options=RecurrentOptions)
+def ordered_lstm(x, w, r, bias=None, lengths: Host = None, *states, options):
+    """LSTM whose weights have the order of ``dl.lstm``."""
+    s = Settings(x, r, ["Sigmoid", "Tanh", "Tanh"], options)
+    initial = (*states, None, None)[:2]
+    n = None if lengths is None else ints(lengths)
+    found = []
+    for k, reverse in enumerate(s.directions):
+        h, c = (s.start(state, k) for state in initial)
+        found.append(dl.lstm(s.x, h, c, w[k], r[k], None if bias is None else bias[k], n, reverse=reverse))
     return s.outputs(*zip(*found, strict=True))
 
 

@@ -1,0 +1,55 @@
+"""Watchers of leaves: told of each gradient as soon as it is complete, while the walk goes on, and again at its end.
+
+A hook of a tensor runs when the whole walk is over. A watcher starts work on a gradient earlier, such as sending it to other
+processes while the gradients of the layers before are still computed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Protocol
+
+from .base import Node, TensorBase, graph
+
+
+class Watcher(Protocol):
+    """What watches leaves."""
+
+    def ready(self, leaf: TensorBase, gradient: Any) -> None:
+        """Note that the gradient of a leaf, an array that must not be written to, is complete."""
+
+    def finish(self, gradients: dict[Any, Any]) -> None:
+        """End a walk: replace gradients in the dict of leaves and their arrays."""
+
+
+watchers: dict[TensorBase, Watcher] = {}
+"""The watcher of each leaf that has one."""
+
+
+class Watched:
+    """The watched leaves of one walk."""
+
+    def __init__(self, roots: Iterable[Node]) -> None:
+        last: dict[TensorBase, Node] = {}
+        for node in graph(roots):  # oldest first, so the first user of a leaf is the last that the walk comes to
+            for source, needed in zip(node.inputs, node.need, strict=True):
+                if needed and type(source) is not tuple and source in watchers:
+                    last.setdefault(source, node)
+        self.complete: dict[Node, list[TensorBase]] = {}
+        for leaf, node in last.items():
+            self.complete.setdefault(node, []).append(leaf)
+        self.told: set[TensorBase] = set()
+
+    def after(self, node: Node, gradients: dict[Any, Any]) -> None:
+        """Tell the watchers of leaves that get nothing more after this node."""
+        for leaf in self.complete.pop(node, ()):
+            if leaf in gradients:
+                self.told.add(leaf)
+                watchers[leaf].ready(leaf, gradients[leaf])
+
+    def finish(self, gradients: dict[Any, Any]) -> None:
+        """Tell the watchers of the other leaves, and that the walk has ended."""
+        for leaf in [leaf for leaf in gradients if leaf in watchers and leaf not in self.told]:
+            watchers[leaf].ready(leaf, gradients[leaf])
+        for watcher in {id(w): w for w in watchers.values()}.values():
+            watcher.finish(gradients)

@@ -1,0 +1,217 @@
+"""Buckets: gradients of several parameters in one array, which the ranks add while backward goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from dlengine.kernels import graph_capture
+
+from .. import backend
+from ..autograd.base import TensorBase, wrap
+from ..autograd.watch import watchers
+from ..data.host_arrays import to_host
+from ..errors import ConfigError, GradientError
+from .communicator import Communicator, Work
+
+if TYPE_CHECKING:
+    from .._tensor import Tensor
+
+BUCKET_BYTES = 4 << 20
+"""Large enough that a message is not all latency, small enough that the first one leaves early."""
+
+
+class Bucket:
+    """Gradients of neighbouring parameters, followed by a flag for each: whether it has a gradient."""
+
+    def __init__(self, parameters: Sequence[Tensor], number: int) -> None:
+        self.parameters, self.number = list(parameters), number
+        first = parameters[0].array
+        xp: Any = backend.space_of(first)
+        self.dtype = np.dtype(np.float32) if first.dtype.itemsize == 2 else first.dtype
+        sizes = [int(p.size) for p in parameters]
+        ends = np.cumsum(sizes).tolist()
+        self.places = {p: slice(end - size, end) for p, size, end in zip(parameters, sizes, ends, strict=True)}
+        self.numbers = {p: i for i, p in enumerate(parameters)}
+        self.flags = slice(ends[-1], ends[-1] + len(parameters))
+        self.buffer: Any = xp.zeros(self.flags.stop, dtype=self.dtype)
+        self.waiting: set[Tensor] = set(parameters)
+        self.given = np.zeros(len(parameters))
+        self.work: Work | None = None
+
+    def put(self, p: Tensor, gradient: Any, factor: float) -> None:
+        """Put a gradient into its place, times a factor."""
+        place = backend.space_of(self.buffer).reshape(self.buffer[self.places[p]], p.array.shape)  # a view
+        if factor == 1.0:
+            place[...] = gradient
+        elif self.dtype == gradient.dtype and isinstance(gradient, np.ndarray):
+            np.multiply(gradient, gradient.dtype.type(factor), out=place)
+        else:
+            place[...] = gradient * factor
+        self.given[self.numbers[p]] = 1.0
+        self.waiting.discard(p)
+
+    def start(self, communicator: Communicator) -> None:
+        """Let the ranks add this bucket; what has no gradient counts as zeros."""
+        for p in self.waiting:
+            self.buffer[self.places[p]] = 0
+        self.buffer[self.flags] = backend.space_of(self.buffer).asarray(self.given, dtype=self.dtype)
+        count = len(self.parameters)
+        what = f"all_reduce of bucket {self.number}: the gradients of {count} parameter{'s' if count > 1 else ''}"
+        self.work = communicator.transport(self.buffer).start_reduce(self.buffer, "sum", what)
+
+    def take(self) -> Iterator[tuple[Tensor, Any]]:
+        """Wait for the sum; the parameters that have a gradient on some rank, and that gradient as an array of its own."""
+        if self.work is not None:
+            self.work.wait()
+        xp: Any = backend.space_of(self.buffer)
+        used = to_host(self.buffer[self.flags]) > 0
+        for p, flag in zip(self.parameters, used, strict=True):
+            if flag:
+                held = xp.reshape(self.buffer[self.places[p]], p.array.shape)
+                yield p, xp.asarray(held, copy=True) if held.dtype == p.array.dtype else xp.astype(held, p.array.dtype)
+        self.work, self.waiting = None, set(self.parameters)
+        self.given[:] = 0.0
+
+
+class GradientSum:
+    """Adds the gradients of some parameters over all ranks, in every backward, while it goes on.
+
+    The gradients of each rank are first multiplied by ``weight``, its part of the samples.
+
+    Parameters
+    ----------
+    parameters : iterable of Tensor
+        Leaf tensors in the same order on all ranks.
+    communicator : Communicator
+        The ranks.
+    bucket_bytes : int
+        The most bytes in a bucket of several parameters.
+    """
+
+    def __init__(self, parameters: Iterable[Tensor], communicator: Communicator, bucket_bytes: int = BUCKET_BYTES) -> None:
+        if isinstance(bucket_bytes, bool) or not isinstance(bucket_bytes, int) or bucket_bytes < 1:
+            raise ConfigError(f"bucket_bytes: expected at least 1 byte, got {bucket_bytes!r}")
+        self.communicator, self.bucket_bytes = communicator.separate(), bucket_bytes
+        self.parameters = list(dict.fromkeys(parameters))
+        self.weight: float | None = 1.0
+        self.sums = 0
+        """How many backwards were added."""
+        self._local: dict[Tensor, Any] = {}  # gradients of this rank alone, from backwards without a sum
+        self._buckets: list[Bucket] = []
+        self._of: dict[Tensor, Bucket] = {}
+        self._layout: list[Any] = []
+        self._next = 0
+        self.weigh: Callable[[], float] | None = None
+        """Gives ``weight`` when the first gradient of a backward is complete, where it is known only then."""
+        self.rebuild()
+
+    def rebuild(self) -> None:
+        """Make the buckets anew if parameters were frozen, moved or cast."""
+        wanted = [p for p in reversed(self.parameters) if p.requires_grad]
+        layout = [(p, p.array.dtype, p.device, p.array.shape) for p in wanted]
+        if len(layout) == len(self._layout) and all(map(_alike, layout, self._layout)):
+            return
+        self._layout = layout
+        groups: list[list[Tensor]] = []
+        held = 0
+        for (p, dtype, device, _), before in zip(layout, [None, *layout], strict=False):
+            size = int(p.size) * p.array.dtype.itemsize
+            if before is None or (before[1], before[2]) != (dtype, device) or held + size > self.bucket_bytes:
+                groups.append([])
+                held = 0
+            groups[-1].append(p)
+            held += size
+        self._buckets = [Bucket(group, number) for number, group in enumerate(groups, 1)]
+        self._of = {p: bucket for bucket in self._buckets for p in bucket.parameters}
+
+    @contextmanager
+    def active(self) -> Iterator[None]:
+        """Add gradients over ranks in each backward within this block."""
+        self.rebuild()
+        before = {p: watchers.get(p) for p in self._of}
+        watchers.update(dict.fromkeys(self._of, self))
+        try:
+            yield
+        finally:
+            for p, watcher in before.items():
+                if watcher is None:
+                    watchers.pop(p, None)
+                else:
+                    watchers[p] = watcher
+
+    def ready(self, leaf: TensorBase, gradient: Any) -> None:
+        """Put a gradient that is complete into its bucket, and start every bucket that is full and at its turn."""
+        if isinstance(gradient, TensorBase):
+            raise GradientError(
+                "backward: gradients are added over ranks without a graph of their own; with create_graph=True use "
+                "dl.gradients(), and backward() for the loss that contains them"
+            )
+        graph_capture.refuse("gradients are added over ranks; let Trainer(capture=True, distributed=True) capture the step")
+        p: Any = leaf
+        if p._grad is not None and p in self._local:
+            gradient = gradient + p._grad.array  # of backwards before, whose gradients this rank kept for itself
+        self._of[p].put(p, gradient, self._factor())
+        self._start_full()
+
+    def _start_full(self) -> None:
+        """Start the buckets that are full, in their order: all ranks must begin the same sums in the same order."""
+        while self._next < len(self._buckets) and not self._buckets[self._next].waiting:
+            self._buckets[self._next].start(self.communicator)
+            self._next += 1
+        for bucket in self._buckets[: self._next]:
+            advance = getattr(bucket.work, "advance", None)
+            if advance is not None:
+                advance()
+
+    def finish(self, gradients: dict[Any, Any]) -> None:
+        """Start what is left, and replace the gradients by the sums."""
+        for p in self._local:
+            held = p._grad
+            if p not in gradients and held is not None and p in self._of:
+                self._of[p].put(p, held.array, self._factor())
+        for bucket in self._buckets[self._next :]:
+            bucket.start(self.communicator)
+        self._next = 0
+        for bucket in self._buckets:
+            for p in bucket.parameters:
+                gradients.pop(p, None)
+            for p, gradient in bucket.take():
+                if p in self._local:
+                    p._grad = None  # its part is in the sum
+                gradients[p] = gradient
+        self._local.clear()
+        self.sums += 1
+        if self.weigh is not None:
+            self.weight = None
+
+    def _factor(self) -> float:
+        """What the gradients of this rank are multiplied by."""
+        if self.weight is None:
+            self.weight = 1.0 if self.weigh is None else self.weigh()
+        return self.weight
+
+    def keep_local(self) -> None:
+        """Note that the gradients that parameters have now are of this rank alone, until the next sum."""
+        self._local = {p: None for p in self._of if p._grad is not None}
+
+    def add_now(self) -> None:
+        """Add the gradients that the parameters have, where backward did not add them."""
+        self.rebuild()
+        for p in self._of:
+            held = p._grad
+            if held is not None:
+                self._of[p].put(p, held.array, self._factor())
+        found: dict[Any, Any] = {}
+        self._local.clear()
+        self.finish(found)
+        for p, gradient in found.items():
+            p._grad = wrap(gradient)
+
+
+def _alike(one: Any, other: Any) -> bool:
+    """Whether two entries are of the same parameter, unchanged."""
+    return one[0] is other[0] and one[1:] == other[1:]

@@ -1,0 +1,224 @@
+"""Programs on several ranks that check themselves: NAME."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import networks
+import numpy as np
+import pytest
+
+import dlengine as dl
+from dlengine import nn, optim, training
+from dlengine.distributed import Communicator, DistributedDataParallel, ShardedOptimizer, SyncBatchNorm
+
+
+def collectives(world: Communicator) -> None:
+    r, n = world.rank, world.size
+    all_ranks = range(n)
+    x = dl.asarray([1.0 + r, 2.0]).requires_grad_()
+    y = world.all_reduce(x)
+    assert y.tolist() == [sum(1.0 + k for k in all_ranks), 2.0 * n]
+    dl.sum(y * dl.asarray([1.0, 2.0]) * (r + 1)).backward()
+    assert x.grad.tolist() == [sum(k + 1 for k in all_ranks), 2 * sum(k + 1 for k in all_ranks)]
+    assert world.all_reduce(dl.asarray([float(r)]), "mean").tolist() == [(n - 1) / 2]
+    assert float(world.all_reduce(dl.asarray(float(r)), "max")) == n - 1
+    assert float(world.all_reduce(dl.asarray(float(r)), "min")) == 0
+    half = world.all_reduce(dl.asarray([float(r)], dtype="float16"))
+    assert (str(half.dtype).rpartition(".")[2], half.tolist()) == ("float16", [sum(all_ranks)])
+    column = dl.permute_dims(dl.asarray(np.arange(6.0).reshape(2, 3)), (1, 0))  # not contiguous
+    assert world.all_reduce(column).tolist() == (np.arange(6.0).reshape(2, 3).T * n).tolist()
+
+    x = (dl.ones((2, r + 1)) * r).requires_grad_()
+    y = world.all_gather(x, axis=1)
+    assert y[0].tolist() == [float(k) for k in all_ranks for _ in range(k + 1)]
+    dl.sum(y * dl.arange(y.shape[1], dtype="float32") * (r + 1)).backward()
+    start, weights = sum(range(r + 1)), sum(k + 1 for k in all_ranks)
+    assert x.grad[0].tolist() == [weights * (start + k) for k in range(r + 1)]
+
+    x = (dl.arange(2 * n, dtype="float32") * (r + 1)).requires_grad_()
+    y = world.reduce_scatter(x)
+    assert y.tolist() == [weights * (2.0 * r), weights * (2.0 * r + 1)]
+    dl.sum(y * (r + 1)).backward()
+    assert x.grad.tolist() == [float(k // 2 + 1) for k in range(2 * n)]
+
+    x = dl.asarray([float(r)]).requires_grad_()
+    y = world.broadcast(x, n - 1)
+    assert y.tolist() == [n - 1.0]
+    dl.sum(y * (r + 1)).backward()
+    assert x.grad.tolist() == [float(weights) if r == n - 1 else 0.0]
+    # A sum over ranks of squares: the second derivative goes through the collective twice.
+    x = dl.asarray([1.0 + r], dtype="float64").requires_grad_()
+    (first,) = dl.gradients(world.all_reduce(x * x), [x], dl.ones(1, dtype="float64"), create_graph=True)
+    assert dl.gradients(first, x, dl.ones(1, dtype="float64")).tolist() == [2.0 * n]
+
+    assert world.gather_objects({"r": r}) == [{"r": k} for k in all_ranks]
+    assert world.broadcast_object("x" * r, 1) == "x"
+    world.barrier()
+    with pytest.raises(dl.errors.ShapeError, match="all_gather"):
+        world.all_gather(dl.ones((2, r + 1)), axis=0)
+    with pytest.raises(dl.errors.ShapeError, match="reduce_scatter"):
+        world.reduce_scatter(dl.ones(2 * n + 1))
+    with pytest.raises(dl.errors.ConfigError, match="operation"):
+        world.all_reduce(dl.ones(2), "product")
+    with pytest.raises(dl.errors.ConfigError, match="root"):
+        world.broadcast(dl.ones(2), n)
+
+
+class Net(nn.Module):
+    """A network with an unused layer, a frozen one, a shared one, and batch normalisation."""
+
+    def __init__(self) -> None:
+        self.first = nn.Linear(4, 5, bias=False)
+        self.norm = nn.BatchNorm1d(5)
+        self.shared = nn.Linear(5, 5)
+        self.unused = nn.Linear(5, 5)
+        self.frozen = nn.Linear(5, 3)
+        self.frozen.weight.requires_grad_(False)
+
+    def forward(self, x: Any) -> Any:
+        y = self.norm(self.first(x))
+        return self.frozen(self.shared(dl.tanh(self.shared(y))))
+
+
+def data_parallel(world: Communicator) -> None:
+    """An own loop over batches of different sizes on each rank, against one process with all samples."""
+    dl.set_default_dtype("float64")
+    rng = np.random.default_rng(0)
+    sizes = [3 + 2 * k for k in range(world.size)]
+    steps = [[(rng.standard_normal((n, 4)), rng.integers(0, 3, n)) for n in sizes] for _ in range(6)]
+
+    def make() -> Any:
+        dl.manual_seed(1)
+        model = Net()
+        return model, optim.Adam([p for p in model.parameters() if p.requires_grad], lr=0.05)
+
+    loss_of = nn.CrossEntropyLoss()
+    alone, optimizer = make()
+    for i, step in enumerate(steps):
+        x, y = (dl.asarray(np.concatenate(parts)) for parts in zip(*step, strict=True))
+        loss_of(alone(x), y).backward()
+        if i % 2:
+            optimizer.step()
+            optimizer.zero_grad()
+    model, optimizer = make()
+    with dl.no_grad():
+        model.first.weight[...] = model.first.weight * (1.0 + world.rank)  # rank 0's counts
+    model = SyncBatchNorm.convert(model)
+    parallel = DistributedDataParallel(model, bucket_bytes=200)
+    for i, step in enumerate(steps):
+        x, y = (dl.asarray(part) for part in step[world.rank])
+        loss_of(parallel(x), y).backward()
+        if i % 2:
+            optimizer.step()
+            optimizer.zero_grad()
+    assert model.unused.weight.grad is None
+    assert model.frozen.weight.grad is None
+    for (name, a), b in zip(alone.state_dict().items(), model.state_dict().values(), strict=True):
+        np.testing.assert_allclose(b.numpy(), a.numpy(), rtol=1e-12, atol=1e-13, err_msg=name)
+
+    # Without a sum in the first of two backwards, the second one sums both, and sends once.
+    x, y = (dl.asarray(part) for part in steps[0][world.rank])
+    loss_of(parallel(x), y).backward()
+    loss_of(parallel(x), y).backward()
+    twice = {name: p.grad.numpy_copy() for name, p in model.named_parameters() if p.grad is not None}
+    optimizer.zero_grad()
+    sums = parallel._sum.sums
+    model.eval()  # so that the forward in no_sync waits for nobody
+    with parallel.no_sync():
+        loss_of(parallel(x), y).backward()
+    assert parallel._sum.sums == sums
+    loss_of(parallel(x), y).backward()
+    assert parallel._sum.sums == sums + 1
+    kept = {name: p.grad.numpy_copy() for name, p in model.named_parameters() if p.grad is not None}
+    optimizer.zero_grad()
+    loss_of(parallel(x), y).backward()
+    loss_of(parallel(x), y).backward()
+    for name, p in model.named_parameters():
+        if p.grad is not None:
+            np.testing.assert_allclose(kept[name], p.grad.numpy(), rtol=1e-12, atol=1e-14, err_msg=name)
+    assert set(twice) == set(kept)
+
+
+class OwnStep(training.Trainer):
+    """A step that computes its gradients by itself."""
+
+    def train_step(self, batch: Any) -> float:
+        x, y = batch
+        loss = self.loss(self.forward(x), y)
+        loss.backward()
+        self.optimizer.step()
+        return float(loss.detach())
+
+
+class Spoil(training.Callback):
+    """Changes a parameter on one rank."""
+
+    def on_step_end(self, trainer: Any, optimizer: Any) -> None:
+        if trainer.rank == 1:
+            with dl.no_grad():
+                trainer.model[0].bias[0] += 1e-3
+
+
+class Late(training.Callback):
+    """Asks for the end on one rank, and remembers after how many batches a rank stopped."""
+
+    def on_batch_end(self, trainer: Any, batch: int, values: dict[str, float]) -> None:
+        if trainer.rank == 1 and trainer.batch == 2:
+            trainer.stop = True
+        self.batches = trainer.batch
+
+
+def refusals(world: Communicator) -> None:
+    """What the ranks find out together: each gets the error, and they go on together."""
+    x, y = networks.arrays("mlp")
+    with pytest.raises(dl.errors.RankError, match="the model differs between ranks: rank 0"):
+        DistributedDataParallel(nn.Linear(2, 2 + world.rank))
+    trainer, _ = networks.trainer_of("mlp", distributed=world)
+    with pytest.raises(dl.errors.RankError, match="of a batch that has"):
+        trainer.fit([(dl.asarray(x[: 20 + 10 * world.rank]), dl.asarray(y[: 20 + 10 * world.rank]))], 1)
+    trainer, _ = networks.trainer_of("mlp", distributed=world)
+    with pytest.raises(dl.errors.RankError, match="batches, samples"):
+        trainer.fit(dl.data.ArrayDataset(x[: 20 + 10 * world.rank], y[: 20 + 10 * world.rank]), 1)
+    trainer, loader = networks.trainer_of("mlp", distributed=world, callbacks=[Spoil()])
+    with pytest.raises(dl.errors.RankError, match="the model after epoch 1"):
+        trainer.fit(loader, 1)
+    model = nn.Linear(10, 3)
+    own = OwnStep(model, nn.CrossEntropyLoss(), optim.SGD(model.parameters(), lr=0.1), progress=False, distributed=True)
+    with pytest.raises(dl.errors.ConfigError, match="OwnStep.train_step computes its gradients or steps by itself"):
+        own.fit(dl.data.ArrayDataset(x, y), 1)
+    loss = dl.sum(DistributedDataParallel(nn.Linear(2, 1))(dl.ones((3, 2))))
+    with pytest.raises(dl.errors.GradientError, match="create_graph"):
+        loss.backward(create_graph=True)
+    with pytest.raises(dl.errors.ConfigError, match="LBFGS has a step of its own"):
+        ShardedOptimizer(optim.LBFGS(model.parameters()))
+    late = Late()
+    trainer, loader = networks.trainer_of("mlp", distributed=world, callbacks=[late])
+    trainer.fit(loader, 4)
+    assert (trainer.epoch, trainer.batch, late.batches) == (0, 3, 3), (trainer.epoch, trainer.batch)
+
+
+def sharded(world: Communicator) -> None:
+    """Each rank has the state of its parameters alone; the state that is saved is whole, and fits any number of ranks."""
+    plain, loader = networks.trainer_of("mlp", distributed=world)
+    plain.fit(loader, 2)
+    parted, loader = networks.trainer_of("mlp", distributed=world, sharded=True)
+    parted.fit(loader, 2)
+    own = sum(bool(s) for s in parted.optimizer.state.values())
+    assert own < len(plain.optimizer.state)
+    assert sum(world.gather_objects(own)) == len(plain.optimizer.state)
+    (name,) = plain.optimizers
+    states = [t.state_dict()["optimizer"][name] for t in (plain, parted)]
+    assert states[0]["param_groups"] == states[1]["param_groups"]
+    for number, held in states[0]["state"].items():
+        for key, value in held.items():
+            np.testing.assert_array_equal(np.asarray(states[1]["state"][number][key]), np.asarray(value))
+    again, loader = networks.trainer_of("mlp", distributed=world, sharded=True)
+    again.load_state_dict(plain.state_dict())
+    assert sum(bool(s) for s in again.optimizer.state.values()) == own
+
+
+if __name__ == "__main__":
+    dl.set_backend("numpy")
+    globals()[sys.argv[1]](dl.distributed.init(timeout=20))
