@@ -34,6 +34,12 @@ CHOICES = (
 )  # fmt: skip
 """Names of the kernels among which a product or a convolution is chosen: each is tried wherever it may answer."""
 
+KERNEL_TESTS = (
+    "conv", "gemm", "mma", "recurrent", "norm", "pool", "softmax", "embedding", "optim", "random", "activation", "attention",
+    "unfold", "sums",
+)  # fmt: skip
+"""Tests that launch every variant of every kernel, on a card where there is one. Of the checkout, in whose root this runs."""
+
 JOBS = 12
 SLOWER = 10
 """How much longer everything may take in a rehearsal."""
@@ -79,6 +85,7 @@ def stages(out: Path, part: int, rehearse: bool) -> list[Stage]:
     rows = [a for name in (("softmax-xent",) if rehearse else BENCH) for a in ("--filter", name)]
     against = ("--backend", "numpy", "--heap", "default") if rehearse else ("--backend", "cuda", "--against", "torch")
     capture = (*checks, "capture", device, str(out / "capture.jsonl"))
+    tests = [str(file) for name in KERNEL_TESTS if (file := Path("tests", "cuda", f"test_{name}.py")).exists()]
     sanitizer = shutil.which("compute-sanitizer")
     if part == 2:
         failed = (*checks, "failed", str(out / "parity.jsonl"))
@@ -91,24 +98,26 @@ def stages(out: Path, part: int, rehearse: bool) -> list[Stage]:
             ),
         ]  # fmt: skip
         return _at_ease(found) if rehearse else found
+    some = ("-k", "relu") if rehearse else ()
     found = [
         Stage("environment", 20, ((*checks, "environment"), (python, "-m", "dlengine.cli", "info"))),
         Stage("modules", 60, ((*checks, "modules", device, str(out / "modules.jsonl"), jobs),)),
-        Stage("parity", 130, ((*parity, *ops, "--jsonl", str(out / "parity.jsonl")),), strict),
+        *([Stage("kernels", 60, ((python, "-m", "pytest", "-q", "-n", jobs, *some, *tests),), strict)] if tests else []),
+        Stage("parity", 110, ((*parity, *ops, "--jsonl", str(out / "parity.jsonl")),), strict),
         Stage("capture", 40, (capture, capture)),  # the second process finds what the first one measured
         *(
             Stage(f"choice-{name.replace(' ', '-')}", 8, ((*parity, *products),), strict | {"DLENGINE_CUDA_CHOICE": name})
             for name in chosen
         ),
-        Stage("bench", 140, ((*bench, *against, *rows, "--json", str(out / "bench.json")),)),
+        Stage("bench", 120, ((*bench, *against, *rows, "--json", str(out / "bench.json")),)),
         *([Stage("sanitizer", 50, ((sanitizer, "--tool", "memcheck", *checks, "launches", device),))] if sanitizer else []),
     ]
     return _at_ease(found) if rehearse else found
 
 
 def _at_ease(found: Sequence[Stage]) -> list[Stage]:
-    """The stages with the time that an emulator takes."""
-    return [replace(stage, seconds=SLOWER * stage.seconds) for stage in found]
+    """The stages with the time that an emulator takes on a machine that does other work, too."""
+    return [replace(stage, seconds=max(400, SLOWER * stage.seconds)) for stage in found]
 
 
 def run(stage: Stage, out: Path, left: float) -> dict[str, object]:
@@ -167,7 +176,7 @@ def _within(command: Sequence[str], seconds: float, environment: Mapping[str, st
 def main(out: Path, part: int, seconds: float | None, only: tuple[str, ...], rehearse: bool) -> None:
     """Run the stages of a part and write what they find to OUT."""
     out.mkdir(parents=True, exist_ok=True)
-    end = time.monotonic() + (seconds or (540 if part == 1 else 240) * (SLOWER if rehearse else 1))
+    end = time.monotonic() + (seconds or (540 if part == 1 else 240) * (2 * SLOWER if rehearse else 1))
     for stage in stages(out, part, rehearse):
         if only and not stage.name.startswith(only):
             continue

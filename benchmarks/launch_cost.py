@@ -10,7 +10,7 @@ import json
 import sys
 import time
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -57,6 +57,10 @@ def _nothing(grid: Any, block: Any, arguments: Any, **options: Any) -> None:
     """A compiled kernel."""
 
 
+def _launch(kernel: launch.Kernel, arguments: tuple[Any, ...]) -> None:
+    kernel[8](*arguments)
+
+
 def _best(call: Callable[[], object]) -> float:
     """Microseconds of a call, the best of ROUNDS."""
     best = float("inf")
@@ -90,9 +94,9 @@ def measure() -> dict[str, float]:
     launch.device_library = lambda: SimpleNamespace(cuda=SimpleNamespace(runtime=SimpleNamespace(getDevice=lambda: 0)))
     try:
         bare = _best(lambda: _nothing((8,), (256,), ()))
-        return {name: round(_best(lambda k=kernel, a=a: k[8](*a)) - bare, 2) for name, (kernel, a) in launches().items()}
+        return {name: round(_best(partial(_launch, kernel, a)) - bare, 2) for name, (kernel, a) in launches().items()}
     finally:
-        launch._compiled, launch._require_listed, launch.device_library = held  # type: ignore[assignment]
+        launch._compiled, launch._require_listed, launch.device_library = held
         for kernel, _ in launches().values():
             kernel.entries.clear()
 

@@ -105,7 +105,8 @@ def _argument(text: str) -> Argument:
     if found is None or (found["kind"] or KINDS[0]) not in KINDS:
         raise ValueError(f"{text!r} declares no argument of a kernel")
     flags = found["flags"] or ""
+    shape = "..." if found["shape"] is None else found["shape"]
     return Argument(
-        found["name"], found["size"] or "", found["kind"] or "", found["shape"] or "...", found["bound"] or "",
+        found["name"], found["size"] or "", found["kind"] or "", shape, found["bound"] or "",
         found["spared"] or "", "?" in flags, "*" in flags, "!" in flags,
     )  # fmt: skip

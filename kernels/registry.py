@@ -62,7 +62,7 @@ _FAMILIES = {
     "norm": """
         batch_norm        x:float(N,C,*S) weight:float(C)? bias:float(C)? eps   -> y mean rstd
         batch_norm_tracked  x:float(N,C,*S) weight:float(C)? bias:float(C)? running_mean:float(C)! running_var:float(C)!
-                          batches:int! eps part                                 -> y mean rstd
+                          batches:int()! settings                               -> y mean rstd
         batch_norm_grad   gy:float(=x) x:float(N,C,*S) weight:float(C)? mean:float(C) rstd:float(C)
                           -> gx gweight gbias
         batch_norm_inference  x:float(N,C,*S) mean:float(C) variance:float(C) weight:float(C)? bias:float(C)? eps   -> y
@@ -130,7 +130,7 @@ _FAMILIES = {
         log_softmax_grad  gy:float(=y) y:float(...) axis                        -> gx
         cross_entropy     logits:float(N,V) labels:int(N)<V|ignore_index ignore_index   -> loss | p
         cross_entropy_mean  logits:float(N,V) labels:int(N)<V|ignore_index ignore_index   -> loss | p count
-        cross_entropy_mean_grad  gloss:float p:float(N,V) count:scalar labels:int(N)<V|ignore_index ignore_index   -> glogits
+        cross_entropy_mean_grad  gloss:float() p:float(N,V) count:scalar labels:int(N)<V|ignore_index ignore_index   -> glogits
         cross_entropy_grad  gloss:float(N) p:float(N,V) labels:int(N)<V|ignore_index ignore_index   -> glogits
     """,
 }

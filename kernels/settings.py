@@ -32,3 +32,13 @@ class AdamSettings(NamedTuple):
     weight_decay: float = 0.0
     decoupled: bool = False
     step: int = 1
+
+
+class NormSettings(NamedTuple):
+    """Batch normalisation with running statistics: what is added to the variance, and how far they move to those of the batch.
+
+    A negative part is 1 over the number of batches, this one included.
+    """
+
+    eps: float
+    part: float

@@ -25,7 +25,7 @@ from dlengine.kernels import cuda, jit
 from dlengine.kernels.declaration import Argument
 from dlengine.kernels.geometry import ConvGeometry, PoolGeometry
 from dlengine.kernels.registry import declaration, declarations
-from dlengine.kernels.settings import AdamSettings, SGDSettings
+from dlengine.kernels.settings import AdamSettings, NormSettings, SGDSettings
 
 CANARY, BAND = 0xA5, 64
 """What lies before and after each argument, and how many bytes of it: no call may change one."""
@@ -56,9 +56,10 @@ KNOWN: dict[str, Any] = {
     "N": 3, "C": 6, "M": 20, "D": 33, "V": 9, "I": 5, "O": 7, "T": 4, "H": 17, "W": 8, "P": 6, "K": 4, "S": (4, 3), "B": (2, 3),
     "eps": 1e-5, "groups": 3, "slope": 0.1, "beta": 1.5, "axis": 1, "ignore_index": -100, "rows": 9, "key": 12345, "counter": 7,
     "p": 0.4, "inner": 1, "reverse": False, "save": True, "nonlinearity": "tanh", "lr": 0.1,
-    "scale": 0.3, "causal": True, "hides": False,
+    "max_norm": 1.0, "scale": 0.3, "causal": True, "hides": False,
 }  # fmt: skip
 SETTINGS = {
+    "batch_norm_tracked": NormSettings(1e-5, 0.1),
     "sgd": SGDSettings(lr=0.1, momentum=0.9, weight_decay=0.01),
     "adam": AdamSettings(lr=0.1, beta2=0.99, weight_decay=0.01, decoupled=True, step=3),
 }
@@ -97,9 +98,9 @@ def right_call(xp: Any, name: str, dtype: str) -> list[Any]:
             values.append(None)
         elif not a.is_array:
             values.append(known[a.name])
-        elif a.kind == "int":
+        elif a.kind in ("int", "place"):
             pooled = "places" in a.bound
-            made = draw.integers(0, known.get(a.bound, known["T"]), shape)
+            made = np.asarray(draw.integers(0, known.get(a.bound, known["T"]), shape))
             values.append(_places(xp, name, geometry) if pooled else made)
         elif a.listed:
             values.append([np.abs(draw.normal(size=s)).astype(dtype) for s in ((5, 3), (40,), (1, 2, 3))])
@@ -208,7 +209,7 @@ def damages(a: Argument) -> Iterator[tuple[str, Callable[[Any], Any]]]:
     yield from LAYOUTS.items()
     yield from SHAPES.items()
     yield from OTHERS.items()
-    if a.kind == "int":
+    if a.kind in ("int", "place"):
         yield from INTEGERS.items()
 
 

@@ -288,8 +288,10 @@ def places_of(xp: Any) -> frozenset[Any]:
 def _converted(xp: Any, name: str, argument: Argument, dtype: Any, a: Any) -> Any:
     """An array in the dtype of the call, or of its own kind."""
     if argument.kind in ("int", "place"):
-        if argument.kind == "place" and _native(a.dtype) in places_of(xp):
+        if argument.kind == "place" and isinstance(a.dtype, np.dtype) and _native(a.dtype) in places_of(xp):
             return a if _native(a.dtype) is a.dtype else xp.astype(a, _native(a.dtype))
+        if argument.written and a.dtype != xp.int64:
+            raise DTypeError(f"{name}: {argument.name} is written in place and must be int64, got {a.dtype}")
         if kind_of(a.dtype) != "i":
             raise DTypeError(f"{name}: {argument.name} must be integers, got {a.dtype}; use astype(dl.int64)")
         if str(a.dtype).endswith("uint64"):  # what int64 does not hold is out of every range

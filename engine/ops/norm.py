@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import wraps
+from functools import partial, wraps
 from math import prod
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import numpy as np
+
+from dlengine.kernels.settings import NormSettings
 
 from .. import backend
 from ..autograd.base import written
@@ -346,8 +348,8 @@ def rms_norm(x: Tensor, normalized_shape: int | Sequence[int], weight: Tensor | 
 @op(name="batch_norm", needs="x weight y1 y2", constants=(1, 2))
 def _batch_norm_tracked(xp, x, weight, bias, /, *, eps, part, running):
     """See batch_norm_tracked. running: the three arrays, taken by the first reading: they move once."""
-    y = xp.batch_norm_tracked(x, weight, bias, *running.pop(), eps, part) if running else xp.batch_norm(x, weight, bias, eps)
-    _, mean, rstd = y
+    tracked = partial(xp.batch_norm_tracked, x, weight, bias, *running.pop(), NormSettings(eps, part)) if running else None
+    y = _, mean, rstd = xp.batch_norm(x, weight, bias, eps) if tracked is None else tracked()
     return y, lambda g, need: xp.batch_norm_grad(g[0], x, weight, mean, rstd)
 
 
@@ -370,13 +372,12 @@ def batch_norm_tracked(
     kernels = xp.kernels if isinstance(xp, backend.Namespace) else None
     if kernels is None or not kernels.has("batch_norm_tracked", str(x.dtype)):
         return None
-    if any(t.dtype != x.dtype or t.device != x.device for t in running[:2]) or running[2].device != x.device:
+    if any(t.dtype != x.dtype for t in running[:2]) or any(t.device != x.device for t in running):
         return None
-    arrays = [tuple([t.array for t in running])]
-    y, _, _ = _batch_norm_tracked(x, weight, bias, eps=eps, part=part, running=arrays)
+    y, _, _ = _batch_norm_tracked(x, weight, bias, eps=eps, part=part, running=[tuple([t.array for t in running])])
     for t in running:
         written(t)
-    return y  # type: ignore[no-any-return]
+    return y
 
 
 @op(name="_running_mean")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from math import prod
 
+from ..settings import NormSettings
 from ..types import Array
 from . import FLOATS
 from .machine.channels import Channels, channels_of
@@ -38,13 +39,11 @@ def batch_norm(x: Array, weight: Array | None, bias: Array | None, eps: float) -
 
 
 def batch_norm_tracked(
-    x: Array, weight: Array | None, bias: Array | None, mean: Array, variance: Array, batches: Array, eps: float, part: float
-) -> Normalised:
-    """The same, and running statistics (C,) move a part of the way to those of x, in place; batches, int64 (), counts one more.
-
-    A negative part is 1 over the number of batches, this one included.
-    """
-    return _batch_norm(x, weight, bias, eps, (mean, variance, batches), part)
+    x: Array, weight: Array | None, bias: Array | None, running_mean: Array, running_var: Array, batches: Array,
+    settings: NormSettings,
+) -> Normalised:  # fmt: skip
+    """The same, and running statistics (C,) move a part of the way to those of x, in place; batches, int64 (), is one more."""
+    return _batch_norm(x, weight, bias, settings.eps, (running_mean, running_var, batches), settings.part)
 
 
 def _batch_norm(
@@ -58,8 +57,8 @@ def _batch_norm(
     blocks = blocks_for(channels, _statistics.threads)
     arrays = x, parts, wide_mean, wide_rstd, mean, rstd
     _statistics[blocks](*arrays, *running, channels, shape.inner, shape.values, *split, eps, part)
-    arrays = x, wide_mean, wide_rstd, _optional(weight), _optional(bias), y, running[2]
-    _normalise[blocks_for(x.size, _normalise.threads)](*arrays, x.size, channels, shape.inner)
+    arrays = x, wide_mean, wide_rstd, _optional(weight), _optional(bias), y
+    _normalise[blocks_for(x.size, _normalise.threads)](*arrays, running[2], x.size, channels, shape.inner)
     return y, mean, rstd
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from math import prod
 
+from ..settings import NormSettings
 from ..types import Array, Namespace
 from .common import kernel
 
@@ -31,12 +32,13 @@ def batch_norm(xp: Namespace, x: Array, weight: Array | None, bias: Array | None
 
 def batch_norm_tracked(
     xp: Namespace, x: Array, weight: Array | None, bias: Array | None, running_mean: Array, running_var: Array, batches: Array,
-    eps: float, part: float,
+    settings: NormSettings,
 ) -> Normalised:  # fmt: skip
     """The same, and running statistics (C,) that move a part of the way to those of x; batches, int64 (), counts one more.
 
-    The running variance is the unbiased estimate. A negative part is 1 over the number of batches, this one included.
+    The running variance is the unbiased estimate.
     """
+    eps, part = settings
     batches[...] = batches + 1
     way = part if part >= 0 else 1.0 / int(batches)
     axes, count = _all_but_channel(x), x.size // x.shape[1]

@@ -60,7 +60,7 @@ def cross_entropy_mean(xp: Namespace, logits: Array, labels: Array, ignore_index
     """
     loss, p = cross_entropy(xp, logits, labels, ignore_index)
     wide = xp.float64 if logits.dtype == xp.float64 else xp.float32
-    count = xp.astype(xp.sum(labels != ignore_index), wide)
+    count = xp.sum(xp.astype(labels != ignore_index, wide))
     return xp.astype(xp.sum(xp.astype(loss, wide)) / count, logits.dtype), p, count
 
 

@@ -17,7 +17,7 @@ from dlengine.kernels.registry import KERNELS
 pytestmark = pytest.mark.skipif(emulator.available() is not None, reason=str(emulator.available()))
 
 SCALARS: dict[str, tuple[float, ...]] = {"leaky_relu": (0.2,), "softplus": (2.0,)}
-NAMES = [name for name, family in KERNELS.items() if family == "activation" and not name.endswith("_grad")]
+NAMES = [name for name, family in KERNELS.items() if family == "activation" and not name.endswith("_grad") and name != "add_relu"]
 DTYPES = pytest.mark.parametrize("dtype", FLOATS)
 SPECIAL = (-90.0, -20.0, -0.0, 0.0, 20.0, 90.0, np.nan, np.inf, -np.inf)
 ULPS = {"sigmoid": 4, "silu": 8, "softplus": 8}
@@ -61,3 +61,12 @@ def test_views_and_few_blocks_checked(name: str, dtype: str, monkeypatch: pytest
     with emulator.checked():
         for view in (x, x[1:], x[::3], x[::-1]):
             check(name, view)
+
+
+@DTYPES
+def test_sums_of_a_residual_block(dtype: str) -> None:
+    a, b = values((7, 13), dtype), np.random.default_rng(1).standard_normal((7, 13)).astype(dtype)
+    with emulator.checked(), np.errstate(all="ignore"):
+        for x, y in ((a, b), (a[1:, ::2], b[1:, ::2])):
+            found = activation.add_relu(x, y)
+            close(found, reference.add_relu(xp, x, y), "add_relu")

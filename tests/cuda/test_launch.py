@@ -220,7 +220,7 @@ def test_cooperative_launch_with_shared_memory(monkeypatch: pytest.MonkeyPatch) 
         launch._limits.cache_clear()
         assert launch.limits(z) == (132, 227 << 10)
         for shared in (1000, 100_000, 90_000):
-            recurrent._rnn[5, shared](z, w, None, h, y, 0, chosen)
+            recurrent._rnn[5, shared](z, w, None, h, h, y, y, 0, chosen)
         launch._limits.cache_clear()
     assert asked[:2] == [True, "rnn_forward_float32"]
     assert asked[2:] == [((5,), (256,), 1000), 100_000, ((5,), (256,), 100_000), ((5,), (256,), 90_000)]

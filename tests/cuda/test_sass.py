@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 from cuda.test_compile import parameter
 
-from dlengine.kernels.cuda.machine import compile_check
+from dlengine.kernels.cuda.machine import compile_check, gemm
 from dlengine.kernels.cuda.machine.compile_check import CompileError, Kernel
 
 REASON = compile_check.available() or compile_check.no_disassembler()
@@ -27,6 +27,16 @@ def test_tensor_cores_and_asynchronous_copies(kernel: Kernel, dtype: str, arch: 
     assert found["HMMA"] > 0
     assert found["LDGSTS"] > 0
     assert found["STL"] + found["LDL"] == 0
+
+
+@needs_disassembler
+@pytest.mark.parametrize("dtype", ["bfloat16", "float32"])
+def test_fragments_lie_as_products_want_them(dtype: str) -> None:
+    """Registers of b that are no neighbours would be moved before each product; a warp of 64 x 64 loads little for each."""
+    found = compile_check.instructions(gemm.TENSOR_LARGE.kernels["nt"], dtype, 90)
+    assert found["HMMA"] == 64
+    assert found["LDSM"] == 16
+    assert found["MOV"] <= 2.5 * found["HMMA"]
 
 
 def test_tensor_kernels_list_only_cards_that_have_them() -> None:

@@ -112,7 +112,7 @@ def no_disassembler() -> str | None:
 
 
 def instructions(kernel: Kernel, dtype: str, arch: int) -> Counter[str]:
-    """How often each machine instruction (HMMA, LDGSTS, STL ...) stands in a kernel."""
+    """How often each machine instruction (HMMA, LDGSTS, STL ...) stands in a kernel; MOV in all its forms."""
     return _disassemble(kernel.source(dtype), arch, kernel.options)[kernel.exported_name(dtype)]
 
 
@@ -129,7 +129,9 @@ def _disassemble(source: str, arch: int, options: tuple[str, ...]) -> dict[str, 
     counts: dict[str, Counter[str]] = {}
     for part in re.split(r"^\s*\.section\s+\.text\.", done.stdout, flags=re.M)[1:]:
         name = re.split(r"[\s,]", part, maxsplit=1)[0]
-        counts[name] = Counter(re.findall(r"/\*[0-9a-f]{4,}\*/\s+(?:\{\s*)?(?:@!?U?P\w+\s+)?([A-Z]\w+)", part))
+        found = re.findall(r"/\*[0-9a-f]{4,}\*/\s+(?:\{\s*)?(?:@!?U?P\w+\s+)?([A-Z]\w+)(\.MOV)?", part)
+        counts[name] = Counter(word for word, _ in found)
+        counts[name]["MOV"] += sum(move != "" for _, move in found)  # IMAD.MOV is a move, too
     return counts
 
 

@@ -160,7 +160,7 @@ class Launch:
             return
         kernel = self.kernel
         known = kernel.entries
-        if known:
+        if known and len(arguments) == len(kernel.signature.parameters):
             quick = known.get(getattr(arguments[kernel.first_typed], "dtype", None))
             if quick is not None and quick(self.blocks, self.shared, *arguments):
                 return
