@@ -161,12 +161,12 @@ def _environment() -> dict[str, str]:
 
 def test_command(tmp_path: Path) -> None:
     """dlengine train --ranks: the same log as on one rank, printed once; SIGTERM saves, and --resume goes on."""
-    words = ["linear-svm", "--quick", "--dtype", "float64"]
+    words = ["digits-cnn", "--quick", "--dtype", "float64", "--set", "epochs=1"]
     for ranks in ("1", "2"):
         command = _command(*words, "--out", str(tmp_path / ranks), "--ranks", ranks)
         done = subprocess.run(command, env=_environment(), capture_output=True, text=True, check=True)
-        assert done.stdout.count("run folder:") == done.stdout.count("linear-svm:") == 1
-    logs = [list(csv.DictReader((tmp_path / ranks / "log.csv").open())) for ranks in ("1", "2")]
+        assert done.stdout.count("run folder:") == done.stdout.count("digits-cnn:") == 1
+    logs = [list(csv.DictReader((tmp_path / ranks / "log.csv").read_text().splitlines())) for ranks in ("1", "2")]
     for one, two in zip(*logs, strict=True):
         for column in set(one) - {"seconds"}:
             assert float(two[column]) == pytest.approx(float(one[column]), rel=1e-9)
@@ -177,7 +177,7 @@ def test_command(tmp_path: Path) -> None:
 @linux_only
 def test_sigterm_saves_first(tmp_path: Path) -> None:
     folder = str(tmp_path / "run")
-    words = _command("linear-svm", "--quick", "--set", "epochs=100000", "--out", folder, "--ranks", "2")
+    words = _command("digits-cnn", "--quick", "--set", "epochs=100000", "--out", folder, "--ranks", "2")
     process = subprocess.Popen(words, env=_environment(), text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     assert process.stdout is not None
     while not re.search(r"\d/100000", process.stdout.readline()):
