@@ -1,19 +1,24 @@
-"""LSTM sentiment: custom Dataset, collate_fn with pad_sequence, packed sequences, bidirectional, EmbeddingBag baseline, BCEWithLogits, BucketIterator-like sampler."""
+"""Sentiment of sentences of different lengths: a Dataset and collate function, packed sequences, EmbeddingBag."""
+
 import random
-from collections import Counter, OrderedDict
+from collections import Counter
 from functools import partial
+
 import numpy as np
 import torch
 import torch.nn as nn
 import torch.optim as optim
-from torch.utils.data import Dataset, DataLoader, Subset, random_split, BatchSampler, SequentialSampler
-from torch.nn.utils.rnn import pad_sequence, pack_padded_sequence, pad_packed_sequence
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence, pad_sequence
+from torch.utils.data import BatchSampler, DataLoader, Dataset, SequentialSampler, Subset
 
 SEED = 1234
-random.seed(SEED); np.random.seed(SEED); torch.manual_seed(SEED)
+random.seed(SEED)
+np.random.seed(SEED)
+torch.manual_seed(SEED)
 torch.backends.cudnn.deterministic = True
 POS, NEG = "good great fine lovely super".split(), "bad awful poor dull weak".split()
 FILL = "the film was really very so and plot acting".split()
+
 
 class Reviews(Dataset):
     def __init__(self, n):
@@ -27,25 +32,36 @@ class Reviews(Dataset):
         self.vocab = {"<pad>": 0, "<unk>": 1}
         for w, c in sorted(counts.items(), key=lambda k: (-k[1], k[0])):
             self.vocab[w] = len(self.vocab)
+
     def __len__(self):
         return len(self.items)
+
     def __getitem__(self, i):
         words, label = self.items[i]
         return torch.LongTensor([self.vocab.get(w, 1) for w in words]), label
+
 
 def collate(batch, pad):
     batch = sorted(batch, key=lambda b: len(b[0]), reverse=True)
     ids, labels = zip(*batch)
     lengths = torch.tensor([len(i) for i in ids])
-    return {"ids": pad_sequence(ids, batch_first=True, padding_value=pad), "length": lengths, "label": torch.tensor(labels, dtype=torch.float)}
+    return {
+        "ids": pad_sequence(ids, batch_first=True, padding_value=pad),
+        "length": lengths,
+        "label": torch.tensor(labels, dtype=torch.float),
+    }
+
 
 class LSTM(nn.Module):
     def __init__(self, vocab_size, embedding_dim, hidden_dim, output_dim, n_layers, bidirectional, dropout_rate, pad_index):
         super().__init__()
         self.embedding = nn.Embedding(vocab_size, embedding_dim, padding_idx=pad_index)
-        self.lstm = nn.LSTM(embedding_dim, hidden_dim, n_layers, bidirectional=bidirectional, dropout=dropout_rate, batch_first=True)
+        self.lstm = nn.LSTM(
+            embedding_dim, hidden_dim, n_layers, bidirectional=bidirectional, dropout=dropout_rate, batch_first=True
+        )
         self.fc = nn.Linear(hidden_dim * 2 if bidirectional else hidden_dim, output_dim)
         self.dropout = nn.Dropout(dropout_rate)
+
     def forward(self, ids, length):
         embedded = self.dropout(self.embedding(ids))
         packed = pack_padded_sequence(embedded, length, batch_first=True, enforce_sorted=False)
@@ -57,6 +73,7 @@ class LSTM(nn.Module):
             hidden = self.dropout(hidden[-1])
         return self.fc(hidden), output, output_length
 
+
 def initialize_weights(m):
     r = np.random.RandomState(1)
     for name, p in m.named_parameters(recurse=False):
@@ -65,21 +82,35 @@ def initialize_weights(m):
     if isinstance(m, nn.Embedding) and m.padding_idx is not None:
         m.weight.data[m.padding_idx] = torch.zeros(m.embedding_dim)
 
+
 def binary_accuracy(preds, y):
     rounded = torch.round(torch.sigmoid(preds))
     correct = (rounded == y).float()
     return correct.sum() / len(correct)
 
+
 data = Reviews(48)
 pad = data.vocab["<pad>"]
 train, valid = Subset(data, range(40)), Subset(data, list(range(40, 48)))
-loader = DataLoader(train, batch_size=8, collate_fn=partial(collate, pad=pad), shuffle=False, num_workers=2, drop_last=True, pin_memory=torch.cuda.is_available())
+loader = DataLoader(
+    train,
+    batch_size=8,
+    collate_fn=partial(collate, pad=pad),
+    shuffle=False,
+    num_workers=2,
+    drop_last=True,
+    pin_memory=torch.cuda.is_available(),
+)
 vloader = DataLoader(valid, batch_sampler=BatchSampler(SequentialSampler(valid), 4, False), collate_fn=lambda b: collate(b, pad))
 device = torch.device("cuda:0" if torch.cuda.is_available() else "cpu")
 model = LSTM(len(data.vocab), 6, 5, 1, 2, True, 0.0, pad)
 model.apply(initialize_weights)
+
+
 def count_parameters(model):
     return sum(p.numel() for p in model.parameters() if p.requires_grad)
+
+
 print(f"The model has {count_parameters(model):,} trainable parameters")
 model = model.to(device)
 optimizer = optim.Adam(model.parameters(), lr=5e-3)
@@ -98,13 +129,15 @@ for epoch in range(5):
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-        epoch_loss.append(loss.item()); epoch_acc.append(acc.item())
+        epoch_loss.append(loss.item())
+        epoch_acc.append(acc.item())
         losses.append(loss.item())
     model.eval()
     with torch.no_grad():
         v = [criterion(model(b["ids"], b["length"])[0].squeeze(1), b["label"]).item() for b in vloader]
-    print(f"epoch: {epoch+1} train {np.mean(epoch_loss):.3f} acc {np.mean(epoch_acc):.3f} valid {np.mean(v):.3f}")
+    print(f"epoch: {epoch + 1} train {np.mean(epoch_loss):.3f} acc {np.mean(epoch_acc):.3f} valid {np.mean(v):.3f}")
     losses.append(float(np.mean(v)))
+
 
 class TextClassificationModel(nn.Module):
     def __init__(self, vocab_size, embed_dim, num_class):
@@ -112,15 +145,24 @@ class TextClassificationModel(nn.Module):
         self.embedding = nn.EmbeddingBag(vocab_size, embed_dim, sparse=False)
         self.fc = nn.Linear(embed_dim, num_class)
         self.init_weights()
+
     def init_weights(self):
-        initialize_weights(self.embedding); initialize_weights(self.fc)
+        initialize_weights(self.embedding)
+        initialize_weights(self.fc)
+
     def forward(self, text, offsets):
         return self.fc(self.embedding(text, offsets))
+
+
 def collate_batch(batch):
     label_list, text_list, offsets = [], [], [0]
     for t, l in batch:
-        label_list.append(l); text_list.append(t); offsets.append(t.size(0))
+        label_list.append(l)
+        text_list.append(t)
+        offsets.append(t.size(0))
     return torch.tensor(label_list, dtype=torch.int64), torch.cat(text_list), torch.tensor(offsets[:-1]).cumsum(dim=0)
+
+
 m = TextClassificationModel(len(data.vocab), 6, 2)
 crit = torch.nn.CrossEntropyLoss()
 opt = torch.optim.SGD(m.parameters(), lr=5.0)

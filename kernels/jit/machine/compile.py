@@ -166,10 +166,11 @@ class Kernel:
     def _serial_form(self) -> Callable[..., Any]:
         """The form for one thread, made once: machine code that lost a race of two threads would be unloaded under its users."""
         with _form_lock:
-            if self._serial is None:
+            serial = self._serial
+            if serial is None:
                 start_threads()  # loading any code of Numba may load the library, which reads its settings only once
-                self._serial = self._compiled("serial")
-            return self._serial
+                serial = self._serial = self._compiled("serial")
+            return serial
 
     def __call__(self, *args: Any) -> Any:
         if _interpreted.get():
