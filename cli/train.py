@@ -84,7 +84,7 @@ def train(
     if run_folder is not None:
         _refuse_settings(context)
         with enduring_output(), on_backend(backend, emulate):
-            _report(resume_run(run_folder, own_backend=backend is None and not emulate, distributed=several))
+            _report(resume_run(run_folder, own_backend=backend is None and not emulate))
         return
     options = Options(**given)
     if options.name is None:
@@ -106,7 +106,6 @@ def train(
             dtype=options.dtype,
             out=options.out,
             overwrite=options.overwrite,
-            distributed=several,
         )
         _report(run)
 

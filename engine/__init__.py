@@ -100,6 +100,8 @@ if TYPE_CHECKING:
     bfloat16: _np.dtype[Any]
 
 bool = _inspection.bool_  # the standard's name, which no module here may take from Python's
+half, float, double = _inspection.float16, _inspection.float32, _inspection.float64  # PyTorch's names of dtypes
+short, int, long = _inspection.int16, _inspection.int32, _inspection.int64
 
 _PARTS = (
     "data", "distributed", "errors", "fitting", "io", "models", "nn", "optim", "recipes", "serving", "testing", "training",

@@ -11,7 +11,7 @@ from ..autograd import derivatives
 from ..autograd.base import set_tensor_class, wrap
 from ..autograd.hooks import Handle
 from ..autograd.promotion import bfloat16
-from ..errors import DTypeError, GradientError
+from ..errors import DTypeError, GradientError, ShapeError
 from ..ops import (
     activation,
     bits,
@@ -36,11 +36,12 @@ from ..ops.namespace import tensor_namespace
 from ..typing import DTypeLike
 from .attributes import Attributes
 from .border import Border
+from .in_place import InPlace
 from .operators import Comparison, assigning, binary, comparison, reflected
 from .shaping import Shaping
 
 
-class Tensor(Attributes, Border, Shaping):
+class Tensor(Attributes, Border, Shaping, InPlace):
     """A multi-dimensional array that remembers how it was computed.
 
     Usually made by `dl.tensor`, `dl.asarray`, `dl.zeros`, `dl.randn` and the like. Arithmetic, comparison, indexing and
@@ -126,6 +127,32 @@ class Tensor(Attributes, Border, Shaping):
         t: Tensor = wrap(self.array)
         t._version, t._view = self._version, True
         return t
+
+    @property
+    def data(self) -> Tensor:
+        """The same values without their history, as `detach` returns them; assigning replaces the memory, not the history."""
+        return self.detach()
+
+    @data.setter
+    def data(self, value: Tensor) -> None:
+        if not isinstance(value, Tensor) or value.array.shape != self.array.shape:
+            raise ShapeError(f"data: expected a tensor of shape {self.shape}, got {getattr(value, 'shape', value)}")
+        self.array, self._version, self._view = value.array, value._version, True
+
+    def contiguous(self) -> Tensor:
+        """Return the tensor with its elements one after another in memory.
+
+        Returns
+        -------
+        Tensor
+            This tensor where its elements lie so already, else a copy, which gradients pass.
+
+        Examples
+        --------
+        >>> dl.zeros((2, 3)).mT.contiguous().shape
+        (3, 2)
+        """
+        return self if self.array.flags.c_contiguous else shapes.reshape(shapes.reshape(self, (-1,)), self.array.shape)
 
     def register_hook(self, hook: Callable[[Tensor], Tensor | None]) -> Handle:
         """Call a function with the gradient of this tensor as soon as it is known.

@@ -8,12 +8,13 @@ would. Needs mpi4py and MPI: ``pip install mpi4py mpich``.
 
 from __future__ import annotations
 
-from .communicator import Communicator, init, rank, size
+from .communicator import Communicator
 from .data_parallel import DistributedDataParallel
 from .faults import abort
 from .launch import run
 from .sharded import ShardedOptimizer
 from .sync_batch_norm import SyncBatchNorm
+from .world import init, rank, size
 
 __all__ = [
     "Communicator", "DistributedDataParallel", "ShardedOptimizer", "SyncBatchNorm", "abort", "init", "rank", "run", "size",

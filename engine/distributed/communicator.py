@@ -10,7 +10,6 @@ import numpy as np
 from .. import backend
 from ..errors import ConfigError, RankError
 from . import launch, mpi
-from .faults import end_all_on_errors
 from .waiting import Waiting
 
 if TYPE_CHECKING:
@@ -34,6 +33,7 @@ class Transport(Protocol):
 
     def start_reduce(self, array: Any, operation: str, what: str) -> Work:
         """Begin to replace an array by the sum, maximum or minimum over all ranks."""
+        ...
 
     def broadcast(self, array: Any, root: int) -> None:
         """Replace an array by that of one rank."""
@@ -156,11 +156,28 @@ class Communicator:
         return NCCLTransport(self)
 
     def transport(self, array: Any) -> Transport:
-        """The collectives for an array."""
+        """Return the collectives for an array.
+
+        Parameters
+        ----------
+        array : numpy.ndarray or cupy.ndarray
+            The array.
+
+        Returns
+        -------
+        Transport
+            MPI's for host memory, NCCL's for a GPU.
+        """
         return self.device if backend.space_of(array).library is backend.CUPY else self.host
 
     def separate(self) -> Communicator:
-        """A communicator of the same ranks whose collectives do not mix with those of this one."""
+        """Make a communicator of the same ranks whose collectives do not mix with those of this one.
+
+        Returns
+        -------
+        Communicator
+            The communicator; all ranks must call this together.
+        """
         return Communicator(self._comm, self.timeout, waiting=self._waiting)
 
     def all_reduce(self, x: Tensor, operation: str = "sum") -> Tensor:
@@ -303,97 +320,44 @@ class Communicator:
         return value if self.rank == root else pickle.loads(content.tobytes())
 
     def sum_numbers(self, values: Any, operation: str = "sum") -> Any:
-        """Add float64 numbers of all ranks, as an array; or take the largest or smallest of each."""
+        """Add numbers of all ranks.
+
+        Parameters
+        ----------
+        values : array_like
+            Numbers, as many on each rank.
+        operation : {"sum", "max", "min"}
+            How they are combined.
+
+        Returns
+        -------
+        numpy.ndarray
+            The sums, float64.
+        """
         array = np.array(values, np.float64)
         if self.size > 1 and array.size:
             self.host.start_reduce(array, operation, f"all_reduce of {_size(array)}").wait()
         return array
 
     def require_same(self, what: str, value: Any) -> None:
-        """Raise RankError on all ranks if a value, which is pickled, differs between them."""
+        """Compare a value of all ranks.
+
+        Parameters
+        ----------
+        what : str
+            The value in words, for the message.
+        value : object
+            Any object that can be pickled.
+
+        Raises
+        ------
+        RankError
+            On all ranks, if they differ.
+        """
         found = self.gather_objects(value)
         if any(other != found[0] for other in found):
             told = ", ".join(f"rank {r}: {v!r:.80}" for r, v in enumerate(found))
             raise RankError(f"{what} differs between ranks: {told}")
-
-
-_current: list[Communicator] = []
-
-
-def init(timeout: float | None = None) -> Communicator:
-    """Join the ranks that this program was started with, as ``mpiexec -n 4 python program.py`` does.
-
-    The first call starts MPI; from then on an exception that is not caught on one rank ends all ranks, with that error shown
-    once. Started without mpiexec, a program is the only rank.
-
-    Parameters
-    ----------
-    timeout : float or None
-        Seconds after which a collective that not all ranks have come to raises RankError; None leaves it as it is, 300 at first.
-
-    Returns
-    -------
-    Communicator
-        All ranks; the same object at every call.
-
-    Raises
-    ------
-    BackendUnavailable
-        If mpi4py or MPI is not installed.
-
-    Examples
-    --------
-    >>> world = dl.distributed.init()
-    >>> world.rank, world.size
-    (0, 1)
-    """
-    if not _current:
-        launch.settle()
-        comm = mpi.library().COMM_WORLD
-        if comm.size > 1:
-            end_all_on_errors(comm)
-        started = mpi.launched().ranks
-        if started > 1 and comm.size == 1:
-            raise RankError(
-                f"init: this program was started on {started} ranks, but its MPI sees one: mpiexec and the MPI of mpi4py are "
-                f"different ones; use {mpi.mpiexec() or 'the mpiexec of that MPI'}"
-            )
-        _current.append(Communicator(comm, TIMEOUT if timeout is None else timeout))
-    elif timeout is not None:
-        _current[0].timeout = timeout
-    return _current[0]
-
-
-def rank() -> int:
-    """Return the number of this rank, from 0.
-
-    Returns
-    -------
-    int
-        The rank.
-
-    Examples
-    --------
-    >>> dl.distributed.rank()
-    0
-    """
-    return init().rank
-
-
-def size() -> int:
-    """Return the number of ranks.
-
-    Returns
-    -------
-    int
-        The number; 1 for a program that was not started by mpiexec.
-
-    Examples
-    --------
-    >>> dl.distributed.size()
-    1
-    """
-    return init().size
 
 
 def _size(array: Any) -> str:

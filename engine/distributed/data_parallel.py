@@ -14,8 +14,9 @@ from ..autograd.watch import Watcher, watchers
 from ..errors import ConfigError
 from ..nn import Module
 from .buckets import BUCKET_BYTES, GradientSum
-from .communicator import Communicator, Request, init
+from .communicator import Communicator, Request
 from .sync_batch_norm import SyncBatchNorm
+from .world import init
 
 
 def share_start(model: Module, communicator: Communicator) -> None:

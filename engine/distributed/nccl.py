@@ -48,11 +48,12 @@ class NCCLTransport:
 
     def __init__(self, communicator: Communicator) -> None:
         try:
-            from cupy.cuda import nccl
+            from cupy.cuda import nccl as found
         except ImportError:
             raise BackendUnavailable(f"distributed: CuPy finds no NCCL for arrays on GPUs: {INSTALL}") from None
         import cupy
 
+        nccl: Any = found
         self.nccl, self.waiting, self.size = nccl, communicator._waiting, communicator.size
         number = mpi.launched().local_rank % int(cupy.cuda.runtime.getDeviceCount())
         self.device = cupy.cuda.Device(number)

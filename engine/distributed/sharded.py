@@ -11,7 +11,8 @@ from .. import backend
 from ..autograd.base import TensorBase, wrap, written
 from ..errors import ConfigError
 from ..optim import Optimizer
-from .communicator import Communicator, init
+from .communicator import Communicator
+from .world import init
 
 T = TypeVar("T")
 

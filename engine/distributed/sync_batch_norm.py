@@ -12,7 +12,8 @@ from ..errors import ShapeError
 from ..nn import Module
 from ..nn.norm_batch import BatchNorm1d, BatchNorm2d, BatchNorm3d, _BatchNorm
 from .collectives import reduced
-from .communicator import Communicator, init
+from .communicator import Communicator
+from .world import init
 
 if TYPE_CHECKING:
     from .._tensor import Tensor
@@ -102,11 +103,13 @@ class SyncBatchNorm(_BatchNorm):
         communicator = self.communicator or init()
         uses_batch = self.training or self.running_mean is None
         if communicator.size == 1 or not uses_batch:
-            return super().forward(x)
+            plain: Tensor = super().forward(x)
+            return plain
         x = self._checked_input(x)
-        y, mean, variance, count = sync_batch_norm(
+        result: tuple[Tensor, ...] = sync_batch_norm(
             x, self.weight, self.bias, eps=self.eps, communicator=communicator, weigh=self.weigh
         )
+        y, mean, variance, count = result
         if self.training and self.running_mean is not None and not recomputing.get():
             number = int(count.detach().item())
             if number < 2:

@@ -87,7 +87,7 @@ def _logistic(x: HostArray, labels: HostArray, test: HostArray, classes: int, se
     """Classes by logistic regression with a penalty on the squared weights."""
     from scipy.optimize import minimize
 
-    late, best = math.inf if seconds is None else time.monotonic() + seconds, [math.inf, np.zeros(0)]
+    late, best = math.inf if seconds is None else time.monotonic() + seconds, list[tuple[float, HostArray]]()
 
     x, test = _scale(x, test)
     truth = np.eye(classes)[labels]
@@ -101,15 +101,15 @@ def _logistic(x: HostArray, labels: HostArray, test: HostArray, classes: int, se
         value = (np.log(total[:, 0]) - (scores * truth).sum(axis=1)).sum() + 0.5 * (w[:-1] ** 2).sum()
         gradient = x.T @ (p / total - truth)
         gradient[:-1] += w[:-1]
-        if value < best[0]:
-            best[:] = float(value), flat.copy()
+        if not best or value < best[0][0]:
+            best[:] = [(float(value), flat.copy())]
         if time.monotonic() > late:
             raise _Late
         return float(value) / len(x), gradient.reshape(-1) / len(x)
 
     with suppress(_Late):
         minimize(loss, np.zeros(x.shape[1] * classes), jac=True, method="L-BFGS-B", options={"maxiter": 200})
-    return np.asarray((test @ best[1].reshape(x.shape[1], classes)).argmax(axis=1))
+    return np.asarray((test @ best[0][1].reshape(x.shape[1], classes)).argmax(axis=1))
 
 
 def _linear(x: HostArray, targets: HostArray, test: HostArray) -> HostArray:

@@ -13,7 +13,7 @@ from ..data.readers import Samples
 from .encoding import encoder_for
 from .splits import proportional
 
-READING, ENCODING, EVALUATING = 0.35, 0.2, 0.5
+READING, ENCODING, EVALUATING = 0.35, 0.3, 0.5
 """The most that reading, making numbers of the samples, and evaluation may take of the time that is left when they begin."""
 
 TRIED = (10, 50, 200, 1000)
@@ -74,14 +74,23 @@ class Deadline:
         note = f"cut short: {len(kept):,} of {n:,} samples, chosen at random, are used for want of time"
         return replace(samples.take(kept), notes=(*samples.notes, note))
 
-    def keep_for(self, one_batch: Callable[[], object], batches: float) -> None:
-        """Keep time for an evaluation of so many batches at the end; the first call compiles kernels and is not counted."""
+    def timed(self, one_batch: Callable[[], object]) -> float:
+        """Seconds of a call, 0 without a limit; another call before compiles kernels and is not counted."""
         if not self.limited:
-            return
+            return 0.0
         one_batch()
         start = time.monotonic()
         one_batch()
-        self.kept = min(EVALUATING * self.left(), WRITING + 1.3 * batches * (time.monotonic() - start))
+        return time.monotonic() - start
+
+    def keep(self, seconds: float) -> None:
+        """Keep so many seconds, and some for writing, for what comes after the training."""
+        if self.limited:
+            self.kept = min(EVALUATING * self.left(), WRITING + 1.3 * seconds)
+
+    def affordable(self, seconds: float, batches: int) -> int:
+        """How many batches of so many seconds each are evaluated in a tenth of the time, at least one."""
+        return min(batches, max(1, int(0.1 * self.left() / seconds))) if self.limited and seconds > 0 else batches
 
     @property
     def training(self) -> float | None:

@@ -12,9 +12,10 @@ import numpy as np
 
 from ..data.host_arrays import HostArray
 from ..data.readers import Samples, Table, read_arrays
+from ..data.readers.columns import columns_of, raw_table
 from ..data.readers.csv_text import numbers
 from ..data.readers.dates import dates
-from ..data.readers.table import columns_of, field_texts, is_missing, missing, raw_table, target_values
+from ..data.readers.table import field_texts, is_missing, missing, target_values
 from ..data.text import words
 from ..errors import DataError
 from .encoders import Encoder

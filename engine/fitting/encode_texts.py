@@ -12,8 +12,8 @@ import numpy as np
 
 from ..data.host_arrays import HostArray
 from ..data.readers import Samples, read_text_folder
+from ..data.readers.columns import columns_of, raw_table
 from ..data.readers.folders import regular_file
-from ..data.readers.table import columns_of, raw_table
 from ..data.readers.texts import load_text
 from ..data.text import words
 from ..errors import DataError

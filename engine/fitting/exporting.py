@@ -51,10 +51,12 @@ class Whole(nn.Module):
         x = inputs if self.scale is None else inputs * self.scale + self.shift
         y: Tensor = self.network(x)
         if self.task == CLASSIFICATION:
-            return softmax(y / self.settings["temperature"], axis=1)
-        if self.task == REGRESSION:
-            return y[:, 0] * self.settings["scale"] + self.settings["shift"]
-        return y * self.settings["scale"] if self.task == FORECASTING else y
+            y = softmax(y / self.settings["temperature"], axis=1)
+        elif self.task == REGRESSION:
+            y = y[:, 0] * self.settings["scale"] + self.settings["shift"]
+        elif self.task == FORECASTING:
+            y = y * self.settings["scale"]
+        return y
 
 
 INPUTS = {
@@ -78,7 +80,7 @@ def export(bundle: Bundle, path: str | Path, opset: int = 18) -> Path:
     from ..io import onnx
 
     s, kind = bundle.network[1], bundle.encoder.kind
-    generator, names = Generator(0), {0: "batch"}
+    generator, names, shape = Generator(0), {0: "batch"}, tuple[int, ...]()
     if kind in ("texts", "text"):
         shape = (EXAMPLES, int(bundle.encoder.settings["length"]))
         x = integers(generator, 0, s["vocabulary"], shape)

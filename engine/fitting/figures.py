@@ -109,10 +109,10 @@ def measure(task: str, targets: HostArray, predicted: HostArray, block: int = 1)
     wrong = np.asarray(predicted, dtype=np.float64).reshape(truth.shape) - truth
     middle = truth - truth.mean()
     columns = [np.ones(len(wrong)), *(part.mean(axis=1) for part in (np.abs(wrong), wrong**2, middle, middle**2))]
-    sums = _block_sums(np.stack(columns, axis=1), block)
+    drawn = _block_sums(np.stack(columns, axis=1), block)
     found = [
-        _resampled("mean absolute error", lambda t: t[:, 1] / t[:, 0], sums),
-        _resampled("root mean squared error", lambda t: np.sqrt(t[:, 2] / t[:, 0]), sums),
+        _resampled("mean absolute error", lambda t: t[:, 1] / t[:, 0], drawn),
+        _resampled("root mean squared error", lambda t: np.sqrt(t[:, 2] / t[:, 0]), drawn),
     ]
     if task != "forecasting" and middle.any():
 
@@ -121,7 +121,7 @@ def measure(task: str, targets: HostArray, predicted: HostArray, block: int = 1)
             spread = second - first**2 / n
             return np.where(spread > 1e-12 * second, 1 - squared / np.where(spread > 0, spread, 1.0), 0.0)
 
-        found.insert(0, _resampled("R2", r2, sums))
+        found.insert(0, _resampled("R2", r2, drawn))
     return found
 
 

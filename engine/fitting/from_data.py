@@ -157,7 +157,7 @@ def _fit_samples(
     simple = baseline(parts[0], parts[2], encoder, deadline.for_reading())
     model = network(choice.network, settings_of_network)
     few = min(BATCH, len(parts[1]))
-    deadline.keep_for(lambda: _outputs(model, sets[1], few), (2 * len(parts[1]) + len(parts[2])) / few)
+    deadline.keep(deadline.timed(lambda: _outputs(model, sets[1], few)) * (2 * len(parts[1]) + len(parts[2])) / few)
     history, ended = train(model, choice, str(samples.task), sets, until=deadline.training, progress=bar)
     say(ended)
     checked = _outputs(model, sets[1], len(parts[1]))

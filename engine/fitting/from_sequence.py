@@ -57,7 +57,7 @@ def fit_series(
     model = network(choice.network, choice.settings)
     few = sets[1].batch(np.arange(min(BATCH, len(sets[1]))))[0]
     batches = (3 * len(sets[1]) + len(division.test)) / len(few)
-    deadline.keep_for(lambda: outputs_for(model, lambda rows: few[rows], len(few)), batches)
+    deadline.keep(batches * deadline.timed(lambda: outputs_for(model, lambda rows: few[rows], len(few))))
     history, ended = train(model, choice, FORECASTING, sets, until=deadline.training, progress=bar)
     say(ended)
     settings: dict[str, Any] = {"place": samples.places[-1], "end": samples.inputs[-encoder.before - 1 :].tolist()}
@@ -99,10 +99,15 @@ def fit_text(
     for line in chosen:
         say(line)
     model = network(choice.network, choice.settings)
+    few = TextWindows(numbers[1], length).batch(np.arange(min(BATCH, (len(numbers[1]) - 1) // length)))[0]
+    seconds = 2 * deadline.timed(lambda: outputs_for(model, lambda rows: few[rows], len(few)))
+    most = deadline.affordable(seconds, -(-len(numbers[2]) // (length * BATCH))) * length * BATCH
+    if most < len(numbers[2]):
+        say(cut := f"cut short: validated and measured on {most:,} characters each, for want of time")
+        chosen.append(cut)
+        numbers[1:] = [n[: most + 1] for n in numbers[1:]]
+    deadline.keep(seconds * most / (length * BATCH))
     sets = [TextWindows(n, length) for n in numbers[:2]]
-    few = sets[1].batch(np.arange(min(BATCH, len(sets[1]))))[0]
-    batches = (2 * len(sets[1]) + len(numbers[2]) / length) / len(few)
-    deadline.keep_for(lambda: outputs_for(model, lambda rows: few[rows], len(few)), batches)
     history, ended = train(model, choice, GENERATION, sets, until=deadline.training, progress=bar)
     say(ended)
     report = Report(found, (*chosen, ended), {}, history, {}, GENERATION)

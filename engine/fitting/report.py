@@ -73,11 +73,15 @@ class Report:
         return ["on the test data:", *lines, *self._better()]
 
     def _better(self) -> list[str]:
-        """A line if a simple model is better than this one by the first figure."""
-        own, *others = [(name, figures[0]) for name, figures in self.figures.items() if figures] or [("", None)]
-        sign = -1 if own[1] is not None and ("error" in own[1].name or "bits" in own[1].name) else 1
-        better = [name for name, f in others if own[1] is not None and f is not None and sign * f.value > sign * own[1].value]
-        return [f"{better[0]} is better than this model here"] if better else []
+        """A line if the first figure of a simple model is better than this one's, beyond its interval."""
+        first = [(name, figures[0]) for name, figures in self.figures.items() if figures]
+        if not first:
+            return []
+        (_, own), *others = first
+        sign = -1 if "error" in own.name or "bits" in own.name else 1
+        name, best = max(others, key=lambda other: sign * other[1].value, default=first[0])
+        end = own.high if sign > 0 else own.low
+        return [f"{name} is better than this model here"] if sign * best.value > sign * end else []
 
     def as_dict(self) -> dict[str, Any]:
         """The report for JSON, without arrays.

@@ -162,7 +162,8 @@ def proportional(samples: Samples, share: float, seed: int) -> HostArray:
     """Which samples make a part of that share (N,), with each class in its proportion."""
     chosen = np.zeros(len(samples), dtype=bool)
     order = permutation(Generator(seed), len(samples))
-    labels = np.unique(samples.targets, return_inverse=True)[1] if samples.task == CLASSIFICATION else np.zeros(len(samples))
+    classes = samples.targets if samples.task == CLASSIFICATION and samples.targets is not None else np.zeros(len(samples))
+    labels = np.unique(classes, return_inverse=True)[1]
     for label in np.unique(labels):
         own = order[labels[order] == label]
         chosen[own[: max(min(len(own), 3), round(share * len(own)))]] = True

@@ -13,13 +13,13 @@ from .. import backend
 from ..autograd.base import TensorBase, wrap
 from ..autograd.call import unknown_argument
 from ..default_dtype import default_complex_dtype, get_default_dtype
-from ..errors import ArgumentError, ConfigError, DLEngineError, DTypeError, GradientError, NumberTooLarge, ShapeError
+from ..errors import ArgumentError, ConfigError, DeviceError, DLEngineError, DTypeError, GradientError, NumberTooLarge, ShapeError
 from .dtypes import astype, clone
 
 if TYPE_CHECKING:
     from ..typing import DTypeLike, Tensor
 
-__all__ = ["asarray", "from_dlpack", "tensor"]
+__all__ = ["asarray", "device", "from_dlpack", "from_numpy", "tensor"]
 
 
 P = ParamSpec("P")
@@ -275,3 +275,66 @@ def from_dlpack(x: Any, /, *, device: str | None = None, copy: bool | None = Non
             array = array.copy()
     t = wrap(array)
     return t if device is None else from_tensor(t, None, device, None)
+
+
+def from_numpy(array: np.ndarray[Any, Any], /) -> Tensor:
+    """Make a host tensor on the memory of a NumPy array: a write to one is seen in the other.
+
+    Parameters
+    ----------
+    array : numpy.ndarray
+        The array, of a dtype that tensors have.
+
+    Returns
+    -------
+    Tensor
+        Its values, without a copy.
+
+    Raises
+    ------
+    DTypeError
+        If it is no NumPy array; `asarray` takes everything with numbers.
+
+    Examples
+    --------
+    >>> a = np.zeros(2)
+    >>> x = dl.from_numpy(a)
+    >>> a[0] = 5
+    >>> x
+    tensor([5., 0.], dtype=float64)
+    """
+    if not isinstance(array, np.ndarray):
+        raise DTypeError(f"from_numpy: expected a numpy.ndarray, got {type(array).__name__}; dl.asarray takes other kinds too")
+    return asarray(array, device="cpu", copy=False)
+
+
+def device(name: str, index: int | None = None, /) -> str:
+    """Name a device; a string such as ``"cuda:0"`` is one already.
+
+    Parameters
+    ----------
+    name : str
+        ``"cpu"``, ``"cuda"`` or ``"cuda:1"``.
+    index : int, optional
+        The number of the GPU.
+
+    Returns
+    -------
+    str
+        What every ``device=`` takes.
+
+    Raises
+    ------
+    DeviceError
+        If it is neither the CPU nor a GPU of CUDA.
+
+    Examples
+    --------
+    >>> dl.device("cuda", 0)
+    'cuda:0'
+    """
+    full = name if index is None else f"{name}:{index}"
+    kind, _, number = str(full).partition(":")
+    if kind not in ("cpu", "cuda") or not (number.isdecimal() or ":" not in full):
+        raise DeviceError(f"device: expected 'cpu', 'cuda' or 'cuda:0' and the like, got {full!r}")
+    return full

@@ -10,7 +10,7 @@ import numpy as np
 from .. import backend
 from ..autograd.base import TensorBase, wrap
 from ..default_dtype import get_default_dtype
-from ..errors import NumberTooLarge
+from ..errors import NumberTooLarge, ShapeError
 from .broadcasting import broadcast_to
 from .dtypes import clone
 
@@ -26,19 +26,37 @@ def default_or(dtype: Any) -> Any:
     return get_default_dtype() if dtype is None else dtype
 
 
+def asked(made: Tensor, requires_grad: bool) -> Tensor:
+    """A new tensor, recorded from now on if that is asked for."""
+    return made.requires_grad_() if requires_grad else made
+
+
+def _sizes(shape: Shape, more: tuple[int, ...]) -> Shape:
+    """Sizes given one by one, or as one tuple."""
+    if not more:
+        return shape
+    if not all(isinstance(n, int | np.integer) for n in (shape, *more)):
+        raise ShapeError(f"expected the sizes one by one or as one tuple, got {shape!r}, {', '.join(map(repr, more))}")
+    return (shape, *more)  # type: ignore[arg-type]
+
+
 # ---------------------------------------------------------------------- of a shape
 @named_errors
-def empty(shape: Shape, *, dtype: DTypeLike | None = None, device: str | None = None) -> Tensor:
+def empty(
+    shape: Shape, *more: int, dtype: DTypeLike | None = None, device: str | None = None, requires_grad: bool = False
+) -> Tensor:
     """Make a tensor whose values are not set.
 
     Parameters
     ----------
-    shape : int or tuple of int
-        The shape.
+    shape, *more : int, or one tuple of int
+        The sizes, one by one or as one tuple.
     dtype : dtype, optional
         The default dtype if left out.
     device : str, optional
         Where to make it; by default the backend's device.
+    requires_grad : bool
+        Whether ops on it are recorded.
 
     Returns
     -------
@@ -51,21 +69,25 @@ def empty(shape: Shape, *, dtype: DTypeLike | None = None, device: str | None = 
     (2, 3)
     """
     xp = backend.namespace_for(device)
-    return wrap(xp.empty(shape, dtype=xp.dtype(default_or(dtype))))
+    return asked(wrap(xp.empty(_sizes(shape, more), dtype=xp.dtype(default_or(dtype)))), requires_grad)
 
 
 @named_errors
-def zeros(shape: Shape, *, dtype: DTypeLike | None = None, device: str | None = None) -> Tensor:
+def zeros(
+    shape: Shape, *more: int, dtype: DTypeLike | None = None, device: str | None = None, requires_grad: bool = False
+) -> Tensor:
     """Make a tensor of zeros.
 
     Parameters
     ----------
-    shape : int or tuple of int
-        The shape.
+    shape, *more : int, or one tuple of int
+        The sizes, one by one or as one tuple.
     dtype : dtype, optional
         The default dtype if left out.
     device : str, optional
         Where to make it; by default the backend's device.
+    requires_grad : bool
+        Whether ops on it are recorded.
 
     Returns
     -------
@@ -79,21 +101,25 @@ def zeros(shape: Shape, *, dtype: DTypeLike | None = None, device: str | None = 
             [0, 0, 0]])
     """
     xp = backend.namespace_for(device)
-    return wrap(xp.zeros(shape, dtype=xp.dtype(default_or(dtype))))
+    return asked(wrap(xp.zeros(_sizes(shape, more), dtype=xp.dtype(default_or(dtype)))), requires_grad)
 
 
 @named_errors
-def ones(shape: Shape, *, dtype: DTypeLike | None = None, device: str | None = None) -> Tensor:
+def ones(
+    shape: Shape, *more: int, dtype: DTypeLike | None = None, device: str | None = None, requires_grad: bool = False
+) -> Tensor:
     """Make a tensor of ones.
 
     Parameters
     ----------
-    shape : int or tuple of int
-        The shape.
+    shape, *more : int, or one tuple of int
+        The sizes, one by one or as one tuple.
     dtype : dtype, optional
         The default dtype if left out.
     device : str, optional
         Where to make it; by default the backend's device.
+    requires_grad : bool
+        Whether ops on it are recorded.
 
     Returns
     -------
@@ -106,11 +132,14 @@ def ones(shape: Shape, *, dtype: DTypeLike | None = None, device: str | None = N
     tensor([1., 1.])
     """
     xp = backend.namespace_for(device)
-    return wrap(xp.ones(shape, dtype=xp.dtype(default_or(dtype))))
+    return asked(wrap(xp.ones(_sizes(shape, more), dtype=xp.dtype(default_or(dtype)))), requires_grad)
 
 
 @named_errors
-def full(shape: Shape, fill_value: TensorLike, *, dtype: DTypeLike | None = None, device: str | None = None) -> Tensor:
+def full(
+    shape: Shape, fill_value: TensorLike, *, dtype: DTypeLike | None = None, device: str | None = None,
+    requires_grad: bool = False,
+) -> Tensor:  # fmt: skip
     """Make a tensor of one value.
 
     Parameters
@@ -123,6 +152,8 @@ def full(shape: Shape, fill_value: TensorLike, *, dtype: DTypeLike | None = None
         By default that of the value.
     device : str, optional
         Where to make it; by default the backend's device.
+    requires_grad : bool
+        Whether ops on it are recorded.
 
     Returns
     -------
@@ -139,13 +170,15 @@ def full(shape: Shape, fill_value: TensorLike, *, dtype: DTypeLike | None = None
         value = from_tensor(fill_value, dtype, device, None)
         return clone(broadcast_to(value, (shape,) if isinstance(shape, int) else tuple(shape)))
     xp = backend.namespace_for(device)
-    return wrap(xp.full(shape, fill_value, dtype=xp.dtype(dtype_of_numbers(fill_value) if dtype is None else dtype)))
+    made = wrap(xp.full(shape, fill_value, dtype=xp.dtype(dtype_of_numbers(fill_value) if dtype is None else dtype)))
+    return asked(made, requires_grad)
 
 
 @named_errors
 def eye(
-    n_rows: int, n_cols: int | None = None, /, *, k: int = 0, dtype: DTypeLike | None = None, device: str | None = None
-) -> Tensor:
+    n_rows: int, n_cols: int | None = None, /, *, k: int = 0, dtype: DTypeLike | None = None, device: str | None = None,
+    requires_grad: bool = False,
+) -> Tensor:  # fmt: skip
     """Make a matrix with ones on a diagonal and zeros elsewhere.
 
     Parameters
@@ -160,6 +193,8 @@ def eye(
         The default dtype if left out.
     device : str, optional
         Where to make it; by default the backend's device.
+    requires_grad : bool
+        Whether ops on it are recorded.
 
     Returns
     -------
@@ -173,7 +208,7 @@ def eye(
             [0., 0., 1.]])
     """
     xp = backend.namespace_for(device)
-    return wrap(xp.eye(n_rows, n_cols, k=k, dtype=xp.dtype(default_or(dtype))))
+    return asked(wrap(xp.eye(n_rows, n_cols, k=k, dtype=xp.dtype(default_or(dtype)))), requires_grad)
 
 
 # ---------------------------------------------------------------------- like another tensor
@@ -185,8 +220,9 @@ _INT64 = np.dtype("int64")
 
 @named_errors
 def arange(
-    start: Scalar, /, stop: Scalar | None = None, step: Scalar = 1, *, dtype: DTypeLike | None = None, device: str | None = None
-) -> Tensor:
+    start: Scalar, /, stop: Scalar | None = None, step: Scalar = 1, *, dtype: DTypeLike | None = None, device: str | None = None,
+    requires_grad: bool = False,
+) -> Tensor:  # fmt: skip
     """Make a vector of evenly spaced numbers, without the end.
 
     Parameters
@@ -201,6 +237,8 @@ def arange(
         By default int64 for integers, the default dtype for floats.
     device : str, optional
         Where to make it; by default the backend's device.
+    requires_grad : bool
+        Whether ops on it are recorded.
 
     Returns
     -------
@@ -233,13 +271,14 @@ def arange(
                 f"arange: the numbers run from {numbers[0]} to {numbers[-1]}, and {dtype} holds {held.min} to {held.max}; "
                 "choose a wider dtype"
             )
-    return wrap(xp.arange(start, stop, step, dtype=xp.dtype(dtype)))
+    return asked(wrap(xp.arange(start, stop, step, dtype=xp.dtype(dtype))), requires_grad)
 
 
 @named_errors
 def linspace(
-    start: Scalar, stop: Scalar, /, num: int, *, dtype: DTypeLike | None = None, device: str | None = None, endpoint: bool = True
-) -> Tensor:
+    start: Scalar, stop: Scalar, /, num: int, *, dtype: DTypeLike | None = None, device: str | None = None, endpoint: bool = True,
+    requires_grad: bool = False,
+) -> Tensor:  # fmt: skip
     """Make a vector of a number of evenly spaced values.
 
     Parameters
@@ -256,6 +295,8 @@ def linspace(
         Where to make it; by default the backend's device.
     endpoint : bool
         Whether ``stop`` is included.
+    requires_grad : bool
+        Whether ops on it are recorded.
 
     Returns
     -------
@@ -270,7 +311,7 @@ def linspace(
     xp = backend.namespace_for(device)
     if dtype is None:
         dtype = dtype_of_numbers(float(0) if not isinstance(start + stop, complex) else 0j)
-    return wrap(xp.linspace(start, stop, num, dtype=xp.dtype(dtype), endpoint=endpoint))
+    return asked(wrap(xp.linspace(start, stop, num, dtype=xp.dtype(dtype), endpoint=endpoint)), requires_grad)
 
 
 PLACED: dict[str, Callable[..., Any]] = {

@@ -18,7 +18,7 @@ from .shape import axis_of, key_along
 if TYPE_CHECKING:
     from ..typing import Namespace, Shape, Tensor, ValueAndVJP
 
-__all__ = ["chunk", "concat", "diff", "split", "stack", "unstack"]
+__all__ = ["cat", "chunk", "concat", "diff", "split", "stack", "unstack"]
 
 
 def _tensors(name: str, arrays: Any) -> None:
@@ -113,6 +113,10 @@ def concat(xp: Namespace, arrays: Sequence[Tensor], /, *, axis: int | None = 0) 
         return [xp.reshape(p, s) for p, s in zip(parts, shapes, strict=True)] if axis is None else parts
 
     return xp.concat(arrays, axis=at), pull
+
+
+cat = concat
+"""concat under PyTorch's name."""
 
 
 @op(needs="", view=True, complex=True)

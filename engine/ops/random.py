@@ -14,6 +14,7 @@ from ..autograd.base import wrap
 from ..default_dtype import get_default_dtype
 from ..errors import ConfigError, DTypeError, ShapeError
 from ..generator import Draw, Generator, default_generator
+from .creation import asked
 
 if TYPE_CHECKING:
     from ..typing import DTypeLike, Shape, Tensor
@@ -42,7 +43,10 @@ def filled(
     return wrap(draw.cut(xp, getattr(xp, kernel)(draw.key, draw.counter, draw.made, xp.dtype(chosen))))
 
 
-def rand(*shape: Shape, dtype: DTypeLike | None = None, device: str | None = None, generator: Generator | None = None) -> Tensor:
+def rand(
+    *shape: Shape, dtype: DTypeLike | None = None, device: str | None = None, generator: Generator | None = None,
+    requires_grad: bool = False,
+) -> Tensor:  # fmt: skip
     """Draw uniform values from [0, 1).
 
     Parameters
@@ -55,6 +59,8 @@ def rand(*shape: Shape, dtype: DTypeLike | None = None, device: str | None = Non
         Where to make it; by default the backend's device.
     generator : Generator, optional
         The source of random numbers; by default the one that `manual_seed` sets.
+    requires_grad : bool
+        Whether ops on it are recorded.
 
     Returns
     -------
@@ -72,10 +78,13 @@ def rand(*shape: Shape, dtype: DTypeLike | None = None, device: str | None = Non
     >>> x.shape, bool(dl.all((x >= 0) & (x < 1)))
     ((2, 3), True)
     """
-    return filled("random_uniform", shape, dtype, device, generator)
+    return asked(filled("random_uniform", shape, dtype, device, generator), requires_grad)
 
 
-def randn(*shape: Shape, dtype: DTypeLike | None = None, device: str | None = None, generator: Generator | None = None) -> Tensor:
+def randn(
+    *shape: Shape, dtype: DTypeLike | None = None, device: str | None = None, generator: Generator | None = None,
+    requires_grad: bool = False,
+) -> Tensor:  # fmt: skip
     """Draw standard normal values.
 
     Parameters
@@ -88,6 +97,8 @@ def randn(*shape: Shape, dtype: DTypeLike | None = None, device: str | None = No
         Where to make it; by default the backend's device.
     generator : Generator, optional
         The source of random numbers; by default the one that `manual_seed` sets.
+    requires_grad : bool
+        Whether ops on it are recorded.
 
     Returns
     -------
@@ -104,7 +115,7 @@ def randn(*shape: Shape, dtype: DTypeLike | None = None, device: str | None = No
     >>> dl.randn((2, 3)).shape
     (2, 3)
     """
-    return filled("random_normal", shape, dtype, device, generator)
+    return asked(filled("random_normal", shape, dtype, device, generator), requires_grad)
 
 
 def bernoulli(p: float, *shape: Shape, device: str | None = None, generator: Generator | None = None) -> Tensor:

@@ -224,16 +224,118 @@ class OneCycleLR(Scheduler):
         """Set the momentum, or the first beta, of every group."""
         if self.cycle_momentum:
             part, (_, _, _, first, last) = self._phase(self.last_epoch)
-            momentum = self.curve(first, last, part)
-            for group in self.optimizer.param_groups:
-                if "betas" in group:
-                    group["betas"] = (momentum, *group["betas"][1:])
-                else:
-                    group["momentum"] = momentum
+            set_momentum(self.optimizer, self.curve(first, last, part))
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         super().load_state_dict(state_dict)
         self._set_momentum()
+
+
+class CyclicLR(Scheduler):
+    """Let the rate rise and fall again and again between two bounds, along straight lines. Step it once per batch.
+
+    Parameters
+    ----------
+    optimizer : Optimizer
+        The optimizer whose rates are set.
+    base_lr : float
+        The lower bound.
+    max_lr : float
+        The upper bound of the first cycle.
+    step_size_up : int
+        Steps of a rise.
+    step_size_down : int, optional
+        Steps of a fall; by default as many as of a rise.
+    mode : {"triangular", "triangular2"} or float
+        Whether the height of the cycles stays, halves from cycle to cycle, or is multiplied by this number with each step.
+    cycle_momentum : bool
+        Let the momentum, or the first beta, fall while the rate rises, between 0.9 and 0.8.
+
+    References
+    ----------
+    Smith, 2017, arXiv:1506.01186.
+
+    Examples
+    --------
+    >>> optimizer = dl.optim.SGD([dl.ones(2).requires_grad_()], lr=1.0, momentum=0.9)
+    >>> schedule = dl.optim.CyclicLR(optimizer, base_lr=0.25, max_lr=0.75, step_size_up=2)
+    >>> rates = []
+    >>> for step in range(5):
+    ...     rates += schedule.get_last_lr()
+    ...     schedule.step()
+    >>> rates
+    [0.25, 0.5, 0.75, 0.5, 0.25]
+    """
+
+    MOMENTA = 0.8, 0.9
+
+    def __init__(
+        self,
+        optimizer: Optimizer,
+        base_lr: float,
+        max_lr: float,
+        step_size_up: int = 2000,
+        step_size_down: int | None = None,
+        mode: str | float = "triangular",
+        *,
+        cycle_momentum: bool = True,
+    ) -> None:
+        name = "CyclicLR"
+        if mode not in ("triangular", "triangular2") and (isinstance(mode, str) or not 0 < mode <= 1):
+            raise ConfigError(f"{name}: mode must be 'triangular', 'triangular2' or a factor above 0 and at most 1, got {mode!r}")
+        self.base_lr, self.max_lr = require_number(name, "base_lr", base_lr), require_number(name, "max_lr", max_lr)
+        self.up = require_integer(name, "step_size_up", step_size_up)
+        self.down = self.up if step_size_down is None else require_integer(name, "step_size_down", step_size_down)
+        self.mode, self.cycle_momentum = mode, cycle_momentum
+        groups = require_optimizer(name, optimizer).param_groups
+        if cycle_momentum and not all("momentum" in g or "betas" in g for g in groups):
+            raise ConfigError(f"{name}: the optimizer has neither momentum nor betas; pass cycle_momentum=False")
+        super().__init__(optimizer)
+
+    def _initial_rate(self, i: int, group: dict[str, Any]) -> float:
+        group["initial_lr"] = self.base_lr
+        return self.base_lr
+
+    def height(self, epoch: int) -> float:
+        """Compute how far the rate is above its lower bound, as a part of the distance between the bounds.
+
+        Parameters
+        ----------
+        epoch : int
+            The step, counted from 0.
+
+        Returns
+        -------
+        float
+            From 0 to 1.
+        """
+        cycle, place = divmod(epoch, self.up + self.down)
+        part = place / self.up if place <= self.up else (self.up + self.down - place) / self.down
+        if isinstance(self.mode, str):
+            return part if self.mode == "triangular" else float(part * 0.5**cycle)
+        return float(part * self.mode**epoch)
+
+    def rate(self, base: float, epoch: int) -> float:
+        return base + (self.max_lr - self.base_lr) * self.height(epoch)
+
+    def _apply(self) -> None:
+        super()._apply()
+        if self.cycle_momentum:
+            least, most = self.MOMENTA
+            set_momentum(self.optimizer, most - (most - least) * self.height(self.last_epoch))
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        super().load_state_dict(state_dict)
+        self._apply()
+
+
+def set_momentum(optimizer: Optimizer, momentum: float) -> None:
+    """Set the momentum, or the first beta, of every group."""
+    for group in optimizer.param_groups:
+        if "betas" in group:
+            group["betas"] = (momentum, *group["betas"][1:])
+        else:
+            group["momentum"] = momentum
 
 
 def _cosine(first: float, last: float, part: float) -> float:

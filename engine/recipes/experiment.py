@@ -95,7 +95,7 @@ class Stage:
         >>> [len(part) for part in dl.recipes.Stage(trainer, data, epochs=1, validate=0.1).parts(seed=0)]
         [27, 3]
         """
-        if not isinstance(self.validate, float):
+        if not isinstance(self.validate, float | int):
             return self.train, self.validate
         if not isinstance(self.train, Dataset):
             kind = type(self.train).__name__

@@ -21,7 +21,7 @@ from ..training import Callback, TrainerView
 from .experiment import Experiment
 from .recipe import Figure, Recipe, Scale, find
 from .run_folder import DTYPES, Config, clear, has_begun, locked, make_folder, read_config
-from .run_training import build, finish, join, load_into
+from .run_training import build, finish, joined_ranks, load_into
 
 if TYPE_CHECKING:
     from ..distributed import Communicator
@@ -86,11 +86,11 @@ def train(
     out: str | Path | None = None,
     overwrite: bool = False,
     progress: bool = True,
-    distributed: bool = False,
 ) -> Run:
     """Train a recipe on the current backend, and write a run folder.
 
-    All settings are checked and the data are read before the folder is changed.
+    All settings are checked and the data are read before the folder is changed. In a program that has called
+    ``distributed.init()`` on several ranks, all of them call this and train together, and rank 0 writes the folder.
 
     Parameters
     ----------
@@ -110,8 +110,6 @@ def train(
         Whether an earlier run in the folder is deleted.
     progress : bool, optional
         Whether a table and a progress bar are shown.
-    distributed : bool, optional
-        Whether all ranks that mpiexec started train together, which all call this; rank 0 writes the folder.
 
     Returns
     -------
@@ -140,7 +138,7 @@ def train(
         raise ConfigError(f"dtype: expected one of {', '.join(DTYPES)}, got {dtype!r}")
     start = time.perf_counter()
     config = Config(recipe, scale, chosen, seed, dtype, backend.get_backend())
-    world = join(distributed)
+    world = joined_ranks()
     with use_default_dtype(dtype):
         experiment = build(config, world)
         if world is not None and world.rank:
@@ -158,11 +156,11 @@ def train(
                 raise
 
 
-def resume(folder: str | Path, *, own_backend: bool = True, progress: bool = True, distributed: bool = False) -> Run:
+def resume(folder: str | Path, *, own_backend: bool = True, progress: bool = True) -> Run:
     """Continue a run that was stopped or killed from its last checkpoint; a finished run is only measured again.
 
     On the same backend and with the same number of threads, the result is bit for bit that of a run without the
-    interruption; a warning is given if they differ.
+    interruption; a warning is given if they differ. On several ranks, all call this; they may be another number than before.
 
     Parameters
     ----------
@@ -172,8 +170,6 @@ def resume(folder: str | Path, *, own_backend: bool = True, progress: bool = Tru
         Whether to use the backend that the run began with; otherwise the current one.
     progress : bool, optional
         Whether a table and a progress bar are shown.
-    distributed : bool, optional
-        Whether all ranks that mpiexec started train together; they may be another number than before.
 
     Returns
     -------
@@ -198,7 +194,7 @@ def resume(folder: str | Path, *, own_backend: bool = True, progress: bool = Tru
     """
     start = time.perf_counter()
     folder = Path(folder)
-    config, world = read_config(folder), join(distributed)
+    config, world = read_config(folder), joined_ranks()
     lock = nullcontext() if world is not None and world.rank else locked(folder)
     with lock, _backend(config.backend) if own_backend else nullcontext(), use_default_dtype(config.dtype):
         return _finished(folder, config, build(config, world), progress, start, world)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,14 +20,10 @@ CHECKPOINT_SECONDS = 60.0
 """The time between two checkpoints within an epoch, and so the most that is lost when the process is killed."""
 
 
-def join(distributed: bool) -> Communicator | None:
-    """All ranks, if there are several and they train together."""
-    if not distributed:
-        return None
-    from ..distributed import init
-
-    world = init()
-    return world if world.size > 1 else None
+def joined_ranks() -> Communicator | None:
+    """All ranks, if this program has joined several."""
+    distributed = sys.modules.get("dlengine.distributed.world")  # not imported by programs without ranks
+    return None if distributed is None else distributed.joined()
 
 
 def build(config: Config, world: Communicator | None) -> Experiment:

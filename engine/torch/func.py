@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .names.core import is_tensor, own, refuse
+from .names.core import is_tensor, own
 from .names.engine import dl
 
 
@@ -108,13 +108,36 @@ def vmap(func: Any, in_dims: Any = 0, out_dims: int = 0, **_: Any) -> Any:
 
     def call(*args: Any) -> Any:
         dims = (in_dims,) * len(args) if isinstance(in_dims, int) else in_dims
-        n = next(a.shape[d] for a, d in zip(args, dims, strict=True) if d is not None)
-        rows = [func(*(a if d is None else a.select(d, i) for a, d in zip(args, dims, strict=True))) for i in range(n)]
-        if is_tensor(rows[0]):
-            return own(dl.stack(rows, axis=out_dims))
-        return tuple(own(dl.stack(list(part), axis=out_dims)) for part in zip(*rows, strict=True))
+        n = next(_first(a).shape[d] for a, d in zip(args, dims, strict=True) if d is not None)
+        rows = [func(*(a if d is None else _selected(a, d, i) for a, d in zip(args, dims, strict=True))) for i in range(n)]
+        return _stacked(rows, out_dims)
 
     return call
+
+
+def _first(tree: Any) -> Any:
+    """The first tensor of an argument: a tensor, or dicts, lists and tuples of them."""
+    while not is_tensor(tree):
+        tree = next(iter(tree.values() if isinstance(tree, dict) else tree))
+    return tree
+
+
+def _selected(tree: Any, dim: int, i: int) -> Any:
+    """The same with every tensor at place i of an axis."""
+    if is_tensor(tree):
+        return tree.select(dim, i)
+    if isinstance(tree, dict):
+        return {k: _selected(v, dim, i) for k, v in tree.items()}
+    return type(tree)(_selected(v, dim, i) for v in tree)
+
+
+def _stacked(rows: Any, dim: int) -> Any:
+    """Results of one form, each of their tensors stacked."""
+    if is_tensor(rows[0]):
+        return own(dl.stack(list(rows), axis=dim))
+    if isinstance(rows[0], dict):
+        return {k: _stacked([row[k] for row in rows], dim) for k in rows[0]}
+    return type(rows[0])(_stacked(part, dim) for part in zip(*rows, strict=True))
 
 
 def functional_call(module: Any, parameter_and_buffer_dicts: Any, args: Any = None, kwargs: Any = None, **_: Any) -> Any:
@@ -134,6 +157,11 @@ def functional_call(module: Any, parameter_and_buffer_dicts: Any, args: Any = No
             owner.__dict__[last] = value
 
 
-def stack_module_state(*_: Any, **__: Any) -> Any:
-    """Not there."""
-    raise refuse("func.stack_module_state", "ensembles by stacked state are not supported; loop over the models")
+def stack_module_state(models: Any) -> Any:
+    """The parameters and the buffers of models of one form, stacked by name."""
+    found = []
+    for named in ("named_parameters", "named_buffers"):
+        rows = [{k: own(v.detach()) for k, v in getattr(m, named)()} for m in models]
+        stacked = _stacked(rows, 0)
+        found.append({k: v.requires_grad_(named == "named_parameters") for k, v in stacked.items()})
+    return tuple(found)

@@ -88,6 +88,8 @@ def install() -> None:
     for home, seconds in SECOND.items():
         for second in seconds:
             sys.modules.setdefault(f"{home}.{second}", sys.modules[home])
+            if "." not in second and not hasattr(sys.modules[home], second):
+                setattr(sys.modules[home], second, sys.modules[home])
     for switch in ("cudnn", "cuda", "mps", "mkldnn", "mkl", "openmp"):
         sys.modules[f"torch.backends.{switch}"] = getattr(sys.modules["torch.backends"], switch)
     for part in absent.REASONS:

@@ -11,7 +11,7 @@ from ..generator import BatchPart, own_part
 if TYPE_CHECKING:
     from .trainer_state import TrainerState
 
-WISHES = ("stop", "save", "end")
+WISHES: tuple[str, ...] = ("stop", "save", "end")
 """What a rank may wish for at a step; ``end`` after SIGTERM."""
 
 

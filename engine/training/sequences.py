@@ -172,6 +172,8 @@ class TeacherForcing(Trainer):
         Show a table with a row per epoch and a progress bar.
     capture : bool
         Not for this trainer, whose batches are its own.
+    distributed : bool or Communicator
+        Train on several ranks, each with a part of every batch.
 
     References
     ----------

@@ -24,7 +24,7 @@ def begin(ranks: int, program: str, *arguments: object, **variables: str) -> sub
     return subprocess.Popen(command, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
 
-def run(ranks: int, program: str, *arguments: object, seconds: float = 120, **variables: str) -> subprocess.CompletedProcess[str]:
+def run(ranks: int, program: str, *arguments: object, seconds: float = 280, **variables: str) -> subprocess.CompletedProcess[str]:
     """Run a program of this folder on several ranks to its end."""
     process = begin(ranks, program, *arguments, **variables)
     try:
@@ -36,7 +36,7 @@ def run(ranks: int, program: str, *arguments: object, seconds: float = 120, **va
     return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
 
-def must_pass(ranks: int, program: str, *arguments: object, seconds: float = 120, **variables: str) -> str:
+def must_pass(ranks: int, program: str, *arguments: object, seconds: float = 280, **variables: str) -> str:
     """Run a program that must end well; returns what it printed."""
     done = run(ranks, program, *arguments, seconds=seconds, **variables)
     assert done.returncode == 0, f"{program} on {ranks} ranks: {done.stdout}\n{done.stderr}"

@@ -188,7 +188,8 @@ def refusals(world: Communicator) -> None:
     own = OwnStep(model, nn.CrossEntropyLoss(), optim.SGD(model.parameters(), lr=0.1), progress=False, distributed=True)
     with pytest.raises(dl.errors.ConfigError, match="OwnStep.train_step computes its gradients or steps by itself"):
         own.fit(dl.data.ArrayDataset(x, y), 1)
-    loss = dl.sum(DistributedDataParallel(nn.Linear(2, 1))(dl.ones((3, 2))))
+    parallel = DistributedDataParallel(nn.Linear(2, 1))  # it is watched for as long as this object lives
+    loss = dl.sum(parallel(dl.ones((3, 2))))
     with pytest.raises(dl.errors.GradientError, match="create_graph"):
         loss.backward(create_graph=True)
     with pytest.raises(dl.errors.ConfigError, match="LBFGS has a step of its own"):

@@ -19,6 +19,7 @@ import pytest
 from distributed.on_ranks import HERE, begin, must_pass, needs_mpi, run
 
 from dlengine import io
+from dlengine.backend import BACKENDS
 from dlengine.distributed import launch
 
 pytestmark = needs_mpi
@@ -49,9 +50,9 @@ def test_program(program: str, ranks: int) -> None:
     ("kind", "told"),
     [
         ("raises", "rank 1 of 3:.*ValueError: the disk of rank 1 is full"),
-        ("hangs", "RankError: all_reduce of 3 float32s .* has waited for 1.5 s; rank 1 did not come"),
+        ("hangs", "RankError: all_reduce of 3 float32 .* has waited for 1.5 s; rank 1 did not come"),
         pytest.param("all raise", "rank 0 of 3:.*ValueError: no rank finds the file", marks=pytest.mark.slow),
-        pytest.param("other collective", r"waits in (barrier|all_reduce of 2 float32s) \(collective 1\)", marks=pytest.mark.slow),
+        pytest.param("other collective", r"waits in (barrier|all_reduce of 2 float32) \(collective 1\)", marks=pytest.mark.slow),
         pytest.param("not finite", "GradientError: fit: the loss became nan", marks=pytest.mark.slow),
     ],
 )
@@ -209,6 +210,11 @@ def test_without_mpi_one_line_says_what_to_install() -> None:
     assert done.returncode == 2
     assert "pip install mpi4py mpich" in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.skipif(BACKENDS["cuda-emulate"].unavailable() is not None, reason="kernels run on the emulator")
+def test_gpus_that_are_not_there() -> None:
+    must_pass(2, "device_ranks.py")
 
 
 def test_threads_are_divided() -> None:

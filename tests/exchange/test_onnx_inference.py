@@ -66,3 +66,15 @@ def test_weights_of_lstms_are_put_in_order_once(bidirectional: bool, tmp_path: P
     y, (h, c) = lstm(x)
     for a, b in zip(found, (y, h, c), strict=True):
         np.testing.assert_allclose(a, b.numpy_copy(), atol=1e-6)
+
+
+def test_computed_weights_and_peepholes_keep_the_operator() -> None:
+    text = """<ir_version: 8, opset_import: ["": 18]> g (float[t, n, 2] x, float[1, 9] p) => (float[t, 1, n, 3] y)
+    { y = LSTM <hidden_size = 3> (x, w, r, , , , , p) }"""
+    model = onnx.parser.parse_model(text)
+    for name, shape in (("w", (1, 12, 2)), ("r", (1, 12, 3))):
+        model.graph.initializer.append(onnx.numpy_helper.from_array(RNG.normal(size=shape).astype("float32"), name))
+    fixed, whole = dl.io.onnx.load(model, trainable=False), dl.io.onnx.load(model)
+    assert "LSTM" in steps(fixed)
+    x, p = (dl.asarray(RNG.normal(size=shape).astype("float32")) for shape in ((4, 5, 2), (1, 9)))
+    np.testing.assert_allclose(fixed(x, p).numpy_copy(), whole(x, p).numpy_copy(), atol=1e-6)

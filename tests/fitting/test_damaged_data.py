@@ -213,7 +213,8 @@ def test_every_form_of_a_good_table_reads_alike(tmp_path: Path) -> None:
         other = tmp_path / "other.csv"
         other.write_bytes(content)
         found = data.read_table(other)
-        assert found.inputs.row_texts() == plain.inputs.row_texts(), name
+        for column, values in plain.inputs.columns.items():
+            np.testing.assert_array_equal(found.inputs.columns[column], values, name)
         assert found.targets is not None
         assert found.targets.tolist() == plain.targets.tolist(), name
 
@@ -274,3 +275,16 @@ def test_leaks_duplicates_and_balance_are_said(tmp_path: Path) -> None:
     assert "again.png" in text
     with pytest.raises(DLEngineError):
         data.read(tmp_path / "photos", task="forecasting")
+
+
+@pytest.mark.parametrize(("separator", "fields", "wanted"), [
+    (",", ['"1,234"', '"12,345.5"', "7"], [1234, 12345.5, 7]), (";", ["1.234,5", "0,5", "-2.000.000,0"], [1234.5, 0.5, -2e6]),
+    (";", ["1,5", "2", "-0,25"], [1.5, 2, -0.25]), (",", ["12%", "7.5 %", "-3%"], [12, 7.5, -3]), (";", ["1,5%", "2%"], [1.5, 2]),
+    (",", ["1.234", "5.6"], [1.234, 5.6]), ("\t", ["1,234,567.0", "5"], [1234567, 5]),
+])  # fmt: skip
+def test_numbers_as_people_write_them(separator: str, fields: list[str], wanted: list[float], tmp_path: Path) -> None:
+    rows = [f"{fields[k % len(fields)]}{separator}{'ab'[k % 2]}" for k in range(3 * len(fields))]
+    (tmp_path / "t.csv").write_text("\n".join([f"x{separator}y", *rows]))
+    found = data.read_table(tmp_path / "t.csv").inputs
+    assert found.kinds["x"] == "number"
+    np.testing.assert_allclose(found.columns["x"], np.resize(wanted, 3 * len(fields)))

@@ -303,22 +303,22 @@ def test_command_line_from_fit_to_eval(
 
 def test_large_data_are_cut_so_that_the_time_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With a clock that moves 10 ms with every look, fewer rows and files are read than there are, at random, and it is said."""
-    rows = RNG.normal(size=(30_000, 3)).round(3)
+    rows = RNG.normal(size=(12_000, 3)).round(3)
     own.rows_file(tmp_path / "many.csv", ["a", "b", "c", "side"], [(*r, "left" if r[0] > r[1] else "right") for r in rows])
     own.digit_folder(tmp_path / "digits", 200)
     looks = itertools.count()
     monkeypatch.setattr(time, "monotonic", lambda: 0.01 * next(looks))
     table, images = (data.read(tmp_path / name, seconds=0.5) for name in ("many.csv", "digits"))
-    for samples, most in ((table, 30_000), (images, 200)):
+    for samples, most in ((table, 12_000), (images, 200)):
         assert 0 < len(samples) < most
         assert any(note.startswith("cut short") for note in samples.notes)
     assert len(images.classes) == 10
-    assert len(data.read(tmp_path / "many.csv")) == 30_000
+    assert len(data.read(tmp_path / "many.csv")) == 12_000
     with dl.use_backend("numpy"):
-        lines: list[str] = []
-        dl.fit(tmp_path / "many.csv", time="2s", progress=lines.append)
+        lines, begun = list[str](), time.monotonic()
+        dl.fit(tmp_path / "many.csv", time="1s", progress=lines.append)
     assert sum("cut short" in line for line in lines) >= 2
-    assert looks.__reduce__()[1][0] < 800  # looks at the clock: 8 seconds of it at most
+    assert time.monotonic() < begun + 3
 
 
 def test_a_simple_model_that_is_better_is_named() -> None:
@@ -358,4 +358,5 @@ def test_intervals_of_many_samples_are_those_of_the_theory() -> None:
     balanced = fitting.measure("classification", names, guess)[1]
     share = (guess == "b")[names == "b"].mean()
     assert balanced.value == pytest.approx((1 + share) / 2)
-    assert (balanced.high - balanced.low) / 2 == pytest.approx(0.98 * (share * (1 - share) / (names == "b").sum()) ** 0.5, rel=0.15)
+    half = 0.98 * (share * (1 - share) / (names == "b").sum()) ** 0.5
+    assert (balanced.high - balanced.low) / 2 == pytest.approx(half, rel=0.15)

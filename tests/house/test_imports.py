@@ -7,7 +7,10 @@ import sys
 import tomllib
 from pathlib import Path
 
-LAZY = ("numba", "cupy", "scipy", "matplotlib", "array_api_compat.numpy", "rich", "click", "safetensors", "torch")
+LAZY = (
+    "numba", "cupy", "scipy", "matplotlib", "array_api_compat.numpy", "rich", "click", "safetensors", "torch", "mpi4py",
+    "dlengine.distributed",
+)  # fmt: skip
 PROJECT = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())
 PACKAGES = PROJECT["tool"]["setuptools"]["packages"]
 

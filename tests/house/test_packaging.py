@@ -81,7 +81,7 @@ def test_the_lowest_versions_are_those_that_pyproject_allows() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     floors = {}
     for requirement in (*project["dependencies"], *project["optional-dependencies"]["test"]):
-        name, version = re.split(">=|,", requirement)[:2]
+        name, version = re.split(">=|[,;]", requirement)[:2]
         floors[name] = version
     lines = [line for line in (ROOT / ".ci/lowest.txt").read_text().splitlines() if not line.startswith("#")]
     lowest = dict(line.split("==") for line in lines)

@@ -155,6 +155,9 @@ OPTIMIZERS = (
     "Adadelta(P)",
     "NAdam(P, lr=0.1)",
     "RAdam(P, lr=0.1)",
+    "Adamax(P, lr=0.1, weight_decay=0.1)",
+    "ASGD(P, lr=0.1, t0=2)",
+    "Rprop(P, 0.1)",
     "LBFGS(P, lr=0.3, max_iter=4)",
     "LBFGS(P, max_iter=6, line_search_fn='strong_wolfe')",
 )
@@ -170,6 +173,9 @@ SCHEDULES = (
     "ConstantLR(o, 0.5, 3)",
     "PolynomialLR(o, 6, 2.0)",
     "MultiplicativeLR(o, lambda e: 0.9)",
+    "StepLR(o, 2.0, gamma=0.5)",
+    "CyclicLR(o, 0.01, 0.1, step_size_up=3, mode='triangular2', cycle_momentum=False)",
+    "CyclicLR(o, 0.01, 0.1, 2, 3, 'exp_range', 0.9, cycle_momentum=False)",
     "SequentialLR(o, [S.LinearLR(o, 0.5, total_iters=3), S.ExponentialLR(o, 0.8)], milestones=[3])",
 )
 

@@ -2,9 +2,9 @@
 
 ``python tests/torch_names/whole_files.py PATH [PATH ...]`` reads .py files, notebooks and Markdown below the paths, which stay
 outside the repository, and prints the share of names that exist, of calls that bind, and of files in which all of them do. The
-files are parsed, not executed. Names under torch and torchvision are followed through the file's imports. A method or attribute of
-anything else counts when PyTorch's tensors, modules or optimizers have one of that name, unless the file defines that name itself or
-Python's own strings, lists and dicts have it too.
+files are parsed, not executed. Names under torch and torchvision are followed through the file's imports. A method or attribute
+of anything else counts when PyTorch's tensors, modules or optimizers have one of that name, unless the file defines that name
+itself or Python's own strings, lists and dicts have it too. Needs torch, to ask which names its classes have.
 """
 
 from __future__ import annotations
@@ -148,7 +148,7 @@ class Reader(ast.NodeVisitor):
 
 
 def attributes() -> dict[str, str]:
-    """Which of PyTorch's classes has a method or attribute: of the real classes where torch is installed, else of ours."""
+    """Which of PyTorch's classes has a method or attribute: of all three, the first that has it."""
     import torch as real
 
     found: dict[str, str] = {}

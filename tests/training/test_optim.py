@@ -78,7 +78,7 @@ def test_lion_follows_its_formula() -> None:
     np.testing.assert_allclose(found, expected, rtol=1e-13)
 
 
-KINDS = ["SGD", "Adam", "AdamW", "Adagrad", "Adadelta", "RMSprop", "NAdam", "RAdam", "Lion", "LBFGS"]
+KINDS = ["SGD", "Adam", "AdamW", "Adagrad", "Adadelta", "RMSprop", "NAdam", "RAdam", "Lion", "Adamax", "ASGD", "Rprop", "LBFGS"]
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -141,7 +141,8 @@ def test_a_state_of_pytorch_continues_here(kind: str, monkeypatch: pytest.Monkey
     for _ in range(3):
         theirs.step(closure)
         ours.step(closure_of(p, ours))
-    np.testing.assert_allclose(p.numpy_copy(), q.detach().numpy(), rtol=1e-10, atol=1e-12)
+    within = 1e-7 if kind == "ASGD" else 1e-10  # whose rate PyTorch keeps in float32
+    np.testing.assert_allclose(p.numpy_copy(), q.detach().numpy(), rtol=within, atol=within / 100)
     kept = {k for k, v in theirs.state_dict()["state"][0].items() if v is not None}
     assert set(ours.state_dict()["state"][0]) == kept
 

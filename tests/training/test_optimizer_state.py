@@ -23,6 +23,9 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "NAdam": {},
     "RAdam": {},
     "Lion": {},
+    "Adamax": {},
+    "ASGD": {"t0": 1.0},
+    "Rprop": {},
     "LBFGS": {"max_iter": 3},
 }
 KINDS = pytest.mark.parametrize("kind", SETTINGS)

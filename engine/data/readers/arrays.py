@@ -13,10 +13,11 @@ from ...errors import ConfigError, DataError, ShapeError
 from ...io import reading
 from ..host_arrays import HostArray, convert
 from ..images import npy_array
+from .columns import columns_of
 from .folders import regular_file
 from .samples import CLASSIFICATION, FORECASTING, Samples
 from .series import samples_of_series
-from .table import Table, columns_of, samples_of_columns, target_values
+from .table import Table, samples_of_columns, target_values
 
 INPUTS = ("x", "X", "x_train", "data", "images", "inputs", "features", "arr_0")
 TARGETS = ("y", "Y", "y_train", "labels", "targets", "target", "arr_1")

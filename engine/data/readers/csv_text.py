@@ -17,6 +17,9 @@ from .folders import regular_file
 LARGEST_FILE = 2**31
 """Larger files are refused: the whole table is held in memory."""
 
+HEAD_BYTES = 2**22
+"""Bytes that are read of a file of which only the first rows are asked for."""
+
 MOST_COLUMNS = 10_000
 SEPARATORS = (",", ";", "\t", "|")
 GAPS = frozenset(("", "na", "n/a", "nan", "null", "none", "?", "-", "--", ".", "#n/a", "<na>", "missing"))
@@ -37,6 +40,10 @@ class Rows:
     notes: tuple[str, ...] = ()
 
 
+_COMMAS_GROUP = re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d*)?\Z")
+_POINTS_GROUP = re.compile(r"[+-]?\d{1,3}(\.\d{3})+,\d*\Z")
+
+
 def are_numeric(texts: Iterable[str]) -> bool:
     """Whether texts have only characters of numbers: those that are numbers for Python are numbers for ``NUMBER`` then."""
     return _NUMERIC.match("".join(texts)) is not None
@@ -52,11 +59,18 @@ def read_rows(path: str | Path, most: int | None = None, seconds: float | None =
 
     Raises DataError with file and line.
     """
+    late = None if seconds is None else time.monotonic() + seconds
     path = regular_file(path)
-    if path.stat().st_size > LARGEST_FILE:
-        raise DataError(f"{path}: {path.stat().st_size:,} bytes, of which at most {LARGEST_FILE:,} are read")
-    text, notes = decoded(path, path.read_bytes())
-    return parsed(path, text, notes, most, seconds)
+    size = path.stat().st_size
+    if size > LARGEST_FILE:
+        raise DataError(f"{path}: {size:,} bytes, of which at most {LARGEST_FILE:,} are read")
+    with open(path, "rb") as file:
+        content = file.read(-1 if most is None else HEAD_BYTES)
+        if len(content) < size:
+            cut = content.rfind(b"\n") + 1
+            content = content[:cut] if cut and content[:2] not in (b"\xff\xfe", b"\xfe\xff") else content + file.read()
+    text, notes = decoded(path, content)
+    return parsed(path, text, notes, most, late)
 
 
 def decoded(path: Path, content: bytes) -> tuple[str, list[str]]:
@@ -86,17 +100,18 @@ def decoded(path: Path, content: bytes) -> tuple[str, list[str]]:
     return text, notes
 
 
-def parsed(path: Path, text: str, notes: list[str], most: int | None = None, seconds: float | None = None) -> Rows:
-    """The rows of CSV text, or the first of them. Raises DataError with the line."""
-    late = None if seconds is None else time.monotonic() + seconds
+def parsed(path: Path, text: str, notes: list[str], most: int | None = None, late: float | None = None) -> Rows:
+    """The rows of CSV text, or the first of them: so many, or those read by some moment. Raises DataError with the line."""
     separator = _separator(text)
-    names, rows, lines = list[str](), [], []
+    names, rows, lines = list[str](), list[list[str]](), list[int]()
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
     start = 1
     while True:
         try:
             row = next(reader, None)
         except csv.Error as error:
+            if most is not None and rows:  # the head of a file may end within quotes
+                break
             raise DataError(f"{path}: line {reader.line_num}: {_plain(str(error))}") from None
         if row is None:
             break
@@ -117,8 +132,10 @@ def parsed(path: Path, text: str, notes: list[str], most: int | None = None, sec
         if len(rows) == most:
             break
         if late is not None and len(rows) % 1000 == 0 and time.monotonic() > late:
-            share = line / (text.count("\n") + 1)
-            notes.append(f"cut short: the first {len(rows):,} rows were read, {100 * share:.0f} % of the file, for want of time")
+            share = line / (text.rstrip().count("\n") + 1)
+            if share < 1:
+                told = f"the first {len(rows):,} rows were read, {100 * share:.0f} % of the file"
+                notes.append(f"cut short: {told}, for want of time")
             break
     if not rows:
         raise DataError(f"{path}: no rows in it{' below the header' if names else ''}")
@@ -168,15 +185,29 @@ def _separator(text: str) -> str:
     return best
 
 
+def _plain_numbers(values: list[str], separator: str) -> list[str]:
+    """Numbers as programs write them: without percent signs and marks of thousands, and with a decimal point."""
+    if any(v.endswith("%") for v in values):
+        values = [v.removesuffix("%").rstrip() for v in values]
+    commas = [v for v in values if "," in v]
+    points = any("." in v for v in values)
+    both = [v for v in commas if "." in v]
+    if commas and ((not points and separator != ",") or (both and all(map(_POINTS_GROUP.match, both)))):
+        return [v.replace(".", "").replace(",", ".") for v in values]
+    if commas and all(map(_COMMAS_GROUP.match, commas)):
+        return [v.replace(",", "") for v in values]
+    return values
+
+
 def numbers(texts: Iterable[str], separator: str) -> list[float | None] | None:
     """The numbers of fields, None for those that are none; None as a whole if no field is a number.
 
-    A comma is the decimal sign where the separator is another character and the fields have no point.
+    A comma is the decimal sign where the separator is another character and the fields have no point, and in 1.234,5; thousands
+    may be set apart as in 1,234.5, and a number may end with a percent sign.
     """
     values = list(texts)
-    comma = separator != "," and any("," in v for v in values) and not any("." in v for v in values)
-    if comma:
-        values = [v.replace(",", ".") for v in values]
+    if not are_numeric(values):
+        values = _plain_numbers(values, separator)
     if are_numeric(values):
         try:
             return list(map(float, values)) or None

@@ -87,6 +87,8 @@ def read(path: str | Path, *, task: str | None = None, seconds: float | None = N
         found = _call(read_text, path, given, "a text")
     else:
         regular_file(path)
+        if path.suffix.lower() in (".xlsx", ".xls", ".ods"):
+            raise DataError(f"{path}: workbooks are not read; save the sheet as CSV")
         raise DataError(
             f"{path}: expected a folder, a table ({', '.join(TABLES)}), a text (.txt) or .npz; got {path.suffix or 'no suffix'}"
         )

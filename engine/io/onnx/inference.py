@@ -9,14 +9,14 @@ import numpy as np
 from .table import PREPARED
 
 if TYPE_CHECKING:
-    from .program import Call, Graph
+    from .program import Call, Graph, Program
 
 
 def for_inference(graph: Graph, call: Call) -> Call:
     """The call with its constant weights in order, or in place of the convolution before it that it is folded into."""
     domain, name, _ = call.key
     program = graph.program
-    given = [program.constants.get(i) for i in call.inputs]
+    given = _given(program, call)
     make = type(call)
     if domain == "" and name in PREPARED:
         other, put = PREPARED[name]
@@ -29,7 +29,7 @@ def for_inference(graph: Graph, call: Call) -> Call:
     follows = before is not None and before.key[:2] == ("", "Conv") and before.outputs == call.inputs[:1]
     if before is None or not follows or (domain, name) != ("", "BatchNormalization") or graph.readers[call.inputs[0]] != 1:
         return call
-    folded = folded_weights([program.constants.get(i) for i in before.inputs], given[1:], call.attributes["options"])
+    folded = folded_weights(_given(program, before), given[1:], call.attributes["options"])
     if folded is None:
         return call
     graph.steps.pop()
@@ -37,13 +37,21 @@ def for_inference(graph: Graph, call: Call) -> Call:
     return make(before.key, before.attributes, before.bodies, inputs, call.outputs[:1])
 
 
+def _given(program: Program, call: Call) -> list[Any]:
+    """The constants among the inputs, None for those that are absent, and ... for those that are computed."""
+    return [None if i < 0 else program.constants.get(i, ...) for i in call.inputs]
+
+
 def folded_weights(conv: list[Any], norm: list[Any], options: Any) -> tuple[Any, Any] | None:
     """Weight and bias of a convolution that does what follows it too, a batch norm of the mean and variance that it holds."""
-    weight, bias = conv[1], conv[2] if len(conv) > 2 else 0.0
-    if weight is None or bias is None or any(v is None for v in norm[:4]) or options.training_mode or not options.spatial:
+    weight: Any = conv[1]
+    bias: Any = conv[2] if len(conv) > 2 else None
+    needed = [weight, *norm[:4], *([] if bias is None else [bias])]
+    if not all(isinstance(v, np.ndarray) and v.dtype in (np.float32, np.float64) for v in needed):
         return None
-    if not all(v.dtype in (np.float32, np.float64) for v in (weight, *norm[:4])):
+    if options.training_mode or not options.spatial:
         return None
+    bias = 0.0 if bias is None else bias
     scale, shift, mean, variance = (v.astype(np.float64) for v in norm[:4])
     factor = scale / np.sqrt(variance + options.epsilon)
     wide = weight * factor.reshape(-1, *(1,) * (weight.ndim - 1))

@@ -90,7 +90,7 @@ def on_host(*names: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
 
 PREPARED: dict[str, tuple[str, Callable[..., Any]]] = {}
 """Operators whose constant weights are put in order once, where nothing is trained: the operator of the domain "dlengine" that
-takes them, and a function of the options and the constant inputs that gives the new ones by number, or None."""
+takes them, and a function of the options and the inputs, as far as they are constant, that gives new ones by number, or None."""
 
 
 def prepared(name: str, by: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:

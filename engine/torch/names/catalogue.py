@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from ..nn import functional as _F
-from . import extra, modes, places, tensor
+from . import extra, modes, places, spectral, tensor
 from .core import FUNCTIONS, METHODS, define, in_place, is_tensor
 from .engine import dl
 from .shaping import COPIES
@@ -38,6 +38,9 @@ def collected(roots: dict[str, Any]) -> dict[str, Any]:
         "pi": math.pi, "e": math.e, "inf": math.inf, "nan": math.nan, "newaxis": None, "strided": "strided",
         "contiguous_format": "contiguous_format", "channels_last": "channels_last", "preserve_format": "preserve_format",
     }  # fmt: skip
+
+
+_ = spectral
 
 
 def _copying(f: Any) -> Any:

@@ -11,6 +11,7 @@ from ..names.core import is_tensor, own, refuse
 from ..names.engine import dl
 from ..names.places import device as _device
 from ..names.places import looks_like_device
+from . import hooks
 from .parameter import Parameter
 
 LAYERS: dict[type, type] = {}
@@ -40,6 +41,8 @@ class Module(nn.Module):
         def __getattr__(self, name: str) -> Any: ...
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if "_backward_hooks" in self.__dict__ or "_backward_pre_hooks" in self.__dict__:
+            return hooks.called(self, super().__call__, args, kwargs)
         return own(super().__call__(*args, **kwargs))
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -163,12 +166,16 @@ class Module(nn.Module):
 
     # ------------------------------------------------------------------ hooks
     def register_full_backward_hook(self, hook: Callable[..., Any], prepend: bool = False) -> Any:
-        """Not there: register hooks on tensors."""
-        raise refuse("nn.Module.register_full_backward_hook", "use register_hook of the module's output, in a forward hook")
+        """Call a function with the gradients of the inputs and outputs, once they are known."""
+        return hooks.register(self, "_backward_hooks", hook)
+
+    def register_full_backward_pre_hook(self, hook: Callable[..., Any], prepend: bool = False) -> Any:
+        """Call a function with the gradients of the outputs; what it returns takes their place."""
+        return hooks.register(self, "_backward_pre_hooks", hook)
 
     def register_backward_hook(self, hook: Callable[..., Any]) -> Any:
-        """Not there: register hooks on tensors."""
-        raise refuse("nn.Module.register_backward_hook", "use register_hook of the module's output, in a forward hook")
+        """register_full_backward_hook under its old name."""
+        return self.register_full_backward_hook(hook)
 
     def register_forward_hook(self, hook: Callable[..., Any], *, prepend: bool = False, with_kwargs: bool = False,
                               always_call: bool = False) -> Any:  # fmt: skip

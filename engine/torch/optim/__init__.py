@@ -25,6 +25,9 @@ ORDERS = {
     "*, maximize=False",
     "RAdam": "params, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0, decoupled_weight_decay=False, *, maximize=False",
     "Adadelta": "params, lr=1.0, rho=0.9, eps=1e-6, weight_decay=0, *, maximize=False",
+    "Adamax": "params, lr=2e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0, *, maximize=False",
+    "ASGD": "params, lr=1e-2, lambd=1e-4, alpha=0.75, t0=1e6, weight_decay=0, *, maximize=False",
+    "Rprop": "params, lr=1e-2, etas=(0.5, 1.2), step_sizes=(1e-6, 50), *, maximize=False",
 }
 
 
@@ -71,6 +74,7 @@ def _named(params: Any) -> Any:
 
 SGD, Adam, AdamW, Adagrad, RMSprop = map(_make, ("SGD", "Adam", "AdamW", "Adagrad", "RMSprop"))
 LBFGS, NAdam, RAdam, Adadelta = map(_make, ("LBFGS", "NAdam", "RAdam", "Adadelta"))
+Adamax, ASGD, Rprop = map(_make, ("Adamax", "ASGD", "Rprop"))
 
 
 def _absent(name: str) -> Any:
@@ -81,4 +85,4 @@ def _absent(name: str) -> Any:
     return init
 
 
-SparseAdam, Adamax, ASGD, Rprop, Adafactor = map(_absent, ("SparseAdam", "Adamax", "ASGD", "Rprop", "Adafactor"))
+SparseAdam, Adafactor = map(_absent, ("SparseAdam", "Adafactor"))

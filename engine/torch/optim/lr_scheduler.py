@@ -46,6 +46,12 @@ class LRScheduler(ABC):  # noqa: B024 - get_lr may come from a base of the progr
         vars(self).update(state_dict)
 
 
+def _whole(args: Any, options: Any) -> Any:
+    """StepLR's arguments with a step size that is an integer, where it is one in value."""
+    named = {k: int(v) if k == "step_size" and float(v).is_integer() else v for k, v in options.items()}
+    return [int(a) if i == 1 and float(a).is_integer() else a for i, a in enumerate(args)], named
+
+
 def _make(name: str) -> Any:
     base = getattr(_optim, name)
     known = inspect.signature(base.__init__).parameters
@@ -56,6 +62,8 @@ def _make(name: str) -> Any:
             extra = args[len(names) :]
             args = args[: len(names)]
             last_epoch = extra[0]
+        if name == "StepLR":  # PyTorch divides by it, so that 1.0 is as good as 1
+            args, options = _whole(args, options)
         if last_epoch != -1:
             raise refuse(f"optim.lr_scheduler.{name}", "last_epoch is not supported; continue with load_state_dict")
         base.__init__(self, *args, **options)
@@ -86,6 +94,15 @@ def MultiplicativeLR(optimizer: Any, lr_lambda: Any, last_epoch: int = -1) -> An
     return LambdaLR(optimizer, lambda epoch: math.prod(lr_lambda(e) for e in range(1, epoch + 1)))
 
 
-def CyclicLR(*_: Any, **__: Any) -> Any:  # noqa: N802
-    """Not there."""
-    raise refuse("optim.lr_scheduler.CyclicLR", "this schedule is not supported; OneCycleLR and LambdaLR are")
+def CyclicLR(  # noqa: N802
+    optimizer: Any, base_lr: Any, max_lr: Any, step_size_up: int = 2000, step_size_down: Any = None, mode: str = "triangular",
+    gamma: float = 1.0, scale_fn: Any = None, scale_mode: str = "cycle", cycle_momentum: bool = True, base_momentum: float = 0.8,
+    max_momentum: float = 0.9, last_epoch: int = -1,
+) -> Any:  # fmt: skip
+    """A rate that rises and falls between two bounds."""
+    if scale_fn is not None or isinstance(base_lr, list | tuple) or isinstance(max_lr, list | tuple):
+        raise refuse("optim.lr_scheduler.CyclicLR", "scale_fn and bounds for each group are not supported; use LambdaLR")
+    if (base_momentum, max_momentum) != _optim.CyclicLR.MOMENTA:
+        raise refuse("optim.lr_scheduler.CyclicLR", "the momentum runs between 0.8 and 0.9")
+    height = gamma if mode == "exp_range" else mode
+    return _optim.CyclicLR(optimizer, base_lr, max_lr, step_size_up, step_size_down, height, cycle_momentum=cycle_momentum)

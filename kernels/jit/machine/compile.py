@@ -40,6 +40,7 @@ PARALLEL = {"prange": True} | dict.fromkeys(
 )  # only the loops that say so: whole-array expressions inside a thread's share must stay serial
 
 _interpreted: ContextVar[bool] = ContextVar("interpreted", default=False)
+_form_lock = threading.RLock()
 _layer_lock = threading.RLock()
 _layer_is_safe = False
 
@@ -162,16 +163,21 @@ class Kernel:
         dispatcher._cache = Store(self.py_func, form)
         return dispatcher
 
+    def _serial_form(self) -> Callable[..., Any]:
+        """The form for one thread, made once: machine code that lost a race of two threads would be unloaded under its users."""
+        with _form_lock:
+            if self._serial is None:
+                start_threads()  # loading any code of Numba may load the library, which reads its settings only once
+                self._serial = self._compiled("serial")
+            return self._serial
+
     def __call__(self, *args: Any) -> Any:
         if _interpreted.get():
             with np.errstate(all="ignore"):  # machine code does not warn either
                 return self.py_func(*args)
         if self.threads_at is not None and args[self.threads_at] == 1:
             serial = self._serial
-            if serial is None:
-                start_threads()  # loading any code of Numba may load the library, which reads its settings only once
-                serial = self._serial = self._compiled("serial")
-            return serial(*args)
+            return (serial or self._serial_form())(*args)
         if not self.parallel:
             return self.dispatcher(*args)
         if not _layer_is_safe:

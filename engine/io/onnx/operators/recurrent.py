@@ -135,9 +135,12 @@ def lstm(x, w, r, bias=None, lengths: Host = None, *states, options):
 @prepared("LSTM", "OrderedLSTM")
 def ordered_lstm_weights(options, given):
     """Weights and bias with their gates in the order i, f, g, o."""
-    _, w, r, bias, *rest = [*given, *(None,) * (8 - len(given))]
-    usual = options.activations is None and not options.clip and not options.input_forget and rest[-1] is None
-    if not usual or w is None or r is None or (bias is None and len(given) > 3):
+    w, r, bias = (*given, None)[1:4]
+    peepholes = len(given) > 7 and given[7] is not None
+    weights = [w, r, *([] if bias is None else [bias])]
+    if not all(isinstance(v, np.ndarray) for v in weights) or peepholes or options.clip or options.input_forget:
+        return None
+    if options.activations is not None:
         return None
 
     def in_order(x):

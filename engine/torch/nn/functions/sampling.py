@@ -12,8 +12,8 @@ from ...names.engine import dl
 def grid_sample(input: Any, grid: Any, mode: str, padding_mode: str, align_corners: bool) -> Any:
     """The values of images (N,C,*S) at the points of a grid (N,*T,R), coordinates from -1 to 1, the last axis first."""
     rank = input.ndim - 2
-    if mode not in ("bilinear", "nearest"):
-        raise refuse("nn.functional.grid_sample", f"mode {mode!r} is not supported; bilinear and nearest are")
+    if mode not in ("bilinear", "nearest", "bicubic") or (mode == "bicubic" and rank != 2):
+        raise refuse("nn.functional.grid_sample", f"mode {mode!r} is not supported for input of {rank} axes after N and C")
     if padding_mode not in ("zeros", "border", "reflection"):
         raise ValueError(f"grid_sample: padding_mode must be zeros, border or reflection, got {padding_mode!r}")
     space = input.shape[2:]
@@ -21,7 +21,9 @@ def grid_sample(input: Any, grid: Any, mode: str, padding_mode: str, align_corne
     for axis, n in enumerate(space):
         at = grid[..., rank - 1 - axis]
         p = (at + 1) / 2 * (n - 1) if align_corners else ((at + 1) * n - 1) / 2
-        points.append(_bounded(p, n, padding_mode, align_corners))
+        points.append(p if mode == "bicubic" else _bounded(p, n, padding_mode, align_corners))
+    if mode == "bicubic":
+        return _bicubic(input, points, lambda p, n: _bounded(p, n, padding_mode, align_corners))
     if mode == "nearest":
         return _picked(input, [dl.astype(dl.round(p), "int64") for p in points], None)
     low = [dl.floor(p.detach()) for p in points]
@@ -32,6 +34,26 @@ def grid_sample(input: Any, grid: Any, mode: str, padding_mode: str, align_corne
         for p, a, c in zip(points, low, corner, strict=True):
             weight = weight * (p - a if c else 1 - (p - a))
         total = total + _picked(input, places, weight)
+    return total
+
+
+def _bicubic(input: Any, points: list[Any], bounded: Any) -> Any:
+    """Cubic convolution of the sixteen neighbours of every point (Keys 1981, with a = -0.75, as PyTorch has it)."""
+    a = -0.75
+    low = [dl.floor(p.detach()) for p in points]
+    weights = []
+    for p, at in zip(points, low, strict=True):
+        t = p - at
+        near = [((a + 2) * x - (a + 3)) * x * x + 1 for x in (t, 1 - t)]
+        far = [((a * x - 5 * a) * x + 8 * a) * x - 4 * a for x in (t + 1, 2 - t)]
+        weights.append((far[0], near[0], near[1], far[1]))
+    total = 0
+    for i, j in itertools.product(range(4), repeat=2):
+        places = [
+            dl.astype(dl.round(bounded(at + (k - 1), n)), "int64")
+            for at, k, n in zip(low, (i, j), input.shape[2:], strict=True)
+        ]
+        total = total + _picked(input, places, weights[0][i] * weights[1][j])
     return total
 
 
