@@ -106,7 +106,7 @@ def right_call(xp: Any, name: str, dtype: str) -> list[Any]:
             values.append([np.abs(draw.normal(size=s)).astype(dtype) for s in ((5, 3), (40,), (1, 2, 3))])
         else:
             made = draw.normal(size=shape).astype(dtype)
-            values.append(np.abs(made) if a.name in ("rstd", "factor") else np.asarray(made))
+            values.append(np.abs(made) if a.name in ("rstd", "factor", "variance", "running_var") else np.asarray(made))
     return values
 
 
