@@ -36,6 +36,9 @@ REQUIRED = {
 }
 """The findings of numpydoc's validator that may not occur."""
 
+EXTRAS = {"dlengine.fitting.Bundle.export": "onnx"}
+"""Packages that are no part of the test extra, by the example that needs one."""
+
 OPTIONS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE | doctest.IGNORE_EXCEPTION_DETAIL
 
 
@@ -77,6 +80,8 @@ def test_sections(name: str) -> None:
 @pytest.mark.parametrize("name", WITH_EXAMPLES)
 def test_examples(name: str, switch: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The examples give the output that they show, on both backends, in an empty folder."""
+    if name in EXTRAS:
+        pytest.importorskip(EXTRAS[name])
     monkeypatch.chdir(tmp_path)
     test = doctest.DocTestParser().get_doctest(inspect.getdoc(EVERYTHING[name]) or "", {"dl": dl, "np": np}, name, name, 0)
     assert test.examples, f"{name} has no example"
