@@ -32,10 +32,9 @@ class KernelLibrary(LIBRARY):  # type: ignore[misc]  # Numba is untyped
     @property
     def is_inside(self) -> bool:
         """Whether this is the code of something inside a kernel."""
-        inside: bool | None = self.__dict__.get("_inside")
-        if inside is None:  # what is asked for the first time is being compiled
-            inside = self.__dict__["_inside"] = bool(_entries) and self.name != _entries[-1]
-        return inside
+        if "_inside" not in self.__dict__:  # what is asked for the first time is being compiled
+            self.__dict__["_inside"] = bool(_entries) and self.name != _entries[-1]
+        return bool(self.__dict__["_inside"])
 
     def _optimize_final_module(self) -> None:
         if not (self.is_inside and "gufunc" in self.name.lower()):
@@ -57,7 +56,7 @@ def begin(entry: str) -> None:
     """A kernel of this qualified name is about to be compiled."""
     _entries.append(entry)
     if SUPPORTED and len(_entries) == 1:
-        codegen = cpu_target.target_context.codegen()
+        codegen = _codegen()
         codegen._library_class = KernelLibrary
         codegen.set_env = _set_env
 
@@ -66,12 +65,18 @@ def end() -> None:
     """The kernel is compiled, or failed to be."""
     _entries.pop()
     if SUPPORTED and not _entries:
-        codegen = cpu_target.target_context.codegen()
+        codegen = _codegen()
         del codegen._library_class, codegen.set_env
+
+
+def _codegen() -> Any:
+    """Numba's code generator for this processor."""
+    target: Any = cpu_target
+    return target.target_context.codegen()
 
 
 def _set_env(name: str, env: Any) -> None:
     """Give a function its environment, as Numba does, if it is among the machine code."""
-    codegen = cpu_target.target_context.codegen()
+    codegen = _codegen()
     if codegen._engine.get_global_value_address(name):
         type(codegen).set_env(codegen, name, env)
