@@ -34,6 +34,7 @@ def _hook(event: str, arguments: Any) -> None:
 
 
 sys.addaudithook(_hook)
+"".encode("cp437")  # of the names in zip archives: Python imports a codec when it is first used
 
 
 @contextmanager
