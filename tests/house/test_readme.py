@@ -104,4 +104,4 @@ def test_the_speed_is_the_newest_record() -> None:
     steps = {r["name"]: r["timings"] for r in found["rows"] if r["kind"] == "step"}
     slower = [name for name, took in steps.items() if took["torch"]["median"] < took["dlengine"]["median"]]
     assert steps
-    assert not slower, "the README says that no training step takes PyTorch less"
+    assert not slower, "a training step of the record takes PyTorch less: the README must say which"
