@@ -56,6 +56,7 @@ def begin(entry: str) -> None:
     """A kernel of this qualified name is about to be compiled."""
     _entries.append(entry)
     if SUPPORTED and len(_entries) == 1:
+        _target().refresh()  # which may make Numba's own runtime: it must not count as a part of the kernel
         codegen = _codegen()
         codegen._library_class = KernelLibrary
         codegen.set_env = _set_env
@@ -71,8 +72,12 @@ def end() -> None:
 
 def _codegen() -> Any:
     """Numba's code generator for this processor."""
+    return _target().codegen()
+
+
+def _target() -> Any:
     target: Any = cpu_target
-    return target.target_context.codegen()
+    return target.target_context
 
 
 def _set_env(name: str, env: Any) -> None:
