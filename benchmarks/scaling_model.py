@@ -15,6 +15,8 @@ from typing import Any
 import click
 import numpy as np
 
+from dlengine.show import new_figure, save_figure
+
 BUCKET = 4 << 20
 
 
@@ -102,24 +104,22 @@ def fitted(times: Sequence[tuple[float, float]]) -> Link:
 
 def picture(record: dict[str, Any], path: Path) -> None:
     """Draw efficiency over ranks, a panel for each network and a line for each link."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(11, 3.6), layout="constrained")
     ranks = [2**k for k in range(11)]
-    for place, (name, row) in enumerate(record["workloads"].items(), 1):
-        axes = figure.add_subplot(1, len(record["workloads"]), place)
-        compute, size = row["step on one rank"], row["gradient bytes"]
-        for link in LINKS:
-            axes.plot(ranks, [efficiency(compute, size, n, link) for n in ranks], label=link.name)
-        axes.set_xscale("log", base=2)
-        axes.set_ylim(0, 1.05)
-        axes.set_title(f"{name}: {1e3 * compute:.1f} ms, {size / 1e6:.2f} MB of gradients", fontsize=9)
-        axes.set_xlabel("ranks")
-        axes.grid(alpha=0.3)
-        if place == 1:
-            axes.set_ylabel("efficiency")
-            axes.legend(fontsize=8)
-    figure.savefig(path, dpi=120)
+    with new_figure(11, 3.6) as figure:
+        for place, (name, row) in enumerate(record["workloads"].items(), 1):
+            axes = figure.add_subplot(1, len(record["workloads"]), place)
+            compute, size = row["step on one rank"], row["gradient bytes"]
+            for link in LINKS:
+                axes.plot(ranks, [efficiency(compute, size, n, link) for n in ranks], label=link.name)
+            axes.set_xscale("log", base=2)
+            axes.set_ylim(0, 1.05)
+            axes.set_title(f"{name}: {1e3 * compute:.1f} ms, {size / 1e6:.2f} MB of gradients", fontsize=9)
+            axes.set_xlabel("ranks")
+            axes.grid(alpha=0.3)
+            if place == 1:
+                axes.set_ylabel("efficiency")
+                axes.legend(fontsize=8)
+        save_figure(figure, path)
 
 
 @click.command()

@@ -53,7 +53,7 @@ def finish(
     except KeyboardInterrupt as error:
         if not has_begun(folder):
             raise
-        raise KeyboardInterrupt(f"{error or 'interrupted'}; dlengine train --resume {folder} goes on") from None
+        raise KeyboardInterrupt(f"{str(error) or 'interrupted'}; dlengine train --resume {folder} goes on") from None
     scale = config.recipe.scales[config.scale]
     missing = [f.name for f in scale.figures if f.name not in results]
     if missing:

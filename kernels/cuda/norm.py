@@ -43,7 +43,13 @@ def batch_norm_tracked(
     settings: NormSettings,
 ) -> Normalised:  # fmt: skip
     """The same, and running statistics (C,) move a part of the way to those of x, in place; batches, int64 (), is one more."""
-    return _batch_norm(x, weight, bias, settings.eps, (running_mean, running_var, batches), settings.part)
+    running = running_mean, running_var, batches
+    given = [contiguous(array) for array in running]
+    result = _batch_norm(x, weight, bias, settings.eps, tuple(given), settings.part)
+    for array, new in zip(running, given, strict=True):
+        if new is not array:  # the kernel wrote to a copy of strided ones
+            array[...] = new
+    return result
 
 
 def _batch_norm(

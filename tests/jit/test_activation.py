@@ -13,7 +13,7 @@ pytest.importorskip("numba")
 from dlengine.kernels.jit import SET, activation
 from dlengine.kernels.jit.machine.compile import interpreted
 from dlengine.kernels.reference import activation as reference
-from dlengine.kernels.registry import KERNELS
+from dlengine.kernels.registry import KERNELS, declaration
 
 NAMES = [name for name in SET.declared if KERNELS[name] == "activation"]
 EDGES = np.array([0.0, -0.0, np.nan, np.inf, -np.inf, 1e-30, -100.0, 100.0, 88.0, -88.0, 3e38, -3e38])
@@ -21,7 +21,8 @@ EDGES = np.array([0.0, -0.0, np.nan, np.inf, -np.inf, 1e-30, -100.0, 100.0, 88.0
 
 def arguments(name: str, rng: np.random.Generator, shape: tuple[int, ...]) -> tuple[list[np.ndarray], tuple[float, ...]]:
     scalars = (0.5,) if name.startswith(("leaky", "softplus")) else ()
-    return [rng.standard_normal(shape) * 5 for _ in range(2 if name.endswith("_grad") else 1)], scalars
+    arrays = sum(argument.is_array for argument in declaration(name).arguments)
+    return [rng.standard_normal(shape) * 5 for _ in range(arrays)], scalars
 
 
 @pytest.mark.parametrize("plain", [False, True], ids=["compiled", "interpreted"])

@@ -23,7 +23,8 @@ NOT_OPS = {
     "set_backend", "set_default_dtype", "set_matmul_precision", "use_backend", "use_default_dtype", "use_matmul_precision",
     "value_and_grad", "vjp",
     # questions about dtypes and arrays, and what computes nothing; tests of their own
-    "asarray", "broadcast_shapes", "can_cast", "default_device", "empty", "empty_like", "finfo", "from_dlpack", "iinfo",
+    "asarray", "broadcast_shapes", "can_cast", "default_device", "device", "from_numpy",
+    "empty", "empty_like", "finfo", "from_dlpack", "iinfo",
     "isdtype", "result_type", "tensor",
     # models from data and from files
     "fit", "load",
@@ -32,6 +33,9 @@ NOT_OPS = {
 
 UNCALLED = {"_checkpointed", "_running_mean", "_running_variance"}
 """Ops that only the engine calls; test_recompute and the tests of layers test them. (Ops that tests make are named test_...)"""
+
+UNCALLED |= {"extreme", "gathered", "scattered", "sent", "sync_batch_norm", "total"}
+"""Ops of several ranks: tests/distributed tests them."""
 
 
 def graph_names(t: Any) -> set[str]:
