@@ -12,6 +12,7 @@ from ..settings import NormSettings
 from ..types import Array
 from . import FLOATS
 from .machine.channels import Channels, channels_of
+from .machine.in_place import require_writable, write_back
 from .machine.launch import Kernel, blocks_for, contiguous, empty, library_of, team_of
 from .machine.source import accumulator
 
@@ -44,11 +45,10 @@ def batch_norm_tracked(
 ) -> Normalised:  # fmt: skip
     """The same, and running statistics (C,) move a part of the way to those of x, in place; batches, int64 (), is one more."""
     running = running_mean, running_var, batches
-    given = [contiguous(array) for array in running]
-    result = _batch_norm(x, weight, bias, settings.eps, tuple(given), settings.part)
-    for array, new in zip(running, given, strict=True):
-        if new is not array:  # the kernel wrote to a copy of strided ones
-            array[...] = new
+    require_writable(running)
+    given = tuple(map(contiguous, running))
+    result = _batch_norm(x, weight, bias, settings.eps, given, settings.part)
+    write_back(given, running)
     return result
 
 
@@ -64,7 +64,8 @@ def _batch_norm(
     arrays = x, parts, wide_mean, wide_rstd, mean, rstd
     _statistics[blocks](*arrays, *running, channels, shape.inner, shape.values, *split, eps, part)
     arrays = x, wide_mean, wide_rstd, _optional(weight), _optional(bias), y
-    _normalise[blocks_for(x.size, _normalise.threads)](*arrays, running[2], x.size, channels, shape.inner)
+    blocks = max(1, blocks_for(x.size, _normalise.threads))  # one counts the batch, of no values too
+    _normalise[blocks](*arrays, running[2], x.size, channels, shape.inner)
     return y, mean, rstd
 
 

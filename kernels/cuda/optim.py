@@ -12,6 +12,7 @@ from ..graph_capture import bind
 from ..settings import AdamSettings, SGDSettings
 from ..types import Array
 from . import FLOATS
+from .machine.in_place import write_back
 from .machine.launch import Kernel, contiguous, empty, library_of
 from .machine.source import accumulator
 from .machine.table import CHUNK, PointerTable
@@ -97,8 +98,8 @@ def _step(kernel: Kernel, roles: Sequence[list[Array] | None], written: tuple[in
     given = [arrays for arrays in roles if arrays is not None]
     dense = [[contiguous(a) for a in arrays] for arrays in given]
     table = PointerTable(dense, written)
-    kernel[table.chunks](table, table.tensors, table.columns, table.chunks, *rest)
-    for role, (arrays, copies) in enumerate(zip(given, dense, strict=True)):
-        for a, copy in zip(arrays, copies, strict=True):
-            if role in written and copy is not a:
-                a[...] = copy
+    blocks = max(1, table.chunks)  # of no elements, too, the norm is left by the first
+    kernel[blocks](table, table.tensors, table.columns, table.chunks, *rest)
+    for role in written:
+        if role < len(given):
+            write_back(dense[role], given[role])

@@ -43,8 +43,10 @@ def batch_norm_tracked(
     way = part if part >= 0 else 1.0 / int(batches)
     axes, count = _all_but_channel(x), x.size // x.shape[1]
     unbiased = count / max(count - 1, 1)
-    for running, now in ((running_mean, xp.mean(x, axis=axes)), (running_var, unbiased * xp.var(x, axis=axes))):
-        running[...] = xp.astype(running + way * (now - running), running.dtype)
+    mean = _mean(xp, x, axes)
+    centred = x - mean
+    for running, now in ((running_mean, mean), (running_var, unbiased * _mean(xp, centred * centred, axes))):
+        running[...] = xp.astype(running + way * (xp.reshape(now, running.shape) - running), running.dtype)
     return batch_norm(xp, x, weight, bias, eps)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from ...graph_capture import current_capture
 from ...types import Array
+from .in_place import require_writable
 
 CHUNK = 2048
 """Elements that a block treats at a time; the chunks of all tensors are counted through."""
@@ -27,8 +28,7 @@ class PointerTable:
         self.tensors, self.columns = len(roles[0]), 2 + len(roles)
         self.dtype = str(roles[0][0].dtype)
         changed = [a for role, arrays in enumerate(roles) if role in self._written for a in arrays]
-        if any(isinstance(a, np.ndarray) and not a.flags.writeable for a in changed):
-            raise ValueError("a tensor that is to be written in place is read-only")
+        require_writable(changed)
         firsts = np.cumsum([0, *(-(-a.size // CHUNK) for a in roles[0])])
         self._firsts, self.chunks = firsts[:-1], int(firsts[-1])
 
