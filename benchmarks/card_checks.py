@@ -69,25 +69,25 @@ def modules(device: str, file: str, jobs: str) -> None:
             out.write(json.dumps(died) + "\n")
 
 
-def _mlp() -> Any:
+def _mlp() -> nn.Module:
     return nn.Sequential(nn.Linear(64, 32), nn.ReLU(), nn.Dropout(0.2), nn.Linear(32, 10))
 
 
-def _cnn() -> Any:
+def _cnn() -> nn.Module:
     return nn.Sequential(
         nn.Unflatten(1, (1, 8, 8)), nn.Conv2d(1, 8, 3, padding=1), nn.BatchNorm2d(8), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(),
         nn.Linear(128, 10),
     )  # fmt: skip
 
 
-def _gelu() -> Any:
+def _gelu() -> nn.Module:
     return nn.Sequential(nn.Linear(64, 32), nn.GELU(), nn.LayerNorm(32), nn.Linear(32, 10))
 
 
-MODELS: dict[str, Callable[[], Any]] = {"mlp": _mlp, "cnn": _cnn, "gelu": _gelu}
+MODELS: dict[str, Callable[[], nn.Module]] = {"mlp": _mlp, "cnn": _cnn, "gelu": _gelu}
 
 
-def _trained(make: Callable[[], Any], captured: bool, steps: int = 6) -> tuple[list[float], float]:
+def _trained(make: Callable[[], nn.Module], captured: bool, steps: int = 6) -> tuple[list[float], float]:
     """Losses of some steps, and seconds of one of the last."""
     dl.manual_seed(0)
     model = make()
