@@ -77,10 +77,11 @@ class Judge:
         if "dtype" not in self.row.samples[number].consts:
             real = self.oracle.dtype
             wide = np.dtype("complex128" if real == np.float64 else "complex64")
-            if real.itemsize == 2 and any(np.iscomplexobj(a) for a in self.oracle.arrays(number)):
-                real = np.dtype("float32")  # of complex64, the narrowest complex dtype
             narrowed = {"float64": real, "complex128": wide}.get(want.dtype.name, want.dtype)
-            if base.dtype not in (narrowed, want.dtype):
+            allowed = [narrowed, want.dtype]
+            if _has_complex(self.oracle.arrays(number)):
+                allowed.append(np.dtype("float32"))  # complex64 is the narrowest complex dtype: float32 is its real part
+            if base.dtype not in allowed:
                 raise DTypeError(f"numpy gives {base.dtype} where {narrowed} was expected")
         return base.dtype
 
@@ -114,3 +115,8 @@ def _gradient_size(want: Any) -> float:
     """The largest absolute gradient, or that of its cotangent (about 1) where the true gradient is only cancellation."""
     largest = float(np.max(np.abs(want[np.isfinite(want)]), initial=0.0))
     return largest if largest > 1e-6 else 1.0
+
+
+def _has_complex(arguments: Sequence[Any]) -> bool:
+    """Whether one of the arguments, or of the arrays in a list among them, is complex."""
+    return any(_has_complex(a) if isinstance(a, (list, tuple)) else np.iscomplexobj(a) for a in arguments)
