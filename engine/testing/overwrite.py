@@ -33,19 +33,19 @@ class _Recorded:
     ends: list[Any]
     cotangents: list[Any]
 
-    def joint(self) -> bool:
-        """Whether an op of the graph has one pullback for all its inputs."""
+    def pullbacks(self) -> tuple[bool, bool]:
+        """Whether any op of the graph, and whether every op of it, has one pullback for all its inputs."""
         seen: set[Any] = set()
+        joint = []
         stack = [y._node for y in self.ends if y._node is not None]
         while stack:
             node = stack.pop()
             if node in seen:
                 continue
-            if type(node.pull) is not list:
-                return True
             seen.add(node)
+            joint.append(type(node.pull) is not list)
             stack += [source[0] for source in node.inputs if type(source) is tuple]
-        return False
+        return any(joint), all(joint)
 
     def gradient(self, create_graph: bool = False) -> list[Any]:
         """The gradients of the leaves as NumPy arrays."""
@@ -62,8 +62,11 @@ def overwrites(row: Case) -> list[str]:
             continue
         for chosen, label in _subsets(row, sample, number):
             first = _record(row, sample, number, chosen)
+            joint, only_joint = first.pullbacks()
+            if only_joint and chosen is not None:
+                break  # the same pullback as for all inputs, which keeps and reads the same values
             # A pullback that computes all gradients at once needs what any of them needs.
-            group = "all" if first.joint() else label
+            group = "all" if joint else label
             right = first.gradient()
             for place in first.places:
                 key, what = (group, place), f"sample {number}, {label}, {place} overwritten"
@@ -73,7 +76,8 @@ def overwrites(row: Case) -> list[str]:
                 needed = not _same(silent.gradient(), right)
                 if needed:
                     harmful.add(key)
-                for create_graph in (False, True):
+                # A graph of the pullbacks is the same for one input as for all.
+                for create_graph in (False, True) if chosen is None else (False,):
                     loud = _written(row, sample, number, chosen, place, guarded=True)
                     try:
                         found = loud.gradient(create_graph) if loud is not None else right
