@@ -112,7 +112,7 @@ def test_images_texts_and_series() -> None:
         forecast = dl.fit(np.sin(t / 2) + 0.01 * t, progress=False)
         texts = dl.fit([f"a {'good bad'.split()[k % 2]} day {k}" for k in range(60)], ["up", "down"] * 30, progress=False)
         images, labels = (a[:150] for a in dl.data.digits().arrays)
-        digits = dl.fit((images * 255).astype(np.uint8), labels, time=20, progress=False)
+        digits = dl.fit((images * 255).astype(np.uint8), labels, time=3, progress=False)
         png = io.BytesIO()
         from PIL import Image
 
