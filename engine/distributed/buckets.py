@@ -64,15 +64,16 @@ class Bucket:
         self.work = communicator.transport(self.buffer).start_reduce(self.buffer, "sum", what)
 
     def take(self) -> Iterator[tuple[Tensor, Any]]:
-        """Wait for the sum; the parameters that have a gradient on some rank, and that gradient as an array of its own."""
+        """Wait for the sum; the parameters that have a gradient on some rank, and that gradient: nobody writes to it later."""
         if self.work is not None:
             self.work.wait()
         xp: Any = backend.space_of(self.buffer)
         used = to_host(self.buffer[self.flags]) > 0
         for p, flag in zip(self.parameters, used, strict=True):
             if flag:
-                held = xp.reshape(self.buffer[self.places[p]], p.array.shape)
-                yield p, xp.asarray(held, copy=True) if held.dtype == p.array.dtype else xp.astype(held, p.array.dtype)
+                held = xp.reshape(self.buffer[self.places[p]], p.array.shape)  # a view
+                yield p, held if held.dtype == p.array.dtype else xp.astype(held, p.array.dtype)
+        self.buffer = xp.empty_like(self.buffer)  # the sums are parts of the old one
         self.work, self.waiting = None, set(self.parameters)
         self.given[:] = 0.0
 
