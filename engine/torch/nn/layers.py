@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import inspect
-import re
 from typing import Any
 
 from ... import nn
 from ..names.core import assign, refuse
 from ..names.engine import dl
 from .functions.losses import how
-from .functions.windows import batched
 from .module import LAYERS, Module, adopt
 from .utils.rnn import run_packed
 
@@ -19,7 +17,7 @@ SIGNATURES: dict[str, str] = {
     **dict.fromkeys(("ReLU", "ReLU6", "SELU", "SiLU", "Mish", "Hardsigmoid", "Hardswish"), "inplace=False"),
     "LeakyReLU": "negative_slope=0.01, inplace=False", "ELU": "alpha=1.0, inplace=False", "CELU": "alpha=1.0, inplace=False",
     "Hardtanh": "min_val=-1.0, max_val=1.0, inplace=False", "Threshold": "threshold, value, inplace=False",
-    **dict.fromkeys(("Dropout", "Dropout1d", "Dropout2d", "Dropout3d", "AlphaDropout"), "p=0.5, inplace=False"),
+    **dict.fromkeys(("Dropout", "AlphaDropout"), "p=0.5, inplace=False"),
     "AvgPool1d": "kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True",
     **dict.fromkeys(("AvgPool2d", "AvgPool3d"),
                     "kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True, divisor_override=None"),
@@ -106,23 +104,11 @@ def _settle(layer: Any, name: str, extra: dict[str, Any]) -> None:
             raise refuse(f"nn.{name}", f"the argument {key}={value!r} is not supported")
 
 
-_RANK = re.compile(
-    r"(Conv|ConvTranspose|MaxPool|AvgPool|AdaptiveAvgPool|AdaptiveMaxPool|MaxUnpool|InstanceNorm|Dropout)([123])d$"
-)
 
 
 def _forward(name: str, base: Any) -> Any:
-    """The layer's forward, in place or without a batch axis where PyTorch's takes that."""
-    found = _RANK.match(name)
+    """The layer's forward, in place where PyTorch's takes that."""
     plain = base.forward
-    if found is not None and name != "Dropout1d":
-        rank = int(found[2])
-
-        def forward(self: Any, input: Any, *args: Any, **options: Any) -> Any:
-            y = batched(rank, lambda x, *a, **o: plain(self, x, *a, **o))(input, *args, **options)
-            return assign(input, y, name) if self.__dict__.get("inplace") else y
-
-        return forward
     if name in SIGNATURES and "inplace" in SIGNATURES[name]:
 
         def changing(self: Any, input: Any) -> Any:
