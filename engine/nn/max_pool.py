@@ -59,7 +59,8 @@ class MaxPool1d(_MaxPool):
 class MaxPool2d(_MaxPool):
     """The largest value of each window of images.
 
-    Shape: x (N,C,H,W) or (C,H,W) -> (N,C,OH,OW), OH = floor((H + 2 padding - dilation (kernel_size - 1) - 1) / stride) + 1 and likewise OW.
+    Shape: x (N,C,H,W) or (C,H,W) -> (N,C,OH,OW), OH = floor((H + 2 padding - dilation (kernel_size - 1) - 1) / stride) + 1
+    and likewise OW.
 
     Parameters
     ----------
@@ -168,7 +169,8 @@ class MinPool1d(_MaxPool):
 class MinPool2d(_MaxPool):
     """The smallest value of each window of images.
 
-    Shape: x (N,C,H,W) or (C,H,W) -> (N,C,OH,OW), OH = floor((H + 2 padding - dilation (kernel_size - 1) - 1) / stride) + 1 and likewise OW.
+    Shape: x (N,C,H,W) or (C,H,W) -> (N,C,OH,OW), OH = floor((H + 2 padding - dilation (kernel_size - 1) - 1) / stride) + 1
+    and likewise OW.
 
     Parameters
     ----------

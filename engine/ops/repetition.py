@@ -190,7 +190,7 @@ def pad(
     if mode not in _SOURCES:
         raise ConfigError(f"pad: mode must be one of constant, {', '.join(_SOURCES)}, got {mode!r}")
     steps = [
-        (axis, n, _sources(mode, axis, n, lo, hi)) for axis, (n, (lo, hi)) in enumerate(zip(shape, pairs, strict=True)) if lo or hi
+        (axis, n, _sources(mode, axis, n, *pair)) for axis, (n, pair) in enumerate(zip(shape, pairs, strict=True)) if any(pair)
     ]
     y = xp.asarray(x, copy=True)
     for axis, _, source in steps:

@@ -196,23 +196,17 @@ def _upsample_bilinear(input: Any, size: Any = None, scale_factor: Any = None) -
 
 @entry("pixel_shuffle", root=True)
 def _pixel_shuffle(input: Any, upscale_factor: int) -> Any:
-    lead = input.shape[:-3]
-    y = F.pixel_shuffle(dl.reshape(input, (math.prod(lead), *input.shape[-3:])), upscale_factor)
-    return dl.reshape(y, (*lead, *y.shape[1:]))
+    return F.pixel_shuffle(input, upscale_factor)
 
 
 @entry("pixel_unshuffle", root=True)
 def _pixel_unshuffle(input: Any, downscale_factor: int) -> Any:
-    lead = input.shape[:-3]
-    y = F.pixel_unshuffle(dl.reshape(input, (math.prod(lead), *input.shape[-3:])), downscale_factor)
-    return dl.reshape(y, (*lead, *y.shape[1:]))
+    return F.pixel_unshuffle(input, downscale_factor)
 
 
 @entry("channel_shuffle", root=True)
 def _channel_shuffle(input: Any, groups: int) -> Any:
-    n, c, *space = input.shape
-    x = dl.reshape(input, (n, groups, c // groups, *space))
-    return dl.reshape(dl.moveaxis(x, 1, 2), input.shape)
+    return F.channel_shuffle(input, groups)
 
 
 @entry("affine_grid")
@@ -282,12 +276,7 @@ def _group_norm(input: Any, num_groups: int, weight: Any = None, bias: Any = Non
 
 @entry("local_response_norm")
 def _local_response_norm(input: Any, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> Any:
-    square = input * input
-    lead = [(size // 2, (size - 1) // 2), *[(0, 0)] * (input.ndim - 2)]
-    padded = dl.pad(square, lead)
-    c = input.shape[1]
-    total = sum((dl.Tensor.__getitem__(padded, (slice(None), slice(i, i + c))) for i in range(size)), start=0)
-    return input / dl.pow(total * (alpha / size) + k, beta)
+    return F.local_response_norm(input, size, alpha, beta, k)
 
 
 @entry("normalize")
