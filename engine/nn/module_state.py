@@ -62,7 +62,7 @@ class ModuleState(ModuleTree):
         """Copy values into the parameters and buffers of the same names.
 
         Nothing is changed unless everything fits. A parameter that the module has under several names, such as a tied weight,
-        needs a value for one of them.
+        needs a value for one of them; the number of batches that a normalisation has seen may be missing, as in PyTorch.
 
         Parameters
         ----------
@@ -92,6 +92,7 @@ class ModuleState(ModuleTree):
         own = self.state_dict()
         given = {id(own[k].array) for k in own if k in state_dict}
         missing = [k for k in own if k not in state_dict and id(own[k].array) not in given]  # a shared one may come once
+        missing = [k for k in missing if k.rpartition(".")[2] != "num_batches_tracked"]  # PyTorch's first files lack it
         unexpected = [k for k in state_dict if k not in own]
         shared = {k: t for k, t in own.items() if k in state_dict}
         shapes: dict[str, Any] = {k: getattr(state_dict[k], "shape", None) for k in shared}
