@@ -180,13 +180,21 @@ class ModuleState(ModuleTree):
                     p.grad[...] = 0.0
 
     # ------------------------------------------------------------------ device and dtype
-    def to(self, *targets: DTypeLike) -> Self:
+    def to(
+        self, *targets: DTypeLike, device: str | None = None, dtype: DTypeLike | None = None, non_blocking: bool = False
+    ) -> Self:
         """Move parameters, their gradients and buffers to a device and a dtype, in place.
 
         Parameters
         ----------
         *targets : str or DTypeLike
             A device ("cpu", "cuda" or "cuda:1"), or a floating dtype, which only floating tensors are cast to.
+        device : str or None
+            The same by name.
+        dtype : DTypeLike or None
+            The same by name.
+        non_blocking : bool
+            As in the method of tensors: without effect.
 
         Returns
         -------
@@ -204,7 +212,7 @@ class ModuleState(ModuleTree):
         dtype('float64')
         """
         tensors: dict[int, Tensor] = {id(t): t for t in (*self.parameters(), *self.buffers())}
-        for target in targets:
+        for target in (*targets, *[t for t in (device, dtype) if t is not None]):
             place = isinstance(target, str) and target.split(":")[0] in ("cpu", "cuda")
             if not place and not _is_floating(target):
                 raise DTypeError(f"{type(self).__name__}.to: expected a device or a floating dtype, got {target!r}")
