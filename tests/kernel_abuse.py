@@ -248,6 +248,13 @@ def flat(value: Any) -> list[Any]:
     return [] if value is None else [np.asarray(value)]
 
 
+def places_of(name: str) -> list[int]:
+    """Which outputs of a kernel are places, which other kernels of its set take."""
+    readers = [d for other, d in declarations().items() if other.startswith(f"{name}_")]
+    taken = {a.name for d in readers for a in d.arguments if a.kind == "place"}
+    return [i for i, output in enumerate(declaration(name).outputs) if output in taken]
+
+
 def outcome(xp: Any, name: str, place: int, dtype: str, what: str, damage: Callable[[Any], Any]) -> tuple[str, list[Any]]:
     """"ok" and the arrays, those written in place included; or the kind of error and its text."""
     arguments, bands = declaration(name).arguments, []  # type: ignore[var-annotated]
@@ -278,7 +285,10 @@ def outcome(xp: Any, name: str, place: int, dtype: str, what: str, damage: Calla
             if x.tobytes() != np.ascontiguousarray(y).tobytes():
                 return f"changed {a.name}", []
     written = [flat(v) for a, v in zip(arguments, values, strict=True) if a.written]
-    return "ok", flat(result) + [np.array(v) for part in written for v in part]
+    results = flat(result)
+    for i in places_of(name):
+        results[i] = results[i].astype(np.int64)  # each set makes them as narrow as suits it
+    return "ok", results + [np.array(v) for part in written for v in part]
 
 
 def difference(right: tuple[str, list[Any]], other: tuple[str, list[Any]]) -> str:
