@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Self
 
-import numpy as np
-
 from ..autograd.base import TensorBase, wrap, written
 from ..errors import ShapeError
 from ..ops.creation import zeros
@@ -93,7 +91,7 @@ class UninitializedParameter(Parameter):
         self._refuse()
 
     @property
-    def dtype(self) -> np.dtype[Any]:
+    def dtype(self) -> Any:
         """The dtype that its values will have."""
         return self.data.dtype
 
