@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from copy import deepcopy
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 from ..ops.creation import full
 from ..ops.rearrange import triu
@@ -18,6 +18,18 @@ from .transformer import TransformerEncoder, TransformerEncoderLayer, _Transform
 if TYPE_CHECKING:
     from .._tensor import Tensor
     from ..typing import DTypeLike
+
+
+class Causal(TypedDict, total=False):
+    """Whether step i attends to steps 0 to i only, where there is no mask."""
+
+    tgt_is_causal: bool | None
+    memory_is_causal: bool
+
+
+def _causal(tgt_is_causal: bool | None = False, memory_is_causal: bool = False) -> tuple[bool, bool]:
+    """Both, no where they are not given."""
+    return bool(tgt_is_causal), memory_is_causal
 
 
 class TransformerDecoderLayer(_TransformerLayer):
@@ -91,8 +103,7 @@ class TransformerDecoderLayer(_TransformerLayer):
 
     def forward(
         self, tgt: Tensor, memory: Tensor, tgt_mask: Tensor | None = None, memory_mask: Tensor | None = None,
-        tgt_key_padding_mask: Tensor | None = None, memory_key_padding_mask: Tensor | None = None,
-        tgt_is_causal: bool = False, memory_is_causal: bool = False,
+        tgt_key_padding_mask: Tensor | None = None, memory_key_padding_mask: Tensor | None = None, **causal: Unpack[Causal],
     ) -> Tensor:  # fmt: skip
         """Decode sequences.
 
@@ -111,16 +122,16 @@ class TransformerDecoderLayer(_TransformerLayer):
             Shape (N,T), with the same meaning.
         memory_key_padding_mask : Tensor or None
             Shape (N,S), with the same meaning.
-        tgt_is_causal : bool
-            Whether step i attends to steps 0 to i only, if there is no ``tgt_mask``.
-        memory_is_causal : bool
-            Whether step i attends to the memory's steps 0 to i only, if there is no ``memory_mask``.
+        **causal : bool
+            ``tgt_is_causal``: whether step i attends to steps 0 to i only, if there is no ``tgt_mask``.
+            ``memory_is_causal``: the same for the memory's steps, if there is no ``memory_mask``.
 
         Returns
         -------
         Tensor
             The shape of ``tgt``.
         """
+        tgt_is_causal, memory_is_causal = _causal(**causal)
         tgt, memory = (in_dtype_of(self.linear1.weight, t) for t in (tgt, memory))
 
         def attend(x: Tensor) -> Tensor:
@@ -173,8 +184,7 @@ class TransformerDecoder(Module):
 
     def forward(
         self, tgt: Tensor, memory: Tensor, tgt_mask: Tensor | None = None, memory_mask: Tensor | None = None,
-        tgt_key_padding_mask: Tensor | None = None, memory_key_padding_mask: Tensor | None = None,
-        tgt_is_causal: bool | None = None, memory_is_causal: bool = False,
+        tgt_key_padding_mask: Tensor | None = None, memory_key_padding_mask: Tensor | None = None, **causal: Unpack[Causal],
     ) -> Tensor:  # fmt: skip
         """Decode sequences; the masks are those of TransformerDecoderLayer.
 
@@ -192,10 +202,8 @@ class TransformerDecoder(Module):
             Shape (N,T).
         memory_key_padding_mask : Tensor or None
             Shape (N,S).
-        tgt_is_causal : bool or None
-            Whether step i attends to steps 0 to i only, if there is no ``tgt_mask``.
-        memory_is_causal : bool
-            Whether step i attends to the memory's steps 0 to i only, if there is no ``memory_mask``.
+        **causal : bool
+            ``tgt_is_causal`` and ``memory_is_causal``.
 
         Returns
         -------
@@ -203,10 +211,7 @@ class TransformerDecoder(Module):
             The shape of ``tgt``.
         """
         for layer in self.layers:
-            tgt = layer(
-                tgt, memory, tgt_mask, memory_mask, tgt_key_padding_mask, memory_key_padding_mask, bool(tgt_is_causal),
-                memory_is_causal,
-            )  # fmt: skip
+            tgt = layer(tgt, memory, tgt_mask, memory_mask, tgt_key_padding_mask, memory_key_padding_mask, **causal)
         return tgt if self.norm is None else self.norm(tgt)
 
 
@@ -299,8 +304,8 @@ class Transformer(Module):
     def forward(
         self, src: Tensor, tgt: Tensor, src_mask: Tensor | None = None, tgt_mask: Tensor | None = None,
         memory_mask: Tensor | None = None, src_key_padding_mask: Tensor | None = None,
-        tgt_key_padding_mask: Tensor | None = None, memory_key_padding_mask: Tensor | None = None,
-        src_is_causal: bool | None = None, tgt_is_causal: bool | None = None, memory_is_causal: bool = False,
+        tgt_key_padding_mask: Tensor | None = None, memory_key_padding_mask: Tensor | None = None, *,
+        src_is_causal: bool | None = None, **causal: Unpack[Causal],
     ) -> Tensor:  # fmt: skip
         """Encode one sequence, and decode another one with it.
 
@@ -325,10 +330,8 @@ class Transformer(Module):
             Shape (N,S), normally the ``src_key_padding_mask``.
         src_is_causal : bool or None
             Whether step i of the source attends to steps 0 to i only, if there is no ``src_mask``.
-        tgt_is_causal : bool or None
-            The same for the target.
-        memory_is_causal : bool
-            Whether step i attends to the memory's steps 0 to i only, if there is no ``memory_mask``.
+        **causal : bool
+            ``tgt_is_causal`` and ``memory_is_causal``, with the same meaning.
 
         Returns
         -------
@@ -337,8 +340,8 @@ class Transformer(Module):
         """
         memory = self.encoder(src, mask=src_mask, src_key_padding_mask=src_key_padding_mask, is_causal=bool(src_is_causal))
         decoded: Tensor = self.decoder(
-            tgt, memory, tgt_mask=tgt_mask, memory_mask=memory_mask, tgt_key_padding_mask=tgt_key_padding_mask,
-            memory_key_padding_mask=memory_key_padding_mask, tgt_is_causal=tgt_is_causal, memory_is_causal=memory_is_causal,
+            tgt, memory, tgt_mask, memory_mask, tgt_key_padding_mask=tgt_key_padding_mask,
+            memory_key_padding_mask=memory_key_padding_mask, **causal,
         )  # fmt: skip
         return decoded
 

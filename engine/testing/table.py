@@ -18,7 +18,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 import numpy as np
 
@@ -120,6 +120,17 @@ def error(kind: type[Exception], match: str, *args: Any, **consts: Any) -> Error
     return ErrorSample(kind, match, args, consts)
 
 
+class RowOptions(TypedDict, total=False):
+    """What ``case`` hands on to ``Case`` as it is."""
+
+    dtypes: tuple[str, ...]
+    differentiable: bool
+    second_order: bool
+    reference: Callable[..., Any] | None
+    properties: Callable[..., Any] | None
+    reason: str
+
+
 @dataclass(frozen=True)
 class Case:
     """A row of the op table; ``case`` makes it.
@@ -170,10 +181,10 @@ class Case:
     errors: tuple[ErrorSample, ...]
     bound: Bound
     grad_bound: Bound
-    kernels: tuple[str, ...]
-    dtypes: tuple[str, ...]
-    differentiable: bool
-    second_order: bool
+    kernels: tuple[str, ...] = ()
+    dtypes: tuple[str, ...] = ("float32", "float64")
+    differentiable: bool = True
+    second_order: bool = True
     tags: frozenset[str] = field(default_factory=frozenset)
     reference: Callable[..., Any] | None = None
     properties: Callable[..., Any] | None = None
@@ -207,15 +218,10 @@ def case(
     *rows: Sample | ErrorSample,
     bound: Bound,
     grad_bound: Bound | None = None,
-    kernels: Sequence[str] = (),
-    dtypes: Sequence[str] = ("float32", "float64"),
-    differentiable: bool = True,
-    second_order: bool = True,
     name: str | None = None,
+    kernels: Sequence[str] = (),
     tags: Sequence[str] = (),
-    reference: Callable[..., Any] | None = None,
-    properties: Callable[..., Any] | None = None,
-    reason: str = "",
+    **options: Unpack[RowOptions],
 ) -> Case:
     """Add a row to the op table.
 
@@ -229,27 +235,19 @@ def case(
         The largest error of values.
     grad_bound : Bound or None
         The largest error of gradients; None allows four times a forward bound, else the rounding of 16 terms.
-    kernels : sequence of str
-        The kernels that must run on every backend that declares them.
-    dtypes : sequence of str
-        The dtypes to test.
-    differentiable : bool
-        Whether the op has gradients.
-    second_order : bool
-        Whether it has second derivatives.
     name : str or None
         The name of the row; None is that of the op. A second row of an op needs another one.
+    kernels : sequence of str
+        The kernels that must run on every backend that declares them.
     tags : sequence of str
         "symmetric": gradcheck perturbs symmetric arguments only by symmetric matrices, for ops that read one triangle.
         "layer": not an op, so tests of ops alone leave it out.
-    reference : callable or None
-        An independent implementation on NumPy arrays in float64 (NumPy, SciPy, mpmath or loops, never the op's own code),
-        called with the arrays and with the constants as keywords.
-    properties : callable or None
-        For results that are not unique, such as singular vectors: a function of the outputs, the arrays and the constants
-        that returns pairs of arrays which must agree.
-    reason : str
-        Why the row has neither, for instance since it is a layer whose ops have rows of their own.
+    **options
+        What else ``Case`` holds. ``dtypes``: those to test. ``differentiable``: whether the op has gradients, and
+        ``second_order`` second derivatives. ``reference``: an independent implementation on NumPy arrays in float64 (NumPy,
+        SciPy, mpmath or loops, never the op's own code), called with the arrays and with the constants as keywords.
+        ``properties``: for results that are not unique, such as singular vectors, a function of the outputs, the arrays and
+        the constants that returns pairs of arrays which must agree. ``reason``: why the row has neither.
 
     Returns
     -------
@@ -279,13 +277,8 @@ def case(
         bound,
         grad_bound or (forward_error(16) if bound.kind != "forward" else Bound("forward", lambda *a: 4 * bound.factor(*a))),
         tuple(kernels),
-        tuple(dtypes),
-        differentiable,
-        second_order,
-        frozenset(tags),
-        reference,
-        properties,
-        reason,
+        tags=frozenset(tags),
+        **options,
     )
     if row.name in CASES:
         raise ValueError(f"the table has a row {row.name!r} already; give this one a name")

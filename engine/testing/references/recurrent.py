@@ -61,10 +61,9 @@ def lstm(
     return sequences(x, [h0, c0], lengths, reverse, lstm_step(w_ih, w_hh, bias))
 
 
-def lstm_projected(
-    x: Any, h0: Any, c0: Any, w_ih: Any, w_hh: Any, w_hr: Any, bias: Any = None, lengths: Any = None, *, reverse: bool = False
-) -> Any:
-    """lstm with h = w_hr (o tanh(c))."""
+def lstm_projected(x: Any, h0: Any, c0: Any, *weights: Any, reverse: bool = False) -> Any:
+    """lstm with h = w_hr (o tanh(c)). weights: w_ih, w_hh, w_hr, and bias and lengths if they are given."""
+    w_ih, w_hh, w_hr, bias, lengths = (*weights, None, None)[:5]
     return sequences(x, [h0, c0], lengths, reverse, lstm_step(w_ih, w_hh, bias, w_hr))
 
 
