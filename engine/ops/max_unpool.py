@@ -5,12 +5,12 @@ from __future__ import annotations
 from math import prod
 from typing import TYPE_CHECKING, Any
 
+from dlengine.kernels.geometry import PlaneGeometry
+
 from ..errors import ShapeError
+from . import primitives
 from .conv_geometry import IntOrInts, int_tuple
-from .creation import arange
 from .ids import check_ids
-from .index import put_at
-from .shape import reshape
 
 if TYPE_CHECKING:
     from ..typing import Tensor
@@ -24,11 +24,8 @@ def _unpool(op: str, rank: int, x: Any, indices: Any, output_size: Any) -> Any:
                          f"got {x.shape} and {indices.shape}")  # fmt: skip
     size = int_tuple(op, "output_size", output_size, rank)
     check_ids(op, "indices", indices, prod(size), of=f"places of output_size {size}")
-    indices = indices if indices.dtype.name == "int64" else indices.astype("int64")
-    n, c, plane = x.shape[0], x.shape[1], prod(size)
-    first = reshape(arange(n * c, device=x.device) * plane, (n, c, *(1,) * rank))
-    flat = put_at(reshape(x, (-1,)), key=reshape(indices + first, (-1,)), shape=(n * c * plane,))
-    return reshape(flat, (n, c, *size))
+    g = PlaneGeometry(*x.shape[:2], size, x.shape[2:])
+    return primitives.plane_scatter(x, indices, g)
 
 
 def max_unpool1d(x: Tensor, indices: Tensor, output_size: IntOrInts) -> Tensor:

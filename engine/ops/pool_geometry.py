@@ -55,10 +55,3 @@ def _geometry(op: str, shape: Any, rank: int, window: Window) -> PoolGeometry:
 
 _known_geometry = lru_cache(maxsize=1024)(_geometry)
 
-
-def lifted_pool(g: PoolGeometry) -> PoolGeometry:
-    """A 1-d geometry as the 2-d one of images of height 1."""
-    return PoolGeometry(
-        g.N, g.C, (1, *g.in_shape), (1, *g.kernel), (1, *g.stride), (1, *g.dilation), (0, *g.pad_lo), (0, *g.pad_hi),
-        (0, *g.padding), (1, *g.out_shape), g.count_include_pad,
-    )  # fmt: skip
