@@ -19,6 +19,10 @@ from .machine.vector import as_row, clear
 from .machine.views import Rows, Tail
 
 
+NARROW, WIDE = np.empty(0, np.int32), np.empty(0, np.int64)
+"""Dtypes of the places in a plane while its windows are searched."""
+
+
 class Sizes(NamedTuple):
     """The integers of a two-dimensional pooling, as compiled code takes them."""
 
@@ -50,8 +54,12 @@ def max_pool2d(x: Array, g: Windows) -> tuple[Array, Array]:
     """The largest value of each window and its flat index in the plane; of equals the first; NaN before all."""
     y, index = np.empty(g.y_shape, x.dtype), np.empty(g.y_shape, np.int64)
     if y.size:
-        kernel = _max_pool_pairs if type(g) is PoolGeometry and g.pairs else maxima
-        kernel(as_row(dense(x)), as_row(y), as_row(index), g.table, threads_for(g.N * g.C, _cost(g, y.size)))
+        threads = threads_for(g.N * g.C, _cost(g, y.size))
+        if type(g) is PoolGeometry and g.pairs:
+            _max_pool_pairs(as_row(dense(x)), as_row(y), as_row(index), g.table, threads)
+        else:
+            like = NARROW if g.places < 1 << 31 else WIDE
+            maxima(as_row(dense(x)), as_row(y), as_row(index), g.table, like, threads)
     return y, index
 
 
@@ -60,6 +68,8 @@ max_pool3d = adaptive_max_pool = max_pool2d
 
 def max_pool_values(x: Array, g: PoolGeometry) -> Array:
     """The largest value of each window; NaN if there is one."""
+    if g.pairs:
+        return max_pool2d(x, g)[0]
     y = np.empty(g.y_shape, x.dtype)
     if y.size:
         largest_values(as_row(dense(x)), as_row(y), g.table, threads_for(g.N * g.C, _cost(g, y.size)))

@@ -1,8 +1,8 @@
 """Maxima and means of windows of one to three dimensions, as geometry.Windows.table lays them out.
 
-The rows of a window are brought together first, across the whole width of the plane, which is vector code whatever the windows'
-width. Then come the columns: of windows at an even stride one tap after the other, for a whole row of outputs; of the others one
-window after the other.
+The rows of a window are brought together first, across the whole width of the plane, then the columns of windows at an even
+stride, at every column, of which the outputs are picked at the end: that is vector code whatever windows and strides are, and at
+strides up to FAR faster than to meet only the columns that count. Other windows are looked at one by one.
 """
 
 from __future__ import annotations
@@ -21,7 +21,10 @@ HEAD = 14
 """Where the places of windows begin in a table."""
 
 FEW = 8
-"""Windows more than so many times as wide as there are outputs in a row are searched one by one."""
+"""Windows more than so many times as wide as there are outputs in a row are looked at one by one."""
+
+FAR = 8
+"""So are those whose stride is larger."""
 
 WIDE = 8
 """Positions from which a vector pass that finds the largest value pays before it is looked for."""
@@ -35,6 +38,13 @@ def sections(table: Array) -> tuple[int, int, int]:
 
 
 @inner()
+def together(table: Array) -> tuple[int, int]:
+    """The outputs of a row whose columns are brought together, as a range."""
+    low, high = table[10], table[11]
+    return (0, 0) if table[13] > FEW * (high - low) or table[12] > FAR else (low, high)
+
+
+@inner()
 def copy_to(target: Array, x: Array) -> None:
     for i in range(x.size):
         target[i] = x[i]
@@ -42,8 +52,22 @@ def copy_to(target: Array, x: Array) -> None:
 
 @inner()
 def add_row(total: Array, x: Array) -> None:
-    for i in range(x.size):
+    for i in range(total.size):
         total[i] += x[i]
+
+
+@inner()
+def pick(y: Array, x: Array, stride: int) -> None:
+    """Every stride-th element. An unsigned place is taken as it is, where a signed one might count from the end."""
+    step = np.uint64(stride)
+    for o in range(y.size):
+        y[o] = x[step * np.uint64(o)]
+
+
+@inner()
+def number(places: Array, first: int) -> None:
+    for i in range(places.size):
+        places[i] = first + i
 
 
 @inner()
@@ -56,184 +80,148 @@ def largest(x: Array) -> Any:
 
 
 @inner()
-def keep_row(best: Array, found: Array, x: Array, row: int) -> None:
-    """Where x beats best, put it there and the row's number beside it. The first NaN stays."""
-    number = np.int32(row)
+def keep_row(best: Array, places: Array, x: Array, first: int) -> None:
+    """Where x beats best, put it there and its place, first + i, beside it. The first NaN stays."""
     for i in range(best.size):
-        value, held = x[i], best[i]
+        value, held, place = x[i], best[i], places.dtype.type(first + i)
         better = (value > held) | ((value != value) & (held == held))
         best[i] = value if better else held
-        found[i] = number if better else found[i]
+        places[i] = place if better else places[i]
 
 
 @inner()
-def keep_value(best: Array, x: Array, stride: int) -> None:
-    """Where x[stride o] beats best[o], put it there. A NaN stays."""
-    for o in range(best.size):
-        value, held = x[stride * o], best[o]
-        best[o] = value if (value > held) | (value != value) else held
+def keep_value(best: Array, x: Array) -> None:
+    """Where x beats best, put it there. A NaN stays."""
+    for i in range(best.size):
+        value, held = x[i], best[i]
+        best[i] = value if (value > held) | (value != value) else held
 
 
 @inner()
-def keep_tap(y: Array, rows: Array, taps: Array, best: Array, found: Array, tap: int, stride: int) -> None:
-    """Where best[stride o] beats y[o], or equals it and comes from a row further up, it takes its place."""
-    number = np.int32(tap)
-    for o in range(y.size):
-        value, held, row = best[stride * o], y[o], found[stride * o]
+def keep_column(best: Array, places: Array, x: Array, its: Array) -> None:
+    """Where x beats best, or equals it and lies before it, it takes its place."""
+    for i in range(best.size):
+        value, held, place, first = x[i], best[i], its[i], places[i]
         lost, missing = value != value, held != held
-        better = (value > held) | (lost & ~missing) | (((value == held) | (lost & missing)) & (row < rows[o]))
-        y[o] = value if better else held
-        rows[o] = row if better else rows[o]
-        taps[o] = number if better else taps[o]
+        better = (value > held) | (lost & ~missing) | (((value == held) | (lost & missing)) & (place < first))
+        best[i] = value if better else held
+        places[i] = place if better else first
 
 
 @inner()
-def across(
-    y: Array, index: Array, best: Array, found: Array, rows: Array, taps: Array, place: tuple[int, int, int, int, int]
-) -> None:
-    """Outputs at an even stride, tap after tap. place: the first column, stride, number of taps, step, width of the plane."""
-    first, stride, count, step, width = place
-    for o in range(y.size):
-        y[o] = best[first + o * stride]
-        rows[o] = found[first + o * stride]
-        taps[o] = 0
-    for tap in range(1, count):
-        values, where = best[first + tap * step :], found[first + tap * step :]
-        if stride == 1:  # constant strides become vector code
-            keep_tap(y, rows, taps, values, where, tap, 1)
-        elif stride == 2:
-            keep_tap(y, rows, taps, values, where, tap, 2)
-        else:
-            keep_tap(y, rows, taps, values, where, tap, stride)
-    for o in range(y.size):
-        index[o] = np.int64(rows[o]) * width + first + o * stride + np.int64(taps[o]) * step
-
-
-@inner()
-def along(best: Array, found: Array, first: int, count: int, step: int, single: bool) -> tuple[Any, int, int]:
-    """The first of the largest values of one window, its row and its column. single: whether the window is one row."""
+def along(best: Array, places: Array, first: int, count: int, step: int, single: bool) -> tuple[Any, Any]:
+    """The first of the largest values of one window, and its place. single: whether the window is one row."""
+    held, place = best[first], places[first]
     if single and step == 1 and count >= WIDE:
         part = best[first : first + count]
         top = largest(part)
         column = 0
         while not (part[column] == top or part[column] != part[column]):
             column += 1
-        return part[column], np.int64(found[first]), first + column
-    column, held, row = first, best[first], found[first]
+        return part[column], places[first + column]
     for j in range(1, count):
-        at = first + j * step
-        value, its = best[at], found[at]
+        value, its = best[first + j * step], places[first + j * step]
         lost, missing = value != value, held != held
-        if value > held or (lost and not missing) or ((value == held or (lost and missing)) and its < row):
-            column, held, row = at, value, its
-    return held, np.int64(row), column
+        if value > held or (lost and not missing) or ((value == held or (lost and missing)) and its < place):
+            held, place = value, its
+    return held, place
 
 
 @jit()
-def maxima(x: Array, y: Array, index: Array, table: Array, threads: int) -> None:
-    """y: the largest value of each window, index: its place in the plane; 0 and -1 for a window without positions."""
+def maxima(x: Array, y: Array, index: Array, table: Array, like: Array, threads: int) -> None:
+    """y: the largest value of each window, index: its place in the plane; 0 and -1 for a window without positions.
+
+    like: an array of the dtype in which places are kept on the way.
+    """
     planes, D, H, W, OD, OH, OW = table[0], table[1], table[2], table[3], table[4], table[5], table[6]
-    low, high, stride, taps = table[10], table[11], table[12], table[13]
+    stride, taps, step = table[12], table[13], table[9]
     deep, tall, wide = sections(table)
-    if taps > FEW * (high - low):
-        low = high = 0
+    low, high = together(table)
+    count, begin = high - low, table[wide + low]
+    span = (count - 1) * stride + 1
     for t in prange(threads):
-        scratch, found = np.empty(W, x.dtype), np.zeros(W, np.int32)
-        rows, tap = np.empty(OW, np.int32), np.empty(OW, np.int32)
+        rows, places = np.empty(W, x.dtype), np.empty(W, like.dtype)
+        columns, found = np.empty(W, x.dtype), np.empty(W, like.dtype)
         for line in range(t * planes // threads * OD * OH, (t + 1) * planes // threads * OD * OH):
             od, oh = line // OH % OD, line % OH
             image, at = line // (OH * OD) * D * H * W, line * OW
             layers, height = table[deep + OD + od], table[tall + OH + oh]
             single = layers * height == 1
-            best = scratch
+            best = rows
             for i in range(layers):
                 for j in range(height):
-                    row = (table[deep + od] + i * table[7]) * H + table[tall + oh] + j * table[8]
-                    part = x[image + row * W : image + (row + 1) * W]
-                    if single:
-                        best = part
+                    place = ((table[deep + od] + i * table[7]) * H + table[tall + oh] + j * table[8]) * W
+                    part = x[image + place : image + place + W]
                     if i + j == 0:
-                        found[:] = row
+                        number(places, place)
+                        best = part if single else rows
                         if not single:
-                            copy_to(scratch, part)
+                            copy_to(rows, part)
                     else:
-                        keep_row(scratch, found, part, row)
+                        keep_row(rows, places, part, place)
             if layers * height == 0:
                 y[at : at + OW] = 0
                 index[at : at + OW] = -1
                 continue
-            if high > low:
-                place = (table[wide + low], stride, taps, table[9], W)
-                count = high - low
-                across(y[at + low : at + high], index[at + low : at + high], best, found, rows[:count], tap[:count], place)
-            for ow in range(OW - (high - low)):
-                o = ow if ow < low else ow + high - low
+            if count > 0:
+                copy_to(columns, best[begin : begin + span])
+                copy_to(found, places[begin : begin + span])
+                for tap in range(1, taps):
+                    first = begin + tap * step
+                    keep_column(columns[:span], found[:span], best[first : first + span], places[first : first + span])
+                pick(y[at + low : at + high], columns, stride)
+                pick(index[at + low : at + high], found, stride)
+            for ow in range(OW - count):
+                o = ow if ow < low else ow + count
                 if table[wide + OW + o] == 0:
                     y[at + o], index[at + o] = 0, -1
-                    continue
-                value, row, column = along(best, found, table[wide + o], table[wide + OW + o], table[9], single)
-                y[at + o], index[at + o] = value, row * W + column
+                else:
+                    y[at + o], index[at + o] = along(best, places, table[wide + o], table[wide + OW + o], step, single)
 
 
 @jit()
 def largest_values(x: Array, y: Array, table: Array, threads: int) -> None:
     """y: the largest value of each window; 0 for a window without positions."""
     planes, D, H, W, OD, OH, OW = table[0], table[1], table[2], table[3], table[4], table[5], table[6]
-    low, high, stride, taps = table[10], table[11], table[12], table[13]
+    stride, taps, step = table[12], table[13], table[9]
     deep, tall, wide = sections(table)
-    if taps > FEW * (high - low):
-        low = high = 0
+    low, high = together(table)
+    count, begin = high - low, table[wide + low]
+    span = (count - 1) * stride + 1
     for t in prange(threads):
-        scratch = np.empty(W, x.dtype)
+        rows, columns = np.empty(W, x.dtype), np.empty(W, x.dtype)
         for line in range(t * planes // threads * OD * OH, (t + 1) * planes // threads * OD * OH):
             od, oh = line // OH % OD, line % OH
             image, at = line // (OH * OD) * D * H * W, line * OW
             layers, height = table[deep + OD + od], table[tall + OH + oh]
-            best = scratch
+            best = rows
             for i in range(layers):
                 for j in range(height):
-                    row = (table[deep + od] + i * table[7]) * H + table[tall + oh] + j * table[8]
-                    part = x[image + row * W : image + (row + 1) * W]
+                    place = image + ((table[deep + od] + i * table[7]) * H + table[tall + oh] + j * table[8]) * W
+                    part = x[place : place + W]
                     if layers * height == 1:
                         best = part
                     elif i + j == 0:
-                        copy_to(scratch, part)
+                        copy_to(rows, part)
                     else:
-                        keep_value(scratch, part, 1)
+                        keep_value(rows, part)
             if layers * height == 0:
                 y[at : at + OW] = 0
                 continue
-            for tap in range(taps if high > low else 0):
-                values = best[table[wide + low] + tap * table[9] :]
-                if tap == 0:
-                    for o in range(high - low):
-                        y[at + low + o] = values[o * stride]
-                elif stride == 1:
-                    keep_value(y[at + low : at + high], values, 1)
-                elif stride == 2:
-                    keep_value(y[at + low : at + high], values, 2)
-                else:
-                    keep_value(y[at + low : at + high], values, stride)
-            for ow in range(OW - (high - low)):
-                o = ow if ow < low else ow + high - low
-                first, count = table[wide + o], table[wide + OW + o]
-                held = best[first] if count else x.dtype.type(0)
-                for j in range(1, count):
-                    value = best[first + j * table[9]]
+            if count > 0:
+                copy_to(columns, best[begin : begin + span])
+                for tap in range(1, taps):
+                    first = begin + tap * step
+                    keep_value(columns[:span], best[first : first + span])
+                pick(y[at + low : at + high], columns, stride)
+            for ow in range(OW - count):
+                o = ow if ow < low else ow + count
+                first = table[wide + o]
+                held = best[first] if table[wide + OW + o] else x.dtype.type(0)
+                for j in range(1, table[wide + OW + o]):
+                    value = best[first + j * step]
                     held = value if (value > held) | (value != value) else held
                 y[at + o] = held
-
-
-@inner()
-def add_tap(total: Array, x: Array, stride: int) -> None:
-    for o in range(total.size):
-        total[o] += x[stride * o]
-
-
-@inner()
-def spread_tap(total: Array, x: Array, stride: int) -> None:
-    for o in range(x.size):
-        total[stride * o] += x[o]
 
 
 @inner()
@@ -243,14 +231,17 @@ def divide(y: Array, by: Any) -> None:
 
 
 @inner()
-def total_of(x: Array, first: int, count: int, step: int) -> Any:
+def spread_tap(total: Array, x: Array, stride: int) -> None:
+    step = np.uint64(stride)
+    for o in range(x.size):
+        total[step * np.uint64(o)] += x[o]
+
+
+@inner()
+def total_of(x: Array) -> Any:
     total = x.dtype.type(0)
-    if step == 1:  # a constant step becomes vector code
-        for i in range(first, first + count):
-            total += x[i]
-    else:
-        for i in range(count):
-            total += x[first + i * step]
+    for i in range(x.size):
+        total += x[i]
     return total
 
 
@@ -258,43 +249,44 @@ def total_of(x: Array, first: int, count: int, step: int) -> Any:
 def means(x: Array, y: Array, table: Array, threads: int) -> None:
     """y: the sum of each window, divided by its count."""
     planes, D, H, W, OD, OH, OW = table[0], table[1], table[2], table[3], table[4], table[5], table[6]
-    low, high, stride, taps = table[10], table[11], table[12], table[13]
+    stride, taps, step = table[12], table[13], table[9]
     deep, tall, wide = sections(table)
-    if taps > FEW * (high - low):
-        low = high = 0
+    low, high = together(table)
+    count, begin = high - low, table[wide + low]
+    span = (count - 1) * stride + 1
     for t in prange(threads):
-        scratch = np.empty(W, x.dtype)
+        rows, columns = np.empty(W, x.dtype), np.empty(W, x.dtype)
         for line in range(t * planes // threads * OD * OH, (t + 1) * planes // threads * OD * OH):
             od, oh = line // OH % OD, line % OH
             image, at = line // (OH * OD) * D * H * W, line * OW
             layers, height = table[deep + OD + od], table[tall + OH + oh]
             share = x.dtype.type(table[deep + 2 * OD + od] * table[tall + 2 * OH + oh])
-            sums = scratch
+            sums = rows
             if layers * height != 1:
-                clear(scratch)
+                clear(rows)
             for i in range(layers):
                 for j in range(height):
-                    row = (table[deep + od] + i * table[7]) * H + table[tall + oh] + j * table[8]
-                    part = x[image + row * W : image + (row + 1) * W]
+                    place = image + ((table[deep + od] + i * table[7]) * H + table[tall + oh] + j * table[8]) * W
+                    part = x[place : place + W]
                     if layers * height == 1:
                         sums = part
                     else:
-                        add_row(scratch, part)
-            if high > low:
-                result = y[at + low : at + high]
-                clear(result)
-                for tap in range(taps):
-                    values = sums[table[wide + low] + tap * table[9] :]
-                    if stride == 1:
-                        add_tap(result, values, 1)
-                    elif stride == 2:
-                        add_tap(result, values, 2)
-                    else:
-                        add_tap(result, values, stride)
-                divide(result, share * x.dtype.type(table[wide + 2 * OW + low]))
-            for ow in range(OW - (high - low)):
-                o = ow if ow < low else ow + high - low
-                total = total_of(sums, table[wide + o], table[wide + OW + o], table[9])
+                        add_row(rows, part)
+            if count > 0:
+                copy_to(columns, sums[begin : begin + span])
+                for tap in range(1, taps):
+                    add_row(columns[:span], sums[begin + tap * step :])
+                pick(y[at + low : at + high], columns, stride)
+                divide(y[at + low : at + high], share * x.dtype.type(table[wide + 2 * OW + low]))
+            for ow in range(OW - count):
+                o = ow if ow < low else ow + count
+                first = table[wide + o]
+                total = x.dtype.type(0)
+                if step == 1:
+                    total = total_of(sums[first : first + table[wide + OW + o]])
+                else:
+                    for j in range(table[wide + OW + o]):
+                        total += sums[first + j * step]
                 y[at + o] = total / (share * x.dtype.type(table[wide + 2 * OW + o]))
 
 
@@ -302,42 +294,33 @@ def means(x: Array, y: Array, table: Array, threads: int) -> None:
 def spread_means(gy: Array, gx: Array, table: Array, threads: int) -> None:
     """gx: each gy divided by the count of its window, and added to all its positions."""
     planes, D, H, W, OD, OH, OW = table[0], table[1], table[2], table[3], table[4], table[5], table[6]
-    low, high, stride, taps = table[10], table[11], table[12], table[13]
+    stride, taps, step = table[12], table[13], table[9]
     deep, tall, wide = sections(table)
-    if taps > FEW * (high - low):
-        low = high = 0
+    low, high = together(table)
+    count = high - low
     for t in prange(threads):
-        scratch, shares = np.empty(W, gy.dtype), np.empty(OW, gy.dtype)
-        first_line, last_line = t * planes // threads * OD * OH, (t + 1) * planes // threads * OD * OH
+        spread, parts = np.empty(W, gy.dtype), np.empty(OW, gy.dtype)
         clear(gx[t * planes // threads * D * H * W : (t + 1) * planes // threads * D * H * W])
-        for line in range(first_line, last_line):
+        for line in range(t * planes // threads * OD * OH, (t + 1) * planes // threads * OD * OH):
             od, oh = line // OH % OD, line % OH
             image, at = line // (OH * OD) * D * H * W, line * OW
             layers, height = table[deep + OD + od], table[tall + OH + oh]
             share = gy.dtype.type(table[deep + 2 * OD + od] * table[tall + 2 * OH + oh])
-            spread = scratch
-            if layers * height == 1:
-                begin = image + (table[deep + od] * H + table[tall + oh]) * W
-                spread = gx[begin : begin + W]
-            else:
-                clear(scratch)
+            clear(spread)
             for o in range(OW):
-                shares[o] = gy[at + o] / (share * gy.dtype.type(table[wide + 2 * OW + o]))
-            for tap in range(taps if high > low else 0):
-                target = spread[table[wide + low] + tap * table[9] :]
+                parts[o] = gy[at + o] / (share * gy.dtype.type(table[wide + 2 * OW + o]))
+            for tap in range(taps if count > 0 else 0):
+                target = spread[table[wide + low] + tap * step :]
                 if stride == 1:
-                    spread_tap(target, shares[low:high], 1)
+                    add_row(target[:count], parts[low:high])
                 else:
-                    spread_tap(target, shares[low:high], stride)
-            for ow in range(OW - (high - low)):
-                o = ow if ow < low else ow + high - low
-                first, part = table[wide + o], shares[o]
+                    spread_tap(target, parts[low:high], stride)
+            for ow in range(OW - count):
+                o = ow if ow < low else ow + count
+                first, part = table[wide + o], parts[o]
                 for tap in range(table[wide + OW + o]):
-                    spread[first + tap * table[9]] += part
-            if layers * height == 1:
-                continue
+                    spread[first + tap * step] += part
             for i in range(layers):
                 for j in range(height):
-                    row = (table[deep + od] + i * table[7]) * H + table[tall + oh] + j * table[8]
-                    begin = image + row * W
-                    add_row(gx[begin : begin + W], scratch)
+                    place = image + ((table[deep + od] + i * table[7]) * H + table[tall + oh] + j * table[8]) * W
+                    add_row(gx[place : place + W], spread)
