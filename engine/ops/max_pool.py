@@ -12,6 +12,7 @@ from . import primitives
 from .bits import bitwise_invert
 from .conv_geometry import IntOrInts
 from .elementwise import negative
+from .fused import kernel_alone
 from .pool_geometry import Window, pool_geometry
 from .pool_signatures import pool
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from ..typing import Tensor
 
 
+@kernel_alone
 @op(needs="x")
 def max_pool_values(xp, x, /, *, g):
     """The largest value of each window, of one to three dimensions. The gradient looks for its place again."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from math import prod
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from dlengine.kernels.geometry import PlaneGeometry
+from dlengine.kernels.geometry import Ints, PlaneGeometry
 
 from ..errors import ShapeError
 from . import primitives
@@ -22,10 +22,19 @@ def _unpool(op: str, rank: int, x: Any, indices: Any, output_size: Any) -> Any:
     if x.shape != indices.shape or x.ndim != rank + 2:
         raise ShapeError(f"{op}: x and indices must both be (N,C,{_PLACES[rank]}), "
                          f"got {x.shape} and {indices.shape}")  # fmt: skip
-    size = int_tuple(op, "output_size", output_size, rank)
-    check_ids(op, "indices", indices, prod(size), of=f"places of output_size {size}")
-    g = PlaneGeometry(*x.shape[:2], size, x.shape[2:])
+    if type(output_size) is int or (type(output_size) is tuple and all([type(n) is int for n in output_size])):
+        g = _known_geometry(op, rank, x.shape, output_size)
+    else:
+        g = _geometry(op, rank, x.shape, output_size)
+    check_ids(op, "indices", indices, g.places, of=f"places of output_size {g.in_shape}")
     return primitives.plane_scatter(x, indices, g)
+
+
+def _geometry(op: str, rank: int, shape: Ints, output_size: Any) -> PlaneGeometry:
+    return PlaneGeometry(*shape[:2], int_tuple(op, "output_size", output_size, rank), shape[2:])
+
+
+_known_geometry = lru_cache(maxsize=1024)(_geometry)
 
 
 def max_unpool1d(x: Tensor, indices: Tensor, output_size: IntOrInts) -> Tensor:

@@ -24,15 +24,18 @@ class Window(NamedTuple):
 
 def pool_geometry(op: str, x: Any, rank: int, window: Window) -> PoolGeometry:
     """Check the settings and work out the output's size; with ceil_mode a last window may run past the padded end."""
-    shape = x.shape
-    if len(shape) != rank + 2:
-        raise ShapeError(f"{op}: input must have {rank + 2} dimensions (N,C,...), got shape {shape}")
-    if all([plain(v) for v in window[:4]]) and type(window.ceil_mode) is type(window.count_include_pad) is bool:
-        return _known_geometry(op, shape, rank, window)
-    return _geometry(op, shape, rank, window)
+    kernel, stride, padding, dilation, ceil, include = window
+    if type(ceil) is type(include) is bool and (
+        (type(kernel) is type(padding) is type(dilation) is int and (stride is None or type(stride) is int))
+        or (plain(kernel) and plain(stride) and plain(padding) and plain(dilation))
+    ):
+        return _known_geometry(op, x.shape, rank, window)
+    return _geometry(op, x.shape, rank, window)
 
 
 def _geometry(op: str, shape: Any, rank: int, window: Window) -> PoolGeometry:
+    if len(shape) != rank + 2:
+        raise ShapeError(f"{op}: input must have {rank + 2} dimensions (N,C,...), got shape {shape}")
     kernel = int_tuple(op, "kernel_size", window.kernel_size, rank)
     steps = kernel if window.stride is None else int_tuple(op, "stride", window.stride, rank)
     pad = int_tuple(op, "padding", window.padding, rank, 0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 import numpy as np
 from numba import prange
@@ -13,7 +13,7 @@ from ..types import Array
 from .machine.compile import dense, jit, threads_for
 from .machine.pool_pairs import largest_of_four
 from .machine.pool_places import in_window, strays
-from .machine.pool_volume import Axis, scatter_volumes
+from .machine.pool_volume import count, scatter_volumes
 from .machine.pool_windows import largest_values, maxima, means, spread_means
 from .machine.vector import as_row, clear
 from .machine.views import Rows, Tail
@@ -21,6 +21,10 @@ from .machine.views import Rows, Tail
 
 NARROW, WIDE = np.empty(0, np.int32), np.empty(0, np.int64)
 """Dtypes of the places in a plane while its windows are searched."""
+
+
+FEW = 512
+"""Outputs that no second thread is asked about."""
 
 
 class Sizes(NamedTuple):
@@ -54,7 +58,7 @@ def max_pool2d(x: Array, g: Windows) -> tuple[Array, Array]:
     """The largest value of each window and its flat index in the plane; of equals the first; NaN before all."""
     y, index = np.empty(g.y_shape, x.dtype), np.empty(g.y_shape, np.int64)
     if y.size:
-        threads = threads_for(g.N * g.C, _cost(g, y.size))
+        threads = _threads(g, y.size)
         if type(g) is PoolGeometry and g.pairs:
             _max_pool_pairs(as_row(dense(x)), as_row(y), as_row(index), g.table, threads)
         else:
@@ -72,7 +76,7 @@ def max_pool_values(x: Array, g: PoolGeometry) -> Array:
         return max_pool2d(x, g)[0]
     y = np.empty(g.y_shape, x.dtype)
     if y.size:
-        largest_values(as_row(dense(x)), as_row(y), g.table, threads_for(g.N * g.C, _cost(g, y.size)))
+        largest_values(as_row(dense(x)), as_row(y), g.table, _threads(g, y.size))
     return y
 
 
@@ -80,7 +84,7 @@ def avg_pool2d(x: Array, g: Windows) -> Array:
     """The mean of each window, over as many positions as g.counts says."""
     y = np.empty(g.y_shape, x.dtype)
     if y.size:
-        means(as_row(dense(x)), as_row(y), g.table, threads_for(g.N * g.C, _cost(g, y.size)))
+        means(as_row(dense(x)), as_row(y), g.table, _threads(g, y.size))
     return y
 
 
@@ -88,7 +92,7 @@ def avg_pool2d_input_grad(gy: Array, g: Windows) -> Array:
     """gx: the adjoint of avg_pool2d."""
     gx = np.empty(g.x_shape, gy.dtype)
     if gx.size:
-        spread_means(as_row(dense(gy)), as_row(gx), g.table, threads_for(g.N * g.C, 0.1 * gx.size + _cost(g, gy.size)))
+        spread_means(as_row(dense(gy)), as_row(gx), g.table, _threads(g, gy.size))
     return gx
 
 
@@ -96,9 +100,9 @@ avg_pool3d = adaptive_avg_pool = avg_pool2d
 avg_pool3d_input_grad = adaptive_avg_pool_input_grad = avg_pool2d_input_grad
 
 
-def _cost(g: Windows, outputs: int) -> float:
-    """Nanoseconds of one thread: most of a window's positions are met in vectors."""
-    return outputs * (0.2 * g.taps + 0.5)
+def _threads(g: Windows, outputs: int) -> int:
+    """How many threads share planes: most of a window's positions are met in vectors."""
+    return 1 if outputs < FEW else threads_for(g.N * g.C, outputs * (0.2 * g.taps + 0.5))
 
 
 def max_pool2d_scatter(gy: Array, index: Array, g: PoolGeometry) -> Array:
@@ -106,9 +110,8 @@ def max_pool2d_scatter(gy: Array, index: Array, g: PoolGeometry) -> Array:
     gx = np.empty(g.x_shape, gy.dtype)
     if gx.size:
         threads = threads_for(g.N * g.C, 0.1 * gx.size + 2 * gy.size)
-        wrong = np.zeros(threads, np.int64)
-        _scatter(as_row(dense(gy)), as_row(dense(index)), as_row(gx), wrong, sizes_of(g), threads)
-        _refuse("max_pool2d_scatter", wrong, index, g)
+        if _scatter(as_row(dense(gy)), as_row(dense(index)), as_row(gx), sizes_of(g), threads):
+            _refuse("max_pool2d_scatter", index, g)
     return gx
 
 
@@ -117,15 +120,9 @@ def max_pool3d_scatter(gy: Array, index: Array, g: PoolGeometry) -> Array:
     gx = np.empty(g.x_shape, gy.dtype)
     if gx.size:
         threads = threads_for(g.N * g.C, 0.1 * gx.size + 5 * gy.size)
-        wrong = np.zeros(threads, np.int64)
-        scatter_volumes(as_row(dense(gy)), as_row(dense(index)), as_row(gx), wrong, *_axes(g), threads)
-        _refuse("max_pool3d_scatter", wrong, index, g)
+        if scatter_volumes(as_row(dense(gy)), as_row(dense(index)), as_row(gx), g.table, threads):
+            _refuse("max_pool3d_scatter", index, g)
     return gx
-
-
-@lru_cache(maxsize=512)
-def _axes(g: PoolGeometry) -> list[Axis]:
-    return [Axis(*each) for each in zip(g.in_shape, g.out_shape, g.kernel, g.stride, g.dilation, g.pad_lo, strict=True)]
 
 
 def plane_scatter(gy: Array, index: Array, g: PlaneGeometry) -> Array:
@@ -133,9 +130,8 @@ def plane_scatter(gy: Array, index: Array, g: PlaneGeometry) -> Array:
     gx = np.empty(g.x_shape, gy.dtype)
     if gx.size:
         threads = threads_for(g.N * g.C, 0.1 * gx.size + gy.size)
-        wrong = np.zeros(threads, np.int64)
-        _put(as_row(dense(gy)), as_row(dense(index)), as_row(gx), wrong, g.table, threads)
-        _refuse("plane_scatter", wrong, index, g)
+        if _put(as_row(dense(gy)), as_row(dense(index)), as_row(gx), g.table, threads):
+            _refuse("plane_scatter", index, g)
     return gx
 
 
@@ -144,19 +140,17 @@ def max_pool2d_gather(x: Array, index: Array, g: Windows) -> Array:
     y = np.empty(g.y_shape, x.dtype)
     if y.size:
         threads = threads_for(g.N * g.C, y.size)
-        wrong = np.zeros(threads, np.int64)
-        _gather(as_row(dense(x)), as_row(dense(index)), as_row(y), wrong, g.table, threads)
-        _refuse("max_pool2d_gather", wrong, index, g)
+        if _gather(as_row(dense(x)), as_row(dense(index)), as_row(y), g.table, threads):
+            _refuse("max_pool2d_gather", index, g)
     return y
 
 
 max_pool3d_gather = plane_gather = max_pool2d_gather
 
 
-def _refuse(name: str, wrong: Array, index: Array, g: Windows) -> None:
-    """Raise IndexError if some thread met places outside the plane, which it left out."""
-    if wrong.any():
-        raise IndexError(f"{name}: index runs from {index.min()} to {index.max()}, expected 0 ... {g.places - 1}")
+def _refuse(name: str, index: Array, g: Windows) -> NoReturn:
+    """Raise IndexError for places outside the plane, which were left out."""
+    raise IndexError(f"{name}: index runs from {index.min()} to {index.max()}, expected 0 ... {g.places - 1}")
 
 
 @jit()
@@ -169,8 +163,9 @@ def _max_pool_pairs(x: Array, y: Array, index: Array, table: Array, threads: int
 
 
 @jit()
-def _scatter(gy: Array, places: Array, gx: Array, wrong: Array, s: Sizes, threads: int) -> None:
-    """wrong: for each thread, how many places lie outside the plane. One outside its window gets nothing."""
+def _scatter(gy: Array, places: Array, gx: Array, s: Sizes, threads: int) -> int:
+    """How many places lie outside the plane. One outside its window gets nothing."""
+    wrong = np.zeros(threads, np.int64)
     rows, columns = (s.OH - 1) * s.SH + s.KH, (s.OW - 1) * s.SW + s.KW
     plain = s.top == 0 and s.left == 0 and s.DH == 1 and s.DW == 1 and s.KH <= 3 and rows <= s.H and columns <= s.W
     for t in prange(threads):
@@ -192,11 +187,13 @@ def _scatter(gy: Array, places: Array, gx: Array, wrong: Array, s: Sizes, thread
                     elif in_window(place, oh * s.SH - s.top, ow * s.SW - s.left, s):
                         target[place] += gy[o]
         wrong[t] = beyond
+    return count(wrong)
 
 
 @jit()
-def _put(gy: Array, places: Array, gx: Array, wrong: Array, table: Array, threads: int) -> None:
-    """wrong: for each thread, how many places lie outside the plane."""
+def _put(gy: Array, places: Array, gx: Array, table: Array, threads: int) -> int:
+    """How many places lie outside the plane."""
+    wrong = np.zeros(threads, np.int64)
     planes, size, outputs = table[0], table[1] * table[2] * table[3], table[4] * table[5] * table[6]
     for t in prange(threads):
         beyond = 0
@@ -209,10 +206,13 @@ def _put(gy: Array, places: Array, gx: Array, wrong: Array, table: Array, thread
                 else:
                     gx[plane * size + place] += gy[o]
         wrong[t] = beyond
+    return count(wrong)
 
 
 @jit()
-def _gather(x: Array, places: Array, y: Array, wrong: Array, table: Array, threads: int) -> None:
+def _gather(x: Array, places: Array, y: Array, table: Array, threads: int) -> int:
+    """How many places lie outside the plane."""
+    wrong = np.zeros(threads, np.int64)
     planes, size, outputs = table[0], table[1] * table[2] * table[3], table[4] * table[5] * table[6]
     for t in prange(threads):
         beyond = 0
@@ -225,3 +225,4 @@ def _gather(x: Array, places: Array, y: Array, wrong: Array, table: Array, threa
                 else:
                     y[o] = x[plane * size + place]
         wrong[t] = beyond
+    return count(wrong)

@@ -20,14 +20,14 @@ from .vector import clear
 HEAD = 14
 """Where the places of windows begin in a table."""
 
-FEW = 8
-"""Windows more than so many times as wide as there are outputs in a row are looked at one by one."""
+FEW = 4
+"""Fewer windows in a row than this are looked at one by one."""
+
+WIDE = 8
+"""So are windows more than so many times as wide as there are outputs in a row."""
 
 FAR = 8
 """So are those whose stride is larger."""
-
-WIDE = 8
-"""Positions from which a vector pass that finds the largest value pays before it is looked for."""
 
 
 @inner()
@@ -41,7 +41,8 @@ def sections(table: Array) -> tuple[int, int, int]:
 def together(table: Array) -> tuple[int, int]:
     """The outputs of a row whose columns are brought together, as a range."""
     low, high = table[10], table[11]
-    return (0, 0) if table[13] > FEW * (high - low) or table[12] > FAR else (low, high)
+    alone = high - low < FEW or table[13] > WIDE * (high - low) or table[12] > FAR
+    return (0, 0) if alone else (low, high)
 
 
 @inner()
@@ -109,21 +110,24 @@ def keep_column(best: Array, places: Array, x: Array, its: Array) -> None:
 
 
 @inner()
-def along(best: Array, places: Array, first: int, count: int, step: int, single: bool) -> tuple[Any, Any]:
-    """The first of the largest values of one window, and its place. single: whether the window is one row."""
+def within(x: Array) -> int:
+    """Where in a row the first of the largest values is: a vector pass finds the value, and then its place is looked for."""
+    top = largest(x)
+    column = 0
+    while not (x[column] == top or x[column] != x[column]):
+        column += 1
+    return column
+
+
+@inner()
+def along(best: Array, places: Array, first: int, count: int, step: int) -> tuple[Any, Any]:
+    """The first of the largest values of one window whose rows are brought together, and its place."""
     held, place = best[first], places[first]
-    if single and step == 1 and count >= WIDE:
-        part = best[first : first + count]
-        top = largest(part)
-        column = 0
-        while not (part[column] == top or part[column] != part[column]):
-            column += 1
-        return part[column], places[first + column]
     for j in range(1, count):
         value, its = best[first + j * step], places[first + j * step]
         lost, missing = value != value, held != held
-        if value > held or (lost and not missing) or ((value == held or (lost and missing)) and its < place):
-            held, place = value, its
+        better = (value > held) | (lost & ~missing) | (((value == held) | (lost & missing)) & (its < place))
+        held, place = value if better else held, its if better else place
     return held, place
 
 
@@ -142,41 +146,50 @@ def maxima(x: Array, y: Array, index: Array, table: Array, like: Array, threads:
     for t in prange(threads):
         rows, places = np.empty(W, x.dtype), np.empty(W, like.dtype)
         columns, found = np.empty(W, x.dtype), np.empty(W, like.dtype)
-        for line in range(t * planes // threads * OD * OH, (t + 1) * planes // threads * OD * OH):
-            od, oh = line // OH % OD, line % OH
-            image, at = line // (OH * OD) * D * H * W, line * OW
+        plane, od, oh = t * planes // threads, 0, 0
+        image, at = plane * D * H * W, plane * OD * OH * OW
+        for _ in range(((t + 1) * planes // threads - plane) * OD * OH):
             layers, height = table[deep + OD + od], table[tall + OH + oh]
             single = layers * height == 1
-            best = rows
+            base = 0
             for i in range(layers):
                 for j in range(height):
                     place = ((table[deep + od] + i * table[7]) * H + table[tall + oh] + j * table[8]) * W
                     part = x[image + place : image + place + W]
                     if i + j == 0:
-                        number(places, place)
-                        best = part if single else rows
-                        if not single:
-                            copy_to(rows, part)
+                        base = place
+                        copy_to(rows, part)
+                        if not single or step != 1 or count > 0:
+                            number(places, place)
                     else:
                         keep_row(rows, places, part, place)
             if layers * height == 0:
                 y[at : at + OW] = 0
                 index[at : at + OW] = -1
-                continue
-            if count > 0:
-                copy_to(columns, best[begin : begin + span])
+            elif count > 0:
+                copy_to(columns, rows[begin : begin + span])
                 copy_to(found, places[begin : begin + span])
                 for tap in range(1, taps):
                     first = begin + tap * step
-                    keep_column(columns[:span], found[:span], best[first : first + span], places[first : first + span])
+                    keep_column(columns[:span], found[:span], rows[first : first + span], places[first : first + span])
                 pick(y[at + low : at + high], columns, stride)
                 pick(index[at + low : at + high], found, stride)
-            for ow in range(OW - count):
+            for ow in range(OW - count if layers * height else 0):
                 o = ow if ow < low else ow + count
                 if table[wide + OW + o] == 0:
                     y[at + o], index[at + o] = 0, -1
+                elif single and step == 1:
+                    first = table[wide + o]
+                    first += within(rows[first : first + table[wide + OW + o]])
+                    y[at + o], index[at + o] = rows[first], base + first
                 else:
-                    y[at + o], index[at + o] = along(best, places, table[wide + o], table[wide + OW + o], step, single)
+                    y[at + o], index[at + o] = along(rows, places, table[wide + o], table[wide + OW + o], step)
+            at += OW
+            oh += 1
+            if oh == OH:
+                oh, od = 0, od + 1
+            if od == OD:
+                od, image = 0, image + D * H * W
 
 
 @jit()
@@ -190,38 +203,40 @@ def largest_values(x: Array, y: Array, table: Array, threads: int) -> None:
     span = (count - 1) * stride + 1
     for t in prange(threads):
         rows, columns = np.empty(W, x.dtype), np.empty(W, x.dtype)
-        for line in range(t * planes // threads * OD * OH, (t + 1) * planes // threads * OD * OH):
-            od, oh = line // OH % OD, line % OH
-            image, at = line // (OH * OD) * D * H * W, line * OW
+        plane, od, oh = t * planes // threads, 0, 0
+        image, at = plane * D * H * W, plane * OD * OH * OW
+        for _ in range(((t + 1) * planes // threads - plane) * OD * OH):
             layers, height = table[deep + OD + od], table[tall + OH + oh]
-            best = rows
             for i in range(layers):
                 for j in range(height):
                     place = image + ((table[deep + od] + i * table[7]) * H + table[tall + oh] + j * table[8]) * W
                     part = x[place : place + W]
-                    if layers * height == 1:
-                        best = part
-                    elif i + j == 0:
+                    if i + j == 0:
                         copy_to(rows, part)
                     else:
                         keep_value(rows, part)
             if layers * height == 0:
                 y[at : at + OW] = 0
-                continue
-            if count > 0:
-                copy_to(columns, best[begin : begin + span])
+            elif count > 0:
+                copy_to(columns, rows[begin : begin + span])
                 for tap in range(1, taps):
                     first = begin + tap * step
-                    keep_value(columns[:span], best[first : first + span])
+                    keep_value(columns[:span], rows[first : first + span])
                 pick(y[at + low : at + high], columns, stride)
-            for ow in range(OW - count):
+            for ow in range(OW - count if layers * height else 0):
                 o = ow if ow < low else ow + count
                 first = table[wide + o]
-                held = best[first] if table[wide + OW + o] else x.dtype.type(0)
+                held = rows[first] if table[wide + OW + o] else x.dtype.type(0)
                 for j in range(1, table[wide + OW + o]):
-                    value = best[first + j * step]
+                    value = rows[first + j * step]
                     held = value if (value > held) | (value != value) else held
                 y[at + o] = held
+            at += OW
+            oh += 1
+            if oh == OH:
+                oh, od = 0, od + 1
+            if od == OD:
+                od, image = 0, image + D * H * W
 
 
 @inner()
@@ -256,26 +271,20 @@ def means(x: Array, y: Array, table: Array, threads: int) -> None:
     span = (count - 1) * stride + 1
     for t in prange(threads):
         rows, columns = np.empty(W, x.dtype), np.empty(W, x.dtype)
-        for line in range(t * planes // threads * OD * OH, (t + 1) * planes // threads * OD * OH):
-            od, oh = line // OH % OD, line % OH
-            image, at = line // (OH * OD) * D * H * W, line * OW
+        plane, od, oh = t * planes // threads, 0, 0
+        image, at = plane * D * H * W, plane * OD * OH * OW
+        for _ in range(((t + 1) * planes // threads - plane) * OD * OH):
             layers, height = table[deep + OD + od], table[tall + OH + oh]
             share = x.dtype.type(table[deep + 2 * OD + od] * table[tall + 2 * OH + oh])
-            sums = rows
-            if layers * height != 1:
-                clear(rows)
+            clear(rows)
             for i in range(layers):
                 for j in range(height):
                     place = image + ((table[deep + od] + i * table[7]) * H + table[tall + oh] + j * table[8]) * W
-                    part = x[place : place + W]
-                    if layers * height == 1:
-                        sums = part
-                    else:
-                        add_row(rows, part)
+                    add_row(rows, x[place : place + W])
             if count > 0:
-                copy_to(columns, sums[begin : begin + span])
+                copy_to(columns, rows[begin : begin + span])
                 for tap in range(1, taps):
-                    add_row(columns[:span], sums[begin + tap * step :])
+                    add_row(columns[:span], rows[begin + tap * step :])
                 pick(y[at + low : at + high], columns, stride)
                 divide(y[at + low : at + high], share * x.dtype.type(table[wide + 2 * OW + low]))
             for ow in range(OW - count):
@@ -283,11 +292,17 @@ def means(x: Array, y: Array, table: Array, threads: int) -> None:
                 first = table[wide + o]
                 total = x.dtype.type(0)
                 if step == 1:
-                    total = total_of(sums[first : first + table[wide + OW + o]])
+                    total = total_of(rows[first : first + table[wide + OW + o]])
                 else:
                     for j in range(table[wide + OW + o]):
-                        total += sums[first + j * step]
+                        total += rows[first + j * step]
                 y[at + o] = total / (share * x.dtype.type(table[wide + 2 * OW + o]))
+            at += OW
+            oh += 1
+            if oh == OH:
+                oh, od = 0, od + 1
+            if od == OD:
+                od, image = 0, image + D * H * W
 
 
 @jit()
@@ -301,9 +316,9 @@ def spread_means(gy: Array, gx: Array, table: Array, threads: int) -> None:
     for t in prange(threads):
         spread, parts = np.empty(W, gy.dtype), np.empty(OW, gy.dtype)
         clear(gx[t * planes // threads * D * H * W : (t + 1) * planes // threads * D * H * W])
-        for line in range(t * planes // threads * OD * OH, (t + 1) * planes // threads * OD * OH):
-            od, oh = line // OH % OD, line % OH
-            image, at = line // (OH * OD) * D * H * W, line * OW
+        plane, od, oh = t * planes // threads, 0, 0
+        image, at = plane * D * H * W, plane * OD * OH * OW
+        for _ in range(((t + 1) * planes // threads - plane) * OD * OH):
             layers, height = table[deep + OD + od], table[tall + OH + oh]
             share = gy.dtype.type(table[deep + 2 * OD + od] * table[tall + 2 * OH + oh])
             clear(spread)
@@ -324,3 +339,9 @@ def spread_means(gy: Array, gx: Array, table: Array, threads: int) -> None:
                 for j in range(height):
                     place = image + ((table[deep + od] + i * table[7]) * H + table[tall + oh] + j * table[8]) * W
                     add_row(gx[place : place + W], spread)
+            at += OW
+            oh += 1
+            if oh == OH:
+                oh, od = 0, od + 1
+            if od == OD:
+                od, image = 0, image + D * H * W
