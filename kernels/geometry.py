@@ -5,14 +5,17 @@ Sizes follow O = (I + lo + hi - dilation (k - 1) - 1) // stride + 1 in every spa
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, wraps
 from math import prod
+from typing import Any, TypeVar, cast
 
 import numpy as np
 
 from .types import Array
 
+F = TypeVar("F", bound=Callable[..., Any])
 Ints = tuple[int, ...]
 
 
@@ -72,9 +75,31 @@ class ConvGeometry:
         ))  # fmt: skip
 
     @cached_property
+    def planar(self) -> ConvGeometry:
+        """The same convolution of images of height 1, for one of sequences."""
+        return ConvGeometry(
+            self.N, self.C, self.K, self.groups, (1, *self.in_shape), (1, *self.kernel), (1, *self.stride), (1, *self.dilation),
+            (0, *self.pad_lo), (0, *self.pad_hi), (1, *self.out_shape),
+        )  # fmt: skip
+
+    @cached_property
     def macs(self) -> int:
         """Multiply-adds of one forward pass."""
         return prod(self.y_shape) * self.C_per_group * prod(self.kernel)
+
+
+def planar(kernel: F) -> F:
+    """Let a convolution of images take sequences too, as images of height 1. The geometry is its last argument."""
+
+    @wraps(kernel)
+    def run(*arguments: Any) -> Array:
+        *arrays, g = arguments
+        if len(g.kernel) > 1:
+            return kernel(*arguments)
+        result = kernel(*[a[:, :, None, :] if a is not None and a.ndim == 3 else a for a in arrays], g.planar)
+        return result.reshape(*result.shape[:2], -1) if result.size else result[:, :, 0, :]
+
+    return cast(F, run)
 
 
 class Windows:
@@ -161,6 +186,18 @@ class PlaneGeometry(Windows):
     def seen(self, axis: int) -> list[tuple[int, int]]:
         size, outputs = self.in_shape[axis], self.out_shape[axis]
         return [(o * size // outputs, -(-(o + 1) * size // outputs) - o * size // outputs) for o in range(outputs)]
+
+    @cached_property
+    def positions(self) -> Array:
+        """The flat input positions of each window, in order; those of a smaller one end with its last position again and again."""
+        flat = np.zeros((1, 1), np.int64)
+        for axis, size in enumerate(self.in_shape):
+            seen = self.seen(axis)
+            longest = max((count for _, count in seen), default=1)
+            places = np.array([[first + min(j, count - 1) for j in range(longest)] for first, count in seen], np.int64)
+            spread = flat[:, None, :, None] * size + places.reshape(-1, longest)[None, :, None, :]
+            flat = spread.reshape(len(flat) * len(seen), flat.shape[1] * longest)
+        return flat
 
 
 @dataclass(frozen=True)

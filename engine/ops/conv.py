@@ -12,7 +12,6 @@ from .conv_geometry import (
     check_arrays,
     check_bias,
     conv_geometry,
-    lifted,
 )
 from .conv_transpose import conv_transpose1d, conv_transpose2d, conv_transpose3d
 from .fold import fold, unfold
@@ -178,7 +177,4 @@ def conv1d(
     >>> dl.conv1d(dl.ones((1, 2, 6)), dl.ones((3, 2, 3))).shape
     (1, 3, 4)
     """
-    check_arrays("conv1d", x, weight, 1)
-    g = conv_geometry("conv1d", x.shape, weight.shape, stride, padding, dilation, groups)
-    check_bias("conv1d", bias, g.K)
-    return primitives.conv2d(x[:, :, None, :], weight[:, :, None, :], bias, lifted(g))[:, :, 0, :]
+    return _conv("conv1d", 1, x, weight, bias, Windows(stride, padding, dilation, groups))

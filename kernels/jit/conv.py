@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..geometry import ConvGeometry
+from ..geometry import ConvGeometry, planar
 from ..types import Array
 from .convolution import depthwise as depthwise
 from .convolution import panel as panel
@@ -27,6 +27,7 @@ def is_product(g: ConvGeometry, x: Array) -> bool:
     return whole and x.dtype == np.float32
 
 
+@planar
 def conv2d(x: Array, weight: Array, bias: Array | None, g: ConvGeometry) -> Array:
     """y[n, k] = bias[k] + sum over c of x[n, c] * weight[k, c], per group.
 
@@ -58,6 +59,7 @@ def bias_row(K: int, bias: Array | None, dtype: Any) -> Array:
     return row
 
 
+@planar
 def conv2d_input_grad(gy: Array, weight: Array, g: ConvGeometry) -> Array:
     """gx: the adjoint of conv2d in x. gy (N,K,OH,OW), gx (N,C,H,W)."""
     if 0 in gy.shape + weight.shape + g.x_shape:
@@ -77,6 +79,7 @@ def conv2d_input_grad(gy: Array, weight: Array, g: ConvGeometry) -> Array:
     return mirrored(gy, w, g) if has_mirror(g) else input_grad(gy, w, g)
 
 
+@planar
 def conv2d_weight_grad(x: Array, gy: Array, g: ConvGeometry) -> Array:
     """gw: the adjoint of conv2d in weight. gw (K,C/groups,kh,kw)."""
     if 0 in x.shape + gy.shape + g.w_shape:

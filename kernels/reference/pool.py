@@ -6,11 +6,9 @@ is a sum along one axis after another, divided by how many positions count. Adap
 
 from __future__ import annotations
 
-from functools import lru_cache, reduce
+from functools import reduce
 from math import prod
 from operator import add
-
-import numpy as np
 
 from ..geometry import PlaneGeometry, PoolGeometry
 from ..types import Array, Namespace
@@ -101,7 +99,7 @@ def plane_scatter(xp: Namespace, gy: Array, index: Array, g: PlaneGeometry) -> A
 @kernel
 def adaptive_max_pool(xp: Namespace, x: Array, g: PlaneGeometry) -> tuple[Array, Array]:
     """The largest value of each window, and where it is, as max_pool2d gives them. x: (N, C, *in). Returns (N, C, *out) twice."""
-    windows = xp.asarray(_positions(g), device=x.device)
+    windows = xp.asarray(g.positions, device=x.device)
     count, longest = windows.shape
     flat = xp.reshape(x, (g.N, g.C, g.places))
     seen = xp.reshape(xp.take(flat, xp.reshape(windows, (-1,)), axis=2), (g.N, g.C, count, longest))
@@ -109,19 +107,6 @@ def adaptive_max_pool(xp: Namespace, x: Array, g: PlaneGeometry) -> tuple[Array,
     inside = first + xp.arange(count, dtype=xp.int64, device=x.device) * longest
     places = xp.reshape(xp.take(xp.reshape(windows, (-1,)), xp.reshape(inside, (-1,)), axis=0), first.shape)
     return xp.reshape(xp.take_along_axis(flat, places, axis=2), g.y_shape), xp.reshape(places, g.y_shape)
-
-
-@lru_cache(maxsize=256)
-def _positions(g: PlaneGeometry) -> Array:
-    """The flat positions of each window, in order; those of a smaller one end with its last position again and again."""
-    flat = np.zeros((1, 1), np.int64)
-    for place, size in enumerate(g.in_shape):
-        windows = g.seen(place)
-        longest = max((count for _, count in windows), default=1)
-        axis = np.array([[first + min(j, count - 1) for j in range(longest)] for first, count in windows], np.int64)
-        spread = flat[:, None, :, None] * size + axis.reshape(-1, longest)[None, :, None, :]
-        flat = spread.reshape(flat.shape[0] * axis.shape[0], flat.shape[1] * longest)
-    return flat
 
 
 @kernel
