@@ -15,7 +15,7 @@ from numba import prange
 from ...types import Array
 from .compile import inner, jit
 from .vecmath import maximum
-from .vector import clear
+from .vector import add_apart, add_to, clear, copy_to, pick
 
 HEAD = 14
 """Where the places of windows begin in a table."""
@@ -43,26 +43,6 @@ def together(table: Array) -> tuple[int, int]:
     low, high = table[10], table[11]
     alone = high - low < FEW or table[13] > WIDE * (high - low) or table[12] > FAR
     return (0, 0) if alone else (low, high)
-
-
-@inner()
-def copy_to(target: Array, x: Array) -> None:
-    for i in range(x.size):
-        target[i] = x[i]
-
-
-@inner()
-def add_row(total: Array, x: Array) -> None:
-    for i in range(total.size):
-        total[i] += x[i]
-
-
-@inner()
-def pick(y: Array, x: Array, stride: int) -> None:
-    """Every stride-th element. An unsigned place is taken as it is, where a signed one might count from the end."""
-    step = np.uint64(stride)
-    for o in range(y.size):
-        y[o] = x[step * np.uint64(o)]
 
 
 @inner()
@@ -246,13 +226,6 @@ def divide(y: Array, by: Any) -> None:
 
 
 @inner()
-def spread_tap(total: Array, x: Array, stride: int) -> None:
-    step = np.uint64(stride)
-    for o in range(x.size):
-        total[step * np.uint64(o)] += x[o]
-
-
-@inner()
 def total_of(x: Array) -> Any:
     total = x.dtype.type(0)
     for i in range(x.size):
@@ -280,11 +253,11 @@ def means(x: Array, y: Array, table: Array, threads: int) -> None:
             for i in range(layers):
                 for j in range(height):
                     place = image + ((table[deep + od] + i * table[7]) * H + table[tall + oh] + j * table[8]) * W
-                    add_row(rows, x[place : place + W])
+                    add_to(rows, x[place : place + W])
             if count > 0:
                 copy_to(columns, rows[begin : begin + span])
                 for tap in range(1, taps):
-                    add_row(columns[:span], rows[begin + tap * step :])
+                    add_to(columns[:span], rows[begin + tap * step : begin + tap * step + span])
                 pick(y[at + low : at + high], columns, stride)
                 divide(y[at + low : at + high], share * x.dtype.type(table[wide + 2 * OW + low]))
             for ow in range(OW - count):
@@ -327,9 +300,9 @@ def spread_means(gy: Array, gx: Array, table: Array, threads: int) -> None:
             for tap in range(taps if count > 0 else 0):
                 target = spread[table[wide + low] + tap * step :]
                 if stride == 1:
-                    add_row(target[:count], parts[low:high])
+                    add_to(target[:count], parts[low:high])
                 else:
-                    spread_tap(target, parts[low:high], stride)
+                    add_apart(target, parts[low:high], stride)
             for ow in range(OW - count):
                 o = ow if ow < low else ow + count
                 first, part = table[wide + o], parts[o]
@@ -338,7 +311,7 @@ def spread_means(gy: Array, gx: Array, table: Array, threads: int) -> None:
             for i in range(layers):
                 for j in range(height):
                     place = image + ((table[deep + od] + i * table[7]) * H + table[tall + oh] + j * table[8]) * W
-                    add_row(gx[place : place + W], spread)
+                    add_to(gx[place : place + W], spread)
             at += OW
             oh += 1
             if oh == OH:
