@@ -109,12 +109,11 @@ _SOURCES = {
 
 def _pairs_of(padding: Any) -> None:
     """ShapeError unless padding is a sequence of pairs of integers; of PyTorch's flat form it says how it reads here."""
-    flat = list(padding) if isinstance(padding, (tuple, list)) else [padding]
-    if isinstance(padding, (tuple, list)) and all(isinstance(p, (tuple, list)) for p in padding):
-        if all(type(n) is int for p in padding for n in p):
+    if isinstance(padding, (tuple, list)) and all([isinstance(p, (tuple, list)) for p in padding]):
+        if all([type(n) is int for p in padding for n in p]):
             return
         raise ShapeError(f"pad: padding must be pairs of integers, got {padding}")
-    mend = ""
+    mend, flat = "", list(padding) if isinstance(padding, (tuple, list)) else [padding]
     if len(flat) % 2 == 0 and all(isinstance(n, int) for n in flat):
         there = [tuple(flat[i : i + 2]) for i in range(0, len(flat), 2)]
         mend = f"; PyTorch's {tuple(flat)}, which begins with the last axis, is {there[::-1]} here"
@@ -157,14 +156,15 @@ def pad(
     tensor([[0, 0, 0, 0],
             [1, 2, 0, 0]])
     """
-    shape = tuple(x.shape)
+    shape = x.shape
     _pairs_of(padding)
     pairs = [(0, 0)] * (len(shape) - len(padding)) + [tuple(p) for p in padding]
-    if len(pairs) > len(shape) or any(len(p) != 2 or min(p) < 0 for p in pairs):
+    if len(pairs) > len(shape) or any([len(p) != 2 or min(p) < 0 for p in pairs]):
         raise ShapeError(f"pad: padding must be a pair of sizes for each of the {len(shape)} axes at most, got {padding}")
     if mode == "constant":
-        inner = tuple(slice(lo, lo + n) for n, (lo, _) in zip(shape, pairs, strict=True))
-        y = xp.full(tuple(n + lo + hi for n, (lo, hi) in zip(shape, pairs, strict=True)), value, dtype=x.dtype)
+        inner = tuple([slice(lo, lo + n) for n, (lo, _) in zip(shape, pairs, strict=True)])
+        sizes = tuple([n + lo + hi for n, (lo, hi) in zip(shape, pairs, strict=True)])
+        y = xp.full(sizes, value, dtype=x.dtype) if value else xp.zeros(sizes, dtype=x.dtype)
         y[inner] = x
         return y, lambda gy: gy[inner]
     if mode not in _SOURCES:
