@@ -6,17 +6,19 @@ thread adds up its own share; the shares are added in fixed order at the end, so
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 from numba import prange
 
 from ...geometry import ConvGeometry
 from ...types import Array
-from ..machine.compile import jit, thread_count
+from ..machine.compile import jit, threads_for
 from ..machine.tile import DOT_ROWS, DOT_TAPS, DOT_TAPS_ALONE, dot_size, dots
 from ..machine.vector import as_row, clear, copy_rows, lanes_of
 from ..machine.views import Pieces, Rows, Tail
 from .pack import pack_image
-from .plan import STRIP_BYTES, ForwardPlan, Packing, Plan, Sizes, forward_plan
+from .plan import STRIP_BYTES, Plan, forward_plan, plan_of
 
 
 def weight_grad(x: Array, gy: Array, g: ConvGeometry) -> Array:
@@ -25,16 +27,24 @@ def weight_grad(x: Array, gy: Array, g: ConvGeometry) -> Array:
     Junk columns meet pixels with zeros: where x is not finite, some entries of gw can be NaN that should not be. The
     caller checks for that.
     """
-    plan = forward_plan(g, x.itemsize, thread_count(1 << 30), weight_grad=True)
-    offsets = plan.reading.offsets
+    cost = g.macs / SPEED
+    plan = _plan(g, x.itemsize, threads_for(1 << 30, cost))
     gw = np.empty(g.w_shape, x.dtype)
-    taps = DOT_TAPS_ALONE if g.K == g.groups else DOT_TAPS
-    spare = -offsets.size % taps  # the last block of taps repeats the last tap
-    offsets = np.concatenate([offsets, np.repeat(offsets[-1:], spare)])
-    reading = plan.reading._replace(offsets=offsets)
-    at_once, threads = _units_at_once(plan, x.itemsize), thread_count(g.N * reading.strips)
-    _weight_grad(as_row(x), as_row(gy), as_row(gw), plan.sizes, plan.packing, reading, at_once, threads)
+    at_once, threads = _units_at_once(plan, x.itemsize), threads_for(g.N * plan.reading.strips, cost)
+    _weight_grad(as_row(x), as_row(gy), as_row(gw), plan.table, at_once, threads)
     return gw
+
+
+SPEED = 10.0
+"""Multiply-adds of float32 in a nanosecond of one thread."""
+
+
+@lru_cache(maxsize=512)
+def _plan(g: ConvGeometry, item_bytes: int, threads: int) -> Plan:
+    """The plan of the forward pass with whole blocks of taps: the last block repeats the last tap."""
+    sizes, packing, reading, _ = forward_plan(g, item_bytes, threads, weight_grad=True)
+    spare = -reading.offsets.size % (DOT_TAPS_ALONE if g.K == g.groups else DOT_TAPS)
+    return Plan.of(sizes, packing, reading._replace(offsets=np.pad(reading.offsets, (0, spare), mode="edge")))
 
 
 def _units_at_once(plan: Plan, item_bytes: int) -> int:
@@ -45,9 +55,8 @@ def _units_at_once(plan: Plan, item_bytes: int) -> int:
 
 
 @jit()
-def _weight_grad(
-    x: Array, gy: Array, gw: Array, s: Sizes, packing: Packing, p: ForwardPlan, at_once: int, threads: int
-) -> None:
+def _weight_grad(x: Array, gy: Array, gw: Array, table: Array, at_once: int, threads: int) -> None:
+    s, packing, p = plan_of(table)
     width, offsets, alone = packing.width, p.offsets, s.K == s.G
     Kg, Cg, lanes = s.K // s.G, s.C // s.G, lanes_of(x)
     depth = Cg * s.KH * s.KW
