@@ -16,7 +16,7 @@ from ..machine.tile import rows_for, tiles
 from ..machine.vector import as_row, copy_rows_plus, lanes_of
 from ..machine.views import Panel, Rows, Tail
 from .pack import pack_image
-from .plan import forward_plan, plan_of
+from .plan import forward_plan, packing_in, reading_in, sizes_in
 
 
 def direct(x: Array, w: Array, g: ConvGeometry, bias: Array) -> Array:
@@ -115,14 +115,14 @@ def _packed(filters: Filters, panels: Array, groups: int, outputs: int, threads:
 
 @jit()
 def _forward(x: Array, packed: Array, bias: Array, y: Array, table: Array, threads: int) -> None:
-    s, packing, p = plan_of(table)
-    width = packing.width
-    Kg, Cg, depth, lanes = s.K // s.G, s.C // s.G, p.offsets.size, lanes_of(x)
-    rows = rows_for(Kg)
-    blocks = (Kg + rows - 1) // rows
-    units, image_size = s.N * p.strips, s.C * s.H * s.W
-    pitch = (p.strip * width + lanes - 1) // lanes * lanes
     for t in prange(threads):
+        s, packing, p = sizes_in(table), packing_in(table), reading_in(table)
+        width = packing.width
+        Kg, Cg, depth, lanes = s.K // s.G, s.C // s.G, p.offsets.size, lanes_of(x)
+        rows = rows_for(Kg)
+        blocks = (Kg + rows - 1) // rows
+        units, image_size = s.N * p.strips, s.C * s.H * s.W
+        pitch = (p.strip * width + lanes - 1) // lanes * lanes
         buffer = np.zeros(s.C * p.plane + packing.width + lanes, x.dtype)  # the last tap's last vector runs over
         out = np.empty(blocks * rows * pitch, x.dtype)
         for u in range(t * units // threads, (t + 1) * units // threads):

@@ -18,7 +18,7 @@ from ..machine.tile import DOT_ROWS, DOT_TAPS, DOT_TAPS_ALONE, dot_size, dots
 from ..machine.vector import as_row, clear, copy_rows, lanes_of
 from ..machine.views import Pieces, Rows, Tail
 from .pack import pack_image
-from .plan import STRIP_BYTES, Plan, forward_plan, plan_of
+from .plan import STRIP_BYTES, TAPS_AT, Plan, forward_plan, packing_in, reading_in, sizes_in
 
 
 def weight_grad(x: Array, gy: Array, g: ConvGeometry) -> Array:
@@ -56,20 +56,21 @@ def _units_at_once(plan: Plan, item_bytes: int) -> int:
 
 @jit()
 def _weight_grad(x: Array, gy: Array, gw: Array, table: Array, at_once: int, threads: int) -> None:
-    s, packing, p = plan_of(table)
-    width, offsets, alone = packing.width, p.offsets, s.K == s.G
-    Kg, Cg, lanes = s.K // s.G, s.C // s.G, lanes_of(x)
-    depth = Cg * s.KH * s.KW
+    outer = sizes_in(table)
+    K, Kg, alone, lanes = outer.K, outer.K // outer.G, outer.K == outer.G, lanes_of(x)
+    depth = outer.C // outer.G * outer.KH * outer.KW
     rows, taps = (1, DOT_TAPS_ALONE) if alone else (DOT_ROWS, DOT_TAPS)
     size = dot_size(rows * taps, lanes)
-    blocks = (Kg + rows - 1) // rows, offsets.size // taps
-    units, image, area = s.N * p.strips, s.C * s.H * s.W, s.OH * s.OW
-    pitch = (p.strip * width + lanes - 1) // lanes * lanes
-    group = blocks[0] * blocks[1] * size
-    share = (s.G * group + 127) // lanes * lanes  # apart by a cache line or more: threads share none
+    high, deep = (Kg + rows - 1) // rows, table[TAPS_AT] // taps
+    group = high * deep * size
+    share = (outer.G * group + 127) // lanes * lanes  # apart by a cache line or more: threads share none
     sums = np.zeros(threads * share, x.dtype)
     for t in prange(threads):
-        x_ahead, g_ahead = s.C * p.plane + width + lanes, s.G * blocks[0] * rows * pitch
+        s, packing, p = sizes_in(table), packing_in(table), reading_in(table)
+        width, offsets, blocks = packing.width, p.offsets, (high, deep)
+        Cg, units, image, area = s.C // s.G, s.N * p.strips, s.C * s.H * s.W, s.OH * s.OW
+        pitch = (p.strip * width + lanes - 1) // lanes * lanes
+        x_ahead, g_ahead = s.C * p.plane + width + lanes, s.G * high * rows * pitch
         images, grads = np.zeros(x_ahead * at_once, x.dtype), np.zeros(g_ahead * at_once, x.dtype)
         u, end = t * units // threads, (t + 1) * units // threads
         while u < end:
@@ -82,22 +83,23 @@ def _weight_grad(x: Array, gy: Array, gw: Array, table: Array, at_once: int, thr
                 if not in_place:
                     pack_image(images, q * x_ahead, x, n * image, first, packing)
                 for k in range(s.K):
-                    d = q * g_ahead + (k // Kg * blocks[0] * rows + k % Kg) * pitch
+                    d = q * g_ahead + (k // Kg * high * rows + k % Kg) * pitch
                     source = Rows(gy, (n * s.K + k) * area + first * s.OW, s.OW)
                     copy_rows(Rows(grads, d, width), source, s.OW, count)
                     clear(grads[d + count * width : d + pitch])
             pixels = x if in_place else images
             for g in range(s.G):
-                channels = Pieces(grads, g * blocks[0] * rows * pitch, pitch, g_ahead, segments)
+                channels = Pieces(grads, g * high * rows * pitch, pitch, g_ahead, segments)
                 first = g * Cg * p.plane + (u * image if in_place else 0)
                 shifted = Rows(pixels, first, image if in_place else x_ahead)
                 dots(alone, channels, shifted, offsets, blocks, pitch // lanes, Tail(sums, t * share + g * group))
             u += segments
-    for k in range(s.K):
-        block, m = k % Kg // rows, k % Kg % rows
-        for r in range(depth):
-            at = k // Kg * group + (block * blocks[1] + r // taps) * size + m * taps + r % taps
-            total = sums[at]
-            for t in range(1, threads):
-                total += sums[t * share + at]
-            gw[k * depth + r] = total
+    for part in prange(threads):
+        for k in range(part * K // threads, (part + 1) * K // threads):
+            block, m = k % Kg // rows, k % Kg % rows
+            for r in range(depth):
+                at = k // Kg * group + (block * deep + r // taps) * size + m * taps + r % taps
+                total = sums[at]
+                for other in range(1, threads):
+                    total += sums[other * share + at]
+                gw[k * depth + r] = total
