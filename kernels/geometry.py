@@ -147,7 +147,7 @@ class Windows:
 
     @cached_property
     def table(self) -> Array:
-        """All that loops over windows need, as one array of integers, in three dimensions; the missing ones come first, of size 1.
+        """All that loops over windows need, as one array of integers, in three dimensions; missing ones come first, of size 1.
 
         0: planes; 1 to 3: the input's sizes; 4 to 6: the output's; 7 to 9: the steps within a window; 10 to 13: outputs low ...
         high - 1 of a row have windows of `taps` positions, all inside, at an even stride. From 14 on, for each axis: the first
@@ -189,7 +189,7 @@ class PlaneGeometry(Windows):
 
     @cached_property
     def positions(self) -> Array:
-        """The flat input positions of each window, in order; those of a smaller one end with its last position again and again."""
+        """The flat input positions of each window, in order; those of a smaller one end with its last position repeated."""
         flat = np.zeros((1, 1), np.int64)
         for axis, size in enumerate(self.in_shape):
             seen = self.seen(axis)

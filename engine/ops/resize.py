@@ -34,8 +34,8 @@ Taps = tuple[tuple[tuple[int, ...], tuple[float, ...]], ...]
 class Resampling:
     """The sums along an axis of `size` inputs: taps, and what is worked out of them once.
 
-    positions, weights: a row for each term, None for weights of 1. repeats: how often each input comes, one after the other, where
-    that is all; else 0.
+    positions, weights: a row for each term, None for weights of 1. repeats: how often each input comes, one after the other,
+    where that is all; else 0.
     """
 
     def __init__(self, taps: Taps, size: int) -> None:

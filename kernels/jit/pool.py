@@ -1,4 +1,4 @@
-"""Pooling in one, two and three dimensions, planes shared out to threads. The loops over windows are in machine/pool_windows.py."""
+"""Pooling in one, two and three dimensions, planes shared out to threads. Loops over windows are in machine/pool_windows.py."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ from .machine.pool_volume import count, scatter_volumes
 from .machine.pool_windows import largest_values, maxima, means, spread_means
 from .machine.vector import as_row, clear
 from .machine.views import Rows, Tail
-
 
 NARROW, WIDE = np.empty(0, np.int32), np.empty(0, np.int64)
 """Dtypes of the places in a plane while its windows are searched."""
