@@ -31,7 +31,7 @@ def _unpool(op: str, rank: int, x: Any, indices: Any, output_size: Any) -> Any:
 
 
 def _geometry(op: str, rank: int, shape: Ints, output_size: Any) -> PlaneGeometry:
-    return PlaneGeometry(*shape[:2], int_tuple(op, "output_size", output_size, rank), shape[2:])
+    return PlaneGeometry(shape[0], shape[1], int_tuple(op, "output_size", output_size, rank), shape[2:])
 
 
 _known_geometry = lru_cache(maxsize=1024)(_geometry)

@@ -48,8 +48,8 @@ class Sizes(NamedTuple):
 def sizes_of(g: PoolGeometry) -> Sizes:
     """Of planes; one axis is two, of which the first has size 1."""
     if len(g.kernel) == 1:
-        pairs = [(1, *sizes) for sizes in (g.in_shape, g.out_shape, g.kernel, g.stride, g.dilation)]
-        return Sizes(g.N * g.C, *[n for pair in pairs for n in pair], 0, *g.pad_lo)
+        sizes = (g.in_shape, g.out_shape, g.kernel, g.stride, g.dilation)
+        return Sizes._make([g.N * g.C, *[n for size in sizes for n in (1, *size)], 0, *g.pad_lo])
     return Sizes(g.N * g.C, *g.in_shape, *g.out_shape, *g.kernel, *g.stride, *g.dilation, *g.pad_lo)
 
 

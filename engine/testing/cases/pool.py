@@ -235,12 +235,12 @@ case(
 
 def _planes(x: Any, space: Any) -> PlaneGeometry:
     """Of the planes of x and those of a size."""
-    return PlaneGeometry(*x.shape[:2], tuple(space), x.shape[2:])
+    return PlaneGeometry(x.shape[0], x.shape[1], tuple(space), x.shape[2:])
 
 
 def _picked(x: Any, picks: Any) -> Any:
     """x at the places where adaptive pooling of another input found its maxima."""
-    g = PlaneGeometry(*x.shape[:2], x.shape[2:], tuple(-(-n // 2) for n in x.shape[2:]))
+    g = PlaneGeometry(x.shape[0], x.shape[1], x.shape[2:], tuple(-(-n // 2) for n in x.shape[2:]))
     return primitives.plane_gather(x, primitives.adaptive_max_pool(picks, g)[1], g)
 
 

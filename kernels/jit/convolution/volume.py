@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numba import prange
@@ -40,8 +40,10 @@ class Layers(NamedTuple):
 def layers(g: ConvGeometry, volumes: int) -> Layers:
     """Of so many volumes."""
     (D, *space), (KD, *kernel), (OD, *out) = g.in_shape, g.kernel, g.out_shape
-    rest = [tuple(each[1:]) for each in (g.stride, g.dilation, g.pad_lo, g.pad_hi)]
-    images = ConvGeometry(volumes * OD, g.C * KD, g.K, g.groups, tuple(space), tuple(kernel), *rest, tuple(out))
+    images = ConvGeometry(
+        volumes * OD, g.C * KD, g.K, g.groups, tuple(space), tuple(kernel), g.stride[1:], g.dilation[1:], g.pad_lo[1:],
+        g.pad_hi[1:], tuple(out),
+    )  # fmt: skip
     numbers = [g.C, D, space[0] * space[1], OD, KD, g.stride[0], g.dilation[0], g.pad_lo[0]]
     return Layers(images, volumes, np.array(numbers, np.int64))
 
@@ -77,11 +79,11 @@ def input_grad(convolve: Callable[..., Array], gy: Array, w: Array, g: ConvGeome
 
 def weight_grad(convolve: Callable[..., Array], x: Array, gy: Array, g: ConvGeometry) -> Array:
     """gw: the adjoint in the weight. convolve: the weight gradient of a convolution of images."""
-    total: Any = None
+    total: Array = None
     for part, how in parts(g):
         gw = convolve(stacked(x[part], how), cotangents(gy[part], how), how.images)
         total = gw if total is None else total + gw
-    return total.reshape(g.w_shape)  # type: ignore[no-any-return]
+    return total.reshape(g.w_shape)
 
 
 def stacked(x: Array, how: Layers) -> Array:

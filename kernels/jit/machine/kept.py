@@ -49,9 +49,9 @@ def _same(a: Array, b: Array) -> bool:
 def _unchanged(kept: Any, weight: Array) -> bool:
     """Whether a dense weight is what was kept of it: the bytes of a small one, which compare in less time than a call takes."""
     if type(kept) is bytes:
-        return kept == weight.tobytes()
+        return bool(kept == weight.tobytes())
     bits = weight.reshape(-1).view(np.int32)
-    return kept.size == bits.size and _same(kept, bits)
+    return bool(kept.size == bits.size and _same(kept, bits))
 
 
 class Kept:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numba import prange
 
@@ -28,7 +30,7 @@ def sees(table: Array, at: int, outputs: int, step: int, position: int) -> bool:
 
 
 @inner()
-def line_of(place: int, width: int) -> int:
+def line_of(place: int, width: int) -> Any:
     """place // width, for numbers from 0 to 2**32 - 1 in half the time."""
     return np.int64(np.uint32(place) // np.uint32(width))
 
