@@ -37,9 +37,9 @@ def sides() -> fitting.Bundle:
 
 @pytest.fixture(scope="module")
 def digits(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, fitting.Bundle]:
-    path = own.digit_folder(tmp_path_factory.mktemp("own") / "digits", 400)
+    path = own.digit_folder(tmp_path_factory.mktemp("own") / "digits", 250)
     with dl.use_backend("numpy"):
-        return path, dl.fit(path, time=10, progress=False)
+        return path, dl.fit(path, time=20, progress=False)
 
 
 def test_arrays_in_a_line(sides: fitting.Bundle) -> None:
@@ -57,7 +57,7 @@ def test_progress_is_said_line_by_line() -> None:
     with dl.use_backend("numpy"):
         dl.fit(X, 2 * X[:, 0] + 5, progress=lines.append)
     text = "\n".join(lines)
-    for words in ("120 rows", "split: 78 train, 18 validate, 24 test", "networks of 2 hidden layers", "the best is epoch", "R2"):
+    for words in ("120 rows", "split: 78 train, 18 validate, 24 test", "2 hidden layers", "the best is epoch", "R2"):
         assert words in text
 
 
