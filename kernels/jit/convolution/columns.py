@@ -10,7 +10,8 @@ from numba import prange
 from ...geometry import ConvGeometry
 from ...types import Array
 from ..machine.compile import dense, inner, jit, threads_for
-from ..machine.vector import add_apart, as_row, clear, pick
+from ..machine.vector import add_apart, as_row, clear, copy_rows, pick
+from ..machine.views import Rows
 
 
 @lru_cache(maxsize=512)
@@ -53,19 +54,19 @@ def _unfold(x: Array, columns: Array, table: Array, threads: int) -> None:
             for i in range(KH):
                 for j in range(KW):
                     low, high = reached(j * DW - left, SW, W, OW)
-                    for oh in range(OH):
-                        row = oh * SH + i * DH - top
-                        if row < 0 or row >= H or low == high:
-                            clear(columns[at : at + OW])
+                    above, below = reached(i * DH - top, SH, H, OH)
+                    if (high - low) * (below - above) < OH * OW:
+                        clear(columns[at : at + OH * OW])
+                    if low < high and above < below:
+                        target = at + above * OW + low
+                        begin = (plane * H + above * SH + i * DH - top) * W + low * SW + j * DW - left
+                        if SW == 1:
+                            copy_rows(Rows(columns, target, OW), Rows(x, begin, SH * W), high - low, below - above)
                         else:
-                            begin = (plane * H + row) * W + low * SW + j * DW - left
-                            clear(columns[at : at + low])
-                            if SW == 1:
-                                pick(columns[at + low : at + high], x[begin:], 1)
-                            else:
-                                pick(columns[at + low : at + high], x[begin:], SW)
-                            clear(columns[at + high : at + OW])
-                        at += OW
+                            for _ in range(below - above):
+                                pick(columns[target : target + high - low], x[begin:], SW)
+                                target, begin = target + OW, begin + SH * W
+                    at += OH * OW
 
 
 @jit()
