@@ -90,11 +90,17 @@ _FAMILIES = {
         max_pool2d_gather      x:number(g.x_shape) index:place(g.y_shape)<g.places g          -> y
         avg_pool2d             x:float(g.x_shape) g                                         -> y
         avg_pool2d_input_grad  gy:float(g.y_shape) g                                        -> gx
+        max_pool_values        x:number(g.x_shape) g                                        -> y
         max_pool3d             x:number(g.x_shape) g                                        -> y index
         max_pool3d_scatter     gy:number(g.y_shape) index:place(g.y_shape)<g.places g         -> gx
         max_pool3d_gather      x:number(g.x_shape) index:place(g.y_shape)<g.places g          -> y
         avg_pool3d             x:float(g.x_shape) g                                         -> y
         avg_pool3d_input_grad  gy:float(g.y_shape) g                                        -> gx
+        adaptive_max_pool      x:number(g.x_shape) g                                        -> y index
+        adaptive_avg_pool      x:float(g.x_shape) g                                         -> y
+        adaptive_avg_pool_input_grad  gy:float(g.y_shape) g                                 -> gx
+        plane_scatter          gy:number(g.y_shape) index:place(g.y_shape)<g.places g       -> gx
+        plane_gather           x:number(g.x_shape) index:place(g.y_shape)<g.places g        -> y
     """,
     "random": """
         random_bits         key counter n           -> words

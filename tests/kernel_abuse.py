@@ -23,7 +23,7 @@ from dlengine.backend.arguments import Saved
 from dlengine.errors import DLEngineError
 from dlengine.kernels import cuda, jit
 from dlengine.kernels.declaration import Argument
-from dlengine.kernels.geometry import ConvGeometry, PoolGeometry
+from dlengine.kernels.geometry import ConvGeometry, PlaneGeometry, PoolGeometry
 from dlengine.kernels.registry import declaration, declarations
 from dlengine.kernels.settings import AdamSettings, NormSettings, SGDSettings
 
@@ -50,6 +50,10 @@ def _pool(rank: int) -> PoolGeometry:
     return PoolGeometry(
         2, 3, (6, 5, 4)[:rank], (3, 2, 2)[:rank], (2, 1, 1)[:rank], (1,) * rank, pad, zeros, pad, (3, 4, 3)[:rank]
     )
+
+
+def _planes(rank: int) -> PlaneGeometry:
+    return PlaneGeometry(2, 3, (6, 5, 4)[:rank], (4, 2, 3)[:rank])
 
 
 KNOWN: dict[str, Any] = {
@@ -89,7 +93,8 @@ def right_call(xp: Any, name: str, dtype: str) -> list[Any]:
     """Arguments that a kernel takes, the same numbers every time; those None may stand for are given."""
     draw = np.random.default_rng(zlib.crc32(name.encode()))
     arguments = declaration(name).arguments
-    geometry = (_conv if "conv" in name or "fold" in name else _pool)(3 if "3d" in name else 2)
+    kind = _conv if "conv" in name or "fold" in name else _planes if name.startswith(("adaptive", "plane")) else _pool
+    geometry = kind(3 if "3d" in name else 2)
     known = KNOWN | {"g": geometry, "settings": SETTINGS.get(name)}
     values: list[Any] = []
     for a in arguments:
@@ -114,7 +119,7 @@ def right_call(xp: Any, name: str, dtype: str) -> list[Any]:
 def _places(xp: Any, name: str, geometry: Any) -> Any:
     """Where a pooling of this geometry finds its values."""
     x = np.random.default_rng(3).normal(size=geometry.x_shape)
-    return getattr(xp, name.rpartition("_")[0])(x, geometry)[1]
+    return getattr(xp, "adaptive_max_pool" if name.startswith("plane") else name.rpartition("_")[0])(x, geometry)[1]
 
 
 def _saved(xp: Any, name: str, arguments: tuple[Argument, ...], values: list[Any]) -> Any:

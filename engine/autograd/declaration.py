@@ -30,7 +30,7 @@ class Op:
     """What is known of an op: its definition (text), the names of its arrays and constants, and its options; see @op."""
 
     __slots__ = (
-        "arrays", "call", "complex", "constants", "consts", "defaults", "dtyped", "guards", "listed", "name", "needs",
+        "arrays", "call", "complex", "constants", "consts", "defaults", "dtyped", "guards", "kernel", "listed", "name", "needs",
         "none_cotangents", "pack", "promotes", "readings", "returns", "save", "save_first", "several", "tensor_text", "text",
         "view",
     )  # fmt: skip
@@ -65,6 +65,7 @@ class Op:
         self.needs = options.get("needs")
         self.guards: dict[tuple[bool, ...], tuple[int, ...]] = {}
         self.several = result is not None
+        self.kernel = False  # whether it is a kernel and no more: no formula is looked for in it
         self.readings: list[dict[Any, Any] | None]
         self.call: Any = None
         self.forget_readings()
@@ -74,7 +75,7 @@ class Op:
 
         A dict for each generator of dlengine.recording, or None where this op is never answered so, as at the last place.
         """
-        never = self.view or self.save or self.dtyped or self.several or not self.arrays
+        never = self.view or self.save or self.dtyped or self.several or self.kernel or not self.arrays
         self.readings = [*[None if never else {} for _ in GENERATORS], None]
 
     def __repr__(self) -> str:

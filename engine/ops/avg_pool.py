@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import primitives
 from .conv_geometry import IntOrInts, samples
-from .pool_geometry import Window, lifted_pool, pool_geometry
+from .pool_geometry import Window, pool_geometry
 
 if TYPE_CHECKING:
     from ..typing import Tensor
@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 @samples
 def means(op: str, rank: int, x: Any, window: Window) -> Any:
     g = pool_geometry(op, x, rank, window)
-    if rank == 1:
-        return primitives.avg_pool2d(x[:, :, None, :], lifted_pool(g))[:, :, 0, :]
     return (primitives.avg_pool3d if rank == 3 else primitives.avg_pool2d)(x, g)
 
 

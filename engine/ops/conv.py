@@ -12,7 +12,6 @@ from .conv_geometry import (
     check_arrays,
     check_bias,
     conv_geometry,
-    lifted,
     samples,
 )
 from .conv_transpose import conv_transpose1d, conv_transpose2d, conv_transpose3d
@@ -29,8 +28,6 @@ def _conv(op: str, rank: int, x: Tensor, weight: Tensor, bias: Tensor | None, wi
     check_arrays(op, x, weight, rank)
     g = conv_geometry(op, x.shape, weight.shape, *windows[:4])
     check_bias(op, bias, g.K)
-    if rank == 1:
-        return primitives.conv2d(x[:, :, None, :], weight[:, :, None, :], bias, lifted(g))[:, :, 0, :]
     return (primitives.conv3d if rank == 3 else primitives.conv2d)(x, weight, bias, g)
 
 

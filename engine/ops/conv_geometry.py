@@ -175,11 +175,3 @@ class Windows(NamedTuple):
     dilation: Any
     groups: int
     output_padding: Any = 0
-
-
-def lifted(g: ConvGeometry) -> ConvGeometry:
-    """A 1-d geometry as the 2-d one of images of height 1."""
-    return ConvGeometry(
-        g.N, g.C, g.K, g.groups, (1, *g.in_shape), (1, *g.kernel), (1, *g.stride), (1, *g.dilation),
-        (0, *g.pad_lo), (0, *g.pad_hi), (1, *g.out_shape),
-    )  # fmt: skip

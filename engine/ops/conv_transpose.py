@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from dlengine.kernels.geometry import ConvGeometry
+from dlengine.kernels.geometry import ConvGeometry, Ints
 
 from ..errors import ConfigError, ShapeError
 from . import primitives
-from .conv_geometry import SPACE, IntOrInts, Padding, Windows, check_arrays, check_bias, int_tuple, lifted, paddings, samples
+from .conv_geometry import SPACE, IntOrInts, Padding, Windows, check_arrays, check_bias, int_tuple, paddings, plain, samples
 from .shape import reshape
 
 if TYPE_CHECKING:
@@ -23,32 +24,36 @@ def _plus(y: Tensor, bias: Tensor | None) -> Tensor:
 def _transposed(op: str, rank: int, x: Tensor, weight: Tensor, bias: Tensor | None, windows: Windows) -> Tensor:
     """The input gradient of the convolution that would map the result to x."""
     check_arrays(op, x, weight, rank)
-    kernel, groups = weight.shape[2:], windows.groups
+    settings = (windows.stride, windows.padding, windows.dilation, windows.output_padding)
+    known = type(windows.groups) is int and all(map(plain, settings))
+    g = (_known_geometry if known else _geometry)(op, rank, x.shape, weight.shape, windows)
+    check_bias(op, bias, g.C)
+    return _plus((primitives.conv3d_input_grad if rank == 3 else primitives.conv2d_input_grad)(x, weight, g), bias)
+
+
+def _geometry(op: str, rank: int, x: Ints, weight: Ints, windows: Windows) -> ConvGeometry:
+    """Of the convolution that would map the result to x."""
+    kernel, groups = weight[2:], windows.groups
     stride, dilation = int_tuple(op, "stride", windows.stride, rank), int_tuple(op, "dilation", windows.dilation, rank)
     low, high = paddings(op, windows.padding, kernel, stride, dilation)
     extra = int_tuple(op, "output_padding", windows.output_padding, rank, 0)
     if any(e >= max(s, d) for e, s, d in zip(extra, stride, dilation, strict=True)):
         raise ConfigError(f"{op}: output_padding {extra} must be smaller than stride {stride} or dilation {dilation}")
-    if weight.shape[0] != x.shape[1] or x.shape[1] % groups:
+    if weight[0] != x[1] or x[1] % groups:
         raise ShapeError(
-            f"{op}: weight (C,K/groups,{SPACE[rank].lower()})={weight.shape} and groups={groups} "
-            f"do not fit input (N,C,{SPACE[rank]})={x.shape}"
+            f"{op}: weight (C,K/groups,{SPACE[rank].lower()})={weight} and groups={groups} "
+            f"do not fit input (N,C,{SPACE[rank]})={x}"
         )
     out = tuple(
         (i - 1) * s - a - b + d * (k - 1) + e + 1
-        for i, s, a, b, d, k, e in zip(x.shape[2:], stride, low, high, dilation, kernel, extra, strict=True)
+        for i, s, a, b, d, k, e in zip(x[2:], stride, low, high, dilation, kernel, extra, strict=True)
     )
     if any(o < 1 for o in out):
         raise ShapeError(f"{op}: the output would have size {out}; less padding, or a larger input")
-    g = ConvGeometry(
-        x.shape[0], weight.shape[1] * groups, x.shape[1], groups, out, kernel, stride, dilation, low, high, x.shape[2:]
-    )
-    check_bias(op, bias, g.C)
-    if rank == 1:
-        y = primitives.conv2d_input_grad(x[:, :, None, :], weight[:, :, None, :], lifted(g))[:, :, 0, :]
-    else:
-        y = (primitives.conv3d_input_grad if rank == 3 else primitives.conv2d_input_grad)(x, weight, g)
-    return _plus(y, bias)
+    return ConvGeometry(x[0], weight[1] * groups, x[1], groups, out, kernel, stride, dilation, low, high, x[2:])
+
+
+_known_geometry = lru_cache(maxsize=1024)(_geometry)
 
 
 def conv_transpose1d(

@@ -4,45 +4,47 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from dlengine.kernels.geometry import PoolGeometry
-
+from ..autograd.base import recording
+from ..autograd.op import op
 from ..autograd.promotion import is_inexact
 from ..errors import ShapeError
 from . import primitives
 from .bits import bitwise_invert
 from .conv_geometry import IntOrInts, samples
 from .elementwise import negative
-from .pool_geometry import Window, lifted_pool, pool_geometry
+from .fused import kernel_alone
+from .pool_geometry import Window, pool_geometry
 from .pool_signatures import pool
 
 if TYPE_CHECKING:
     from ..typing import Tensor
 
 
-def _sees_input(op: str, g: PoolGeometry) -> None:
-    """ShapeError if a window of a maximum holds nothing but padding, which dilation and an axis of size 0 allow."""
-    for n, o, k, s, d, p in zip(g.in_shape, g.out_shape, g.kernel, g.stride, g.dilation, g.pad_lo, strict=True):
-        if n and (d == 1 or not p):
-            continue
-        for start in range(-p, o * s - p, s):
-            first = start % d if start < 0 else start
-            if first > min(start + d * (k - 1), n - 1):
-                raise ShapeError(
-                    f"{op}: a window of kernel_size {g.kernel}, dilation {g.dilation} and padding {g.pad_lo} sees nothing of the "
-                    f"input {g.in_shape}, and the largest of no values does not exist"
-                )
+@kernel_alone
+@op(needs="x")
+def max_pool_values(xp, x, /, *, g):
+    """The largest value of each window, of one to three dimensions. The gradient looks for its place again."""
+
+    def pull(gy):
+        solid = len(g.kernel) == 3
+        index = (xp.max_pool3d if solid else xp.max_pool2d)(x, g)[1]
+        return (xp.max_pool3d_scatter if solid else xp.max_pool2d_scatter)(gy, index, g)
+
+    return xp.max_pool_values(x, g), pull
 
 
 @samples
 def maxima(op: str, rank: int, x: Any, window: Window, indices: bool) -> Any:
     """The largest value of each window, with indices also where it is."""
     g = pool_geometry(op, x, rank, window)
-    _sees_input(op, g)
-    if rank == 1:
-        y, index = primitives.max_pool2d(x[:, :, None, :], lifted_pool(g))
-        y, index = y[:, :, 0, :], index[:, :, 0, :]
-    else:
-        y, index = (primitives.max_pool3d if rank == 3 else primitives.max_pool2d)(x, g)
+    if g.blind:
+        raise ShapeError(
+            f"{op}: a window of kernel_size {g.kernel}, dilation {g.dilation} and padding {g.pad_lo} sees nothing of the "
+            f"input {g.in_shape}, and the largest of no values does not exist"
+        )
+    if not indices and not (x._requires_grad and recording.get()):
+        return max_pool_values(x, g=g)
+    y, index = (primitives.max_pool3d if rank == 3 else primitives.max_pool2d)(x, g)
     return (y, index.astype("int64", copy=False)) if indices else y
 
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from math import prod
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from dlengine.kernels.geometry import Ints, PlaneGeometry
+
 from ..errors import ShapeError
+from . import primitives
 from .conv_geometry import IntOrInts, batch_or_sample, int_tuple
-from .creation import arange
 from .ids import check_ids
-from .index import put_at
-from .shape import reshape
 
 if TYPE_CHECKING:
     from ..typing import Tensor
@@ -22,14 +22,21 @@ def _unpool(op: str, rank: int, x: Any, indices: Any, output_size: Any) -> Any:
     if x.shape != indices.shape or x.ndim not in (rank + 1, rank + 2):
         raise ShapeError(f"{op}: x and indices must both be {batch_or_sample(_PLACES[rank])}, "
                          f"got {x.shape} and {indices.shape}")  # fmt: skip
-    size = int_tuple(op, "output_size", output_size, rank)
-    check_ids(op, "indices", indices, prod(size), of=f"places of output_size {size}")
-    indices = indices if indices.dtype.name == "int64" else indices.astype("int64")
-    lead, plane = x.shape[:-rank], prod(size)
-    planes = prod(lead)
-    first = reshape(arange(planes, device=x.device) * plane, (*lead, *(1,) * rank))
-    flat = put_at(reshape(x, (-1,)), key=reshape(indices + first, (-1,)), shape=(planes * plane,))
-    return reshape(flat, (*lead, *size))
+    if x.ndim == rank + 1:
+        return _unpool(op, rank, x[None], indices[None], output_size)[0]
+    if type(output_size) is int or (type(output_size) is tuple and all([type(n) is int for n in output_size])):
+        g = _known_geometry(op, rank, x.shape, output_size)
+    else:
+        g = _geometry(op, rank, x.shape, output_size)
+    check_ids(op, "indices", indices, g.places, of=f"places of output_size {g.in_shape}")
+    return primitives.plane_scatter(x, indices, g)
+
+
+def _geometry(op: str, rank: int, shape: Ints, output_size: Any) -> PlaneGeometry:
+    return PlaneGeometry(shape[0], shape[1], int_tuple(op, "output_size", output_size, rank), shape[2:])
+
+
+_known_geometry = lru_cache(maxsize=1024)(_geometry)
 
 
 def max_unpool1d(x: Tensor, indices: Tensor, output_size: IntOrInts) -> Tensor:

@@ -27,12 +27,18 @@ def pool_geometry(op: str, x: Any, rank: int, window: Window) -> PoolGeometry:
     shape = x.shape
     if len(shape) != rank + 2:
         raise ShapeError(f"{op}: input must be {batch_or_sample(SPACE[rank])}, got shape {shape}")
-    if all([plain(v) for v in window[:4]]) and type(window.ceil_mode) is type(window.count_include_pad) is bool:
+    kernel, stride, padding, dilation, ceil, include = window
+    if type(ceil) is type(include) is bool and (
+        (type(kernel) is type(padding) is type(dilation) is int and (stride is None or type(stride) is int))
+        or (plain(kernel) and plain(stride) and plain(padding) and plain(dilation))
+    ):
         return _known_geometry(op, shape, rank, window)
     return _geometry(op, shape, rank, window)
 
 
 def _geometry(op: str, shape: Any, rank: int, window: Window) -> PoolGeometry:
+    if len(shape) != rank + 2:
+        raise ShapeError(f"{op}: input must have {rank + 2} dimensions (N,C,...), got shape {shape}")
     kernel = int_tuple(op, "kernel_size", window.kernel_size, rank)
     steps = kernel if window.stride is None else int_tuple(op, "stride", window.stride, rank)
     pad = int_tuple(op, "padding", window.padding, rank, 0)
@@ -55,10 +61,3 @@ def _geometry(op: str, shape: Any, rank: int, window: Window) -> PoolGeometry:
 
 _known_geometry = lru_cache(maxsize=1024)(_geometry)
 
-
-def lifted_pool(g: PoolGeometry) -> PoolGeometry:
-    """A 1-d geometry as the 2-d one of images of height 1."""
-    return PoolGeometry(
-        g.N, g.C, (1, *g.in_shape), (1, *g.kernel), (1, *g.stride), (1, *g.dilation), (0, *g.pad_lo), (0, *g.pad_hi),
-        (0, *g.padding), (1, *g.out_shape), g.count_include_pad,
-    )  # fmt: skip

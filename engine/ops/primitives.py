@@ -36,6 +36,13 @@ avg_pool2d, avg_pool2d_input_grad = adjoint_ops(
 avg_pool3d, avg_pool3d_input_grad = adjoint_ops(
     avg_pool3d="The mean of each window.", avg_pool3d_input_grad="gy divided over each window."
 )
+adaptive_max_pool, plane_scatter, plane_gather = adjoint_ops(
+    adaptive_max_pool=_MAX_POOL, plane_scatter="gy added at places of each plane.",
+    plane_gather="The values of x at places of each plane.",
+)
+adaptive_avg_pool, adaptive_avg_pool_input_grad = adjoint_ops(
+    adaptive_avg_pool="The mean of each window.", adaptive_avg_pool_input_grad="gy divided over each window."
+)
 embedding, embedding_grad = adjoint_ops(
     embedding="The rows of weight (V,D) with the numbers ids.",
     embedding_grad="Rows of gy (*ids, D) added up by id into (rows, D), in a fixed order.",

@@ -123,12 +123,11 @@ def _sources(mode: str, axis: int, n: int, lo: int, hi: int) -> list[int]:
 
 def _pairs_of(padding: Any) -> None:
     """ShapeError unless padding is a sequence of pairs of integers; of PyTorch's flat form it says how it reads here."""
-    flat = list(padding) if isinstance(padding, (tuple, list)) else [padding]
-    if isinstance(padding, (tuple, list)) and all(isinstance(p, (tuple, list)) for p in padding):
-        if all(type(n) is int for p in padding for n in p):
+    if isinstance(padding, (tuple, list)) and all([isinstance(p, (tuple, list)) for p in padding]):
+        if all([type(n) is int for p in padding for n in p]):
             return
         raise ShapeError(f"pad: padding must be pairs of integers, got {padding}")
-    mend = ""
+    mend, flat = "", list(padding) if isinstance(padding, (tuple, list)) else [padding]
     if len(flat) % 2 == 0 and all(isinstance(n, int) for n in flat):
         there = [tuple(flat[i : i + 2]) for i in range(0, len(flat), 2)]
         mend = f"; PyTorch's {tuple(flat)}, which begins with the last axis, is {there[::-1]} here"
@@ -171,21 +170,20 @@ def pad(
     tensor([[0, 0, 0, 0],
             [1, 2, 0, 0]])
     """
-    shape = tuple(x.shape)
+    shape = x.shape
     _pairs_of(padding)
     pairs = [(0, 0)] * (len(shape) - len(padding)) + [tuple(p) for p in padding]
-    if len(pairs) > len(shape) or any(len(p) != 2 or n + sum(p) < 0 for n, p in zip(shape, pairs, strict=False)):
+    if len(pairs) > len(shape) or any([len(p) != 2 or n + sum(p) < 0 for n, p in zip(shape, pairs, strict=False)]):
         raise ShapeError(f"pad: padding must be a pair of sizes for each of the axes of {shape} at most, got {padding}")
     if mode == "constant":
-        inner, kept = [], []
-        for n, (lo, hi) in zip(shape, pairs, strict=True):
-            inner.append(slice(max(lo, 0), n + lo + min(hi, 0)))
-            kept.append(slice(max(-lo, 0), n + min(hi, 0)))
-        there, here = tuple(inner), tuple(kept)
-        y = xp.full(tuple(n + lo + hi for n, (lo, hi) in zip(shape, pairs, strict=True)), value, dtype=x.dtype)
-        y[there] = x[here]
-        if all(min(p) >= 0 for p in pairs):
+        there = tuple([slice(max(lo, 0), n + lo + min(hi, 0)) for n, (lo, hi) in zip(shape, pairs, strict=True)])
+        sizes = tuple([n + lo + hi for n, (lo, hi) in zip(shape, pairs, strict=True)])
+        y = xp.full(sizes, value, dtype=x.dtype) if value else xp.zeros(sizes, dtype=x.dtype)
+        if all([min(p) >= 0 for p in pairs]):
+            y[there] = x
             return y, lambda gy: gy[there]
+        here = tuple([slice(max(-lo, 0), n + min(hi, 0)) for n, (lo, hi) in zip(shape, pairs, strict=True)])
+        y[there] = x[here]
         return y, lambda gy: xp.put_at(gy[there], key=here, shape=shape)
     if mode not in _SOURCES:
         raise ConfigError(f"pad: mode must be one of constant, {', '.join(_SOURCES)}, got {mode!r}")

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import math
 from fractions import Fraction
+from functools import cached_property, lru_cache, reduce
+from operator import add
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,28 +31,56 @@ Taps = tuple[tuple[tuple[int, ...], tuple[float, ...]], ...]
 """The weighted sum along one axis: for each term the position of its input, and its weight, for every output."""
 
 
+class Resampling:
+    """The sums along an axis of `size` inputs: taps, and what is worked out of them once.
+
+    positions, weights: a row for each term, None for weights of 1. repeats: how often each input comes, one after the other,
+    where that is all; else 0.
+    """
+
+    def __init__(self, taps: Taps, size: int) -> None:
+        self.taps, self.size = taps, size
+        self.positions = [np.asarray(positions, np.int64) for positions, _ in taps]
+        self.weights = [None if all(w == 1 for w in weights) else np.asarray(weights) for _, weights in taps]
+        self.repeats, rest = divmod(len(self.positions[0]), size)
+        whole = not rest and len(taps) == 1 and self.weights[0] is None and self.repeats <= FEW
+        if not (whole and np.array_equal(self.positions[0], np.repeat(np.arange(size), self.repeats))):
+            self.repeats = 0
+
+    @cached_property
+    def matrix(self) -> Any:
+        """(outputs, inputs): the weights."""
+        matrix = np.zeros((len(self.positions[0]), self.size))
+        for positions, weights in self.taps:
+            np.add.at(matrix, (np.arange(len(positions)), np.asarray(positions)), weights)
+        return matrix
+
+
+FEW = 8
+"""Repetitions up to which their gradients are added one after the other."""
+
+
 @op(needs="")
 @wide_text
-def resample(xp: Namespace, x: Tensor, /, *, axis: int, taps: Taps) -> ValueAndVJP:
+def resample(xp: Namespace, x: Tensor, /, *, axis: int, sums: Resampling) -> ValueAndVJP:
     """y[o] = sum over the taps (positions, weights) of weights[o] x[positions[o]] along an axis.
 
     The pullback is the product with the transposed matrix of the weights.
     """
-    size = x.shape[axis]
     line = [1] * x.ndim
     line[axis] = -1
     y: Any = None
-    for positions, weights in taps:
-        part = xp.take(x, xp.asarray(list(positions), dtype=xp.int64), axis=axis)
-        if any(w != 1 for w in weights):
-            part = part * xp.reshape(xp.astype(xp.asarray(list(weights)), x.dtype), tuple(line))
+    for positions, weights in zip(sums.positions, sums.weights, strict=True):
+        part = xp.take(x, xp.asarray(positions), axis=axis)
+        if weights is not None:
+            part = part * xp.reshape(xp.astype(xp.asarray(weights), x.dtype), tuple(line))
         y = part if y is None else y + part
-    matrix = np.zeros((len(taps[0][0]), size))
-    for positions, weights in taps:
-        np.add.at(matrix, (np.arange(len(positions)), np.asarray(positions)), weights)
 
     def pull(gy: Any) -> Any:
-        m = xp.astype(xp.asarray(matrix), gy.dtype)
+        if sums.repeats:
+            lead = (slice(None),) * axis
+            return reduce(add, [gy[(*lead, slice(i, None, sums.repeats), ...)] for i in range(sums.repeats)])
+        m = xp.astype(xp.asarray(sums.matrix), gy.dtype)
         return xp.moveaxis(xp.matmul(xp.moveaxis(gy, axis, -1), m), -1, axis)
 
     return y, pull
@@ -77,6 +107,12 @@ def _nearest(size: int, out: int, centred: bool, scale: float | None) -> tuple[i
     step = Fraction(size, out) if scale is None else 1 / Fraction(scale).limit_denominator(10**7)
     top, bottom = step.numerator, 2 * step.denominator
     return tuple(min((2 * o + centred) * top // bottom, size - 1) for o in range(out))
+
+
+@lru_cache(maxsize=256)
+def resampling(mode: str, size: int, out: int, align_corners: bool, scale: float | None) -> Resampling:
+    """The sums of axis_taps."""
+    return Resampling(axis_taps(mode, size, out, align_corners, scale), size)
 
 
 def axis_taps(mode: str, size: int, out: int, align_corners: bool, scale: float | None) -> Taps:
@@ -183,7 +219,7 @@ def interpolate(
         x = x.astype(get_default_dtype())  # weights below 1 would be 0 among integers
     for axis, (n, o, s) in enumerate(zip(space, wanted, scales, strict=True), start=2):
         if n != o or s not in (None, 1.0):  # else every value stays in its place
-            x = resample(x, axis=axis, taps=axis_taps(kind, n, o, bool(align_corners), s))
+            x = resample(x, axis=axis, sums=resampling(kind, n, o, bool(align_corners), s))
     return x
 
 

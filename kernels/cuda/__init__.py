@@ -25,6 +25,8 @@ _DTYPES = {
     "norm.*": _ALL,
     "optim.*": _ALL,
     "pool.*": _ALL,
+    "pool.adaptive_*": "",
+    "pool.plane_*": "",
     "random.*": "*",
     "recurrent.*": _ALL,
     "softmax.*": _ALL,

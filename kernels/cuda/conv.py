@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from ..geometry import ConvGeometry, Ints
+from ..geometry import ConvGeometry, Ints, planar
 from ..types import Array
 from .convolution import plan, product, simt, tensor
 from .convolution.unfold import conv3d as conv3d
@@ -23,6 +23,7 @@ Variant = simt.Variant | tensor.Tiles | product.Product
 VARIANTS: dict[str, Variant] = {**simt.VARIANTS, **tensor.VARIANTS, **product.VARIANTS}
 
 
+@planar
 def conv2d(x: Array, weight: Array, bias: Array | None, g: ConvGeometry) -> Array:
     """Cross-correlate images with filters and add a bias.
 
@@ -33,12 +34,14 @@ def conv2d(x: Array, weight: Array, bias: Array | None, g: ConvGeometry) -> Arra
     return _answer("forward", x, g, g.y_shape, lambda kernels: kernels.forward(x, weight, bias, g), bias is None)
 
 
+@planar
 def conv2d_input_grad(gy: Array, weight: Array, g: ConvGeometry) -> Array:
     """The adjoint of conv2d in x. gy: (N, K, OH, OW). weight: (K, C/groups, kh, kw). Returns (N, C, H, W)."""
     gy, weight = contiguous(gy), contiguous(weight)
     return _answer("input", gy, g, g.x_shape, lambda kernels: kernels.input_grad(gy, weight, g))
 
 
+@planar
 def conv2d_weight_grad(x: Array, gy: Array, g: ConvGeometry) -> Array:
     """The adjoint of conv2d in weight. x: (N, C, H, W). gy: (N, K, OH, OW). Returns (K, C/groups, kh, kw)."""
     x, gy = contiguous(x), contiguous(gy)

@@ -33,6 +33,11 @@ def max_pool2d(x: Array, g: PoolGeometry) -> tuple[Array, Array]:
     return y, index
 
 
+def max_pool_values(x: Array, g: PoolGeometry) -> Array:
+    """The largest value of each window. x: (N, C, *in). Returns (N, C, *out)."""
+    return max_pool2d(x, g)[0]
+
+
 def place_dtype(places: int) -> str:
     """In which a flat place in a plane is kept."""
     return "int16" if places <= 1 << 15 else "int32" if places <= 1 << 31 else "int64"

@@ -15,7 +15,7 @@ SET = KernelSet("jit", __name__, {
     "activation.silu*": "float32",
     "activation.softplus*": "float32",
     "attention.*": FLOATS,
-    "conv.conv2d*": FLOATS,
+    "conv.*": FLOATS,
     "dropout.*": FLOATS,
     "embedding.*": FLOATS,
     "linear.*": "float32",

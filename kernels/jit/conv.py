@@ -1,4 +1,4 @@
-"""Two-dimensional convolution: which kernel runs, by geometry. The heavy parts lie beside this file."""
+"""Convolution: which kernel runs, by geometry. The heavy parts lie beside this file."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from ..geometry import ConvGeometry
+from ..geometry import ConvGeometry, planar
 from ..types import Array
 from .convolution import depthwise as depthwise
 from .convolution import panel as panel
-from .convolution import plain, winograd, winograd_weight_grad
+from .convolution import plain, volume, winograd, winograd_weight_grad
+from .convolution.columns import fold2d as fold2d
+from .convolution.columns import unfold2d as unfold2d
 from .convolution.forward import direct, has_mirror, mirrored
 from .convolution.input_grad import input_grad
 from .convolution.panel_plan import forward_pays, input_grad_pays, panel_width, weight_grad_pays
@@ -27,6 +29,7 @@ def is_product(g: ConvGeometry, x: Array) -> bool:
     return whole and x.dtype == np.float32
 
 
+@planar
 def conv2d(x: Array, weight: Array, bias: Array | None, g: ConvGeometry) -> Array:
     """y[n, k] = bias[k] + sum over c of x[n, c] * weight[k, c], per group.
 
@@ -58,6 +61,7 @@ def bias_row(K: int, bias: Array | None, dtype: Any) -> Array:
     return row
 
 
+@planar
 def conv2d_input_grad(gy: Array, weight: Array, g: ConvGeometry) -> Array:
     """gx: the adjoint of conv2d in x. gy (N,K,OH,OW), gx (N,C,H,W)."""
     if 0 in gy.shape + weight.shape + g.x_shape:
@@ -77,6 +81,7 @@ def conv2d_input_grad(gy: Array, weight: Array, g: ConvGeometry) -> Array:
     return mirrored(gy, w, g) if has_mirror(g) else input_grad(gy, w, g)
 
 
+@planar
 def conv2d_weight_grad(x: Array, gy: Array, g: ConvGeometry) -> Array:
     """gw: the adjoint of conv2d in weight. gw (K,C/groups,kh,kw)."""
     if 0 in x.shape + gy.shape + g.w_shape:
@@ -91,3 +96,25 @@ def conv2d_weight_grad(x: Array, gy: Array, g: ConvGeometry) -> Array:
     else:
         gw = (panel.weight_grad if weight_grad_pays(g, x.itemsize, thread_count(g.N)) else weight_grad)(x, gy, g)
     return gw if np.isfinite(gw).all() else plain.weight_grad(x, gy, g)
+
+
+def conv3d(x: Array, weight: Array, bias: Array | None, g: ConvGeometry) -> Array:
+    """conv2d of volumes. x: (N,C,D,H,W). weight: (K,C/groups,kd,kh,kw). Returns (N,K,OD,OH,OW)."""
+    if 0 in x.shape + weight.shape + g.y_shape:
+        nothing = np.zeros(g.y_shape, x.dtype)
+        return nothing if bias is None else nothing + bias[:, None, None, None]
+    return volume.forward(conv2d, x, dense(weight), bias, g)
+
+
+def conv3d_input_grad(gy: Array, weight: Array, g: ConvGeometry) -> Array:
+    """gx: the adjoint of conv3d in x. gy (N,K,OD,OH,OW), gx (N,C,D,H,W)."""
+    if 0 in gy.shape + weight.shape + g.x_shape:
+        return np.zeros(g.x_shape, gy.dtype)
+    return volume.input_grad(conv2d_input_grad, gy, dense(weight), g)
+
+
+def conv3d_weight_grad(x: Array, gy: Array, g: ConvGeometry) -> Array:
+    """gw: the adjoint of conv3d in weight. gw (K,C/groups,kd,kh,kw)."""
+    if 0 in x.shape + gy.shape + g.w_shape:
+        return np.zeros(g.w_shape, x.dtype)
+    return volume.weight_grad(conv2d_weight_grad, x, gy, g)

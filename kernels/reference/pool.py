@@ -1,7 +1,7 @@
 """Pooling in one, two or three dimensions.
 
 Maximum pooling is the choice of one input position per window; everything after the choice is linear. Average pooling
-is a sum along one axis after another, divided by how many positions count.
+is a sum along one axis after another, divided by how many positions count. Adaptive windows differ in size.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from functools import reduce
 from math import prod
 from operator import add
 
-from ..geometry import PoolGeometry
+from ..geometry import PlaneGeometry, PoolGeometry
 from ..types import Array, Namespace
 from .common import Window, every, kernel, pad, taps
 
@@ -32,6 +32,12 @@ def max_pool2d(xp: Namespace, x: Array, g: PoolGeometry) -> tuple[Array, Array]:
         better = inside & ((index < 0) | (~(value <= best) & (best == best)))  # best != best: NaN
         best, index = xp.where(better, value, best), xp.where(better, place, index)
     return best, index
+
+
+@kernel
+def max_pool_values(xp: Namespace, x: Array, g: PoolGeometry) -> Array:
+    """What max_pool2d takes, without the places. x: (N, C, *in). Returns (N, C, *out)."""
+    return max_pool2d(xp, x, g)[0]
 
 
 @kernel
@@ -78,6 +84,56 @@ def avg_pool2d_input_grad(xp: Namespace, gy: Array, g: PoolGeometry) -> Array:
 
 max_pool3d, max_pool3d_scatter, max_pool3d_gather = max_pool2d, max_pool2d_scatter, max_pool2d_gather
 avg_pool3d, avg_pool3d_input_grad = avg_pool2d, avg_pool2d_input_grad
+plane_gather = max_pool2d_gather
+
+
+@kernel
+def plane_scatter(xp: Namespace, gy: Array, index: Array, g: PlaneGeometry) -> Array:
+    """The adjoint of plane_gather: gy added at its places. gy, index: (N, C, *out). Returns (N, C, *in)."""
+    first = xp.arange(g.N * g.C, dtype=xp.int64, device=gy.device) * g.places
+    places = xp.reshape(index, (g.N * g.C, prod(g.out_shape))) + xp.reshape(first, (g.N * g.C, 1))
+    nothing = xp.zeros((g.N * g.C * g.places,), dtype=gy.dtype, device=gy.device)
+    return xp.reshape(xp.scatter_add(nothing, xp.reshape(places, (-1,)), xp.reshape(gy, (-1,))), g.x_shape)
+
+
+@kernel
+def adaptive_max_pool(xp: Namespace, x: Array, g: PlaneGeometry) -> tuple[Array, Array]:
+    """The largest value of each window, and where it is, as max_pool2d gives them. x: (N, C, *in). Returns (N, C, *out) twice."""
+    windows = xp.asarray(g.positions, device=x.device)
+    count, longest = windows.shape
+    flat = xp.reshape(x, (g.N, g.C, g.places))
+    seen = xp.reshape(xp.take(flat, xp.reshape(windows, (-1,)), axis=2), (g.N, g.C, count, longest))
+    first = xp.astype(xp.argmax(seen, axis=-1), xp.int64)
+    inside = first + xp.arange(count, dtype=xp.int64, device=x.device) * longest
+    places = xp.reshape(xp.take(xp.reshape(windows, (-1,)), xp.reshape(inside, (-1,)), axis=0), first.shape)
+    return xp.reshape(xp.take_along_axis(flat, places, axis=2), g.y_shape), xp.reshape(places, g.y_shape)
+
+
+@kernel
+def adaptive_avg_pool(xp: Namespace, x: Array, g: PlaneGeometry) -> Array:
+    """The mean of each window. x: (N, C, *in). Returns (N, C, *out)."""
+    for axis in range(len(g.in_shape)):
+        parts = [xp.sum(x[part], axis=2 + axis) / count for part, count in _adaptive_parts(g, axis)]
+        x = xp.stack(parts, axis=2 + axis)
+    return x
+
+
+@kernel
+def adaptive_avg_pool_input_grad(xp: Namespace, gy: Array, g: PlaneGeometry) -> Array:
+    """The adjoint of adaptive_avg_pool. gy: (N, C, *out). Returns (N, C, *in)."""
+    shape = list(g.y_shape)
+    for axis, size in enumerate(g.in_shape):
+        shape[2 + axis] = size
+        spread = xp.zeros(tuple(shape), dtype=gy.dtype, device=gy.device)
+        for o, (part, count) in enumerate(_adaptive_parts(g, axis)):
+            spread[part] += gy[(slice(None),) * (2 + axis) + (slice(o, o + 1), ...)] / count
+        gy = spread
+    return gy
+
+
+def _adaptive_parts(g: PlaneGeometry, axis: int) -> list[tuple[Window, int]]:
+    """What each window sees along one spatial axis, and how many positions that is."""
+    return [((slice(None),) * (2 + axis) + (slice(a, a + count), ...), count) for a, count in g.seen(axis)]
 
 
 def _places(xp: Namespace, tap: tuple[int, ...], g: PoolGeometry, like: Array) -> tuple[Array, Array]:

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from dlengine.kernels.geometry import PlaneGeometry
+
 from ...errors import ConfigError, ShapeError
 from ...ops import adaptive_pool, avg_pool, max_pool, max_unpool, primitives
 from ...ops import pool as ops
@@ -204,6 +206,7 @@ case(
     sample(normal(2, 3, 8), kernel_size=3, stride=2, padding=1, ceil_mode=True, count_include_pad=False),
     sample(normal(3, 5), kernel_size=2, label="one sample"),
     bound=_MEAN,
+    kernels=("avg_pool2d", "avg_pool2d_input_grad"),
     reference=ref.samples(1, ref.avg_pool),
 )
 case(
@@ -216,12 +219,74 @@ case(
     kernels=("avg_pool3d", "avg_pool3d_input_grad"),
     reference=ref.samples(3, ref.avg_pool),
 )
+
+
+def _largest(x: Any, *, rank: int, **settings: Any) -> Any:
+    """What max_pool computes where no gradient is asked for."""
+    return max_pool.max_pool_values(x, g=pool_geometry("max_pool_values", x, rank, Window(**settings)))
+
+
+case(
+    _largest,
+    sample(distinct(2, 3, 19), rank=1, kernel_size=3, stride=2, padding=1),
+    sample(distinct(2, 3, 10), rank=1, kernel_size=3, stride=2, padding=1, dilation=2, ceil_mode=True),
+    sample(distinct(2, 3, 6, 6), rank=2, kernel_size=2),
+    sample(distinct(2, 3, 7, 19), rank=2, kernel_size=(3, 2), stride=(2, 1), padding=1),
+    sample(distinct(1, 2, 5, 4, 5), rank=3, kernel_size=(3, 2, 2), stride=(1, 2, 1), padding=(1, 1, 0)),
+    sample(_with_nan(1, 1, 5, 5), rank=2, kernel_size=3, stride=1, grad=False, label="NaN"),
+    sample(distinct(0, 3, 6, 6), rank=2, kernel_size=2, label="no images"),
+    bound=exact,
+    kernels=("max_pool_values",),
+    name="max_pool_values",
+    reference=lambda x, *, rank, **settings: ref.max_pool(x, **settings),
+)
+
+
+def _planes(x: Any, space: Any) -> PlaneGeometry:
+    """Of the planes of x and those of a size."""
+    return PlaneGeometry(x.shape[0], x.shape[1], tuple(space), x.shape[2:])
+
+
+def _picked(x: Any, picks: Any) -> Any:
+    """x at the places where adaptive pooling of another input found its maxima."""
+    g = PlaneGeometry(x.shape[0], x.shape[1], x.shape[2:], tuple(-(-n // 2) for n in x.shape[2:]))
+    return primitives.plane_gather(x, primitives.adaptive_max_pool(picks, g)[1], g)
+
+
+case(
+    _picked,
+    sample(normal(2, 3, 7), distinct(2, 3, 7).without_grad()),
+    sample(normal(2, 3, 5, 7), distinct(2, 3, 5, 7).without_grad()),
+    sample(normal(1, 2, 3, 4, 5), distinct(1, 2, 3, 4, 5).without_grad()),
+    bound=exact,
+    kernels=("plane_gather",),
+    name="plane_gather",
+    reference=ref.adaptive_max_pool_gather,
+)
+
+
+def _spread_out(gy: Any, *, space: Any) -> Any:
+    """Values of adaptive windows divided over the windows."""
+    return primitives.adaptive_avg_pool_input_grad(gy, _planes(gy, space))
+
+
+case(
+    _spread_out,
+    sample(normal(2, 3, 4), space=(10,)),
+    sample(normal(2, 3, 3, 2), space=(7, 5)),
+    sample(normal(1, 2, 2, 3, 2), space=(4, 5, 3)),
+    bound=_MEAN,
+    kernels=("adaptive_avg_pool_input_grad",),
+    name="adaptive_avg_pool_input_grad",
+    reference=ref.adaptive_avg_pool_input_grad,
+)
 case(
     max_unpool.max_unpool2d,
     sample(normal(1, 2, 2, 2), given([[[[0, 3], [10, 15]], [[5, 2], [9, 12]]]], dtype="int64"), output_size=(4, 4)),
     sample(normal(1, 2, 2), given([[[0, 3], [10, 15]]], dtype="int64"), output_size=(4, 4), label="one sample"),
     error(ShapeError, "must both be", normal(1, 2, 2, 2), given([[[[0]]]], dtype="int64"), output_size=4),
     bound=exact,
+    kernels=("plane_scatter",),
     reference=ref.max_unpool,
 )
 case(
@@ -229,6 +294,7 @@ case(
     sample(normal(2, 2, 3), given([[[0, 3, 3], [5, 2, 0]], [[1, 0, 2], [4, 4, 4]]], dtype="int64"), output_size=6),
     sample(normal(1, 2, 2), given([[[0, 3], [5, 2]]], dtype="int64"), output_size=6),
     bound=exact,
+    kernels=("plane_scatter",),
     reference=ref.max_unpool,
 )
 case(
@@ -236,6 +302,7 @@ case(
     sample(normal(2, 1, 1, 1, 2), given([[[[[0, 5]]]], [[[[11, 7]]]]], dtype="int64"), output_size=(3, 2, 2)),
     sample(normal(1, 1, 1, 2, 2), given([[[[[0, 3], [10, 15]]]]], dtype="int64"), output_size=(2, 2, 4)),
     bound=exact,
+    kernels=("plane_scatter",),
     reference=ref.max_unpool,
 )
 case(
@@ -244,6 +311,7 @@ case(
     sample(normal(2, 3, 8), output_size=4),
     sample(normal(3, 5), output_size=2, label="one sample"),
     bound=_MEAN,
+    kernels=("adaptive_avg_pool", "adaptive_avg_pool_input_grad"),
     reference=ref.samples(1, ref.adaptive_avg_pool),
 )
 case(
@@ -254,6 +322,7 @@ case(
     error(ShapeError, "(N,C,H,W) or (C,H,W)", normal(6, 6), output_size=1),
     sample(normal(3, 5, 6), output_size=2, label="one sample"),
     bound=forward_error(35, absolute=True),
+    kernels=("adaptive_avg_pool", "adaptive_avg_pool_input_grad"),
     reference=ref.samples(2, ref.adaptive_avg_pool),
 )
 case(
@@ -262,6 +331,7 @@ case(
     sample(normal(1, 2, 4, 3, 5), output_size=(2, None, 3)),
     sample(normal(3, 5, 6, 4), output_size=2, label="one sample"),
     bound=_MEAN,
+    kernels=("adaptive_avg_pool", "adaptive_avg_pool_input_grad"),
     reference=ref.samples(3, ref.adaptive_avg_pool),
 )
 case(
@@ -270,6 +340,7 @@ case(
     sample(distinct(2, 3, 9), output_size=3, return_indices=True),
     sample(distinct(3, 5), output_size=2, return_indices=True, label="one sample"),
     bound=exact,
+    kernels=("adaptive_max_pool", "plane_scatter"),
     reference=ref.samples(1, ref.adaptive_max_pool),
 )
 case(
@@ -280,6 +351,7 @@ case(
     sample(distinct(2, 3, 6, 4), output_size=(3, 2), return_indices=True),
     sample(distinct(3, 5, 6), output_size=2, return_indices=True, label="one sample"),
     bound=exact,
+    kernels=("adaptive_max_pool", "plane_scatter"),
     reference=ref.samples(2, ref.adaptive_max_pool),
 )
 case(
@@ -288,5 +360,6 @@ case(
     sample(distinct(1, 2, 4, 5, 3), output_size=(None, 2, 2), return_indices=True),
     sample(distinct(3, 5, 6, 4), output_size=2, label="one sample"),
     bound=exact,
+    kernels=("adaptive_max_pool", "plane_scatter"),
     reference=ref.samples(3, ref.adaptive_max_pool),
 )

@@ -285,9 +285,27 @@ def max_unpool(x: Any, indices: Any, output_size: Any) -> Any:
     return y
 
 
+def adaptive_avg_pool_input_grad(gy: Any, space: Ints) -> Any:
+    """Each gy divided by the size of its window and added at all places of the window."""
+    gx = np.zeros((*gy.shape[:2], *space))
+    for o, places in _adaptive(gx, gy.shape[2:]):
+        for i in places:
+            gx[_here(i)] += gy[_here(o)] / len(places)
+    return gx
+
+
+def adaptive_max_pool_gather(x: Any, picks: Any) -> Any:
+    """x at the places where adaptive max-pooling of picks to half the size, rounded up, finds its values."""
+    return _at(x, adaptive_max_pool(picks, tuple((n + 1) // 2 for n in x.shape[2:]), return_indices=True)[1])
+
+
 def max_pool_gather(x: Any, picks: Any, **settings: Any) -> Any:
     """x at the places where max-pooling of picks finds its values."""
-    index = max_pool(picks, return_indices=True, **settings)[1]
+    return _at(x, max_pool(picks, return_indices=True, **settings)[1])
+
+
+def _at(x: Any, index: Any) -> Any:
+    """x at flat places of each plane."""
     y = np.zeros(index.shape, x.dtype)
     for i in np.ndindex(*index.shape):
         y[i] = x[i[:2]].flat[index[i]]

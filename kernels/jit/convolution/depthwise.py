@@ -23,7 +23,7 @@ from ..machine.vector import Emitter, Value, as_row, clear, emits, int64, lanes_
 from ..machine.views import Rows, Tail, head, row_of, window
 from .forward import Filters, mirror, weight_places
 from .pack import pack_image
-from .plan import ForwardPlan, Packing, Plan, Sizes, one_strip_plan
+from .plan import Plan, Sizes, one_strip_plan, packing_in, reading_in, sizes_in
 
 HEIGHTS = (8, 4, 1)  # rows of results in a tile, the tallest first
 DOT_HEIGHTS = (4, 1)  # rows of gy in a tile of the weight gradient
@@ -47,14 +47,14 @@ def weight_grad(x: Array, gy: Array, g: ConvGeometry) -> Array:
     taps = plan.reading.offsets
     offsets = np.concatenate([taps, np.repeat(taps[-1:], -taps.size % TAPS)])
     gw = np.empty(g.w_shape, x.dtype)
-    _weight_grad(as_row(x), as_row(gy), as_row(gw), *plan, offsets, thread_count(g.C))
+    _weight_grad(as_row(x), as_row(gy), as_row(gw), plan.table, offsets, thread_count(g.C))
     return gw
 
 
 def _run(x: Array, w: Array, g: ConvGeometry, bias: Array, turned: bool) -> Array:
     y = np.empty(g.y_shape, x.dtype)
     filters = Filters(as_row(w), *weight_places(g, turned))
-    _planes(as_row(x), filters, bias, as_row(y), *_plane(g), thread_count(g.N * g.C))
+    _planes(as_row(x), filters, bias, as_row(y), _plane(g).table, thread_count(g.N * g.C))
     return y
 
 
@@ -145,13 +145,13 @@ def tall_of(s: Sizes) -> int:
 
 
 @jit()
-def _planes(
-    x: Array, filters: Filters, bias: Array, y: Array, s: Sizes, packing: Packing, p: ForwardPlan, threads: int
-) -> None:
+def _planes(x: Array, filters: Filters, bias: Array, y: Array, table: Array, threads: int) -> None:
     w, places = filters.data, filters.places
-    taps, lanes, tall = places.size, lanes_of(x), tall_of(s)
+    taps, lanes = places.size, lanes_of(x)
     channels = w.size // taps
     for t in prange(threads):
+        s, packing, p = sizes_in(table), packing_in(table), reading_in(table)
+        tall = tall_of(s)
         buffer, weights = np.zeros(p.plane + lanes, x.dtype), np.empty(taps, x.dtype)
         for u in range(t * s.N // threads, (t + 1) * s.N // threads):
             channel = u % channels
@@ -216,14 +216,14 @@ def dots(grads: Rows, image: Rows, taps: Tail, tall: int, rows: int, sums: Array
 
 
 @jit()
-def _weight_grad(
-    x: Array, gy: Array, gw: Array, s: Sizes, packing: Packing, p: ForwardPlan, offsets: Array, threads: int
-) -> None:
+def _weight_grad(x: Array, gy: Array, gw: Array, table: Array, offsets: Array, threads: int) -> None:
     """A channel belongs to one thread, and its images are added up in order: the same bits for any number of threads."""
-    taps, lanes = p.offsets.size, lanes_of(x)
-    channels = gw.size // taps
-    tall = tall_of(s) if taps == TAPS else 1
+    lanes = lanes_of(x)
     for t in prange(threads):
+        s, packing, p = sizes_in(table), packing_in(table), reading_in(table)
+        taps = p.offsets.size
+        channels = gw.size // taps
+        tall = tall_of(s) if taps == TAPS else 1
         buffer, sums = np.zeros(p.plane + lanes, x.dtype), np.empty(offsets.size * lanes, x.dtype)
         for c in range(t * channels // threads, (t + 1) * channels // threads):
             clear(sums)

@@ -16,7 +16,7 @@ from ..machine.tile import rows_for, tiles
 from ..machine.vector import as_row, copy_rows_plus, lanes_of
 from ..machine.views import Panel, Rows, Tail
 from .pack import pack_image
-from .plan import ForwardPlan, Packing, Sizes, forward_plan
+from .plan import forward_plan, packing_in, reading_in, sizes_in
 
 
 def direct(x: Array, w: Array, g: ConvGeometry, bias: Array) -> Array:
@@ -50,7 +50,7 @@ def _run(x: Array, w: Array, g: ConvGeometry, bias: Array, turned: bool) -> Arra
         return panels
 
     panels = KEPT.get(w, ("direct", g.groups, turned), packed) if g.N <= FEW_IMAGES else packed()
-    _forward(as_row(x), panels, bias, as_row(y), *plan, threads_for(g.N * plan.reading.strips, cost))
+    _forward(as_row(x), panels, bias, as_row(y), plan.table, threads_for(g.N * plan.reading.strips, cost))
     return y
 
 
@@ -114,16 +114,15 @@ def _packed(filters: Filters, panels: Array, groups: int, outputs: int, threads:
 
 
 @jit()
-def _forward(
-    x: Array, packed: Array, bias: Array, y: Array, s: Sizes, packing: Packing, p: ForwardPlan, threads: int
-) -> None:
-    width = packing.width
-    Kg, Cg, depth, lanes = s.K // s.G, s.C // s.G, p.offsets.size, lanes_of(x)
-    rows = rows_for(Kg)
-    blocks = (Kg + rows - 1) // rows
-    units, image_size = s.N * p.strips, s.C * s.H * s.W
-    pitch = (p.strip * width + lanes - 1) // lanes * lanes
+def _forward(x: Array, packed: Array, bias: Array, y: Array, table: Array, threads: int) -> None:
     for t in prange(threads):
+        s, packing, p = sizes_in(table), packing_in(table), reading_in(table)
+        width = packing.width
+        Kg, Cg, depth, lanes = s.K // s.G, s.C // s.G, p.offsets.size, lanes_of(x)
+        rows = rows_for(Kg)
+        blocks = (Kg + rows - 1) // rows
+        units, image_size = s.N * p.strips, s.C * s.H * s.W
+        pitch = (p.strip * width + lanes - 1) // lanes * lanes
         buffer = np.zeros(s.C * p.plane + packing.width + lanes, x.dtype)  # the last tap's last vector runs over
         out = np.empty(blocks * rows * pitch, x.dtype)
         for u in range(t * units // threads, (t + 1) * units // threads):
@@ -135,12 +134,12 @@ def _forward(
             if not in_place:
                 pack_image(buffer, 0, x, n * image_size, first, packing)
             # one call for both cases: every further one is compiled at length
-            pixels, table = (x, p.direct_offsets) if in_place else (buffer, p.offsets)
+            pixels, offsets = (x, p.direct_offsets) if in_place else (buffer, p.offsets)
             channel = s.H * s.W if in_place else p.plane
             for g in range(s.G):
                 image = Tail(pixels, g * Cg * channel + (start if in_place else 0))
                 weights = Panel(packed, g * blocks * depth * rows, depth)
-                tiles(rows, weights, blocks, Tail(table, 0), image, vectors, Rows(out, 0, pitch))
+                tiles(rows, weights, blocks, Tail(offsets, 0), image, vectors, Rows(out, 0, pitch))
                 for k in range(Kg):  # drop the junk columns
                     target = Rows(y, ((n * s.K + g * Kg + k) * s.OH + first) * s.OW, s.OW)
                     copy_rows_plus(target, Rows(out, k * pitch, width), s.OW, count, Tail(bias, g * Kg + k))

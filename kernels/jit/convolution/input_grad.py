@@ -11,7 +11,7 @@ from numba import prange
 
 from ...geometry import ConvGeometry
 from ...types import Array
-from ..machine.compile import inner, jit, thread_count
+from ..machine.compile import inner, jit, threads_for
 from ..machine.tile import rows_for, tiles
 from ..machine.vector import as_row, clear, copy_rows, lanes_of
 from ..machine.views import Panel, Rows, Tail
@@ -21,10 +21,15 @@ from .plan import InputGradPlan, Packing, Sizes, input_grad_plan
 
 def input_grad(gy: Array, w: Array, g: ConvGeometry) -> Array:
     """gx for any geometry; gy and w dense, w finite, no size zero."""
-    plan = input_grad_plan(g, gy.itemsize, thread_count(1 << 30))
+    cost = g.macs / SPEED
+    plan = input_grad_plan(g, gy.itemsize, threads_for(1 << 30, cost))
     gx = np.empty(g.x_shape, gy.dtype)
-    _input_grad(as_row(gy), as_row(w), as_row(gx), *plan, thread_count(g.N * plan[-1].strips))
+    _input_grad(as_row(gy), as_row(w), as_row(gx), *plan, threads_for(g.N * plan[-1].strips, cost))
     return gx
+
+
+SPEED = 10.0
+"""Multiply-adds of float32 in a nanosecond of one thread."""
 
 
 @inner()

@@ -21,6 +21,9 @@ from .compile import inner, jit
 MOST = 1 << 28
 """Bytes kept in all."""
 
+SMALL = 1 << 13
+"""Bytes of a weight up to which they are compared as such."""
+
 BLOCK = 2048
 """Elements that are compared between two looks at the outcome."""
 
@@ -43,11 +46,19 @@ def _same(a: Array, b: Array) -> bool:
     return True
 
 
+def _unchanged(kept: Any, weight: Array) -> bool:
+    """Whether a dense weight is what was kept of it: the bytes of a small one, which compare in less time than a call takes."""
+    if type(kept) is bytes:
+        return bool(kept == weight.tobytes())
+    bits = weight.reshape(-1).view(np.int32)
+    return bool(kept.size == bits.size and _same(kept, bits))
+
+
 class Kept:
     """The arranged weights of one kind of kernel."""
 
     def __init__(self) -> None:
-        self._entries: OrderedDict[Hashable, tuple[Array, Any, int, Any]] = OrderedDict()
+        self._entries: OrderedDict[Hashable, tuple[Any, Any, int, Any]] = OrderedDict()
         self._bytes = 0
         self._lock = Lock()
 
@@ -63,21 +74,20 @@ class Kept:
         arrange : callable
             Arranges it; the result is not written to.
         """
-        bits = weight.reshape(-1).view(np.int32)
         whole = weight  # a layer may look at its weights through a new view in every call
         while isinstance(whole.base, np.ndarray) and whole.base.nbytes == weight.nbytes:
             whole = whole.base
         key = (id(whole), weight.shape, form)
-        with self._lock:
-            entry = self._entries.get(key)
-        if entry is not None and entry[0].size == bits.size and _same(entry[0], bits):
+        entry = self._entries.get(key)
+        if entry is not None and _unchanged(entry[0], weight):
             return entry[1]
         made = arrange()
-        size = bits.nbytes + made.nbytes
+        size = weight.nbytes + made.nbytes
         with self._lock:
             self._drop(key)
             if size <= MOST // 4:
-                self._entries[key] = (bits.copy(), made, size, ref(whole, lambda _: self.forget(key)))
+                kept = weight.tobytes() if weight.nbytes <= SMALL else weight.reshape(-1).view(np.int32).copy()
+                self._entries[key] = (kept, made, size, ref(whole, lambda _: self.forget(key)))
                 self._bytes += size
                 while self._bytes > MOST:
                     self._drop(next(iter(self._entries)))

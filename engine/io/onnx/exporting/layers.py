@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from dlengine.kernels.geometry import PlaneGeometry
+
 from .... import nn
 from ....errors import OnnxError
 from ....recording.instructions import Value
@@ -31,6 +33,11 @@ def window(g):
 def whole_plane(g):
     """Whether the one window is the whole of a plane of dynamic size."""
     return g.kernel == g.in_shape and any(isinstance(k, Vary) for k in g.kernel) and not any((*g.pad_lo, *g.pad_hi))
+
+
+def adaptive_windows(g):
+    """Windows that depend on the size of the input, which must be fixed."""
+    return PlaneGeometry(1, 1, tuple(fixed(g.in_shape, "window")), tuple(fixed(g.out_shape, "window")))
 
 
 @primitive("linear")
@@ -84,6 +91,51 @@ def max_pool(e, outs, x, g):
     y, places = e.node("MaxPool", [e.name(x)], 2, dilations=list(g.dilation), **window(g))
     plane = e.node("ReduceProd", [e.sizes(e.merged.shape(x)[2:])], keepdims=0)
     return [y, e.cast(e.node("Mod", [places, plane]), outs[1].dtype)]
+
+
+@primitive("max_pool_values")
+def max_pool_values(e, outs, x, g):
+    if whole_plane(g):
+        return e.node("GlobalMaxPool", [e.name(x)])
+    return e.node("MaxPool", [e.name(x)], dilations=list(g.dilation), **window(g))
+
+
+@primitive("adaptive_max_pool")
+def adaptive_max_pool(e, outs, x, g):
+    """The positions of each window side by side, the last of them more than once in smaller ones."""
+    g = adaptive_windows(g)
+    windows, longest = g.positions.shape
+    plane = e.node("Reshape", [e.name(x), e.ints([0, 0, -1])])
+    seen = e.node("Gather", [plane, e.constant(g.positions)], axis=2)
+    shape = e.ints([0, 0, *g.out_shape])
+    y = e.node("Reshape", [e.node("ReduceMax", [seen, e.ints([-1])], keepdims=0), shape])
+    if not e.is_read(outs[1]):
+        return [y, ""]
+    first = e.node("ArgMax", [seen], axis=-1, keepdims=0)
+    inside = e.node("Add", [first, e.ints(range(0, windows * longest, longest))])
+    places = e.node("Gather", [e.ints(g.positions.reshape(-1)), inside], axis=0)
+    return [y, e.cast(e.node("Reshape", [places, shape]), outs[1].dtype)]
+
+
+@primitive("adaptive_avg_pool")
+def adaptive_avg_pool(e, outs, x, g):
+    """Along one axis after the other, window by window."""
+    g = adaptive_windows(g)
+    y = e.name(x)
+    for axis in range(len(g.in_shape)):
+        at = e.ints([2 + axis])
+        ends = [(e.ints([first]), e.ints([first + count])) for first, count in g.seen(axis)]
+        parts = [e.node("ReduceMean", [e.node("Slice", [y, *pair, at]), at], keepdims=1) for pair in ends]
+        y = e.node("Concat", parts, axis=2 + axis)
+    return y
+
+
+@primitive("plane_scatter")
+def plane_scatter(e, outs, x, places, g):
+    flat = [e.node("Reshape", [e.name(v), e.ints([0, 0, -1])]) for v in (places, x)]
+    nothing = e.node("Expand", [e.number(0, x.dtype), e.sizes([g.N, g.C, math.prod(fixed(g.in_shape, "output"))])])
+    y = e.node("ScatterElements", [nothing, *flat], axis=2, reduction="add")
+    return e.node("Reshape", [y, e.ints([0, 0, *g.in_shape])])
 
 
 @primitive("avg_pool2d", "avg_pool3d")

@@ -1,0 +1,320 @@
+"""Maxima and means of windows of one to three dimensions, as geometry.Windows.table lays them out.
+
+The rows of a window are brought together first, across the whole width of the plane, then the columns of windows at an even
+stride, at every column, of which the outputs are picked at the end: that is vector code whatever windows and strides are, and at
+strides up to FAR faster than to meet only the columns that count. Other windows are looked at one by one.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import prange
+
+from ...types import Array
+from .compile import inner, jit
+from .vecmath import maximum
+from .vector import add_apart, add_to, clear, copy_to, pick
+
+HEAD = 14
+"""Where the places of windows begin in a table."""
+
+FEW = 4
+"""Fewer windows in a row than this are looked at one by one."""
+
+WIDE = 8
+"""So are windows more than so many times as wide as there are outputs in a row."""
+
+FAR = 8
+"""So are those whose stride is larger."""
+
+
+@inner()
+def sections(table: Array) -> tuple[int, int, int]:
+    """Where the places along depth, rows and columns begin in a table."""
+    rows = HEAD + 3 * table[4]
+    return HEAD, rows, rows + 3 * table[5]
+
+
+@inner()
+def together(table: Array) -> tuple[int, int]:
+    """The outputs of a row whose columns are brought together, as a range."""
+    low, high = table[10], table[11]
+    alone = high - low < FEW or table[13] > WIDE * (high - low) or table[12] > FAR
+    return (0, 0) if alone else (low, high)
+
+
+@inner()
+def number(places: Array, first: int) -> None:
+    for i in range(places.size):
+        places[i] = first + i
+
+
+@inner()
+def largest(x: Array) -> Any:
+    """Largest element of a row, NaN if there is one."""
+    m = x[0]
+    for i in range(x.size):
+        m = maximum(m, x[i])
+    return m
+
+
+@inner()
+def keep_row(best: Array, places: Array, x: Array, first: int) -> None:
+    """Where x beats best, put it there and its place, first + i, beside it. The first NaN stays."""
+    for i in range(best.size):
+        value, held, place = x[i], best[i], places.dtype.type(first + i)
+        better = (value > held) | ((value != value) & (held == held))
+        best[i] = value if better else held
+        places[i] = place if better else places[i]
+
+
+@inner()
+def keep_value(best: Array, x: Array) -> None:
+    """Where x beats best, put it there. A NaN stays."""
+    for i in range(best.size):
+        value, held = x[i], best[i]
+        best[i] = value if (value > held) | (value != value) else held
+
+
+@inner()
+def keep_column(best: Array, places: Array, x: Array, its: Array) -> None:
+    """Where x beats best, or equals it and lies before it, it takes its place."""
+    for i in range(best.size):
+        value, held, place, first = x[i], best[i], its[i], places[i]
+        lost, missing = value != value, held != held
+        better = (value > held) | (lost & ~missing) | (((value == held) | (lost & missing)) & (place < first))
+        best[i] = value if better else held
+        places[i] = place if better else first
+
+
+@inner()
+def within(x: Array) -> int:
+    """Where in a row the first of the largest values is: a vector pass finds the value, and then its place is looked for."""
+    top = largest(x)
+    column = 0
+    while not (x[column] == top or x[column] != x[column]):
+        column += 1
+    return column
+
+
+@inner()
+def along(best: Array, places: Array, first: int, count: int, step: int) -> tuple[Any, Any]:
+    """The first of the largest values of one window whose rows are brought together, and its place."""
+    held, place = best[first], places[first]
+    for j in range(1, count):
+        value, its = best[first + j * step], places[first + j * step]
+        lost, missing = value != value, held != held
+        better = (value > held) | (lost & ~missing) | (((value == held) | (lost & missing)) & (its < place))
+        held, place = value if better else held, its if better else place
+    return held, place
+
+
+@jit()
+def maxima(x: Array, y: Array, index: Array, table: Array, like: Array, threads: int) -> None:
+    """y: the largest value of each window, index: its place in the plane; 0 and -1 for a window without positions.
+
+    like: an array of the dtype in which places are kept on the way.
+    """
+    planes, D, H, W, OD, OH, OW = table[0], table[1], table[2], table[3], table[4], table[5], table[6]
+    stride, taps, step = table[12], table[13], table[9]
+    deep, tall, wide = sections(table)
+    low, high = together(table)
+    count, begin = high - low, table[wide + low]
+    span = (count - 1) * stride + 1
+    for t in prange(threads):
+        rows, places = np.empty(W, x.dtype), np.empty(W, like.dtype)
+        columns, found = np.empty(W, x.dtype), np.empty(W, like.dtype)
+        plane, od, oh = t * planes // threads, 0, 0
+        image, at = plane * D * H * W, plane * OD * OH * OW
+        for _ in range(((t + 1) * planes // threads - plane) * OD * OH):
+            layers, height = table[deep + OD + od], table[tall + OH + oh]
+            single = layers * height == 1
+            base = 0
+            for i in range(layers):
+                for j in range(height):
+                    place = ((table[deep + od] + i * table[7]) * H + table[tall + oh] + j * table[8]) * W
+                    part = x[image + place : image + place + W]
+                    if i + j == 0:
+                        base = place
+                        copy_to(rows, part)
+                        if not single or step != 1 or count > 0:
+                            number(places, place)
+                    else:
+                        keep_row(rows, places, part, place)
+            if layers * height == 0:
+                y[at : at + OW] = 0
+                index[at : at + OW] = -1
+            elif count > 0:
+                copy_to(columns, rows[begin : begin + span])
+                copy_to(found, places[begin : begin + span])
+                for tap in range(1, taps):
+                    first = begin + tap * step
+                    keep_column(columns[:span], found[:span], rows[first : first + span], places[first : first + span])
+                pick(y[at + low : at + high], columns, stride)
+                pick(index[at + low : at + high], found, stride)
+            for ow in range(OW - count if layers * height else 0):
+                o = ow if ow < low else ow + count
+                if table[wide + OW + o] == 0:
+                    y[at + o], index[at + o] = 0, -1
+                elif single and step == 1:
+                    first = table[wide + o]
+                    first += within(rows[first : first + table[wide + OW + o]])
+                    y[at + o], index[at + o] = rows[first], base + first
+                else:
+                    y[at + o], index[at + o] = along(rows, places, table[wide + o], table[wide + OW + o], step)
+            at += OW
+            oh += 1
+            if oh == OH:
+                oh, od = 0, od + 1
+            if od == OD:
+                od, image = 0, image + D * H * W
+
+
+@jit()
+def largest_values(x: Array, y: Array, table: Array, threads: int) -> None:
+    """y: the largest value of each window; 0 for a window without positions."""
+    planes, D, H, W, OD, OH, OW = table[0], table[1], table[2], table[3], table[4], table[5], table[6]
+    stride, taps, step = table[12], table[13], table[9]
+    deep, tall, wide = sections(table)
+    low, high = together(table)
+    count, begin = high - low, table[wide + low]
+    span = (count - 1) * stride + 1
+    for t in prange(threads):
+        rows, columns = np.empty(W, x.dtype), np.empty(W, x.dtype)
+        plane, od, oh = t * planes // threads, 0, 0
+        image, at = plane * D * H * W, plane * OD * OH * OW
+        for _ in range(((t + 1) * planes // threads - plane) * OD * OH):
+            layers, height = table[deep + OD + od], table[tall + OH + oh]
+            for i in range(layers):
+                for j in range(height):
+                    place = image + ((table[deep + od] + i * table[7]) * H + table[tall + oh] + j * table[8]) * W
+                    part = x[place : place + W]
+                    if i + j == 0:
+                        copy_to(rows, part)
+                    else:
+                        keep_value(rows, part)
+            if layers * height == 0:
+                y[at : at + OW] = 0
+            elif count > 0:
+                copy_to(columns, rows[begin : begin + span])
+                for tap in range(1, taps):
+                    first = begin + tap * step
+                    keep_value(columns[:span], rows[first : first + span])
+                pick(y[at + low : at + high], columns, stride)
+            for ow in range(OW - count if layers * height else 0):
+                o = ow if ow < low else ow + count
+                first = table[wide + o]
+                held = rows[first] if table[wide + OW + o] else x.dtype.type(0)
+                for j in range(1, table[wide + OW + o]):
+                    value = rows[first + j * step]
+                    held = value if (value > held) | (value != value) else held
+                y[at + o] = held
+            at += OW
+            oh += 1
+            if oh == OH:
+                oh, od = 0, od + 1
+            if od == OD:
+                od, image = 0, image + D * H * W
+
+
+@inner()
+def divide(y: Array, by: Any) -> None:
+    for o in range(y.size):
+        y[o] /= by
+
+
+@inner()
+def total_of(x: Array) -> Any:
+    total = x.dtype.type(0)
+    for i in range(x.size):
+        total += x[i]
+    return total
+
+
+@jit()
+def means(x: Array, y: Array, table: Array, threads: int) -> None:
+    """y: the sum of each window, divided by its count."""
+    planes, D, H, W, OD, OH, OW = table[0], table[1], table[2], table[3], table[4], table[5], table[6]
+    stride, taps, step = table[12], table[13], table[9]
+    deep, tall, wide = sections(table)
+    low, high = together(table)
+    count, begin = high - low, table[wide + low]
+    span = (count - 1) * stride + 1
+    for t in prange(threads):
+        rows, columns = np.empty(W, x.dtype), np.empty(W, x.dtype)
+        plane, od, oh = t * planes // threads, 0, 0
+        image, at = plane * D * H * W, plane * OD * OH * OW
+        for _ in range(((t + 1) * planes // threads - plane) * OD * OH):
+            layers, height = table[deep + OD + od], table[tall + OH + oh]
+            share = x.dtype.type(table[deep + 2 * OD + od] * table[tall + 2 * OH + oh])
+            clear(rows)
+            for i in range(layers):
+                for j in range(height):
+                    place = image + ((table[deep + od] + i * table[7]) * H + table[tall + oh] + j * table[8]) * W
+                    add_to(rows, x[place : place + W])
+            if count > 0:
+                copy_to(columns, rows[begin : begin + span])
+                for tap in range(1, taps):
+                    add_to(columns[:span], rows[begin + tap * step : begin + tap * step + span])
+                pick(y[at + low : at + high], columns, stride)
+                divide(y[at + low : at + high], share * x.dtype.type(table[wide + 2 * OW + low]))
+            for ow in range(OW - count):
+                o = ow if ow < low else ow + count
+                first = table[wide + o]
+                total = x.dtype.type(0)
+                if step == 1:
+                    total = total_of(rows[first : first + table[wide + OW + o]])
+                else:
+                    for j in range(table[wide + OW + o]):
+                        total += rows[first + j * step]
+                y[at + o] = total / (share * x.dtype.type(table[wide + 2 * OW + o]))
+            at += OW
+            oh += 1
+            if oh == OH:
+                oh, od = 0, od + 1
+            if od == OD:
+                od, image = 0, image + D * H * W
+
+
+@jit()
+def spread_means(gy: Array, gx: Array, table: Array, threads: int) -> None:
+    """gx: each gy divided by the count of its window, and added to all its positions."""
+    planes, D, H, W, OD, OH, OW = table[0], table[1], table[2], table[3], table[4], table[5], table[6]
+    stride, taps, step = table[12], table[13], table[9]
+    deep, tall, wide = sections(table)
+    low, high = together(table)
+    count = high - low
+    for t in prange(threads):
+        spread, parts = np.empty(W, gy.dtype), np.empty(OW, gy.dtype)
+        clear(gx[t * planes // threads * D * H * W : (t + 1) * planes // threads * D * H * W])
+        plane, od, oh = t * planes // threads, 0, 0
+        image, at = plane * D * H * W, plane * OD * OH * OW
+        for _ in range(((t + 1) * planes // threads - plane) * OD * OH):
+            layers, height = table[deep + OD + od], table[tall + OH + oh]
+            share = gy.dtype.type(table[deep + 2 * OD + od] * table[tall + 2 * OH + oh])
+            clear(spread)
+            for o in range(OW):
+                parts[o] = gy[at + o] / (share * gy.dtype.type(table[wide + 2 * OW + o]))
+            for tap in range(taps if count > 0 else 0):
+                target = spread[table[wide + low] + tap * step :]
+                if stride == 1:
+                    add_to(target[:count], parts[low:high])
+                else:
+                    add_apart(target, parts[low:high], stride)
+            for ow in range(OW - count):
+                o = ow if ow < low else ow + count
+                first, part = table[wide + o], parts[o]
+                for tap in range(table[wide + OW + o]):
+                    spread[first + tap * step] += part
+            for i in range(layers):
+                for j in range(height):
+                    place = image + ((table[deep + od] + i * table[7]) * H + table[tall + oh] + j * table[8]) * W
+                    add_to(gx[place : place + W], spread)
+            at += OW
+            oh += 1
+            if oh == OH:
+                oh, od = 0, od + 1
+            if od == OD:
+                od, image = 0, image + D * H * W
