@@ -55,6 +55,10 @@ _FAMILIES = {
         embedding         weight:number(V,D) ids:int(...)<V                     -> y
         embedding_grad    gy:number(*ids,D) ids:int(...)<rows rows=V            -> gweight
     """,
+    "gather": """
+        add_along         gy:float(L,K,R) places:int(L,K,R) size                -> sums
+        top_places        x:number(L,N,R) k largest                             -> places
+    """,
     "linear": """
         matmul            a:number(...) b:number(...)                           -> y
         linear            x:number(*B,I) weight:number(O,I) bias:number(O)?     -> y
@@ -119,6 +123,10 @@ _FAMILIES = {
         rnn_grad          gy:follows(T,N,H) gh:follows(N,H) x:float(T,N,I) h0:float(N,H) w_ih:float(H,I) w_hh:float(H,H)
                           bias:float(H)? lengths:int(N)? reverse nonlinearity residuals:saved
                           -> gx gh0 gw_ih gw_hh gbias
+    """,
+    "running": """
+        recurrence        a:float(L,N,R) b:float(=a)                            -> h
+        others            x:float(L,N)                                          -> y
     """,
     "skipgram": """
         skipgram_negative words:float(V,D)! contexts:float(W,D)! centres:int(P)<V seen:int(P,K)<W lr   -> loss

@@ -18,6 +18,7 @@ SET = KernelSet("jit", __name__, {
     "conv.conv2d*": FLOATS,
     "dropout.*": FLOATS,
     "embedding.*": FLOATS,
+    "gather.*": FLOATS,
     "linear.*": "float32",
     "norm.batch_norm*": FLOATS,
     "norm.batch_norm_tracked": "",
@@ -29,6 +30,7 @@ SET = KernelSet("jit", __name__, {
     "random.*": "*",
     "recurrent.lstm*": "float32",
     "recurrent.gru*": "float32",
+    "running.*": FLOATS,
     "skipgram.*": "float32",
     "softmax.*": FLOATS,
 })  # fmt: skip

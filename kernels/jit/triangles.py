@@ -1,0 +1,40 @@
+"""The triangles of matrices."""
+
+from __future__ import annotations
+
+from math import prod
+
+import numpy as np
+from numba import prange
+
+from ..types import Array
+from .machine.compile import dense, jit, threads_for
+
+
+@jit()
+def _triangle(x: Array, y: Array, k: int, lower: bool, threads: int) -> None:
+    rows, columns = x.shape[1:]
+    count = x.shape[0] * rows
+    for t in prange(threads):
+        for u in range(t * count // threads, (t + 1) * count // threads):
+            n, i = u // rows, u % rows
+            cut = min(max(i + k + lower, 0), columns)  # the lower triangle ends here, the upper begins
+            if lower:
+                for j in range(cut):
+                    y[n, i, j] = x[n, i, j]
+                for j in range(cut, columns):
+                    y[n, i, j] = 0
+            else:
+                for j in range(cut):
+                    y[n, i, j] = 0
+                for j in range(cut, columns):
+                    y[n, i, j] = x[n, i, j]
+
+
+def triangle(x: Array, k: int, lower: bool) -> Array:
+    """The lower triangle up to diagonal k, or the upper one from it on. x: (..., M, N)."""
+    y = np.empty(x.shape, x.dtype)
+    if y.size:
+        shape = (prod(x.shape[:-2]), *x.shape[-2:])
+        _triangle(dense(x).reshape(shape), y.reshape(shape), k, lower, threads_for(shape[0] * shape[1], 0.3 * x.size))
+    return y
