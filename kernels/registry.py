@@ -48,6 +48,10 @@ _FAMILIES = {
         unfold2d            x:number(g.x_shape) g                                               -> cols
         fold2d              cols:number(g.columns_shape) g                                      -> x
     """,
+    "ctc": """
+        ctc_loss          log_probs:float(T,N,V) labels:int(N,K)<V steps:int(N) counts:int(N) blank   -> loss
+        ctc_loss_grad     gloss:float(N) log_probs:float(T,N,V) labels:int(N,K)<V steps:int(N) counts:int(N) blank   -> glog_probs
+    """,
     "dropout": """
         dropout           x:float(...) key counter p inner      -> y
     """,
@@ -62,6 +66,13 @@ _FAMILIES = {
     "linear": """
         matmul            a:number(...) b:number(...)                           -> y
         linear            x:number(*B,I) weight:number(O,I) bias:number(O)?     -> y
+    """,
+    "loss": """
+        nll_loss          log_probs:float(N,V) labels:int(N)<V|ignore_index ignore_index reduction    -> loss | count
+        nll_loss_grad     gloss:float(...) count:scalar labels:int(N)<classes|ignore_index classes=V ignore_index reduction
+                          -> glog_probs
+        squared_distances       x:float(N,D) y:float(M,D)                       -> distances
+        squared_distances_grad  gdistances:float(N,M) x:float(N,D) y:float(M,D)   -> gx gy
     """,
     "norm": """
         batch_norm        x:float(N,C,*S) weight:float(C)? bias:float(C)? eps   -> y mean rstd

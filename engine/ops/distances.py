@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import ShapeError
 from .broadcasting import broadcast_arrays
-from .elementwise import maximum, square
+from .elementwise import maximum
+from .fused import arguments, kernel_op
 from .half import real, wide
 from .norms import vector_norm
 from .reduce import sum
@@ -133,4 +134,10 @@ def squared_distances(x: Tensor, y: Tensor) -> Tensor:
     """
     if x.ndim != 2 or y.ndim != 2 or x.shape[1] != y.shape[1]:
         raise ShapeError(f"squared_distances: x (N,D) and y (M,D) must agree in D, got {x.shape} and {y.shape}")
-    return sum(square(x[:, None, :] - y[None, :, :]), axis=-1)
+    return _squared_distances(x, y)
+
+
+@kernel_op("squared_distances", needs="x y")
+def _squared_distances(x: Any, y: Any) -> Any:
+    """squared_distances of matrices whose rows have one length."""
+    return arguments(x, y)

@@ -17,12 +17,11 @@ import numpy as np
 from ..types import Array
 from .machine.compile import is_interpreted
 
-_INT = np.dtype(np.int64)
-_FLOATS = frozenset(map(np.dtype, (np.float32, np.float64)))
-_TAKEN = _FLOATS | {_INT}
+_INT, _SINGLE, _DOUBLE = np.dtype(np.int64), np.dtype(np.float32), np.dtype(np.float64)
+_FLOATS = (_SINGLE, _DOUBLE)  # which `in` compares by identity first
+_TAKEN = (*_FLOATS, _INT)
 _WHOLE = slice(None)
 _FAR = 1 << 31
-_SINGLE = np.dtype(np.float32)
 
 
 def _gather() -> Any:

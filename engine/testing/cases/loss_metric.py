@@ -35,9 +35,12 @@ case(distances.normalize, sample(normal(4, 3)), sample(normal(2, 3, 4), p=1.0), 
 case(
     distances.squared_distances,
     sample(normal(4, 3), normal(5, 3)),
+    sample(normal(11, 5), normal(70, 5)),
+    sample(normal(0, 3), normal(5, 3)),
     error(ShapeError, "must agree in D", normal(4, 3), normal(5, 2)),
     bound=_BOUND,
     reference=reference.squared_distances,
+    kernels=("squared_distances", "squared_distances_grad"),
 )
 case(
     ops.contrastive_loss,

@@ -1,0 +1,111 @@
+"""Losses of labels, and distances of all pairs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import prange
+
+from ..types import Array
+from .machine.compile import dense, jit, thread_count, threads_for
+from .machine.gemm import pack_panel
+from .machine.pairs import TILE_ROWS, WIDTH, pair_tile
+from .machine.views import Matrix, Panel, Rows
+
+
+@jit(parallel=False)
+def _nll(x: Array, labels: Array, ignore: int, loss: Array) -> Any:
+    """Fill loss (N,) if it is that long: the first wrong label's place or -1, the total, and how many rows count."""
+    total, count = 0.0, 0
+    for r in range(labels.size):
+        label = labels[r]
+        value = x.dtype.type(0)
+        if label != ignore:
+            if not 0 <= label < x.shape[1]:
+                return r, total, count
+            value = -x[r, label]
+            count += 1
+        total += value
+        if loss.size:
+            loss[r] = value
+    return -1, total, count
+
+
+def nll_loss(log_probs: Array, labels: Array, ignore_index: int, reduction: str) -> tuple[Array, Array]:
+    """-log_probs[n, labels[n]], 0 for ignore_index, reduced; and how many rows count. log_probs: (N, V). labels: (N,)."""
+    dtype = log_probs.dtype
+    loss = np.empty(labels.size if reduction == "none" else 0, dtype)
+    wrong, total, count = _nll(dense(log_probs), dense(labels), ignore_index, loss)
+    if wrong >= 0:
+        raise IndexError(f"nll_loss: label {labels[wrong]} is outside 0 ... {log_probs.shape[1] - 1}")
+    if reduction != "none":
+        loss = np.array(total if reduction == "sum" else total / count if count else np.nan, dtype)
+    return loss, np.array(count, dtype)
+
+
+@jit()
+def _nll_grad(gloss: Array, labels: Array, ignore: int, out: Array, threads: int) -> int:
+    """Write -gloss, a number for all rows or one for each; the first wrong label's place or -1."""
+    for r in range(labels.size):
+        if labels[r] != ignore and not 0 <= labels[r] < out.shape[1]:
+            return r
+    rows = labels.size
+    for t in prange(threads):
+        for r in range(t * rows // threads, (t + 1) * rows // threads):
+            out[r, :] = 0
+            if labels[r] != ignore:
+                out[r, labels[r]] = -gloss[r if gloss.size > 1 else 0]
+    return -1
+
+
+def nll_loss_grad(gloss: Array, count: Array, labels: Array, classes: int, ignore_index: int, reduction: str) -> Array:
+    """Its gradient. gloss: (N,) or (). count: as it returned it. Returns (N, classes)."""
+    out = np.empty((labels.size, classes), gloss.dtype)
+    each = dense(gloss).reshape(-1)
+    if reduction == "mean":
+        with np.errstate(invalid="ignore", divide="ignore"):
+            each = (each / count).astype(gloss.dtype)
+    wrong = _nll_grad(each, dense(labels), ignore_index, out, threads_for(labels.size, 0.2 * out.size))
+    if wrong >= 0:
+        raise IndexError(f"nll_loss: label {labels[wrong]} is outside 0 ... {classes - 1}")
+    return out
+
+
+@jit()
+def _squared_distances(x: Array, y: Array, out: Array, width: int, threads: int) -> None:
+    rows, depth = x.shape
+    columns = len(y)
+    panels = (columns + width - 1) // width
+    packed = np.empty(panels * depth * width, x.dtype)
+    for t in prange(threads):
+        for p in range(t * panels // threads, (t + 1) * panels // threads):
+            pack_panel(Panel(packed, p * depth * width, depth), Matrix(y.reshape(-1), p * width * depth, 1, depth), min(width, columns - p * width))
+    tiles = (rows + TILE_ROWS - 1) // TILE_ROWS
+    for t in prange(threads):
+        spare = np.empty(TILE_ROWS * width, x.dtype)
+        for u in range(t * tiles * panels // threads, (t + 1) * tiles * panels // threads):
+            p, first = u // tiles, u % tiles * TILE_ROWS
+            height, wide = min(TILE_ROWS, rows - first), min(width, columns - p * width)
+            pair_tile(height, Rows(x.reshape(-1), first * depth, depth), Panel(packed, p * depth * width, depth), Rows(spare, 0, width))
+            for i in range(height):
+                for j in range(wide):
+                    out[first + i, p * width + j] = spare[i * width + j]
+
+
+def squared_distances(x: Array, y: Array) -> Array:
+    """The squared distance of every pair of rows, from their differences. x: (N, D). y: (M, D). Returns (N, M)."""
+    out = np.zeros((len(x), len(y)), x.dtype)
+    if out.size and x.shape[1]:
+        threads = thread_count(max(1, out.size * x.shape[1] >> 18))
+        _squared_distances(dense(x), dense(y), out, WIDTH // x.itemsize, threads)
+    return out
+
+
+def squared_distances_grad(gdistances: Array, x: Array, y: Array) -> tuple[Array, Array]:
+    """Its gradients: gx = 2 (x sum_m g - g y), gy likewise; the rows are moved to the middle of y first, so that less cancels."""
+    from .linear import matmul
+
+    middle = y.mean(axis=0) if len(y) else np.zeros(y.shape[1], y.dtype)
+    g, x, y = 2 * gdistances, x - middle, y - middle
+    return g.sum(axis=1)[:, None] * x - matmul(g, y), g.sum(axis=0)[:, None] * y - matmul(g.T, x)

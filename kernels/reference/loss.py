@@ -1,0 +1,52 @@
+"""Losses of labels, of unaligned sequences, and distances of all pairs."""
+
+from __future__ import annotations
+
+from ..types import Array, Namespace
+from .common import kernel
+
+
+@kernel
+def nll_loss(xp: Namespace, log_probs: Array, labels: Array, ignore_index: int, reduction: str) -> tuple[Array, Array]:
+    """Minus the log-probability of each row's label, 0 where that is ignore_index; and how many rows count.
+
+    log_probs: (N, V). labels: (N,) int. reduction: "none" gives the losses (N,), "sum" their sum, "mean" that of the rows that
+    count. Half precision counts in float32.
+    """
+    wide = xp.float64 if log_probs.dtype == xp.float64 else xp.float32
+    count = xp.sum(xp.astype(labels != ignore_index, wide))
+    loss = -xp.sum(xp.where(_chosen(xp, labels, log_probs.shape[1], ignore_index), log_probs, xp.zeros_like(log_probs)), axis=1)
+    if reduction == "none":
+        return loss, count
+    total = xp.sum(xp.astype(loss, wide))
+    return xp.astype(total if reduction == "sum" else total / count, log_probs.dtype), count
+
+
+@kernel
+def nll_loss_grad(
+    xp: Namespace, gloss: Array, count: Array, labels: Array, classes: int, ignore_index: int, reduction: str
+) -> Array:
+    """Gradient of nll_loss. gloss: (N,) or (). count: as it returned it. labels: (N,). Returns (N, classes)."""
+    each = xp.astype(xp.astype(gloss, count.dtype) / count, gloss.dtype) if reduction == "mean" else gloss
+    rows = xp.broadcast_to(-each, labels.shape)[:, None]
+    return xp.where(_chosen(xp, labels, classes, ignore_index), rows, xp.zeros_like(rows))
+
+
+def _chosen(xp: Namespace, labels: Array, classes: int, ignore_index: int) -> Array:
+    """(N, classes) booleans: the entry of each row that its label names; none where it is ignored."""
+    numbers = xp.arange(classes, dtype=labels.dtype, device=labels.device)
+    return (labels[:, None] == numbers[None, :]) & (labels != ignore_index)[:, None]
+
+
+@kernel
+def squared_distances(xp: Namespace, x: Array, y: Array) -> Array:
+    """The sum of squares of the difference of every pair of rows. x: (N, D). y: (M, D). Returns (N, M)."""
+    difference = x[:, None, :] - y[None, :, :]
+    return xp.sum(difference * difference, axis=2)
+
+
+@kernel
+def squared_distances_grad(xp: Namespace, gdistances: Array, x: Array, y: Array) -> tuple[Array, Array]:
+    """Gradients of squared_distances. gdistances: (N, M). Returns gx (N, D) and gy (M, D)."""
+    part = 2 * gdistances[:, :, None] * (x[:, None, :] - y[None, :, :])
+    return xp.sum(part, axis=1), -xp.sum(part, axis=0)
