@@ -68,6 +68,8 @@ _FAMILIES = {
         linear            x:number(*B,I) weight:number(O,I) bias:number(O)?     -> y
     """,
     "loss": """
+        cosine            a:float(M,D) b:float(M,D) eps smooth                  -> y
+        cosine_grad       gy:float(M) a:float(M,D) b:float(M,D) eps smooth      -> ga gb
         nll_loss          log_probs:float(N,V) labels:int(N)<V|ignore_index ignore_index reduction    -> loss | count
         nll_loss_grad     gloss:float(...) count:scalar labels:int(N)<classes|ignore_index classes=V ignore_index reduction
                           -> glog_probs
@@ -116,6 +118,7 @@ _FAMILIES = {
         random_uniform      key counter n dtype     -> y
         random_bernoulli    key counter n p         -> y
         random_normal       key counter n dtype     -> y
+        random_integers     key counter n low count   -> y
         random_permutation  key counter n           -> y
     """,
     "recurrent": """

@@ -57,7 +57,7 @@ KNOWN: dict[str, Any] = {
     "eps": 1e-5, "groups": 3, "slope": 0.1, "beta": 1.5, "axis": 1, "ignore_index": -100, "rows": 9, "key": 12345, "counter": 7,
     "p": 0.4, "inner": 1, "reverse": False, "save": True, "nonlinearity": "tanh", "lr": 0.1,
     "max_norm": 1.0, "scale": 0.3, "causal": True, "hides": False, "size": 9, "k": 2, "largest": True, "L": 2, "R": 3, "blank": 0, "classes": 9,
-    "reduction": "mean",
+    "reduction": "mean", "smooth": True,
 }  # fmt: skip
 SETTINGS = {
     "batch_norm_tracked": NormSettings(1e-5, 0.1),

@@ -209,11 +209,10 @@ def randint(
         raise ConfigError(f"randint: {low} to {high - 1} does not fit {wanted}; choose another range or dtype")
     xp = backend.namespace_for(device)
     draw = (generator or default_generator).draw(shape_of(shape), 2)
-    if count <= 2**32:
-        u = xp.random_uniform(draw.key, draw.counter, draw.made, xp.float64)
-        above = xp.astype(xp.floor(u * count), xp.uint64)
-    else:
-        above = _high_product(xp, xp.random_bits(draw.key, draw.counter, 2 * draw.made), count)
+    if count <= 2**32 and -(2**63) <= low and high <= 2**63:
+        y = xp.random_integers(draw.key, draw.counter, draw.made, low, count)
+        return wrap(draw.cut(xp, y if wanted == np.int64 else xp.astype(y, xp.dtype(wanted))))
+    above = _high_product(xp, xp.random_bits(draw.key, draw.counter, 2 * draw.made), count)
     value = above + (low % 2**64)  # modulo 2**64, as the cast to a signed integer is
     value = value if wanted == np.uint64 else xp.astype(xp.astype(value, xp.int64), xp.dtype(wanted))
     return wrap(draw.cut(xp, value))

@@ -74,6 +74,9 @@ def multinomial(
     u = filled("random_uniform", shape, "float64", probabilities.device, generator).array
     if replacement:
         steps = xp.cumulative_sum(p, axis=1)
+    if replacement and rows == 1:
+        drawn = xp.astype(xp.searchsorted(steps[0, :], u * steps[:, -1:], side="right"), xp.int64)
+    elif replacement:
         drawn = xp.sum(xp.astype(steps[:, None, :] <= (u * steps[:, -1:])[:, :, None], xp.int64), axis=2)
     else:  # log1p(-u): u may be 0, but is never 1
         waits = xp.where(p > 0, -xp.log1p(-u) / xp.where(p > 0, p, 1), float("inf"))

@@ -78,10 +78,15 @@ def _put_at_points(gy: Array, parts: tuple[Any, ...], shape: tuple[int, ...]) ->
     return out.reshape(shape)
 
 
+def _nonzero(x: Array, /) -> tuple[Array, ...] | None:
+    found: tuple[Array, ...] | None = _gather().nonzero(x) if x.dtype in _TAKEN and 1 <= x.ndim <= 2 and x.size else None
+    return found
+
+
 def _running(product: bool) -> Callable[..., Array | None]:
     def running(x: Array, /, *, axis: int | None = None, dtype: Any = None, include_initial: bool = False) -> Array | None:
         at = 0 if axis is None and x.ndim == 1 else axis
-        if x.dtype not in _FLOATS or (dtype is not None and dtype != x.dtype) or type(at) is not int or not -x.ndim <= at < x.ndim:
+        if type(at) is not int or not -x.ndim <= at < x.ndim or x.dtype not in _FLOATS or dtype not in (None, x.dtype):
             return None
         found: Array = import_module(".running", __package__).running(x, at % x.ndim, include_initial, product)
         return found
@@ -103,8 +108,8 @@ def _ordering() -> Any:
     return import_module(".ordering", __package__)
 
 
-_MANY = 4096
-"""Numbers of which NumPy finds the order as fast."""
+_MANY, _FEWEST = 4096, 16
+"""Numbers up to which NumPy finds the order as fast, or the places to insert them."""
 
 
 def _argsort(x: Array, /, *, axis: int = -1, descending: bool = False, stable: bool = True) -> Array | None:
@@ -121,6 +126,14 @@ def _sort(x: Array, /, *, axis: int = -1, descending: bool = False, stable: bool
         return None
     y: Array = np.sort(x, axis)
     return np.flip(y, axis).copy() if descending else y
+
+
+def _searchsorted(x1: Array, x2: Any, /, *, side: str = "left", sorter: Array | None = None) -> Array | None:
+    alike = type(x2) is np.ndarray and x1.dtype in _TAKEN and x2.dtype == x1.dtype and x1.ndim == 1
+    if not alike or sorter is not None or side not in ("left", "right") or not x1.size or x2.size < _FEWEST:
+        return None
+    found: Array = _ordering().searchsorted(x1, x2, side == "right")
+    return found
 
 
 def _unique(inverse: bool, shown: tuple[int, ...]) -> Callable[..., Any]:
@@ -163,16 +176,25 @@ def _cross(x1: Array, x2: Array, /, *, axis: int = -1) -> Array | None:
     return _matrices().cross(x1, x2) if last and x1.dtype in _FLOATS and x1.dtype == x2.dtype else None
 
 
+def _outer(x1: Array, x2: Array, /) -> Array | None:
+    if x1.ndim != 1 or x2.ndim != 1 or x1.dtype not in _FLOATS or x1.dtype != x2.dtype or not x1.size * x2.size:
+        return None
+    found: Array = _matrices().outer(x1, x2)
+    return found
+
+
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     "take_along_axis": _take_along_axis,
     "scatter_add": _scatter_add,
     "put_at": _put_at,
+    "nonzero": _nonzero,
     "cumulative_sum": _running(False),
     "cumulative_prod": _running(True),
     "tril": _triangle(True),
     "triu": _triangle(False),
     "argsort": _argsort,
     "sort": _sort,
+    "searchsorted": _searchsorted,
     "unique_values": _unique(False, (0,)),
     "unique_counts": _unique(False, (0, 1)),
     "unique_inverse": _unique(True, (0, 2)),
@@ -181,6 +203,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "linalg.inv": _inv,
     "linalg.solve": _solve,
     "linalg.cross": _cross,
+    "linalg.outer": _outer,
 }
 
 

@@ -104,38 +104,35 @@ def take_along(x: Array, places: Array) -> Array:
     return out
 
 
-@jit(parallel=False)
-def _add_rows(out: Array, ids: Array, updates: Array) -> Any:
-    """updates[a, i] added to out[a, ids[i]], in order; whether a row does not exist, and then nothing is added."""
-    parts, rows, width = out.shape
-    if width == 1 and out.itemsize < 8 and ids.size > BLOCK:
-        for a in range(parts):
-            sums = np.zeros(rows, np.float64)
-            for i in range(ids.size):
-                p = placed(ids[i], rows)
-                if p < 0:
-                    return True
-                sums[p] += updates[a, i, 0]
-            for p in range(rows):
-                out[a, p, 0] += sums[p]
-        return False
-    begins = np.zeros(rows + 1, np.int64)
-    most = 0
-    for i in range(ids.size):
-        p = placed(ids[i], rows)
-        if p < 0:
-            return True
-        begins[p + 1] += 1
-        most = max(most, begins[p + 1])
-    if most <= BLOCK or out.itemsize == 8:
-        for a in range(parts):
-            if width == 1:
-                for i in range(ids.size):
-                    out[a, placed(ids[i], rows), 0] += updates[a, i, 0]
+@inner()
+def add_numbers(out: Array, ids: Array, updates: Array) -> bool:
+    """updates[a, i] added to out[a, ids[i]] by way of sums in float64; whether all places exist."""
+    for a in range(len(out)):
+        sums = np.zeros(out.shape[1], np.float64)
+        for i in range(ids.size):
+            p = placed(ids[i], sums.size)
+            if p < 0:
+                return False
+            sums[p] += updates[a, i, 0]
+        for p in range(sums.size):
+            out[a, p, 0] += sums[p]
+    return True
+
+
+@inner()
+def add_in_order(out: Array, ids: Array, updates: Array) -> None:
+    for a in range(len(out)):
+        for i in range(ids.size):
+            if out.shape[2] == 1:
+                out[a, placed(ids[i], out.shape[1]), 0] += updates[a, i, 0]
             else:
-                for i in range(ids.size):
-                    add_row(updates[a, i], out[a, placed(ids[i], rows)])
-        return False
+                add_row(updates[a, i], out[a, placed(ids[i], out.shape[1])])
+
+
+@inner()
+def add_by_row(out: Array, ids: Array, updates: Array, begins: Array) -> None:
+    """Row by row, in float64. begins: how many ids there are of each row, behind a 0."""
+    rows = out.shape[1]
     for p in range(rows):
         begins[p + 1] += begins[p]
     free, order = begins[:rows].copy(), np.empty(ids.size, np.int64)
@@ -143,20 +140,39 @@ def _add_rows(out: Array, ids: Array, updates: Array) -> Any:
         p = placed(ids[i], rows)
         order[free[p]] = i
         free[p] += 1
-    total = np.empty(width, np.float64)
-    for a in range(parts):
+    total = np.empty(out.shape[2], np.float64)
+    for a in range(len(out)):
         for p in range(rows):
             if begins[p + 1] > begins[p]:
                 copy_row(out[a, p], total)
                 for i in range(begins[p], begins[p + 1]):
                     add_row(updates[a, order[i]], total)
                 copy_row(total, out[a, p])
-    return False
+
+
+@jit(parallel=False)
+def _add_rows(out: Array, ids: Array, updates: Array) -> bool:
+    """updates[a, i] added to out[a, ids[i]], in order; False, and nothing is added, where a row does not exist."""
+    rows = out.shape[1]
+    if out.shape[2] == 1 and out.itemsize < 8 and ids.size > BLOCK:
+        return add_numbers(out, ids, updates)
+    begins, most = np.zeros(rows + 1, np.int64), 0
+    for i in range(ids.size):
+        p = placed(ids[i], rows)
+        if p < 0:
+            return False
+        begins[p + 1] += 1
+        most = max(most, begins[p + 1])
+    if most <= BLOCK or out.itemsize == 8:
+        add_in_order(out, ids, updates)
+    else:
+        add_by_row(out, ids, updates, begins)
+    return True
 
 
 def add_rows(name: str, out: Array, ids: Array, updates: Array) -> Array:
     """out with updates[a, i] added to out[a, ids[i]]. out: (A, R, W), written. ids: (K,). updates: (A, K, W)."""
-    if updates.size and _add_rows(out, flat(ids), dense(updates)):
+    if updates.size and not _add_rows(out, flat(ids), dense(updates)):
         raise IndexError(f"{name}: indices must be in 0 ... {out.shape[1] - 1}, got {ids.min()} ... {ids.max()}")
     return out
 
@@ -234,3 +250,31 @@ def top_places(x: Array, k: int, largest: bool) -> Array:
         return out
     _top_places(dense(x), out, largest, threads_for(x.shape[0] * x.shape[2], 2.0 * x.size))
     return out
+
+
+@jit(parallel=False)
+def _some(x: Array) -> int:
+    count = 0
+    for i in range(x.size):
+        count += x[i] != 0
+    return count
+
+
+@jit(parallel=False)
+def _nonzero(x: Array, places: Array) -> None:
+    """The rows and columns of the elements of x (M, N) that are not 0; the last entry of places is spare."""
+    rows, columns = x.shape
+    k = 0
+    for i in range(rows):
+        for j in range(columns):
+            places[0, k], places[1, k] = i, j
+            k += x[i, j] != 0
+
+
+def nonzero(x: Array) -> tuple[Array, ...]:
+    """The places of what is not 0, one vector for each axis of x, which has one or two."""
+    rows = dense(x) if x.ndim == 2 else dense(x).reshape(1, -1)
+    count = _some(rows.reshape(-1))
+    places = np.empty((2, count + 1), np.int64)
+    _nonzero(rows, places)
+    return (places[1, :count],) if x.ndim == 1 else (places[0, :count], places[1, :count])

@@ -8,7 +8,7 @@ import numpy as np
 from numba import prange
 
 from ..types import Array
-from .machine.compile import dense, jit, thread_count, threads_for
+from .machine.compile import dense, inner, jit, thread_count, threads_for
 from .machine.gemm import pack_panel
 from .machine.pairs import TILE_ROWS, WIDTH, pair_tile
 from .machine.views import Matrix, Panel, Rows
@@ -78,16 +78,19 @@ def _squared_distances(x: Array, y: Array, out: Array, width: int, threads: int)
     columns = len(y)
     panels = (columns + width - 1) // width
     packed = np.empty(panels * depth * width, x.dtype)
+    left, right = x.reshape(-1), y.reshape(-1)
     for t in prange(threads):
         for p in range(t * panels // threads, (t + 1) * panels // threads):
-            pack_panel(Panel(packed, p * depth * width, depth), Matrix(y.reshape(-1), p * width * depth, 1, depth), min(width, columns - p * width))
+            source = Matrix(right, p * width * depth, 1, depth)
+            pack_panel(Panel(packed, p * depth * width, depth), source, min(width, columns - p * width))
     tiles = (rows + TILE_ROWS - 1) // TILE_ROWS
     for t in prange(threads):
         spare = np.empty(TILE_ROWS * width, x.dtype)
         for u in range(t * tiles * panels // threads, (t + 1) * tiles * panels // threads):
             p, first = u // tiles, u % tiles * TILE_ROWS
             height, wide = min(TILE_ROWS, rows - first), min(width, columns - p * width)
-            pair_tile(height, Rows(x.reshape(-1), first * depth, depth), Panel(packed, p * depth * width, depth), Rows(spare, 0, width))
+            rows_here, panel = Rows(left, first * depth, depth), Panel(packed, p * depth * width, depth)
+            pair_tile(height, rows_here, panel, Rows(spare, 0, width))
             for i in range(height):
                 for j in range(wide):
                     out[first + i, p * width + j] = spare[i * width + j]
@@ -109,3 +112,95 @@ def squared_distances_grad(gdistances: Array, x: Array, y: Array) -> tuple[Array
     middle = y.mean(axis=0) if len(y) else np.zeros(y.shape[1], y.dtype)
     g, x, y = 2 * gdistances, x - middle, y - middle
     return g.sum(axis=1)[:, None] * x - matmul(g, y), g.sum(axis=0)[:, None] * y - matmul(g.T, x)
+
+
+@inner()
+def squares(x: Array) -> float:
+    total = 0.0
+    for i in range(x.size):
+        total += np.float64(x[i]) * np.float64(x[i])
+    return total
+
+
+@inner()
+def length(x: Array) -> float:
+    """The Euclidean norm; where squares would leave the range of float64, of the row divided by its largest."""
+    total = squares(x)
+    if 1e-280 < total < 1e300 or total != total:
+        return np.sqrt(total)
+    top = 0.0
+    for i in range(x.size):
+        top = max(top, abs(np.float64(x[i])))
+    if top == 0.0 or top == np.inf:
+        return top
+    total = 0.0
+    for i in range(x.size):
+        total += (x[i] / top) ** 2
+    return top * np.sqrt(total)
+
+
+@inner()
+def divisor(norm: float, eps: float, smooth: bool) -> float:
+    """What a vector of this norm is divided by."""
+    if norm != norm or norm == np.inf:
+        return norm
+    return np.hypot(norm, eps) if smooth else max(norm, eps)
+
+
+@inner()
+def unit_product(a: Array, b: Array, na: float, nb: float) -> float:
+    total = 0.0
+    for i in range(a.size):
+        total += (a[i] / na) * (b[i] / nb)
+    return total
+
+
+@inner()
+def cosine_of(a: Array, b: Array, na: float, nb: float) -> float:
+    """The sum of products, divided at once where no number is near the ends of the range, else each before."""
+    if 1e-100 < na < 1e100 and 1e-100 < nb < 1e100:
+        total = 0.0
+        for i in range(a.size):
+            total += np.float64(a[i]) * np.float64(b[i])
+        return total / na / nb
+    return unit_product(a, b, na, nb)
+
+
+@inner(exact=True)
+def cosine_grad_row(a: Array, b: Array, first: float, second: float, ga: Array) -> None:
+    """ga = first b - second a."""
+    for i in range(a.size):
+        ga[i] = first * b[i] - second * a[i]
+
+
+@jit()
+def _cosine(a: Array, b: Array, eps: float, smooth: bool, y: Array, threads: int) -> None:
+    for t in prange(threads):
+        for r in range(t * len(y) // threads, (t + 1) * len(y) // threads):
+            na, nb = divisor(length(a[r]), eps, smooth), divisor(length(b[r]), eps, smooth)
+            y[r] = cosine_of(a[r], b[r], na, nb)
+
+
+@jit()
+def _cosine_grad(gy: Array, a: Array, b: Array, eps: float, smooth: bool, ga: Array, gb: Array, threads: int) -> None:
+    for t in prange(threads):
+        for r in range(t * len(gy) // threads, (t + 1) * len(gy) // threads):
+            la, lb = length(a[r]), length(b[r])
+            na, nb = divisor(la, eps, smooth), divisor(lb, eps, smooth)
+            y, g = cosine_of(a[r], b[r], na, nb), np.float64(gy[r])
+            cosine_grad_row(a[r], b[r], g / na / nb, g * y / na / na if smooth or la > eps else 0.0, ga[r])
+            cosine_grad_row(b[r], a[r], g / na / nb, g * y / nb / nb if smooth or lb > eps else 0.0, gb[r])
+
+
+def cosine(a: Array, b: Array, eps: float, smooth: bool) -> Array:
+    """The cosine of the angle of each pair of rows. a, b: (M, D). Returns (M,)."""
+    y = np.empty(len(a), a.dtype)
+    _cosine(dense(a), dense(b), eps, smooth, y, threads_for(len(a), 0.5 * a.size))
+    return y
+
+
+def cosine_grad(gy: Array, a: Array, b: Array, eps: float, smooth: bool) -> tuple[Array, Array]:
+    """Its gradients, (M, D) each. gy: (M,)."""
+    ga, gb = np.empty(a.shape, a.dtype), np.empty(a.shape, a.dtype)
+    _cosine_grad(dense(gy), dense(a), dense(b), eps, smooth, ga, gb, threads_for(len(a), 1.0 * a.size))
+    return ga, gb

@@ -14,6 +14,7 @@ from numba import prange
 
 from ..types import Array
 from .machine.compile import dense, inner, jit, threads_for
+from .machine.gemm import outer as products
 
 MOST = 8
 """Rows up to which this is faster than LAPACK."""
@@ -117,6 +118,13 @@ def cross(a: Array, b: Array) -> Array:
     y = np.empty(a.shape, a.dtype)
     rows = (a.size // 3, 3)
     _cross(dense(a).reshape(rows), dense(b).reshape(rows), y.reshape(rows), threads_for(a.size // 3, 0.8 * a.size))
+    return y
+
+
+def outer(a: Array, b: Array) -> Array:
+    """The products of all pairs of elements of two vectors."""
+    y = np.empty((a.size, b.size), a.dtype)
+    products(dense(a), dense(b), y.reshape(-1), a.size, b.size, threads_for(a.size, 0.1 * y.size))
     return y
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from numba import prange
 
 from ..types import Array
-from .machine.compile import dense, flat, jit, threads_for
+from .machine.compile import dense, flat, inner, jit, threads_for
 
 HALF = np.uint64(32)
 LOW = np.uint64(0xFFFFFFFF)
@@ -99,3 +99,30 @@ def different(x: Array, inverse: bool) -> tuple[Array, Array, Array] | None:
     values, times, which = np.empty(found, np.int64), np.empty(found, np.int64), np.empty(row.size if inverse else 0, np.int64)
     _listed(row, low, counts, values, times, which)
     return values, times, which.reshape(x.shape) if inverse else which
+
+
+@inner()
+def is_before(a: Any, v: Any, right: bool) -> bool:
+    """Whether v is to be inserted behind a: NaN is the largest."""
+    if right:
+        return a <= v or v != v
+    return a < v or (v != v and a == a)
+
+
+@jit()
+def _inserted(line: Array, x: Array, out: Array, right: bool, threads: int) -> None:
+    for t in prange(threads):
+        for i in range(t * x.size // threads, (t + 1) * x.size // threads):
+            base, count = 0, line.size
+            while count > 1:  # without a jump that a processor could guess wrong
+                half = count >> 1
+                base += half * is_before(line[base + half - 1], x[i], right)
+                count -= half
+            out[i] = base + is_before(line[base], x[i], right)
+
+
+def searchsorted(line: Array, x: Array, right: bool) -> Array:
+    """Where the numbers of x are to be inserted into a sorted line, before equal ones or (right) behind them."""
+    out = np.empty(x.shape, np.int64)
+    _inserted(dense(line), flat(x), out.reshape(-1), right, threads_for(x.size, 4.0 * x.size))
+    return out

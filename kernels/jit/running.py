@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from math import prod
+
 import numpy as np
 from numba import prange
 

@@ -8,27 +8,24 @@ import numpy as np
 from numba import prange
 
 from ..types import Array
+from .gather import copy_row
 from .machine.compile import dense, jit, threads_for
 
 
 @jit()
 def _triangle(x: Array, y: Array, k: int, lower: bool, threads: int) -> None:
-    rows, columns = x.shape[1:]
-    count = x.shape[0] * rows
+    lead, rows, columns = x.shape
+    count = lead * rows
     for t in prange(threads):
         for u in range(t * count // threads, (t + 1) * count // threads):
             n, i = u // rows, u % rows
             cut = min(max(i + k + lower, 0), columns)  # the lower triangle ends here, the upper begins
             if lower:
-                for j in range(cut):
-                    y[n, i, j] = x[n, i, j]
-                for j in range(cut, columns):
-                    y[n, i, j] = 0
+                copy_row(x[n, i, :cut], y[n, i, :cut])
+                y[n, i, cut:] = 0
             else:
-                for j in range(cut):
-                    y[n, i, j] = 0
-                for j in range(cut, columns):
-                    y[n, i, j] = x[n, i, j]
+                y[n, i, :cut] = 0
+                copy_row(x[n, i, cut:], y[n, i, cut:])
 
 
 def triangle(x: Array, k: int, lower: bool) -> Array:

@@ -50,3 +50,29 @@ def squared_distances_grad(xp: Namespace, gdistances: Array, x: Array, y: Array)
     """Gradients of squared_distances. gdistances: (N, M). Returns gx (N, D) and gy (M, D)."""
     part = 2 * gdistances[:, :, None] * (x[:, None, :] - y[None, :, :])
     return xp.sum(part, axis=1), -xp.sum(part, axis=0)
+
+
+@kernel
+def cosine(xp: Namespace, a: Array, b: Array, eps: float, smooth: bool) -> Array:
+    """The cosine of the angle of each pair of rows: the product of the rows, each divided by its length first.
+
+    a, b: (M, D). smooth: whether sqrt(|x|^2 + eps^2) counts as the length of x, which has a derivative everywhere, or
+    max(|x|, eps). Returns (M,).
+    """
+    return xp.sum(a / _length(xp, a, eps, smooth) * (b / _length(xp, b, eps, smooth)), axis=1)
+
+
+@kernel
+def cosine_grad(xp: Namespace, gy: Array, a: Array, b: Array, eps: float, smooth: bool) -> tuple[Array, Array]:
+    """Gradients of cosine. gy: (M,). Returns ga, gb (M, D)."""
+    na, nb = _length(xp, a, eps, smooth), _length(xp, b, eps, smooth)
+    u, v, g = a / na, b / nb, gy[:, None]
+    y = xp.sum(u * v, axis=1, keepdims=True)
+    along_a = y * u if smooth else xp.where(na > eps, y * u, xp.zeros_like(u))
+    along_b = y * v if smooth else xp.where(nb > eps, y * v, xp.zeros_like(v))
+    return g / na * (v - along_a), g / nb * (u - along_b)
+
+
+def _length(xp: Namespace, x: Array, eps: float, smooth: bool) -> Array:
+    norm = xp.euclidean(x, axis=1)
+    return xp.hypot(norm, xp.full_like(norm, eps)) if smooth else xp.maximum(norm, xp.full_like(norm, eps))
