@@ -34,7 +34,8 @@ def library(name: str) -> Callable[..., Array]:
     return function
 
 
-_clip, _isdtype, _reshape, _stack, _take = [library(name) for name in ("clip", "isdtype", "reshape", "stack", "take")]
+_clip, _isdtype, _reshape = library("clip"), library("isdtype"), library("reshape")
+_stack, _take, _zeros = library("stack"), library("take"), library("zeros")
 
 
 def largest(x: Array, /, *, axis: Any = None, keepdims: bool = False) -> Array:
@@ -64,6 +65,11 @@ def permute_dims(x: Array, /, axes: tuple[int, ...]) -> Array:
 def matrix_transpose(x: Array, /) -> Array:
     """matrix_transpose."""
     return np.asarray(x).swapaxes(-1, -2)
+
+
+def zeros(shape: Any, *, dtype: Any = None, device: Any = None) -> Array:
+    """zeros."""
+    return np.zeros(shape, dtype) if type(dtype) in _DTYPES and device is None else _zeros(shape, dtype=dtype, device=device)
 
 
 def take(x: Array, indices: Array, /, *, axis: int | None = None) -> Array:

@@ -333,6 +333,7 @@ NUMPY: Shims = {
     "clip": plain.clip,
     "stack": plain.stack,
     "take": plain.take,
+    "zeros": plain.zeros,
     "isdtype": plain.isdtype,
     "linalg": plain.LinearAlgebra(),
     "fft": transforms.Transforms(),

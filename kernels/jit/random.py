@@ -164,16 +164,16 @@ MOST_RANKED = 1 << 24
 def _ranked(words: Array, bits: int) -> Array:
     """The order of words, ties by position: first by their leading bits, which says nearly all, then neighbour by neighbour."""
     n, shift = words.size, np.uint32(32 - bits)
-    starts = np.zeros((1 << bits) + 1, np.int64)
+    starts = np.zeros((1 << bits) + 1, np.uint32)
     for i in range(n):
-        starts[np.int64(words[i] >> shift) + 1] += 1
+        starts[np.int64(words[i] >> shift) + 1] += np.uint32(1)
     for part in range(1 << bits):
         starts[part + 1] += starts[part]
     keys = np.empty(n, np.uint64)
     for i in range(n):
         place = np.int64(words[i] >> shift)
-        keys[starts[place]] = (np.uint64(words[i]) << HALF) | np.uint64(i)
-        starts[place] += 1
+        keys[np.int64(starts[place])] = (np.uint64(words[i]) << HALF) | np.uint64(i)
+        starts[place] += np.uint32(1)
     for i in range(1, n):
         key, j = keys[i], i - 1
         while j >= 0 and keys[j] > key:
