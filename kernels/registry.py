@@ -61,7 +61,7 @@ _FAMILIES = {
     """,
     "gather": """
         add_along         gy:float(L,K,R) places:int(L,K,R) size                -> sums
-        top_places        x:number(L,N,R) k largest                             -> places
+        top_k             x:number(L,N,R) k largest                             -> values places
     """,
     "linear": """
         matmul            a:number(...) b:number(...)                           -> y
@@ -70,6 +70,8 @@ _FAMILIES = {
     "loss": """
         cosine            a:float(M,D) b:float(M,D) eps smooth                  -> y
         cosine_grad       gy:float(M) a:float(M,D) b:float(M,D) eps smooth      -> ga gb
+        multi_margin      x:float(N,V) labels:int(N)<V margin p factor reduction                      -> loss
+        multi_margin_grad gloss:float(...) x:float(N,V) labels:int(N)<V margin p factor reduction     -> gx
         nll_loss          log_probs:float(N,V) labels:int(N)<V|ignore_index ignore_index reduction    -> loss | count
         nll_loss_grad     gloss:float(...) count:scalar labels:int(N)<classes|ignore_index classes=V ignore_index reduction
                           -> glog_probs

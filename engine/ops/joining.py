@@ -189,7 +189,7 @@ def split(xp: Namespace, x: Tensor, /, sizes: Shape, *, axis: int = 0) -> tuple[
             raise ShapeError(f"split: sizes {lengths} do not add up to the {n} of axis {axis}")
         ends = [0, *accumulate(lengths)] if lengths else [0]
     before = (slice(None),) * at
-    parts = tuple([x[(*before, slice(a, b))] for a, b in zip(ends, ends[1:], strict=False)])
+    parts = tuple([x[(*before, slice(a, b), ...)] for a, b in zip(ends, ends[1:], strict=False)])
     return parts, lambda gy: xp.concat(list(gy), axis=at)
 
 

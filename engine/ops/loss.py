@@ -170,12 +170,12 @@ def cross_entropy(
     name = "cross_entropy"
     if not 0.0 <= label_smoothing <= 1.0:
         raise ConfigError(f"{name}: label_smoothing must be between 0 and 1, got {label_smoothing}")
-    must_be_tensors(name, input=input, target=target)
-    if target.dtype.kind in "fV" and target.shape == input.shape:
-        return _soft_cross_entropy(input, target, weight, reduction, label_smoothing)
     if weight is None and not label_smoothing and reduction == "mean" and plain_labels(input, target):
         with suppress(BadIndexError):  # of what the kernel found; it is said below what is wrong
             return softmax_cross_entropy_mean(input, target, ignore_index=ignore_index)
+    must_be_tensors(name, input=input, target=target)
+    if target.dtype.kind in "fV" and target.shape == input.shape:
+        return _soft_cross_entropy(input, target, weight, reduction, label_smoothing)
     rows, labels, all_count = checked_labels(name, input, target, ignore_index)
     classes = rows.shape[1]
     _class_weight(name, weight, classes)

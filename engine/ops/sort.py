@@ -132,8 +132,9 @@ def topk(xp: Namespace, x: Tensor, k: int, /, *, axis: int = -1, largest: bool =
     shape = x.shape
     if not 0 <= k <= shape[at]:
         raise ShapeError(f"topk: k={k}, but axis {axis} of x has {shape[at]} elements")
-    order = xp.reshape(xp.top_places(xp.reshape(x, lines_along(shape, at)), k, largest), (*shape[:at], k, *shape[at + 1 :]))
-    values = xp.take_along_axis(x, order, axis=at)
+    values, order = xp.top_k(xp.reshape(x, lines_along(shape, at)), k, largest)
+    chosen = (*shape[:at], k, *shape[at + 1 :])
+    values, order = xp.reshape(values, chosen), xp.reshape(order, chosen)
     return (values, order), lambda gy: added_along(xp, gy[0], order, at, shape)
 
 

@@ -26,7 +26,6 @@ _DTYPES = {
     "optim.*": _ALL,
     "pool.*": _ALL,
     "random.*": "*",
-    "random.random_integers": "",
     "recurrent.*": _ALL,
     "softmax.*": _ALL,
 }

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from functools import cache
 from importlib import import_module
 from math import prod
 from typing import Any
@@ -24,8 +25,10 @@ _WHOLE = slice(None)
 _FAR = 1 << 31
 
 
-def _gather() -> Any:
-    return import_module(".gather", __package__)
+@cache
+def _module(name: str) -> Any:
+    """A module with the loops, imported when a function of it is first called."""
+    return import_module(f".{name}", __package__)
 
 
 def _take_along_axis(x: Array, indices: Array, /, *, axis: int = -1) -> Array | None:
@@ -38,7 +41,7 @@ def _take_along_axis(x: Array, indices: Array, /, *, axis: int = -1) -> Array | 
         return None
     lines, side = prod(shape[:at]), prod(shape[at + 1 :])
     flat = indices.reshape(lines, wanted[at], side)
-    y: Array = _gather().take_along(x.reshape(lines, shape[at], side), flat)
+    y: Array = _module("gather").take_along(x.reshape(lines, shape[at], side), flat)
     return y.reshape(wanted)
 
 
@@ -47,7 +50,7 @@ def _scatter_add(x: Array, indices: Array, updates: Array) -> Array | None:
         return None
     out = np.array(x, order="C")
     rows = out.shape[0]
-    _gather().add_rows("scatter_add", out.reshape(1, rows, -1), indices, updates.reshape(1, indices.size, -1))
+    _module("gather").add_rows("scatter_add", out.reshape(1, rows, -1), indices, updates.reshape(1, indices.size, -1))
     return out
 
 
@@ -65,7 +68,7 @@ def _put_at(gy: Array, *, key: Any, shape: tuple[int, ...]) -> Array | None:
     if lead != len(parts) - 1 or type(places) is not np.ndarray or places.dtype != _INT or len(parts) > len(shape):
         return _put_at_points(gy, parts, shape)
     out = np.zeros((prod(shape[:lead]), shape[lead], prod(shape[lead + 1 :])), gy.dtype)
-    _gather().add_rows("put_at", out, places, gy.reshape(out.shape[0], places.size, out.shape[2]))
+    _module("gather").add_rows("put_at", out, places, gy.reshape(out.shape[0], places.size, out.shape[2]))
     return out.reshape(shape)
 
 
@@ -74,12 +77,12 @@ def _put_at_points(gy: Array, parts: tuple[Any, ...], shape: tuple[int, ...]) ->
         return None
     places = np.ravel_multi_index([np.where(k < 0, k + n, k) for k, n in zip(parts, shape, strict=True)], shape)
     out = np.zeros((1, prod(shape), 1), gy.dtype)
-    _gather().add_rows("put_at", out, places, gy.reshape(1, -1, 1))
+    _module("gather").add_rows("put_at", out, places, gy.reshape(1, -1, 1))
     return out.reshape(shape)
 
 
 def _nonzero(x: Array, /) -> tuple[Array, ...] | None:
-    found: tuple[Array, ...] | None = _gather().nonzero(x) if x.dtype in _TAKEN and 1 <= x.ndim <= 2 and x.size else None
+    found: tuple[Array, ...] | None = _module("gather").nonzero(x) if x.dtype in _TAKEN and 1 <= x.ndim <= 2 and x.size else None
     return found
 
 
@@ -88,7 +91,7 @@ def _running(product: bool) -> Callable[..., Array | None]:
         at = 0 if axis is None and x.ndim == 1 else axis
         if type(at) is not int or not -x.ndim <= at < x.ndim or x.dtype not in _FLOATS or dtype not in (None, x.dtype):
             return None
-        found: Array = import_module(".running", __package__).running(x, at % x.ndim, include_initial, product)
+        found: Array = _module("running").running(x, at % x.ndim, include_initial, product)
         return found
 
     return running
@@ -98,14 +101,10 @@ def _triangle(lower: bool) -> Callable[..., Array | None]:
     def triangle(x: Array, /, *, k: int = 0) -> Array | None:
         if x.dtype not in _FLOATS or x.ndim < 2 or type(k) is not int or abs(k) > _FAR:
             return None
-        found: Array = import_module(".triangles", __package__).triangle(x, k, lower)
+        found: Array = _module("triangles").triangle(x, k, lower)
         return found
 
     return triangle
-
-
-def _ordering() -> Any:
-    return import_module(".ordering", __package__)
 
 
 _MANY, _FEWEST = 4096, 16
@@ -116,7 +115,7 @@ def _argsort(x: Array, /, *, axis: int = -1, descending: bool = False, stable: b
     rank = x.ndim
     if x.dtype != _SINGLE or not -rank <= axis < rank or x.size < _MANY or x.shape[axis] > _FAR:
         return None
-    found: Array = _ordering().argsort(x, axis % rank, descending)
+    found: Array = _module("ordering").argsort(x, axis % rank, descending)
     return found
 
 
@@ -132,54 +131,53 @@ def _searchsorted(x1: Array, x2: Any, /, *, side: str = "left", sorter: Array | 
     alike = type(x2) is np.ndarray and x1.dtype in _TAKEN and x2.dtype == x1.dtype and x1.ndim == 1
     if not alike or sorter is not None or side not in ("left", "right") or not x1.size or x2.size < _FEWEST:
         return None
-    found: Array = _ordering().searchsorted(x1, x2, side == "right")
+    found: Array = _module("ordering").searchsorted(x1, x2, side == "right")
     return found
 
 
 def _unique(inverse: bool, shown: tuple[int, ...]) -> Callable[..., Any]:
     def unique(x: Array, /) -> Any:
-        found = _ordering().different(x, inverse) if x.dtype == _INT and x.size else None
+        found = _module("ordering").different(x, inverse) if x.dtype == _INT and x.size else None
         return None if found is None else found[shown[0]] if len(shown) == 1 else tuple([found[i] for i in shown])
 
     return unique
 
 
-def _matrices() -> Any:
-    return import_module(".matrices", __package__)
-
-
 def _small(x: Array) -> bool:
     """Whether this is a stack of several square matrices that are small."""
-    return x.dtype in _FLOATS and x.ndim > 2 and 0 < x.shape[-1] == x.shape[-2] <= _matrices().MOST and x.size > x.shape[-1] ** 2
+    if x.dtype not in _FLOATS or x.ndim < 3:
+        return False
+    side = x.shape[-1]
+    return bool(0 < side == x.shape[-2] <= _module("matrices").MOST and x.size > side * side)
 
 
 def _det(x: Array, /) -> Array | None:
-    return _matrices().determinants(x, False)[1] if _small(x) else None
+    return _module("matrices").determinants(x, False)[1] if _small(x) else None
 
 
 def _slogdet(x: Array, /) -> tuple[Array, Array] | None:
-    return _matrices().determinants(x, True) if _small(x) else None
+    return _module("matrices").determinants(x, True) if _small(x) else None
 
 
 def _inv(x: Array, /) -> Array | None:
-    return _matrices().solutions(x, None) if _small(x) else None
+    return _module("matrices").solutions(x, None) if _small(x) else None
 
 
 def _solve(x1: Array, x2: Array, /) -> Array | None:
     if not _small(x1) or x2.dtype != x1.dtype or x2.shape[:-1] != x1.shape[:-1] or not x2.size:
         return None
-    return _matrices().solutions(x1, x2)
+    return _module("matrices").solutions(x1, x2)
 
 
 def _cross(x1: Array, x2: Array, /, *, axis: int = -1) -> Array | None:
     last = x1.ndim and x1.shape == x2.shape and x1.shape[-1] == 3 and axis in (-1, x1.ndim - 1) and x1.size
-    return _matrices().cross(x1, x2) if last and x1.dtype in _FLOATS and x1.dtype == x2.dtype else None
+    return _module("matrices").cross(x1, x2) if last and x1.dtype in _FLOATS and x1.dtype == x2.dtype else None
 
 
 def _outer(x1: Array, x2: Array, /) -> Array | None:
     if x1.ndim != 1 or x2.ndim != 1 or x1.dtype not in _FLOATS or x1.dtype != x2.dtype or not x1.size * x2.size:
         return None
-    found: Array = _matrices().outer(x1, x2)
+    found: Array = _module("matrices").outer(x1, x2)
     return found
 
 

@@ -1,4 +1,4 @@
-"""Sums at places along an axis, the places of the largest elements, and what a namespace has for NumPy's indexing.
+"""Sums at places along an axis, the largest elements, and what a namespace has for NumPy's indexing.
 
 Places count from the end where they are negative, as indices do. The loops look at each one before they use it.
 """
@@ -69,7 +69,7 @@ def add_along(gy: Array, places: Array, size: int) -> Array:
         threads = threads_for(lines, 2.0 * gy.size)
         wrong = np.zeros(threads, np.int8)
         _add_along(dense(gy).reshape(lines, -1), dense(places).reshape(lines, -1), out.reshape(lines, -1), side, wrong, threads)
-        if wrong.any():
+        if any(wrong.tolist()):
             raise IndexError(f"add_along: places run from {places.min()} to {places.max()}, the axis has size {size}")
     return out
 
@@ -99,7 +99,7 @@ def take_along(x: Array, places: Array) -> Array:
         threads = threads_for(lines, 1.0 * out.size)
         wrong = np.zeros(threads, np.int8)
         _take_along(dense(x).reshape(lines, -1), dense(places).reshape(lines, -1), out.reshape(lines, -1), side, wrong, threads)
-        if wrong.any():
+        if any(wrong.tolist()):
             raise IndexError(f"take_along_axis: indices run from {places.min()} to {places.max()}, the axis has size {size}")
     return out
 
@@ -203,7 +203,7 @@ STRETCH = 32
 
 
 @jit()
-def _top_places(x: Array, out: Array, largest: bool, threads: int) -> None:
+def _top_k(x: Array, values: Array, out: Array, largest: bool, threads: int) -> None:
     lines, size, side = x.shape
     k = out.shape[1]
     for t in prange(threads):
@@ -230,26 +230,27 @@ def _top_places(x: Array, out: Array, largest: bool, threads: int) -> None:
                     best[j], where[j] = value, e
                 i += STRETCH
             for i in range(k):
-                out[n, i, r] = where[i]
+                values[n, i, r], out[n, i, r] = best[i], where[i]
 
 
 FEW = 128
 """More elements than this are found by sorting all."""
 
 
-def top_places(x: Array, k: int, largest: bool) -> Array:
-    """Where the k largest (or smallest) of x are along its second axis, in order; of equal ones the first. x: (L, N, R)."""
-    out = np.empty((x.shape[0], k, x.shape[2]), np.int64)
-    if not out.size:
-        return out
+def top_k(x: Array, k: int, largest: bool) -> tuple[Array, Array]:
+    """The k largest (or smallest) along the second axis, in order, and where they are; of equal ones the first. x: (L, N, R)."""
+    shape = (x.shape[0], k, x.shape[2])
+    places = np.empty(shape, np.int64)
     if k > FEW:
         order = np.argsort(x, axis=1, kind="stable")
         if largest:
             order = np.flip(x.shape[1] - 1 - np.argsort(np.flip(x, axis=1), axis=1, kind="stable"), axis=1)
-        out[...] = order[:, :k]
-        return out
-    _top_places(dense(x), out, largest, threads_for(x.shape[0] * x.shape[2], 2.0 * x.size))
-    return out
+        places[...] = order[:, :k]
+        return np.take_along_axis(x, places, axis=1), places
+    values = np.empty(shape, x.dtype)
+    if values.size:
+        _top_k(dense(x), values, places, largest, threads_for(x.shape[0] * x.shape[2], 2.0 * x.size))
+    return values, places
 
 
 @jit(parallel=False)

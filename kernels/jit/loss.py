@@ -204,3 +204,77 @@ def cosine_grad(gy: Array, a: Array, b: Array, eps: float, smooth: bool) -> tupl
     ga, gb = np.empty(a.shape, a.dtype), np.empty(a.shape, a.dtype)
     _cosine_grad(dense(gy), dense(a), dense(b), eps, smooth, ga, gb, threads_for(len(a), 1.0 * a.size))
     return ga, gb
+
+
+@inner(exact=True)
+def margin_sum(x: Array, own: Any, margin: Any, square: bool) -> float:
+    """The sum of what the scores x and the margin exceed the score of the label by, or of its square."""
+    total = np.float64(0)
+    for j in range(x.size):
+        over = np.float64(margin + x[j] - own)
+        if not over <= 0:  # a NaN stays
+            total += over * over if square else over
+    return total
+
+
+@inner(exact=True)
+def margin_slopes(x: Array, own: Any, margin: Any, square: bool, g: Any, gx: Array) -> float:
+    """Fill the gradient of these scores; its sum."""
+    total, zero = np.float64(0), x.dtype.type(0)
+    for j in range(x.size):
+        over = margin + x[j] - own
+        slope = over + over if square else x.dtype.type(1 if over > 0 else 0.5)
+        gx[j] = zero if over < 0 or (square and over == 0) else g * slope
+        total += gx[j]
+    return total
+
+
+@jit(parallel=False)
+def _margins(x: Array, labels: Array, margin: float, square: bool, factor: float, loss: Array) -> Any:
+    """Fill loss (N,) if it is that long: the first wrong label's place or -1, and the total."""
+    total = 0.0
+    for r in range(labels.size):
+        if not 0 <= labels[r] < x.shape[1]:
+            return r, total
+        label, least = labels[r], x.dtype.type(margin)
+        own = x[r, label]
+        value = factor * (margin_sum(x[r, :label], own, least, square) + margin_sum(x[r, label + 1 :], own, least, square))
+        total += value
+        if loss.size:
+            loss[r] = value
+    return -1, total
+
+
+@jit(parallel=False)
+def _margins_grad(gloss: Array, x: Array, labels: Array, margin: float, square: bool, factor: float, gx: Array) -> int:
+    for r in range(labels.size):
+        if not 0 <= labels[r] < x.shape[1]:
+            return r
+        g = x.dtype.type(factor * gloss[r if gloss.size > 1 else 0])
+        label, least = labels[r], x.dtype.type(margin)
+        own = x[r, label]
+        total = margin_slopes(x[r, :label], own, least, square, g, gx[r, :label])
+        total += margin_slopes(x[r, label + 1 :], own, least, square, g, gx[r, label + 1 :])
+        gx[r, label] = -total
+    return -1
+
+
+def multi_margin(x: Array, labels: Array, margin: float, p: int, factor: float, reduction: str) -> Array:
+    """factor times the sum over the wrong classes of max(0, margin + x[n, j] - x[n, label])**p, reduced. x: (N, V)."""
+    loss = np.empty(labels.size if reduction == "none" else 0, x.dtype)
+    wrong, total = _margins(dense(x), dense(labels), margin, p != 1, factor, loss)
+    if wrong >= 0:
+        raise IndexError(f"multi_margin: label {labels[wrong]} is outside 0 ... {x.shape[1] - 1}")
+    if reduction == "none":
+        return loss
+    return np.array(total if reduction == "sum" else total / labels.size if labels.size else np.nan, x.dtype)
+
+
+def multi_margin_grad(gloss: Array, x: Array, labels: Array, margin: float, p: int, factor: float, reduction: str) -> Array:
+    """Its gradient. gloss: (N,) or (). Returns (N, V)."""
+    gx = np.empty(x.shape, x.dtype)
+    scale = factor / max(1, labels.size) if reduction == "mean" else factor
+    wrong = _margins_grad(dense(gloss).reshape(-1), dense(x), dense(labels), margin, p != 1, scale, gx)
+    if wrong >= 0:
+        raise IndexError(f"multi_margin: label {labels[wrong]} is outside 0 ... {x.shape[1] - 1}")
+    return gx

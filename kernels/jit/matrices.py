@@ -151,4 +151,4 @@ def solutions(x: Array, b: Array | None) -> Array | None:
     right = np.empty((len(stack), stack.shape[1], 0), x.dtype) if b is None else _stack(b)
     singular: Any = np.zeros(threads, np.int8)
     _solutions(stack, right, y.reshape(len(stack), *y.shape[-2:]), singular, threads)
-    return None if singular.any() else y
+    return None if any(singular.tolist()) else y

@@ -320,15 +320,16 @@ def group_norm(x: Array, weight: Array | None, bias: Array | None, groups: int, 
     """
     x = dense(x)
     n, c = x.shape[:2]
-    y = np.empty_like(x)
+    y = np.empty(x.shape, x.dtype)
+    if not x.size:
+        return y, *_statistics((n, groups), x, eps)
     scale, shift = _affine(weight, bias, c, x.dtype)
-    mean, rstd = _statistics((n, groups), x, eps)
-    if x.size:
-        shape, pair = (n * groups, c // groups, -1), (groups, c // groups)
-        _group(
-            x.reshape(shape), scale.reshape(pair), shift.reshape(pair), eps,
-            y.reshape(shape), mean.reshape(-1), rstd.reshape(-1), _share(n * groups, x),
-        )  # fmt: skip
+    mean, rstd = np.empty((n, groups), x.dtype), np.empty((n, groups), x.dtype)
+    shape, pair = (n * groups, c // groups, -1), (groups, c // groups)
+    _group(
+        x.reshape(shape), scale.reshape(pair), shift.reshape(pair), eps,
+        y.reshape(shape), mean.reshape(-1), rstd.reshape(-1), 1 if x.size < GRAIN else _share(n * groups, x),
+    )  # fmt: skip
     return y, mean, rstd
 
 

@@ -30,8 +30,9 @@ def _triangle(x: Array, y: Array, k: int, lower: bool, threads: int) -> None:
 
 def triangle(x: Array, k: int, lower: bool) -> Array:
     """The lower triangle up to diagonal k, or the upper one from it on. x: (..., M, N)."""
-    y = np.empty(x.shape, x.dtype)
+    shape = x.shape
+    stack = shape if len(shape) == 3 else (prod(shape[:-2]), *shape[-2:])
+    y = np.empty(stack, x.dtype)
     if y.size:
-        shape = (prod(x.shape[:-2]), *x.shape[-2:])
-        _triangle(dense(x).reshape(shape), y.reshape(shape), k, lower, threads_for(shape[0] * shape[1], 0.3 * x.size))
-    return y
+        _triangle(dense(x).reshape(stack), y, k, lower, threads_for(stack[0] * stack[1], 0.3 * x.size))
+    return y.reshape(shape)

@@ -1,4 +1,4 @@
-"""Sums at places along an axis, and the places of the largest elements."""
+"""Sums at places along an axis, and the largest elements."""
 
 from __future__ import annotations
 
@@ -18,9 +18,10 @@ def add_along(xp: Namespace, gy: Array, places: Array, size: int) -> Array:
 
 
 @kernel
-def top_places(xp: Namespace, x: Array, k: int, largest: bool) -> Array:
-    """Where the k largest (or smallest) elements are along the second axis, in order; of equal ones the first come first.
+def top_k(xp: Namespace, x: Array, k: int, largest: bool) -> tuple[Array, Array]:
+    """The k largest (or smallest) elements along the second axis, in order, and where they are.
 
-    x: (L, N, R); NaN counts as the largest. Returns (L, k, R), int64.
+    x: (L, N, R); NaN counts as the largest, and of equal ones the first come first. Returns values and places (L, k, R), int64.
     """
-    return xp.argsort(x, axis=1, descending=largest, stable=True)[:, :k, :]
+    places = xp.argsort(x, axis=1, descending=largest, stable=True)[:, :k, :]
+    return xp.take_along_axis(x, places, axis=1), places

@@ -76,3 +76,44 @@ def cosine_grad(xp: Namespace, gy: Array, a: Array, b: Array, eps: float, smooth
 def _length(xp: Namespace, x: Array, eps: float, smooth: bool) -> Array:
     norm = xp.euclidean(x, axis=1)
     return xp.hypot(norm, xp.full_like(norm, eps)) if smooth else xp.maximum(norm, xp.full_like(norm, eps))
+
+
+@kernel
+def multi_margin(
+    xp: Namespace, x: Array, labels: Array, margin: float, p: int, factor: float, reduction: str
+) -> Array:
+    """The sum over the wrong classes j of max(0, margin + x[n, j] - x[n, label])**p, times a factor, for each row.
+
+    x: (N, V). labels: (N,) int. p: 1 or 2. reduction: as in nll_loss; "mean" is over all rows.
+    """
+    over = xp.maximum(_over(xp, x, labels, margin), xp.zeros_like(x))
+    loss = factor * xp.sum(xp.where(_other(xp, x, labels), over if p == 1 else over * over, xp.zeros_like(x)), axis=1)
+    if reduction == "none":
+        return loss
+    return xp.sum(loss) if reduction == "sum" else xp.mean(loss)
+
+
+@kernel
+def multi_margin_grad(
+    xp: Namespace, gloss: Array, x: Array, labels: Array, margin: float, p: int, factor: float, reduction: str
+) -> Array:
+    """Gradient of multi_margin; half of both sides where the margin is just kept. gloss: (N,) or (). Returns (N, V)."""
+    over = _over(xp, x, labels, margin)
+    if p == 1:
+        slope = xp.astype(over > 0, x.dtype) + 0.5 * xp.astype(over == 0, x.dtype)
+    else:
+        slope = 2 * xp.maximum(over, xp.zeros_like(over))
+    each = xp.broadcast_to(factor * gloss / (x.shape[0] if reduction == "mean" else 1), labels.shape)
+    other = _other(xp, x, labels)
+    g = xp.where(other, each[:, None] * slope, xp.zeros_like(slope))
+    return xp.where(other, g, -xp.sum(g, axis=1, keepdims=True))
+
+
+def _over(xp: Namespace, x: Array, labels: Array, margin: float) -> Array:
+    """By how much each score and the margin exceed the label's."""
+    return margin + x - xp.take_along_axis(x, labels[:, None], axis=1)
+
+
+def _other(xp: Namespace, x: Array, labels: Array) -> Array:
+    """(N, V) booleans: the wrong classes."""
+    return labels[:, None] != xp.arange(x.shape[1], dtype=labels.dtype, device=labels.device)[None, :]

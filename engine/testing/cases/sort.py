@@ -47,7 +47,7 @@ case(
     sample(distinct(2, 90, 3), 5, axis=1, grad=False),
     error(ShapeError, "k=6", distinct(5), 6),
     bound=exact,
-    kernels=("top_places", "add_along"),
+    kernels=("top_k", "add_along"),
     reference=reference.topk,
 )
 case(
