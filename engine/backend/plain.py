@@ -80,7 +80,7 @@ def take(x: Array, indices: Array, /, *, axis: int | None = None) -> Array:
 def isdtype(dtype: Any, kind: Any) -> bool:
     """isdtype, whose commonest questions are about one letter."""
     letters = _KINDS.get(kind) if type(kind) is str and type(dtype) in _DTYPES else None
-    return _isdtype(dtype, kind) if letters is None else dtype.kind in letters  # type: ignore[return-value]
+    return _isdtype(dtype, kind) if letters is None else dtype.kind in letters
 
 
 _KINDS = {"integral": "iu", "signed integer": "i", "unsigned integer": "u", "bool": "b", "complex floating": "c"}

@@ -224,8 +224,10 @@ def randint(
 @cache
 def _range_of(dtype: np.dtype[Any]) -> tuple[int, int] | None:
     """The least integer of a dtype and the first above the largest; None for what holds no integers."""
-    held = np.iinfo(dtype) if dtype.kind in "iu" else None
-    return held and (int(held.min), int(held.max) + 1)
+    if dtype.kind not in "iu":
+        return None
+    held = np.iinfo(dtype)
+    return int(held.min), int(held.max) + 1
 
 
 def _high_product(xp: Any, words: Any, count: int) -> Any:

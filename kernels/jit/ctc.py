@@ -15,7 +15,7 @@ NEVER = -1e30
 
 
 @inner()
-def log_sum(a: float, b: float) -> float:
+def log_sum(a: float, b: float) -> Any:
     """log(exp(a) + exp(b))."""
     if a < b:
         a, b = b, a
@@ -31,7 +31,7 @@ def passes(labels: Array, s: int) -> bool:
 
 
 @inner()
-def forward(x: Array, labels: Array, width: int, blank: int, alpha: Array) -> float:
+def forward(x: Array, labels: Array, width: int, blank: int, alpha: Array) -> Any:
     """Fill alpha (T, W) for one sequence x (T, V), T at least 1; the log-probability of the target."""
     for s in range(width):
         label = labels[s // 2] if s % 2 else blank

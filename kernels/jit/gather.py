@@ -178,7 +178,7 @@ def add_rows(name: str, out: Array, ids: Array, updates: Array) -> Array:
 
 
 @inner()
-def comes_first(value: Any, other: Any, largest: bool) -> bool:
+def comes_first(value: Any, other: Any, largest: bool) -> Any:
     """Whether a value comes before another: NaN counts as the largest."""
     if largest:
         return value > other or (value != value and other == other)

@@ -123,7 +123,7 @@ def squares(x: Array) -> float:
 
 
 @inner()
-def length(x: Array) -> float:
+def length(x: Array) -> Any:
     """The Euclidean norm; where squares would leave the range of float64, of the row divided by its largest."""
     total = squares(x)
     if 1e-280 < total < 1e300 or total != total:

@@ -102,7 +102,7 @@ def different(x: Array, inverse: bool) -> tuple[Array, Array, Array] | None:
 
 
 @inner()
-def is_before(a: Any, v: Any, right: bool) -> bool:
+def is_before(a: Any, v: Any, right: bool) -> Any:
     """Whether v is to be inserted behind a: NaN is the largest."""
     if right:
         return a <= v or v != v
