@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from ... import nn
-from ..names.core import is_tensor, own, refuse
+from ..names.core import CLASSES, is_tensor, own, refuse
 from ..names.engine import dl
 from ..names.places import device as _device
 from ..names.places import looks_like_device
@@ -48,6 +48,8 @@ class Module(nn.Module):
     def __setattr__(self, name: str, value: Any) -> None:
         if type(value) in LAYERS:
             adopt(value)
+        elif type(value) in CLASSES:
+            own(value)
         if is_tensor(value) and not isinstance(value, nn.Parameter) and isinstance(self.__dict__.get(name), nn.Parameter):
             raise TypeError(f"cannot assign a tensor as parameter '{name}' (torch.nn.Parameter or None expected)")
         if isinstance(value, list | dict):  # PyTorch says nothing of modules in lists, whose parameters it does not find either
