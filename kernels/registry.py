@@ -48,6 +48,10 @@ _FAMILIES = {
         unfold2d            x:number(g.x_shape) g                                               -> cols
         fold2d              cols:number(g.columns_shape) g                                      -> x
     """,
+    "ctc": """
+        ctc_loss          log_probs:float(T,N,V) labels:int(N,K)<V steps:int(N) counts:int(N) blank   -> loss
+        ctc_loss_grad     gloss:float(N) log_probs:float(T,N,V) labels:int(N,K)<V steps:int(N) counts:int(N) blank   -> glog_probs
+    """,
     "dropout": """
         dropout           x:float(...) key counter p inner      -> y
     """,
@@ -55,9 +59,24 @@ _FAMILIES = {
         embedding         weight:number(V,D) ids:int(...)<V                     -> y
         embedding_grad    gy:number(*ids,D) ids:int(...)<rows rows=V            -> gweight
     """,
+    "gather": """
+        add_along         gy:float(L,K,R) places:int(L,K,R) size                -> sums
+        top_k             x:number(L,N,R) k largest                             -> values places
+    """,
     "linear": """
         matmul            a:number(...) b:number(...)                           -> y
         linear            x:number(*B,I) weight:number(O,I) bias:number(O)?     -> y
+    """,
+    "loss": """
+        cosine            a:float(M,D) b:float(M,D) eps smooth                  -> y
+        cosine_grad       gy:float(M) a:float(M,D) b:float(M,D) eps smooth      -> ga gb
+        multi_margin      x:float(N,V) labels:int(N)<V margin p factor reduction                      -> loss
+        multi_margin_grad gloss:float(...) x:float(N,V) labels:int(N)<V margin p factor reduction     -> gx
+        nll_loss          log_probs:float(N,V) labels:int(N)<V|ignore_index ignore_index reduction    -> loss | count
+        nll_loss_grad     gloss:float(...) count:scalar labels:int(N)<classes|ignore_index classes=V ignore_index reduction
+                          -> glog_probs
+        squared_distances       x:float(N,D) y:float(M,D)                       -> distances
+        squared_distances_grad  gdistances:float(N,M) x:float(N,D) y:float(M,D)   -> gx gy
     """,
     "norm": """
         batch_norm        x:float(N,C,*S) weight:float(C)? bias:float(C)? eps   -> y mean rstd
@@ -107,6 +126,7 @@ _FAMILIES = {
         random_uniform      key counter n dtype     -> y
         random_bernoulli    key counter n p         -> y
         random_normal       key counter n dtype     -> y
+        random_integers     key counter n low count   -> y
         random_permutation  key counter n           -> y
     """,
     "recurrent": """
@@ -125,6 +145,10 @@ _FAMILIES = {
         rnn_grad          gy:follows(T,N,H) gh:follows(N,H) x:float(T,N,I) h0:float(N,H) w_ih:float(H,I) w_hh:float(H,H)
                           bias:float(H)? lengths:int(N)? reverse nonlinearity residuals:saved
                           -> gx gh0 gw_ih gw_hh gbias
+    """,
+    "running": """
+        recurrence        a:float(L,N,R) b:float(=a)                            -> h
+        others            x:float(L,N)                                          -> y
     """,
     "skipgram": """
         skipgram_negative words:float(V,D)! contexts:float(W,D)! centres:int(P)<V seen:int(P,K)<W lr   -> loss

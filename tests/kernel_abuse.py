@@ -60,14 +60,16 @@ KNOWN: dict[str, Any] = {
     "N": 3, "C": 6, "M": 20, "D": 33, "V": 9, "I": 5, "O": 7, "T": 4, "H": 17, "W": 8, "P": 6, "K": 4, "S": (4, 3), "B": (2, 3),
     "eps": 1e-5, "groups": 3, "slope": 0.1, "beta": 1.5, "axis": 1, "ignore_index": -100, "rows": 9, "key": 12345, "counter": 7,
     "p": 0.4, "inner": 1, "reverse": False, "save": True, "nonlinearity": "tanh", "lr": 0.1,
-    "max_norm": 1.0, "scale": 0.3, "causal": True, "hides": False,
+    "max_norm": 1.0, "scale": 0.3, "causal": True, "hides": False, "size": 9,
+    "k": 2, "largest": True, "L": 2, "R": 3, "blank": 0, "classes": 9,
+    "reduction": "mean", "smooth": True, "margin": 0.5, "factor": 0.25, "low": -3, "count": 10,
 }  # fmt: skip
 SETTINGS = {
     "batch_norm_tracked": NormSettings(1e-5, 0.1),
     "sgd": SGDSettings(lr=0.1, momentum=0.9, weight_decay=0.01),
     "adam": AdamSettings(lr=0.1, beta2=0.99, weight_decay=0.01, decoupled=True, step=3),
 }
-FREE = {"a": (3, 17), "b": (17, 3), "ids": (2, 3), "mask": (4, 4)}
+FREE: dict[str, tuple[int, ...]] = {"gloss": (), "a": (3, 17), "b": (17, 3), "ids": (2, 3), "mask": (4, 4)}
 """Shapes of arguments that are declared as free."""
 
 

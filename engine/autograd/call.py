@@ -101,8 +101,13 @@ def several(
 ) -> Any:
     """What an op with several outputs returns: its tensors, recorded if that is needed."""
     if op.view:
-        for out in outs:
-            share(out, args)
+        source = args[0]
+        x, version = source.array, source._version
+        for out in outs:  # as share() has it, for many
+            y = out.array
+            if y is x or not hasattr(y, "base") or y.base is not None and (y.base is x or y.base is x.base):
+                out._version = version
+                out._view = True
     if needed and any(carries_gradient(op, i, out) for i, out in enumerate(outs)):
         record(op, xp, args, consts, nested, pull, outs)
     return op.pack(outs)

@@ -48,24 +48,29 @@ class Namespace:
         if name in KERNELS and (self.library.ours or name in reference.SET.declared):
             value = self._kernel(name)
         elif name in self.library.shims:
-            value = self._reduction(name, self.library.shims[name])
+            value = self._function(name, self.library.shims[name])
         elif name in shims.GENERIC:
-            value = self._reduction(name, partial(shims.GENERIC[name], self))
+            value = self._function(name, partial(shims.GENERIC[name], self))
         else:
-            value = self._reduction(name, getattr(self.library.load(), name))
+            value = self._function(name, getattr(self.library.load(), name))
         self.__dict__[name] = value  # the next look-up is one dict hit
         return value
 
-    def _reduction(self, name: str, function: Any) -> Any:
-        """A function of the library, or generated code over it if it is a reduction for which there is some."""
+    def _function(self, name: str, function: Any) -> Any:
+        """A function of the library, or machine code over it where there is some."""
         if self.kernels is not None and self.library is CUPY and name == "sum":
             from dlengine.kernels.cuda.sums import sums
 
             return sums(function, self.kernels.launches)
         if not self.generates or self.kernels is None:
             return function
+        from dlengine.kernels.jit.functions import FUNCTIONS, LinearAlgebra, answered
         from dlengine.kernels.jit.generated.plain import REDUCED, plain
 
+        if name == "linalg":
+            return LinearAlgebra(function, self.kernels.launches)
+        if name in FUNCTIONS:
+            return answered(name, function, self.kernels.launches)
         return plain(name, function, self.kernels.launches) if name in REDUCED else function
 
     def _kernel(self, name: str) -> Callable[..., Any]:

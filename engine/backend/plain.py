@@ -34,7 +34,8 @@ def library(name: str) -> Callable[..., Array]:
     return function
 
 
-_clip, _reshape, _stack = library("clip"), library("reshape"), library("stack")
+_clip, _isdtype, _reshape = library("clip"), library("isdtype"), library("reshape")
+_stack, _take, _zeros = library("stack"), library("take"), library("zeros")
 
 
 def largest(x: Array, /, *, axis: Any = None, keepdims: bool = False) -> Array:
@@ -64,6 +65,42 @@ def permute_dims(x: Array, /, axes: tuple[int, ...]) -> Array:
 def matrix_transpose(x: Array, /) -> Array:
     """matrix_transpose."""
     return np.asarray(x).swapaxes(-1, -2)
+
+
+def zeros(shape: Any, *, dtype: Any = None, device: Any = None) -> Array:
+    """zeros."""
+    return np.zeros(shape, dtype) if type(dtype) in _DTYPES and device is None else _zeros(shape, dtype=dtype, device=device)
+
+
+def take(x: Array, indices: Array, /, *, axis: int | None = None) -> Array:
+    """take."""
+    return x.take(indices, axis) if type(x) is type(indices) is np.ndarray else _take(x, indices, axis=axis)
+
+
+def isdtype(dtype: Any, kind: Any) -> bool:
+    """isdtype, whose commonest questions are about one letter."""
+    letters = _KINDS.get(kind) if type(kind) is str and type(dtype) in _DTYPES else None
+    return _isdtype(dtype, kind) if letters is None else dtype.kind in letters
+
+
+_KINDS = {"integral": "iu", "signed integer": "i", "unsigned integer": "u", "bool": "b", "complex floating": "c"}
+_DTYPES = frozenset(type(np.dtype(name)) for name in ("bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32",
+                                                      "uint64", "float16", "float32", "float64", "complex64", "complex128"))
+
+
+class LinearAlgebra:
+    """linalg: the array API's, and the diagonal without layers around it. Functions are looked up when first called."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        function = getattr(import_module("array_api_compat.numpy").linalg, name)
+        self.__dict__[name] = function
+        return function
+
+    def diagonal(self, x: Array, /, *, offset: int = 0) -> Array:
+        """diagonal."""
+        return x.diagonal(offset, -2, -1)
 
 
 def clip(x: Array, /, min: Any = None, max: Any = None) -> Array:  # the standard's names

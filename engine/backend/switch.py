@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
+from functools import cache
 
 from dlengine.kernels.registry import KernelSet
 
@@ -34,6 +35,7 @@ class Backend:
     gpu: int = 0
 
 
+@cache
 def _jit() -> KernelSet:
     from dlengine.kernels import jit
 

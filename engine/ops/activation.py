@@ -10,7 +10,6 @@ from ..autograd.op import op
 from ..errors import ConfigError, ShapeError
 from .elementwise import logistic, tanh
 from .half import wide_text
-from .joining import split
 from .rectifiers import add_relu as add_relu
 from .rectifiers import celu as celu
 from .rectifiers import elu as elu
@@ -18,7 +17,7 @@ from .rectifiers import leaky_relu as leaky_relu
 from .rectifiers import relu as relu
 from .rectifiers import selu as selu
 from .rectifiers import softplus as softplus
-from .shape import axis_of
+from .shape import axis_of, key_along
 
 if TYPE_CHECKING:
     from ..typing import Namespace, Tensor, ValueAndVJP
@@ -290,7 +289,8 @@ def tanhshrink(x: Tensor, /) -> Tensor:
     return x - tanh(x)
 
 
-def glu(x: Tensor, /, *, axis: int = -1) -> Tensor:
+@op(needs="x", promotes="float")
+def glu(xp: Namespace, x: Tensor, /, *, axis: int = -1) -> ValueAndVJP:
     """Gated linear unit: ``a * sigmoid(b)``, with ``a`` and ``b`` the two halves of ``x`` along an axis.
 
     Parameters
@@ -322,5 +322,11 @@ def glu(x: Tensor, /, *, axis: int = -1) -> Tensor:
     at = axis_of("glu", axis, x.ndim)
     if x.shape[at] % 2:
         raise ShapeError(f"glu: axis {axis} must have an even size, got shape {x.shape}")
-    a, b = split(x, x.shape[at] // 2, axis=at)
-    return a * sigmoid(b)
+    half = x.shape[at] // 2
+    a, b = x[key_along(at, slice(None, half))], x[key_along(at, slice(half, None))]
+
+    def pull(gy):
+        s = xp.sigmoid(b)
+        return xp.concat([gy * s, xp.sigmoid_grad(gy * a, s)], axis=at)
+
+    return a * xp.sigmoid(b), pull

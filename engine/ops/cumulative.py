@@ -8,6 +8,7 @@ from ..autograd.op import op
 from ..errors import ShapeError
 from .half import wide_text
 from .reduce import conj_of
+from .shape import lines_along
 
 if TYPE_CHECKING:
     from ..typing import DTypeLike, Namespace, Tensor, ValueAndVJP
@@ -111,28 +112,15 @@ def cumulative_prod(
     along = _one_axis("cumulative_prod", x, axis)
     n = x.shape[along]
 
-    def tail(a, start):
-        return a[(*(slice(None),) * along, slice(start, None), ...)]
-
-    def head(a, stop):
-        return a[(*(slice(None),) * along, slice(None, stop), ...)]
-
-    def shifted(a, steps):
-        return xp.concat([tail(a, steps), xp.zeros_like(head(a, steps))], axis=along)
-
     def pull(gy):
         if n == 0:
             return xp.zeros_like(x)
-        h = tail(gy, 1) if include_initial else gy
+        h = gy[(*(slice(None),) * along, slice(1, None), ...)] if include_initial else gy
         factor = conj_of(xp, x if x.dtype == h.dtype else xp.astype(x, h.dtype))
         before = xp.cumulative_prod(factor, axis=along, include_initial=True)
-        before = head(before, n)
-        factor = shifted(factor, 1)
-        steps = 1
-        while steps < n:
-            h = h + factor * shifted(h, steps)
-            factor = factor * shifted(factor, steps)
-            steps *= 2
-        return before * h
+        lines = lines_along(h.shape, along)
+        following = xp.concat([xp.reshape(factor, lines)[:, 1:, :], xp.zeros_like(xp.reshape(factor, lines)[:, :1, :])], axis=1)
+        h = xp.reshape(xp.recurrence(xp.reshape(h, lines), following), h.shape)
+        return before[(*(slice(None),) * along, slice(None, n), ...)] * h
 
     return xp.cumulative_prod(x, axis=along, dtype=dtype, include_initial=include_initial), pull

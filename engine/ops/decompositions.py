@@ -7,6 +7,7 @@ derivative results"; Seeger et al. 2017, arXiv:1710.08717; Walter, Lehmann 2012,
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -20,7 +21,6 @@ from .creation import eye
 from .elementwise import cc
 from .half import wide_text
 from .linalg import matmul
-from .reduce import others
 
 if TYPE_CHECKING:
     from ..typing import Namespace, Tensor, ValueAndVJP
@@ -143,11 +143,13 @@ def solve(xp: Namespace, x1: Tensor, x2: Tensor, /) -> ValueAndVJP:
             return xp.linalg.solve(conj_transpose(xp, x1), gy)
         return xp.linalg.solve(conj_transpose(xp, x1), gy[..., None])[..., 0]
 
-    def left(gy):
+    def pull(gy, need):
         g = right(gy)
-        return -g[..., None] * cc(xp, y)[..., None, :] if vector else -xp.matmul(g, conj_transpose(xp, y))
+        if not need[0]:
+            return None, g
+        return -g[..., None] * cc(xp, y)[..., None, :] if vector else -xp.matmul(g, conj_transpose(xp, y)), g
 
-    return y, (left, right)
+    return y, pull
 
 
 @op(needs="x", promotes="float", complex=True)
@@ -176,17 +178,19 @@ def det(xp: Namespace, x: Tensor, /) -> ValueAndVJP:
     tensor(8.)
     """
     check_matrix("det", x)
+    y = xp.linalg.det(x)
+    kept = xp.asarray(y, copy=True) if x.shape[-1] > SMALL else None
 
     def pull(gy):
         cofactors = None
-        if x.shape[-1] > SMALL:  # det times the inverse, if there is one
+        if kept is not None:  # det times the inverse, if there is one
             try:
-                cofactors = cc(xp, xp.linalg.det(x))[..., None, None] * conj_transpose(xp, xp.linalg.inv(x))
+                cofactors = cc(xp, kept)[..., None, None] * conj_transpose(xp, xp.linalg.inv(x))
             except np.linalg.LinAlgError:
                 cofactors = None
         return gy[..., None, None] * (cc(xp, _cofactors(xp, x)) if cofactors is None else cofactors)
 
-    return xp.linalg.det(x), pull
+    return y, pull
 
 
 SMALL, MINORS = 3, 12
@@ -201,9 +205,12 @@ def _cofactors(xp: Any, x: Any) -> Any:
     if n > MINORS:  # x = u s vh, and cofactors of products are products of cofactors; those of s leave one value out
         u, s, vh = xp.linalg.svd(x)
         turn = cc(xp, xp.linalg.det(u) * xp.linalg.det(vh))[..., None, None]
-        return cc(xp, turn * xp.matmul(u * others(xp, s)[..., None, :], vh))
+        rest = xp.reshape(xp.others(xp.reshape(s, (math.prod(lead), n))), s.shape)
+        return cc(xp, turn * xp.matmul(u * rest[..., None, :], vh))
     if n == 0:
         return x
+    if n == 3:  # each row is the vector product of the other two
+        return xp.linalg.cross(xp.roll(x, -1, axis=-2), xp.roll(x, -2, axis=-2))
     kept = xp.asarray([k for i in range(n) for k in range(n) if k != i], dtype=xp.int64)
     minors = xp.reshape(xp.take(x, kept, axis=x.ndim - 2), (*lead, n, n - 1, n))
     minors = xp.reshape(xp.take(minors, kept, axis=minors.ndim - 1), (*lead, n, n - 1, n, n - 1))

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ShapeError
 from .broadcasting import broadcast_arrays
-from .elementwise import maximum, square
+from .elementwise import maximum
+from .fused import arguments, kernel_op
 from .half import real, wide
 from .norms import vector_norm
-from .reduce import sum
+from .shape import axis_of, moveaxis, reshape
 
 if TYPE_CHECKING:
     from ..typing import Tensor
@@ -75,12 +77,25 @@ def cosine_similarity(x1: Tensor, x2: Tensor, axis: int = 1, eps: float = 1e-08)
     tensor([0.])
     """
 
-    def unit(x: Any) -> Any:  # each divided first: the product of two long vectors could overflow
-        return x / maximum(vector_norm(x, axis=axis, keepdims=True), eps)
-
     if x1.shape != x2.shape:  # an axis of size 1 is repeated: the length is that of what is repeated
         x1, x2 = broadcast_arrays(x1, x2)
-    return sum(unit(x1) * unit(x2), axis=axis)
+    return cosine_of_vectors("cosine_similarity", x1, x2, axis=axis, eps=eps, smooth=False)
+
+
+def cosine_of_vectors(name: str, x1: Any, x2: Any, *, axis: int, eps: float, smooth: bool) -> Any:
+    """The cosine of the angle along an axis of tensors of one shape. smooth: see the reference kernel."""
+    at = axis_of(name, axis, x1.ndim)
+    if x1.ndim == 2 and at == 1:
+        return _cosine(x1, x2, eps=eps, smooth=smooth)
+    lead = x1.shape[:at] + x1.shape[at + 1 :]
+    rows = [reshape(moveaxis(x, at, -1), (math.prod(lead), x.shape[at])) for x in (x1, x2)]
+    return reshape(_cosine(*rows, eps=eps, smooth=smooth), lead)
+
+
+@kernel_op("cosine", needs="a b")
+def _cosine(a: Any, b: Any, *, eps: float, smooth: bool) -> Any:
+    """The cosine of the angle of each pair of rows (M,D), see the reference kernel."""
+    return arguments(a, b, eps, smooth)
 
 
 @wide
@@ -133,4 +148,10 @@ def squared_distances(x: Tensor, y: Tensor) -> Tensor:
     """
     if x.ndim != 2 or y.ndim != 2 or x.shape[1] != y.shape[1]:
         raise ShapeError(f"squared_distances: x (N,D) and y (M,D) must agree in D, got {x.shape} and {y.shape}")
-    return sum(square(x[:, None, :] - y[None, :, :]), axis=-1)
+    return _squared_distances(x, y)
+
+
+@kernel_op("squared_distances", needs="x y")
+def _squared_distances(x: Any, y: Any) -> Any:
+    """squared_distances of matrices whose rows have one length."""
+    return arguments(x, y)

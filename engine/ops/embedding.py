@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..autograd.base import must_be_tensors
-from ..errors import ConfigError, DTypeError, ShapeError
+from ..errors import BadIndexError, ConfigError, DTypeError, ShapeError
 from . import primitives
 from .conversion import asarray
 from .counting import any, argmax
@@ -59,6 +60,9 @@ def embedding(weight: Tensor, ids: Tensor) -> Tensor:
         raise ShapeError(f"embedding: weight must be (V,D), got shape {weight.shape}")
     if ids.dtype.kind not in "iu":
         raise DTypeError(f"embedding: ids must be integers, got {ids.dtype}; use astype(dl.int64)")
+    if type(ids.array) is np.ndarray:  # at which the kernel looks; what is wrong with one is said below
+        with suppress(BadIndexError):
+            return primitives.embedding(weight, ids)
     check_ids("embedding", "ids", ids, weight.shape[0], of="rows of weight (V,D)")
     return primitives.embedding(weight, ids)
 

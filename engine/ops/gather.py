@@ -8,7 +8,7 @@ from ..autograd.op import op
 from ..default_dtype import get_default_dtype
 from ..errors import DTypeError, ShapeError
 from .ids import check_ids
-from .shape import axis_of
+from .shape import axis_of, lines_along
 
 if TYPE_CHECKING:
     from ..typing import DTypeLike, Namespace, Tensor, ValueAndVJP
@@ -71,13 +71,14 @@ def take(xp: Namespace, x: Tensor, indices: Tensor | list[int], /, *, axis: int 
     return xp.reshape(y, (*shape[:at], *places.shape, *shape[at + 1 :])), pull
 
 
-def axis_key(xp: Any, shape: tuple[int, ...], at: int, indices: Any) -> tuple[Any, ...]:
-    """The index that names, along axis at, the elements at indices, and on the other axes the ones in place."""
-    rank = len(shape)
-    return tuple(
-        indices if i == at else xp.reshape(xp.arange(n), tuple(-1 if i == j else 1 for j in range(rank)))
-        for i, n in enumerate(shape)
-    )
+def added_along(xp: Any, gy: Any, places: Any, at: int, shape: tuple[int, ...]) -> Any:
+    """The adjoint of taking along an axis: zeros of a shape with gy added where places, which broadcast to it, say."""
+    if gy.shape[:at] != shape[:at] or gy.shape[at + 1 :] != shape[at + 1 :]:  # x was broadcast beside the indices
+        key = (xp.reshape(xp.arange(n), (-1,) + (1,) * (len(shape) - 1 - i)) for i, n in enumerate(shape))
+        return xp.put_at(gy, key=tuple(places if i == at else k for i, k in enumerate(key)), shape=shape)
+    lines = lines_along(gy.shape, at)
+    places = places if places.shape == gy.shape else xp.broadcast_to(places, gy.shape)
+    return xp.reshape(xp.add_along(xp.reshape(gy, lines), xp.reshape(places, lines), shape[at]), shape)
 
 
 @op(needs=("indices", ""), complex=True, arrays=2)
@@ -121,7 +122,7 @@ def take_along_axis(xp: Namespace, x: Tensor, indices: Tensor, /, *, axis: int =
     check_ids("take_along_axis", "indices", indices, shape[at], negative=True, of=f"on axis {at}")
 
     def pull(gy):
-        return xp.put_at(gy, key=axis_key(xp, shape, at, indices), shape=shape)
+        return added_along(xp, gy, indices, at, shape)
 
     return xp.take_along_axis(x, indices, axis=axis), (pull, lambda gy: None)
 

@@ -142,7 +142,8 @@ def unstack(xp: Namespace, x: Tensor, /, *, axis: int = 0) -> tuple[tuple[Tensor
     tensor([1, 3])
     """
     at = axis_of("unstack", axis, x.ndim)
-    return tuple(x[key_along(at, i)] for i in range(x.shape[at])), lambda gy: xp.stack(list(gy), axis=at)
+    before = (slice(None),) * at
+    return tuple([x[(*before, i, ...)] for i in range(x.shape[at])]), lambda gy: xp.stack(list(gy), axis=at)
 
 
 @op(needs="", view=True, complex=True)
@@ -181,15 +182,14 @@ def split(xp: Namespace, x: Tensor, /, sizes: Shape, *, axis: int = 0) -> tuple[
     if isinstance(sizes, int):
         if sizes < 1:
             raise ShapeError(f"split: sizes must be positive, got {sizes}")
-        lengths = tuple(min(sizes, n - i) for i in range(0, n, sizes)) or (0,)
+        ends = [*range(0, n, sizes), n] if n else [0, 0]
     else:
         lengths = tuple(sizes)
-    if math.fsum(lengths) != n or any(s < 0 for s in lengths):
-        raise ShapeError(f"split: sizes {lengths} do not add up to the {n} of axis {axis}")
-    ends = [0]
-    for s in lengths:
-        ends.append(ends[-1] + s)
-    parts = tuple(x[key_along(at, slice(a, b))] for a, b in zip(ends, ends[1:], strict=False))
+        if math.fsum(lengths) != n or any(s < 0 for s in lengths):
+            raise ShapeError(f"split: sizes {lengths} do not add up to the {n} of axis {axis}")
+        ends = [0, *accumulate(lengths)] if lengths else [0]
+    before = (slice(None),) * at
+    parts = tuple([x[(*before, slice(a, b), ...)] for a, b in zip(ends, ends[1:], strict=False)])
     return parts, lambda gy: xp.concat(list(gy), axis=at)
 
 

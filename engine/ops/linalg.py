@@ -11,8 +11,7 @@ from ..autograd.base import TensorBase, must_be_tensors
 from ..autograd.op import op
 from ..autograd.promotion import REAL_FLOATS, is_complex, is_inexact
 from ..errors import DTypeError, ShapeError
-from .elementwise import cc, multiply
-from .reduce import sum
+from .elementwise import cc
 from .shape import axis_of, matrix_transpose, permute_dims, reshape
 
 if TYPE_CHECKING:
@@ -189,10 +188,12 @@ def vecdot(xp: Namespace, x1: Tensor, x2: Tensor, /, *, axis: int = -1) -> Value
     def back(gy):
         return xp.expand_dims(gy, axis=axis)
 
-    return xp.vecdot(x1, x2, axis=axis), (
-        lambda gy: cc(xp, back(gy)) * x2,
-        lambda gy: back(gy) * x1,
-    )
+    def right(gy):
+        if x2.ndim == 1 < x1.ndim and not is_complex(x1):  # the sum over all vectors of x1 is a product with a matrix
+            return xp.matmul(xp.reshape(gy, (-1,)), xp.reshape(x1, (math.prod(x1.shape[:-1]), x1.shape[-1])))
+        return back(gy) * x1
+
+    return xp.vecdot(x1, x2, axis=axis), (lambda gy: cc(xp, back(gy)) * x2, right)
 
 
 def tensordot(x1: Tensor, x2: Tensor, /, *, axes: int | tuple[Sequence[int] | int, Sequence[int] | int] = 2) -> Tensor:
@@ -241,7 +242,8 @@ def tensordot(x1: Tensor, x2: Tensor, /, *, axes: int | tuple[Sequence[int] | in
     return reshape(matmul(a, b), m + n)
 
 
-def outer(x1: Tensor, x2: Tensor, /) -> Tensor:
+@op(needs=("x2", "x1"), promotes="join", complex=True)
+def outer(xp: Namespace, x1: Tensor, x2: Tensor, /) -> ValueAndVJP:
     """Return the products of all pairs of elements of two vectors.
 
     Parameters
@@ -269,7 +271,10 @@ def outer(x1: Tensor, x2: Tensor, /) -> Tensor:
     """
     if x1.ndim != 1 or x2.ndim != 1:
         raise ShapeError(f"outer: x1 and x2 must be vectors, they have shapes {tuple(x1.shape)} and {tuple(x2.shape)}")
-    return multiply(x1[:, None], x2[None, :])
+    return xp.linalg.outer(x1, x2), (
+        lambda gy: xp.matmul(gy, cc(xp, x2)),
+        lambda gy: xp.matmul(cc(xp, x1), gy),
+    )
 
 
 @op(needs=("x2", "x1"), promotes="join", complex=True)
@@ -339,21 +344,23 @@ def diagonal(xp: Namespace, x: Tensor, /, *, offset: int = 0) -> ValueAndVJP:
     """
     if x.ndim < 2:
         raise ShapeError(f"diagonal: x must have two axes at least, it has shape {tuple(x.shape)}")
-    rows, columns = x.shape[-2:]
-
-    def pull(gy):
-        before = builtins.max(-offset, 0)
-        after = rows - before - gy.shape[-1]
-        lead = tuple(gy.shape[:-1])
-        ends = [xp.zeros((*lead, n), dtype=gy.dtype) for n in (before, after)]
-        by_row = xp.concat([ends[0], gy, ends[1]], axis=-1) if before or after else gy
-        return by_row[..., None] * xp.eye(rows, columns, k=offset, dtype=gy.dtype)
+    shape = x.shape
 
     # a copy: NumPy's diagonal is a view that cannot be written
-    return xp.asarray(xp.linalg.diagonal(x, offset=offset), copy=True), pull
+    return xp.asarray(xp.linalg.diagonal(x, offset=offset), copy=True), lambda gy: _on_diagonal(xp, gy, offset, shape)
 
 
-def trace(x: Tensor, /, *, offset: int = 0, dtype: DTypeLike | None = None) -> Tensor:
+def _on_diagonal(xp: Any, gy: Any, offset: int, shape: tuple[int, ...]) -> Any:
+    """Matrices of a shape that hold gy on a diagonal, and 0 elsewhere: every (N + 1)-th element of the rows put together."""
+    rows, columns = shape[-2:]
+    first = offset if offset >= 0 else -offset * columns
+    count = gy.shape[-1]
+    key = (..., slice(first, first + (count - 1) * (columns + 1) + 1, columns + 1) if count else slice(0))
+    return xp.reshape(xp.put_at(gy, key=key, shape=(*shape[:-2], rows * columns)), shape)
+
+
+@op(needs="", complex=True)
+def trace(xp: Namespace, x: Tensor, /, *, offset: int = 0, dtype: DTypeLike | None = None) -> ValueAndVJP:
     """Return the sums of the diagonals of matrices.
 
     Parameters
@@ -375,7 +382,14 @@ def trace(x: Tensor, /, *, offset: int = 0, dtype: DTypeLike | None = None) -> T
     >>> dl.linalg.trace(dl.asarray([[1, 2], [3, 4]]))
     tensor(5)
     """
-    return sum(diagonal(x, offset=offset), axis=-1, dtype=dtype)
+    if x.ndim < 2:
+        raise ShapeError(f"trace: x must have two axes at least, it has shape {tuple(x.shape)}")
+    line, shape = xp.linalg.diagonal(x, offset=offset), x.shape
+
+    def pull(gy):
+        return _on_diagonal(xp, xp.broadcast_to(gy[..., None], line.shape), offset, shape)
+
+    return xp.sum(line, axis=-1, dtype=dtype), pull
 
 
 # ---------------------------------------------------------------------- norms

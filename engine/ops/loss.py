@@ -6,6 +6,7 @@ are checked; on a GPU that would mean waiting for it.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from math import inf
 from typing import TYPE_CHECKING, Any
 
@@ -14,14 +15,14 @@ from ..autograd.base import must_be_tensors
 from ..autograd.composed import composed
 from ..autograd.op import op
 from ..backend.arguments import first_place
-from ..errors import ConfigError, DataError, ShapeError
+from ..errors import BadIndexError, ConfigError, DataError, ShapeError
 from .elementwise import where
 from .gather import take, take_along_axis
 from .half import wide
 from .ids import on_host
-from .loss_checks import check_reduction, check_values, checked_labels, chosen_entries, reduced
+from .loss_checks import REDUCTIONS, check_reduction, check_values, checked_labels, chosen_entries, plain_labels, reduced
 from .rectifiers import softplus
-from .reduce import mean, sum
+from .reduce import sum
 from .shape import reshape
 from .softmax import log_softmax, softmax_cross_entropy, softmax_cross_entropy_mean
 
@@ -35,7 +36,6 @@ def _class_weight(name: str, weight: Any, classes: int) -> None:
         raise ShapeError(f"{name}: weight must be (V,)=({classes},), got {weight.shape}")
 
 
-@wide
 def nll_loss(
     input: Tensor, target: Tensor, weight: Tensor | None = None, ignore_index: int = -100, reduction: str = "mean"
 ) -> Tensor:
@@ -74,19 +74,39 @@ def nll_loss(
     >>> dl.nn.functional.nll_loss(dl.log_softmax(dl.zeros((1, 4))), dl.asarray([2])) > 1.38
     tensor(True)
     """
+    kind = REDUCTIONS.index(check_reduction("nll_loss", reduction))
+    if weight is None and plain_labels(input, target):
+        with suppress(BadIndexError):  # of the kernel, which looks at the labels; what is wrong with one is said below
+            return _nll_loss(input, target, ignore_index=ignore_index, kind=kind)
+    return _any_nll_loss(input, target, weight, ignore_index=ignore_index, reduction=reduction)
+
+
+@wide
+def _any_nll_loss(input: Any, target: Any, weight: Any, *, ignore_index: int, reduction: str) -> Any:
+    """nll_loss of scores in any shape, with or without weights."""
     rows, labels, all_count = checked_labels("nll_loss", input, target, ignore_index)
+    if weight is None:
+        loss = _nll_loss(rows, labels, ignore_index=ignore_index, kind=REDUCTIONS.index(reduction))
+        return reshape(loss, target.shape) if reduction == "none" else loss
     _class_weight("nll_loss", weight, rows.shape[1])
     if all_count:
-        loss = -take_along_axis(rows, labels[:, None], axis=1)[:, 0]
-        factors = None if weight is None else take(weight, labels)
-        if factors is not None:
-            loss = loss * factors
-        if check_reduction("nll_loss", reduction) == "none":
+        factors = take(weight, labels)
+        loss = -take_along_axis(rows, labels[:, None], axis=1)[:, 0] * factors
+        if reduction == "none":
             return reshape(loss, target.shape)
-        return sum(loss) if reduction == "sum" else mean(loss) if factors is None else sum(loss) / sum(factors)
+        return sum(loss) if reduction == "sum" else sum(loss) / sum(factors)
     chosen = chosen_entries(rows, labels, ignore_index)
-    loss = -sum(where(chosen, rows if weight is None else rows * weight, 0.0), axis=1)
+    loss = -sum(where(chosen, rows * weight, 0.0), axis=1)
     return _per_weight("nll_loss", loss, chosen, weight, target.shape, reduction)
+
+
+@op(needs=("labels", ""), name="nll_loss")
+def _nll_loss(xp, log_probs, labels, /, *, ignore_index, kind):
+    """nll_loss of rows (N,V) without weights. kind: the place of the reduction among REDUCTIONS."""
+    reduction = REDUCTIONS[kind]
+    loss, count = xp.nll_loss(log_probs, labels, ignore_index, reduction)
+    classes = log_probs.shape[1]
+    return loss, (lambda gy: xp.nll_loss_grad(gy, count, labels, classes, ignore_index, reduction), lambda gy: None)
 
 
 def _per_weight(name: str, loss: Any, chosen: Any, weight: Any, shape: tuple[int, ...], reduction: str) -> Any:
@@ -150,6 +170,9 @@ def cross_entropy(
     name = "cross_entropy"
     if not 0.0 <= label_smoothing <= 1.0:
         raise ConfigError(f"{name}: label_smoothing must be between 0 and 1, got {label_smoothing}")
+    if weight is None and not label_smoothing and reduction == "mean" and plain_labels(input, target):
+        with suppress(BadIndexError):  # of what the kernel found; it is said below what is wrong
+            return softmax_cross_entropy_mean(input, target, ignore_index=ignore_index)
     must_be_tensors(name, input=input, target=target)
     if target.dtype.kind in "fV" and target.shape == input.shape:
         return _soft_cross_entropy(input, target, weight, reduction, label_smoothing)

@@ -10,7 +10,7 @@ import numpy as np
 from dlengine.kernels.ranges import in_range
 
 from .. import backend
-from ..autograd.base import must_be_tensors
+from ..autograd.base import TensorBase, must_be_tensors
 from ..backend.arguments import first_place
 from ..errors import ConfigError, DataError, DTypeError, LabelError, ShapeError
 from .creation import arange
@@ -61,6 +61,19 @@ def reshaped(labels: tuple[int, ...], scores: tuple[int, ...]) -> str:
     if len(scores) == 2 and labels == (scores[0], 1):
         return "; take the column: labels[:, 0]"
     return ""
+
+
+def plain_labels(input: Any, labels: Any) -> bool:
+    """Whether scores (N,V) and labels (N,), some, are as kernels take them, on the CPU, where they look at the labels."""
+    if not (isinstance(input, TensorBase) and isinstance(labels, TensorBase)):
+        return False
+    x, a = input.array, labels.array
+    if not (type(x) is type(a) is np.ndarray and x.ndim == 2 and a.dtype is _LABELS and a.shape == x.shape[:1]):
+        return False
+    return (x.dtype is _SINGLE or x.dtype is _DOUBLE) and len(a) > 0
+
+
+_LABELS, _SINGLE, _DOUBLE = np.dtype(np.int64), np.dtype(np.float32), np.dtype(np.float64)
 
 
 def checked_labels(name: str, input: Any, labels: Any, ignore_index: int | None) -> tuple[Any, Any, bool]:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
 
 from ..autograd.composed import composed
 from ..autograd.op import op
-from ..errors import ConfigError, ShapeError
+from ..errors import BadIndexError, ConfigError, ShapeError
 from .elementwise import where
 from .gather import take
 from .half import real, wide
-from .loss_checks import check_values, checked_labels, reduced
+from .loss_checks import REDUCTIONS, check_reduction, check_values, checked_labels, plain_labels, reduced
 from .rectifiers import relu, softplus
 
 if TYPE_CHECKING:
@@ -194,30 +195,16 @@ def margin_ranking_loss(input1: Tensor, input2: Tensor, target: Tensor, margin: 
     return _margin_ranking_loss(input1, input2, target, margin=margin, reduction=reduction)
 
 
-@op(needs=("rows labels", ""), name="multi_margin_loss")
-def _multi_margin(xp, rows, labels, /, *, margin, p):
-    """For rows (M,V) and labels (M,): the sum over the other classes of what score and margin exceed the label's by, to p."""
-
-    def parts():
-        over = margin + rows - xp.take_along_axis(rows, labels[:, None], axis=1)
-        return over, labels[:, None] != xp.arange(rows.shape[1])
-
-    over, other = parts()
-    over = xp.where(other, xp.maximum(over, 0), 0)
-
-    def pull(gy):
-        over, other = parts()
-        if p == 1:
-            slope = xp.astype(over > 0, rows.dtype) + 0.5 * xp.astype(over == 0, rows.dtype)
-        else:
-            slope = 2 * xp.maximum(over, 0)
-        g = xp.where(other, gy[:, None] * slope, 0)
-        return xp.where(other, g, -xp.sum(g, axis=1, keepdims=True))
-
-    return xp.sum(over if p == 1 else over * over, axis=1), (pull, lambda gy: None)
+@op(needs=("x labels", ""), name="multi_margin")
+def _multi_margin(xp, x, labels, /, *, margin, p, factor, kind):
+    """The losses of rows (N,V), reduced; kind: the place of the reduction among REDUCTIONS."""
+    reduction = REDUCTIONS[kind]
+    return xp.multi_margin(x, labels, margin, p, factor, reduction), (
+        lambda gy: xp.multi_margin_grad(gy, x, labels, margin, p, factor, reduction),
+        lambda gy: None,
+    )
 
 
-@wide
 def multi_margin_loss(
     input: Tensor, target: Tensor, p: int = 1, margin: float = 1.0, weight: Tensor | None = None, reduction: str = "mean",
     average: bool = True
@@ -269,13 +256,25 @@ def multi_margin_loss(
         raise ConfigError(f"{name}: p must be 1 or 2, got {p}")
     if input.ndim > 2:
         raise ShapeError(f"{name}: input must be (N,V) or (V,), got shape {input.shape}")
+    kind = REDUCTIONS.index(check_reduction(name, reduction))
+    if weight is None and plain_labels(input, target):
+        with suppress(BadIndexError):  # of the kernel, which looks at the labels; what is wrong with one is said below
+            factor = 1.0 / input.shape[1] if average else 1.0
+            return _multi_margin(input, target, margin=margin, p=p, factor=factor, kind=kind)
+    return _any_multi_margin(input, target, weight, margin=margin, p=p, average=average, reduction=reduction)
+
+
+@wide
+def _any_multi_margin(
+    input: Any, target: Any, weight: Any, *, margin: float, p: int, average: bool, reduction: str
+) -> Any:
+    """multi_margin_loss of any scores, with or without weights."""
+    name = "multi_margin_loss"
     rows, labels, _ = checked_labels(name, input, target, None)
     classes = rows.shape[1]
     if weight is not None and weight.shape != (classes,):
         raise ShapeError(f"{name}: weight must be (V,)=({classes},), got {weight.shape}")
-    loss = _multi_margin(rows, labels, margin=margin, p=p)
-    if average:
-        loss = loss / classes
+    loss = _multi_margin(rows, labels, margin=margin, p=p, factor=1.0 / classes if average else 1.0, kind=0)
     if weight is not None:
         loss = loss * take(weight, labels)
     return reduced(name, loss if input.ndim > 1 else loss[0], reduction)

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import ConfigError, DataError, ShapeError
 from .creation import arange
-from .distances import normalize, pairwise_distance, squared_distances
-from .elementwise import hypot, maximum, minimum, square, where
+from .distances import cosine_of_vectors, normalize, pairwise_distance, squared_distances
+from .elementwise import maximum, minimum, square, where
 from .gather import one_hot
 from .half import real, wide
 from .linalg import matmul
@@ -175,11 +175,7 @@ def cosine_embedding_loss(x1: Tensor, x2: Tensor, target: Tensor, margin: float 
     """
     name = "cosine_embedding_loss"
     _one_shape(name, x1=x1, x2=x2)
-
-    def unit(x: Any) -> Any:  # sqrt(|x|^2 + 1e-12), as in PyTorch, without the square
-        return x / hypot(vector_norm(x, axis=-1, keepdims=True), 1e-6)
-
-    cos = sum(unit(x1) * unit(x2), axis=-1)
+    cos = cosine_of_vectors(name, x1, x2, axis=-1, eps=1e-6, smooth=True)
     check_values(name, cos, target, -1.0, 1.0)
     return reduced(name, where(target > 0, 1.0 - cos, relu(cos - margin)), reduction)
 

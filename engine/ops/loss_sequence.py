@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from dlengine.kernels.ranges import in_range
+
+from ..autograd.base import wrap
 from ..errors import ConfigError, DataError, ShapeError
 from .conversion import asarray
-from .elementwise import logaddexp, where
-from .gather import take_along_axis
-from .joining import concat
+from .elementwise import where
+from .fused import arguments, kernel_op
+from .linalg import vecdot
 from .loss_checks import check_reduction
 from .reduce import mean, sum
 
@@ -19,16 +23,12 @@ if TYPE_CHECKING:
 
 __all__ = ["ctc_loss"]
 
-_NEVER = -1e30
-"""The logarithm of a probability of 0: finite, so that it has a derivative."""
-
-
 def _host(name: str, what: str, values: Any, n: int) -> Any:
     """Lengths as a NumPy array (N,)."""
     found = np.asarray(values.numpy_copy() if hasattr(values, "numpy_copy") else values)
     if found.shape != (n,) or found.dtype.kind not in "iu":
         raise ShapeError(f"{name}: {what} must be (N,)=({n},) integers, got {found.dtype} {found.shape}")
-    return found.astype(np.int64)
+    return np.array(found, np.int64)
 
 
 def ctc_loss(
@@ -86,45 +86,35 @@ def ctc_loss(
     if not 0 <= blank < classes:
         raise ConfigError(f"{name}: blank must be a class below V={classes}, got {blank}")
     lengths, counts = _host(name, "input_lengths", input_lengths, n), _host(name, "target_lengths", target_lengths, n)
-    if n and (lengths.min() < 0 or lengths.max() > steps):
+    if not in_range(lengths, steps + 1):
         raise ShapeError(f"{name}: input_lengths must be from 0 to T={steps}, got {lengths.tolist()}")
+    if counts.size and int(counts.min()) < 0:
+        raise ShapeError(f"{name}: target_lengths must not be negative, got {counts.tolist()}")
     labels = _padded(name, targets, counts, n)
-    if any(not 0 <= v < classes or v == blank for row, c in zip(labels, counts, strict=True) for v in row[:c]):
+    if not counts.size or int(counts.min()) < labels.shape[1]:
+        labels = np.where(np.arange(labels.shape[1]) < counts[:, None], labels, (blank + 1) % classes)
+    if not in_range(labels, classes) or (labels == blank).any():
         raise DataError(f"{name}: targets must be classes below V={classes} other than blank={blank}")
-    # Between, before and after the labels a blank may stand; a label may follow another directly unless they are equal.
-    width = 2 * labels.shape[1] + 1
-    states = np.full((n, width), blank, np.int64)
-    states[:, 1::2] = np.where(np.arange(labels.shape[1]) < counts[:, None], labels, blank)
-    skips = np.zeros((n, width), bool)
-    skips[:, 2:] = (states[:, 2:] != blank) & (states[:, 2:] != states[:, :-2])
-    device, dtype = log_probs.device, log_probs.dtype
-    at, skip, running = (asarray(a, device=device) for a in (states, skips, lengths))
-    never = asarray(np.full((n, 2), _NEVER), dtype=dtype, device=device)
-    start = np.full((n, width), _NEVER)
-    start[:, 0] = 0.0  # before the first step: as if the state before the first blank had been reached
-    alpha = asarray(start, dtype=dtype, device=device)
-    ends = np.arange(width) == 2 * counts[:, None]
-    ends |= np.arange(width) == 2 * counts[:, None] - 1
-    for t in range(int(lengths.max(initial=0))):
-        emitted = take_along_axis(log_probs[t], at, axis=1)
-        if t == 0:
-            first = asarray(np.arange(width) < 2, device=device)
-            new = where(first, emitted, _NEVER)
-        else:
-            one = concat([never[:, :1], alpha[:, :-1]], axis=1)
-            two = where(skip, concat([never, alpha[:, :-2]], axis=1)[:, :width], _NEVER)
-            new = logaddexp(logaddexp(alpha, one), two) + emitted
-        alpha = where((running > t)[:, None], new, alpha)
-    last = where(asarray(ends, device=device), alpha, _NEVER)
-    total = last[:, 0]
-    for s in range(1, width):
-        total = logaddexp(total, last[:, s])
-    loss = where(total <= _NEVER / 2, 0.0 if zero_infinity else float("inf"), -total)  # NaN stays
+    device = log_probs.device
+    plain = type(log_probs.array) is np.ndarray
+    at, running, spelt = (wrap(a) if plain else asarray(a, device=device) for a in (labels, lengths, counts))
+    loss = _ctc_loss(log_probs, at, running, spelt, blank=blank)
+    if zero_infinity:
+        loss = where(loss == inf, 0.0, loss)
     if reduction == "none":
         return loss
     if reduction == "sum":
         return sum(loss)
-    return mean(loss / asarray(np.maximum(counts, 1), dtype=dtype, device=device))
+    if not n:
+        return mean(loss)
+    share = 1.0 / (np.maximum(counts, 1) * n)
+    return vecdot(loss, asarray(share, dtype=log_probs.dtype, device=device))
+
+
+@kernel_op("ctc_loss", needs="log_probs labels steps counts")
+def _ctc_loss(log_probs: Any, labels: Any, steps: Any, counts: Any, *, blank: int) -> Any:
+    """ctc_loss of each sequence, its arguments checked."""
+    return arguments(log_probs, labels, steps, counts, blank)
 
 
 def _padded(name: str, targets: Any, counts: Any, n: int) -> Any:

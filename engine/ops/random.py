@@ -5,6 +5,7 @@ Source: Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3".
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,6 +19,8 @@ from .creation import asked
 
 if TYPE_CHECKING:
     from ..typing import DTypeLike, Shape, Tensor
+
+_INT = np.dtype(np.int64)
 
 __all__ = ["bernoulli", "rand", "randint", "randn"]
 
@@ -203,20 +206,28 @@ def randint(
     if not low < high:
         raise ConfigError(f"randint: low < high needed, got {low} and {high}")
     low, count = int(low), int(high) - int(low)
-    wanted: np.dtype[Any] = np.dtype(dtype or "int64")
-    held = np.iinfo(str(wanted)) if wanted.kind in "iu" else None
-    if held and not held.min <= low < low + count <= held.max + 1:
+    wanted: np.dtype[Any] = _INT if dtype is None else np.dtype(dtype)
+    held = _range_of(wanted)
+    if held and not held[0] <= low < low + count <= held[1]:
         raise ConfigError(f"randint: {low} to {high - 1} does not fit {wanted}; choose another range or dtype")
     xp = backend.namespace_for(device)
     draw = (generator or default_generator).draw(shape_of(shape), 2)
-    if count <= 2**32:
-        u = xp.random_uniform(draw.key, draw.counter, draw.made, xp.float64)
-        above = xp.astype(xp.floor(u * count), xp.uint64)
-    else:
-        above = _high_product(xp, xp.random_bits(draw.key, draw.counter, 2 * draw.made), count)
+    if count <= 2**32 and -(2**63) <= low and high <= 2**63:
+        y = xp.random_integers(draw.key, draw.counter, draw.made, low, count)
+        return wrap(draw.cut(xp, y if wanted == np.int64 else xp.astype(y, xp.dtype(wanted))))
+    above = _high_product(xp, xp.random_bits(draw.key, draw.counter, 2 * draw.made), count)
     value = above + (low % 2**64)  # modulo 2**64, as the cast to a signed integer is
     value = value if wanted == np.uint64 else xp.astype(xp.astype(value, xp.int64), xp.dtype(wanted))
     return wrap(draw.cut(xp, value))
+
+
+@cache
+def _range_of(dtype: np.dtype[Any]) -> tuple[int, int] | None:
+    """The least integer of a dtype and the first above the largest; None for what holds no integers."""
+    if dtype.kind not in "iu":
+        return None
+    held = np.iinfo(dtype)
+    return int(held.min), int(held.max) + 1
 
 
 def _high_product(xp: Any, words: Any, count: int) -> Any:

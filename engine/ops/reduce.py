@@ -295,27 +295,12 @@ def prod(
         kept = tuple(i for i in range(x.ndim) if i not in reduced)
         order = kept + reduced
         lead = tuple(x.shape[i] for i in kept)
-        lines = xp.reshape(xp.permute_dims(x, order), (*lead, count(x.shape, axis)))
-        rest = xp.reshape(others(xp, lines), tuple(x.shape[i] for i in order))
+        lines = xp.reshape(xp.permute_dims(x, order), (math.prod(lead), count(x.shape, axis)))
+        rest = xp.reshape(xp.others(lines), tuple(x.shape[i] for i in order))
         back = tuple(sorted(range(x.ndim), key=lambda i: order[i]))
         return expand(xp, gy, x.shape, axis, keepdims) * conj_of(xp, xp.permute_dims(rest, back))
 
     return xp.prod(x, axis=axis, dtype=dtype, keepdims=keepdims), pull
-
-
-def others(xp: Any, lines: Any) -> Any:
-    """For each element the product of all others along the last axis; no division, so zeros are right, too."""
-    return _before(xp, lines, False) * _before(xp, lines, True)
-
-
-def _before(xp: Any, lines: Any, backwards: bool) -> Any:
-    """The product of all elements before (or, backwards, after) each one along the last axis."""
-    if lines.shape[-1] == 0:
-        return lines
-    if backwards:
-        lines = xp.flip(lines, axis=-1)
-    products = xp.cumulative_prod(lines, axis=-1, include_initial=True)[..., :-1]
-    return xp.flip(products, axis=-1) if backwards else products
 
 
 @op(needs="x", promotes="float")

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 __all__ = ["pad", "repeat", "tile"]
 
 
+FEW = 8
+"""Repetitions up to which the gradient is a sum of arrays."""
+
+
 @op(needs="", complex=True, arrays=1)
 def tile(xp: Namespace, x: Tensor, repetitions: tuple[int, ...], /) -> ValueAndVJP:
     """Return a tensor repeated as a block along each axis.
@@ -91,7 +95,13 @@ def repeat(xp: Namespace, x: Tensor, repeats: int | Tensor | list[int], /, *, ax
 
     def pull(gy, need):
         if isinstance(times, int):
-            g = xp.sum(xp.reshape(gy, (*lines[:at], lines[at], times, *lines[at + 1 :])), axis=at + 1)
+            parts = xp.reshape(gy, (*lines[: at + 1], times, *lines[at + 1 :]))
+            if 0 < times <= FEW:  # a sum of so few numbers each would take longer than the sum of so many arrays
+                g = parts[key_along(at + 1, 0)]
+                for i in range(1, times):
+                    g = g + parts[key_along(at + 1, i)]
+            else:
+                g = xp.sum(parts, axis=at + 1)
         else:
             source = xp.repeat(xp.arange(lines[at]), times)
             g = xp.put_at(gy, key=key_along(at, source), shape=tuple(lines))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 from .. import backend
@@ -74,15 +75,20 @@ def multinomial(
     u = filled("random_uniform", shape, "float64", probabilities.device, generator).array
     if replacement:
         steps = xp.cumulative_sum(p, axis=1)
+    if replacement and rows == 1:
+        drawn = xp.astype(xp.searchsorted(steps[0, :], u * steps[:, -1:], side="right"), xp.int64, copy=False)
+    elif replacement:
         drawn = xp.sum(xp.astype(steps[:, None, :] <= (u * steps[:, -1:])[:, :, None], xp.int64), axis=2)
     else:  # log1p(-u): u may be 0, but is never 1
-        waits = xp.where(p > 0, -xp.log1p(-u) / xp.where(p > 0, p, 1), float("inf"))
+        waits = xp.where(p > 0, -xp.log1p(-u) / xp.where(p > 0, p, 1), inf)
         drawn = xp.astype(xp.argsort(waits, axis=1, stable=True)[:, :num_samples], xp.int64)
     return wrap(xp.reshape(drawn, (num_samples,) if probabilities.ndim == 1 else (rows, num_samples)))
 
 
 def _distributions(name: str, xp: Any, p: Any, needed: int) -> None:
     """DataError unless every row is finite, not negative, and has as many positive entries as are needed."""
+    if float(xp.min(p)) > 0 and float(xp.max(p)) < inf:  # all of them can be drawn
+        return
     wrong = ~(xp.isfinite(p) & (p >= 0))
     if bool(xp.any(wrong)):
         at = first_place(wrong)

@@ -27,6 +27,11 @@ def key_along(axis: int, *key: Any) -> tuple[Any, ...]:
     return (*(slice(None),) * axis, *key, ...)
 
 
+def lines_along(shape: tuple[int, ...], at: int) -> tuple[int, int, int]:
+    """A shape with all axes before one put together, and all behind it."""
+    return math.prod(shape[:at]), shape[at], math.prod(shape[at + 1 :])
+
+
 # ---------------------------------------------------------------------- one array, other axes
 @op(needs="", view=True, complex=True)
 def reshape(xp: Namespace, x: Tensor, /, shape: Shape, *, copy: bool | None = None) -> ValueAndVJP:

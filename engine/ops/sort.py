@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..autograd.op import op
 from ..errors import ConfigError, ShapeError
-from .gather import axis_key
+from .gather import added_along
 from .index import plain
-from .shape import axis_of
+from .shape import axis_of, lines_along
 
 if TYPE_CHECKING:
     from ..typing import Namespace, Tensor, TensorLike, ValueAndVJP
@@ -54,7 +54,7 @@ def sort(
     order = xp.argsort(x, axis=axis, descending=descending, stable=True)
     return (
         xp.take_along_axis(x, order, axis=axis),
-        lambda gy: xp.take_along_axis(gy, xp.argsort(order, axis=axis), axis=axis),
+        lambda gy: added_along(xp, gy, order, axis % x.ndim, x.shape),
     )
 
 
@@ -132,9 +132,10 @@ def topk(xp: Namespace, x: Tensor, k: int, /, *, axis: int = -1, largest: bool =
     shape = x.shape
     if not 0 <= k <= shape[at]:
         raise ShapeError(f"topk: k={k}, but axis {axis} of x has {shape[at]} elements")
-    order = xp.argsort(x, axis=at, descending=largest, stable=True)[(*(slice(None),) * at, slice(k), ...)]
-    values = xp.take_along_axis(x, order, axis=at)
-    return (values, order), lambda gy: xp.put_at(gy[0], key=axis_key(xp, shape, at, order), shape=shape)
+    values, order = xp.top_k(xp.reshape(x, lines_along(shape, at)), k, largest)
+    chosen = (*shape[:at], k, *shape[at + 1 :])
+    values, order = xp.reshape(values, chosen), xp.reshape(order, chosen)
+    return (values, order), lambda gy: added_along(xp, gy[0], order, at, shape)
 
 
 @op(needs="")

@@ -56,6 +56,13 @@ def random_normal(key: int, counter: int, n: int, dtype: Any) -> Array:
     return _real(_normal, key, counter, n, dtype)
 
 
+def random_integers(key: int, counter: int, n: int, low: int, count: int) -> Array:
+    """Integers from low to low + count - 1, count at most 2**32. Returns int64 (n,)."""
+    u = random_uniform(key, counter, n, "float64")
+    u *= count
+    return u.astype("int64") + low
+
+
 def random_permutation(key: int, counter: int, n: int) -> Array:
     """A random order of 0 .. n-1: the indices sorted by (random word, index). Returns int64 (n,)."""
     library = creation_library()

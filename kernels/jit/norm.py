@@ -30,6 +30,7 @@ from .machine.norm_rows import (
     layer_grad_sums_row,
     sum_by_runs,
 )
+from .machine.rms_rows import rms, rms_grad
 from .machine.vector import as_row
 from .machine.views import Rows
 
@@ -319,15 +320,16 @@ def group_norm(x: Array, weight: Array | None, bias: Array | None, groups: int, 
     """
     x = dense(x)
     n, c = x.shape[:2]
-    y = np.empty_like(x)
+    y = np.empty(x.shape, x.dtype)
+    if not x.size:
+        return y, *_statistics((n, groups), x, eps)
     scale, shift = _affine(weight, bias, c, x.dtype)
-    mean, rstd = _statistics((n, groups), x, eps)
-    if x.size:
-        shape, pair = (n * groups, c // groups, -1), (groups, c // groups)
-        _group(
-            x.reshape(shape), scale.reshape(pair), shift.reshape(pair), eps,
-            y.reshape(shape), mean.reshape(-1), rstd.reshape(-1), _share(n * groups, x),
-        )  # fmt: skip
+    mean, rstd = np.empty((n, groups), x.dtype), np.empty((n, groups), x.dtype)
+    shape, pair = (n * groups, c // groups, -1), (groups, c // groups)
+    _group(
+        x.reshape(shape), scale.reshape(pair), shift.reshape(pair), eps,
+        y.reshape(shape), mean.reshape(-1), rstd.reshape(-1), 1 if x.size < GRAIN else _share(n * groups, x),
+    )  # fmt: skip
     return y, mean, rstd
 
 
@@ -347,6 +349,25 @@ def group_norm_grad(
             Statistics(mean.reshape(-1), rstd.reshape(-1)), gx.reshape(shape), gw, gb, _share(n * groups, x),
         )  # fmt: skip
     return gx, gw.reshape(n, c).sum(0).astype(x.dtype), gb.reshape(n, c).sum(0).astype(x.dtype)
+
+
+def rms_norm(x: Array, weight: Array | None, eps: float) -> tuple[Array, Array]:
+    """y = x rstd weight per row, rstd = 1 / sqrt(mean(x^2) + eps). x: (M, D). weight: (D,) or None. Returns y, rstd (M,)."""
+    x = dense(x)
+    y, rstd = np.empty(x.shape, x.dtype), _statistics(len(x), x, eps)[1]
+    if x.size:
+        rms(x, _affine(weight, None, x.shape[1], x.dtype)[0], eps, y, rstd, threads_for(len(x), 0.3 * x.size))
+    return y, rstd
+
+
+def rms_norm_grad(gy: Array, x: Array, weight: Array | None, rstd: Array) -> tuple[Array, Array]:
+    """gx = rstd (gy weight - xhat mean(gy weight xhat)), gweight = sum gy xhat, with xhat = x rstd."""
+    gx = np.empty(x.shape, x.dtype)
+    weight, _ = _affine(weight, None, x.shape[1], x.dtype)
+    gw = np.zeros((min(PIECES, -(-len(x) // PIECE_ROWS)), x.shape[1]))
+    if x.size:
+        rms_grad(dense(gy), dense(x), weight, dense(rstd), gx, gw, ROWS, threads_for(len(gw), 0.6 * x.size))
+    return gx, gw.sum(0).astype(x.dtype)
 
 
 def _share(units: int, x: Array) -> int:

@@ -83,9 +83,12 @@ def _uniform32(out: Array, seed: Any, drop: int, scale: Any, threads: int) -> No
 
 
 @inner(exact=True)
-def bits53(a: Any, b: Any) -> Any:
-    """53 random bits from two words."""
-    return (np.uint64(a) >> np.uint64(5)) << np.uint64(26) | np.uint64(b) >> np.uint64(6)
+def bits53(words: Array, out: Array) -> None:
+    """Of each pair of words the integer of the upper 27 bits of the first and the upper 26 of the second, as float64."""
+    pairs = words.view(np.uint64)  # on a processor whose smaller half of a number comes first
+    for i in range(out.size):
+        pair = pairs[i]
+        out[i] = np.float64(np.int64((pair & LOW) >> np.uint64(5) << np.uint64(26) | pair >> np.uint64(38)))
 
 
 @jit(exact=True)
@@ -96,8 +99,22 @@ def _uniform64(out: Array, seed: Any, threads: int) -> None:
         for s in range(first, last):
             part = out[s * SLAB // 2 : (s + 1) * SLAB // 2]
             fill(words, seed, s * SLAB, 2 * part.size)
+            bits53(words, part)
             for i in range(part.size):
-                part[i] = np.float64(bits53(words[2 * i], words[2 * i + 1])) * 2.0**-53
+                part[i] *= 2.0**-53
+
+
+@jit(exact=True)
+def _integers(out: Array, seed: Any, low: int, count: float, threads: int) -> None:
+    for t in prange(threads):
+        first, last = slabs(2 * out.size, t, threads)
+        words, u = np.empty(SLAB, np.uint32), np.empty(SLAB // 2, np.float64)
+        for s in range(first, last):
+            part = out[s * SLAB // 2 : (s + 1) * SLAB // 2]
+            fill(words, seed, s * SLAB, 2 * part.size)
+            bits53(words, u)
+            for i in range(part.size):
+                part[i] = low + np.int64(u[i] * 2.0**-53 * count)
 
 
 @jit(exact=True)
@@ -133,8 +150,9 @@ def _normal64(out: Array, seed: Any, threads: int) -> None:
         for s in range(first, last):
             part = out[s * SLAB // 2 : (s + 1) * SLAB // 2]
             fill(words, seed, s * SLAB, 2 * part.size)
+            bits53(words, q)
             for i in range(part.size):
-                q[i] = (np.float64(bits53(words[2 * i], words[2 * i + 1])) - (2.0**52 - 0.5)) * 2.0**-53
+                q[i] = (q[i] - (2.0**52 - 0.5)) * 2.0**-53
             invert(q, part)
 
 
@@ -146,16 +164,16 @@ MOST_RANKED = 1 << 24
 def _ranked(words: Array, bits: int) -> Array:
     """The order of words, ties by position: first by their leading bits, which says nearly all, then neighbour by neighbour."""
     n, shift = words.size, np.uint32(32 - bits)
-    starts = np.zeros((1 << bits) + 1, np.int64)
+    starts = np.zeros((1 << bits) + 1, np.uint32)
     for i in range(n):
-        starts[np.int64(words[i] >> shift) + 1] += 1
+        starts[np.int64(words[i] >> shift) + 1] += np.uint32(1)
     for part in range(1 << bits):
         starts[part + 1] += starts[part]
     keys = np.empty(n, np.uint64)
     for i in range(n):
         place = np.int64(words[i] >> shift)
-        keys[starts[place]] = (np.uint64(words[i]) << HALF) | np.uint64(i)
-        starts[place] += 1
+        keys[np.int64(starts[place])] = (np.uint64(words[i]) << HALF) | np.uint64(i)
+        starts[place] += np.uint32(1)
     for i in range(1, n):
         key, j = keys[i], i - 1
         while j >= 0 and keys[j] > key:
@@ -208,6 +226,13 @@ def random_normal(key: int, counter: int, n: int, dtype: Any) -> Array:
     out = np.empty(n, np.float32 if dtype == np.float32 else np.float64)
     _normal(out, _seed(key, counter), _threads(n))
     return out.astype(dtype, copy=False)
+
+
+def random_integers(key: int, counter: int, n: int, low: int, count: int) -> Array:
+    """Integers from low to low + count - 1, count at most 2**32. Returns int64 (n,)."""
+    out = np.empty(n, np.int64)
+    _integers(out, _seed(key, counter), low, float(count), _threads(2 * n))
+    return out
 
 
 def random_bernoulli(key: int, counter: int, n: int, p: float) -> Array:

@@ -339,12 +339,21 @@ def cross_entropy(logits: Array, labels: Array, ignore_index: int) -> tuple[Arra
     return loss, p
 
 
+@jit(parallel=False)
+def _mean(loss: Array, labels: Array, ignore: int) -> Any:
+    """The mean of the losses whose label counts, NaN for none, and how many these are."""
+    total, count = 0.0, 0
+    for i in range(loss.size):
+        total += loss[i]
+        count += labels[i] != ignore
+    return total / count, count
+
+
 def cross_entropy_mean(logits: Array, labels: Array, ignore_index: int) -> tuple[Array, Array, Array]:
     """The mean over the rows whose label counts, softmax(logits), and how many count. Shapes: (), (N, V), ()."""
     loss, p = cross_entropy(logits, labels, ignore_index)
-    count = np.asarray(np.count_nonzero(labels != ignore_index), loss.dtype)
-    with np.errstate(invalid="ignore"):  # of no rows the mean is NaN
-        return np.asarray(loss.sum(dtype=np.float64) / count, loss.dtype), p, count
+    mean, count = _mean(loss, dense(labels), ignore_index)
+    return np.array(mean, loss.dtype), p, np.array(count, loss.dtype)
 
 
 def cross_entropy_mean_grad(gloss: Array, p: Array, count: Array, labels: Array, ignore_index: int) -> Array:

@@ -66,6 +66,12 @@ def random_normal(xp: Namespace, key: int, counter: int, n: int, dtype: Any) -> 
     return xp.astype(_inverse_normal(xp, q), dtype)
 
 
+def random_integers(xp: Namespace, key: int, counter: int, n: int, low: int, count: int) -> Array:
+    """Integers from low to low + count - 1, of two words each; count is at most 2**32. Returns int64 (n,)."""
+    u = random_uniform(xp, key, counter, n, xp.float64)
+    return xp.astype(xp.floor(u * count), xp.int64) + low
+
+
 def random_permutation(xp: Namespace, key: int, counter: int, n: int) -> Array:
     """A random order of 0 .. n-1: the indices sorted by (random word, index). Returns int64 (n,)."""
     words = xp.astype(random_bits(xp, key, counter, n), xp.uint64)

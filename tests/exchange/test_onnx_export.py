@@ -331,3 +331,40 @@ def test_random_numbers_are_drawn_by_the_runtime(tmp_path: Path) -> None:
     dl.io.onnx.save(model, dl.rand(3, 6), tmp_path / "sure.onnx")
     close(judged(tmp_path / "sure.onnx", x)[0], model(dl.asarray(x))[0])
     close(dl.io.onnx.load(tmp_path / "sure.onnx")(dl.asarray(x))[0], model(dl.asarray(x))[0])
+
+
+class Applied(nn.Module):
+    """A function of tensors as a network."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        super().__init__()
+        self.function = function
+
+    def forward(self, *inputs: Any) -> Any:
+        return self.function(*inputs)
+
+
+LABELS = dl.asarray([0, 1, 2, 3, -100])
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x, y: tuple(dl.topk(x, 2)),
+        lambda x, y: tuple(dl.topk(x, 2, axis=0, largest=False)),
+        lambda x, y: nn.functional.squared_distances(x, y),
+        lambda x, y: nn.functional.cosine_similarity(x, y),
+        lambda x, y: nn.functional.cosine_embedding_loss(x, y, dl.asarray([1.0, -1.0, 1.0, -1.0, 1.0]), reduction="none"),
+        lambda x, y: nn.functional.nll_loss(x, LABELS, reduction="none"),
+        lambda x, y: nn.functional.nll_loss(x, LABELS),
+        lambda x, y: nn.functional.cross_entropy(x, LABELS, reduction="none"),
+        lambda x, y: dl.linalg.outer(x[0], y[1]),
+        lambda x, y: dl.glu(x) + dl.glu(y),
+    ],
+)
+def test_kernels_that_choose_and_compare(function: Callable[..., Any], tmp_path: Path) -> None:
+    x, y, path = dl.randn(5, 4), dl.randn(5, 4), tmp_path / "m.onnx"
+    dl.io.onnx.save(Applied(function), (x, y), path, dynamic={})
+    given = (x, y)[: len(dl.io.onnx.load(path).input_names)]
+    for found, wanted in zip(judged(path, *(v.numpy_copy() for v in given)), flat(function(x, y)), strict=True):
+        close(found, wanted)

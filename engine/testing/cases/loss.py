@@ -53,10 +53,12 @@ case(
     sample(normal(5, 4), _LABELS),
     sample(normal(5, 4), _LABELS, positive(4).without_grad(), reduction="sum"),
     sample(normal(2, 4, 3), integers(0, 4, 2, 3), reduction="none"),
+    sample(normal(5, 4), given([1, 0, 2, 3, 2], dtype="int64"), ignore_index=2, reduction="sum"),
     error(DataError, "label 4 at [0] is no class", normal(1, 4), given([4], dtype="int64")),
     error(ShapeError, "weight must be (V,)=(4,)", normal(5, 4), _LABELS, normal(3)),
     bound=_BOUND,
     reference=reference.nll_loss,
+    kernels=("nll_loss", "nll_loss_grad"),
 )
 case(
     ops.cross_entropy,

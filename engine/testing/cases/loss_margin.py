@@ -52,6 +52,7 @@ case(
     error(DataError, "label 4 at [0] is no class", normal(1, 4), given([4], dtype="int64")),
     error(ShapeError, "input must be (N,V)", normal(2, 4, 3), integers(0, 4, 2, 3)),
     bound=_BOUND,
+    kernels=("multi_margin", "multi_margin_grad"),
     reference=reference.multi_margin_loss,
 )
 case(

@@ -30,14 +30,18 @@ case(
     sample(normal(4, 3, 2), normal(4, 3, 2), axis=2),
     bound=_BOUND,
     reference=reference.cosine_similarity,
+    kernels=("cosine", "cosine_grad"),
 )
 case(distances.normalize, sample(normal(4, 3)), sample(normal(2, 3, 4), p=1.0), bound=_BOUND, reference=reference.normalize)
 case(
     distances.squared_distances,
     sample(normal(4, 3), normal(5, 3)),
+    sample(normal(11, 5), normal(70, 5)),
+    sample(normal(0, 3), normal(5, 3)),
     error(ShapeError, "must agree in D", normal(4, 3), normal(5, 2)),
     bound=_BOUND,
     reference=reference.squared_distances,
+    kernels=("squared_distances", "squared_distances_grad"),
 )
 case(
     ops.contrastive_loss,
@@ -62,6 +66,7 @@ case(
     sample(normal(5, 3), normal(5, 3), _SIGNS, margin=0.2, reduction="sum"),
     bound=_BOUND,
     reference=reference.cosine_embedding_loss,
+    kernels=("cosine", "cosine_grad"),
 )
 case(
     ops.info_nce_loss,

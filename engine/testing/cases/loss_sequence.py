@@ -24,4 +24,5 @@ case(
     error(ConfigError, "blank must be", normal(6, 3, 4), _TARGETS, [6, 4, 5], [3, 1, 2], blank=4),
     bound=forward_error(64),
     reference=reference.ctc_loss,
+    kernels=("ctc_loss", "ctc_loss_grad"),
 )

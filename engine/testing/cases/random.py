@@ -27,7 +27,7 @@ case(
     sample(-(2**63), 2**63, 9), sample(-(2**62), 2**63, (3, 3)), sample(0, 2**64, 9, dtype="uint64"),
     sample(2**63, 2**63 + 10, 9, dtype="uint64"), sample(-5, 2**40, 9),
     error(ConfigError, "low < high", 2, 2, 3), error(ConfigError, "does not fit uint8", 0, 257, 3, dtype="uint8"),
-    bound=exact, differentiable=False, kernels=("random_uniform",), reference=reference.randint,
+    bound=exact, differentiable=False, kernels=("random_integers", "random_bits"), reference=reference.randint,
 )  # fmt: skip
 case(
     sampling.randperm, sample(101), sample(0), sample(1), error(ConfigError, "at least 0", -1),

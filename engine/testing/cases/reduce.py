@@ -64,6 +64,7 @@ case(
     sample(integers(1, 4, 3, 4), grad=False),
     _AXIS,
     bound=forward_error(_terms, 16),
+    kernels=("others",),
     reference=texts.NAMED["prod"],
 )
 case(
@@ -158,5 +159,6 @@ case(
     error(ShapeError, "name the one", normal(3, 4)),
     _AXIS,
     bound=forward_error(_terms, 16),
+    kernels=("recurrence",),
     reference=texts.NAMED["cumulative_prod"],
 )

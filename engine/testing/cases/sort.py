@@ -24,6 +24,7 @@ case(
     sample(_WITH_NAN, grad=False),
     error(ShapeError, "axis", normal(3), axis=1),
     bound=exact,
+    kernels=("add_along",),
     reference=reference.sort,
 )
 case(
@@ -41,8 +42,12 @@ case(
     sample(distinct(3, 5), 2),
     sample(distinct(3, 5), 3, axis=0, largest=False),
     sample(_TIES, 2, grad=False),
+    sample(_WITH_NAN, 3, largest=False, grad=False),
+    sample(given([1.0, np.nan, 0.0, np.nan, 3.0]), 3, grad=False),
+    sample(distinct(2, 90, 3), 5, axis=1, grad=False),
     error(ShapeError, "k=6", distinct(5), 6),
     bound=exact,
+    kernels=("top_k", "add_along"),
     reference=reference.topk,
 )
 case(

@@ -56,7 +56,8 @@ def normalize(x: Any, p: float = 2.0, eps: float = 1e-12, axis: int = -1) -> Any
 
 def squared_distances(x: Any, y: Any) -> Any:
     """|x_i - y_j|^2."""
-    return np.array([[exact_sum([np.float64(u - v) ** 2 for u, v in zip(a, b, strict=True)]) for b in y] for a in x])
+    distances = [exact_sum([np.float64(u - v) ** 2 for u, v in zip(a, b, strict=True)]) for a in x for b in y]
+    return np.array(distances).reshape(len(x), len(y))
 
 
 def contrastive_loss(a: Any, b: Any, t: Any, margin: float | None = 1.0, reduction: str = "mean") -> Any:

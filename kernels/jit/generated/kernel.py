@@ -123,7 +123,11 @@ class Kernel:
         shapes = tuple([np.shape(a) for a in arrays])
         known = self.known.get(shapes)
         if known is not None and not is_interpreted():
-            entry, shape, rows, counts = known
+            entry, shape, rows, counts, written = known
+            if written:
+                arrays = list(arrays)
+                for i, over in written:
+                    arrays[i] = _written(arrays[i], over)
             out = empty(shape, self.dtype)
             threads = thread_count(min(out.size // self.grain, rows)) if out.size >= self.grain else 1
             if in_parallel(entry, *arrays, out, max(threads, 1), *counts):
@@ -133,9 +137,10 @@ class Kernel:
         if self.by_numpy or is_interpreted() or any(d != a.dtype for a, d in zip(arrays, self.dtypes, strict=True)):
             return evaluate(self.root, arrays)
         given = [dense(a, d) for a, d in zip(arrays, self.dtypes, strict=True)]
-        modes, rows, spread = _modes(given, shape)
-        as_they_are = all(a is b for a, b in zip(given, spread, strict=True))
-        given = spread
+        as_they_are = all(a is b for a, b in zip(arrays, given, strict=True))
+        modes, rows, written = _modes(given, shape)
+        for i, over in written:
+            given[i] = _written(given[i], over)
         try:
             entry = self.compile(modes)
         except (NoExpansion, RuntimeError):  # LLVM that does not know this CPU, a foreign Python: NumPy knows it all
@@ -146,7 +151,7 @@ class Kernel:
         if not in_parallel(entry, *given, out, max(threads, 1), *counts):
             return evaluate(self.root, arrays)
         if as_they_are and out.size and len(self.known) < KNOWN:
-            self.known[shapes] = (entry, shape, out.size if rows is None else rows, counts)
+            self.known[shapes] = (entry, shape, out.size if rows is None else rows, counts, written)
         self.launches[self.name] += 1
         return out
 
@@ -166,22 +171,42 @@ def dense(x: Array, dtype: Any) -> Array:
     return np.array(x, dtype, order="C")
 
 
-def _modes(arrays: list[Array], shape: tuple[int, ...]) -> tuple[str, int | None, list[Array]]:
-    """How each array is read for an output of this shape, the output's rows or None, and the arrays.
+Written = tuple[int, tuple[int, ...]]
+"""The number of an array, and the shape in which it is written out before it is read."""
 
-    Where two arrays ask for different rows, or for more than rows, they are written out in full.
+SHORT = 8
+"""Elements that a row must have for an array to be written out as one number for each row."""
+
+
+def _modes(arrays: list[Array], shape: tuple[int, ...]) -> tuple[str, int | None, list[Written]]:
+    """How each array is read for an output of this shape, the output's rows or None, and which arrays are written out first.
+
+    An array of one number for each channel is written out for every sample and channel, which is little; where two arrays ask
+    for different rows, or for more than rows, they are written out in full.
     """
     letters: list[str] = []
     rows: int | None = None
-    given = list(arrays)
+    written: list[Written] = []
     for i, x in enumerate(arrays):
         letter, wanted = _mode(x.shape, shape)
+        if not letter and 0 not in shape:
+            padded = (1,) * (len(shape) - x.ndim) + x.shape
+            lead = max(j for j, n in enumerate(padded) if n != 1) + 1
+            if prod(shape[lead:]) >= SHORT and rows in (None, prod(shape[:lead])):
+                letter, wanted = "c", prod(shape[:lead])
+                written.append((i, shape[:lead] + (1,) * (len(shape) - lead)))
         if wanted is not None and (rows is None or rows == wanted):
             rows = wanted
         elif letter not in ("f", "s"):
-            given[i], letter = np.array(np.broadcast_to(x, shape), order="C"), "f"
+            letter = "f"
+            written.append((i, shape))
         letters.append(letter)
-    return "".join(letters), rows, given
+    return "".join(letters), rows, written
+
+
+def _written(x: Array, over: tuple[int, ...]) -> Array:
+    """The array repeated to a shape to which it broadcasts."""
+    return np.array(np.broadcast_to(x, over), order="C")
 
 
 def _mode(own: tuple[int, ...], shape: tuple[int, ...]) -> tuple[str, int | None]:

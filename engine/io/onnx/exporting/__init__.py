@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from . import elementwise, layers, shapes
+from . import choosing, elementwise, layers, shapes
 
-__all__ = ["elementwise", "layers", "shapes"]
+__all__ = ["choosing", "elementwise", "layers", "shapes"]

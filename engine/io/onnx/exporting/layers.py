@@ -171,18 +171,6 @@ def embedding(e, outs, weight, ids):
     return e.node("Gather", [e.name(weight), e.name(ids)], axis=0)
 
 
-@primitive("cross_entropy")
-def cross_entropy(e, outs, logits, labels, ignore_index):
-    """The loss of each row, 0 where the label is ignored; and the probabilities."""
-    ignored = e.node("Equal", [e.name(labels), e.number(ignore_index, labels.dtype)])
-    safe = e.node("Where", [ignored, e.number(0, labels.dtype), e.name(labels)])
-    places = e.node("Unsqueeze", [safe, e.ints([1])])
-    picked = e.node("GatherElements", [e.node("LogSoftmax", [e.name(logits)], axis=1), places], axis=1)
-    loss = e.node("Neg", [e.node("Squeeze", [picked, e.ints([1])])])
-    loss = e.node("Where", [ignored, e.number(0, logits.dtype), loss])
-    return [loss, e.node("Softmax", [e.name(logits)], axis=1)]
-
-
 @primitive("random_uniform", "random_normal")
 def random_numbers(e, outs, key, counter, n, dtype, **_):
     """Numbers of ONNX's own generator, new ones in every run."""

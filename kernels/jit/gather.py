@@ -1,0 +1,281 @@
+"""Sums at places along an axis, the largest elements, and what a namespace has for NumPy's indexing.
+
+Places count from the end where they are negative, as indices do. The loops look at each one before they use it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import prange
+
+from ..types import Array
+from .machine.compile import dense, flat, inner, jit, threads_for
+
+BLOCK = 32
+"""Floats that are added one after the other in their own precision; more are added in float64."""
+
+
+@inner()
+def placed(place: int, size: int) -> int:
+    """A place counted from the front; -1 for one that does not exist."""
+    if place < 0:
+        place += size
+    return place if 0 <= place < size else -1
+
+
+@inner(exact=True)
+def add_row(source: Array, total: Array) -> None:
+    for i in range(source.size):
+        total[i] += source[i]
+
+
+@inner(exact=True)
+def copy_row(source: Array, target: Array) -> None:
+    for i in range(source.size):
+        target[i] = source[i]
+
+
+@jit()
+def _add_along(gy: Array, places: Array, out: Array, side: int, wrong: Array, threads: int) -> None:
+    """gy, places: (L, K side). out: (L, N side), zeros."""
+    lines, count = gy.shape
+    size = out.shape[1] // side
+    wide = count > BLOCK * side and gy.itemsize < 8
+    for t in prange(threads):
+        total = np.zeros(out.shape[1] if wide else 0, np.float64)
+        for n in range(t * lines // threads, (t + 1) * lines // threads):
+            r = 0
+            for i in range(count):
+                p = placed(places[n, i], size)
+                if p < 0:
+                    wrong[t] = 1
+                elif wide:
+                    total[p * side + r] += gy[n, i]
+                else:
+                    out[n, p * side + r] += gy[n, i]
+                r = r + 1 if r + 1 < side else 0
+            if wide:
+                copy_row(total, out[n])
+                total[:] = 0
+
+
+def add_along(gy: Array, places: Array, size: int) -> Array:
+    """Zeros (L, size, R) to whose element (l, places[l, k, r], r) gy[l, k, r] is added. gy, places: (L, K, R)."""
+    out = np.zeros((gy.shape[0], size, gy.shape[2]), gy.dtype)
+    if gy.size:
+        lines, _, side = gy.shape
+        threads = threads_for(lines, 2.0 * gy.size)
+        wrong = np.zeros(threads, np.int8)
+        _add_along(dense(gy).reshape(lines, -1), dense(places).reshape(lines, -1), out.reshape(lines, -1), side, wrong, threads)
+        if any(wrong.tolist()):
+            raise IndexError(f"add_along: places run from {places.min()} to {places.max()}, the axis has size {size}")
+    return out
+
+
+@jit()
+def _take_along(x: Array, places: Array, out: Array, side: int, wrong: Array, threads: int) -> None:
+    """x: (L, N side). places, out: (L, K side)."""
+    lines, count = out.shape
+    size = x.shape[1] // side
+    for t in prange(threads):
+        for n in range(t * lines // threads, (t + 1) * lines // threads):
+            r = 0
+            for i in range(count):
+                p = placed(places[n, i], size)
+                if p < 0:
+                    wrong[t] = 1
+                else:
+                    out[n, i] = x[n, p * side + r]
+                r = r + 1 if r + 1 < side else 0
+
+
+def take_along(x: Array, places: Array) -> Array:
+    """x[l, places[l, k, r], r]. x: (L, N, R). places: (L, K, R)."""
+    out = np.empty(places.shape, x.dtype)
+    if out.size:
+        lines, size, side = x.shape
+        threads = threads_for(lines, 1.0 * out.size)
+        wrong = np.zeros(threads, np.int8)
+        _take_along(dense(x).reshape(lines, -1), dense(places).reshape(lines, -1), out.reshape(lines, -1), side, wrong, threads)
+        if any(wrong.tolist()):
+            raise IndexError(f"take_along_axis: indices run from {places.min()} to {places.max()}, the axis has size {size}")
+    return out
+
+
+@inner()
+def add_numbers(out: Array, ids: Array, updates: Array) -> bool:
+    """updates[a, i] added to out[a, ids[i]] by way of sums in float64; whether all places exist."""
+    for a in range(len(out)):
+        sums = np.zeros(out.shape[1], np.float64)
+        for i in range(ids.size):
+            p = placed(ids[i], sums.size)
+            if p < 0:
+                return False
+            sums[p] += updates[a, i, 0]
+        for p in range(sums.size):
+            out[a, p, 0] += sums[p]
+    return True
+
+
+@inner()
+def add_in_order(out: Array, ids: Array, updates: Array) -> None:
+    for a in range(len(out)):
+        for i in range(ids.size):
+            if out.shape[2] == 1:
+                out[a, placed(ids[i], out.shape[1]), 0] += updates[a, i, 0]
+            else:
+                add_row(updates[a, i], out[a, placed(ids[i], out.shape[1])])
+
+
+@inner()
+def add_by_row(out: Array, ids: Array, updates: Array, begins: Array) -> None:
+    """Row by row, in float64. begins: how many ids there are of each row, behind a 0."""
+    rows = out.shape[1]
+    for p in range(rows):
+        begins[p + 1] += begins[p]
+    free, order = begins[:rows].copy(), np.empty(ids.size, np.int64)
+    for i in range(ids.size):
+        p = placed(ids[i], rows)
+        order[free[p]] = i
+        free[p] += 1
+    total = np.empty(out.shape[2], np.float64)
+    for a in range(len(out)):
+        for p in range(rows):
+            if begins[p + 1] > begins[p]:
+                copy_row(out[a, p], total)
+                for i in range(begins[p], begins[p + 1]):
+                    add_row(updates[a, order[i]], total)
+                copy_row(total, out[a, p])
+
+
+@jit(parallel=False)
+def _add_rows(out: Array, ids: Array, updates: Array) -> bool:
+    """updates[a, i] added to out[a, ids[i]], in order; False, and nothing is added, where a row does not exist."""
+    rows = out.shape[1]
+    if out.shape[2] == 1 and out.itemsize < 8 and ids.size > BLOCK:
+        return add_numbers(out, ids, updates)
+    begins, most = np.zeros(rows + 1, np.int64), 0
+    for i in range(ids.size):
+        p = placed(ids[i], rows)
+        if p < 0:
+            return False
+        begins[p + 1] += 1
+        most = max(most, begins[p + 1])
+    if most <= BLOCK or out.itemsize == 8:
+        add_in_order(out, ids, updates)
+    else:
+        add_by_row(out, ids, updates, begins)
+    return True
+
+
+def add_rows(name: str, out: Array, ids: Array, updates: Array) -> Array:
+    """out with updates[a, i] added to out[a, ids[i]]. out: (A, R, W), written. ids: (K,). updates: (A, K, W)."""
+    if updates.size and not _add_rows(out, flat(ids), dense(updates)):
+        raise IndexError(f"{name}: indices must be in 0 ... {out.shape[1] - 1}, got {ids.min()} ... {ids.max()}")
+    return out
+
+
+@inner()
+def comes_first(value: Any, other: Any, largest: bool) -> Any:
+    """Whether a value comes before another: NaN counts as the largest."""
+    if largest:
+        return value > other or (value != value and other == other)
+    return value < other or (other != other and value == value)
+
+
+@inner()
+def none_comes_first(values: Array, other: Any, largest: bool) -> bool:
+    """False where one of the values may come before the other; quickly found."""
+    some = False
+    if largest:
+        for i in range(values.size):
+            some |= not values[i] <= other
+    else:
+        for i in range(values.size):
+            some |= not values[i] >= other
+    return not some
+
+
+STRETCH = 32
+"""Elements that are compared with the least of those chosen in one go."""
+
+
+@jit()
+def _top_k(x: Array, values: Array, out: Array, largest: bool, threads: int) -> None:
+    lines, size, side = x.shape
+    k = out.shape[1]
+    for t in prange(threads):
+        best, where, line = np.empty(k, x.dtype), np.empty(k, np.int64), np.empty(size, x.dtype)
+        for u in range(t * lines * side // threads, (t + 1) * lines * side // threads):
+            n, r = u // side, u % side
+            for i in range(size):
+                line[i] = x[n, i, r]
+            held, i = 0, 0
+            while i < size:
+                if held == k and i + STRETCH <= size and none_comes_first(line[i : i + STRETCH], best[k - 1], largest):
+                    i += STRETCH
+                    continue
+                for e in range(i, min(size, i + STRETCH)):
+                    value = line[e]
+                    if held < k:
+                        held += 1
+                    elif not comes_first(value, best[k - 1], largest):
+                        continue
+                    j = held - 1
+                    while j and comes_first(value, best[j - 1], largest):
+                        best[j], where[j] = best[j - 1], where[j - 1]
+                        j -= 1
+                    best[j], where[j] = value, e
+                i += STRETCH
+            for i in range(k):
+                values[n, i, r], out[n, i, r] = best[i], where[i]
+
+
+FEW = 128
+"""More elements than this are found by sorting all."""
+
+
+def top_k(x: Array, k: int, largest: bool) -> tuple[Array, Array]:
+    """The k largest (or smallest) along the second axis, in order, and where they are; of equal ones the first. x: (L, N, R)."""
+    shape = (x.shape[0], k, x.shape[2])
+    places = np.empty(shape, np.int64)
+    if k > FEW:
+        order = np.argsort(x, axis=1, kind="stable")
+        if largest:
+            order = np.flip(x.shape[1] - 1 - np.argsort(np.flip(x, axis=1), axis=1, kind="stable"), axis=1)
+        places[...] = order[:, :k]
+        return np.take_along_axis(x, places, axis=1), places
+    values = np.empty(shape, x.dtype)
+    if values.size:
+        _top_k(dense(x), values, places, largest, threads_for(x.shape[0] * x.shape[2], 2.0 * x.size))
+    return values, places
+
+
+@jit(parallel=False)
+def _some(x: Array) -> int:
+    count = 0
+    for i in range(x.size):
+        count += x[i] != 0
+    return count
+
+
+@jit(parallel=False)
+def _nonzero(x: Array, places: Array) -> None:
+    """The rows and columns of the elements of x (M, N) that are not 0; the last entry of places is spare."""
+    rows, columns = x.shape
+    k = 0
+    for i in range(rows):
+        for j in range(columns):
+            places[0, k], places[1, k] = i, j
+            k += x[i, j] != 0
+
+
+def nonzero(x: Array) -> tuple[Array, ...]:
+    """The places of what is not 0, one vector for each axis of x, which has one or two."""
+    rows = dense(x) if x.ndim == 2 else dense(x).reshape(1, -1)
+    count = _some(rows.reshape(-1))
+    places = np.empty((2, count + 1), np.int64)
+    _nonzero(rows, places)
+    return (places[1, :count],) if x.ndim == 1 else (places[0, :count], places[1, :count])

@@ -1,0 +1,207 @@
+"""Machine code in place of functions of the array library: the same answers as NumPy's, for any layout, and the same errors."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import dlengine as dl
+from dlengine import backend
+from dlengine.kernels import jit
+from dlengine.kernels.jit.functions import FUNCTIONS
+
+RNG = np.random.default_rng(7)
+NAN = float("nan")
+
+
+@pytest.fixture
+def spaces() -> tuple[Any, Any]:
+    """The namespace with machine code, and the one of NumPy alone."""
+    return backend.namespace_of(backend.NUMPY, jit.SET), backend.namespace_of(backend.NUMPY, None)
+
+
+def numbers(*shape: int, dtype: str = "float32") -> Any:
+    return RNG.normal(size=shape).astype(dtype)
+
+
+def layouts(x: Any) -> list[Any]:
+    """The same values dense, read-only, in Fortran's order, strided, and backwards."""
+    fixed = x.copy()
+    fixed.flags.writeable = False
+    wide = np.zeros((*x.shape[:-1], 2 * x.shape[-1]), x.dtype)
+    wide[..., ::2] = x
+    return [x, fixed, np.asfortranarray(x), wide[..., ::2], x[..., ::-1].copy()[..., ::-1]]
+
+
+def of(space: Any, name: str) -> Any:
+    for part in name.split("."):
+        space = getattr(space, part)
+    return space
+
+
+def same(spaces: tuple[Any, Any], name: str, *args: Any, rtol: float = 0.0, **options: Any) -> None:
+    """Both give the same, and machine code answered."""
+    before = jit.SET.launches[f"library:{name}"]
+    ours, theirs = (of(space, name)(*args, **options) for space in spaces)
+    assert jit.SET.launches[f"library:{name}"] == before + 1, f"{name} was not answered"
+    for y, wanted in zip(*[v if isinstance(v, tuple) else (v,) for v in (ours, theirs)], strict=True):
+        assert y.dtype == wanted.dtype
+        assert y.shape == wanted.shape
+        np.testing.assert_allclose(y, wanted, rtol=rtol, atol=rtol)
+
+
+def test_each_function_is_tried_below() -> None:
+    assert set(FUNCTIONS) == {
+        "take_along_axis", "scatter_add", "put_at", "nonzero", "cumulative_sum", "cumulative_prod", "tril", "triu", "argsort",
+        "sort", "searchsorted", "unique_values", "unique_counts", "unique_inverse", "linalg.det", "linalg.slogdet", "linalg.inv",
+        "linalg.solve", "linalg.cross", "linalg.outer",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int64"])
+@pytest.mark.parametrize("axis", [0, 1, -1])
+def test_taking_along_an_axis(spaces: tuple[Any, Any], dtype: str, axis: int) -> None:
+    places = RNG.integers(-4, 4, (4, 4, 4))
+    for x in layouts((10 * numbers(4, 4, 4)).astype(dtype)):
+        same(spaces, "take_along_axis", x, places, axis=axis)
+    with pytest.raises(IndexError):
+        spaces[0].take_along_axis(numbers(4, 4, 4), places + 4, axis=axis)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(("rows", "count", "width"), [(5, 7, 3), (5, 7, 1), (3, 400, 1), (3, 400, 2), (100_000, 2, 1)])
+def test_adding_rows(spaces: tuple[Any, Any], dtype: str, rows: int, count: int, width: int) -> None:
+    ids, updates = RNG.integers(0, rows, count), numbers(count, width, dtype=dtype)
+    for x in layouts(numbers(rows, width, dtype=dtype)):
+        same(spaces, "scatter_add", x, ids, updates, rtol=1e-6)
+    with pytest.raises(IndexError, match="scatter_add: indices must be in"):
+        spaces[0].scatter_add(numbers(rows, width), ids + rows, updates.astype("float32"))
+
+
+def test_long_sums_are_exact(spaces: tuple[Any, Any]) -> None:
+    """In float32, 200,000 times 0.1 added one after the other would be wrong in the fourth digit."""
+    many = np.full((200_000, 1), 0.1, np.float32)
+    ids = np.zeros(len(many), np.int64)
+    for width in (1, 2):
+        y = spaces[0].scatter_add(np.zeros((2, width), np.float32), ids, np.repeat(many, width, axis=1))
+        np.testing.assert_allclose(y[0], 20_000, rtol=1e-6)
+    y = spaces[0].add_along(many.reshape(1, -1, 1), ids.reshape(1, -1, 1), 2)
+    np.testing.assert_allclose(y[0, 0], 20_000, rtol=1e-6)
+
+
+@pytest.mark.parametrize("shape", [(5,), (5, 3), (2, 5, 3)])
+def test_the_adjoint_of_indexing(spaces: tuple[Any, Any], shape: tuple[int, ...]) -> None:
+    for key in (
+        np.array([1, 0, -1, 1]),
+        np.array([[1, 0], [-1, 1]]),
+        (*(slice(None),) * (len(shape) - 1), np.array([0, -1, 0])),
+        tuple(RNG.integers(-n, n, (3, 4)) for n in shape),
+    ):
+        gy = numbers(*np.empty(shape)[key].shape)
+        for g in layouts(gy):
+            same(spaces, "put_at", g, key=key, shape=shape, rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["cumulative_sum", "cumulative_prod"])
+def test_running(spaces: tuple[Any, Any], name: str) -> None:
+    for dtype in ("float32", "float64"):
+        for x in layouts(1 + 0.1 * numbers(3, 4, 5).astype(dtype)):
+            for axis in (0, 1, -1):
+                for initial in (False, True):
+                    same(spaces, name, x, axis=axis, include_initial=initial, rtol=1e-6)
+    same(spaces, name, np.array([1, np.inf, 2, NAN, 3], np.float32))
+
+
+@pytest.mark.parametrize("k", [-9, -1, 0, 2, 9])
+def test_triangles(spaces: tuple[Any, Any], k: int) -> None:
+    for x in layouts(numbers(2, 4, 6)):
+        same(spaces, "tril", x, k=k)
+        same(spaces, "triu", x, k=k)
+
+
+def test_order(spaces: tuple[Any, Any]) -> None:
+    x = numbers(4, 40, 30)
+    x[:, ::3] = np.round(x[:, ::3])  # ties
+    x[0, 0, :6] = [NAN, 0.0, -0.0, np.inf, -np.inf, NAN]
+    for a in layouts(x):
+        for axis in (0, 1, -1):
+            for descending in (False, True):
+                same(spaces, "argsort", a, axis=axis, descending=descending)
+                same(spaces, "sort", a, axis=axis, descending=descending)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int64"])
+def test_places_to_insert(spaces: tuple[Any, Any], dtype: str) -> None:
+    for size in (1, 2, 3, 7, 8, 100):
+        line, x = np.sort((3 * numbers(size)).astype(dtype)), (3 * numbers(5, 9)).astype(dtype)
+        x[0, :3] = line[[0, -1, size // 2]]
+        if dtype != "int64":
+            line[-1:], x[1, 0], x[1, 1] = NAN, NAN, np.inf
+        for side in ("left", "right"):
+            same(spaces, "searchsorted", line, x, side=side)
+
+
+@pytest.mark.parametrize("name", ["unique_values", "unique_counts", "unique_inverse"])
+def test_different_integers(spaces: tuple[Any, Any], name: str) -> None:
+    for x in layouts(RNG.integers(-5, 9, (6, 20))):
+        same(spaces, name, x)
+    far = np.array([0, 2**62, -(2**62), 0])
+    ours, theirs = (getattr(space, name)(far) for space in spaces)
+    assert all(np.array_equal(a, b) for a, b in zip(ours, theirs, strict=True))
+
+
+@pytest.mark.parametrize("shape", [(50,), (6, 9)])
+def test_places_of_what_is_not_zero(spaces: tuple[Any, Any], shape: tuple[int, ...]) -> None:
+    for dtype in ("float32", "int64"):
+        for x in layouts(RNG.integers(0, 2, shape).astype(dtype)):
+            same(spaces, "nonzero", x)
+    same(spaces, "nonzero", np.array([NAN, 0.0, -0.0]))
+    same(spaces, "nonzero", np.zeros(3))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("size", [1, 2, 3, 5, 8])
+def test_small_matrices(spaces: tuple[Any, Any], dtype: str, size: int) -> None:
+    rtol = 1e-3 if dtype == "float32" else 1e-9
+    for x in layouts(numbers(2, 5, size, size, dtype=dtype) + 2 * np.eye(size, dtype=dtype)):
+        same(spaces, "linalg.det", x, rtol=rtol)
+        same(spaces, "linalg.slogdet", x, rtol=rtol)
+        same(spaces, "linalg.inv", x, rtol=rtol)
+        same(spaces, "linalg.solve", x, numbers(2, 5, size, 3, dtype=dtype), rtol=rtol)
+    singular = np.zeros((3, size, size), dtype)
+    same(spaces, "linalg.det", singular)
+    same(spaces, "linalg.slogdet", singular)
+    for call in (lambda x: spaces[0].linalg.inv(x), lambda x: spaces[0].linalg.solve(x, x)):
+        with pytest.raises(np.linalg.LinAlgError):
+            call(singular)
+
+
+def test_products_of_vectors(spaces: tuple[Any, Any]) -> None:
+    for a in layouts(numbers(5, 4, 3)):
+        same(spaces, "linalg.cross", a, numbers(5, 4, 3), rtol=1e-6)
+    same(spaces, "linalg.outer", numbers(7), numbers(20)[::2])
+
+
+def test_other_dtypes_are_the_librarys(spaces: tuple[Any, Any]) -> None:
+    """Complex numbers, halves and small integers have no machine code here, and the right answer all the same."""
+    for dtype in ("complex64", "float16", "int32"):
+        x = np.round(4 * numbers(3, 4)).astype(dtype)
+        for name in ("tril", "cumulative_sum"):
+            options = {"axis": 1} if name == "cumulative_sum" else {}
+            ours, theirs = (getattr(space, name)(x, **options) for space in spaces)
+            assert ours.dtype == theirs.dtype
+            assert np.array_equal(ours, theirs)
+
+
+def test_gradients_reach_what_is_taken_twice(backend_numba: None) -> None:
+    x = dl.tensor([[1.0, 2.0], [3.0, 4.0]], requires_grad=True)
+    dl.take_along_axis(x, dl.asarray([[0, 0, -1], [1, 1, 1]]), axis=1).sum().backward()
+    assert np.array_equal(x.grad.numpy(), [[2, 1], [0, 3]])
+
+
+@pytest.fixture
+def backend_numba() -> Any:
+    with dl.use_backend("numba"):
+        yield
