@@ -34,6 +34,22 @@ def test_a_stage_that_fails_says_so(tmp_path: Path) -> None:
     assert (tmp_path / "fails.txt").read_text() == "x\n"
 
 
+def test_every_stage_spares_cupy_its_slow_reductions(tmp_path: Path) -> None:
+    """CUB's compile for more than a second each, where a card is at hand for minutes."""
+    show = "import os; print(repr(os.environ['CUPY_ACCELERATORS']))"
+    card.run(Stage("shows", 20, ((sys.executable, "-c", show),)), tmp_path, 100)
+    assert (tmp_path / "shows.txt").read_text() == "''\n"
+
+
+def test_no_stage_spends_the_card_on_what_needs_none() -> None:
+    """Compile checks, machine code and the emulator's own tests run before."""
+    files = {a for part in (1, 2) for s in card.stages(Path("out"), part, False) for c in s.commands for a in c if a.startswith("tests")}
+    assert files
+    assert all(Path(file).exists() for file in files)
+    for name in ("compile", "sass", "emulator", "launch", "capture", "planted", "generated"):
+        assert not [file for file in files if f"test_{name}.py" in file]
+
+
 def test_the_parts_fit_their_time() -> None:
     out = Path("out")
     assert sum(s.seconds for s in card.stages(out, 1, False) if s.name != "sanitizer") <= 540

@@ -169,6 +169,28 @@ def test_a_written_out_launch_checks_what_the_general_one_does(wrong: str, monke
         assert len(launched) == before
 
 
+def test_a_launch_is_few_steps_of_the_host(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Counted, since time depends on the machine: from the second launch on, nothing is looked up or made that was made before."""
+    x, w, b, y = (FakeArray(np.zeros(1, "f4")) for _ in range(4))
+    called: list[str] = []
+
+    def note(frame: Any, event: str, argument: Any) -> None:
+        if event in ("call", "c_call"):
+            called.append(frame.f_code.co_name if event == "call" else argument.__name__)
+
+    with card(monkeypatch, 9, 0):
+        for _ in range(2):
+            called.clear()
+            sys.setprofile(note)
+            try:
+                KERNEL[3](x, w, b, y, G)
+            finally:
+                sys.setprofile(None)
+    assert len(called) <= 16, called
+    assert "__str__" not in called
+    assert "prepared" not in called
+
+
 def test_device_arrays_go_to_cupy(monkeypatch: pytest.MonkeyPatch) -> None:
     x, w, b, y = (FakeArray(np.zeros(1, "f4")) for _ in range(4))
     with card(monkeypatch, 9, 0) as launched:
