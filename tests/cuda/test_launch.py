@@ -37,7 +37,7 @@ def test_signature_is_read_from_the_source() -> None:
         Parameter("g", "ConvGeometry", False),
     )
     assert KERNEL.threads == 256
-    assert simt.VARIANTS["64x128"].kernels["forward"].threads == 128  # by the name THREADS
+    assert simt.VARIANTS[2]["64x128"].kernels["forward"].threads == 128  # by the name THREADS
 
 
 def test_text_is_self_contained() -> None:
