@@ -43,7 +43,8 @@ def test_every_stage_spares_cupy_its_slow_reductions(tmp_path: Path) -> None:
 
 def test_no_stage_spends_the_card_on_what_needs_none() -> None:
     """Compile checks, machine code and the emulator's own tests run before."""
-    files = {a for part in (1, 2) for s in card.stages(Path("out"), part, False) for c in s.commands for a in c if a.startswith("tests")}
+    commands = [c for part in (1, 2) for s in card.stages(Path("out"), part, False) for c in s.commands]
+    files = {a for c in commands for a in c if a.startswith("tests")}
     assert files
     assert all(Path(file).exists() for file in files)
     for name in ("compile", "sass", "emulator", "launch", "capture", "planted", "generated"):

@@ -145,7 +145,9 @@ def test_checked(variant: str, dtype: str, direction: str, order: str, monkeypat
 
 
 @by_direction
-@pytest.mark.parametrize("variant", ["64x64", "few 16x128", "depthwise", "tensor 64", "winograd", "64x64 volume", "tensor 64 volume"])
+@pytest.mark.parametrize(
+    "variant", ["64x64", "few 16x128", "depthwise", "tensor 64", "winograd", "64x64 volume", "tensor 64 volume"]
+)
 def test_one_checked_launch_of_each_kernel(variant: str, direction: str, monkeypatch: pytest.MonkeyPatch) -> None:
     name, volume = variant.removesuffix(" volume"), variant.endswith("volume")
     g = geometry("volume in groups" if volume else "depthwise" if name == "depthwise" else "plain")
@@ -274,6 +276,70 @@ def test_precision_allows_rounding(
     wide = [array.astype(np.float64) for array in made]
     off = abs(found - call(reference, direction, *wide, g, xp)) / call(reference, direction, *map(abs, wide), g, xp)
     assert error / 100 < off.max() < error
+
+
+B, G, A = (
+    np.array([[1, 0, -1, 0], [0, 1, 1, 0], [0, -1, 1, 0], [0, 1, 0, -1]], "f8"),
+    np.array([[1, 0, 0], [0.5, 0.5, 0.5], [0.5, -0.5, 0.5], [0, 0, 1]]),
+    np.array([[1, 1, 1, 0], [0, 1, -1, -1]], "f8"),
+)
+
+
+def filtered(x: Any, w: Any, pad: Ints, shape: Ints, absolute: bool) -> Any:
+    """Winograd's formula, or what bounds its rounding errors: the same with the absolute values of everything."""
+    b, g, a = (np.abs(m) if absolute else m for m in (B, G, A))
+    high, wide = (-(-n // 2) for n in shape)
+    room = [(pad[i], 2 * (high, wide)[i] + 2 - pad[i] - x.shape[2 + i]) for i in range(2)]
+    padded = np.pad(x, ((0, 0), (0, 0), *((max(lo, 0), max(hi, 0)) for lo, hi in room)))
+    padded = padded[:, :, max(-room[0][0], 0) :, max(-room[1][0], 0) :]
+    u = np.einsum("ir,kcrs,js->kcij", g, w, g)
+    out = np.zeros((len(x), len(w), 2 * high, 2 * wide))
+    for i in range(high):
+        for j in range(wide):
+            d = np.einsum("ir,ncrs,js->ncij", b, padded[:, :, 2 * i : 2 * i + 4, 2 * j : 2 * j + 4], b)
+            m = np.einsum("kcij,ncij->nkij", u, d)
+            out[:, :, 2 * i : 2 * i + 2, 2 * j : 2 * j + 2] = np.einsum("pi,nkij,qj->nkpq", a, m, a)
+    return out[:, :, : shape[0], : shape[1]]
+
+
+@pytest.mark.parametrize("direction", ["forward", "input"])
+@pytest.mark.parametrize("size", ["of one size", "of many sizes"])
+def test_winograd_is_as_exact_as_stated(direction: str, size: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The bound of convolution/winograd.py, which holds for every number, in terms of absolute values; and it is no loose one."""
+    answer_with(monkeypatch, "winograd")
+    g = ConvGeometry(2, 40, 40, 1, (9, 8), (3, 3), (1, 1), (1, 1), (1, 0), (1, 2), (9, 8))
+    rng = np.random.default_rng(0)
+    made = [rng.standard_normal(shape).astype("f4") for shape in (g.x_shape, g.w_shape, g.y_shape)]
+    if size == "of many sizes":
+        made = [array * np.exp(3 * rng.standard_normal(array.shape)).astype("f4") for array in made]
+    found = call(conv, direction, *made, g)
+    x, w, gy = (array.astype(np.float64) for array in made)
+    exact = call(reference, direction, x, w, gy, g, xp)
+    if direction == "input":
+        x, w, pad = gy, w.swapaxes(0, 1)[:, :, ::-1, ::-1], (2 - g.pad_lo[0], 2 - g.pad_lo[1])
+    else:
+        pad = g.pad_lo
+    assert np.allclose(filtered(x, w, pad, found.shape[2:], False), exact, atol=1e-9 * abs(exact).max())
+    magnitude = filtered(abs(x), abs(w), pad, found.shape[2:], True)
+    off = (abs(found - exact) / magnitude).max() / np.finfo("f4").eps
+    assert 0.05 < off <= g.C + 16
+
+
+@pytest.mark.parametrize(
+    ("name", "variant"), [("winograd", "winograd"), ("16x128", "16x128"), ("heuristic", ""), ("library", "")]
+)
+def test_a_kernel_may_be_asked_for(name: str, variant: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Even one that is too slow for the shape to be compared; where it cannot answer, the plan's first does."""
+    g = geometry("plain")
+    x, w, _ = arrays(g, "float32")
+    planned = plan.plan("forward", g, x)
+    monkeypatch.setenv("DLENGINE_CUDA_CHOICE", name)
+    assert plan.plan("forward", g, x) == ([variant] if variant else planned)
+    assert "winograd" not in plan.plan("weight", g, x)
+    kernel = conv.VARIANTS[2][variant or planned[0]].kernels["forward"]
+    before = kernel.launches["float32"]
+    conv.conv2d(x, w, None, g)
+    assert kernel.launches["float32"] == before + 1
 
 
 def test_two_runs_agree_bit_for_bit() -> None:

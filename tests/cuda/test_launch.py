@@ -170,7 +170,7 @@ def test_a_written_out_launch_checks_what_the_general_one_does(wrong: str, monke
 
 
 def test_a_launch_is_few_steps_of_the_host(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Counted, since time depends on the machine: from the second launch on, nothing is looked up or made that was made before."""
+    """Counted, since time depends on the machine: from the second launch on, nothing is made that was made before."""
     x, w, b, y = (FakeArray(np.zeros(1, "f4")) for _ in range(4))
     called: list[str] = []
 

@@ -33,7 +33,8 @@ def atomics(files: Iterable[Path]) -> list[str]:
     found = []
     for file in files:
         for number, line in code(file, "//"):
-            if ATOMIC.search(line) and not any(f"{file.name}: " in known and known.split(": ")[1] in line for known in ON_INTEGERS):
+            allowed = any(f"{file.name}: " in known and known.split(": ")[1] in line for known in ON_INTEGERS)
+            if ATOMIC.search(line) and not allowed:
                 found.append(f"{file.name}:{number}: {line.strip()}")
     return found
 
@@ -55,8 +56,8 @@ def test_no_launcher_leaves_a_sum_to_those_of_the_library() -> None:
 
 
 @pytest.mark.parametrize("line", [
-    "atomicAdd(&gw[k], value);", "  atomicAdd_block(&sum, x);", "__nv_atomic_add(p, v, 0, 0);", 'asm("red.global.add.f32 [%0], %1;");',
-    "cuda::atomic_ref<float> total(sum);", "atomicCAS(p, old, next);",
+    "atomicAdd(&gw[k], value);", "  atomicAdd_block(&sum, x);", "__nv_atomic_add(p, v, 0, 0);",
+    'asm("red.global.add.f32 [%0], %1;");', "cuda::atomic_ref<float> total(sum);", "atomicCAS(p, old, next);",
 ])  # fmt: skip
 def test_one_would_be_found(line: str, tmp_path: Path) -> None:
     file = tmp_path / "new.cu"

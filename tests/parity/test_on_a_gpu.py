@@ -23,7 +23,9 @@ def judge(gpu: bool) -> Judge:
 
 
 @pytest.mark.parametrize(("gpu", "kind", "ok"), [(False, "c8", False), (True, "c8", True), (True, "f4", False)])
-def test_complex_functions_are_held_to_the_row_s_bound_alone(gpu: bool, kind: str, ok: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_complex_functions_are_held_to_the_row_s_bound_alone(
+    gpu: bool, kind: str, ok: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """NumPy is right to the last bit here; what is off by 6 units is within the row's 8, and more than four times as wrong."""
     j = judge(gpu)
     base = np.full(3, 1, kind)

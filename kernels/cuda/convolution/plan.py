@@ -72,7 +72,7 @@ def plan(direction: str, g: ConvGeometry, x: Array) -> list[str]:
 def _plan(
     direction: str, g: ConvGeometry, dtype: str, itemsize: int, numbers: str, tensor_kernels: tuple[str, ...]
 ) -> tuple[str, ...]:
-    """All kernels for a dtype that is multiplied as `numbers`, where these for tensor cores may answer, the likely fastest first."""
+    """All that may answer for a dtype that is multiplied as `numbers`, these for tensor cores included, in plan's order."""
     p, dims = product_of(direction, g), len(g.kernel)
     costs: dict[str, float] = {}
     for name, kernels in simt.VARIANTS[dims].items():
