@@ -62,14 +62,18 @@ def test_a_rehearsal_asks_for_nothing_that_needs_a_card() -> None:
     for part in (1, 2):
         stages = card.stages(Path("out"), part, True)
         commands = [command for s in stages for command in s.commands]
-        assert not [c for c in commands if "--precision" in c or ("cuda" in c and "--emulate" not in c)]
+        assert not [c for c in commands if "--precision" in c]
+        # tests take the emulator where there is no card
+        assert not [c for c in commands if "cuda" in c and "--emulate" not in c and "pytest" not in c]
         assert all(s.seconds >= 80 for s in stages)
 
 
 def test_every_kernel_that_is_chosen_has_a_stage() -> None:
-    from dlengine.kernels.cuda.convolution import product, simt
+    from dlengine.kernels.cuda import conv
 
-    assert set(card.CHOICES) >= {name for name in (*simt.VARIANTS, *product.VARIANTS) if "depthwise" not in name}
+    names = {name for variants in conv.VARIANTS.values() for name in variants}
+    # depthwise has its shapes for itself, and what rounds is for another precision than parity's
+    assert set(card.CHOICES) >= {name for name in names if name != "depthwise" and "rounded" not in name}
     assert all(s.environment.get("DLENGINE_CUDA_CHOICE") for s in card.stages(Path("out"), 1, False) if "choice" in s.name)
 
 

@@ -64,8 +64,8 @@ def fit(
     parts = parts_of(batch, hidden)
     rows = MOST // parts
     row_blocks = max(1, min(blocks_for(batch, rows), blocks // unit_blocks))
-    # The threads of a warp, of UNITS units, find their weights in different banks: those that are read four at a time (four gates,
-    # or four terms of one) begin at odd multiples of four numbers, others at odd ones.
+    # The threads of a warp, of UNITS units, find their weights in different banks: those that are read four at a time (four
+    # gates, or four terms of one) begin at odd multiples of four numbers, others at odd ones.
     depth, together = (gates * hidden, 1) if backward else (hidden, gates)
     pitch = 3 * depth | 1 if together == 3 else 4 * (blocks_for(together * depth, 4) | 1)
     plan = RecurrentPlan(steps, batch, hidden, reverse, save, units, unit_blocks, row_blocks, rows, parts, pitch)
