@@ -106,7 +106,8 @@ def right_call(xp: Any, name: str, dtype: str) -> list[Any]:
             values.append([np.abs(draw.normal(size=s)).astype(dtype) for s in ((5, 3), (40,), (1, 2, 3))])
         else:
             made = draw.normal(size=shape).astype(dtype)
-            values.append(np.abs(made) if a.name in ("rstd", "factor", "variance", "running_var") else np.asarray(made))
+            positive = a.name in ("rstd", "factor", "variance", "running_var", "count")
+            values.append(np.asarray(np.ceil(np.abs(made)) if a.name == "count" else np.abs(made) if positive else made))
     return values
 
 
@@ -148,9 +149,11 @@ def _misaligned(a: Any) -> Any:
 
 
 def _strided(a: Any) -> Any:
-    wide = np.zeros((*a.shape[:-1], 2 * a.shape[-1]), a.dtype) if a.ndim else a
+    if not a.ndim:
+        return a
+    wide = np.zeros((*a.shape[:-1], 2 * a.shape[-1]), a.dtype)
     wide[..., ::2] = a
-    return wide[..., ::2] if a.ndim else a
+    return wide[..., ::2]
 
 
 def _read_only(a: Any) -> Any:
@@ -248,6 +251,13 @@ def flat(value: Any) -> list[Any]:
     return [] if value is None else [np.asarray(value)]
 
 
+def places_of(name: str) -> list[int]:
+    """Which outputs of a kernel are places, which other kernels of its set take."""
+    readers = [d for other, d in declarations().items() if other.startswith(f"{name}_")]
+    taken = {a.name for d in readers for a in d.arguments if a.kind == "place"}
+    return [i for i, output in enumerate(declaration(name).outputs) if output in taken]
+
+
 def outcome(xp: Any, name: str, place: int, dtype: str, what: str, damage: Callable[[Any], Any]) -> tuple[str, list[Any]]:
     """"ok" and the arrays, those written in place included; or the kind of error and its text."""
     arguments, bands = declaration(name).arguments, []  # type: ignore[var-annotated]
@@ -278,7 +288,12 @@ def outcome(xp: Any, name: str, place: int, dtype: str, what: str, damage: Calla
             if x.tobytes() != np.ascontiguousarray(y).tobytes():
                 return f"changed {a.name}", []
     written = [flat(v) for a, v in zip(arguments, values, strict=True) if a.written]
-    return "ok", flat(result) + [np.array(v) for part in written for v in part]
+    results = flat(result)
+    for i in places_of(name):
+        results[i] = results[i].astype(np.int64)  # each set makes them as narrow as suits it
+    # A number kept for the gradient has a dtype of its own in each set.
+    results = [v if v.ndim or i < len(declaration(name).outputs) else v.astype(np.float64) for i, v in enumerate(results)]
+    return "ok", results + [np.array(v) for part in written for v in part]
 
 
 def difference(right: tuple[str, list[Any]], other: tuple[str, list[Any]]) -> str:

@@ -49,7 +49,7 @@ class TableEncoder(Encoder):
         table: Table = samples.inputs
         makers = {"number": _number, "category": _category, "date": _date, "text": _words}
         columns = [{"name": name, "kind": kind, **makers[kind](table.columns[name])} for name, kind in table.kinds.items()]
-        return cls({"columns": columns})
+        return cls({"columns": columns, "decimal": samples.settings.get("decimal", "")})
 
     def encode(self, samples: Samples) -> HostArray:
         table: Table = samples.inputs
@@ -63,24 +63,24 @@ class TableEncoder(Encoder):
             parts = [self._file(Path(i)) for i in items]
             columns = {c["name"]: [v for part, _, _ in parts for v in part[c["name"]]] for c in self.settings["columns"]}
             places = [place for _, found, _ in parts for place in found]
-            separator = parts[0][2]
+            decimal = next((sign for *_, sign in parts if sign), self.settings.get("decimal", ""))
         else:
             columns, places = self._values(source)
-            separator = ","
-        table = {c["name"]: self._typed(c, columns[c["name"]], places, separator) for c in self.settings["columns"]}
+            decimal = "."
+        table = {c["name"]: self._typed(c, columns[c["name"]], places, decimal) for c in self.settings["columns"]}
         kinds = {c["name"]: c["kind"] for c in self.settings["columns"]}
         return Samples("table", Table(table, kinds), None, None, places)
 
     def with_targets(self, path: Path, task: str, target: str | None) -> Samples:
         if path.suffix.lower() in (".npz", ".npy"):
             return read_arrays(path)
-        columns, places, separator, _ = raw_table(path)
-        return targets_beside(self.read(path), str(path), columns, (places, separator), (task, target))
+        columns, places, decimal, _ = raw_table(path)
+        return targets_beside(self.read(path), str(path), columns, (places, decimal), (task, target))
 
     def _file(self, path: Path) -> tuple[dict[str, list[Any]], list[str], str]:
-        columns, places, separator, _ = raw_table(path)
+        columns, places, decimal, _ = raw_table(path)
         self._check(str(path), columns)
-        return columns, places, separator
+        return columns, places, decimal
 
     def _check(self, name: str, columns: Mapping[str, Any]) -> None:
         lacking = [c["name"] for c in self.settings["columns"] if c["name"] not in columns]
@@ -106,13 +106,13 @@ class TableEncoder(Encoder):
         self._check("predict", columns)
         return columns, [f"row {i}" for i in range(len(next(iter(columns.values()), [])))]
 
-    def _typed(self, column: Mapping[str, Any], values: Sequence[Any], places: Sequence[str], separator: str) -> HostArray:
+    def _typed(self, column: Mapping[str, Any], values: Sequence[Any], places: Sequence[str], decimal: str) -> HostArray:
         """The values of a column in its kind. Raises DataError."""
         texts = field_texts(values)
         rows = [i for i, t in enumerate(texts) if t]
         present = [texts[i] for i in rows]
         if column["kind"] == "number":
-            found = numbers(present, separator) or [None] * len(rows)
+            found = numbers(present, decimal) or [None] * len(rows)
             array = np.full(len(texts), np.nan)
             for i, v in zip(rows, found, strict=True):
                 if v is None:
@@ -155,14 +155,14 @@ def targets_beside(
     samples: Samples, name: str, columns: Mapping[str, list[Any]], rows: tuple[list[str], str], wanted: tuple[str, str | None]
 ) -> Samples:
     """Samples with the targets in a column of their table. Raises DataError."""
-    (places, separator), (task, target) = rows, wanted
+    (places, decimal), (task, target) = rows, wanted
     if target is None or target not in columns:
         raise DataError(f"{name}: the column {target!r} with the truth is missing; there are {', '.join(list(columns)[:12])}")
     there = [i for i, v in enumerate(columns[target]) if not is_missing(v)]
     if not there:
         raise DataError(f"{name}: the column {target!r} has no values")
     given = [columns[target][i] for i in there]
-    found, _ = target_values(f"{name}: target {target!r}", given, separator, task, [places[i] for i in there])
+    found, _ = target_values(f"{name}: target {target!r}", given, decimal, task, [places[i] for i in there])
     return replace(samples.take(there), targets=found, task=task)
 
 

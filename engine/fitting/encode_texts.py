@@ -116,8 +116,8 @@ class TextEncoder(Encoder):
     def with_targets(self, path: Path, task: str, target: str | None) -> Samples:
         if path.is_dir():
             return read_text_folder(path)
-        columns, places, separator, _ = raw_table(path)
-        return targets_beside(self._column(str(path), columns, places), str(path), columns, (places, separator), (task, target))
+        columns, places, decimal, _ = raw_table(path)
+        return targets_beside(self._column(str(path), columns, places), str(path), columns, (places, decimal), (task, target))
 
     def _file(self, path: Path) -> Samples:
         """The texts of a file: one of a text file, one for each row of a table."""

@@ -44,7 +44,8 @@ class Measured:
     def __str__(self) -> str:
         if self.name.endswith("accuracy"):
             return f"{self.name} {100 * self.value:.1f} % ({100 * self.low:.1f} to {100 * self.high:.1f})"
-        return f"{self.name} {self.value:.4g} ({self.low:.4g} to {self.high:.4g})"
+        value, low, high = (f"{v:,.0f}" if 1e4 <= abs(v) < 1e15 else f"{v:.4g}" for v in (self.value, self.low, self.high))
+        return f"{self.name} {value} ({low} to {high})"
 
     def as_dict(self) -> dict[str, Any]:
         """The figure for JSON.

@@ -81,7 +81,8 @@ class Report:
         sign = -1 if "error" in own.name or "bits" in own.name else 1
         name, best = max(others, key=lambda other: sign * other[1].value, default=first[0])
         end = own.high if sign > 0 else own.low
-        return [f"{name} is better than this model here"] if sign * best.value > sign * end else []
+        better = sign * best.value > sign * end and sign * best.value > sign * own.value
+        return [f"{name} is better than this model here"] if better else []
 
     def as_dict(self) -> dict[str, Any]:
         """The report for JSON, without arrays.

@@ -383,10 +383,10 @@ def batch_norm_tracked(
 @op(name="_running_mean")
 def running_mean(xp: Namespace, old: Tensor, mean: Tensor, /, *, part: float) -> ValueAndVJP:
     """A running mean moved by a part towards that of a batch: one kernel where there is generated code. Without derivative."""
-    return old + part * (mean - old), None
+    return (1 - part) * old + part * mean, None
 
 
 @op(name="_running_variance")
 def running_variance(xp: Namespace, old: Tensor, rstd: Tensor, /, *, part: float, eps: float, factor: float) -> ValueAndVJP:
     """The same of a variance, from 1 / sqrt(variance + eps) of the batch; factor: what makes its variance unbiased."""
-    return old + part * (xp.maximum(1 / (rstd * rstd) - eps, 0.0) * factor - old), None
+    return (1 - part) * old + (part * factor) * xp.maximum(1 / (rstd * rstd) - eps, 0.0), None

@@ -79,7 +79,7 @@ def _looked_up(row: Case) -> tuple[Case, Case | None, bool]:
 
 
 def _made(row: Case, alone: bool) -> Case | None:
-    if "layer" in row.tags:
+    if "layer" in row.tags or row.unplanted:
         return None
     samples = _pointwise(row) if alone else _planted(row)
     return replace(row, samples=tuple(samples), errors=()) if samples else None
@@ -161,8 +161,6 @@ def _resized(array: Any, size: int) -> Callable[[Any], Any]:
 
 def _planted(row: Case) -> list[Sample]:
     """The first sample with special values in its first floating argument."""
-    if row.unplanted:
-        return []
     for number, sample in enumerate(row.samples):
         for i, a in enumerate(sample.args):
             if not (isinstance(a, Arg) and _real(row, number, i)):

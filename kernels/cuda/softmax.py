@@ -80,7 +80,8 @@ def cross_entropy_mean_grad(gloss: Array, p: Array, count: Array, labels: Array,
 def _logits_grad(gloss: Array, p: Array, count: Array | None, labels: Array, ignore_index: int) -> Array:
     rows, n = p.shape
     glogits = empty(library_of(p), p.shape, p.dtype)
-    arrays = contiguous(library_of(p).asarray(gloss)), contiguous(p), count, integers(labels), glogits
+    counted = None if count is None else contiguous(library_of(p).asarray(count))
+    arrays = contiguous(library_of(p).asarray(gloss)), contiguous(p), counted, integers(labels), glogits
     _cross_entropy_grad[blocks_for(rows * n, _cross_entropy_grad.threads)](*arrays, rows, n, ignore_index)
     return glogits
 

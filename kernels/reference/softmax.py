@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ..types import Array, Namespace
 from .common import kernel
 
@@ -59,7 +61,7 @@ def cross_entropy_mean(xp: Namespace, logits: Array, labels: Array, ignore_index
     No row that counts: NaN. Half precision adds and counts in float32.
     """
     loss, p = cross_entropy(xp, logits, labels, ignore_index)
-    wide = xp.float64 if logits.dtype == xp.float64 else xp.float32
+    wide = _accumulated_in(xp, logits)
     count = xp.sum(xp.astype(labels != ignore_index, wide))
     return xp.astype(xp.sum(xp.astype(loss, wide)) / count, logits.dtype), p, count
 
@@ -67,7 +69,8 @@ def cross_entropy_mean(xp: Namespace, logits: Array, labels: Array, ignore_index
 @kernel
 def cross_entropy_mean_grad(xp: Namespace, gloss: Array, p: Array, count: Array, labels: Array, ignore_index: int) -> Array:
     """Gradient of cross_entropy_mean's loss. gloss: (). p, count: as it returned them. labels: (N,). Returns (N, V)."""
-    each = xp.astype(xp.astype(gloss, count.dtype) / count, p.dtype)
+    wide = _accumulated_in(xp, p)
+    each = xp.astype(xp.astype(gloss, wide) / xp.astype(count, wide), p.dtype)
     return cross_entropy_grad(xp, xp.broadcast_to(each, labels.shape), p, labels, ignore_index)
 
 
@@ -81,6 +84,11 @@ def cross_entropy_grad(xp: Namespace, gloss: Array, p: Array, labels: Array, ign
     right = labels[:, None] == classes[None, :]
     glogits = gloss[:, None] * xp.where(right, p - 1.0, p)
     return xp.where((labels != ignore_index)[:, None], glogits, xp.zeros_like(glogits))
+
+
+def _accumulated_in(xp: Namespace, x: Array) -> Any:
+    """The dtype that sums over x are made in: half precision is added in float32."""
+    return xp.float64 if x.dtype == xp.float64 else xp.float32
 
 
 def _below_max(xp: Namespace, x: Array, axis: int) -> Array:

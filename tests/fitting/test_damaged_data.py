@@ -16,6 +16,7 @@ from PIL import Image
 from dlengine import data
 from dlengine.errors import ConfigError, DataError, DLEngineError
 from dlengine.fitting import divide
+from dlengine.fitting.encode_table import TableEncoder
 
 CASES = 1000
 
@@ -281,6 +282,9 @@ def test_leaks_duplicates_and_balance_are_said(tmp_path: Path) -> None:
     (",", ['"1,234"', '"12,345.5"', "7"], [1234, 12345.5, 7]), (";", ["1.234,5", "0,5", "-2.000.000,0"], [1234.5, 0.5, -2e6]),
     (";", ["1,5", "2", "-0,25"], [1.5, 2, -0.25]), (",", ["12%", "7.5 %", "-3%"], [12, 7.5, -3]), (";", ["1,5%", "2%"], [1.5, 2]),
     (",", ["1.234", "5.6"], [1.234, 5.6]), ("\t", ["1,234,567.0", "5"], [1234567, 5]),
+    (",", ["$12.50", "-$3", "7"], [12.5, -3, 7]), (",", ['"$1,200.50"', "7 USD"], [1200.5, 7]),
+    (";", ["1.200,50 €", "€ 7"], [1200.5, 7]), (";", ["CHF 1'200.50", "7"], [1200.5, 7]),
+    ("\t", ["1 234,5", "-12 345 678"], [1234.5, -12345678]), (";", ["1.234.567", "250.000"], [1234567, 250000]),
 ])  # fmt: skip
 def test_numbers_as_people_write_them(separator: str, fields: list[str], wanted: list[float], tmp_path: Path) -> None:
     rows = [f"{fields[k % len(fields)]}{separator}{'ab'[k % 2]}" for k in range(3 * len(fields))]
@@ -288,3 +292,20 @@ def test_numbers_as_people_write_them(separator: str, fields: list[str], wanted:
     found = data.read_table(tmp_path / "t.csv").inputs
     assert found.kinds["x"] == "number"
     np.testing.assert_allclose(found.columns["x"], np.resize(wanted, 3 * len(fields)))
+
+
+def test_the_decimal_sign_is_that_of_the_file(tmp_path: Path) -> None:
+    """A column of 250.000 is in thousands where the others have a decimal comma; the bundle reads later files alike."""
+    rows = [f"{k % 9},5;{100 + k % 50}.000;{'ab'[k % 2]}" for k in range(60)]
+    (tmp_path / "comma.csv").write_text("\n".join(["size;price;y", *rows]))
+    found = data.read_table(tmp_path / "comma.csv").inputs
+    assert found.columns["size"][0] == 0.5
+    assert found.columns["price"][0] == 100_000
+    (tmp_path / "point.csv").write_text("\n".join(["size;price;y", *rows]).replace(",5", ".5").replace(".000", ",000"))
+    found = data.read_table(tmp_path / "point.csv").inputs
+    assert found.columns["size"][0] == 0.5
+    assert found.columns["price"][0] == 100_000
+    (tmp_path / "new.csv").write_text("size;price\n3;120.000\n")
+    encoder = TableEncoder.fitted(data.read_table(tmp_path / "comma.csv"))
+    assert encoder.read(tmp_path / "new.csv").inputs.columns["price"][0] == 120_000
+    assert encoder.read({"size": 3, "price": 120.125}).inputs.columns["price"][0] == 120.125

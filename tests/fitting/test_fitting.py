@@ -37,9 +37,9 @@ def sides() -> fitting.Bundle:
 
 @pytest.fixture(scope="module")
 def digits(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, fitting.Bundle]:
-    path = own.digit_folder(tmp_path_factory.mktemp("own") / "digits", 400)
+    path = own.digit_folder(tmp_path_factory.mktemp("own") / "digits", 250)
     with dl.use_backend("numpy"):
-        return path, dl.fit(path, time=10, progress=False)
+        return path, dl.fit(path, time=20, progress=False)
 
 
 def test_arrays_in_a_line(sides: fitting.Bundle) -> None:

@@ -138,7 +138,7 @@ def samples_of_arrays(
         if any(len(v) != n for v in columns.values()):
             raise ShapeError(f"{name}: columns of different lengths: { {k: len(v) for k, v in columns.items()} }")
         places = [f"{name}: row {i}" for i in range(n)]
-        return samples_of_columns(name, columns, places, ",", [], {"target": target, "task": task, "group": group})
+        return samples_of_columns(name, columns, places, ".", [], {"target": target, "task": task, "group": group})
     kind, inputs, settings = _inputs(x, name)
     places = [f"{name}[{i}]" for i in range(len(inputs))]
     if y is None:
@@ -163,7 +163,7 @@ def samples_of_arrays(
         raise DataError(f"{name}: target {int(np.flatnonzero(~np.isfinite(given))[0])} is {given[~np.isfinite(given)][0]}")
     if task is None and given.dtype.kind in "bU":
         task = CLASSIFICATION
-    targets, found = target_values(f"{name}: target", list(given), ",", task, places)
+    targets, found = target_values(f"{name}: target", list(given), ".", task, places)
     return Samples(kind, inputs, found, targets, places, settings=settings)
 
 

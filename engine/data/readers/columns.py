@@ -22,7 +22,7 @@ always read."""
 
 
 def raw_table(path: Path, seconds: float | None = None) -> tuple[dict[str, list[Any]], list[str], str, list[str]]:
-    """Columns of texts and values as a file has them, the places of the rows, the separator, and notes.
+    """Columns of texts and values as a file has them, the places of the rows, the decimal, and notes.
 
     With a limit on time, so many rows of it, chosen at random, as are understood in that time.
     """
@@ -41,7 +41,7 @@ def raw_table(path: Path, seconds: float | None = None) -> tuple[dict[str, list[
         notes.append(f"cut short: {len(kept):,} of {len(rows):,} rows, chosen at random, are used for want of time")
         rows, lines = [rows[k] for k in kept], [lines[k] for k in kept]
     columns = dict(zip(found.names, map(list, zip(*rows, strict=True)), strict=True))
-    return columns, [f"{path}: line {line}" for line in lines], found.separator, notes
+    return columns, [f"{path}: line {line}" for line in lines], found.decimal, notes
 
 
 def _parquet(path: Path) -> dict[str, list[Any]]:

@@ -7,7 +7,7 @@ import io
 import re
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +21,9 @@ HEAD_BYTES = 2**22
 """Bytes that are read of a file of which only the first rows are asked for."""
 
 MOST_COLUMNS = 10_000
+SHOWN = 10_000
+"""Rows in which the decimal sign of a file is looked for."""
+
 SEPARATORS = (",", ";", "\t", "|")
 GAPS = frozenset(("", "na", "n/a", "nan", "null", "none", "?", "-", "--", ".", "#n/a", "<na>", "missing"))
 NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?$")
@@ -31,15 +34,27 @@ _NUMERIC = re.compile(r"[-+.0-9eE]*\Z")
 
 @dataclass(frozen=True)
 class Rows:
-    """The rows of a CSV file: names of columns, text of each field, and the line of each row."""
+    """The rows of a CSV file: names of columns, text of each field, and the line of each row.
+
+    decimal: the sign before the decimals in the whole file, or "" where its columns do not tell.
+    """
 
     names: list[str]
     rows: list[list[str]]
     lines: list[int]
-    separator: str
+    decimal: str
     notes: tuple[str, ...] = ()
 
 
+_CURRENCY = r"(?:[$€£¥₹₩₽]|USD|EUR|GBP|CHF|JPY|CNY|INR|SEK|NOK|DKK|PLN|kr)"
+_MONEY = re.compile(rf"(?P<sign>[+-])?{_CURRENCY}?\s*(?P<number>[+-]?[\d.,][\d.,'’\s]*?)\s*(?:{_CURRENCY}|%)?\Z")
+_SPACES_GROUP = re.compile(r"[+-]?\d{1,3}(['’\s]\d{3})+([.,]\d*)?\Z")
+_GAPS_BETWEEN = re.compile(r"['’\s]")
+_OF_COMMA = re.compile(r"[+-]?(\d{1,3}(\.\d{3})+|\d*)(,\d*)?\Z")
+_OF_POINT = re.compile(r"[+-]?(\d{1,3}(,\d{3})+|\d*)(\.\d*)?([eE][+-]?\d+)?\Z")
+_SHOWS_COMMA = re.compile(r"[+-]?(\d*,(\d{0,2}|\d{4,})|\d{4,},\d*|0*,\d*|\d{1,3}(\.\d{3})+,\d*|\d{1,3}(\.\d{3}){2,})\Z")
+_SHOWS_POINT = re.compile(r"[+-]?(\d*\.(\d{0,2}|\d{4,})|\d{4,}\.\d*|0*\.\d*|\d{1,3}(,\d{3})+\.\d*|\d{1,3}(,\d{3}){2,})\Z")
+_ONE_GROUP = re.compile(r"[+-]?[1-9]\d{0,2}[.,]\d{3}\Z")
 _COMMAS_GROUP = re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d*)?\Z")
 _POINTS_GROUP = re.compile(r"[+-]?\d{1,3}(\.\d{3})+,\d*\Z")
 
@@ -139,7 +154,7 @@ def parsed(path: Path, text: str, notes: list[str], most: int | None = None, lat
             break
     if not rows:
         raise DataError(f"{path}: no rows in it{' below the header' if names else ''}")
-    return Rows(names, rows, lines, separator, tuple(notes))
+    return Rows(names, rows, lines, _decimal_sign(names, rows, separator), tuple(notes))
 
 
 def _plain(text: str) -> str:
@@ -185,29 +200,59 @@ def _separator(text: str) -> str:
     return best
 
 
-def _plain_numbers(values: list[str], separator: str) -> list[str]:
-    """Numbers as programs write them: without percent signs and marks of thousands, and with a decimal point."""
-    if any(v.endswith("%") for v in values):
-        values = [v.removesuffix("%").rstrip() for v in values]
+def _decimal_sign(names: list[str], rows: list[list[str]], separator: str) -> str:
+    """The decimal sign of a whole file, "" if no number shows it or numbers contradict each other.
+
+    1,5 and 1.234,5 and 1.234.567 show a comma; 1.5 and 1,234.5 and 1,234,567 show a point; 1.234 and 1,234 alone show nothing.
+    Fields between commas have a point.
+    """
+    if separator == ",":
+        return "."
+    found: set[str] = set()
+    for k in range(len(names)):
+        fields = [field for row in rows[:SHOWN] if ("," in (field := row[k]) or "." in field) and not is_gap(field)]
+        texts = list(map(_amount, fields))
+        for sign, shown, number in ((",", _SHOWS_COMMA, _OF_COMMA), (".", _SHOWS_POINT, _OF_POINT)):
+            if any(map(shown.match, texts)) and all(map(number.match, texts)):
+                found.add(sign)
+    return found.pop() if len(found) == 1 else ""
+
+
+def _amount(text: str) -> str:
+    """A number without a currency, a percent sign, and spaces or apostrophes between thousands; any other text as it is."""
+    found = _MONEY.match(text.strip())
+    if found is None:
+        return text
+    number = (found["sign"] or "") + found["number"]
+    return _GAPS_BETWEEN.sub("", number) if _SPACES_GROUP.match(number) else number
+
+
+def _plain_numbers(values: list[str], decimal: str) -> list[str]:
+    """Numbers as programs write them: without currencies, percent signs and marks of thousands, and with a decimal point."""
+    values = list(map(_amount, values))
     commas = [v for v in values if "," in v]
-    points = any("." in v for v in values)
+    points = [v for v in values if "." in v]
     both = [v for v in commas if "." in v]
-    if commas and ((not points and separator != ",") or (both and all(map(_POINTS_GROUP.match, both)))):
+    with_comma = decimal == "," and all(map(_OF_COMMA.match, [*commas, *points]))
+    if commas and not decimal:
+        with_comma = not points
+    if with_comma or (both and all(map(_POINTS_GROUP.match, both))):
         return [v.replace(".", "").replace(",", ".") for v in values]
     if commas and all(map(_COMMAS_GROUP.match, commas)):
         return [v.replace(",", "") for v in values]
     return values
 
 
-def numbers(texts: Iterable[str], separator: str) -> list[float | None] | None:
+def numbers(texts: Iterable[str], decimal: str) -> list[float | None] | None:
     """The numbers of fields, None for those that are none; None as a whole if no field is a number.
 
-    A comma is the decimal sign where the separator is another character and the fields have no point, and in 1.234,5; thousands
-    may be set apart as in 1,234.5, and a number may end with a percent sign.
+    decimal: the sign before the decimals in the file, "" if it is not known: then a comma is one where no field of the column has
+    a point. Thousands may be set apart (1,234.5 or 1.234,5 or 1 234,5 or 1'234.5), and a number may have a currency or end with a
+    percent sign.
     """
     values = list(texts)
-    if not are_numeric(values):
-        values = _plain_numbers(values, separator)
+    if not are_numeric(values) or (decimal == "," and any("." in v for v in values)):
+        values = _plain_numbers(values, decimal)
     if are_numeric(values):
         try:
             return list(map(float, values)) or None
@@ -218,3 +263,12 @@ def numbers(texts: Iterable[str], separator: str) -> list[float | None] | None:
         text = value.strip()
         known[value] = float(text) if NUMBER.match(text) else None
     return [known[v] for v in values] if any(v is not None for v in known.values()) else None
+
+
+def ambiguous(column: str, texts: Sequence[str]) -> list[str]:
+    """A note if each number of a column with a sign in it could be in thousands as well, as 1.250 could."""
+    signs = [t for t in map(_amount, texts) if "," in t or "." in t]
+    if not signs or not all(map(_ONE_GROUP.match, signs)):
+        return []
+    said = float(signs[0].replace(",", "."))
+    return [f"column {column!r}: {signs[0]} is read as {said:g}, for want of a number that shows what the sign means"]

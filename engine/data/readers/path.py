@@ -13,13 +13,13 @@ from . import image_folder, sound, texts
 from .arrays import read_arrays
 from .folders import regular_file
 from .image_folder import read_image_folder
-from .samples import FORECASTING, TASKS, Samples
+from .samples import FORECASTING, TASKS, Samples, some
 from .series import looks_like_series, read_series
 from .sound import read_sound_folder
 from .table import read_table
 from .texts import read_text, read_text_folder
 
-TABLES = (".csv", ".tsv", ".tab", ".parquet", ".pq")
+TABLES = (".csv", ".tsv", ".tab", ".data", ".dat", ".parquet", ".pq")
 FOLDERS = {
     "images": (image_folder.SUFFIXES, read_image_folder),
     "sounds": (sound.SUFFIXES, read_sound_folder),
@@ -103,6 +103,9 @@ def _folder(path: Path) -> tuple[str, Any]:
     counts = {kind: sum(suffixes[s] for s in known) for kind, (known, _) in FOLDERS.items()}
     kind = max(counts, key=lambda k: counts[k])
     if not counts[kind]:
+        tables = sorted(p.name for p in path.iterdir() if p.suffix.lower() in TABLES)
+        if tables:
+            raise DataError(f"{path}: a folder of tables, of which one is read: {path / tables[-1]} ({some(tables)} are there)")
         raise DataError(f"{path}: no images, sounds or texts in this folder; expected {path.name}/CLASS/FILE")
     return kind, FOLDERS[kind][1]
 

@@ -66,7 +66,7 @@ def read_series(path: str | Path, target: str | None = None, *, horizon: int | N
     if horizon is not None and (isinstance(horizon, bool) or not isinstance(horizon, int) or horizon < 1):
         raise ConfigError(f"{name}: horizon must be a whole number of at least 1, got {horizon!r}")
     times = next(((c, d) for c, v in columns.items() if c != target and (d := dates(v)) is not None and not d[1]), None)
-    numeric = [c for c, v in columns.items() if (times is None or c != times[0]) and _mostly_numbers(v, found.separator)]
+    numeric = [c for c, v in columns.items() if (times is None or c != times[0]) and _mostly_numbers(v, found.decimal)]
     chosen = target or (numeric[-1] if numeric else None)
     if chosen is None:
         raise DataError(f"{name}: no column of numbers to forecast")
@@ -74,7 +74,7 @@ def read_series(path: str | Path, target: str | None = None, *, horizon: int | N
     if target is None and len(numeric) > 1:
         notes.append(f"forecasts the column {chosen!r}, the last one of numbers (--target NAME chooses another)")
     lines = [f"{name}: line {line}" for line in found.lines]
-    values = _values(columns[chosen], found.separator, chosen, lines, notes)
+    values = _values(columns[chosen], found.decimal, chosen, lines, notes)
     moments = None if times is None else times[1][0]
     step = _step(moments, lines)
     if moments is not None:
@@ -116,22 +116,22 @@ def _is_series(found: Rows) -> bool:
     columns = {name: [row[k].strip() for row in found.rows] for k, name in enumerate(found.names)}
     first, *others = columns
     moments = dates(columns[first])
-    if moments is None or moments[1] or not all(_mostly_numbers(columns[c], found.separator) for c in others):
+    if moments is None or moments[1] or not all(_mostly_numbers(columns[c], found.decimal) for c in others):
         return False
     steps = np.diff(moments[0]).astype(np.int64)
     return bool((steps > 0).all()) and float(np.percentile(steps, 90)) <= 1.15 * float(np.percentile(steps, 10))
 
 
-def _mostly_numbers(texts: Sequence[str], separator: str) -> bool:
+def _mostly_numbers(texts: Sequence[str], decimal: str) -> bool:
     present = [t for t in texts if not is_gap(t)]
-    found = numbers(present, separator) if present else None
+    found = numbers(present, decimal) if present else None
     return found is not None and sum(v is not None for v in found) >= 0.95 * len(texts)
 
 
-def _values(texts: Sequence[str], separator: str, column: str, lines: Sequence[str], notes: list[str]) -> HostArray:
+def _values(texts: Sequence[str], decimal: str, column: str, lines: Sequence[str], notes: list[str]) -> HostArray:
     """The numbers of the column, with gaps filled. Raises DataError."""
     present = [i for i, t in enumerate(texts) if not is_gap(t)]
-    found = numbers([texts[i] for i in present], separator) if present else None
+    found = numbers([texts[i] for i in present], decimal) if present else None
     if found is None:
         raise DataError(f"{lines[0]}: the column {column!r} has no numbers")
     values = np.full(len(texts), np.nan)

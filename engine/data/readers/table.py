@@ -12,7 +12,7 @@ import numpy as np
 from ...errors import ConfigError, DataError
 from ..host_arrays import HostArray, Rows
 from .columns import raw_table
-from .csv_text import GAPS, are_numeric, is_gap, numbers
+from .csv_text import GAPS, ambiguous, are_numeric, is_gap, numbers
 from .dates import dates
 from .samples import CLASSIFICATION, REGRESSION, TASKS, Samples, distinct, some
 
@@ -165,12 +165,12 @@ def read_table(
     >>> samples.task, samples.classes, samples.inputs.kinds
     ('classification', ['no', 'yes'], {'age': 'number', 'city': 'category'})
     """
-    columns, places, separator, notes = raw_table(Path(path), seconds)
-    return samples_of_columns(str(path), columns, places, separator, notes, {"target": target, "task": task, "group": group})
+    columns, places, decimal, notes = raw_table(Path(path), seconds)
+    return samples_of_columns(str(path), columns, places, decimal, notes, {"target": target, "task": task, "group": group})
 
 
 def samples_of_columns(
-    name: str, columns: dict[str, list[Any]], places: Sequence[str], separator: str, notes: list[str], options: Mapping[str, Any]
+    name: str, columns: dict[str, list[Any]], places: Sequence[str], decimal: str, notes: list[str], options: Mapping[str, Any]
 ) -> Samples:
     """Samples of columns as a file or a data frame has them."""
     target, task, group = options.get("target"), options.get("task"), options.get("group")
@@ -192,12 +192,14 @@ def samples_of_columns(
         notes.append(f"{len(places) - len(rows):,} rows without a {chosen!r} were left out")
         columns = {k: [v[i] for i in rows] for k, v in columns.items()}
         places = [places[i] for i in rows]
-    targets, found_task = target_values(f"{name}: target {chosen!r}", columns[chosen], separator, task, places)
+    targets, found_task = target_values(f"{name}: target {chosen!r}", columns[chosen], decimal, task, places)
+    if found_task == REGRESSION and not decimal:
+        notes += ambiguous(chosen, field_texts(columns[chosen]))
     groups = None if group is None else np.array([field_text(v) for v in columns[group]])
     inputs = {k: v for k, v in columns.items() if k not in (chosen, group)}
-    table = _typed(name, inputs, places, separator, notes)
+    table = _typed(name, inputs, places, decimal, notes)
     texts = [k for k, kind in table.kinds.items() if kind == "text"]
-    settings: dict[str, Any] = {"target": chosen}
+    settings: dict[str, Any] = {"target": chosen, "decimal": decimal}
     if len(texts) == 1 and len(table.columns) == 1:
         return Samples(
             "texts", [v or "" for v in table.columns[texts[0]]], found_task, targets, places, groups,
@@ -218,11 +220,11 @@ def samples_of_columns(
 
 
 def target_values(
-    what: str, values: Sequence[Any], separator: str, task: str | None, places: Sequence[str]
+    what: str, values: Sequence[Any], decimal: str, task: str | None, places: Sequence[str]
 ) -> tuple[HostArray, str]:
     """Targets as numbers or as class names, and the task. Raises DataError."""
     texts = [field_text(v) for v in values]
-    found = numbers(texts, separator)
+    found = numbers(texts, decimal)
     numeric = found is not None and all(v is not None for v in found)
     if task is None:
         few = False
@@ -263,7 +265,7 @@ def field_texts(values: Sequence[Any]) -> list[str]:
     return ["" if v in gaps else v for v in values] if gaps else list(values)
 
 
-def _typed(name: str, columns: Mapping[str, list[Any]], places: Sequence[str], separator: str, notes: list[str]) -> Table:
+def _typed(name: str, columns: Mapping[str, list[Any]], places: Sequence[str], decimal: str, notes: list[str]) -> Table:
     """The columns by kind, without those that say nothing."""
     typed: dict[str, HostArray] = {}
     kinds: dict[str, str] = {}
@@ -276,7 +278,7 @@ def _typed(name: str, columns: Mapping[str, list[Any]], places: Sequence[str], s
         elif len(set(present)) == 1 and len(present) == len(texts) and len(texts) > 1:
             left_out["constant"].append(column)
         else:
-            kind, array = _column(column, texts, places, separator, notes)
+            kind, array = _column(column, texts, places, decimal, notes)
             if numbers_rows(kind, array):
                 left_out["different in each row"].append(column)
             else:
@@ -289,11 +291,11 @@ def _typed(name: str, columns: Mapping[str, list[Any]], places: Sequence[str], s
     return Table(typed, kinds)
 
 
-def _column(column: str, texts: list[str], places: Sequence[str], separator: str, notes: list[str]) -> tuple[str, HostArray]:
+def _column(column: str, texts: list[str], places: Sequence[str], decimal: str, notes: list[str]) -> tuple[str, HostArray]:
     """The kind of a column and its values."""
     rows = [i for i, t in enumerate(texts) if t]
     present = [texts[i] for i in rows]
-    found = numbers(present, separator)
+    found = numbers(present, decimal)
     wrong = [] if found is None else [i for i, v in zip(rows, found, strict=True) if v is None]
     if found is not None and len(wrong) <= 0.05 * len(rows):
         if wrong:
@@ -304,6 +306,8 @@ def _column(column: str, texts: list[str], places: Sequence[str], separator: str
         array = np.full(len(texts), np.nan)
         array[rows] = [np.nan if v is None else v for v in found]
         array[np.isinf(array)] = np.nan
+        if not decimal:
+            notes += ambiguous(column, present)
         return "number", array
     moments = dates(present)
     if moments is not None:

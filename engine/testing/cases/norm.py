@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from ...errors import ConfigError, ShapeError
 from ...ops import norm as ops
-from ..arguments import normal, positive
+from ..arguments import given, normal, positive
 from ..bounds import forward_error
 from ..references import norm as ref
-from ..table import case, error, sample
+from ..table import case, error, sample, unplanted
 
 _BOUND = forward_error(32)
 
@@ -36,6 +38,25 @@ case(
     kernels=("batch_norm_inference",),
     reference=ref.batch_norm_inference,
 )
+case(
+    ops.running_mean,
+    sample(normal(5), normal(5), part=0.1),
+    sample(normal(3), normal(3), part=1.0, label="the first batch"),
+    sample(normal(0), normal(0), part=0.5, label="no channels"),
+    bound=_BOUND,
+    differentiable=False,
+    reference=lambda old, mean, part: np.multiply(old, 1 - part) + np.multiply(mean, part),
+)
+case(
+    ops.running_variance,
+    sample(positive(5), positive(5), part=0.1, eps=1e-5, factor=1.25),
+    sample(positive(3), positive(3), part=1.0, eps=1e-3, factor=1.0, label="the first batch"),
+    sample(positive(2), given([1e3, 2.0]), part=0.5, eps=1e-3, factor=2.0, label="less variance than eps"),
+    bound=_BOUND,
+    differentiable=False,
+    reference=ref.running_variance,
+)
+unplanted("1 / rstd^2 leaves the range of float32 for a rstd that no batch has", "_running_variance")
 case(
     ops.layer_norm,
     sample(normal(5, 7), (7,), normal(7), normal(7)),

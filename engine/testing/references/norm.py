@@ -33,6 +33,12 @@ def batch_norm(x: Any, weight: Any = None, bias: Any = None, eps: float = 1e-5) 
     return _affine(y, weight, bias, _channels(x)), mean, rstd
 
 
+def running_variance(old: Any, rstd: Any, part: float, eps: float, factor: float) -> Any:
+    """The variance of the batch, never below 0, made unbiased, and mixed with the old one."""
+    variance = np.reciprocal(np.square(rstd)) - eps
+    return np.multiply(old, 1 - part) + np.where(variance < 0, 0.0, variance) * part * factor
+
+
 def batch_norm_inference(x: Any, mean: Any, variance: Any, weight: Any = None, bias: Any = None, eps: float = 1e-5) -> Any:
     """Each channel by given statistics."""
     y = np.zeros(x.shape)
