@@ -30,7 +30,8 @@ BENCH = (
 )  # fmt: skip
 CHOICES = (
     "large", "small", "large_split", "small_split", "tensor_large", "tensor_small", "tensor_large_split", "tensor_small_split",
-    "128x128", "64x128", "64x64", "16x128", "few 64x128", "few 16x128", "winograd", "product", "tensor 128", "tensor 64", "heuristic",
+    "128x128", "64x128", "64x64", "16x128", "few 64x128", "few 16x128", "winograd", "product",
+    "tensor 128", "tensor 64", "heuristic",
 )  # fmt: skip
 """Names of the kernels among which a product or a convolution is chosen: each is tried wherever it may answer."""
 
