@@ -59,7 +59,7 @@ class Winograd:
         raise NotImplementedError("a sum over patches has 16 numbers for 9")
 
     def _blocks(self, packed: Array, groups: int, images: int, shape: tuple[int, ...]) -> int:
-        return groups * (packed.shape[-1] // ROWS) * blocks_for(images * self.patches(shape), PATCHES)
+        return groups * (int(packed.shape[-1]) // ROWS) * blocks_for(images * self.patches(shape), PATCHES)
 
     def _packed(self, w: Array, g: ConvGeometry, exchanged: bool) -> Array:
         """Transformed filters (groups, inner planes, 16, rows), rows padded to whole tiles."""

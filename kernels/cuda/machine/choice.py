@@ -137,7 +137,7 @@ def autotune(kernel: str, candidates: Candidates, heuristic: str, x: Array, *sha
         return heuristic
     name = forced()
     if isinstance(x, np.ndarray):
-        return name if name in candidates else heuristic
+        return name if name is not None and name in candidates else heuristic
     dtype, answers = str(x.dtype), timing_cache()
     multiplied = precision.multiply_dtype(dtype)
     call = (kernel, x.device.id, dtype, multiplied, shape, name, *candidates)
