@@ -45,7 +45,10 @@ class Tiles:
             "forward": windows("conv_gemm.cu", "conv_gemm", dtypes, gathered, dims),
             "input": windows("conv_gemm.cu", "conv_input_grad_gemm", dtypes, gathered, dims),
         }
+        # The weight gradient's threads keep where each of their columns lies: more than eight would need too many registers.
+        self.weight_depth = depth if columns * depth <= 8 * sizes["THREADS"] else 8
         if not few:
+            sizes["DEPTH"] = self.weight_depth
             self.kernels["weight"] = windows("conv_weight_grad.cu", "conv_weight_grad_gemm", dtypes, sizes, dims)
 
     def forward(self, x: Array, w: Array, bias: Array | None, g: ConvGeometry) -> Array:
@@ -69,7 +72,7 @@ class Tiles:
         gw = empty(library_of(x), g.w_shape, x.dtype)
         columns = g.C_per_group * prod(g.kernel)
         tiles = g.groups * blocks_for(g.K_per_group, self.rows) * blocks_for(columns, self.columns)
-        splits, size = split(g.N * prod(g.out_shape), tiles, self.depth)
+        splits, size = split(g.N * prod(g.out_shape), tiles, self.weight_depth)
         wide = accumulator(str(x.dtype))
         if splits == 1 and wide == str(x.dtype):
             self.kernels["weight"][tiles](x, gy, gw, g, 1, size)

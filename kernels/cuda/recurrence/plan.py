@@ -69,7 +69,7 @@ def fit(
     depth, together = (gates * hidden, 1) if backward else (hidden, gates)
     pitch = 3 * depth | 1 if together == 3 else 4 * (blocks_for(together * depth, 4) | 1)
     plan = RecurrentPlan(steps, batch, hidden, reverse, save, units, unit_blocks, row_blocks, rows, parts, pitch)
-    tile = max(2 * DEPTH * (MOST + 4 * parts), EACH * THREADS * together if parts > 1 else 0)
+    tile = max(2 * DEPTH * (MOST + 4 * parts), EACH * THREADS * together)
     # Tiles are read four numbers at a time, too.
     shared = (blocks_for(units * pitch, 4) * 4 + tile) * np.dtype(accumulator(str(w.dtype))).itemsize
     return plan, unit_blocks * row_blocks if shared <= memory else 0, shared

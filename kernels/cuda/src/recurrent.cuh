@@ -46,11 +46,16 @@ template <int GATES> __device__ __forceinline__ void load_slice(const T* w, ACC*
   for (int e = threadIdx.x; e < mine.units * rest; e += blockDim.x) slice[e / rest * p.pitch + depth * GATES + e % rest] = 0;
 }
 
-// sum[i][gate] = row mine.row + i of this pass in rows (batch, depth) times this thread's slice, for the EACH rows that fall to it; of
-// those with i % p.parts == mine.part (p.parts is a power of two) it has the whole sum at the end. All threads take part: they bring
-// the rows into a tile together, and while one tile is multiplied the next is on its way.
+// Where sum (part, i, gate) of a thread lies after a product, in place of the tiles.
+template <int GATES> __device__ __forceinline__ ACC& sum_at(ACC* tile, const RecurrentPlan& p, int part, int i, int gate) {
+  const int threads = THREADS / p.parts;  // of a part, a power of two
+  return tile[((part * EACH + i) * GATES + gate) * threads + (threadIdx.x & threads - 1)];
+}
+
+// Leaves the products of the rows of this pass in rows (batch, depth) with the block's slices as sums in the tiles' memory. All threads
+// take part: they bring the rows into a tile together, and while one tile is multiplied the next is on its way.
 template <int GATES> __device__ __forceinline__ void multiply(const ACC* rows, const ACC* slice, ACC* tile, const RecurrentPlan& p,
-                                                              const Work& mine, int first_row, int depth, ACC (&sum)[EACH][GATES]) {
+                                                              const Work& mine, int first_row, int depth) {
   const int pitch = p.rows + 4, size = p.parts * DEPTH * pitch;  // of a tile [part][k][row]
   const int span = ((depth + p.parts - 1) / p.parts + DEPTH - 1) / DEPTH * DEPTH, steps = span / DEPTH;
   const int column = threadIdx.x % DEPTH, line = threadIdx.x / DEPTH;
@@ -69,6 +74,7 @@ template <int GATES> __device__ __forceinline__ void multiply(const ACC* rows, c
       tile[buffer * size + (l * p.parts / LINES * DEPTH + column) * pitch + (l & p.rows - 1)] = value[m];
     }
   };
+  ACC sum[EACH][GATES] = {};
   fetch(0);
   __syncthreads();  // what was in the tiles has been read
   keep(0);
@@ -111,32 +117,27 @@ template <int GATES> __device__ __forceinline__ void multiply(const ACC* rows, c
     if (step + 1 < steps) keep((step + 1) % 2);
     __syncthreads();
   }
-  if (p.parts == 1) return;
-  const int threads = THREADS / p.parts, place = threadIdx.x % threads;  // of a part, and this one among them
 #pragma unroll
   for (int i = 0; i < EACH; i++)
 #pragma unroll
-    for (int gate = 0; gate < GATES; gate++) tile[((mine.part * EACH + i) * GATES + gate) * threads + place] = sum[i][gate];
+    for (int gate = 0; gate < GATES; gate++) sum_at<GATES>(tile, p, mine.part, i, gate) = sum[i][gate];
   __syncthreads();
-#pragma unroll
-  for (int i = 0; i < EACH; i++) {
-    if ((i & p.parts - 1) != mine.part) continue;
-#pragma unroll
-    for (int gate = 0; gate < GATES; gate++) {
-      ACC all = 0;
-#pragma unroll 1
-      for (int part = 0; part < p.parts; part++) all += tile[((part * EACH + i) * GATES + gate) * threads + place];
-      sum[i][gate] = all;
-    }
-  }
 }
 
-// Calls make(i, n) for the rows i of this thread whose whole sums it has, n being the sequence.
-template <class F> __device__ __forceinline__ void each_row(const RecurrentPlan& p, const Work& mine, int first_row, F make) {
-#pragma unroll
-  for (int i = 0; i < EACH; i++) {
+// Calls make(n, sum) for the sequences of this thread, those with a number i of its rows that i % p.parts == mine.part, with the sums that
+// multiply has left, or with 0. One copy of the code for all: sums that are read one after the other need few registers.
+template <int GATES, class F> __device__ __forceinline__ void each_row(ACC* tile, const RecurrentPlan& p, const Work& mine, int first_row,
+                                                                       bool multiplied, F make) {
+#pragma unroll 1
+  for (int i = mine.part; i < EACH; i += p.parts) {
     const int n = first_row + mine.row + i;
-    if ((i & p.parts - 1) == mine.part && n < p.batch) make(i, n);
+    if (n >= p.batch) return;
+    ACC sum[GATES] = {};
+    for (int part = 0; multiplied && part < p.parts; part++) {
+#pragma unroll
+      for (int gate = 0; gate < GATES; gate++) sum[gate] += sum_at<GATES>(tile, p, part, i, gate);
+    }
+    make(n, sum);
   }
 }
 
@@ -149,16 +150,17 @@ template <class Cell> __device__ __forceinline__ void run_forward(const Cell& ce
   load_slice<Cell::GATES>(w, slice, p, mine, p.hidden, false);
   for (int first_row = mine.first_row; first_row < p.batch; first_row += mine.rows_step)
     for (int unit = mine.unit; unit < mine.units; unit += UNITS)
-      each_row(p, mine, first_row, [&](int, int n) { cell.begin(n, mine.first_unit + unit); });
+      each_row<1>(tile, p, mine, first_row, false, [&](int n, const ACC(&)[1]) { cell.begin(n, mine.first_unit + unit); });
   grid.sync();
   for (int s = 0; s < p.steps; s++) {
     for (int first_row = mine.first_row; first_row < p.batch; first_row += mine.rows_step)
       for (int unit = mine.unit; unit - mine.unit < mine.units; unit += UNITS) {
         const bool exists = unit < mine.units;
-        ACC sum[EACH][Cell::GATES] = {};
-        multiply<Cell::GATES>(cell.h + state_at(p, s, 0, 0), slice + (exists ? unit : 0) * p.pitch, tile, p, mine, first_row,
-                              p.hidden, sum);
-        if (exists) each_row(p, mine, first_row, [&](int i, int n) { cell.forward(s, n, mine.first_unit + unit, sum[i]); });
+        multiply<Cell::GATES>(cell.h + state_at(p, s, 0, 0), slice + (exists ? unit : 0) * p.pitch, tile, p, mine, first_row, p.hidden);
+        if (exists)
+          each_row<Cell::GATES>(tile, p, mine, first_row, true, [&](int n, const ACC(&sum)[Cell::GATES]) {
+            cell.forward(s, n, mine.first_unit + unit, sum);
+          });
       }
     grid.sync();
   }
@@ -177,11 +179,11 @@ template <class Cell> __device__ __forceinline__ void run_backward(const Cell& c
     for (int first_row = mine.first_row; first_row < p.batch; first_row += mine.rows_step)
       for (int unit = mine.unit; unit - mine.unit < mine.units; unit += UNITS) {
         const bool exists = unit < mine.units;
-        ACC sum[EACH][1] = {};
-        if (s + 1 < p.steps)
-          multiply<1>(cell.dz + row_at(p, s + 1, 0) * depth, slice + (exists ? unit : 0) * p.pitch, tile, p, mine, first_row, depth,
-                      sum);
-        if (exists) each_row(p, mine, first_row, [&](int i, int n) { cell.arrive(s, n, mine.first_unit + unit, sum[i][0]); });
+        const bool later = s + 1 < p.steps;
+        if (later)
+          multiply<1>(cell.dz + row_at(p, s + 1, 0) * depth, slice + (exists ? unit : 0) * p.pitch, tile, p, mine, first_row, depth);
+        if (exists)
+          each_row<1>(tile, p, mine, first_row, later, [&](int n, const ACC(&sum)[1]) { cell.arrive(s, n, mine.first_unit + unit, sum[0]); });
       }
     if (s >= 0) grid.sync();
   }
