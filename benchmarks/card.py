@@ -30,9 +30,13 @@ BENCH = (
 )  # fmt: skip
 CHOICES = (
     "large", "small", "large_split", "small_split", "tensor_large", "tensor_small", "tensor_large_split", "tensor_small_split",
-    "128x128", "64x128", "64x64", "16x128", "few 64x128", "few 16x128", "product", "heuristic",
+    "128x128", "64x128", "64x64", "16x128", "few 64x128", "few 16x128", "winograd", "product",
+    "tensor 128", "tensor 64", "heuristic",
 )  # fmt: skip
 """Names of the kernels among which a product or a convolution is chosen: each is tried wherever it may answer."""
+
+TABLE_TESTS = ("gradients", "layouts", "overwrite")
+"""Tests of the whole op table, for what no kernel of ours computes."""
 
 KERNEL_TESTS = (
     "conv", "gemm", "mma", "recurrent", "norm", "pool", "softmax", "embedding", "optim", "random", "activation", "attention",
@@ -79,13 +83,14 @@ def stages(out: Path, part: int, rehearse: bool) -> list[Stage]:
     device = "cuda-emulate" if rehearse else "cuda"
     strict = {"CUDA_LAUNCH_BLOCKING": "1"}
     ops = ("--op", "relu,gelu") if rehearse else ()
-    products = ("--op", "matmul" if rehearse else "matmul,linear,conv*")
-    chosen = CHOICES[-1:] if rehearse else CHOICES
+    products = ("--op", "matmul,conv2d" if rehearse else "matmul,linear,conv*")
+    chosen = ("winograd", "heuristic") if rehearse else CHOICES
     bench = (python, "-m", "dlengine.cli", "bench", "--repeat", "1" if rehearse else "2")
     rows = [a for name in (("softmax-xent",) if rehearse else BENCH) for a in ("--filter", name)]
     against = ("--backend", "numpy", "--heap", "default") if rehearse else ("--backend", "cuda", "--against", "torch")
     capture = (*checks, "capture", device, str(out / "capture.jsonl"))
-    tests = [str(file) for name in KERNEL_TESTS if (file := Path("tests", "cuda", f"test_{name}.py")).exists()]
+    tests = _files("cuda", KERNEL_TESTS)
+    table = (*_files("table", TABLE_TESTS), "--backend", "cuda")
     sanitizer = shutil.which("compute-sanitizer")
     if part == 2:
         failed = (*checks, "failed", str(out / "parity.jsonl"))
@@ -101,18 +106,24 @@ def stages(out: Path, part: int, rehearse: bool) -> list[Stage]:
     some = ("-k", "relu") if rehearse else ()
     found = [
         Stage("environment", 20, ((*checks, "environment"), (python, "-m", "dlengine.cli", "info"))),
-        Stage("modules", 60, ((*checks, "modules", device, str(out / "modules.jsonl"), jobs),)),
-        *([Stage("kernels", 60, ((python, "-m", "pytest", "-q", "-n", jobs, *some, *tests),), strict)] if tests else []),
+        Stage("modules", 50, ((*checks, "modules", device, str(out / "modules.jsonl"), jobs),)),
+        *([Stage("kernels", 50, ((python, "-m", "pytest", "-q", "-n", jobs, *some, *tests),), strict)] if tests else []),
         Stage("parity", 110, ((*parity, *ops, "--jsonl", str(out / "parity.jsonl")),), strict),
+        *([Stage("table", 40, ((python, "-m", "pytest", "-q", "-n", jobs, *some, *table),), strict)] if tests else []),
         Stage("capture", 40, (capture, capture)),  # the second process finds what the first one measured
         *(
-            Stage(f"choice-{name.replace(' ', '-')}", 8, ((*parity, *products),), strict | {"DLENGINE_CUDA_CHOICE": name})
+            Stage(f"choice-{name.replace(' ', '-')}", 7, ((*parity, *products),), strict | {"DLENGINE_CUDA_CHOICE": name})
             for name in chosen
         ),
-        Stage("bench", 120, ((*bench, *against, *rows, "--json", str(out / "bench.json")),)),
+        Stage("bench", 95, ((*bench, *against, *rows, "--json", str(out / "bench.json")),)),
         *([Stage("sanitizer", 50, ((sanitizer, "--tool", "memcheck", *checks, "launches", device),))] if sanitizer else []),
     ]
     return _at_ease(found) if rehearse else found
+
+
+def _files(folder: str, names: Sequence[str]) -> list[str]:
+    """Files of tests, where this is the root of the checkout."""
+    return [str(file) for name in names if (file := Path("tests", folder, f"test_{name}.py")).exists()]
 
 
 def _at_ease(found: Sequence[Stage]) -> list[Stage]:

@@ -80,7 +80,7 @@ def launches() -> dict[str, tuple[launch.Kernel, tuple[Any, ...]]]:
     shape = gemm.GemmShape(1, 64, 64, 64, 1, 64, 1, 1, 16, 16)
     return {
         "relu, 4 parameters": (activation._relu, (x, x, 1000, 1.0)),
-        "conv2d_gemm, 6 parameters": (simt.VARIANTS["64x64"].kernels["forward"], (x, x, x, x, g, 8)),
+        "conv2d_gemm, 6 parameters": (simt.VARIANTS[2]["64x64"].kernels["forward"], (x, x, x, x, g, 8)),
         "gemm, 6 parameters": (gemm.SMALL.kernels["nt"], (x, x, x, None, x, shape)),
         "channel_sums, 14 parameters": (norm._sums, (x, x, x, x, x, 8, 8, 64, 0, 1, 1, 1, 64, 1)),
     }

@@ -230,7 +230,7 @@ def _divided(name: str) -> Callable[..., Array]:
 
 
 def _halves(function: Callable[..., Array]) -> Callable[..., Array]:
-    """A NumPy reduction that keeps its running totals of 16-bit floats in float32: in float16, 2048 + 1 is 2048."""
+    """A reduction that keeps its running totals of 16-bit floats in float32: in float16, 2048 + 1 is 2048."""
 
     def reduction(x: Array, /, **options: Any) -> Array:
         if x.dtype.itemsize != 2 or x.dtype.kind not in "fV" or _another(options.get("dtype"), x):
@@ -353,4 +353,8 @@ CUPY: Shims = {
     "erf": _cupy_special("erf"),
     "erfc": _cupy_special("erfc"),
     "to_device": _to_device,
+    **{
+        name: _halves(plain.library(name, "cupy"))
+        for name in ("sum", "mean", "var", "std", "prod", "cumulative_sum", "cumulative_prod")
+    },
 }

@@ -111,6 +111,14 @@ def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float, f
         a[...] = backend.space_of(a).clip(a, -clip_value, clip_value)
 
 
+def scale_all(arrays: list[Any], factor: float) -> None:
+    """Multiply arrays by a number in place, those of one dtype and device together."""
+    for together in _by_dtype(arrays):
+        xp = backend.space_of(together[0])
+        by = xp.asarray(factor, dtype=_wide(xp, together[0]))
+        xp.scale(together, xp.to_device(by, backend.device_of(together[0])))
+
+
 def grad_norm(arrays: list[Any], norm_type: float = 2.0) -> Any:
     """The norm of several arrays taken as one vector, a 0-d array in at least float32.
 

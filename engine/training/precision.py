@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .. import backend
-from ..autograd.base import written
+from ..autograd.base import is_grad_enabled, written
 from ..autograd.fp_errors import ignore_fp_errors, restore_fp_errors
 from ..errors import ConfigError
 from ..nn import Module
 from ..optim import Optimizer
-from ..optim.clip import grad_norm
+from ..optim.clip import grad_norm, scale_all
 from ..states import count, positive, read_state
 
 if TYPE_CHECKING:
@@ -115,11 +116,11 @@ class GradScaler:
         arrays = [g.array for g in grads]
         token = ignore_fp_errors()
         try:
-            for a in arrays:
-                a[...] = a * (1.0 / self.factor)
+            scale_all(arrays, 1.0 / self.factor)
             for g in grads:
                 written(g)
-            self._bad = self._bad or not np.isfinite(float(grad_norm(arrays, float("inf"))))
+            # One look at the device's memory. Finite gradients whose squares overflow are rare, and get a second one.
+            self._bad = self._bad or not (isfinite(grad_norm(arrays)) or isfinite(grad_norm(arrays, float("inf"))))
         finally:
             restore_fp_errors(token)
 
@@ -217,6 +218,7 @@ class MixedPrecision:
         self.device = backend.default_device() if first is None else first.device
         self.enabled = self.device != "cpu" if enabled is None else enabled
         self.scaler = GradScaler(enabled=self.enabled and dtype == "float16") if scaler is None else scaler
+        self._kept: dict[int, tuple[Tensor, int, Tensor]] = {}  # of evaluations: parameter, its version, and what it is in half
 
     def describe(self) -> str:
         """Describe the setting in one line.
@@ -238,6 +240,16 @@ class MixedPrecision:
         with self.halved():
             return _cast(self.model(*_cast(inputs, self.dtype)), np.dtype("float32"))
 
+    def _half(self, p: Tensor) -> Tensor:
+        """A parameter in half precision. Where no gradient is recorded it is kept until the parameter is written to."""
+        if is_grad_enabled():
+            self._kept.clear()
+            return p.astype(self.dtype)
+        found = self._kept.get(id(p))
+        if found is None or found[0] is not p or found[1] != p._version[0]:
+            found = self._kept[id(p)] = (p, p._version[0], p.astype(self.dtype))
+        return found[2]
+
     @contextmanager
     def halved(self) -> Iterator[None]:
         """Replace the float32 parameters of the model by half-precision tensors computed from them, within a block.
@@ -254,7 +266,7 @@ class MixedPrecision:
                 for name, p in tuple(module.named_parameters(recurse=False)):
                     if p.dtype == np.float32:
                         if id(p) not in made:
-                            made[id(p)] = p.astype(self.dtype)
+                            made[id(p)] = self._half(p)
                         held.append((module, name, p))
                         module.__dict__[name] = made[id(p)]  # without __setattr__, which refuses to replace a parameter
             yield

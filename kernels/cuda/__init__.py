@@ -17,8 +17,6 @@ _DTYPES = {
     "activation.*": _ALL,
     "attention.*": _ALL,
     "conv.*": _ALL,
-    # Its products are the library's, which has none of float16 that adds in float32.
-    "conv.conv3d*": "float32 float64",
     "dropout.*": _ALL,
     "embedding.*": _ALL,
     "linear.*": _ALL,

@@ -37,7 +37,7 @@ def test_signature_is_read_from_the_source() -> None:
         Parameter("g", "ConvGeometry", False),
     )
     assert KERNEL.threads == 256
-    assert simt.VARIANTS["64x128"].kernels["forward"].threads == 128  # by the name THREADS
+    assert simt.VARIANTS[2]["64x128"].kernels["forward"].threads == 128  # by the name THREADS
 
 
 def test_text_is_self_contained() -> None:
@@ -167,6 +167,28 @@ def test_a_written_out_launch_checks_what_the_general_one_does(wrong: str, monke
         with pytest.raises((TypeError, ValueError), match="conv2d_depthwise"):
             KERNEL[3](x, w, b, bad, G)
         assert len(launched) == before
+
+
+def test_a_launch_is_few_steps_of_the_host(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Counted, since time depends on the machine: from the second launch on, nothing is made that was made before."""
+    x, w, b, y = (FakeArray(np.zeros(1, "f4")) for _ in range(4))
+    called: list[str] = []
+
+    def note(frame: Any, event: str, argument: Any) -> None:
+        if event in ("call", "c_call"):
+            called.append(frame.f_code.co_name if event == "call" else argument.__name__)
+
+    with card(monkeypatch, 9, 0):
+        for _ in range(2):
+            called.clear()
+            sys.setprofile(note)
+            try:
+                KERNEL[3](x, w, b, y, G)
+            finally:
+                sys.setprofile(None)
+    assert len(called) <= 16, called
+    assert "__str__" not in called
+    assert "prepared" not in called
 
 
 def test_device_arrays_go_to_cupy(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -29,9 +29,10 @@ def product(word: str) -> Callable[[], Any]:
 
 def convolution(variant: str, direction: str) -> Callable[[], Any]:
     def run() -> None:
-        g = ConvGeometry(2, 20, 20, 1, (7, 6), (3, 3), (2, 1), (1, 1), (1, 1), (1, 1), (4, 6))
+        stride, high = (1, 7) if variant == "winograd" else (2, 4)
+        g = ConvGeometry(2, 20, 20, 1, (7, 6), (3, 3), (stride, 1), (1, 1), (1, 1), (1, 1), (high, 6))
         x, w, gy = (np.ones(shape, "f4") for shape in (g.x_shape, g.w_shape, g.y_shape))
-        kernels = conv.VARIANTS[variant]
+        kernels = conv.VARIANTS[2][variant]
         if direction == "forward":
             kernels.forward(x, w, None, g)
         elif direction == "input":
@@ -136,6 +137,34 @@ BUGS: dict[str, tuple[str, str, str, Callable[[], Any], str]] = {
         "copies_wait<STAGES - 1>();",
         convolution("tensor 64", "weight"),
         "read of unwritten shared memory",
+    ),
+    "planes taken before those before them were read": (
+        "conv_winograd.cu",
+        "      __syncthreads();  // what was there has been read\n",
+        "",
+        convolution("winograd", "forward"),
+        "data race on shared memory",
+    ),
+    "sums exchanged while planes are read": (
+        "conv_winograd.cu",
+        "      __syncthreads();\n#pragma unroll\n      for (int e = 0; e < AT_ONCE; e++)\n#pragma unroll\n        for (int p",
+        "#pragma unroll\n      for (int e = 0; e < AT_ONCE; e++)\n#pragma unroll\n        for (int p",
+        convolution("winograd", "input"),
+        "data race on shared memory",
+    ),
+    "pixels right of a patch's image": (
+        "conv_winograd.cu",
+        "within(h + e / 4, v + e % 4, z.source.h, z.source.w)",
+        "within(h + e / 4, v + e % 4, z.source.h, z.source.w + 1)",
+        convolution("winograd", "forward"),
+        r"out-of-bounds read .* at conv_winograd\.cu:",
+    ),
+    "a tile of states taken too early": (
+        "recurrent.cuh",
+        "    if (step + 1 < steps) keep((step + 1) % 2);\n    __syncthreads();",
+        "    if (step + 1 < steps) keep((step + 1) % 2);",
+        network,
+        "(data race on|read of unwritten) shared memory",
     ),
     "missing grid sync": ("recurrent.cuh", "grid.sync();", ";", network, r"data race on argument .* at (lstm|recurrent)\.cuh:"),
 }

@@ -12,6 +12,7 @@ from reference_namespaces import NUMPY, run
 from dlengine.kernels import precision
 from dlengine.kernels.cuda import FLOATS, emulator, recurrent
 from dlengine.kernels.cuda.machine import launch
+from dlengine.kernels.cuda.recurrence import plan
 from dlengine.kernels.cuda.recurrence.plan import UNITS, fit
 
 pytestmark = pytest.mark.skipif(emulator.available() is not None, reason=str(emulator.available()))
@@ -204,6 +205,35 @@ def test_results_share_no_memory_with_arguments() -> None:
                 assert not any(np.shares_memory(out, a) for a in (*arrays, *grads))
 
 
+@pytest.mark.parametrize("parts", plan.PARTS)
+@CELL
+def test_sums_in_parts(cell: str, parts: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each way to share rows and terms among warps, with more rows than a block makes at a time, and several tiles."""
+    monkeypatch.setattr(plan, "parts_of", lambda batch, hidden: parts)
+    agree(cell, (2, 3, 2, 70), "float32")
+    agree(cell, (2, plan.MOST // parts + 3, 2, 9), "float32", True)
+
+
+def test_parts_fill_a_large_card() -> None:
+    assert plan.parts_of(32, 1024) == 4  # few sequences
+    assert plan.parts_of(64, 1024) == 2
+    assert plan.parts_of(128, 1024) == 1
+    assert plan.parts_of(128, 128) == 4  # few units: other blocks take the other sequences
+
+
+@CELL
+def test_the_same_bits_on_every_card(cell: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    name, _, _, _, constants = CELLS[cell]
+    arrays, grads = arguments(cell, (3, 40, 4, 21), "float32")
+    found = []
+    for card in ("small card", "one processor", "large card"):
+        monkeypatch.setattr(launch, "EMULATED_LIMITS", CARDS[card])
+        *outputs, kept = getattr(recurrent, name)(*arrays, None, False, *constants, True)
+        outputs += getattr(recurrent, f"{name}_grad")(*grads, *arrays, None, False, *constants, kept)
+        found.append([None if out is None else out.tobytes() for out in outputs])
+    assert found[0] == found[1] == found[2]
+
+
 def test_one_launch_a_sequence_or_one_a_step(monkeypatch: pytest.MonkeyPatch) -> None:
     kernels = recurrent._lstm, recurrent._lstm_step
 
@@ -226,11 +256,12 @@ def test_plans_cover_all_units_and_fit(gates: int, backward: bool, monkeypatch: 
         for hidden in (1, 8, 9, 100, 128, 512, 1000, 2048):
             for batch in (1, 32, 33, 1000):
                 w = np.empty((gates * hidden, 0), "f4")
-                plan, blocks, shared = fit(w, (7, batch, hidden), False, True, gates, backward)
-                assert plan.unit_blocks * plan.units >= hidden > (plan.unit_blocks - 1) * plan.units
-                assert plan.units % UNITS == 0
-                assert plan.unit_blocks * plan.row_blocks <= processors
-                assert blocks in (0, plan.unit_blocks * plan.row_blocks)
+                made, blocks, shared = fit(w, (7, batch, hidden), False, True, gates, backward)
+                assert made.unit_blocks * made.units >= hidden > (made.unit_blocks - 1) * made.units
+                assert made.units % UNITS == 0
+                assert made.unit_blocks * made.row_blocks <= processors
+                assert blocks in (0, made.unit_blocks * made.row_blocks)
+                assert made.rows * made.parts == plan.MOST
                 assert (blocks > 0) == (shared <= memory)
 
 

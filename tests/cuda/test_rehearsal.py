@@ -10,7 +10,7 @@ import pytest
 
 import dlengine as dl
 from dlengine import nn, optim, training
-from dlengine.kernels.cuda import embedding, emulator
+from dlengine.kernels.cuda import embedding, emulator, linear
 from dlengine.kernels.cuda.machine import choice, launch
 
 pytestmark = pytest.mark.skipif(emulator.available() is not None, reason=str(emulator.available()))
@@ -60,6 +60,22 @@ def test_a_step_is_captured_where_the_library_was_fastest_before(second_process:
     losses = trained(model, dl.asarray(np.random.default_rng(0).standard_normal((4, 5)).astype("float32")))
     assert losses == sorted(losses, reverse=True)
     assert not [name for name in second_process.log if name.startswith("library matmul")]
+
+
+def test_calls_before_a_capture_and_replays_give_the_same_bits(second_process: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The library's sums differ from ours, which shows where it was asked."""
+    by_library = linear._by_library
+    monkeypatch.setattr(linear, "_by_library", lambda a, b: by_library(a, b) * np.float32(1.001))
+    dl.manual_seed(0)
+    model = nn.Sequential(nn.Linear(5, 7), nn.ReLU(), nn.Linear(7, 3))
+    x = dl.asarray(np.random.default_rng(0).standard_normal((4, 5)).astype("float32"))
+    step = training.capture(lambda x: (model(x) ** 2).sum())
+    with dl.no_grad():
+        found = [float(step(x)) for _ in range(5)]
+        assert step.replays == 3
+        assert len(set(found)) == 1
+        assert float((model(x) ** 2).sum()) == pytest.approx(found[0], rel=1e-2)
+        assert float((model(x) ** 2).sum()) != found[0]
 
 
 def test_outside_of_a_capture_the_library_answers(second_process: Any) -> None:

@@ -1,4 +1,4 @@
-"""The CUDA windows-as-columns kernels and conv3d upon them, on the emulator, against the reference in float64."""
+"""The CUDA windows-as-columns kernels on the emulator, against the reference in float64."""
 
 from __future__ import annotations
 
@@ -35,13 +35,6 @@ PLANES = {
     "line": geometry((2, 2), (1, 9), 0, (1, 3)),
     "no images": geometry((0, 2), (4, 4), 0, (2, 2)),
 }
-VOLUMES = {
-    "plain": geometry((2, 3), (4, 5, 6), 4, (2, 3, 3), low=(1, 1, 0), high=(0, 1, 1)),
-    "groups": geometry((2, 4), (3, 4, 5), 6, (2, 2, 1), groups=2, stride=(1, 2, 2), dilation=(2, 1, 1)),
-    "one image": geometry((1, 1), (3, 3, 3), 1, (3, 3, 3)),
-    "no images": geometry((0, 2), (4, 4, 4), 3, (2, 2, 2)),
-    "no filters": geometry((2, 2), (4, 4, 4), 0, (2, 2, 2)),
-}
 
 
 def normal(*shape: int, dtype: str, seed: int = 0) -> Any:
@@ -71,29 +64,10 @@ def agree_planes(g: ConvGeometry, dtype: str) -> None:
     agree(unfold.fold2d(other, g), "fold2d", other, g)
 
 
-def agree_volumes(g: ConvGeometry, dtype: str) -> None:
-    x, w, gy = (normal(*shape, dtype=dtype, seed=i) for i, shape in enumerate((g.x_shape, g.w_shape, g.y_shape)))
-    agree(unfold.conv3d(x, w, None, g), "conv3d", x, w, None, g)
-    agree(unfold.conv3d_input_grad(gy, w, g), "conv3d_input_grad", gy, w, g)
-    agree(unfold.conv3d_weight_grad(x, gy, g), "conv3d_weight_grad", x, gy, g)
-
-
 @pytest.mark.parametrize("dtype", FLOATS)
 @pytest.mark.parametrize("name", PLANES)
 def test_planes(name: str, dtype: str) -> None:
     agree_planes(PLANES[name], dtype)
-
-
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("name", VOLUMES)
-def test_volumes(name: str, dtype: str) -> None:
-    agree_volumes(VOLUMES[name], dtype)
-
-
-def test_few_images_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(unfold, "COLUMNS_AT_ONCE", 1)
-    for g in VOLUMES.values():
-        agree_volumes(g, "float64")
 
 
 def test_strided_views() -> None:
@@ -102,12 +76,6 @@ def test_strided_views() -> None:
     columns = unfold.unfold2d(x, g)
     np.testing.assert_array_equal(unfold.unfold2d(np.asfortranarray(x), g), columns)
     np.testing.assert_array_equal(unfold.fold2d(np.asfortranarray(columns), g), unfold.fold2d(columns, g))
-    g = VOLUMES["groups"]
-    x, w, gy = (normal(*shape, dtype="float64") for shape in (g.x_shape, g.w_shape, g.y_shape))
-    turned = [np.asfortranarray(a) for a in (x, w, gy)]
-    agree(unfold.conv3d(*turned[:2], None, g), "conv3d", x, w, None, g)
-    for kernel, (a, b) in {"conv3d_input_grad": (2, 1), "conv3d_weight_grad": (0, 2)}.items():
-        agree(getattr(unfold, kernel)(turned[a], turned[b], g), kernel, (x, w, gy)[a], (x, w, gy)[b], g)
 
 
 def test_nan_stays_in_its_windows() -> None:
@@ -136,5 +104,3 @@ def test_checked(order: str) -> None:
         for dtype in FLOATS:
             for g in PLANES.values():
                 agree_planes(g, dtype)
-        for g in VOLUMES.values():
-            agree_volumes(g, "float32")

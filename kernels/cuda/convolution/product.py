@@ -21,7 +21,7 @@ class Product:
     def forward(self, x: Array, w: Array, bias: Array | None, g: ConvGeometry) -> Array:
         y = gemm(w.reshape(g.K, g.C), x.reshape(g.N, g.C, prod(g.in_shape))).reshape(g.y_shape)
         if bias is not None:
-            y += bias[:, None, None]
+            y += bias.reshape(-1, *[1] * len(g.out_shape))
         return y
 
     def input_grad(self, gy: Array, w: Array, g: ConvGeometry) -> Array:

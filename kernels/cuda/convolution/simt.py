@@ -5,12 +5,12 @@ from __future__ import annotations
 from math import prod
 from typing import Any
 
-from ... import kept
 from ...geometry import ConvGeometry
 from ...types import Array
 from .. import FLOATS
 from ..machine.launch import Kernel, blocks_for, empty, library_of
 from ..machine.source import accumulator
+from .filters import prepared
 
 FULL_GRID = 528
 """Blocks that keep every card busy. Not asked of the card: the split of a sum, and so its rounding, must not depend on it."""
@@ -20,30 +20,36 @@ TABLE = 512
 """Taps times planes that the kernels for few planes may have."""
 
 
-def _kernel(file: str, name: str, dtypes: tuple[str, ...], constants: dict[str, Any]) -> Kernel:
-    return Kernel(file, name, dtypes, structs={ConvGeometry: 2}, constants=constants)
+def windows(file: str, name: str, dtypes: tuple[str, ...], constants: dict[str, Any], dims: int, **options: Any) -> Kernel:
+    """A kernel that walks over windows of so many dimensions: planes and volumes have one text."""
+    return Kernel(file, name, dtypes, structs={ConvGeometry: dims}, constants=constants | {"DIMS": dims}, **options)
 
 
-_pack = _kernel("conv_pack.cu", "conv2d_pack", FLOATS, {})
-_add = _kernel("conv_add.cu", "conv2d_weight_grad_add", FLOATS, {})
+_pack = Kernel("conv_pack.cu", "conv2d_pack", FLOATS)
+_add = Kernel("conv_add.cu", "conv2d_weight_grad_add", FLOATS)
 
 
 class Tiles:
     """Implicit matrix products whose blocks make rows x columns results, and whose threads make micro x micro.
 
+    tile: rows, columns, depth of a step, and micro. dims: of the images.
     few: for few planes; taps and planes are then one dimension, gathered by a table.
     """
 
-    def __init__(self, rows: int, columns: int, depth: int, micro: int, dtypes: tuple[str, ...], few: bool = False) -> None:
+    def __init__(self, tile: tuple[int, int, int, int], dtypes: tuple[str, ...], few: bool = False, dims: int = 2) -> None:
+        rows, columns, depth, micro = tile
         self.rows, self.columns, self.depth, self.few, self.dtypes = rows, columns, depth, few, dtypes
-        tile = {"ROWS": rows, "COLUMNS": columns, "DEPTH": depth, "MICRO": micro, "THREADS": rows * columns // micro**2}
-        gathered = tile | {"FEW": TABLE if few else 0}
+        sizes = {"ROWS": rows, "COLUMNS": columns, "DEPTH": depth, "MICRO": micro, "THREADS": rows * columns // micro**2}
+        gathered = sizes | {"FEW": TABLE if few else 0}
         self.kernels = {
-            "forward": _kernel("conv_gemm.cu", "conv2d_gemm", dtypes, gathered),
-            "input": _kernel("conv_gemm.cu", "conv2d_input_grad_gemm", dtypes, gathered),
+            "forward": windows("conv_gemm.cu", "conv_gemm", dtypes, gathered, dims),
+            "input": windows("conv_gemm.cu", "conv_input_grad_gemm", dtypes, gathered, dims),
         }
+        # The weight gradient's threads keep where each of their columns lies: more than eight would need too many registers.
+        self.weight_depth = depth if columns * depth <= 8 * sizes["THREADS"] else 8
         if not few:
-            self.kernels["weight"] = _kernel("conv_weight_grad.cu", "conv2d_weight_grad_gemm", dtypes, tile)
+            sizes["DEPTH"] = self.weight_depth
+            self.kernels["weight"] = windows("conv_weight_grad.cu", "conv_weight_grad_gemm", dtypes, sizes, dims)
 
     def forward(self, x: Array, w: Array, bias: Array | None, g: ConvGeometry) -> Array:
         y = empty(library_of(x), g.y_shape, x.dtype)
@@ -66,7 +72,7 @@ class Tiles:
         gw = empty(library_of(x), g.w_shape, x.dtype)
         columns = g.C_per_group * prod(g.kernel)
         tiles = g.groups * blocks_for(g.K_per_group, self.rows) * blocks_for(columns, self.columns)
-        splits, size = split(g.N * prod(g.out_shape), tiles, self.depth)
+        splits, size = split(g.N * prod(g.out_shape), tiles, self.weight_depth)
         wide = accumulator(str(x.dtype))
         if splits == 1 and wide == str(x.dtype):
             self.kernels["weight"][tiles](x, gy, gw, g, 1, size)
@@ -85,9 +91,9 @@ class Depthwise:
     def __init__(self, dtypes: tuple[str, ...]) -> None:
         self.dtypes = dtypes
         self.kernels = {
-            "forward": _kernel("conv_depthwise.cu", "conv2d_depthwise", dtypes, {}),
-            "input": _kernel("conv_depthwise.cu", "conv2d_depthwise_input_grad", dtypes, {}),
-            "weight": _kernel("conv_depthwise.cu", "conv2d_depthwise_weight_grad", dtypes, {}),
+            "forward": windows("conv_depthwise.cu", "conv2d_depthwise", dtypes, {}, 2),
+            "input": windows("conv_depthwise.cu", "conv2d_depthwise_input_grad", dtypes, {}, 2),
+            "weight": windows("conv_depthwise.cu", "conv2d_depthwise_weight_grad", dtypes, {}, 2),
         }
 
     def forward(self, x: Array, w: Array, bias: Array | None, g: ConvGeometry) -> Array:
@@ -115,15 +121,19 @@ class Depthwise:
 
 DEPTHWISE = Depthwise(FLOATS)
 Variant = Tiles | Depthwise
-VARIANTS: dict[str, Variant] = {
-    "128x128": Tiles(128, 128, 8, 8, ("float32",)),
-    "64x128": Tiles(64, 128, 8, 8, ("float32",)),
-    "64x64": Tiles(64, 64, 16, 4, FLOATS),
-    "16x128": Tiles(16, 128, 16, 4, FLOATS),
-    "few 64x128": Tiles(64, 128, 8, 8, ("float32",), few=True),
-    "few 16x128": Tiles(16, 128, 16, 4, ("float32",), few=True),
-    "depthwise": DEPTHWISE,
+_TILES = {
+    "128x128": ((128, 128, 8, 8), ("float32",)),
+    "64x128": ((64, 128, 8, 8), ("float32",)),
+    "64x64": ((64, 64, 16, 4), FLOATS),
+    "16x128": ((16, 128, 16, 4), FLOATS),
 }
+VARIANTS: dict[int, dict[str, Variant]] = {
+    2: {name: Tiles(*tile) for name, tile in _TILES.items()},
+    3: {name: Tiles(*tile, dims=3) for name, tile in _TILES.items() if name != "64x128"},
+}
+"""By the dimensions of the images, then by name."""
+VARIANTS[2] |= {f"few {name}": Tiles(_TILES[name][0], ("float32",), few=True) for name in ("64x128", "16x128")}
+VARIANTS[2]["depthwise"] = DEPTHWISE
 
 
 def fits_table(g: ConvGeometry, planes: int) -> bool:
@@ -140,22 +150,16 @@ def split(pixels: int, tiles: int, depth: int) -> tuple[int, int]:
 
 
 def _packed(w: Array, g: ConvGeometry, exchanged: bool) -> tuple[Array, int]:
-    """w as (groups, taps, inner planes, rows), rows padded to a multiple of four; and how many they are then.
+    """w as (groups, taps, inner planes, rows), rows padded to a multiple of four; and how many they are then."""
+    taps, planes = prod(g.kernel), (g.C_per_group, g.K_per_group)
+    rows = [blocks_for(planes[1 - turned], 4) * 4 for turned in (0, 1)]
 
-    The forward's launch makes the filters of the input gradient as well, where one may follow.
-    """
-    name = "exchanged", g.groups
-    if exchanged and (found := kept.take(w, name)) is not None:
-        return found, found.shape[-1]
-    forward = None if exchanged else _empty_packed(w, g, g.K_per_group, g.C_per_group)
-    backward = _empty_packed(w, g, g.C_per_group, g.K_per_group) if exchanged or kept.wanted() else None
-    both = [packed for packed in (forward, backward) if packed is not None]
-    padded = [0 if packed is None else packed.shape[-1] for packed in (forward, backward)]
-    _pack[blocks_for(max(packed.size for packed in both), _pack.threads)](w, forward, backward, g, *padded)
-    if forward is not None and backward is not None:
-        kept.keep(w, name, backward)
-    return both[0], both[0].shape[-1]
+    def pack(forward: Array | None, backward: Array | None) -> None:
+        most = max(packed.size for packed in (forward, backward) if packed is not None)
+        _pack[blocks_for(most, _pack.threads)](w, forward, backward, g.groups, g.K_per_group, g.C_per_group, taps, *rows)
 
-
-def _empty_packed(w: Array, g: ConvGeometry, rows: int, inner: int) -> Array:
-    return empty(library_of(w), (g.groups, prod(g.kernel), inner, blocks_for(rows, 4) * 4), w.dtype)
+    packed = prepared(
+        w, ("exchanged", g.groups), exchanged,
+        lambda turned: empty(library_of(w), (g.groups, taps, planes[turned], rows[turned]), w.dtype), pack,
+    )  # fmt: skip
+    return packed, packed.shape[-1]

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
 from math import prod
-from typing import Any
 
-from ... import kept, precision
+from ... import precision
 from ...geometry import ConvGeometry
 from ...types import Array
 from ..machine.gemm import TENSOR_CARDS
-from ..machine.launch import ARCHITECTURES, Kernel, blocks_for, empty, library_of, supports
-from .simt import split
+from ..machine.launch import Kernel, blocks_for, empty, library_of, supports
+from .filters import prepared
+from .simt import split, windows
 
 NUMBERS = {"TF32": 0, "HALF": 1, "BFLOAT": 2}
 OWN = {"float32": "TF32", "float16": "HALF", "bfloat16": "BFLOAT"}
@@ -22,18 +23,21 @@ STAGES = 3
 """Steps of a product that are in shared memory or on their way: what fits 48 KB with the largest tile."""
 
 
-def _kernel(file: str, name: str, numbers: dict[str, str] | str, **constants: Any) -> Kernel:
+def _words(name: str, numbers: dict[str, str]) -> Kernel:
+    """Into or out of the order of words; numbers: what T is multiplied as."""
+    return Kernel("conv_words.cu", name, tuple(numbers), constants=NUMBERS | {"NUMBERS": numbers})
+
+
+def _product(file: str, name: str, numbers: dict[str, str] | str, tile: Mapping[str, int], dims: int) -> Kernel:
     """numbers: what T is multiplied as, or for a kernel that sees words alone, what those are."""
-    cards = TENSOR_CARDS if constants else ARCHITECTURES
-    constants |= NUMBERS | {"NUMBERS": numbers}
     dtypes = ("",) if isinstance(numbers, str) else tuple(numbers)
-    return Kernel(file, name, dtypes, structs={ConvGeometry: 2}, constants=constants, architectures=cards)
+    return windows(file, name, dtypes, {**tile, **NUMBERS, "NUMBERS": numbers}, dims, architectures=TENSOR_CARDS)
 
 
 @cache
-def _weight_grad(word: str, tile: tuple[tuple[str, int], ...]) -> Kernel:
+def _weight_grad(word: str, tile: tuple[tuple[str, int], ...], dims: int) -> Kernel:
     """One for all dtypes that are multiplied as these words."""
-    return _kernel("conv_tensor_weight_grad.cu", "conv2d_tensor_weight_grad", word, **dict(tile))
+    return _product("conv_tensor_weight_grad.cu", "conv_tensor_weight_grad", word, dict(tile), dims)
 
 
 class Words:
@@ -41,9 +45,9 @@ class Words:
 
     def __init__(self, numbers: dict[str, str]) -> None:
         self._numbers = numbers
-        self._images = _kernel("conv_words.cu", "conv2d_images_to_words", numbers)
-        self._filters = _kernel("conv_words.cu", "conv2d_filters_to_words", numbers)
-        self._add = _kernel("conv_words.cu", "conv2d_tensor_weight_grad_add", numbers)
+        self._images = _words("conv2d_images_to_words", numbers)
+        self._filters = _words("conv2d_filters_to_words", numbers)
+        self._add = _words("conv2d_tensor_weight_grad_add", numbers)
 
     def images(self, x: Array, groups: int) -> Array:
         """(N, groups planes, H, W) as (N, H W, groups, words)."""
@@ -57,20 +61,20 @@ class Words:
         return words
 
     def filters(self, w: Array, g: ConvGeometry, exchanged: bool) -> Array:
-        """(K, C/groups, kh, kw) as (groups, rows, taps, words); the forward's launch also makes those of the input gradient."""
-        name = "exchanged words", g.groups, self._numbers[str(w.dtype)]
-        if exchanged and (found := kept.take(w, name)) is not None:
-            return found
-        forward = None if exchanged else self._empty_filters(w, g, g.K_per_group, g.C_per_group)
-        backward = self._empty_filters(w, g, g.C_per_group, g.K_per_group) if exchanged or kept.wanted() else None
-        both = [words for words in (forward, backward) if words is not None]
-        self._filters[blocks_for(max(words.size for words in both) // 4, self._filters.threads)](w, forward, backward, g)
-        if forward is not None and backward is not None:
-            kept.keep(w, name, backward)
-        return both[0]
+        """(K, C/groups, *kernel) as (groups, rows, taps, words)."""
+        taps, planes = prod(g.kernel), (g.K_per_group, g.C_per_group)
 
-    def _empty_filters(self, w: Array, g: ConvGeometry, rows: int, inner: int) -> Array:
-        return empty(library_of(w), (g.groups, rows, prod(g.kernel), self._chunks(inner, w) * 4), "uint32")
+        def fill(forward: Array | None, backward: Array | None) -> None:
+            chunks = max(words.size for words in (forward, backward) if words is not None) // 4
+            self._filters[blocks_for(chunks, self._filters.threads)](w, forward, backward, g.groups, *planes, taps)
+
+        return prepared(
+            w, ("exchanged words", g.groups, self._numbers[str(w.dtype)]), exchanged,
+            lambda turned: empty(
+                library_of(w), (g.groups, planes[turned], taps, self._chunks(planes[1 - turned], w) * 4), "uint32"
+            ),
+            fill,
+        )  # fmt: skip
 
     def add(self, sums: Array, gw: Array) -> None:
         """The sum over the first axis of sums, back in the order of filters."""
@@ -86,18 +90,21 @@ class Words:
 
 
 class Tiles:
-    """Implicit matrix products of rows x columns a block, and rows x columns / warps a warp. speed: beside the largest tile."""
+    """Implicit matrix products of rows x columns a block, and rows x columns / warps a warp.
 
-    def __init__(self, size: int, warp: tuple[int, int], speed: float, numbers: dict[str, str], words: Words) -> None:
+    speed: beside the largest tile. dims: of the images.
+    """
+
+    def __init__(self, size: int, warp: tuple[int, int], speed: float, numbers: dict[str, str], words: Words, dims: int) -> None:
         self.rows = self.columns = size
         self.speed, self.numbers, self._words = speed, numbers, words
         tile = {"ROWS": size, "COLUMNS": size, "WARP_ROWS": warp[0], "WARP_COLUMNS": warp[1], "STAGES": STAGES}
         tile["THREADS"] = 32 * size**2 // prod(warp)
         self.kernels = {
-            "forward": _kernel("conv_tensor.cu", "conv2d_tensor", numbers, **tile),
-            "input": _kernel("conv_tensor.cu", "conv2d_tensor_input_grad", numbers, **tile),
+            "forward": _product("conv_tensor.cu", "conv_tensor", numbers, tile, dims),
+            "input": _product("conv_tensor.cu", "conv_tensor_input_grad", numbers, tile, dims),
         }
-        self._weight_grad = {word: _weight_grad(word, tuple(tile.items())) for word in numbers.values()}
+        self._weight_grad = {word: _weight_grad(word, tuple(tile.items()), dims) for word in numbers.values()}
 
     def forward(self, x: Array, w: Array, bias: Array | None, g: ConvGeometry) -> Array:
         y = empty(library_of(x), g.y_shape, x.dtype)
@@ -128,20 +135,30 @@ class Tiles:
         return gw
 
 
-def _tiles(numbers: dict[str, str]) -> dict[str, Tiles]:
-    words = Words(numbers)
-    return {"tensor 128": Tiles(128, (64, 32), 1.0, numbers, words), "tensor 64": Tiles(64, (32, 32), 0.5, numbers, words)}
+_WORDS = {"": Words(OWN), "rounded ": Words(ROUNDED)}
 
 
-VARIANTS = _tiles(OWN) | {f"rounded {name}": tiles for name, tiles in _tiles(ROUNDED).items()}
+def _tiles(dims: int) -> dict[str, Tiles]:
+    return {
+        f"{rounded}tensor {size}": Tiles(size, warp, speed, numbers, _WORDS[rounded], dims)
+        for rounded, numbers in (("", OWN), ("rounded ", ROUNDED))
+        for size, warp, speed in ((128, (64, 32), 1.0), (64, (32, 32), 0.5))
+    }
 
 
-def answers(x: Array) -> dict[str, Tiles]:
-    """Those that multiply the numbers of x as the precision in force says, where its device has tensor cores."""
+VARIANTS = {dims: _tiles(dims) for dims in (2, 3)}
+"""By the dimensions of the images, then by name."""
+
+
+def answers(x: Array, dims: int = 2) -> dict[str, Tiles]:
+    """Those for images of so many dimensions that multiply the numbers of x as the precision in force says.
+
+    There are none where the device of x has no tensor cores.
+    """
     dtype = str(x.dtype)
     word = {"tf32": "TF32", "float16": "HALF", "bfloat16": "BFLOAT"}.get(precision.multiply_dtype(dtype))
     return {
         name: tiles
-        for name, tiles in VARIANTS.items()
+        for name, tiles in VARIANTS[dims].items()
         if word and tiles.numbers.get(dtype) == word and supports(tiles.kernels["forward"], x)
     }

@@ -133,20 +133,22 @@ def autotune(kernel: str, candidates: Candidates, heuristic: str, x: Array, *sha
     $DLENGINE_CUDA_CHOICE is the name of a candidate to run wherever there is one, and else the heuristic's: with "heuristic"
     nothing is ever measured, and a run gives the same bits on any day. What a checkpoint has pinned comes before it.
     """
-    if isinstance(x, np.ndarray) or len(candidates) == 1:
+    if len(candidates) == 1:
         return heuristic
-    forced = os.environ.get("DLENGINE_CUDA_CHOICE")
+    name = forced()
+    if isinstance(x, np.ndarray):
+        return name if name is not None and name in candidates else heuristic
     dtype, answers = str(x.dtype), timing_cache()
     multiplied = precision.multiply_dtype(dtype)
-    call = (kernel, x.device.id, dtype, multiplied, shape, forced, *candidates)
+    call = (kernel, x.device.id, dtype, multiplied, shape, name, *candidates)
     if call in answers.given:
         return answers.given[call]
     key = " | ".join((kernel, card(x.device.id), dtype, multiplied, *map(str, shape)))
     place = f"{key} | {' '.join(sorted(candidates))}"
     if answers.pinned.get(place) in candidates:
         name = answers.pinned[place]
-    elif forced:
-        name = forced if forced in candidates else heuristic
+    elif name:
+        name = name if name in candidates else heuristic
     elif capturing(x):
         answers.chosen[place] = answers.known(key, candidates) or heuristic
         return answers.chosen[place]  # a later call may measure
@@ -154,6 +156,11 @@ def autotune(kernel: str, candidates: Candidates, heuristic: str, x: Array, *sha
         name = answers.choose(key, candidates)
     answers.given[call] = answers.chosen[place] = name
     return name
+
+
+def forced() -> str | None:
+    """The name in $DLENGINE_CUDA_CHOICE."""
+    return os.environ.get("DLENGINE_CUDA_CHOICE")
 
 
 def bucket(n: int) -> int:

@@ -10,9 +10,16 @@ from ...types import Array
 from ..machine.launch import blocks_for, limits
 from ..machine.source import accumulator
 
-UNITS, ROWS, DEPTH = 8, 32, 64
-CONSTANTS = {"UNITS": UNITS, "ROWS": ROWS, "DEPTH": DEPTH}
-"""A block of UNITS * ROWS threads makes so many units of so many sequences at a time, DEPTH terms of the sum at a time."""
+UNITS, THREADS, DEPTH = 8, 256, 16
+CONSTANTS = {"UNITS": UNITS, "THREADS": THREADS, "DEPTH": DEPTH}
+"""A block makes UNITS units of up to MOST sequences at a time, DEPTH terms of the sum at a time."""
+EACH = 4
+"""Sequences of a thread."""
+MOST = EACH * THREADS // UNITS
+PARTS = 1, 2, 4
+"""Into how many a sum may be divided, where a block has fewer sequences."""
+PROCESSORS = 132
+"""Of the card that is had in mind when a sum is divided: its rounding must not depend on the card."""
 
 
 @dataclass(frozen=True)
@@ -20,6 +27,7 @@ class RecurrentPlan:
     """What the kernels are told by value. save: whether the states of all steps are kept, else two in turn.
 
     units: of a block; unit_blocks of them make all units, and row_blocks groups of such blocks divide the sequences.
+    rows: sequences that a block makes at a time. parts: of each sum, made by different threads.
     pitch: numbers from one unit's weights to the next's in shared memory.
     """
 
@@ -31,7 +39,15 @@ class RecurrentPlan:
     units: int
     unit_blocks: int
     row_blocks: int
+    rows: int
+    parts: int
     pitch: int
+
+
+def parts_of(batch: int, hidden: int) -> int:
+    """Into how many parts sums are divided, so that all threads of a large card have terms to add."""
+    groups = max(1, PROCESSORS // blocks_for(hidden, UNITS))
+    return min(PARTS, key=lambda parts: blocks_for(blocks_for(batch, MOST // parts), groups) / parts)
 
 
 def fit(
@@ -45,12 +61,15 @@ def fit(
     blocks, memory = limits(w)
     units = UNITS * blocks_for(blocks_for(hidden, UNITS), blocks)
     unit_blocks = blocks_for(hidden, units)
-    row_blocks = max(1, min(blocks_for(batch, ROWS), blocks // unit_blocks))
-    # A unit's weights stand apart so that the threads of a warp, of UNITS units, find them in different banks: four gates are
-    # read together and start 4 banks further on from unit to unit, others are read one by one.
-    depth = (gates if backward else 1) * hidden
-    together = 1 if backward else gates
-    pitch = 4 * depth + 4 if together == 4 else together * depth | 1
-    plan = RecurrentPlan(steps, batch, hidden, reverse, save, units, unit_blocks, row_blocks, pitch)
-    shared = (units * pitch + ROWS * (DEPTH + 1)) * np.dtype(accumulator(str(w.dtype))).itemsize
+    parts = parts_of(batch, hidden)
+    rows = MOST // parts
+    row_blocks = max(1, min(blocks_for(batch, rows), blocks // unit_blocks))
+    # The threads of a warp, of UNITS units, find their weights in different banks: those that are read four at a time (four
+    # gates, or four terms of one) begin at odd multiples of four numbers, others at odd ones.
+    depth, together = (gates * hidden, 1) if backward else (hidden, gates)
+    pitch = 3 * depth | 1 if together == 3 else 4 * (blocks_for(together * depth, 4) | 1)
+    plan = RecurrentPlan(steps, batch, hidden, reverse, save, units, unit_blocks, row_blocks, rows, parts, pitch)
+    tile = max(2 * DEPTH * (MOST + 4 * parts), EACH * THREADS * together)
+    # Tiles are read four numbers at a time, too.
+    shared = (blocks_for(units * pitch, 4) * 4 + tile) * np.dtype(accumulator(str(w.dtype))).itemsize
     return plan, unit_blocks * row_blocks if shared <= memory else 0, shared

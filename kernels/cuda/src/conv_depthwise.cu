@@ -8,14 +8,14 @@ constexpr int PIXELS = 4, TAPS = 16;
 template <bool GRAD>
 __device__ __forceinline__ void depthwise(const T* source, const T* w, const T* bias, T* out, const ConvGeometry& g) {
   const Sizes z = sizes_of<GRAD>(g);
-  const int R = g.kernel[0], S = g.kernel[1], filters = g.K / g.groups, strips = (z.grid_w + PIXELS - 1) / PIXELS;
+  const int R = g.kernel[0], S = g.kernel[1], filters = g.K / g.groups, strips = (z.grid.w + PIXELS - 1) / PIXELS;
   const int out_planes = GRAD ? g.C : g.K, source_planes = GRAD ? g.K : g.C;
   const long long threads = (long long)gridDim.x * blockDim.x;
-  const long long total = (long long)g.N * out_planes * z.phases_h * z.phases_w * z.grid_h * strips;
+  const long long total = (long long)g.N * out_planes * z.phases.h * z.phases.w * z.grid.h * strips;
   for (long long job = blockIdx.x * (long long)blockDim.x + threadIdx.x; job < total; job += threads) {
     long long n = job;
-    const int j = (int)split_off(n, strips) * PIXELS, i = split_off(n, z.grid_h);
-    const int phase_w = split_off(n, z.phases_w), phase_h = split_off(n, z.phases_h), plane = split_off(n, out_planes);
+    const int j = (int)split_off(n, strips) * PIXELS, i = split_off(n, z.grid.h);
+    const int phase_w = split_off(n, z.phases.w), phase_h = split_off(n, z.phases.h), plane = split_off(n, out_planes);
     const Axis down = axis_of<GRAD>(g, 0, phase_h), along = axis_of<GRAD>(g, 1, phase_w);
     ACC sum[PIXELS] = {};
     for (int m = 0; m < (GRAD ? filters : 1); m++) {
@@ -24,15 +24,15 @@ __device__ __forceinline__ void depthwise(const T* source, const T* w, const T* 
       const T* filter = w + (long long)k * R * S;
       for (int a = 0; a < down.taps; a++) {
         const int h = i * down.scale + down.origin + a * down.reach;
-        const bool row_inside = (unsigned)h < (unsigned)z.source_h;
+        const bool row_inside = (unsigned)h < (unsigned)z.source.h;
         if (GRAD && !row_inside) continue;
-        const T* row = from + (long long)h * z.source_w;
+        const T* row = from + (long long)h * z.source.w;
         for (int b = 0; b < along.taps; b++) {
           const ACC tap = ACC(filter[(down.first + a * down.step) * S + along.first + b * along.step]);
           const int v = j * along.scale + along.origin + b * along.reach;
 #pragma unroll
           for (int e = 0; e < PIXELS; e++) {
-            const bool inside = row_inside && (unsigned)(v + e * along.scale) < (unsigned)z.source_w;
+            const bool inside = row_inside && (unsigned)(v + e * along.scale) < (unsigned)z.source.w;
             const ACC value = inside ? ACC(row[v + e * along.scale]) : ACC(0);
             // Forward, padding is a value; the gradient has no term where there is no output.
             if (!GRAD || inside) sum[e] += value * tap;
@@ -45,8 +45,8 @@ __device__ __forceinline__ void depthwise(const T* source, const T* w, const T* 
 #pragma unroll
     for (int e = 0; e < PIXELS; e++) {
       const int v = (j + e) * along.out_step + along.out_first;
-      if (h < z.out_h && v < z.out_w)
-        out[((n * out_planes + plane) * z.out_h + h) * z.out_w + v] = T(sum[e] + add);
+      if (h < z.out.h && v < z.out.w)
+        out[((n * out_planes + plane) * z.out.h + h) * z.out.w + v] = T(sum[e] + add);
     }
   }
 }

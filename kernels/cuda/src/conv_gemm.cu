@@ -1,5 +1,5 @@
-// Convolution forward and its input gradient (the transposed convolution) in two dimensions, channels first, as an implicit matrix
-// product in ordinary arithmetic.
+// Convolution forward and its input gradient (the transposed convolution), channels first, as an implicit matrix product in ordinary
+// arithmetic. Of planes:
 //
 //   y[n, k, p, q]  = sum over c, r, s of x[n, c, p sh - ph + r dh, q sw - pw + s dw] w[k, c, r, s],   per group, x being 0 outside
 //   gx[n, c, h, w] = sum over k, r, s of gy[n, k, p, q] w[k, c, r, s]   where p sh = h + ph - r dh and q sw = w + pw - s dw
@@ -16,6 +16,7 @@ static_assert(STEP * COLUMNS == THREADS && GATHERED % 4 == 0, "every thread gath
 struct __align__(sizeof(T) < 4 ? 4 * sizeof(T) : 16) Quad { T at[4]; };
 
 #if FEW
+static_assert(DIMS == 2, "few planes of volumes have no kernel of their own");
 // Few planes: they and the taps are one dimension, taken apart once for each tile.
 struct Tap { int h, w, offset; };
 #endif
@@ -29,31 +30,31 @@ __device__ __forceinline__ void product(const T* source, const T* packed, const 
   __shared__ Tap table[FEW];
 #endif
   const Sizes z = sizes_of<GRAD>(g);
-  const int t = threadIdx.x, S = g.kernel[1], source_planes = z.inner * g.groups, out_planes = z.rows * g.groups;
+  const int t = threadIdx.x, source_planes = z.inner * g.groups, out_planes = z.rows * g.groups;
   const long long row_tiles = (z.rows + ROWS - 1) / ROWS, column_tiles = (z.pixels + COLUMNS - 1) / COLUMNS;
-  const long long tiles = row_tiles * column_tiles * z.phases_h * z.phases_w * g.groups;
+  const long long tiles = row_tiles * column_tiles * volume(z.phases) * g.groups;
 
   for (long long tile = blockIdx.x; tile < tiles; tile += gridDim.x) {
     // Neighbouring blocks share their pixels and differ in their rows: the windows are the larger operand.
     long long rest = tile;
     const int first_row = split_off(rest, row_tiles) * ROWS;
     const long long first_column = split_off(rest, column_tiles) * COLUMNS;
-    const int phase_w = split_off(rest, z.phases_w), phase_h = split_off(rest, z.phases_h), group = rest;
-    const Axis down = axis_of<GRAD>(g, 0, phase_h), along = axis_of<GRAD>(g, 1, phase_w);
+    const Axes axes = axes_of<GRAD>(g, z, rest);
+    const int group = rest;
     const T* group_planes = source + (long long)group * z.inner * z.source_plane;
-    const T* filters = packed + (long long)group * g.kernel[0] * S * z.inner * padded_rows;
+    const T* filters = packed + group * volume(spot(g.kernel, 1)) * z.inner * padded_rows;
 
     // A thread gathers for one pixel only.
     const long long pixel = first_column + t % COLUMNS;
     long long n = pixel;
-    const int w0 = (int)split_off(n, z.grid_w) * along.scale + along.origin;
-    const int h0 = (int)split_off(n, z.grid_h) * down.scale + down.origin;
+    const Spot window = window_of(axes, take_off(n, z.grid));
     const T* planes = group_planes + n * source_planes * z.source_plane;
 
-    T window[GATHERED];
+    T value[GATHERED];
     Quad filter[QUADS_LOADED];
     int first = 0;  // of the inner dimension
 #if FEW
+    const Axis &down = axes.down, &along = axes.along;
     const int depth = down.taps * along.taps * z.inner, steps = (depth + DEPTH - 1) / DEPTH;
     __syncthreads();  // the last tile's table has been read
     for (int e = t; e < steps * DEPTH; e += THREADS) {
@@ -67,17 +68,17 @@ __device__ __forceinline__ void product(const T* source, const T* packed, const 
 #pragma unroll
       for (int m = 0; m < GATHERED; m++) {
         const Tap tap = table[first + t / COLUMNS + m * STEP];
-        const int h = h0 + tap.h, v = w0 + tap.w;
-        const bool valid = pixel < z.pixels && within(h, v, z.source_h, z.source_w);
-        window[m] = valid ? planes[tap.offset + (long long)h * z.source_w + v] : T(ACC(0));
+        const Spot at = {0, window.h + tap.h, window.w + tap.w};
+        const bool valid = pixel < z.pixels && within(at, z.source);
+        value[m] = valid ? planes[tap.offset + offset(at, z.source)] : T(ACC(0));
       }
 #pragma unroll
       for (int m = 0; m < QUADS_LOADED; m++) {
         const int e = first + t / (ROWS / 4) + m * ROW_STEP, row = first_row + t % (ROWS / 4) * 4;
         int position = e;
         if (GRAD && e < depth) {  // of this phase's taps among all
-          const int tap = e / z.inner, a = tap / along.taps, b = tap % along.taps;
-          position = ((down.first + a * down.step) * S + along.first + b * along.step) * z.inner + e % z.inner;
+          const int tap = e / z.inner;
+          position = number_of(g, axes, {0, tap / along.taps, tap % along.taps}) * z.inner + e % z.inner;
         }
         filter[m] = {};
         if (t / (ROWS / 4) + m * ROW_STEP < DEPTH && e < depth && row < padded_rows) filter[m] = *reinterpret_cast<const Quad*>(filters + (long long)position * padded_rows + row);
@@ -86,18 +87,19 @@ __device__ __forceinline__ void product(const T* source, const T* packed, const 
     };
 #else
     // 1x1 filters without stride and padding: pixels lie in the source as in the grid, and come four at a time.
-    const bool plain = g.kernel[0] * S == 1 && g.stride[0] * g.stride[1] == 1 && z.source_plane == z.out_plane &&
-                       g.pad_lo[0] == 0 && g.pad_lo[1] == 0 && z.source_plane % 4 == 0 && (unsigned long long)source % sizeof(Quad) == 0;
-    const int steps = down.taps * along.taps * ((z.inner + DEPTH - 1) / DEPTH);
-    int a = 0, b = 0;
-    bool reached;
+    bool plain = volume(spot(g.kernel, 1)) == 1 && z.source_plane == z.out_plane && z.source_plane % 4 == 0 && (unsigned long long)source % sizeof(Quad) == 0;
+#pragma unroll
+    for (int axis = 0; axis < DIMS; axis++) plain = plain && g.stride[axis] == 1 && g.pad_lo[axis] == 0;
+    const int steps = taps_of(axes) * ((z.inner + DEPTH - 1) / DEPTH);
+    Spot tap = {0, 0, 0};
+    bool inside;
     const T* from;
     const T* filter_from;
     auto aim = [&] {
-      const int h = h0 + a * down.reach, v = w0 + b * along.reach;
-      reached = pixel < z.pixels && within(h, v, z.source_h, z.source_w);
-      from = planes + (long long)h * z.source_w + v;
-      filter_from = filters + (long long)((down.first + a * down.step) * S + along.first + b * along.step) * z.inner * padded_rows;
+      const Spot at = reached(axes, window, tap);
+      inside = pixel < z.pixels && within(at, z.source);
+      from = planes + offset(at, z.source);
+      filter_from = filters + (long long)number_of(g, axes, tap) * z.inner * padded_rows;
     };
     aim();
     auto fetch = [&] {
@@ -110,13 +112,13 @@ __device__ __forceinline__ void product(const T* source, const T* packed, const 
           if (at < z.pixels && c < z.inner)
             four_pixels = *reinterpret_cast<const Quad*>(group_planes + (image * source_planes + c) * z.source_plane + at - image * z.source_plane);
 #pragma unroll
-          for (int k = 0; k < 4; k++) window[4 * m + k] = four_pixels.at[k];
+          for (int k = 0; k < 4; k++) value[4 * m + k] = four_pixels.at[k];
         }
       } else {
 #pragma unroll
         for (int m = 0; m < GATHERED; m++) {
           const int c = first + t / COLUMNS + m * STEP;
-          window[m] = reached && c < z.inner ? from[c * z.source_plane] : T(ACC(0));
+          value[m] = inside && c < z.inner ? from[c * z.source_plane] : T(ACC(0));
         }
       }
 #pragma unroll
@@ -128,7 +130,7 @@ __device__ __forceinline__ void product(const T* source, const T* packed, const 
       first += DEPTH;
       if (first < z.inner) return;
       first = 0;
-      if (++b == along.taps) b = 0, a++;
+      next(axes, tap);
       aim();
     };
 #endif
@@ -138,12 +140,12 @@ __device__ __forceinline__ void product(const T* source, const T* packed, const 
 #pragma unroll
         for (int m = 0; m < GATHERED; m++) {
           const int e = t + m / 4 * THREADS;
-          column_tile[buffer][e / (COLUMNS / 4)][e % (COLUMNS / 4) * 4 + m % 4] = ACC(window[m]);
+          column_tile[buffer][e / (COLUMNS / 4)][e % (COLUMNS / 4) * 4 + m % 4] = ACC(value[m]);
         }
       } else
 #endif
 #pragma unroll
-        for (int m = 0; m < GATHERED; m++) column_tile[buffer][t / COLUMNS + m * STEP][t % COLUMNS] = ACC(window[m]);
+        for (int m = 0; m < GATHERED; m++) column_tile[buffer][t / COLUMNS + m * STEP][t % COLUMNS] = ACC(value[m]);
 #pragma unroll
       for (int m = 0; m < QUADS_LOADED; m++) {
         const int d = t / (ROWS / 4) + m * ROW_STEP;
@@ -157,17 +159,16 @@ __device__ __forceinline__ void product(const T* source, const T* packed, const 
     multiply_all(steps, fetch, keep, row_tile, column_tile, sum);
 
     bool strange = false;
-    const bool whole = z.phases_h * z.phases_w == 1 && z.out_plane % 4 == 0;  // four neighbours lie in one image, at an aligned place
+    const bool whole = volume(z.phases) == 1 && z.out_plane % 4 == 0;  // four neighbours lie in one image, at an aligned place
 #pragma unroll
     for (int quad = 0; quad < QUADS; quad++) {
 #pragma unroll
       for (int k = 0; k < 4; k++) {
         const long long column = first_column + column_of(4 * quad + k);
         long long image = column;
-        const int v = (int)split_off(image, z.grid_w) * along.out_step + along.out_first;
-        const int h = (int)split_off(image, z.grid_h) * down.out_step + down.out_first;
-        if (column >= z.pixels || h >= z.out_h || v >= z.out_w) continue;
-        T* to = out + (image * out_planes + group * z.rows) * z.out_plane + (long long)h * z.out_w + v;
+        const Spot at = result_of(axes, take_off(image, z.grid));
+        if (column >= z.pixels || !within(at, z.out)) continue;
+        T* to = out + (image * out_planes + group * z.rows) * z.out_plane + offset(at, z.out);
 #pragma unroll
         for (int i = 0; i < MICRO; i++) {
           const int row = first_row + row_of(i);
@@ -193,25 +194,24 @@ __device__ __forceinline__ void product(const T* source, const T* packed, const 
         const int row = first_row + row_of(e / MICRO);
         const long long column = first_column + column_of(e % MICRO);
         long long image = column;
-        const int v = (int)split_off(image, z.grid_w) * along.out_step + along.out_first;
-        const int h = (int)split_off(image, z.grid_h) * down.out_step + down.out_first;
-        if (row >= z.rows || column >= z.pixels || h >= z.out_h || v >= z.out_w) continue;
+        const Spot at = result_of(axes, take_off(image, z.grid));
+        if (row >= z.rows || column >= z.pixels || !within(at, z.out)) continue;
         const int c = group * z.rows + row;
-        T* place = out + ((image * out_planes + c) * z.out_h + h) * z.out_w + v;
-        if (!finite(ACC(*place))) *place = T(input_grad_value(source, w, g, image, c, h, v));
+        T* place = out + (image * out_planes + c) * z.out_plane + offset(at, z.out);
+        if (!finite(ACC(*place))) *place = T(input_grad_value(source, w, g, image, c, at));
       }
     }
   }
 }
 
-// packed: w as (groups, R S, inner, padded rows), padded_rows a multiple of 4. bias: (K,) or null.
-KERNEL(conv2d_gemm, THREADS)(const T* __restrict__ x, const T* __restrict__ packed, const T* __restrict__ bias, T* __restrict__ y,
+// packed: w as (groups, taps, inner, padded rows), padded_rows a multiple of 4. bias: (K,) or null.
+KERNEL(conv_gemm, THREADS)(const T* __restrict__ x, const T* __restrict__ packed, const T* __restrict__ bias, T* __restrict__ y,
                              ConvGeometry g, int padded_rows) {
   product<false>(x, packed, nullptr, bias, y, g, padded_rows);
 }
 
 // w: the filters as they are, for sums that need care.
-KERNEL(conv2d_input_grad_gemm, THREADS)(const T* __restrict__ gy, const T* __restrict__ packed, const T* __restrict__ w,
+KERNEL(conv_input_grad_gemm, THREADS)(const T* __restrict__ gy, const T* __restrict__ packed, const T* __restrict__ w,
                                         T* __restrict__ gx, ConvGeometry g, int padded_rows) {
   product<true>(gy, packed, w, nullptr, gx, g, padded_rows);
 }

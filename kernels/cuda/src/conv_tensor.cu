@@ -17,57 +17,58 @@ __device__ __forceinline__ void product(const Chunk* source, const Chunk* packed
                                         const T* filters, const ConvGeometry& g) {
   __shared__ Chunk stage[STAGES][ROWS + COLUMNS][4];
   const Sizes z = sizes_of<GRAD>(g);
-  const int t = threadIdx.x, lane = t % 32, S = g.kernel[1], taps = g.kernel[0] * S, out_planes = z.rows * g.groups;
+  const int t = threadIdx.x, lane = t % 32, taps = volume(spot(g.kernel, 1)), out_planes = z.rows * g.groups;
   const int chunks = chunks_of(z.inner), pixel_chunks = chunks * g.groups;
   const long long row_tiles = (z.rows + ROWS - 1) / ROWS, column_tiles = (z.pixels + COLUMNS - 1) / COLUMNS;
-  const long long tiles = row_tiles * column_tiles * z.phases_h * z.phases_w * g.groups;
+  const long long tiles = row_tiles * column_tiles * volume(z.phases) * g.groups;
 
   for (long long tile = blockIdx.x; tile < tiles; tile += gridDim.x) {
     long long rest = tile;
     const int first_row = split_off(rest, row_tiles) * ROWS;
     const long long first_column = split_off(rest, column_tiles) * COLUMNS;
-    const int phase_w = split_off(rest, z.phases_w), phase_h = split_off(rest, z.phases_h), group = rest;
-    const Axis down = axis_of<GRAD>(g, 0, phase_h), along = axis_of<GRAD>(g, 1, phase_w);
+    const Axes axes = axes_of<GRAD>(g, z, rest);
+    const int group = rest;
     const Chunk* group_source = source + group * chunks;
     const Chunk* rows = packed + ((long long)group * z.rows + first_row) * taps * chunks;
 
     // A thread copies one of the four chunks of a step, always for the same rows and pixels.
-    int h0[COLUMN_LINES], w0[COLUMN_LINES];
+    Spot window[COLUMN_LINES];
     const Chunk* image[COLUMN_LINES];
 #pragma unroll
     for (int m = 0; m < COLUMN_LINES; m++) {
       const long long pixel = first_column + t / 4 + m * LINES;
       long long n = pixel;
-      w0[m] = (int)split_off(n, z.grid_w) * along.scale + along.origin;
-      h0[m] = (int)split_off(n, z.grid_h) * down.scale + down.origin;
-      if (pixel >= z.pixels) h0[m] = 1 << 29;  // inside no image
+      window[m] = window_of(axes, take_off(n, z.grid));
+      if (pixel >= z.pixels) window[m].h = 1 << 29;  // inside no image
       image[m] = group_source + n * z.source_plane * pixel_chunks;
     }
-    const int steps = (down.taps * along.taps * chunks + 3) / 4;
-    int a = 0, b = 0, c = t % 4;
+    const int steps = (taps_of(axes) * chunks + 3) / 4;
+    Spot tap = {0, 0, 0};
+    int c = t % 4;
     auto settle = [&] {
-      while (c >= chunks && a < down.taps) {
+      while (c >= chunks && !behind(axes, tap)) {
         c -= chunks;
-        if (++b == along.taps) b = 0, a++;
+        next(axes, tap);
       }
     };
     if (steps) settle();
     auto fetch = [&](int step) {
       if (step < steps) {
         Chunk(*to)[4] = stage[step % STAGES];
-        const bool there = a < down.taps;
-        const int tap = (down.first + a * down.step) * S + along.first + b * along.step;
+        const bool there = !behind(axes, tap);
+        const int number = number_of(g, axes, tap);
 #pragma unroll
         for (int m = 0; m < ROW_LINES; m++) {
           const int line = t / 4 + m * LINES;
           const bool valid = there && first_row + line < z.rows;
-          copy_async<16>(&to[line][place_of(line, t % 4)], valid ? rows + ((long long)line * taps + tap) * chunks + c : packed, valid ? 16 : 0);
+          copy_async<16>(&to[line][place_of(line, t % 4)], valid ? rows + ((long long)line * taps + number) * chunks + c : packed, valid ? 16 : 0);
         }
 #pragma unroll
         for (int m = 0; m < COLUMN_LINES; m++) {
-          const int line = ROWS + t / 4 + m * LINES, h = h0[m] + a * down.reach, v = w0[m] + b * along.reach;
-          const bool valid = there && within(h, v, z.source_h, z.source_w);
-          copy_async<16>(&to[line][place_of(line, t % 4)], valid ? image[m] + ((long long)h * z.source_w + v) * pixel_chunks + c : source,
+          const int line = ROWS + t / 4 + m * LINES;
+          const Spot at = reached(axes, window[m], tap);
+          const bool valid = there && within(at, z.source);
+          copy_async<16>(&to[line][place_of(line, t % 4)], valid ? image[m] + offset(at, z.source) * pixel_chunks + c : source,
                          valid ? 16 : 0);
         }
         c += 4;
@@ -97,13 +98,12 @@ __device__ __forceinline__ void product(const Chunk* source, const Chunk* packed
 
     // Neighbouring lanes hold neighbouring pixels: eight of a plane are written together, 32 bytes of float.
     bool strange = false;
-    const bool paired = z.phases_h * z.phases_w == 1 && z.out_plane % 2 == 0;  // two neighbours lie in one image, at an aligned place
+    const bool paired = volume(z.phases) == 1 && z.out_plane % 2 == 0;  // two neighbours lie in one image, at an aligned place
     auto place = [&](long long column, long long& at) {  // whether a pixel is in the result; at: its place in the group's first plane
       long long n = column;
-      const int v = (int)split_off(n, z.grid_w) * along.out_step + along.out_first;
-      const int h = (int)split_off(n, z.grid_h) * down.out_step + down.out_first;
-      at = (n * out_planes + group * z.rows) * z.out_plane + (long long)h * z.out_w + v;
-      return column < z.pixels && h < z.out_h && v < z.out_w;
+      const Spot result = result_of(axes, take_off(n, z.grid));
+      at = (n * out_planes + group * z.rows) * z.out_plane + offset(result, z.out);
+      return column < z.pixels && within(result, z.out);
     };
 #pragma unroll
     for (int j = 0; j < WIDE; j++) {
@@ -140,21 +140,22 @@ __device__ __forceinline__ void product(const Chunk* source, const Chunk* packed
         if (row >= z.rows || !place(column, at)) continue;
         T* to = out + at + row * z.out_plane;
         if (finite(ACC(*to))) continue;
-        const int spot = (at + row * z.out_plane) % z.out_plane;
-        *to = T(input_grad_value(values, filters, g, column / ((long long)z.grid_h * z.grid_w), group * z.rows + row, spot / z.out_w, spot % z.out_w));
+        long long n = column;
+        const Spot result = result_of(axes, take_off(n, z.grid));
+        *to = T(input_grad_value(values, filters, g, n, group * z.rows + row, result));
       }
     }
   }
 }
 
 // source, packed: x and w as words. bias: (K,) or null.
-KERNEL(conv2d_tensor, THREADS)(const unsigned int* __restrict__ source, const unsigned int* __restrict__ packed,
+KERNEL(conv_tensor, THREADS)(const unsigned int* __restrict__ source, const unsigned int* __restrict__ packed,
                                const T* __restrict__ bias, T* __restrict__ y, ConvGeometry g) {
   product<false>(reinterpret_cast<const Chunk*>(source), reinterpret_cast<const Chunk*>(packed), bias, y, nullptr, nullptr, g);
 }
 
 // source, packed: gy and w as words; gy and w as they are besides.
-KERNEL(conv2d_tensor_input_grad, THREADS)(const unsigned int* __restrict__ source, const unsigned int* __restrict__ packed,
+KERNEL(conv_tensor_input_grad, THREADS)(const unsigned int* __restrict__ source, const unsigned int* __restrict__ packed,
                                           const T* __restrict__ gy, const T* __restrict__ w, T* __restrict__ gx, ConvGeometry g) {
   product<true>(reinterpret_cast<const Chunk*>(source), reinterpret_cast<const Chunk*>(packed), nullptr, gx, gy, w, g);
 }

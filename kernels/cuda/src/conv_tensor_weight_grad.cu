@@ -4,6 +4,7 @@
 // of a part of the sum, as in conv_weight_grad.cu. A line in shared memory is a pixel, its channels side by side; the products
 // want the pixels side by side, so fragments are read transposed.
 #include "conv_warp.cuh"
+#include "conv_windows.cuh"
 
 constexpr int DEPTH = 16 * PER_WORD, ACROSS = ROWS / CHUNK, LINES = THREADS / ACROSS, LOADED = DEPTH / LINES;
 static_assert(ROWS == COLUMNS && LINES * LOADED == DEPTH, "a thread copies the same chunk of the same pixels of both");
@@ -28,14 +29,15 @@ template <bool COLUMN> __device__ __forceinline__ void fragment(unsigned (&r)[4]
   }
 }
 
-// sums: (splits, K, R S, C/groups).
-KERNEL(conv2d_tensor_weight_grad, THREADS)(const unsigned int* __restrict__ x, const unsigned int* __restrict__ gy,
+// sums: (splits, K, taps, C/groups).
+KERNEL(conv_tensor_weight_grad, THREADS)(const unsigned int* __restrict__ x, const unsigned int* __restrict__ gy,
                                            float* __restrict__ sums, ConvGeometry g, int splits, long long split_size) {
   __shared__ Operand row_stage[STAGES], column_stage[STAGES];
-  const int H = g.in_shape[0], W = g.in_shape[1], P = g.out_shape[0], Q = g.out_shape[1], S = g.kernel[1], taps = g.kernel[0] * S;
+  const Spot in = spot(g.in_shape, 1), out = spot(g.out_shape, 1);
+  const int taps = volume(spot(g.kernel, 1));
   const int channels = g.C / g.groups, filters = g.K / g.groups, t = threadIdx.x;
   const int row_chunks = chunks_of(filters), plane_chunks = chunks_of(channels), columns = taps * plane_chunks;
-  const long long pixels = (long long)g.N * P * Q;
+  const long long pixels = g.N * volume(out);
   const long long row_tiles = (row_chunks + ACROSS - 1) / ACROSS, column_tiles = (columns + ACROSS - 1) / ACROSS;
 
   for (long long tile = blockIdx.x; tile < row_tiles * column_tiles * g.groups * splits; tile += gridDim.x) {
@@ -44,17 +46,16 @@ KERNEL(conv2d_tensor_weight_grad, THREADS)(const unsigned int* __restrict__ x, c
     const int group = split_off(rest, g.groups), split = rest;
     const long long begin = split * split_size, end = min(begin + split_size, pixels);
 
-    const int row_chunk = first_row + t % ACROSS, column = first_column + t % ACROSS, tap = column / plane_chunks;
-    const int below = tap / S * g.dilation[0] - g.pad_lo[0], right = tap % S * g.dilation[1] - g.pad_lo[1];
+    const int row_chunk = first_row + t % ACROSS, column = first_column + t % ACROSS;
+    const Spot way = way_to(g, column / plane_chunks);
     const Chunk* outputs = reinterpret_cast<const Chunk*>(gy) + group * row_chunks + row_chunk;
     const Chunk* inputs = reinterpret_cast<const Chunk*>(x) + group * plane_chunks + column % plane_chunks;
     long long pixel[LOADED], n[LOADED];
-    int p[LOADED], q[LOADED];
+    Spot output[LOADED];
 #pragma unroll
     for (int m = 0; m < LOADED; m++) {
       n[m] = pixel[m] = begin + t / ACROSS + m * LINES;
-      q[m] = split_off(n[m], Q);
-      p[m] = split_off(n[m], P);
+      output[m] = take_off(n[m], out);
     }
     const int steps = begin < end ? (end - begin + DEPTH - 1) / DEPTH : 0;
     auto fetch = [&](int step) {
@@ -65,16 +66,12 @@ KERNEL(conv2d_tensor_weight_grad, THREADS)(const unsigned int* __restrict__ x, c
           const bool there = pixel[m] < end, row_valid = there && row_chunk < row_chunks;
           copy_async<16>(&row_stage[step % STAGES][line][place],
                          row_valid ? outputs + pixel[m] * g.groups * row_chunks : reinterpret_cast<const Chunk*>(gy), row_valid ? 16 : 0);
-          const int h = p[m] * g.stride[0] + below, v = q[m] * g.stride[1] + right;
-          const bool valid = there && column < columns && within(h, v, H, W);
+          const Spot at = corner_of(g, output[m]) + way;
+          const bool valid = there && column < columns && within(at, in);
           copy_async<16>(&column_stage[step % STAGES][line][place],
-                         valid ? inputs + ((n[m] * H + h) * W + v) * g.groups * plane_chunks : reinterpret_cast<const Chunk*>(x), valid ? 16 : 0);
+                         valid ? inputs + (n[m] * volume(in) + offset(at, in)) * g.groups * plane_chunks : reinterpret_cast<const Chunk*>(x), valid ? 16 : 0);
           pixel[m] += DEPTH;
-          q[m] += DEPTH;
-          while (q[m] >= Q) {
-            q[m] -= Q;
-            if (++p[m] == P) p[m] = 0, n[m]++;
-          }
+          walk(output[m], n[m], out, DEPTH);
         }
       }
       copies_commit();  // a group without copies, too: the groups are counted

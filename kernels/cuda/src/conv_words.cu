@@ -40,10 +40,10 @@ KERNEL(conv2d_images_to_words, 256)(const T* __restrict__ images, unsigned int* 
   }
 }
 
-__device__ __forceinline__ void filters_to_words(const T* w, unsigned int* words, const ConvGeometry& g, bool exchanged) {
-  const int channels = g.C / g.groups, filters = g.K / g.groups, taps = g.kernel[0] * g.kernel[1];
+__device__ __forceinline__ void filters_to_words(const T* w, unsigned int* words, int groups, int filters, int channels, int taps,
+                                                 bool exchanged) {
   const int rows = exchanged ? channels : filters, inner = exchanged ? filters : channels, chunks = chunks_of(inner);
-  const long long total = (long long)g.groups * rows * taps * chunks, threads = (long long)gridDim.x * blockDim.x;
+  const long long total = (long long)groups * rows * taps * chunks, threads = (long long)gridDim.x * blockDim.x;
   for (long long i = blockIdx.x * (long long)blockDim.x + threadIdx.x; i < total; i += threads) {
     long long group = i;
     const int first = (int)split_off(group, chunks) * CHUNK, tap = split_off(group, taps), row = split_off(group, rows);
@@ -56,12 +56,12 @@ __device__ __forceinline__ void filters_to_words(const T* w, unsigned int* words
   }
 }
 
-// w to (groups, rows, R S, chunks of inner planes). Forward: rows are filters, inner planes channels; the input gradient exchanges
+// w to (groups, rows, taps, chunks of inner planes). Forward: rows are filters, inner planes channels; the input gradient exchanges
 // them. Either may be left out.
 KERNEL(conv2d_filters_to_words, 256)(const T* __restrict__ w, unsigned int* __restrict__ words, unsigned int* __restrict__ exchanged,
-                                     ConvGeometry g) {
-  if (words) filters_to_words(w, words, g, false);
-  if (exchanged) filters_to_words(w, exchanged, g, true);
+                                     int groups, int filters, int channels, int taps) {
+  if (words) filters_to_words(w, words, groups, filters, channels, taps, false);
+  if (exchanged) filters_to_words(w, exchanged, groups, filters, channels, taps, true);
 }
 
 // gw (K, channels, taps) = the parts of a split sum (splits, K, taps, channels) added up, first to last.

@@ -44,7 +44,7 @@ struct GruForward {
   }
 };
 
-KERNEL(gru_forward, 256)(const ACC* u, const T* __restrict__ w_hh, const T* __restrict__ b_hh,
+KERNEL(gru_forward, THREADS)(const ACC* u, const T* __restrict__ w_hh, const T* __restrict__ b_hh,
                          const long long* __restrict__ lengths, const T* __restrict__ h0, ACC* h, T* y, T* h_last, ACC* gates, RecurrentPlan p) {
   run_forward(GruForward{u, b_hh, lengths, h0, h, y, h_last, gates, p}, w_hh, p);
 }
@@ -82,7 +82,7 @@ struct GruBackward {
   }
 };
 
-KERNEL(gru_backward, 256)(const T* gy, const T* gh, const T* __restrict__ w_hh, const long long* __restrict__ lengths, const ACC* gates,
+KERNEL(gru_backward, THREADS)(const T* gy, const T* gh, const T* __restrict__ w_hh, const long long* __restrict__ lengths, const ACC* gates,
                           const ACC* h, ACC* dh, ACC* du, ACC* dz, RecurrentPlan p) {
   run_backward(GruBackward{gy, gh, lengths, gates, h, dh, du, dz, p}, w_hh, p);
 }

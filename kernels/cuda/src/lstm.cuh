@@ -47,7 +47,7 @@ struct LstmForward {
   }
 };
 
-KERNEL(lstm_forward, 256)(const ACC* z_in, const T* __restrict__ w_hh, const long long* __restrict__ lengths,
+KERNEL(lstm_forward, THREADS)(const ACC* z_in, const T* __restrict__ w_hh, const long long* __restrict__ lengths,
                           const T* __restrict__ h0, const T* __restrict__ c0, ACC* h, ACC* c, T* y, T* h_last, T* c_last, ACC* gates,
                           RecurrentPlan p) {
   run_forward(LstmForward{z_in, lengths, h0, c0, h, c, y, h_last, c_last, gates, p}, w_hh, p);
@@ -92,7 +92,7 @@ struct LstmBackward {
   }
 };
 
-KERNEL(lstm_backward, 256)(const T* gy, const T* gh, const T* gc, const T* __restrict__ w_hh, const long long* __restrict__ lengths,
+KERNEL(lstm_backward, THREADS)(const T* gy, const T* gh, const T* gc, const T* __restrict__ w_hh, const long long* __restrict__ lengths,
                            const ACC* gates, const ACC* c, ACC* dh, ACC* dc, ACC* dz, RecurrentPlan p) {
   run_backward(LstmBackward{gy, gh, gc, lengths, gates, c, dh, dc, dz, p}, w_hh, p);
 }

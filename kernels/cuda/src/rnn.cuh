@@ -30,7 +30,7 @@ struct RnnForward {
   }
 };
 
-KERNEL(rnn_forward, 256)(const ACC* z_in, const T* __restrict__ w_hh, const long long* __restrict__ lengths, const T* __restrict__ h0, ACC* h, T* y, T* h_last,
+KERNEL(rnn_forward, THREADS)(const ACC* z_in, const T* __restrict__ w_hh, const long long* __restrict__ lengths, const T* __restrict__ h0, ACC* h, T* y, T* h_last,
                          int relu, RecurrentPlan p) {
   run_forward(RnnForward{z_in, lengths, h0, h, y, h_last, relu, p}, w_hh, p);
 }
@@ -63,7 +63,7 @@ struct RnnBackward {
   }
 };
 
-KERNEL(rnn_backward, 256)(const T* gy, const T* gh, const T* __restrict__ w_hh, const long long* __restrict__ lengths, const ACC* h, ACC* dh,
+KERNEL(rnn_backward, THREADS)(const T* gy, const T* gh, const T* __restrict__ w_hh, const long long* __restrict__ lengths, const ACC* h, ACC* dh,
                           ACC* dz, int relu, RecurrentPlan p) {
   run_backward(RnnBackward{gy, gh, lengths, h, dh, dz, relu, p}, w_hh, p);
 }
