@@ -231,7 +231,7 @@ def renamed(op: Op, consts: dict[str, Any]) -> dict[str, Any] | None:
     found: dict[str, Any] = {}
     for name, value in consts.items():
         usual = op.defaults.get
-        free = (n for n in _NAMES_ELSEWHERE.get(name, ()) if n in op.consts and consts.get(n, usual(n)) is usual(n))
+        free = (n for n in NAMES_ELSEWHERE.get(name, ()) if n in op.consts and consts.get(n, usual(n)) is usual(n))
         here = None if name in op.consts else next(free, None)
         if here is None:
             found.setdefault(name, value)
@@ -240,13 +240,13 @@ def renamed(op: Op, consts: dict[str, Any]) -> dict[str, Any] | None:
     return None if found.keys() == consts.keys() else found
 
 
-_NAMES_ELSEWHERE = {"dim": ("axis", "axes"), "dims": ("axes", "axis"), "keepdim": ("keepdims",), "unbiased": ("correction",)}
+NAMES_ELSEWHERE = {"dim": ("axis", "axes"), "dims": ("axes", "axis"), "keepdim": ("keepdims",), "unbiased": ("correction",)}
 """PyTorch's names of arguments, and the array API's."""
 
 
 def unknown_argument(name: str, known: Sequence[str]) -> str:
     """What to write in place of an argument that a function does not have."""
-    here = next((n for n in _NAMES_ELSEWHERE.get(name, get_close_matches(name, known, 1)) if n in known), None)
+    here = next((n for n in NAMES_ELSEWHERE.get(name, get_close_matches(name, known, 1)) if n in known), None)
     way = f"write {here}" if here is not None else f"it has {', '.join(known)}"
     if here is None and name in ("dtype", "out"):  # as np.mean(t) passes to the tensor's method
         way += "; NumPy's functions do not take tensors: use those of dlengine, or np.asarray(t.detach())"

@@ -23,7 +23,7 @@ from ..recording import answer
 from ..recording.answers import mode
 from ..recording.generators import FEWEST
 from .base import Node, TensorBase, next_sequence, recording, tensor_class, wrap
-from .call import array, several
+from .call import NAMES_ELSEWHERE, array, several
 from .declaration import Op
 from .fp_errors import ignore_fp_errors, restore_fp_errors
 from .promotion import is_inexact
@@ -47,7 +47,9 @@ def direct(op: Op, general: Callable[..., Any]) -> Callable[..., Any]:
         _ = _definition, _guards
         function: Any = _op.call
         function.__defaults__ = tuple([_op.defaults.get(name, _MISSING) for name in _op.arrays + _op.consts])
-        function.__code__ = _code(_Form.of(_op))
+        form = _Form.of(_op)
+        function.__kwdefaults__ = dict.fromkeys(theirs for theirs, _ in form.second_names())
+        function.__code__ = _code(form)
         return _general(*args, **consts)
 
     op.call = call
@@ -71,6 +73,27 @@ class _Form(NamedTuple):
         needed = tuple([name for name in op.consts if name not in op.defaults])
         read = not (op.view or op.dtyped or op.several)
         return cls(op.arrays, op.consts, needed, op.promotes is not None, op.view, op.dtyped, read and not op.listed, op.listed)
+
+    def second_names(self) -> list[tuple[str, str]]:
+        """PyTorch's dim and keepdim, and the constants that they mean here."""
+        found = []
+        for theirs in ("dim", "keepdim"):
+            here = next((n for n in NAMES_ELSEWHERE[theirs] if n in self.consts), None)
+            if here is not None and theirs not in self.arrays + self.consts:
+                found.append((theirs, here))
+        return found
+
+    def _translated(self) -> list[str]:
+        """The lines that give such arguments their names here; if both names are given, what follows says so."""
+        lines = []
+        for theirs, here in self.second_names():
+            lines += [
+                f"        if {theirs} is not None:",
+                f"            if {here} is _op.defaults.get({here!r}, _MISSING):",
+                f"                {here} = tuple({theirs}) if _type({theirs}) is _list else {theirs}",
+                f"            else: _others[{theirs!r}] = {theirs}",
+            ]
+        return lines
 
     def text(self) -> str:
         several = len(self.arrays) > 1
@@ -103,12 +126,14 @@ class _Form(NamedTuple):
         ]
         parameters = ", ".join([f"{name}=None" for name in self.arrays + self.consts])  # the values are given below
         constants = "".join([f", {name}={name}" for name in self.consts])
+        second = "".join([f"{theirs}=None, " for theirs, _ in self.second_names()])
         every = self._listed(self.arrays + self.consts)
         wanted = " or ".join([f"{name} is _MISSING" for name in (*self.arrays, *self.needed)])
         return "\n".join([
             "def make(_definition, _general, _guards, _op):",
-            f"    def call({parameters}, *_more, **_others):",
+            f"    def call({parameters}, *_more, {second}**_others):",
             "        if 0: _guards  # every text has the same free variables",
+            *self._translated(),
             "        while True:",
             *[f"            {line}" for line in lines],
             f"        if _more: return _general({every}*_more, **_others)",

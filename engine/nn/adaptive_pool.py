@@ -25,7 +25,7 @@ class AdaptiveAvgPool1d(_Adaptive):
     """The mean of each window of sequences, with windows that give a chosen output size.
 
     Window i goes from ``floor(i W / OW)`` to ``ceil((i + 1) W / OW)``.
-    Shape: x (N,C,W) -> (N,C,OW).
+    Shape: x (N,C,W) or (C,W) -> (N,C,OW).
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ class AdaptiveAvgPool2d(_Adaptive):
     """The mean of each window of images, with windows that give a chosen output size.
 
     Window i goes from ``floor(i H / OH)`` to ``ceil((i + 1) H / OH)``, and likewise for W.
-    Shape: x (N,C,H,W) -> (N,C,OH,OW).
+    Shape: x (N,C,H,W) or (C,H,W) -> (N,C,OH,OW).
 
     Parameters
     ----------
@@ -73,7 +73,7 @@ class AdaptiveAvgPool3d(_Adaptive):
     """The mean of each window of volumes, with windows that give a chosen output size.
 
     Window i goes from ``floor(i D / OD)`` to ``ceil((i + 1) D / OD)``, and likewise on the other axes.
-    Shape: x (N,C,D,H,W) -> (N,C,OD,OH,OW).
+    Shape: x (N,C,D,H,W) or (C,D,H,W) -> (N,C,OD,OH,OW).
 
     Parameters
     ----------
@@ -97,7 +97,7 @@ class AdaptiveMaxPool1d(_AdaptiveMax):
     """The largest value of each window of sequences, with windows that give a chosen output size.
 
     Window i goes from ``floor(i W / OW)`` to ``ceil((i + 1) W / OW)``.
-    Shape: x (N,C,W) -> (N,C,OW).
+    Shape: x (N,C,W) or (C,W) -> (N,C,OW).
 
     Parameters
     ----------
@@ -123,7 +123,7 @@ class AdaptiveMaxPool2d(_AdaptiveMax):
     """The largest value of each window of images, with windows that give a chosen output size.
 
     Window i goes from ``floor(i H / OH)`` to ``ceil((i + 1) H / OH)``, and likewise for W.
-    Shape: x (N,C,H,W) -> (N,C,OH,OW).
+    Shape: x (N,C,H,W) or (C,H,W) -> (N,C,OH,OW).
 
     Parameters
     ----------
@@ -149,7 +149,7 @@ class AdaptiveMaxPool3d(_AdaptiveMax):
     """The largest value of each window of volumes, with windows that give a chosen output size.
 
     Window i goes from ``floor(i D / OD)`` to ``ceil((i + 1) D / OD)``, and likewise on the other axes.
-    Shape: x (N,C,D,H,W) -> (N,C,OD,OH,OW).
+    Shape: x (N,C,D,H,W) or (C,D,H,W) -> (N,C,OD,OH,OW).
 
     Parameters
     ----------

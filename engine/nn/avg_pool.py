@@ -23,7 +23,7 @@ class _AvgPool(_Windowed):
 class AvgPool1d(_AvgPool):
     """The mean of each window of sequences.
 
-    Shape: x (N,C,W) -> (N,C,OW), OW = floor((W + 2 padding - kernel_size) / stride) + 1.
+    Shape: x (N,C,W) or (C,W) -> (N,C,OW), OW = floor((W + 2 padding - kernel_size) / stride) + 1.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ class AvgPool1d(_AvgPool):
 class AvgPool2d(_AvgPool):
     """The mean of each window of images.
 
-    Shape: x (N,C,H,W) -> (N,C,OH,OW), OH = floor((H + 2 padding - kernel_size) / stride) + 1 and likewise OW.
+    Shape: x (N,C,H,W) or (C,H,W) -> (N,C,OH,OW), OH = floor((H + 2 padding - kernel_size) / stride) + 1 and likewise OW.
 
     Parameters
     ----------
@@ -89,7 +89,7 @@ class AvgPool2d(_AvgPool):
 class AvgPool3d(_AvgPool):
     """The mean of each window of volumes.
 
-    Shape: x (N,C,D,H,W) -> (N,C,OD,OH,OW), OD = floor((D + 2 padding - kernel_size) / stride) + 1
+    Shape: x (N,C,D,H,W) or (C,D,H,W) -> (N,C,OD,OH,OW), OD = floor((D + 2 padding - kernel_size) / stride) + 1
     and likewise for the other axes.
 
     Parameters

@@ -71,7 +71,7 @@ class _Convolution(Module):
     def forward(self, x: Tensor) -> Tensor:
         weight, padding = self.weight, self.padding
         x = in_dtype_of(weight, x)
-        if self.padding_mode != "zeros" and x.ndim == self.rank + 2:
+        if self.padding_mode != "zeros" and x.ndim in (self.rank + 1, self.rank + 2):
             low, high = paddings(type(self).__name__, padding, self.kernel_size, self.stride, self.dilation)
             x, padding = pad(x, tuple(zip(low, high, strict=True)), mode=self.padding_mode), 0
         return type(self).op(x, weight, self.bias, self.stride, padding, self.dilation, self.groups)
@@ -88,7 +88,7 @@ class _Convolution(Module):
 class Conv1d(_Convolution):
     """Cross-correlation of sequences with K filters.
 
-    Shape: x (N,C,W) -> (N,K,OW) with ``OW = (W + 2 padding - dilation (kw - 1) - 1) // stride + 1``.
+    Shape: x (N,C,W) or (C,W) -> (N,K,OW) with ``OW = (W + 2 padding - dilation (kw - 1) - 1) // stride + 1``.
 
     Parameters
     ----------
@@ -146,7 +146,7 @@ class Conv1d(_Convolution):
 class Conv2d(_Convolution):
     """Cross-correlation of images with K filters.
 
-    Shape: x (N,C,H,W) -> (N,K,OH,OW) with
+    Shape: x (N,C,H,W) or (C,H,W) -> (N,K,OH,OW) with
     ``OH = (H + 2 padding - dilation (kh - 1) - 1) // stride + 1``, and likewise for the other axes.
 
     Parameters
@@ -208,7 +208,7 @@ class Conv2d(_Convolution):
 class Conv3d(_Convolution):
     """Cross-correlation of volumes with K filters.
 
-    Shape: x (N,C,D,H,W) -> (N,K,OD,OH,OW) with
+    Shape: x (N,C,D,H,W) or (C,D,H,W) -> (N,K,OD,OH,OW) with
     ``OD = (D + 2 padding - dilation (kd - 1) - 1) // stride + 1``, and likewise for the other axes.
 
     Parameters

@@ -52,7 +52,7 @@ class ConvTranspose1d(_Transposed):
     """Transposed convolution of sequences: the gradient of Conv1d with respect to its input.
 
     It enlarges its input, for instance in the decoder of an autoencoder.
-    Shape: x (N,C,W) -> (N,K,OW) with
+    Shape: x (N,C,W) or (C,W) -> (N,K,OW) with
     ``OW = (W - 1) stride - 2 padding + dilation (kw - 1) + output_padding + 1``.
 
     Parameters
@@ -114,7 +114,7 @@ class ConvTranspose2d(_Transposed):
     """Transposed convolution of images: the gradient of Conv2d with respect to its input.
 
     It enlarges its input, for instance in the decoder of an autoencoder.
-    Shape: x (N,C,H,W) -> (N,K,OH,OW) with
+    Shape: x (N,C,H,W) or (C,H,W) -> (N,K,OH,OW) with
     ``OH = (H - 1) stride - 2 padding + dilation (kh - 1) + output_padding + 1``, and likewise for the other axes.
 
     Parameters
@@ -176,7 +176,7 @@ class ConvTranspose3d(_Transposed):
     """Transposed convolution of volumes: the gradient of Conv3d with respect to its input.
 
     It enlarges its input, for instance in the decoder of an autoencoder.
-    Shape: x (N,C,D,H,W) -> (N,K,OD,OH,OW) with
+    Shape: x (N,C,D,H,W) or (C,D,H,W) -> (N,K,OD,OH,OW) with
     ``OD = (D - 1) stride - 2 padding + dilation (kd - 1) + output_padding + 1``, and likewise for the other axes.
 
     Parameters

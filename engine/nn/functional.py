@@ -18,6 +18,7 @@ from ..ops.loss_metric import *  # noqa: F403
 from ..ops.loss_regression import *  # noqa: F403
 from ..ops.loss_sequence import *  # noqa: F403
 from ..ops.norm import *  # noqa: F403
+from ..ops.norm_local import *  # noqa: F403
 from ..ops.penalty import *  # noqa: F403
 from ..ops.piecewise import *  # noqa: F403
 from ..ops.pool import *  # noqa: F403

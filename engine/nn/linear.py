@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from math import prod, sqrt
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from ..autograd.base import no_grad
 from ..errors import ConfigError, ShapeError
@@ -214,6 +214,50 @@ class Embedding(Module):
         self.padding_idx = None if padding_idx is None else padding_idx % num_embeddings
         self.weight = Parameter(zeros((num_embeddings, embedding_dim), device=device, dtype=dtype))
         self.reset_parameters()
+
+    @classmethod
+    def from_pretrained(
+        cls, embeddings: Tensor, freeze: bool = True, padding_idx: int | None = None, max_norm: float | None = None,
+        norm_type: float = 2.0, **settings: Any,
+    ) -> Self:  # fmt: skip
+        """Make a table of given vectors.
+
+        Parameters
+        ----------
+        embeddings : Tensor
+            The table, shape (V,D), floating. The memory is shared, not copied.
+        freeze : bool
+            Whether the table is kept as it is: it gets no gradient.
+        padding_idx : int or None
+            A row that gets no gradient; its values stay.
+        max_norm : float or None
+            As in the constructor.
+        norm_type : float
+            As in the constructor.
+        **settings : object
+            Other settings of the constructor.
+
+        Returns
+        -------
+        Embedding
+            The layer.
+
+        Raises
+        ------
+        ShapeError
+            ``embeddings`` is no matrix.
+
+        Examples
+        --------
+        >>> table = dl.nn.Embedding.from_pretrained(dl.asarray([[1.0, 2.0], [3.0, 4.0]]))
+        >>> table(dl.asarray([1])).tolist(), table.weight.requires_grad
+        ([[3.0, 4.0]], False)
+        """
+        if embeddings.ndim != 2:
+            raise ShapeError(f"{cls.__name__}.from_pretrained: embeddings must be (V,D), got shape {embeddings.shape}")
+        made = cls(*embeddings.shape, padding_idx=padding_idx, max_norm=max_norm, norm_type=norm_type, **settings)
+        made.weight = Parameter(embeddings.detach(), requires_grad=not freeze)
+        return made
 
     def reset_parameters(self) -> None:
         """Draw new initial values from N(0, 1), with zeros at ``padding_idx``."""

@@ -23,7 +23,7 @@ class _MaxPool(_Windowed):
 class MaxPool1d(_MaxPool):
     """The largest value of each window of sequences.
 
-    Shape: x (N,C,W) -> (N,C,OW), OW = floor((W + 2 padding - dilation (kernel_size - 1) - 1) / stride) + 1.
+    Shape: x (N,C,W) or (C,W) -> (N,C,OW), OW = floor((W + 2 padding - dilation (kernel_size - 1) - 1) / stride) + 1.
 
     Parameters
     ----------
@@ -59,7 +59,8 @@ class MaxPool1d(_MaxPool):
 class MaxPool2d(_MaxPool):
     """The largest value of each window of images.
 
-    Shape: x (N,C,H,W) -> (N,C,OH,OW), OH = floor((H + 2 padding - dilation (kernel_size - 1) - 1) / stride) + 1 and likewise OW.
+    Shape: x (N,C,H,W) or (C,H,W) -> (N,C,OH,OW), OH = floor((H + 2 padding - dilation (kernel_size - 1) - 1) / stride) + 1
+    and likewise OW.
 
     Parameters
     ----------
@@ -95,7 +96,7 @@ class MaxPool2d(_MaxPool):
 class MaxPool3d(_MaxPool):
     """The largest value of each window of volumes.
 
-    Shape: x (N,C,D,H,W) -> (N,C,OD,OH,OW), OD = floor((D + 2 padding - dilation (kernel_size - 1) - 1) / stride) + 1
+    Shape: x (N,C,D,H,W) or (C,D,H,W) -> (N,C,OD,OH,OW), OD = floor((D + 2 padding - dilation (kernel_size - 1) - 1) / stride) + 1
     and likewise for the other axes.
 
     Parameters
@@ -132,7 +133,7 @@ class MaxPool3d(_MaxPool):
 class MinPool1d(_MaxPool):
     """The smallest value of each window of sequences.
 
-    Shape: x (N,C,W) -> (N,C,OW), OW = floor((W + 2 padding - dilation (kernel_size - 1) - 1) / stride) + 1.
+    Shape: x (N,C,W) or (C,W) -> (N,C,OW), OW = floor((W + 2 padding - dilation (kernel_size - 1) - 1) / stride) + 1.
 
     Parameters
     ----------
@@ -168,7 +169,8 @@ class MinPool1d(_MaxPool):
 class MinPool2d(_MaxPool):
     """The smallest value of each window of images.
 
-    Shape: x (N,C,H,W) -> (N,C,OH,OW), OH = floor((H + 2 padding - dilation (kernel_size - 1) - 1) / stride) + 1 and likewise OW.
+    Shape: x (N,C,H,W) or (C,H,W) -> (N,C,OH,OW), OH = floor((H + 2 padding - dilation (kernel_size - 1) - 1) / stride) + 1
+    and likewise OW.
 
     Parameters
     ----------
@@ -204,7 +206,7 @@ class MinPool2d(_MaxPool):
 class MinPool3d(_MaxPool):
     """The smallest value of each window of volumes.
 
-    Shape: x (N,C,D,H,W) -> (N,C,OD,OH,OW), OD = floor((D + 2 padding - dilation (kernel_size - 1) - 1) / stride) + 1
+    Shape: x (N,C,D,H,W) or (C,D,H,W) -> (N,C,OD,OH,OW), OD = floor((D + 2 padding - dilation (kernel_size - 1) - 1) / stride) + 1
     and likewise for the other axes.
 
     Parameters

@@ -44,7 +44,7 @@ class _Unpool(Module):
             The values at their positions, and zeros.
         """
         if output_size is None:
-            sizes = zip(x.shape[2:], self.stride, self.padding, self.kernel_size, strict=True)
+            sizes = zip(x.shape[-self.rank :], self.stride, self.padding, self.kernel_size, strict=True)
             output_size = tuple((o - 1) * s - 2 * p + k for o, s, p, k in sizes)
         return type(self).op(x, indices, tuple(output_size)[-self.rank :])
 
@@ -55,7 +55,7 @@ class _Unpool(Module):
 class MaxUnpool1d(_Unpool):
     """Put the values that MaxPool1d found back at their positions, with zeros elsewhere.
 
-    Values of one position are added. Shape: x and indices (N,C,OW) -> (N,C,W),
+    Values of one position are added. Shape: x and indices (N,C,OW) or (C,OW) -> (N,C,W),
     W = (OW - 1) stride - 2 padding + kernel_size, unless ``forward`` is given another ``output_size``.
 
     Parameters
@@ -89,7 +89,7 @@ class MaxUnpool1d(_Unpool):
 class MaxUnpool2d(_Unpool):
     """Put the values that MaxPool2d found back at their positions, with zeros elsewhere.
 
-    Values of one position are added. Shape: x and indices (N,C,OH,OW) -> (N,C,H,W),
+    Values of one position are added. Shape: x and indices (N,C,OH,OW) or (C,OH,OW) -> (N,C,H,W),
     H = (OH - 1) stride - 2 padding + kernel_size and likewise W, unless ``forward`` is given another ``output_size``.
 
     Parameters
@@ -124,7 +124,7 @@ class MaxUnpool2d(_Unpool):
 class MaxUnpool3d(_Unpool):
     """Put the values that MaxPool3d found back at their positions, with zeros elsewhere.
 
-    Values of one position are added. Shape: x and indices (N,C,OD,OH,OW) -> (N,C,D,H,W),
+    Values of one position are added. Shape: x and indices (N,C,OD,OH,OW) or (C,OD,OH,OW) -> (N,C,D,H,W),
     D = (OD - 1) stride - 2 padding + kernel_size
     and likewise for the other axes, unless ``forward`` is given another ``output_size``.
 

@@ -10,6 +10,7 @@ from ..errors import CheckpointError, DLEngineError, DTypeError
 from ..ops.conversion import asarray
 from ..states import real_for
 from .module_tree import ModuleTree, is_module
+from .uninitialized import UninitializedParameter
 
 if TYPE_CHECKING:
     from .._tensor import Tensor
@@ -246,6 +247,8 @@ def _convert_in_place(t: Tensor, target: DTypeLike) -> None:
     with no_grad():
         held = t.grad
         t.array = t.to(target).array
+        if isinstance(t, UninitializedParameter):
+            return
         written(t)
         if held is not None:
             t.grad = held.to(target)

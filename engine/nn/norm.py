@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from ..errors import ConfigError, ShapeError
 from ..ops import norm as ops
 from ..ops.creation import ones, zeros
+from ..ops.norm_local import local_response_norm
 from .linear import require_positive
 from .module import Module, Parameter, in_dtype_of
 
@@ -181,3 +182,44 @@ class GroupNorm(Module):
 
     def extra_repr(self) -> str:
         return f"{self.num_groups}, {self.num_channels}, eps={self.eps}, affine={self.weight is not None}"
+
+
+class LocalResponseNorm(Module):
+    """Divide each value by a power of the mean square of neighbouring channels.
+
+    ``y = x / (k + alpha mean)^beta``, mean being that of the squares of ``size`` channels around; those that do not exist count
+    as 0. Shape: x (N,C,*S) -> the same shape.
+
+    Parameters
+    ----------
+    size : int
+        The number of neighbouring channels.
+    alpha : float
+        What the mean square is multiplied by.
+    beta : float
+        The exponent.
+    k : float
+        Added to it.
+
+    See Also
+    --------
+    functional.local_response_norm : The same as a function.
+
+    References
+    ----------
+    Krizhevsky, Sutskever and Hinton, "ImageNet classification with deep convolutional neural networks", 2012.
+
+    Examples
+    --------
+    >>> dl.nn.LocalResponseNorm(2, alpha=2.0, beta=1.0)(dl.ones((1, 2, 1))).tolist()
+    [[[0.5], [0.3333333432674408]]]
+    """
+
+    def __init__(self, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> None:
+        self.size, self.alpha, self.beta, self.k = size, alpha, beta, k
+
+    def forward(self, x: Tensor) -> Tensor:
+        return local_response_norm(x, self.size, self.alpha, self.beta, self.k)
+
+    def extra_repr(self) -> str:
+        return f"{self.size}, alpha={self.alpha}, beta={self.beta}, k={self.k}"

@@ -29,6 +29,8 @@ class _InstanceNorm(_BatchNorm):
         super().__init__(num_features, eps, momentum, affine, track_running_stats, device=device, dtype=dtype)
 
     def forward(self, x: Tensor) -> Tensor:
+        if x.ndim == self.dims[0] - 1:  # one sample (C,*S)
+            return self.forward(x[None])[0]
         x = self._checked_input(x)
         if not self.training and self.running_mean is not None and self.running_var is not None:
             return ops.batch_norm_inference(x, self.running_mean, self.running_var, self.weight, self.bias, self.eps)
@@ -51,7 +53,7 @@ class _InstanceNorm(_BatchNorm):
 class InstanceNorm1d(_InstanceNorm):
     """Instance normalisation of sequences: each channel of each one to mean 0 and variance 1 over time.
 
-    Shape: x (N,C,W) -> the same shape.
+    Shape: x (N,C,W) or (C,W) -> the same shape.
 
     Parameters
     ----------
@@ -100,7 +102,7 @@ class InstanceNorm1d(_InstanceNorm):
 class InstanceNorm2d(_InstanceNorm):
     """Instance normalisation of images: each channel of each one to mean 0 and variance 1 over space.
 
-    Shape: x (N,C,H,W) -> the same shape.
+    Shape: x (N,C,H,W) or (C,H,W) -> the same shape.
 
     Parameters
     ----------
@@ -149,7 +151,7 @@ class InstanceNorm2d(_InstanceNorm):
 class InstanceNorm3d(_InstanceNorm):
     """Instance normalisation of volumes: each channel of each one to mean 0 and variance 1 over space.
 
-    Shape: x (N,C,D,H,W) -> the same shape.
+    Shape: x (N,C,D,H,W) or (C,D,H,W) -> the same shape.
 
     Parameters
     ----------

@@ -166,3 +166,37 @@ class Unflatten(Module):
 
     def extra_repr(self) -> str:
         return f"dim={self.dim}, unflattened_size={self.unflattened_size}"
+
+
+class ChannelShuffle(Module):
+    """Deal the channels of each group out over all groups, so that the next grouped convolution sees some of each.
+
+    Channel ``g C / groups + i`` becomes channel ``i groups + g``. Shape: x (N,C,*S) -> the same shape.
+
+    Parameters
+    ----------
+    groups : int
+        The number of groups; it must divide C.
+
+    See Also
+    --------
+    functional.channel_shuffle : The same as a function.
+
+    References
+    ----------
+    Zhang, Zhou, Lin and Sun, "ShuffleNet", 2018, arXiv:1707.01083.
+
+    Examples
+    --------
+    >>> dl.nn.ChannelShuffle(2)(dl.reshape(dl.arange(4.0), (1, 4, 1))).tolist()
+    [[[0.0], [2.0], [1.0], [3.0]]]
+    """
+
+    def __init__(self, groups: int) -> None:
+        self.groups = groups
+
+    def forward(self, x: Tensor) -> Tensor:
+        return ops.channel_shuffle(x, self.groups)
+
+    def extra_repr(self) -> str:
+        return f"groups={self.groups}"

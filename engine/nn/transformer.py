@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from copy import deepcopy
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, ClassVar, TypedDict
 
 from ..errors import ConfigError, ShapeError
 from ..ops.activation import gelu
@@ -35,7 +35,52 @@ class _Placement(TypedDict):
     dtype: DTypeLike | None
 
 
-class TransformerEncoderLayer(Module):
+class _TransformerLayer(Module):
+    """Base of the layers of encoders and decoders: attentions and a two-layer network, each with a skip connection.
+
+    The parameters and their order are PyTorch's.
+    """
+
+    attentions: ClassVar[tuple[str, ...]]
+    """The names of the attentions; each has a normalization and a dropout, and the last ones are those of the network."""
+
+    def __init__(
+        self, d_model: int, nhead: int, dim_feedforward: int = 2048, dropout: float = 0.1,
+        activation: str | Callable[[Tensor], Tensor] = "relu", layer_norm_eps: float = 1e-5, batch_first: bool = False,
+        norm_first: bool = False, bias: bool = True, *, device: str | None = None, dtype: DTypeLike | None = None,
+    ) -> None:  # fmt: skip
+        if isinstance(activation, str) and activation not in _ACTIVATIONS:
+            raise ConfigError(f"{type(self).__name__}: activation must be 'relu', 'gelu' or a function, got {activation!r}")
+        place: _Placement = {"device": device, "dtype": dtype}
+        for name in self.attentions:
+            setattr(self, name, MultiheadAttention(d_model, nhead, dropout, bias, batch_first=batch_first, **place))
+        self.linear1 = Linear(d_model, dim_feedforward, bias, **place)
+        self.dropout = Dropout(dropout)
+        self.linear2 = Linear(dim_feedforward, d_model, bias, **place)
+        self.norm_first = norm_first
+        parts = range(1, len(self.attentions) + 2)
+        for i in parts:
+            setattr(self, f"norm{i}", LayerNorm(d_model, layer_norm_eps, bias=bias, **place))
+        for i in parts:
+            setattr(self, f"dropout{i}", Dropout(dropout))
+        for layer in self.children():
+            if isinstance(layer, Dropout):
+                layer.batch_axis = 0 if batch_first else 1
+        self.activation = _ACTIVATIONS[activation] if isinstance(activation, str) else activation
+
+    def _joined(self, x: Tensor, *parts: Callable[[Tensor], Tensor]) -> Tensor:
+        """Apply each part with a skip connection, and its normalization before it or after the sum."""
+        for i, part in enumerate((*parts, self._feed_forward), start=1):
+            norm, dropout = getattr(self, f"norm{i}"), getattr(self, f"dropout{i}")
+            x = x + dropout(part(norm(x))) if self.norm_first else norm(x + dropout(part(x)))
+        return x
+
+    def _feed_forward(self, x: Tensor) -> Tensor:
+        y: Tensor = self.linear2(self.dropout(self.activation(self.linear1(x))))
+        return y
+
+
+class TransformerEncoderLayer(_TransformerLayer):
     """Self-attention and a two-layer network, each with a skip connection and layer normalization.
 
     Shape: src (T,N,E) -> (T,N,E); with ``batch_first`` (N,T,E), without a batch (T,E). T time, N batch, E ``d_model``.
@@ -94,25 +139,8 @@ class TransformerEncoderLayer(Module):
     (3, 5, 8)
     """
 
-    def __init__(
-        self, d_model: int, nhead: int, dim_feedforward: int = 2048, dropout: float = 0.1,
-        activation: str | Callable[[Tensor], Tensor] = "relu", layer_norm_eps: float = 1e-5, batch_first: bool = False,
-        norm_first: bool = False, bias: bool = True, *, device: str | None = None, dtype: DTypeLike | None = None,
-    ) -> None:  # fmt: skip
-        if isinstance(activation, str) and activation not in _ACTIVATIONS:
-            raise ConfigError(f"TransformerEncoderLayer: activation must be 'relu', 'gelu' or a function, got {activation!r}")
-        place: _Placement = {"device": device, "dtype": dtype}
-        self.self_attn = MultiheadAttention(d_model, nhead, dropout, bias, batch_first=batch_first, **place)
-        self.linear1 = Linear(d_model, dim_feedforward, bias, **place)
-        self.dropout = Dropout(dropout)
-        self.linear2 = Linear(dim_feedforward, d_model, bias, **place)
-        self.norm_first = norm_first
-        self.norm1 = LayerNorm(d_model, layer_norm_eps, bias=bias, **place)
-        self.norm2 = LayerNorm(d_model, layer_norm_eps, bias=bias, **place)
-        self.dropout1, self.dropout2 = Dropout(dropout), Dropout(dropout)
-        for layer in (self.dropout, self.dropout1, self.dropout2):
-            layer.batch_axis = 0 if batch_first else 1
-        self.activation = _ACTIVATIONS[activation] if isinstance(activation, str) else activation
+    self_attn: MultiheadAttention
+    attentions = ("self_attn",)
 
     def forward(
         self, src: Tensor, src_mask: Tensor | None = None, src_key_padding_mask: Tensor | None = None, is_causal: bool = False
@@ -139,20 +167,10 @@ class TransformerEncoderLayer(Module):
         src = in_dtype_of(self.linear1.weight, src)  # cast once, because the skip connections use src too
 
         def attend(x: Tensor) -> Tensor:
-            weighted, _ = self.self_attn(x, x, x, src_key_padding_mask, False, src_mask, is_causal=is_causal)
-            y: Tensor = self.dropout1(weighted)
+            y: Tensor = self.self_attn(x, x, x, src_key_padding_mask, False, src_mask, is_causal=is_causal)[0]
             return y
 
-        def feed_forward(x: Tensor) -> Tensor:
-            y: Tensor = self.dropout2(self.linear2(self.dropout(self.activation(self.linear1(x)))))
-            return y
-
-        if self.norm_first:
-            x = src + attend(self.norm1(src))
-            return x + feed_forward(self.norm2(x))
-        x = self.norm1(src + attend(src))
-        encoded: Tensor = self.norm2(x + feed_forward(x))
-        return encoded
+        return self._joined(src, attend)
 
 
 class TransformerEncoder(Module):

@@ -13,7 +13,7 @@ from dlengine.kernels.geometry import Ints
 
 from ..errors import ShapeError
 from .avg_pool import means
-from .conv_geometry import int_tuple
+from .conv_geometry import SPACE, batch_or_sample, int_tuple, samples
 from .conversion import asarray
 from .counting import argmax
 from .creation import arange
@@ -31,10 +31,11 @@ AdaptiveSize: TypeAlias = "int | Sequence[int | None] | None"
 """The size of an adaptive pooling's output; None keeps an axis."""
 
 
+@samples
 def _adaptive(op: str, rank: int, x: Any, output_size: Any, largest: bool, indices: bool = False) -> Any:
     """Windows from floor(i I/O) to ceil((i+1) I/O): one pooling if they are equal, else axis by axis, window by window."""
     if x.ndim != rank + 2:
-        raise ShapeError(f"{op}: input must have {rank + 2} dimensions (N,C,...), got shape {x.shape}")
+        raise ShapeError(f"{op}: input must be {batch_or_sample(SPACE[rank])}, got shape {x.shape}")
     wanted = (output_size,) * rank if isinstance(output_size, int) or output_size is None else tuple(output_size)
     out = tuple(i if o is None else o for i, o in zip(x.shape[2:], wanted, strict=True))
     out = int_tuple(op, "output_size", out, rank)
@@ -96,7 +97,7 @@ def adaptive_avg_pool1d(x: Tensor, output_size: AdaptiveSize) -> Tensor:
     Parameters
     ----------
     x : Tensor
-        (N,C,W).
+        (N,C,W), or one sample (C,W), whose result has no N either.
     output_size : int, sequence of int or None
         (OW), one for all axes or one for each; None keeps an axis as it is.
 
@@ -128,7 +129,7 @@ def adaptive_avg_pool2d(x: Tensor, output_size: AdaptiveSize) -> Tensor:
     Parameters
     ----------
     x : Tensor
-        (N,C,H,W).
+        (N,C,H,W), or one sample (C,H,W), whose result has no N either.
     output_size : int, sequence of int or None
         (OH,OW), one for all axes or one for each; None keeps an axis as it is.
 
@@ -160,7 +161,7 @@ def adaptive_avg_pool3d(x: Tensor, output_size: AdaptiveSize) -> Tensor:
     Parameters
     ----------
     x : Tensor
-        (N,C,D,H,W).
+        (N,C,D,H,W), or one sample (C,D,H,W), whose result has no N either.
     output_size : int, sequence of int or None
         (OD,OH,OW), one for all axes or one for each; None keeps an axis as it is.
 
@@ -193,7 +194,7 @@ def adaptive_max_pool1d(x: Tensor, output_size: AdaptiveSize, return_indices: bo
     Parameters
     ----------
     x : Tensor
-        (N,C,W).
+        (N,C,W), or one sample (C,W), whose result has no N either.
     output_size : int, sequence of int or None
         (OW), one for all axes or one for each; None keeps an axis as it is.
     return_indices : bool
@@ -228,7 +229,7 @@ def adaptive_max_pool2d(x: Tensor, output_size: AdaptiveSize, return_indices: bo
     Parameters
     ----------
     x : Tensor
-        (N,C,H,W).
+        (N,C,H,W), or one sample (C,H,W), whose result has no N either.
     output_size : int, sequence of int or None
         (OH,OW), one for all axes or one for each; None keeps an axis as it is.
     return_indices : bool
@@ -263,7 +264,7 @@ def adaptive_max_pool3d(x: Tensor, output_size: AdaptiveSize, return_indices: bo
     Parameters
     ----------
     x : Tensor
-        (N,C,D,H,W).
+        (N,C,D,H,W), or one sample (C,D,H,W), whose result has no N either.
     output_size : int, sequence of int or None
         (OD,OH,OW), one for all axes or one for each; None keeps an axis as it is.
     return_indices : bool

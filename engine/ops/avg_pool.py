@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from . import primitives
-from .conv_geometry import IntOrInts
+from .conv_geometry import IntOrInts, samples
 from .pool_geometry import Window, lifted_pool, pool_geometry
 
 if TYPE_CHECKING:
     from ..typing import Tensor
 
 
+@samples
 def means(op: str, rank: int, x: Any, window: Window) -> Any:
     g = pool_geometry(op, x, rank, window)
     if rank == 1:
@@ -28,7 +29,7 @@ def avg_pool1d(
     Parameters
     ----------
     x : Tensor
-        (N,C,W).
+        (N,C,W), or one sample (C,W), whose result has no N either.
     kernel_size : int or sequence of int
         The window's size, one for all axes or one for each.
     stride : int or sequence of int, optional
@@ -69,7 +70,7 @@ def avg_pool2d(
     Parameters
     ----------
     x : Tensor
-        (N,C,H,W).
+        (N,C,H,W), or one sample (C,H,W), whose result has no N either.
     kernel_size : int or sequence of int
         The window's size, one for all axes or one for each.
     stride : int or sequence of int, optional
@@ -110,7 +111,7 @@ def avg_pool3d(
     Parameters
     ----------
     x : Tensor
-        (N,C,D,H,W).
+        (N,C,D,H,W), or one sample (C,D,H,W), whose result has no N either.
     kernel_size : int or sequence of int
         The window's size, one for all axes or one for each.
     stride : int or sequence of int, optional

@@ -13,6 +13,7 @@ from .conv_geometry import (
     check_bias,
     conv_geometry,
     lifted,
+    samples,
 )
 from .conv_transpose import conv_transpose1d, conv_transpose2d, conv_transpose3d
 from .fold import fold, unfold
@@ -23,10 +24,13 @@ if TYPE_CHECKING:
 __all__ = ["conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d", "fold", "unfold"]
 
 
+@samples
 def _conv(op: str, rank: int, x: Tensor, weight: Tensor, bias: Tensor | None, windows: Windows) -> Tensor:
     check_arrays(op, x, weight, rank)
     g = conv_geometry(op, x.shape, weight.shape, *windows[:4])
     check_bias(op, bias, g.K)
+    if rank == 1:
+        return primitives.conv2d(x[:, :, None, :], weight[:, :, None, :], bias, lifted(g))[:, :, 0, :]
     return (primitives.conv3d if rank == 3 else primitives.conv2d)(x, weight, bias, g)
 
 
@@ -42,7 +46,7 @@ def conv2d(
     Parameters
     ----------
     x : Tensor
-        (N,C,H,W).
+        (N,C,H,W), or one sample (C,H,W), whose result has no N either.
     weight : Tensor
         (K,C/groups,kh,kw).
     bias : Tensor, optional
@@ -92,7 +96,7 @@ def conv3d(
     Parameters
     ----------
     x : Tensor
-        (N,C,D,H,W).
+        (N,C,D,H,W), or one sample (C,D,H,W), whose result has no N either.
     weight : Tensor
         (K,C/groups,kd,kh,kw).
     bias : Tensor, optional
@@ -142,7 +146,7 @@ def conv1d(
     Parameters
     ----------
     x : Tensor
-        (N,C,W).
+        (N,C,W), or one sample (C,W), whose result has no N either.
     weight : Tensor
         (K,C/groups,kw).
     bias : Tensor, optional
@@ -178,7 +182,4 @@ def conv1d(
     >>> dl.conv1d(dl.ones((1, 2, 6)), dl.ones((3, 2, 3))).shape
     (1, 3, 4)
     """
-    check_arrays("conv1d", x, weight, 1)
-    g = conv_geometry("conv1d", x.shape, weight.shape, stride, padding, dilation, groups)
-    check_bias("conv1d", bias, g.K)
-    return primitives.conv2d(x[:, :, None, :], weight[:, :, None, :], bias, lifted(g))[:, :, 0, :]
+    return _conv("conv1d", 1, x, weight, bias, Windows(stride, padding, dilation, groups))

@@ -5,8 +5,8 @@ Source of the arithmetic: Dumoulin & Visin 2016, arXiv:1603.07285.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import lru_cache
+from collections.abc import Callable, Sequence
+from functools import lru_cache, wraps
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from dlengine.kernels.geometry import ConvGeometry, Ints
@@ -27,7 +27,8 @@ SPACE = {1: "W", 2: "H,W", 3: "D,H,W"}
 
 def int_tuple(op: str, name: str, value: Any, rank: int, least: int = 1) -> Ints:
     """An int or one int per spatial dimension, checked."""
-    values = tuple(value) if isinstance(value, Sequence) else (value,) * rank
+    values = tuple(value) if isinstance(value, Sequence) else (value,)
+    values = values * rank if len(values) == 1 else values
     if len(values) != rank or any(not isinstance(v, int) or v < least for v in values):
         raise ConfigError(f"{op}: {name} must be an int >= {least} or {rank} of them, got {value!r}")
     return values
@@ -135,10 +136,28 @@ def _geometry(op: str, x: Ints, w: Ints, stride: Any, padding: Any, dilation: An
 _known_geometry = lru_cache(maxsize=1024)(_geometry)
 
 
+def samples(f: Callable[..., Any]) -> Callable[..., Any]:
+    """Let a function of (op, rank, x, ...), x a batch (N,C,*S), take a single sample (C,*S) too."""
+
+    @wraps(f)
+    def call(op: str, rank: int, x: Tensor, *rest: Any) -> Any:
+        if x.ndim != rank + 1:
+            return f(op, rank, x, *rest)
+        found = f(op, rank, x[None], *rest)
+        return (found[0][0], found[1][0]) if isinstance(found, tuple) else found[0]
+
+    return call
+
+
+def batch_or_sample(axes: str) -> str:
+    """The shapes of input, for messages: a batch, or one sample of it."""
+    return f"(N,C,{axes}) or (C,{axes})"
+
+
 def check_arrays(op: str, x: Tensor, w: Tensor, rank: int) -> None:
     axes = SPACE[rank]
     if x.ndim != rank + 2:
-        raise ShapeError(f"{op}: input must be (N,C,{axes}), got shape {x.shape}; add a batch axis with x[None] if it is missing")
+        raise ShapeError(f"{op}: input must be {batch_or_sample(axes)}, got shape {x.shape}")
     if w.ndim != rank + 2:
         raise ShapeError(f"{op}: weight must have {rank + 2} dimensions, got shape {w.shape}")
 

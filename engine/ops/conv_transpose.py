@@ -8,7 +8,7 @@ from dlengine.kernels.geometry import ConvGeometry
 
 from ..errors import ConfigError, ShapeError
 from . import primitives
-from .conv_geometry import SPACE, IntOrInts, Padding, Windows, check_arrays, check_bias, int_tuple, lifted, paddings
+from .conv_geometry import SPACE, IntOrInts, Padding, Windows, check_arrays, check_bias, int_tuple, lifted, paddings, samples
 from .shape import reshape
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ def _plus(y: Tensor, bias: Tensor | None) -> Tensor:
     return y if bias is None else y + reshape(bias, (-1,) + (1,) * (y.ndim - 2))
 
 
+@samples
 def _transposed(op: str, rank: int, x: Tensor, weight: Tensor, bias: Tensor | None, windows: Windows) -> Tensor:
     """The input gradient of the convolution that would map the result to x."""
     check_arrays(op, x, weight, rank)
@@ -61,7 +62,7 @@ def conv_transpose1d(
     Parameters
     ----------
     x : Tensor
-        (N,C,W).
+        (N,C,W), or one sample (C,W), whose result has no N either.
     weight : Tensor
         (C,K/groups,kw).
     bias : Tensor, optional
@@ -112,7 +113,7 @@ def conv_transpose2d(
     Parameters
     ----------
     x : Tensor
-        (N,C,H,W).
+        (N,C,H,W), or one sample (C,H,W), whose result has no N either.
     weight : Tensor
         (C,K/groups,kh,kw).
     bias : Tensor, optional
@@ -163,7 +164,7 @@ def conv_transpose3d(
     Parameters
     ----------
     x : Tensor
-        (N,C,D,H,W).
+        (N,C,D,H,W), or one sample (C,D,H,W), whose result has no N either.
     weight : Tensor
         (C,K/groups,kd,kh,kw).
     bias : Tensor, optional

@@ -8,7 +8,7 @@ from dlengine.kernels.geometry import ConvGeometry, Ints
 
 from ..errors import ShapeError
 from . import primitives
-from .conv_geometry import IntOrInts, Padding, conv_geometry, int_tuple
+from .conv_geometry import SPACE, IntOrInts, Padding, batch_or_sample, conv_geometry, int_tuple
 
 if TYPE_CHECKING:
     from ..typing import Tensor
@@ -29,7 +29,7 @@ def unfold(
     Parameters
     ----------
     x : Tensor
-        (N,C,H,W).
+        (N,C,H,W), or one sample (C,H,W), whose result has no N either.
     kernel_size : int or sequence of int
         kh and kw.
     dilation : int or sequence of int
@@ -47,7 +47,7 @@ def unfold(
     Raises
     ------
     ShapeError
-        If `x` has not four axes, or no window fits.
+        If `x` has another number of axes, or no window fits.
     ConfigError
         If a setting is no integer or too small.
 
@@ -57,8 +57,10 @@ def unfold(
     tensor([[[0., 2.],
              [1., 3.]]])
     """
+    if x.ndim == 3:
+        return unfold(x[None], kernel_size, dilation, padding, stride)[0]
     if x.ndim != 4:
-        raise ShapeError(f"unfold: input must be (N,C,H,W), got shape {x.shape}")
+        raise ShapeError(f"unfold: input must be {batch_or_sample(SPACE[2])}, got shape {x.shape}")
     return primitives.unfold2d(x, _window_geometry("unfold", x.shape, kernel_size, dilation, padding, stride))
 
 
@@ -71,7 +73,7 @@ def fold(
     Parameters
     ----------
     cols : Tensor
-        (N, C kh kw, number of windows).
+        (N, C kh kw, number of windows), or without N.
     output_size : int or sequence of int
         H and W of the images.
     kernel_size : int or sequence of int
@@ -86,7 +88,7 @@ def fold(
     Returns
     -------
     Tensor
-        (N,C,H,W). Values of overlapping windows are added.
+        (N,C,H,W), or without N. Values of overlapping windows are added.
 
     Raises
     ------
@@ -100,6 +102,8 @@ def fold(
     >>> dl.fold(dl.ones((1, 2, 2)), (1, 3), (1, 2))
     tensor([[[[1., 2., 1.]]]])
     """
+    if cols.ndim == 2:
+        return fold(cols[None], output_size, kernel_size, dilation, padding, stride)[0]
     kernel = int_tuple("fold", "kernel_size", kernel_size, 2)
     size = int_tuple("fold", "output_size", output_size, 2)
     if cols.ndim != 3 or cols.shape[1] % (kernel[0] * kernel[1]):

@@ -10,7 +10,7 @@ from ..autograd.promotion import is_inexact
 from ..errors import ShapeError
 from . import primitives
 from .bits import bitwise_invert
-from .conv_geometry import IntOrInts
+from .conv_geometry import IntOrInts, samples
 from .elementwise import negative
 from .pool_geometry import Window, lifted_pool, pool_geometry
 from .pool_signatures import pool
@@ -33,6 +33,7 @@ def _sees_input(op: str, g: PoolGeometry) -> None:
                 )
 
 
+@samples
 def maxima(op: str, rank: int, x: Any, window: Window, indices: bool) -> Any:
     """The largest value of each window, with indices also where it is."""
     g = pool_geometry(op, x, rank, window)
@@ -61,7 +62,7 @@ def max_pool1d(
     Parameters
     ----------
     x : Tensor
-        (N,C,W).
+        (N,C,W), or one sample (C,W), whose result has no N either.
     kernel_size : int or sequence of int
         The window's size, one for all axes or one for each.
     stride : int or sequence of int, optional
@@ -105,7 +106,7 @@ def max_pool2d(
     Parameters
     ----------
     x : Tensor
-        (N,C,H,W).
+        (N,C,H,W), or one sample (C,H,W), whose result has no N either.
     kernel_size : int or sequence of int
         The window's size, one for all axes or one for each.
     stride : int or sequence of int, optional
@@ -149,7 +150,7 @@ def max_pool3d(
     Parameters
     ----------
     x : Tensor
-        (N,C,D,H,W).
+        (N,C,D,H,W), or one sample (C,D,H,W), whose result has no N either.
     kernel_size : int or sequence of int
         The window's size, one for all axes or one for each.
     stride : int or sequence of int, optional
@@ -193,7 +194,7 @@ def min_pool1d(
     Parameters
     ----------
     x : Tensor
-        (N,C,W).
+        (N,C,W), or one sample (C,W), whose result has no N either.
     kernel_size : int or sequence of int
         The window's size, one for all axes or one for each.
     stride : int or sequence of int, optional
@@ -237,7 +238,7 @@ def min_pool2d(
     Parameters
     ----------
     x : Tensor
-        (N,C,H,W).
+        (N,C,H,W), or one sample (C,H,W), whose result has no N either.
     kernel_size : int or sequence of int
         The window's size, one for all axes or one for each.
     stride : int or sequence of int, optional
@@ -281,7 +282,7 @@ def min_pool3d(
     Parameters
     ----------
     x : Tensor
-        (N,C,D,H,W).
+        (N,C,D,H,W), or one sample (C,D,H,W), whose result has no N either.
     kernel_size : int or sequence of int
         The window's size, one for all axes or one for each.
     stride : int or sequence of int, optional

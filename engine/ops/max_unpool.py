@@ -6,7 +6,7 @@ from math import prod
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ShapeError
-from .conv_geometry import IntOrInts, int_tuple
+from .conv_geometry import IntOrInts, batch_or_sample, int_tuple
 from .creation import arange
 from .ids import check_ids
 from .index import put_at
@@ -19,16 +19,17 @@ _PLACES = {1: "OW", 2: "OH,OW", 3: "OD,OH,OW"}
 
 
 def _unpool(op: str, rank: int, x: Any, indices: Any, output_size: Any) -> Any:
-    if x.shape != indices.shape or x.ndim != rank + 2:
-        raise ShapeError(f"{op}: x and indices must both be (N,C,{_PLACES[rank]}), "
+    if x.shape != indices.shape or x.ndim not in (rank + 1, rank + 2):
+        raise ShapeError(f"{op}: x and indices must both be {batch_or_sample(_PLACES[rank])}, "
                          f"got {x.shape} and {indices.shape}")  # fmt: skip
     size = int_tuple(op, "output_size", output_size, rank)
     check_ids(op, "indices", indices, prod(size), of=f"places of output_size {size}")
     indices = indices if indices.dtype.name == "int64" else indices.astype("int64")
-    n, c, plane = x.shape[0], x.shape[1], prod(size)
-    first = reshape(arange(n * c, device=x.device) * plane, (n, c, *(1,) * rank))
-    flat = put_at(reshape(x, (-1,)), key=reshape(indices + first, (-1,)), shape=(n * c * plane,))
-    return reshape(flat, (n, c, *size))
+    lead, plane = x.shape[:-rank], prod(size)
+    planes = prod(lead)
+    first = reshape(arange(planes, device=x.device) * plane, (*lead, *(1,) * rank))
+    flat = put_at(reshape(x, (-1,)), key=reshape(indices + first, (-1,)), shape=(planes * plane,))
+    return reshape(flat, (*lead, *size))
 
 
 def max_unpool1d(x: Tensor, indices: Tensor, output_size: IntOrInts) -> Tensor:
@@ -37,9 +38,9 @@ def max_unpool1d(x: Tensor, indices: Tensor, output_size: IntOrInts) -> Tensor:
     Parameters
     ----------
     x : Tensor
-        (N,C,OW), the values.
+        (N,C,OW) or (C,OW), the values.
     indices : Tensor
-        (N,C,OW), integers: the positions that `max_pool1d` returned.
+        The shape of ``x``, integers: the positions that `max_pool1d` returned.
     output_size : int or sequence of int
         The size (W) of the result.
 
@@ -74,9 +75,9 @@ def max_unpool2d(x: Tensor, indices: Tensor, output_size: IntOrInts) -> Tensor:
     Parameters
     ----------
     x : Tensor
-        (N,C,OH,OW), the values.
+        (N,C,OH,OW) or (C,OH,OW), the values.
     indices : Tensor
-        (N,C,OH,OW), integers: the positions that `max_pool2d` returned.
+        The shape of ``x``, integers: the positions that `max_pool2d` returned.
     output_size : int or sequence of int
         The size (H,W) of the result.
 
@@ -111,9 +112,9 @@ def max_unpool3d(x: Tensor, indices: Tensor, output_size: IntOrInts) -> Tensor:
     Parameters
     ----------
     x : Tensor
-        (N,C,OD,OH,OW), the values.
+        (N,C,OD,OH,OW) or (C,OD,OH,OW), the values.
     indices : Tensor
-        (N,C,OD,OH,OW), integers: the positions that `max_pool3d` returned.
+        The shape of ``x``, integers: the positions that `max_pool3d` returned.
     output_size : int or sequence of int
         The size (D,H,W) of the result.
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from dlengine.kernels.geometry import PoolGeometry
 
 from ..errors import ConfigError, ShapeError
-from .conv_geometry import int_tuple, plain
+from .conv_geometry import SPACE, batch_or_sample, int_tuple, plain
 
 
 class Window(NamedTuple):
@@ -26,7 +26,7 @@ def pool_geometry(op: str, x: Any, rank: int, window: Window) -> PoolGeometry:
     """Check the settings and work out the output's size; with ceil_mode a last window may run past the padded end."""
     shape = x.shape
     if len(shape) != rank + 2:
-        raise ShapeError(f"{op}: input must have {rank + 2} dimensions (N,C,...), got shape {shape}")
+        raise ShapeError(f"{op}: input must be {batch_or_sample(SPACE[rank])}, got shape {shape}")
     if all([plain(v) for v in window[:4]]) and type(window.ceil_mode) is type(window.count_include_pad) is bool:
         return _known_geometry(op, shape, rank, window)
     return _geometry(op, shape, rank, window)

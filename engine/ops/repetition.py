@@ -107,6 +107,20 @@ _SOURCES = {
 }
 
 
+def _sources(mode: str, axis: int, n: int, lo: int, hi: int) -> list[int]:
+    """Which of the n values of an axis each value of the result is; what is cut off at one end may return at the other.
+
+    In mode "circular" it does not: the border holds the other end of what is left, as in PyTorch.
+    """
+    first, left = 0, n
+    if mode == "circular":
+        first, left = max(-lo, 0), n + min(lo, 0) + min(hi, 0)
+        lo, hi = max(lo, 0), max(hi, 0)
+    if left <= 0 or max(lo, hi) > left + {"reflect": -1, "circular": 0, "replicate": math.inf}[mode]:
+        raise ShapeError(f"pad: mode {mode!r} cannot pad axis {axis} of size {n} by {(lo, hi)}")
+    return [first + _SOURCES[mode](i, left) for i in range(-lo, left + hi)]
+
+
 def _pairs_of(padding: Any) -> None:
     """ShapeError unless padding is a sequence of pairs of integers; of PyTorch's flat form it says how it reads here."""
     flat = list(padding) if isinstance(padding, (tuple, list)) else [padding]
@@ -132,8 +146,8 @@ def pad(
     x : Tensor
         Any shape.
     padding : sequence of (int, int)
-        A pair (before, after) for each of the last axes, in the order of the axes. Bare numbers are refused, since
-        they mean one thing to PyTorch (the last axis comes first) and another to NumPy.
+        A pair (before, after) for each of the last axes, in the order of the axes; a negative size cuts so much off.
+        Bare numbers are refused, since they mean one thing to PyTorch (the last axis comes first) and another to NumPy.
     mode : {"constant", "reflect", "replicate", "circular"}
         What the border holds: ``value``, the inside mirrored without its edge, the edge, or the other end.
     value : float
@@ -160,22 +174,24 @@ def pad(
     shape = tuple(x.shape)
     _pairs_of(padding)
     pairs = [(0, 0)] * (len(shape) - len(padding)) + [tuple(p) for p in padding]
-    if len(pairs) > len(shape) or any(len(p) != 2 or min(p) < 0 for p in pairs):
-        raise ShapeError(f"pad: padding must be a pair of sizes for each of the {len(shape)} axes at most, got {padding}")
+    if len(pairs) > len(shape) or any(len(p) != 2 or n + sum(p) < 0 for n, p in zip(shape, pairs, strict=False)):
+        raise ShapeError(f"pad: padding must be a pair of sizes for each of the axes of {shape} at most, got {padding}")
     if mode == "constant":
-        inner = tuple(slice(lo, lo + n) for n, (lo, _) in zip(shape, pairs, strict=True))
+        inner, kept = [], []
+        for n, (lo, hi) in zip(shape, pairs, strict=True):
+            inner.append(slice(max(lo, 0), n + lo + min(hi, 0)))
+            kept.append(slice(max(-lo, 0), n + min(hi, 0)))
+        there, here = tuple(inner), tuple(kept)
         y = xp.full(tuple(n + lo + hi for n, (lo, hi) in zip(shape, pairs, strict=True)), value, dtype=x.dtype)
-        y[inner] = x
-        return y, lambda gy: gy[inner]
+        y[there] = x[here]
+        if all(min(p) >= 0 for p in pairs):
+            return y, lambda gy: gy[there]
+        return y, lambda gy: xp.put_at(gy[there], key=here, shape=shape)
     if mode not in _SOURCES:
         raise ConfigError(f"pad: mode must be one of constant, {', '.join(_SOURCES)}, got {mode!r}")
-    limit = {"reflect": -1, "circular": 0, "replicate": math.inf}[mode]
-    steps = []
-    for axis, (n, (lo, hi)) in enumerate(zip(shape, pairs, strict=True)):
-        if lo or hi:
-            if n == 0 or max(lo, hi) > n + limit:
-                raise ShapeError(f"pad: mode {mode!r} cannot pad axis {axis} of size {n} by {(lo, hi)}")
-            steps.append((axis, n, [_SOURCES[mode](i, n) for i in range(-lo, n + hi)]))
+    steps = [
+        (axis, n, _sources(mode, axis, n, *pair)) for axis, (n, pair) in enumerate(zip(shape, pairs, strict=True)) if any(pair)
+    ]
     y = xp.asarray(x, copy=True)
     for axis, _, source in steps:
         y = xp.take(y, xp.asarray(source, dtype=xp.int64), axis=axis)

@@ -1,4 +1,4 @@
-"""Images of another size: interpolation, and pixels traded for channels.
+"""Images of another size: interpolation, pixels traded for channels, and channels in another order.
 
 Interpolation is linear and separable: along each axis every output is a weighted sum of a few inputs. Positions and
 weights are PyTorch's.
@@ -23,7 +23,7 @@ from .shape import permute_dims, reshape
 if TYPE_CHECKING:
     from ..typing import Namespace, Shape, Tensor, ValueAndVJP
 
-__all__ = ["interpolate", "pixel_shuffle", "pixel_unshuffle"]
+__all__ = ["channel_shuffle", "interpolate", "pixel_shuffle", "pixel_unshuffle"]
 
 Taps = tuple[tuple[tuple[int, ...], tuple[float, ...]], ...]
 """The weighted sum along one axis: for each term the position of its input, and its weight, for every output."""
@@ -193,7 +193,7 @@ def pixel_shuffle(x: Tensor, upscale_factor: int) -> Tensor:
     Parameters
     ----------
     x : Tensor
-        (N, C r r, H, W).
+        (N, C r r, H, W); instead of N any number of axes, or none.
     upscale_factor : int
         The factor r.
 
@@ -217,11 +217,11 @@ def pixel_shuffle(x: Tensor, upscale_factor: int) -> Tensor:
     (1, 2, 4, 6)
     """
     r = upscale_factor
-    if x.ndim != 4 or r < 1 or x.shape[1] % (r * r):
+    if x.ndim < 3 or r < 1 or x.shape[-3] % (r * r):
         raise ShapeError(f"pixel_shuffle: input must be (N, C r r, H, W) with r={r}, got shape {x.shape}")
-    n, c, h, w = x.shape
-    x = permute_dims(reshape(x, (n, c // (r * r), r, r, h, w)), (0, 1, 4, 2, 5, 3))
-    return reshape(x, (n, c // (r * r), h * r, w * r))
+    lead, (c, h, w) = x.shape[:-3], x.shape[-3:]
+    x = permute_dims(reshape(x, (math.prod(lead), c // (r * r), r, r, h, w)), (0, 1, 4, 2, 5, 3))
+    return reshape(x, (*lead, c // (r * r), h * r, w * r))
 
 
 def pixel_unshuffle(x: Tensor, downscale_factor: int) -> Tensor:
@@ -230,7 +230,7 @@ def pixel_unshuffle(x: Tensor, downscale_factor: int) -> Tensor:
     Parameters
     ----------
     x : Tensor
-        (N, C, H r, W r).
+        (N, C, H r, W r); instead of N any number of axes, or none.
     downscale_factor : int
         The factor r.
 
@@ -250,8 +250,44 @@ def pixel_unshuffle(x: Tensor, downscale_factor: int) -> Tensor:
     (1, 8, 2, 3)
     """
     r = downscale_factor
-    if x.ndim != 4 or r < 1 or x.shape[2] % r or x.shape[3] % r:
+    if x.ndim < 3 or r < 1 or x.shape[-2] % r or x.shape[-1] % r:
         raise ShapeError(f"pixel_unshuffle: input must be (N, C, H r, W r) with r={r}, got shape {x.shape}")
-    n, c, h, w = x.shape
-    x = permute_dims(reshape(x, (n, c, h // r, r, w // r, r)), (0, 1, 3, 5, 2, 4))
-    return reshape(x, (n, c * r * r, h // r, w // r))
+    lead, (c, h, w) = x.shape[:-3], x.shape[-3:]
+    x = permute_dims(reshape(x, (math.prod(lead), c, h // r, r, w // r, r)), (0, 1, 3, 5, 2, 4))
+    return reshape(x, (*lead, c * r * r, h // r, w // r))
+
+
+def channel_shuffle(x: Tensor, groups: int) -> Tensor:
+    """Deal the channels of each group out over all groups: channel ``g C / G + i`` becomes channel ``i G + g``.
+
+    Parameters
+    ----------
+    x : Tensor
+        (N,C,*S).
+    groups : int
+        G, the number of groups; it must divide C.
+
+    Returns
+    -------
+    Tensor
+        The shape of `x`.
+
+    Raises
+    ------
+    ShapeError
+        If `x` has fewer than three axes, or the groups do not divide its channels.
+
+    References
+    ----------
+    Zhang, Zhou, Lin and Sun, "ShuffleNet", 2018, arXiv:1707.01083.
+
+    Examples
+    --------
+    >>> dl.channel_shuffle(dl.reshape(dl.arange(4.0), (1, 4, 1)), 2).tolist()
+    [[[0.0], [2.0], [1.0], [3.0]]]
+    """
+    if x.ndim < 3 or groups < 1 or x.shape[1] % groups:
+        raise ShapeError(f"channel_shuffle: input must be (N,C,*S) with C a multiple of groups={groups}, got shape {x.shape}")
+    n, c, *space = x.shape
+    parts = reshape(x, (n, groups, c // groups, math.prod(space)))
+    return reshape(permute_dims(parts, (0, 2, 1, 3)), x.shape)

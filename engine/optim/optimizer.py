@@ -15,7 +15,7 @@ from ..autograd.fp_errors import ignore_fp_errors, restore_fp_errors
 from ..errors import CheckpointError, ConfigError, DeviceError, DTypeError, ShapeError
 from ..ops.conversion import asarray
 from .docstrings import inherit_docstrings
-from .parameters import Params, require_ordered
+from .parameters import Params, require_ordered, require_shapes
 from .saved_state import read_array, read_number, read_setting
 
 if TYPE_CHECKING:
@@ -204,6 +204,8 @@ class Optimizer:
         try:
             for group in self.param_groups:
                 changed = [p for p in group["params"] if p._grad is not None]
+                if len(changed) < len(group["params"]):
+                    require_shapes(group["params"])
                 alike: dict[Any, list[Member]] = {}
                 for p in changed:
                     array = self._array_to_update(p)

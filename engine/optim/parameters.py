@@ -27,3 +27,9 @@ def require_ordered(name: str, params: object) -> None:
         raise DTypeError(
             f"{name}: params must be an iterable of tensors or groups, got {type(params).__name__}; use model.parameters()"
         )
+
+
+def require_shapes(params: Iterable[Tensor]) -> None:
+    """Check that no parameter waits for the first call of a lazy layer, which says so when its shape is asked for."""
+    for p in params:
+        p.shape  # noqa: B018 - may raise

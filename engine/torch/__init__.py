@@ -17,6 +17,7 @@ from . import distributions as distributions
 from . import fft as fft
 from . import func as func
 from . import linalg as linalg
+from . import masked as masked
 from . import names as names
 from . import nn as nn
 from . import optim as optim

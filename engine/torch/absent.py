@@ -22,7 +22,6 @@ REASONS = {
     "nested": "nested tensors are not supported; pad and mask",
     "mps": "there is no backend for MPS",
     "xpu": "there is no backend for XPU",
-    "masked": "masked tensors are not supported; use where",
     "library": "ops are made with dlengine.op",
     "export": "programs are not exported under PyTorch's names; see dlengine.io",
     "futures": "there are no futures; use Python's concurrent.futures",

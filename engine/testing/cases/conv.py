@@ -39,16 +39,17 @@ case(
     sample(normal(1, 3, 17, 19), normal(5, 3, 7, 7), stride=2, padding=3, label="stem"),
     sample(normal(0, 3, 7, 7), normal(4, 3, 3, 3), label="no images"),
     sample(normal(1, 1, 3, 3), normal(1, 1, 3, 3), label="one window"),
+    sample(normal(3, 5, 6), normal(4, 3, 3, 3), normal(4), label="one sample"),
     error(ShapeError, "has C=1", normal(1, 1, 8, 8), normal(4, 3, 3, 3)),
     error(ShapeError, "no window fits", normal(1, 3, 2, 2), normal(4, 3, 3, 3)),
-    error(ShapeError, "input must be (N,C,H,W)", normal(3, 8, 8), normal(4, 3, 3, 3)),
+    error(ShapeError, "input must be (N,C,H,W) or (C,H,W)", normal(8, 8), normal(4, 3, 3, 3)),
     error(ShapeError, "bias must be (K,)", normal(1, 3, 8, 8), normal(4, 3, 3, 3), normal(3)),
     error(ShapeError, "groups=3 must divide K=4", normal(1, 3, 8, 8), normal(4, 1, 3, 3), groups=3),
     error(ConfigError, "stride must be", normal(1, 3, 8, 8), normal(4, 3, 3, 3), stride=0),
     error(ConfigError, "padding='same'", normal(1, 3, 8, 8), normal(4, 3, 3, 3), stride=2, padding="same"),
     bound=_BOUND,
     kernels=("conv2d", "conv2d_input_grad", "conv2d_weight_grad"),
-    reference=ref.conv,
+    reference=ref.samples(2, ref.conv),
 )
 case(
     ops.conv2d,
@@ -60,7 +61,7 @@ case(
     bound=_BOUND,
     kernels=("conv2d", "conv2d_input_grad", "conv2d_weight_grad"),
     second_order=False,
-    reference=ref.conv,
+    reference=ref.samples(2, ref.conv),
 )
 case(
     ops.conv1d,
@@ -69,31 +70,35 @@ case(
     sample(normal(1, 2, 9), normal(2, 2, 3), padding="full"),
     sample(normal(2, 2, 10), normal(4, 1, 4), normal(4), padding="same", dilation=2, groups=2),
     sample(normal(2, 2, 7), normal(3, 2, 2), padding=((2, 0),)),
-    error(ShapeError, "input must be (N,C,W)", normal(3, 8), normal(4, 3, 3)),
+    sample(normal(3, 8), normal(4, 3, 3), label="one sample"),
+    error(ShapeError, "input must be (N,C,W)", normal(8), normal(4, 3, 3)),
     bound=_BOUND,
     kernels=("conv2d", "conv2d_input_grad", "conv2d_weight_grad"),
-    reference=ref.conv,
+    reference=ref.samples(1, ref.conv),
 )
 case(
     ops.conv3d,
     sample(normal(1, 2, 4, 5, 6), normal(3, 2, 2, 3, 2), normal(3)),
     sample(normal(2, 4, 5, 5, 5), normal(4, 2, 3, 1, 2), stride=(1, 2, 1), padding=1, groups=2),
     sample(normal(1, 2, 5, 4, 6), normal(2, 1, 2, 2, 3), normal(2), dilation=(2, 1, 2), padding=(1, 0, 2), groups=2),
-    error(ShapeError, "input must be (N,C,D,H,W)", normal(3, 8, 8, 8), normal(4, 3, 3, 3, 3)),
+    sample(normal(2, 3, 4, 3), normal(3, 2, 2, 3, 2), label="one sample"),
+    error(ShapeError, "input must be (N,C,D,H,W)", normal(8, 8, 8), normal(4, 3, 3, 3, 3)),
     bound=_BOUND,
     kernels=("conv3d", "conv3d_input_grad", "conv3d_weight_grad"),
-    reference=ref.conv,
+    reference=ref.samples(3, ref.conv),
 )
 case(
     conv_transpose.conv_transpose1d,
     sample(normal(2, 4, 5), normal(4, 3, 2), normal(6), stride=3, dilation=2, groups=2, output_padding=2),
+    sample(normal(3, 5), normal(3, 4, 3), normal(4), stride=2, label="one sample"),
     sample(normal(2, 3, 5), normal(3, 4, 3), normal(4), stride=2, padding=1, output_padding=1),
     bound=_TRANSPOSED,
-    reference=ref.conv_transpose,
+    reference=ref.samples(1, ref.conv_transpose),
 )
 case(
     conv_transpose.conv_transpose2d,
     sample(normal(2, 3, 4, 5), normal(3, 4, 3, 3), normal(4)),
+    sample(normal(3, 4, 5), normal(3, 4, 3, 3), normal(4), label="one sample"),
     sample(normal(1, 4, 4, 3), normal(4, 3, 4, 2), stride=(2, 1), padding=(1, 0), groups=2),
     sample(normal(1, 2, 3, 3), normal(2, 2, 3, 3), stride=2, dilation=2, output_padding=1),
     error(ShapeError, "do not fit input", normal(1, 2, 3, 3), normal(3, 2, 3, 3)),
@@ -101,7 +106,7 @@ case(
     error(ShapeError, "would have size", normal(1, 2, 1, 1), normal(2, 2, 1, 1), padding=1),
     bound=_TRANSPOSED,
     kernels=("conv2d", "conv2d_input_grad", "conv2d_weight_grad"),
-    reference=ref.conv_transpose,
+    reference=ref.samples(2, ref.conv_transpose),
 )
 case(
     conv_transpose.conv_transpose3d,
@@ -116,8 +121,9 @@ case(
         output_padding=(1, 0, 0),
     ),
     sample(normal(1, 2, 3, 3, 2), normal(2, 3, 2, 2, 2), stride=2),
+    sample(normal(2, 2, 3, 2), normal(2, 3, 2, 2, 2), stride=2, label="one sample"),
     bound=_TRANSPOSED,
-    reference=ref.conv_transpose,
+    reference=ref.samples(3, ref.conv_transpose),
 )
 
 
@@ -192,18 +198,20 @@ case(
     fold.unfold,
     sample(normal(2, 3, 5, 6), kernel_size=(2, 3)),
     sample(normal(1, 2, 7, 7), kernel_size=3, dilation=2, padding=1, stride=2),
-    error(ShapeError, "input must be (N,C,H,W)", normal(3, 5, 6), kernel_size=2),
+    sample(normal(3, 5, 6), kernel_size=(2, 3), label="one sample"),
+    error(ShapeError, "input must be (N,C,H,W)", normal(5, 6), kernel_size=2),
     bound=forward_error(),
     kernels=("unfold2d", "fold2d"),
-    reference=ref.unfold,
+    reference=ref.samples(2, ref.unfold),
 )
 case(
     fold.fold,
     sample(normal(2, 18, 6), output_size=(6, 7), kernel_size=3, dilation=(2, 1), padding=(1, 0), stride=(2, 2)),
     sample(normal(2, 12, 6), output_size=(3, 4), kernel_size=2),
+    sample(normal(12, 6), output_size=(3, 4), kernel_size=2, label="one sample"),
     error(ShapeError, "windows", normal(2, 12, 7), output_size=(3, 4), kernel_size=2),
     error(ShapeError, "columns must be", normal(2, 11, 6), output_size=(3, 4), kernel_size=2),
     bound=forward_error(4, absolute=True),
     kernels=("fold2d", "unfold2d"),
-    reference=ref.fold,
+    reference=ref.samples(1, ref.fold),
 )

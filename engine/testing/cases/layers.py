@@ -21,6 +21,11 @@ layer("Bilinear", 3, 4, 2, inputs=[normal(2, 5, 3), normal(2, 5, 4)])
 layer("Bilinear", 3, 4, 2, inputs=[normal(5, 3), normal(5, 4)], bias=False)
 layer("Embedding", 7, 3, inputs=[integers(0, 7, 2, 3)])
 layer("Embedding", 7, 3, inputs=[given([[0, 2, 6], [2, 2, 1]], dtype="int64")], padding_idx=2, check=False)
+BAGS, STARTS = given([3, 1, 4, 1, 5, 6], dtype="int64"), given([0, 2, 2, 5], dtype="int64")
+layer("EmbeddingBag", 7, 3, inputs=[integers(0, 7, 4, 3)])
+layer("EmbeddingBag", 7, 3, inputs=[BAGS, STARTS, normal(6)], mode="sum")
+layer("EmbeddingBag", 7, 3, inputs=[BAGS, STARTS], mode="max")
+layer("EmbeddingBag", 7, 3, inputs=[BAGS, given([0, 2, 6], dtype="int64")], include_last_offset=True, padding_idx=1)
 layer("Maxout", 5, 3, inputs=[normal(4, 5)], peer=False)
 layer("Maxout", 5, 2, 3, inputs=[normal(2, 4, 5)], bias=False, peer=False)
 layer("Perceptron", 3, 2, inputs=[normal(4, 3)], peer=False, check=False)
@@ -35,9 +40,32 @@ layer("Conv2d", 4, 2, 3, inputs=[IMAGE], padding="same", padding_mode="replicate
 layer("Conv2d", 4, 2, 3, inputs=[IMAGE], padding="valid")
 layer("Conv2d", 4, 2, 3, inputs=[IMAGE], padding="full", peer=False)
 layer("Conv3d", 2, 3, 2, inputs=[VOLUME], padding=1)
+layer("Conv1d", 4, 3, 3, inputs=[normal(4, 9)], padding=1, padding_mode="reflect")
+layer("Conv2d", 4, 3, 3, inputs=[normal(4, 7, 6)], padding=1)
+layer("Conv3d", 2, 3, 2, inputs=[normal(2, 4, 3, 5)])
 layer("ConvTranspose1d", 4, 6, 3, inputs=[normal(2, 4, 5)], stride=2, padding=1, output_padding=1, groups=2)
 layer("ConvTranspose2d", 4, 3, 3, inputs=[normal(2, 4, 3, 4)], stride=2, dilation=2)
 layer("ConvTranspose3d", 2, 3, 2, inputs=[normal(1, 2, 3, 2, 3)], stride=2)
+
+layer("ConvTranspose1d", 4, 3, 3, inputs=[normal(4, 5)], stride=2)
+layer("ConvTranspose2d", 4, 3, 3, inputs=[normal(4, 3, 4)])
+layer("ConvTranspose3d", 2, 3, 2, inputs=[normal(2, 3, 2, 3)])
+layer("Unfold", (2, 3), inputs=[normal(2, 2, 5, 4)], padding=1, stride=2)
+layer("Unfold", 2, inputs=[normal(2, 4, 5)], dilation=2)
+layer("Fold", (5, 6), 3, inputs=[normal(2, 18, 12)])
+layer("Fold", (5, 6), 3, inputs=[normal(18, 9)], padding=1, stride=2)
+
+# ---------------------------------------------------------------------- borders
+SMALL, SOLID = normal(1, 2, 4, 3), normal(1, 1, 3, 2, 3)
+for _kind in ("Zero", "Reflection", "Replication", "Circular"):
+    layer(f"{_kind}Pad1d", 2, inputs=[normal(1, 2, 4)])
+    layer(f"{_kind}Pad1d", (3, 1), inputs=[normal(2, 5)])
+    layer(f"{_kind}Pad2d", (1, 2, 3, 0), inputs=[SMALL])
+    layer(f"{_kind}Pad2d", (-1, 1, 1, -1), inputs=[normal(2, 4, 3)])
+    layer(f"{_kind}Pad3d", (1, 2, 0, 1, 2, 1), inputs=[SOLID])
+layer("ConstantPad1d", 2, 0.5, inputs=[normal(1, 2, 4)])
+layer("ConstantPad2d", (1, 2, -3, 0), -1.0, inputs=[SMALL])
+layer("ConstantPad3d", (1, 2, 0, 1, 2, 1), 2.0, inputs=[SOLID])
 
 # ---------------------------------------------------------------------- pooling and sizes
 layer("MaxPool1d", 3, inputs=[distinct(2, 3, 9)], stride=2, padding=1)
@@ -72,6 +100,12 @@ layer("Upsample", inputs=[normal(1, 2, 4, 4)], size=(7, 9), mode="bicubic")
 layer("Upsample", inputs=[normal(1, 1, 2, 3, 2)], scale_factor=2, mode="trilinear")
 layer("PixelShuffle", 2, inputs=[normal(2, 8, 3, 2)])
 layer("PixelUnshuffle", 2, inputs=[normal(2, 2, 6, 4)])
+layer("ChannelShuffle", 2, inputs=[normal(2, 6, 3, 2)])
+layer("ChannelShuffle", 3, inputs=[normal(2, 6, 4)])
+for _name, _settings in {"MaxPool": 2, "AvgPool": 2, "AdaptiveAvgPool": 3, "AdaptiveMaxPool": 3}.items():
+    for _n, _space in enumerate(((9,), (7, 6), (4, 5, 4)), start=1):
+        layer(f"{_name}{_n}d", _settings, inputs=[distinct(3, *_space)])
+layer("MaxUnpool2d", 2, inputs=[normal(1, 2, 2), given([[[0, 3], [9, 14]]], dtype="int64")])
 layer("Flatten", 2, inputs=[normal(2, 3, 4, 5)])
 layer("Unflatten", 1, (2, 3), inputs=[normal(4, 6, 2)])
 layer("Unflatten", -1, (2, -1), inputs=[normal(4, 6)])
@@ -90,6 +124,11 @@ layer("GroupNorm", 2, 4, inputs=[normal(3, 4, 5)])
 layer("InstanceNorm1d", 3, inputs=[normal(2, 3, 6)], affine=True)
 layer("InstanceNorm2d", 3, inputs=[normal(2, 3, 4, 5)], affine=True, track_running_stats=True)
 layer("InstanceNorm3d", 2, inputs=[normal(2, 2, 3, 2, 2)])
+
+layer("InstanceNorm1d", 3, inputs=[normal(3, 6)], affine=True, track_running_stats=True)
+layer("InstanceNorm2d", 3, inputs=[normal(3, 4, 5)], affine=True)
+layer("LocalResponseNorm", 3, inputs=[normal(2, 5, 4)], alpha=0.5)
+layer("LocalResponseNorm", 2, inputs=[normal(2, 3, 2, 2)], alpha=1.0, beta=0.5, k=2.0)
 
 # ---------------------------------------------------------------------- activations
 for _name in (
@@ -165,6 +204,24 @@ layer(
 layer(
     "TransformerEncoder", lambda ns: ns.TransformerEncoderLayer(8, 2, 6, dropout=0.0), 2, lambda ns: ns.LayerNorm(8),
     inputs=[WIDE],
+)  # fmt: skip
+HIDDEN_STEPS = given([[0, 1, 1], [0, 0, 1], [0, 0, 0]], dtype="bool")
+layer("TransformerDecoderLayer", 8, 2, 6, inputs=[WIDE, normal(5, 2, 8)], dropout=0.0, check=False)
+layer(
+    "TransformerDecoderLayer", 8, 2, 6, inputs=[WIDE, normal(5, 2, 8), HIDDEN_STEPS, None, None, HIDDEN_KEYS], dropout=0.0,
+    activation="gelu", norm_first=True,
+)  # fmt: skip
+layer(
+    "TransformerDecoderLayer", 8, 2, 6, inputs=[normal(3, 8), normal(5, 8), normal(3, 3), normal(3, 5)], dropout=0.0,
+    activation="gelu", bias=False,
+)  # fmt: skip
+layer(
+    "TransformerDecoder", lambda ns: ns.TransformerDecoderLayer(8, 2, 6, dropout=0.0, activation="gelu", batch_first=True), 2,
+    lambda ns: ns.LayerNorm(8), inputs=[normal(2, 3, 8), normal(2, 5, 8)], call={"tgt_mask": None},
+)  # fmt: skip
+layer(
+    "Transformer", 8, 2, 1, 2, 6, inputs=[normal(5, 2, 8), WIDE, None, HIDDEN_STEPS, None, HIDDEN_KEYS, None, HIDDEN_KEYS],
+    dropout=0.0, activation="gelu",
 )  # fmt: skip
 layer("PositionalEncoding", 4, 6, inputs=[QUERY], peer=False)
 

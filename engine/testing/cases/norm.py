@@ -6,6 +6,7 @@ import numpy as np
 
 from ...errors import ConfigError, ShapeError
 from ...ops import norm as ops
+from ...ops import norm_local
 from ..arguments import given, normal, positive
 from ..bounds import forward_error
 from ..references import norm as ref
@@ -99,4 +100,14 @@ case(
     bound=_BOUND,
     kernels=("rms_norm", "rms_norm_grad"),
     reference=ref.rms_norm,
+)
+case(
+    norm_local.local_response_norm,
+    sample(normal(2, 5, 4), 3, alpha=0.5),
+    sample(normal(2, 3, 2, 2), 2, alpha=1.0, beta=0.5, k=2.0),
+    sample(normal(1, 2, 3), 5, alpha=1.0),
+    error(ShapeError, "with space", normal(2, 3), 2),
+    error(ConfigError, "size must be an integer", normal(2, 3, 4), 0),
+    bound=_BOUND,
+    reference=ref.local_response_norm,
 )

@@ -43,50 +43,56 @@ case(
     sample(distinct(2, 2, 5, 7), kernel_size=3, stride=(1, 2), padding=(0, 1), return_indices=True),
     sample(distinct(0, 3, 6, 6), kernel_size=2, label="no images"),
     error(ShapeError, "no window fits", normal(1, 1, 2, 2), kernel_size=3),
-    error(ShapeError, "4 dimensions", normal(1, 6, 6), kernel_size=2),
+    error(ShapeError, "(N,C,H,W) or (C,H,W)", normal(6, 6), kernel_size=2),
     error(ConfigError, "at most half", normal(1, 1, 6, 6), kernel_size=2, padding=2),
     error(ConfigError, "kernel_size must be", normal(1, 1, 6, 6), kernel_size=0),
+    sample(distinct(3, 5, 6), kernel_size=2, return_indices=True, label="one sample"),
     bound=exact,
     kernels=("max_pool2d", "max_pool2d_scatter"),
-    reference=ref.max_pool,
+    reference=ref.samples(2, ref.max_pool),
 )
 case(
     max_pool.max_pool1d,
     sample(distinct(2, 3, 9), kernel_size=3, stride=2),
     sample(distinct(2, 3, 10), kernel_size=3, stride=2, padding=1, dilation=2, ceil_mode=True, return_indices=True),
+    sample(distinct(3, 5), kernel_size=2, return_indices=True, label="one sample"),
     bound=exact,
     kernels=("max_pool2d", "max_pool2d_scatter"),
-    reference=ref.max_pool,
+    reference=ref.samples(1, ref.max_pool),
 )
 case(
     ops.max_pool3d,
     sample(distinct(1, 2, 4, 5, 4), kernel_size=2),
     sample(distinct(1, 2, 5, 4, 5), kernel_size=(3, 2, 2), stride=(1, 2, 1), padding=(1, 1, 0), return_indices=True),
     sample(distinct(2, 1, 5, 5, 5), kernel_size=2, stride=2, dilation=(1, 2, 1), ceil_mode=True),
+    sample(distinct(3, 5, 6, 4), kernel_size=2, label="one sample"),
     bound=exact,
     kernels=("max_pool3d", "max_pool3d_scatter"),
-    reference=ref.max_pool,
+    reference=ref.samples(3, ref.max_pool),
 )
 case(
     max_pool.min_pool1d,
     sample(distinct(2, 3, 9), kernel_size=3, stride=2),
     sample(distinct(2, 3, 9), kernel_size=3, ceil_mode=True, return_indices=True),
+    sample(distinct(3, 5), kernel_size=2, return_indices=True, label="one sample"),
     bound=exact,
-    reference=ref.min_pool,
+    reference=ref.samples(1, ref.min_pool),
 )
 case(
     max_pool.min_pool2d,
     sample(distinct(2, 3, 7, 9), kernel_size=(3, 2), stride=(2, 1), padding=1),
     sample(distinct(1, 2, 7, 7), kernel_size=2, dilation=2, ceil_mode=True, return_indices=True),
+    sample(distinct(3, 5, 6), kernel_size=2, return_indices=True, label="one sample"),
     bound=exact,
-    reference=ref.min_pool,
+    reference=ref.samples(2, ref.min_pool),
 )
 case(
     max_pool.min_pool3d,
     sample(distinct(1, 2, 4, 5, 4), kernel_size=2),
     sample(distinct(1, 2, 4, 5, 4), kernel_size=(2, 3, 2), stride=1, padding=(1, 0, 1), return_indices=True),
+    sample(distinct(3, 5, 6, 4), kernel_size=2, label="one sample"),
     bound=exact,
-    reference=ref.min_pool,
+    reference=ref.samples(3, ref.min_pool),
 )
 
 
@@ -187,29 +193,33 @@ case(
     sample(normal(2, 3, 7, 9), kernel_size=3, stride=2, padding=1, ceil_mode=True, count_include_pad=False),
     sample(normal(0, 3, 6, 6), kernel_size=2, label="no images"),
     error(ShapeError, "no window fits", normal(1, 1, 2, 2), kernel_size=3),
+    sample(normal(3, 5, 6), kernel_size=2, label="one sample"),
     bound=_MEAN,
     kernels=("avg_pool2d", "avg_pool2d_input_grad"),
-    reference=ref.avg_pool,
+    reference=ref.samples(2, ref.avg_pool),
 )
 case(
     avg_pool.avg_pool1d,
     sample(normal(2, 3, 9), kernel_size=3, stride=2, padding=1),
     sample(normal(2, 3, 8), kernel_size=3, stride=2, padding=1, ceil_mode=True, count_include_pad=False),
+    sample(normal(3, 5), kernel_size=2, label="one sample"),
     bound=_MEAN,
-    reference=ref.avg_pool,
+    reference=ref.samples(1, ref.avg_pool),
 )
 case(
     ops.avg_pool3d,
     sample(normal(1, 2, 4, 5, 4), kernel_size=2),
     sample(normal(2, 1, 4, 5, 4), kernel_size=(2, 3, 1), stride=(1, 2, 2), padding=(1, 1, 0), count_include_pad=False),
     sample(normal(1, 1, 5, 5, 5), kernel_size=2, padding=1, stride=2, ceil_mode=True),
+    sample(normal(3, 5, 6, 4), kernel_size=2, label="one sample"),
     bound=_MEAN,
     kernels=("avg_pool3d", "avg_pool3d_input_grad"),
-    reference=ref.avg_pool,
+    reference=ref.samples(3, ref.avg_pool),
 )
 case(
     max_unpool.max_unpool2d,
     sample(normal(1, 2, 2, 2), given([[[[0, 3], [10, 15]], [[5, 2], [9, 12]]]], dtype="int64"), output_size=(4, 4)),
+    sample(normal(1, 2, 2), given([[[0, 3], [10, 15]]], dtype="int64"), output_size=(4, 4), label="one sample"),
     error(ShapeError, "must both be", normal(1, 2, 2, 2), given([[[[0]]]], dtype="int64"), output_size=4),
     bound=exact,
     reference=ref.max_unpool,
@@ -232,31 +242,35 @@ case(
     adaptive_pool.adaptive_avg_pool1d,
     sample(normal(2, 3, 10), output_size=4),
     sample(normal(2, 3, 8), output_size=4),
+    sample(normal(3, 5), output_size=2, label="one sample"),
     bound=_MEAN,
-    reference=ref.adaptive_avg_pool,
+    reference=ref.samples(1, ref.adaptive_avg_pool),
 )
 case(
     adaptive_pool.adaptive_avg_pool2d,
     sample(normal(2, 3, 6, 8), output_size=(3, 2)),
     sample(normal(2, 3, 7, 5), output_size=(3, 2)),
     sample(normal(2, 3, 7, 5), output_size=1, label="global"),
-    error(ShapeError, "4 dimensions", normal(1, 6, 6), output_size=1),
+    error(ShapeError, "(N,C,H,W) or (C,H,W)", normal(6, 6), output_size=1),
+    sample(normal(3, 5, 6), output_size=2, label="one sample"),
     bound=forward_error(35, absolute=True),
-    reference=ref.adaptive_avg_pool,
+    reference=ref.samples(2, ref.adaptive_avg_pool),
 )
 case(
     adaptive_pool.adaptive_avg_pool3d,
     sample(normal(1, 2, 4, 5, 3), output_size=2),
     sample(normal(1, 2, 4, 3, 5), output_size=(2, None, 3)),
+    sample(normal(3, 5, 6, 4), output_size=2, label="one sample"),
     bound=_MEAN,
-    reference=ref.adaptive_avg_pool,
+    reference=ref.samples(3, ref.adaptive_avg_pool),
 )
 case(
     adaptive_pool.adaptive_max_pool1d,
     sample(distinct(2, 3, 10), output_size=4),
     sample(distinct(2, 3, 9), output_size=3, return_indices=True),
+    sample(distinct(3, 5), output_size=2, return_indices=True, label="one sample"),
     bound=exact,
-    reference=ref.adaptive_max_pool,
+    reference=ref.samples(1, ref.adaptive_max_pool),
 )
 case(
     adaptive_pool.adaptive_max_pool2d,
@@ -264,13 +278,15 @@ case(
     sample(distinct(2, 3, 6, 4), output_size=1),
     sample(distinct(2, 3, 7, 5), output_size=(3, 2), return_indices=True),
     sample(distinct(2, 3, 6, 4), output_size=(3, 2), return_indices=True),
+    sample(distinct(3, 5, 6), output_size=2, return_indices=True, label="one sample"),
     bound=exact,
-    reference=ref.adaptive_max_pool,
+    reference=ref.samples(2, ref.adaptive_max_pool),
 )
 case(
     adaptive_pool.adaptive_max_pool3d,
     sample(distinct(1, 2, 4, 5, 3), output_size=2),
     sample(distinct(1, 2, 4, 5, 3), output_size=(None, 2, 2), return_indices=True),
+    sample(distinct(3, 5, 6, 4), output_size=2, label="one sample"),
     bound=exact,
-    reference=ref.adaptive_max_pool,
+    reference=ref.samples(3, ref.adaptive_max_pool),
 )

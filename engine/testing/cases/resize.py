@@ -40,14 +40,24 @@ case(
     ops.pixel_shuffle,
     sample(normal(2, 12, 3, 2), 2),
     sample(normal(1, 18, 1, 2), 3),
+    sample(normal(4, 3, 2), 2, label="one sample"),
     error(ShapeError, "(N, C r r, H, W) with r=3", normal(2, 12, 3, 2), 3),
     bound=exact,
     reference=ref.pixel_shuffle,
 )
 case(
+    ops.channel_shuffle,
+    sample(normal(2, 6, 3, 2), 2),
+    sample(normal(1, 12, 5), 3),
+    error(ShapeError, "multiple of groups=4", normal(2, 6, 3), 4),
+    bound=exact,
+    reference=ref.channel_shuffle,
+)
+case(
     ops.pixel_unshuffle,
     sample(normal(2, 3, 6, 4), 2),
     sample(normal(1, 2, 3, 6), 3),
+    sample(normal(2, 4, 2), 2, label="one sample"),
     error(ShapeError, "(N, C, H r, W r) with r=3", normal(2, 3, 6, 4), 3),
     bound=exact,
     reference=ref.pixel_unshuffle,

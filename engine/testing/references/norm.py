@@ -83,3 +83,12 @@ def rms_norm(x: Any, normalized_shape: Any, weight: Any = None, eps: float | Non
         wide = x[i].astype(np.float64)
         y[i] = wide / np.sqrt(np.sum(wide**2) / wide.size + eps)
     return _affine(y, weight, None, shape)
+
+
+def local_response_norm(x: Any, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> Any:
+    """Each value by the energy of the channels from size // 2 below to (size - 1) // 2 above."""
+    y = np.zeros(x.shape)
+    for c in range(x.shape[1]):
+        near = x[:, max(c - size // 2, 0) : c + (size - 1) // 2 + 1].astype(np.float64)
+        y[:, c] = x[:, c] / (k + alpha / size * np.sum(near**2, axis=1)) ** beta
+    return y

@@ -79,17 +79,27 @@ def interpolate(
 
 def pixel_shuffle(x: Any, r: int) -> Any:
     """y[n, c, i, j] = x[n, c r r + (i mod r) r + j mod r, i // r, j // r]."""
-    n, c, h, w = x.shape
+    *lead, c, h, w = x.shape
     return built(
-        (n, c // (r * r), h * r, w * r),
+        (*lead, c // (r * r), h * r, w * r),
         x.dtype,
-        lambda i: x[i[0], i[1] * r * r + i[2] % r * r + i[3] % r, i[2] // r, i[3] // r],
+        lambda i: x[(*i[:-3], i[-3] * r * r + i[-2] % r * r + i[-1] % r, i[-2] // r, i[-1] // r)],
     )
+
+
+def channel_shuffle(x: Any, groups: int) -> Any:
+    """y[n, i groups + g] = x[n, g C / groups + i]."""
+    y = np.zeros(x.shape, x.dtype)
+    size = x.shape[1] // groups
+    for c in range(x.shape[1]):
+        y[:, c % size * groups + c // size] = x[:, c]
+    return y
 
 
 def pixel_unshuffle(x: Any, r: int) -> Any:
     """The inverse of pixel_shuffle."""
-    y = np.zeros((x.shape[0], x.shape[1] * r * r, x.shape[2] // r, x.shape[3] // r), x.dtype)
-    for n, c, i, j in product(*map(range, x.shape)):
-        y[n, c * r * r + i % r * r + j % r, i // r, j // r] = x[n, c, i, j]
+    *lead, channels, height, width = x.shape
+    y = np.zeros((*lead, channels * r * r, height // r, width // r), x.dtype)
+    for *n, c, i, j in product(*map(range, x.shape)):
+        y[(*n, c * r * r + i % r * r + j % r, i // r, j // r)] = x[(*n, c, i, j)]
     return y

@@ -227,6 +227,9 @@ def _inside(k: int, n: int, mode: str) -> int | None:
 def pad(x: Any, padding: Any, mode: str = "constant", value: float = 0.0) -> Any:
     """Each index of the border mapped back into x (reflected, clamped or wrapped), or the constant value."""
     pairs = [[0, 0]] * (x.ndim - len(padding)) + [list(p) for p in padding]
+    if mode == "circular":
+        x = x[tuple(slice(max(-lo, 0), n - max(-hi, 0)) for n, (lo, hi) in zip(x.shape, pairs, strict=True))]
+        pairs = [[max(lo, 0), max(hi, 0)] for lo, hi in pairs]
     shape = [s + lo + hi for s, (lo, hi) in zip(x.shape, pairs, strict=True)]
 
     def at(i: Index) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import product
 from typing import Any
 
@@ -14,6 +14,18 @@ Ints = tuple[int, ...]
 def each(value: Any, rank: int) -> Ints:
     """A setting for every spatial axis."""
     return (value,) * rank if isinstance(value, int) else tuple(value)
+
+
+def samples(rank: int, f: Callable[..., Any]) -> Callable[..., Any]:
+    """The definition f of batches (N,C,*S), read for single samples (C,*S) too."""
+
+    def call(x: Any, *args: Any, **settings: Any) -> Any:
+        if x.ndim == rank + 2:
+            return f(x, *args, **settings)
+        y = f(x.reshape(1, *x.shape), *args, **settings)
+        return tuple(part.reshape(part.shape[1:]) for part in y) if isinstance(y, tuple) else y.reshape(y.shape[1:])
+
+    return call
 
 
 # ---------------------------------------------------------------------- convolution
@@ -266,9 +278,10 @@ def adaptive_max_pool(x: Any, output_size: Any, return_indices: bool = False) ->
 def max_unpool(x: Any, indices: Any, output_size: Any) -> Any:
     """Each value added at its flat position in the plane."""
     size = each(output_size, x.ndim - 2)
-    y = np.zeros((*x.shape[:2], *size), x.dtype)
+    lead = x.ndim - len(size)
+    y = np.zeros((*x.shape[:lead], *size), x.dtype)
     for i in np.ndindex(*x.shape):
-        y[(*i[:2], *np.unravel_index(int(indices[i]), size))] += x[i]
+        y[(*i[:lead], *np.unravel_index(int(indices[i]), size))] += x[i]
     return y
 
 

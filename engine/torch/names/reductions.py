@@ -174,6 +174,9 @@ def _extreme(kind: str, input: Any, dim: Any, keepdim: bool) -> Any:
     if input.ndim == 0:
         return pair(dl.clone(input), dl.zeros((), dtype="int64", device=input.device))
     where_ = (dl.argmax if kind == "max" else dl.argmin)(input, axis=dim, keepdims=True)
+    if not (input.requires_grad and dl.is_grad_enabled()):  # no gradient asks which of equal values it was
+        values = (dl.max if kind == "max" else dl.min)(input, axis=dim, keepdims=keepdim)
+        return pair(values, where_ if keepdim else dl.squeeze(where_, axis=dim))
     return pair(at(input, where_, dim, keepdim), where_ if keepdim else dl.squeeze(where_, axis=dim))
 
 

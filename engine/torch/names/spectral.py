@@ -64,9 +64,10 @@ def istft(input: Any, n_fft: int, hop_length: Any = None, win_length: Any = None
         raise RuntimeError(f"istft: expected {n_fft // 2 + 1 if half else n_fft} frequencies, got {input.shape[-2]}")
     spectra = dl.matrix_transpose(input if input.ndim == 3 else input[None])
     spectra = spectra * n_fft**0.5 if normalized else spectra
-    frames = dl.fft.irfft(spectra, n=n_fft, axis=-1) if half else dl.fft.ifft(spectra, axis=-1)
-    if not return_complex:
-        frames = dl.real(frames) if kind_of(frames.dtype) == 3 else frames
+    if return_complex and not half:
+        frames = dl.fft.ifft(spectra, axis=-1)
+    else:  # a real signal is what half the frequencies say, also where the others are given and say something else
+        frames = dl.fft.irfft(spectra[..., : n_fft // 2 + 1], n=n_fft, axis=-1)
     frame = _window("istft", window, win_length or n_fft, n_fft, frames)
     total = n_fft + hop * (frames.shape[1] - 1)
     weights = dl.broadcast_to((frame * frame)[None, :, None], (1, n_fft, frames.shape[1]))

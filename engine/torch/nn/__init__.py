@@ -11,14 +11,13 @@ from . import layers as _layers
 from . import modules as modules
 from . import parallel as parallel
 from . import parameter as parameter
-from . import transformer as _transformer
 from . import utils as utils
 from .functions import windows as _windows
 from .module import Module as Module
 from .parameter import Buffer as Buffer
 from .parameter import Parameter as Parameter
 
-_NAMES = {**_layers.NAMES, **modules.NAMES, **_containers.NAMES, **_transformer.NAMES}
+_NAMES = {**_layers.NAMES, **modules.NAMES, **_containers.NAMES}
 globals().update(_NAMES)
 __all__ = sorted({*_NAMES, "functional", "init", "utils"})
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ... import nn
-from ..names.core import is_tensor
 from .module import LAYERS, Module
 from .parameter import Parameter
 
@@ -102,90 +101,26 @@ class ModuleDict(Module, nn.ModuleDict):  # type: ignore[misc]
         return found
 
 
-class ParameterList(Module):
+class ParameterList(Module, nn.ParameterList):  # type: ignore[misc]
     """A list of parameters."""
 
-    def __init__(self, values: Iterable[Any] | None = None) -> None:
-        for v in values or ():
-            self.append(v)
+    kind = Parameter
 
-    def append(self, value: Any) -> Any:
-        """Add one at the end; a tensor becomes a parameter."""
-        setattr(self, str(len(self)), Parameter(value) if is_tensor(value) and not isinstance(value, nn.Parameter) else value)
-        return self
-
-    def extend(self, values: Iterable[Any]) -> Any:
-        """Add several at the end."""
-        for v in values:
-            self.append(v)
-        return self
-
-    def _items(self) -> list[Any]:
-        return [v for k, v in self.__dict__.items() if k.isdigit()]
-
-    def __len__(self) -> int:
-        return len(self._items())
-
-    def __iter__(self) -> Iterator[Any]:
-        return iter(self._items())
-
-    def __getitem__(self, index: Any) -> Any:
-        found = self._items()[index]
-        return ParameterList(found) if isinstance(index, slice) else found
-
-    def __setitem__(self, index: int, value: Any) -> None:
-        setattr(self, str(range(len(self))[index]), value)
-
-    def __iadd__(self, values: Iterable[Any]) -> Any:
-        return self.extend(values)
+    def __init__(self, values: Any = None) -> None:
+        nn.ParameterList.__init__(self, values)
 
 
-class ParameterDict(Module):
+class ParameterDict(Module, nn.ParameterDict):  # type: ignore[misc]
     """Parameters by name."""
 
+    kind = Parameter
+
     def __init__(self, parameters: Any = None) -> None:
-        self.update(parameters or {})
-
-    def _held(self) -> dict[str, Any]:
-        return {k: v for k, v in self.__dict__.items() if is_tensor(v)}
-
-    def update(self, parameters: Any) -> None:
-        """Add parameters by name."""
-        for name, value in dict(parameters).items():
-            self[name] = value
-
-    def __setitem__(self, name: str, value: Any) -> None:
-        setattr(self, name, Parameter(value) if is_tensor(value) and not isinstance(value, nn.Parameter) else value)
-
-    def __getitem__(self, name: str) -> Any:
-        return self._held()[name]
-
-    def __delitem__(self, name: str) -> None:
-        delattr(self, name)
-
-    def __contains__(self, name: object) -> bool:
-        return name in self._held()
-
-    def __len__(self) -> int:
-        return len(self._held())
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._held())
-
-    def keys(self) -> Any:
-        """The names."""
-        return self._held().keys()
-
-    def values(self) -> Any:
-        """The parameters."""
-        return self._held().values()
-
-    def items(self) -> Any:
-        """Names and parameters."""
-        return self._held().items()
+        nn.ParameterDict.__init__(self, parameters)
 
 
-LAYERS.update({nn.Sequential: Sequential, nn.ModuleList: ModuleList, nn.ModuleDict: ModuleDict, nn.Module: Module})
+LAYERS.update({nn.Sequential: Sequential, nn.ModuleList: ModuleList, nn.ModuleDict: ModuleDict, nn.Module: Module,
+               nn.ParameterList: ParameterList, nn.ParameterDict: ParameterDict})  # fmt: skip
 NAMES: dict[str, Any] = {
     "Sequential": Sequential, "ModuleList": ModuleList, "ModuleDict": ModuleDict, "ParameterList": ParameterList,
     "ParameterDict": ParameterDict, "Module": Module, "Parameter": Parameter, "Container": Module,

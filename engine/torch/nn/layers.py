@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import inspect
-import re
 from typing import Any
 
 from ... import nn
 from ..names.core import assign, refuse
 from ..names.engine import dl
 from .functions.losses import how
-from .functions.windows import batched
 from .module import LAYERS, Module, adopt
 from .utils.rnn import run_packed
 
@@ -19,7 +17,7 @@ SIGNATURES: dict[str, str] = {
     **dict.fromkeys(("ReLU", "ReLU6", "SELU", "SiLU", "Mish", "Hardsigmoid", "Hardswish"), "inplace=False"),
     "LeakyReLU": "negative_slope=0.01, inplace=False", "ELU": "alpha=1.0, inplace=False", "CELU": "alpha=1.0, inplace=False",
     "Hardtanh": "min_val=-1.0, max_val=1.0, inplace=False", "Threshold": "threshold, value, inplace=False",
-    **dict.fromkeys(("Dropout", "Dropout1d", "Dropout2d", "Dropout3d", "AlphaDropout"), "p=0.5, inplace=False"),
+    **dict.fromkeys(("Dropout", "AlphaDropout"), "p=0.5, inplace=False"),
     "AvgPool1d": "kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True",
     **dict.fromkeys(("AvgPool2d", "AvgPool3d"),
                     "kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True, divisor_override=None"),
@@ -38,11 +36,27 @@ SIGNATURES: dict[str, str] = {
     "TripletMarginLoss": "margin=1.0, p=2.0, eps=1e-6, swap=False, size_average=None, reduce=None, reduction='mean'",
     "Embedding": "num_embeddings, embedding_dim, padding_idx=None, max_norm=None, norm_type=2.0, scale_grad_by_freq=False, "
                  f"sparse=False, _weight=None, _freeze=False, {CREATED}",
+    "EmbeddingBag": "num_embeddings, embedding_dim, max_norm=None, norm_type=2.0, scale_grad_by_freq=False, mode='mean', "
+                    f"sparse=False, _weight=None, include_last_offset=False, padding_idx=None, {CREATED}",
     "MultiheadAttention": "embed_dim, num_heads, dropout=0.0, bias=True, add_bias_kv=False, add_zero_attn=False, kdim=None, "
                           f"vdim=None, batch_first=False, {CREATED}",
     "TransformerEncoder": "encoder_layer, num_layers, norm=None, enable_nested_tensor=True, mask_check=True",
-    "TransformerEncoderLayer": "d_model, nhead, dim_feedforward=2048, dropout=0.1, activation='relu', layer_norm_eps=1e-5, "
-                               f"batch_first=False, norm_first=False, bias=True, {CREATED}",
+    **dict.fromkeys(("TransformerEncoderLayer", "TransformerDecoderLayer"),
+                    "d_model, nhead, dim_feedforward=2048, dropout=0.1, activation='relu', layer_norm_eps=1e-5, "
+                    f"batch_first=False, norm_first=False, bias=True, {CREATED}"),
+    "Transformer": "d_model=512, nhead=8, num_encoder_layers=6, num_decoder_layers=6, dim_feedforward=2048, dropout=0.1, "
+                   "activation='relu', custom_encoder=None, custom_decoder=None, layer_norm_eps=1e-5, batch_first=False, "
+                   f"norm_first=False, bias=True, {CREATED}",
+    "LazyLinear": f"out_features, bias=True, {CREATED}",
+    **dict.fromkeys((f"LazyConv{n}d" for n in (1, 2, 3)), "out_channels, kernel_size, stride=1, padding=0, dilation=1, groups=1, "
+                                                          f"bias=True, padding_mode='zeros', {CREATED}"),
+    **dict.fromkeys((f"LazyConvTranspose{n}d" for n in (1, 2, 3)),
+                    "out_channels, kernel_size, stride=1, padding=0, output_padding=0, groups=1, bias=True, dilation=1, "
+                    f"padding_mode='zeros', {CREATED}"),
+    **dict.fromkeys((f"LazyBatchNorm{n}d" for n in (1, 2, 3)),
+                    f"eps=1e-5, momentum=0.1, affine=True, track_running_stats=True, {CREATED}"),
+    **dict.fromkeys((f"LazyInstanceNorm{n}d" for n in (1, 2, 3)),
+                    f"eps=1e-5, momentum=0.1, affine=False, track_running_stats=False, {CREATED}"),
     "Upsample": "size=None, scale_factor=None, mode='nearest', align_corners=None, recompute_scale_factor=None",
     "PReLU": f"num_parameters=1, init=0.25, {CREATED}",
     "Flatten": "start_dim=1, end_dim=-1",
@@ -106,23 +120,11 @@ def _settle(layer: Any, name: str, extra: dict[str, Any]) -> None:
             raise refuse(f"nn.{name}", f"the argument {key}={value!r} is not supported")
 
 
-_RANK = re.compile(
-    r"(Conv|ConvTranspose|MaxPool|AvgPool|AdaptiveAvgPool|AdaptiveMaxPool|MaxUnpool|InstanceNorm|Dropout)([123])d$"
-)
 
 
 def _forward(name: str, base: Any) -> Any:
-    """The layer's forward, in place or without a batch axis where PyTorch's takes that."""
-    found = _RANK.match(name)
+    """The layer's forward, in place where PyTorch's takes that."""
     plain = base.forward
-    if found is not None and name != "Dropout1d":
-        rank = int(found[2])
-
-        def forward(self: Any, input: Any, *args: Any, **options: Any) -> Any:
-            y = batched(rank, lambda x, *a, **o: plain(self, x, *a, **o))(input, *args, **options)
-            return assign(input, y, name) if self.__dict__.get("inplace") else y
-
-        return forward
     if name in SIGNATURES and "inplace" in SIGNATURES[name]:
 
         def changing(self: Any, input: Any) -> Any:
@@ -156,7 +158,8 @@ def make(name: str) -> Any:
     forward = _forward(name, base)
     if forward is not None:
         body["forward"] = forward
-    made = type(name, (Module, base), body)
+    usual = LAYERS[base.complete] if name.startswith("Lazy") else None  # what a lazy layer becomes at its first call
+    made = type(name, (Module, base), body) if usual is None else type(name, (usual, base), {**body, "becomes": usual})
     LAYERS[base] = made
     return made
 
@@ -191,11 +194,15 @@ NOT_PYTORCH = {
     "Sequential",
     "ModuleList",
     "ModuleDict",
+    "ParameterList",
+    "ParameterDict",
     "Softmax",
     "LogSoftmax",
     "Softmin",
     "Softplus",
 }
 NAMES: dict[str, Any] = {
-    name: make(name) for name in nn.__all__ if inspect.isclass(getattr(nn, name)) and name not in NOT_PYTORCH
+    name: make(name)
+    for name in sorted(nn.__all__, key=lambda n: (n.startswith("Lazy"), n))
+    if inspect.isclass(getattr(nn, name)) and issubclass(getattr(nn, name), nn.Module) and name not in NOT_PYTORCH
 }

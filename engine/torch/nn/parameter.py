@@ -35,8 +35,14 @@ def Buffer(data: Any = None, *, persistent: bool = True) -> Any:  # noqa: N802 -
     return data
 
 
-class UninitializedParameter:
+class UninitializedParameter(nn.UninitializedParameter, Parameter):  # type: ignore[misc]
     """The weight of a lazy layer before its first input."""
+
+    __slots__ = ()
+    becomes = Parameter
+
+
+CLASSES[nn.UninitializedParameter] = UninitializedParameter
 
 
 _ = own

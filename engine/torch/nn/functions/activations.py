@@ -173,6 +173,8 @@ def _dropout(input: Any, p: float = 0.5, training: bool = True, inplace: bool = 
 
 
 def _of_channels(rank: int) -> Any:
+    """Dropout of channels; rank: the axes of space where input may lack N, 0 where (N,C) are there always."""
+
     def call(input: Any, p: float = 0.5, training: bool = True, inplace: bool = False) -> Any:
         lead = 2 if input.ndim == rank + 2 or rank == 0 else 1
         return _dropped("dropout", input, p, training, inplace, (*input.shape[:lead], *(1,) * (input.ndim - lead)))
@@ -180,7 +182,7 @@ def _of_channels(rank: int) -> Any:
     return call
 
 
-for _name, _rank in {"dropout1d": 1, "dropout2d": 2, "dropout3d": 3, "feature_dropout": 0}.items():
+for _name, _rank in {"dropout1d": 1, "dropout2d": 0, "dropout3d": 3, "feature_dropout": 0}.items():
     entry(_name)(_of_channels(_rank))
 
 

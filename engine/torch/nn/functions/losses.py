@@ -285,17 +285,22 @@ def _one_hot(input: Any, num_classes: int = -1) -> Any:
 @entry("embedding")
 def _embedding(input: Any, weight: Any, padding_idx: Any = None, max_norm: Any = None, norm_type: float = 2.0,
                scale_grad_by_freq: bool = False, sparse: bool = False) -> Any:  # fmt: skip
-    if max_norm is not None:
-        _shorten(weight, input, max_norm, norm_type)
-    rows = weight
+    rows = _counted(input, weight, max_norm, norm_type, scale_grad_by_freq)
     if padding_idx is not None:
         place = dl.reshape(dl.arange(weight.shape[0], device=weight.device), (-1, 1)) == padding_idx % weight.shape[0]
-        rows = dl.where(place, weight.detach(), weight)
-    if scale_grad_by_freq and weight.requires_grad:
-        n = np.bincount(input.numpy_copy().reshape(-1), minlength=weight.shape[0])
-        share = dl.asarray((1 / np.maximum(n, 1)).astype(weight.dtype)[:, None], device=weight.device)
-        rows = rows.detach() + (rows - rows.detach()) * share
+        rows = dl.where(place, weight.detach(), rows)
     return F.embedding(rows, input)
+
+
+def _counted(ids: Any, weight: Any, max_norm: Any, norm_type: float, scale_grad_by_freq: bool) -> Any:
+    """The table after its rows were shortened to max_norm, with gradients divided by how often a row is looked up."""
+    if max_norm is not None:
+        _shorten(weight, ids, max_norm, norm_type)
+    if not scale_grad_by_freq or not weight.requires_grad:
+        return weight
+    n = np.bincount(ids.numpy_copy().reshape(-1), minlength=weight.shape[0])
+    share = dl.asarray((1 / np.maximum(n, 1)).astype(weight.dtype)[:, None], device=weight.device)
+    return weight.detach() + (weight - weight.detach()) * share
 
 
 def _shorten(weight: Any, ids: Any, max_norm: float, norm_type: float) -> None:
@@ -317,26 +322,8 @@ def _embedding_bag(input: Any, weight: Any, offsets: Any = None, max_norm: Any =
         raise TypeError("embedding_bag: input must be a tensor")
     if kind_of(input.dtype) == 2:  # the old order of arguments
         input, weight = weight, input
-    ids = input.numpy_copy()
-    if ids.ndim == 2:
-        bags = np.repeat(np.arange(ids.shape[0]), ids.shape[1])
-        count = ids.shape[0]
-    else:
-        starts = offsets.numpy_copy()
-        count = len(starts) - bool(include_last_offset)
-        ends = np.append(starts[:count], len(ids) if not include_last_offset else starts[-1])
-        bags = np.repeat(np.arange(count), np.diff(ends))
-        ids = ids[: len(bags)]
-    flat = dl.asarray(ids.reshape(-1), device=weight.device)
-    rows = _embedding(flat, weight, None, max_norm, norm_type, scale_grad_by_freq)
-    if per_sample_weights is not None:
-        rows = rows * dl.reshape(per_sample_weights, (-1, 1))
-    keep = np.ones(len(bags), bool) if padding_idx is None else ids.reshape(-1) != padding_idx % weight.shape[0]
-    chosen = [dl.take(rows, dl.asarray(np.nonzero((bags == b) & keep)[0], device=weight.device), axis=0) for b in range(count)]
-    f = {"sum": dl.sum, "mean": dl.mean, "max": dl.max}[mode]
-    empty = dl.zeros(weight.shape[1:], dtype=weight.dtype, device=weight.device)
-    found = [f(part, axis=0) if part.shape[0] else empty for part in chosen]
-    return dl.stack(found, axis=0) if found else dl.zeros((0, *weight.shape[1:]), dtype=weight.dtype)
+    rows = _counted(input, weight, max_norm, norm_type, scale_grad_by_freq)
+    return F.embedding_bag(rows, input, offsets, mode, per_sample_weights, include_last_offset, padding_idx)
 
 
 @entry("scaled_dot_product_attention")

@@ -25,31 +25,18 @@ def repeated(rank: int) -> Any:
     return lambda value: tuple(value) if isinstance(value, tuple | list) else (value,) * rank
 
 
-def batched(rank: int, f: Any) -> Any:
-    """Let a function of (N,C,*S) also take (C,*S), as PyTorch does."""
-
-    def call(input: Any, *args: Any, **options: Any) -> Any:
-        args = tuple(a[0] if isinstance(a, tuple | list) and len(a) == 1 and rank > 1 else a for a in args)
-        if input.ndim != rank + 1:
-            return f(input, *args, **options)
-        found = f(dl.expand_dims(input, axis=0), *args, **options)
-        return tuple(dl.squeeze(v, axis=0) for v in found) if isinstance(found, tuple) else dl.squeeze(found, axis=0)
-
-    return call
-
-
 # ---------------------------------------------------------------------- convolution
 def _convolutions() -> None:
     for rank in (1, 2, 3):
         forward, transposed = getattr(F, f"conv{rank}d"), getattr(F, f"conv_transpose{rank}d")
 
         def conv(input: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0, dilation: Any = 1,
-                 groups: int = 1, _f: Any = forward, _rank: int = rank) -> Any:  # fmt: skip
-            return batched(_rank, _f)(input, weight, bias, stride, padding, dilation, groups)
+                 groups: int = 1, _f: Any = forward) -> Any:  # fmt: skip
+            return _f(input, weight, bias, stride, padding, dilation, groups)
 
         def back(input: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0, output_padding: Any = 0,
-                 groups: int = 1, dilation: Any = 1, _f: Any = transposed, _rank: int = rank) -> Any:  # fmt: skip
-            return batched(_rank, _f)(input, weight, bias, stride, padding, output_padding, groups, dilation)
+                 groups: int = 1, dilation: Any = 1, _f: Any = transposed) -> Any:  # fmt: skip
+            return _f(input, weight, bias, stride, padding, output_padding, groups, dilation)
 
         entry(f"conv{rank}d", root=True)(conv)
         entry(f"conv_transpose{rank}d", root=True)(back)
@@ -60,13 +47,12 @@ _convolutions()
 
 @entry("unfold")
 def _unfold(input: Any, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1) -> Any:
-    return batched(2, F.unfold)(input, *(several(2, v) for v in (kernel_size, dilation, padding, stride)))
+    return F.unfold(input, kernel_size, dilation, padding, stride)
 
 
 @entry("fold")
 def _fold(input: Any, output_size: Any, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1) -> Any:
-    given = [several(2, v) for v in (output_size, kernel_size, dilation, padding, stride)]
-    return F.fold(input, *given) if input.ndim == 3 else dl.squeeze(F.fold(dl.expand_dims(input, axis=0), *given), axis=0)
+    return F.fold(input, output_size, kernel_size, dilation, padding, stride)
 
 
 # ---------------------------------------------------------------------- pooling
@@ -83,10 +69,9 @@ def _pools() -> None:
             ceil_mode: bool = False,
             return_indices: bool = False,
             _f: Any = maximum,
-            _rank: int = rank,
         ) -> Any:
             stride = None if stride is None or (not isinstance(stride, int) and not len(stride)) else stride
-            return batched(_rank, _f)(input, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
+            return _f(input, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
 
         def mean(
             input: Any,
@@ -102,7 +87,7 @@ def _pools() -> None:
             stride = None if stride is None or (not isinstance(stride, int) and not len(stride)) else stride
             if divisor_override is not None:
                 return _window_sums(_rank, _f, input, kernel_size, stride, padding, ceil_mode) / divisor_override
-            return batched(_rank, _f)(input, kernel_size, stride, padding, ceil_mode, count_include_pad)
+            return _f(input, kernel_size, stride, padding, ceil_mode, count_include_pad)
 
         def put_back(input: Any, indices: Any, kernel_size: Any, stride: Any = None, padding: Any = 0,
                      output_size: Any = None, _f: Any = unpool, _rank: int = rank) -> Any:  # fmt: skip
@@ -128,7 +113,7 @@ def _pools() -> None:
                 space = input.shape[-_rank:]
                 full = tuple(n if s is None else s for s, n in zip(sizes, space, strict=True))
                 size = full[0] if _rank == 1 else full
-                return batched(_rank, _f)(input, size, True) if return_indices else batched(_rank, _f)(input, size)
+                return _f(input, size, True) if return_indices else _f(input, size)
 
             entry(f"adaptive_{kind}_pool{rank}d", root=True)(adaptive)
     _lp_pools()
@@ -144,7 +129,7 @@ def _window_sums(rank: int, f: Any, input: Any, kernel_size: Any, stride: Any, p
         if ceil_mode and count * b >= n + c:
             count -= 1
         pairs.append((c, max(c, count * b + a - n - c)))
-    y = batched(rank, f)(dl.pad(input, pairs), kernel_size, stride, 0, False, True)
+    y = f(dl.pad(input, pairs), kernel_size, stride, 0, False, True)
     return y * math.prod(k)
 
 
@@ -167,7 +152,7 @@ def _lp_pools() -> None:
 
         def lp(input: Any, norm_type: float, kernel_size: Any, stride: Any = None, ceil_mode: bool = False,
                _f: Any = average, _rank: int = rank) -> Any:  # fmt: skip
-            y = batched(_rank, _f)(dl.pow(input, norm_type), kernel_size, stride, 0, ceil_mode)
+            y = _f(dl.pow(input, norm_type), kernel_size, stride, 0, ceil_mode)
             n = math.prod(several(_rank, kernel_size))
             return dl.pow(dl.sign(y) * dl.relu(dl.abs(y)) * n, 1.0 / norm_type)
 
@@ -181,18 +166,7 @@ _pools()
 @entry("pad")
 def pad(input: Any, pad: Any, mode: str = "constant", value: Any = None) -> Any:
     pairs = [(int(pad[i]), int(pad[i + 1])) for i in range(0, len(pad), 2)][::-1]
-    kept = tuple(slice(max(-lo, 0), n - max(-hi, 0)) for n, (lo, hi) in
-                 zip(input.shape[input.ndim - len(pairs) :], pairs, strict=True))  # fmt: skip
-    grown = [(max(lo, 0), max(hi, 0)) for lo, hi in pairs]
-    x = input
-    if mode == "replicate" and any(lo < 0 or hi < 0 for lo, hi in pairs):  # a border may be of what another cut off
-        for axis, (lo, hi) in enumerate(pairs, input.ndim - len(pairs)):
-            places = np.clip(np.arange(-lo, input.shape[axis] + hi), 0, input.shape[axis] - 1)
-            x = dl.take(x, dl.asarray(places.astype(np.int64), device=x.device), axis=axis)
-        return x
-    if any(lo < 0 or hi < 0 for lo, hi in pairs):
-        x = dl.Tensor.__getitem__(input, (..., *kept))
-    return dl.pad(x, grown, mode=mode, value=0.0 if value is None else value)
+    return dl.pad(input, pairs, mode=mode, value=0.0 if value is None else value)
 
 
 @entry("interpolate", "upsample")
@@ -222,23 +196,17 @@ def _upsample_bilinear(input: Any, size: Any = None, scale_factor: Any = None) -
 
 @entry("pixel_shuffle", root=True)
 def _pixel_shuffle(input: Any, upscale_factor: int) -> Any:
-    lead = input.shape[:-3]
-    y = F.pixel_shuffle(dl.reshape(input, (math.prod(lead), *input.shape[-3:])), upscale_factor)
-    return dl.reshape(y, (*lead, *y.shape[1:]))
+    return F.pixel_shuffle(input, upscale_factor)
 
 
 @entry("pixel_unshuffle", root=True)
 def _pixel_unshuffle(input: Any, downscale_factor: int) -> Any:
-    lead = input.shape[:-3]
-    y = F.pixel_unshuffle(dl.reshape(input, (math.prod(lead), *input.shape[-3:])), downscale_factor)
-    return dl.reshape(y, (*lead, *y.shape[1:]))
+    return F.pixel_unshuffle(input, downscale_factor)
 
 
 @entry("channel_shuffle", root=True)
 def _channel_shuffle(input: Any, groups: int) -> Any:
-    n, c, *space = input.shape
-    x = dl.reshape(input, (n, groups, c // groups, *space))
-    return dl.reshape(dl.moveaxis(x, 1, 2), input.shape)
+    return F.channel_shuffle(input, groups)
 
 
 @entry("affine_grid")
@@ -308,12 +276,7 @@ def _group_norm(input: Any, num_groups: int, weight: Any = None, bias: Any = Non
 
 @entry("local_response_norm")
 def _local_response_norm(input: Any, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> Any:
-    square = input * input
-    lead = [(size // 2, (size - 1) // 2), *[(0, 0)] * (input.ndim - 2)]
-    padded = dl.pad(square, lead)
-    c = input.shape[1]
-    total = sum((dl.Tensor.__getitem__(padded, (slice(None), slice(i, i + c))) for i in range(size)), start=0)
-    return input / dl.pow(total * (alpha / size) + k, beta)
+    return F.local_response_norm(input, size, alpha, beta, k)
 
 
 @entry("normalize")
