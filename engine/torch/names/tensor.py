@@ -27,6 +27,16 @@ from .engine import dl
 from .places import Size, Sizes, device
 
 
+_RECORDED = {
+    "multiply": "mul", "subtract": "sub", "divide": "div", "negative": "neg", "power": "pow", "concat": "cat", "linear": "addmm",
+    "expand_dims": "unsqueeze", "permute_dims": "permute", "reshape": "view", "flatten": "view", "broadcast_to": "expand",
+    "matrix_transpose": "t", "vector_norm": "linalg_vector_norm", "take": "index_select", "getitem": "select", "matmul": "mm",
+    "cumulative_sum": "cumsum", "cross_entropy": "nll_loss", "layer_norm": "native_layer_norm",
+    **dict.fromkeys(("conv1d", "conv2d", "conv3d"), "convolution"),
+}  # fmt: skip
+"""PyTorch's names of ops where grad_fn shows others."""
+
+
 class _Recorded:
     """What grad_fn shows of the op that made a tensor."""
 
@@ -35,7 +45,7 @@ class _Recorded:
 
     def name(self) -> str:
         """The op's name, written as PyTorch writes it."""
-        return "".join(part.capitalize() for part in self._op.split("_")) + "Backward0"
+        return "".join(part.capitalize() for part in _RECORDED.get(self._op, self._op).split("_")) + "Backward0"
 
     def __repr__(self) -> str:
         return f"<{self.name()}>"
