@@ -209,7 +209,7 @@ def all_snippets() -> dict[str, str]:
     }
     found |= {f"optim.{name}": _optimizer(name) for name in OPTIMIZERS}
     found |= {f"optim.lr_scheduler.{name}": _schedule(name) for name in SCHEDULES}
-    return found | distributions.snippets()
+    return found | written("additions.txt") | distributions.snippets()
 
 
 def _optimizer(made: str) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 
 from .... import nn
 from ....nn.parametrize import _slice_norms
+from ....ops.distances import normalize
 from ...names.core import own
 from ...names.engine import dl
 from ..parameter import Parameter
@@ -96,8 +97,8 @@ class SpectralNorm(Recomputed):
         if module.training if going_on is None else going_on:
             with dl.no_grad():
                 for _ in range(self.iterations):
-                    v[...] = dl.nn.functional.normalize(dl.matmul(m.T, u), eps=self.eps, axis=0)
-                    u[...] = dl.nn.functional.normalize(dl.matmul(m, v), eps=self.eps, axis=0)
+                    v[...] = normalize(dl.matmul(m.T, u), eps=self.eps)
+                    u[...] = normalize(dl.matmul(m, v), eps=self.eps)
         u, v = u * 1.0, v * 1.0  # the vectors of this pass, which later ones do not change
         return own(weight / dl.sum(u * dl.matmul(m, v)))
 
@@ -117,7 +118,7 @@ def spectral_norm(module: Any, name: str = "weight", n_power_iterations: int = 1
     setattr(module, f"{name}_orig", weight)
     for end, n in zip("uv", m.shape, strict=True):
         start = dl.randn(n, dtype=weight.dtype, device=weight.device)
-        module.register_buffer(f"{name}_{end}", own(dl.nn.functional.normalize(start, eps=eps, axis=0)))
+        module.register_buffer(f"{name}_{end}", own(normalize(start, eps=eps)))
     setattr(module, name, own(weight.detach()))
     module.register_forward_pre_hook(hook)
     return module

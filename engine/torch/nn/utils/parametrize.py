@@ -109,7 +109,11 @@ def _set(held: Any, new: Any) -> None:
 
 
 def _register(module: Any, name: str, tensor: Any) -> None:
-    (module.register_parameter if isinstance(tensor, nn.Parameter) else module.register_buffer)(name, tensor)
+    if isinstance(tensor, nn.Parameter):
+        module.register_parameter(name, tensor)
+    else:
+        module.__dict__.get("_buffer_names", {}).pop(name, None)  # it comes last now
+        module.register_buffer(name, tensor)
 
 
 def _must_keep(new: Any, old: Any, what: str) -> None:
