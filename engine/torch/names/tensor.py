@@ -26,7 +26,6 @@ from .core import CLASSES, METHODS, Plain, assigning, demoted, is_tensor, own
 from .engine import dl
 from .places import Size, Sizes, device
 
-
 _RECORDED = {
     "multiply": "mul", "subtract": "sub", "divide": "div", "negative": "neg", "power": "pow", "concat": "cat", "linear": "addmm",
     "expand_dims": "unsqueeze", "permute_dims": "permute", "reshape": "view", "flatten": "view", "broadcast_to": "expand",

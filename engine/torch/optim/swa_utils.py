@@ -8,10 +8,9 @@ from typing import Any
 
 from ..names.core import own
 from ..names.engine import dl
-from ..nn.module import Module
 from ..nn.layers import NAMES as _LAYERS
+from ..nn.module import Module
 from .lr_scheduler import LRScheduler
-
 
 _BatchNorm = tuple(_LAYERS[f"BatchNorm{n}d"] for n in (1, 2, 3))
 
