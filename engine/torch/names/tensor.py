@@ -202,7 +202,8 @@ class Tensor(Plain):  # type: ignore[misc]
 
     # ------------------------------------------------------------------ Python
     def __repr__(self, *, tensor_contents: Any = None) -> str:
-        usual = ("int64", "bool", dl.get_default_dtype().name, "complex128" if dl.get_default_dtype() == np.float64 else "complex64")
+        default = dl.get_default_dtype().name
+        usual = ("int64", "bool", default, "complex128" if default == "float64" else "complex64")
         notes = [] if self.device == "cpu" else [f"device='{self.device}'"]
         if self.dtype.name not in usual or (self.array.size == 0 and self.dtype != dl.get_default_dtype()):
             notes.append(f"dtype=torch.{self.dtype.name}")

@@ -74,8 +74,9 @@ class AdaptiveLogSoftmaxWithLoss(Module):
     def log_prob(self, input: Any) -> Any:
         """The logarithms of the shares of all classes."""
         head = F.log_softmax(self.head(input), 1)
-        inner = [F.log_softmax(part(input), 1) + head[:, self.shortlist_size + i].unsqueeze(1) for i, part in enumerate(self.tail)]
-        return own(dl.concat([head[:, : self.shortlist_size], *inner], axis=1))
+        n = self.shortlist_size
+        inner = [F.log_softmax(part(input), 1) + head[:, n + i].unsqueeze(1) for i, part in enumerate(self.tail)]
+        return own(dl.concat([head[:, :n], *inner], axis=1))
 
     def predict(self, input: Any) -> Any:
         """The most probable class of each sample."""
@@ -86,7 +87,8 @@ class SyncBatchNorm(LAYER_NAMES["BatchNorm2d"]):  # type: ignore[misc]
     """Batch norm over any number of axes: with one process there is nothing to bring together."""
 
     def __init__(self, num_features: int, eps: float = 1e-5, momentum: Any = 0.1, affine: bool = True,
-                 track_running_stats: bool = True, process_group: Any = None, device: Any = None, dtype: Any = None) -> None:  # fmt: skip
+                 track_running_stats: bool = True, process_group: Any = None, device: Any = None,
+                 dtype: Any = None) -> None:  # fmt: skip
         super().__init__(num_features, eps, momentum, affine, track_running_stats, device=device, dtype=dtype)
 
     def forward(self, input: Any) -> Any:

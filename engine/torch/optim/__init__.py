@@ -106,7 +106,8 @@ class Muon(Optimizer):
                     held.copy_(held + (1 - share) * (p.grad - held))
                     change = p.grad + share * (held - p.grad) if group["nesterov"] else held
                     rows, columns = p.shape
-                    wide = max(rows, columns) ** 0.5 * 0.2 if group["adjust_lr_fn"] == "match_rms_adamw" else max(1, rows / columns) ** 0.5
+                    as_adamw = group["adjust_lr_fn"] == "match_rms_adamw"
+                    wide = max(rows, columns) ** 0.5 * 0.2 if as_adamw else max(1, rows / columns) ** 0.5
                     step = _orthogonal(change, group["ns_coefficients"], group["ns_steps"], group["eps"])
                     p.copy_(p * (1 - group["lr"] * group["weight_decay"]) - group["lr"] * wide * step)
         return loss

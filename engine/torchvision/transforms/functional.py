@@ -140,8 +140,9 @@ def resize(
     smooth = mode in ("bilinear", "bicubic")
     alone = img.ndim == 3
     x = img.unsqueeze(0) if alone else img
-    y = torch.nn.functional.interpolate(x.to(torch.float32) if not x.is_floating_point() else x, new, mode=mode,
-                                        align_corners=False if smooth else None, antialias=bool(antialias) and smooth)  # fmt: skip
+    y = torch.nn.functional.interpolate(x if x.is_floating_point() else x.to(torch.float32), new, mode=mode,
+                                        align_corners=False if smooth else None,
+                                        antialias=bool(antialias) and smooth)  # fmt: skip
     y = y if x.is_floating_point() else y.round().clamp(0, 255).to(x.dtype)
     return y.squeeze(0) if alone else y
 

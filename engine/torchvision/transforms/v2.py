@@ -21,7 +21,8 @@ def _several(plain: Any) -> Any:
         first, *rest = inputs[0] if len(inputs) == 1 and isinstance(inputs[0], tuple) else inputs
         if any(_is_picture(v) for v in rest):
             raise NotImplementedError(
-                f"torchvision.transforms.v2.{type(self).__name__}: it changes one image; masks and boxes beside it are not supported"
+                f"torchvision.transforms.v2.{type(self).__name__}: it changes one image; masks and boxes beside it are not "
+                "supported"
             )
         found = plain(self, first)
         return (found, *rest) if rest else found
@@ -30,7 +31,7 @@ def _several(plain: Any) -> Any:
 
 
 class Transform(_classes._Transform):
-    """Base of transforms: a subclass defines transform(inpt, params), and make_params(flat_inputs) for what is drawn by chance."""
+    """Base of transforms: a subclass defines transform(inpt, params), and make_params(flat_inputs) for random numbers."""
 
     def make_params(self, flat_inputs: Any) -> Any:
         """What a call draws by chance."""
