@@ -191,13 +191,15 @@ class Tensor(Attributes, Border, Shaping, InPlace):
         return Handle(self._node.hooks.setdefault(self._index, {}), hook)
 
     # ------------------------------------------------------------------ devices and dtypes
-    def to(self, target: DTypeLike) -> Tensor:
+    def to(self, target: DTypeLike, *, non_blocking: bool = False) -> Tensor:
         """Return the tensor on another device or with another dtype; gradients follow.
 
         Parameters
         ----------
         target : str or dtype
             A device (``"cpu"``, ``"cuda"``, ``"cuda:1"``) or a dtype.
+        non_blocking : bool
+            PyTorch's permission to copy while the host goes on, without effect.
 
         Returns
         -------

@@ -57,6 +57,8 @@ class DataLoader:
         Number of threads or processes that make batches ahead; 0 makes each batch when it is asked for.
     collate_fn : callable, optional
         Makes a batch (arrays, or a tuple or dict of them) from a list of samples.
+    pin_memory : bool, default False
+        PyTorch's setting, without effect: batches for a GPU always go through pinned memory.
     drop_last : bool, default False
         Leave out a last batch with fewer than N samples.
     transform : callable, optional
@@ -108,6 +110,7 @@ class DataLoader:
         num_workers: int = 0,
         collate_fn: Callable[[Any], Any] | None = None,
         *,
+        pin_memory: bool = False,
         drop_last: bool = False,
         transform: Callable[[Any, Generator], Any] | None = None,
         generator: Generator | None = None,

@@ -48,8 +48,7 @@ def baseline(train: Samples, test: Samples, encoder: Encoder, seconds: float | N
     >>> sorted(found), (found["logistic regression"] == samples.targets).mean() > 0.9
     (['logistic regression', 'most frequent class'], np.True_)
     """
-    rows = np.arange(len(train)) if len(train) <= MOST_ROWS else np.linspace(0, len(train) - 1, MOST_ROWS).astype(np.int64)
-    part = train.take(rows)
+    part = train.take(spread(len(train)))
     targets: Any = part.targets
     if train.task == CLASSIFICATION:
         classes, labels = np.unique(targets, return_inverse=True)
@@ -65,6 +64,11 @@ def baseline(train: Samples, test: Samples, encoder: Encoder, seconds: float | N
     if train.kind != "texts":
         found["linear regression"] = _linear(_features(encoder, part), targets, _features(encoder, test))
     return found
+
+
+def spread(n: int) -> HostArray:
+    """The rows that simple models learn from: all, or MOST_ROWS of them, evenly spread."""
+    return np.arange(n) if n <= MOST_ROWS else np.linspace(0, n - 1, MOST_ROWS).astype(np.int64)
 
 
 def _features(encoder: Encoder, samples: Samples) -> HostArray:
@@ -114,10 +118,21 @@ def _logistic(x: HostArray, labels: HostArray, test: HostArray, classes: int, se
 
 def _linear(x: HostArray, targets: HostArray, test: HostArray) -> HostArray:
     """Numbers by linear regression with a small penalty on the squared weights."""
-    x, test = _scale(x, test)
-    penalty = np.eye(x.shape[1])
-    penalty[-1, -1] = 1e-9
-    return np.asarray(test @ np.linalg.solve(x.T @ x + penalty, x.T @ targets))
+    weights, bias = linear_map(x, targets)
+    return np.asarray(test @ weights + bias)
+
+
+def linear_map(x: HostArray, targets: HostArray) -> tuple[HostArray, float]:
+    """Weights (F,) and bias of linear regression with a small penalty on the squares of the weights of scaled features.
+
+    x: (N,F), targets: (N,), both float64.
+    """
+    mean, std = x.mean(axis=0), x.std(axis=0)
+    std = np.where(std > 1e-9, std, 1.0)
+    scaled = (x - mean) / std
+    middle = float(targets.mean())
+    weights = np.linalg.solve(scaled.T @ scaled + np.eye(x.shape[1]), scaled.T @ (targets - middle)) / std
+    return weights, middle - float(mean @ weights)
 
 
 def _bayes(tokens: HostArray, labels: HostArray, test: HostArray, classes: int) -> HostArray:

@@ -24,7 +24,7 @@ from .train import outputs_of, probabilities_of
 if TYPE_CHECKING:
     from ..nn import Module
 
-FORMAT, VERSION = "dlengine-bundle", 1
+FORMAT, VERSION = "dlengine-bundle", 2
 FILE = "bundle.safetensors"
 """The name of the file in a folder that ``dlengine fit`` writes."""
 

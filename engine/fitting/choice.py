@@ -71,7 +71,7 @@ def choose(samples: Samples, encoder: Encoder, encoded: HostArray) -> Choice:
     >>> samples = dl.data.samples_of_arrays(np.arange(80.0).reshape(40, 2), [0, 1] * 20)
     >>> encoder = dl.fitting.encoder_for(samples)
     >>> print(dl.fitting.choose(samples, encoder, encoder.encode(samples)).reasons[0])
-    8 networks of 2 hidden layers of 64 units, averaged: for 40 rows of 4 numbers
+    8 networks of a linear map and 2 hidden layers of 64 units, averaged: for 40 rows of 4 numbers
     """
     outputs = len(samples.classes) if samples.task == CLASSIFICATION else 1
     n = len(samples)
@@ -111,7 +111,8 @@ def choose(samples: Samples, encoder: Encoder, encoded: HostArray) -> Choice:
         "inputs": inputs, "layers": 2, "width": width, "outputs": outputs, "members": members,
         "scores": int(samples.task == CLASSIFICATION), "dropout": 0.2,
     }  # fmt: skip
-    reason = f"{members} networks of 2 hidden layers of {width} units, averaged: for {n:,} rows of {inputs} numbers"
+    parts = f"a linear map and 2 hidden layers of {width} units"
+    reason = f"{members} networks of {parts}, averaged: for {n:,} rows of {inputs} numbers"
     return Choice("dense", settings, batch, 300, max(10, min(patience, 25)), 1e-3, 1e-2, reasons=(reason, _steps(batch, n)))
 
 

@@ -13,7 +13,7 @@ from ..data.readers.samples import CLASSIFICATION, FORECASTING, GENERATION
 from ..errors import ConfigError, DataError
 from ..generator import default_generator
 from ..nn import Module
-from .baselines import baseline
+from .baselines import baseline, linear_map, spread
 from .bundle import Bundle
 from .choice import choose
 from .deadline import Deadline
@@ -21,7 +21,7 @@ from .encoding import encoder_for
 from .figures import measure
 from .from_sequence import fit_series, fit_text
 from .likeness import Likeness
-from .networks import network
+from .networks import network, start_from_linear
 from .report import Report
 from .reporting import Say, reported, split_line
 from .splits import Division, divide
@@ -156,6 +156,9 @@ def _fit_samples(
     settings_of_network = choice.settings
     simple = baseline(parts[0], parts[2], encoder, deadline.for_reading())
     model = network(choice.network, settings_of_network)
+    if choice.network == "dense" and samples.task != CLASSIFICATION:
+        x, y = sets[0].batch(spread(len(parts[0])))
+        start_from_linear(model, *linear_map(x.astype(np.float64), y[:, 0].astype(np.float64)))
     few = min(BATCH, len(parts[1]))
     deadline.keep(deadline.timed(lambda: _outputs(model, sets[1], few)) * (2 * len(parts[1]) + len(parts[2])) / few)
     history, ended = train(model, choice, str(samples.task), sets, until=deadline.training, progress=bar)

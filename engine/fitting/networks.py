@@ -5,9 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from .. import nn
+from ..autograd.base import no_grad
+from ..data.host_arrays import HostArray
 from ..errors import CheckpointError
 from ..models import LanguageModel
+from ..ops.conversion import asarray
 from ..ops.creation import empty
 from ..ops.reduce import logsumexp
 from ..ops.shape import permute_dims
@@ -65,24 +70,23 @@ class Ensemble(nn.Module):
         return logsumexp(log_softmax(y, axis=2), axis=0) if self.scores else y.mean(axis=0)
 
 
-class Corrector(nn.Module):
-    """A linear map beside a small network, both 0 at the start: what is to be added to a simple forecast.
+class WithLinear(nn.Module):
+    """Networks with a linear map beside each, whose outputs are added: what is linear need not be learnt by hidden layers.
 
     Parameters
     ----------
-    members, inputs, outputs, hidden : int
-        The sizes.
-    dropout : float
-        The probability with which a hidden unit is dropped.
+    members, inputs, outputs : int
+        The sizes of the linear maps, which begin with zeros.
+    body : Module
+        The networks, which give (K,N,O).
     """
 
-    def __init__(self, members: int, inputs: int, outputs: int, hidden: int, dropout: float) -> None:
+    def __init__(self, members: int, inputs: int, outputs: int, body: nn.Module) -> None:
         self.direct = Parallel(members, inputs, outputs, zero=True)
-        self.hidden = nn.Sequential(Parallel(members, inputs, hidden), nn.ReLU(), nn.Dropout(dropout))
-        self.head = Parallel(members, hidden, outputs, zero=True)
+        self.body = body
 
     def forward(self, x: Tensor) -> Tensor:
-        y: Tensor = self.direct(x) + self.head(self.hidden(x))
+        y: Tensor = self.direct(x) + self.body(x)
         return y
 
 
@@ -146,18 +150,23 @@ def _convolutional(s: Mapping[str, Any]) -> nn.Module:
 
 
 def _dense(s: Mapping[str, Any]) -> nn.Module:
-    """Networks of fully connected layers with dropout, as an ensemble."""
+    """Networks of fully connected layers with dropout, each beside a linear map, as an ensemble."""
     layers: list[nn.Module] = []
     before = s["inputs"]
     for _ in range(s["layers"]):
         norm = nn.LayerNorm(s["width"], elementwise_affine=False)
         layers += [Parallel(s["members"], before, s["width"]), norm, nn.ReLU(), nn.Dropout(s["dropout"])]
         before = s["width"]
-    return Ensemble(nn.Sequential(*layers, Parallel(s["members"], before, s["outputs"])), bool(s["scores"]))
+    body = nn.Sequential(*layers, Parallel(s["members"], before, s["outputs"]))
+    return Ensemble(WithLinear(s["members"], s["inputs"], s["outputs"], body), bool(s["scores"]))
 
 
 def _forecast(s: Mapping[str, Any]) -> nn.Module:
-    return Ensemble(Corrector(s["members"], s["inputs"], s["outputs"], s["width"], s["dropout"]), False)
+    """Linear maps beside small networks, both 0 at the start: what is to be added to a simple forecast."""
+    members, inputs, outputs = s["members"], s["inputs"], s["outputs"]
+    hidden = [Parallel(members, inputs, s["width"]), nn.ReLU(), nn.Dropout(s["dropout"])]
+    body = nn.Sequential(*hidden, Parallel(members, s["width"], outputs, zero=True))
+    return Ensemble(WithLinear(members, inputs, outputs, body), False)
 
 
 NETWORKS: dict[str, tuple[Callable[[Mapping[str, Any]], nn.Module], tuple[str, ...]]] = {
@@ -217,3 +226,14 @@ def network(name: str, settings: Mapping[str, Any]) -> nn.Module:
         if not good:
             raise CheckpointError(f"network {name}: {key} is {value!r}, which it cannot be")
     return build(settings)
+
+
+def start_from_linear(model: nn.Module, weights: HostArray, bias: float) -> None:
+    """Let dense networks with one output begin as y = x @ weights + bias; their other layers then add 0. weights: (I,)."""
+    for part in model.modules():
+        if isinstance(part, WithLinear):
+            with no_grad():
+                part.direct.weight[...] = asarray(weights[:, None].astype(np.float32))
+                part.direct.bias[...] = bias
+                for p in list(part.body.parameters())[-2:]:
+                    p[...] = 0.0

@@ -36,10 +36,22 @@ class _Plain(_Activation):
         super().__init__()
 
 
-class ReLU(_Plain):
+class _InPlace(_Activation):
+    """Base of activation layers of which PyTorch's may overwrite their input."""
+
+    def __init__(self, inplace: bool = False) -> None:
+        super().__init__()
+
+
+class ReLU(_InPlace):
     """Rectified linear unit: ``max(x, 0)``.
 
     The derivative at 0 is taken as 0. Shape: x of any shape -> the same shape.
+
+    Parameters
+    ----------
+    inplace : bool
+        PyTorch's permission to overwrite the input. Nothing is overwritten here.
 
     References
     ----------
@@ -144,10 +156,15 @@ class Softsign(_Plain):
     op = staticmethod(ops.softsign)
 
 
-class SiLU(_Plain):
+class SiLU(_InPlace):
     """Sigmoid linear unit, also called swish: ``x sigmoid(x)``.
 
     Shape: x of any shape -> the same shape.
+
+    Parameters
+    ----------
+    inplace : bool
+        PyTorch's permission to overwrite the input. Nothing is overwritten here.
 
     References
     ----------
@@ -162,10 +179,15 @@ class SiLU(_Plain):
     op = staticmethod(ops.silu)
 
 
-class Mish(_Plain):
+class Mish(_InPlace):
     """Mish, a smooth activation: ``x tanh(softplus(x))``.
 
     Shape: x of any shape -> the same shape.
+
+    Parameters
+    ----------
+    inplace : bool
+        PyTorch's permission to overwrite the input. Nothing is overwritten here.
 
     References
     ----------
@@ -180,10 +202,15 @@ class Mish(_Plain):
     op = staticmethod(ops.mish)
 
 
-class SELU(_Plain):
+class SELU(_InPlace):
     """Scaled exponential linear unit, which normalizes the activations of deep networks by itself.
 
     ``1.0507 x`` where x is positive, ``1.0507 * 1.6733 (exp(x) - 1)`` elsewhere. Shape: x of any shape -> the same shape.
+
+    Parameters
+    ----------
+    inplace : bool
+        PyTorch's permission to overwrite the input. Nothing is overwritten here.
 
     References
     ----------
@@ -207,6 +234,8 @@ class LeakyReLU(_Activation):
     ----------
     negative_slope : float
         The slope for negative inputs.
+    inplace : bool
+        PyTorch's permission to overwrite the input. Nothing is overwritten here.
 
     References
     ----------
@@ -220,7 +249,7 @@ class LeakyReLU(_Activation):
 
     op = staticmethod(rectifiers.leaky_relu)
 
-    def __init__(self, negative_slope: float = 0.01) -> None:
+    def __init__(self, negative_slope: float = 0.01, inplace: bool = False) -> None:
         super().__init__(negative_slope=negative_slope)
 
 
@@ -233,6 +262,8 @@ class ELU(_Activation):
     ----------
     alpha : float
         The output tends to ``-alpha`` for large negative inputs.
+    inplace : bool
+        PyTorch's permission to overwrite the input. Nothing is overwritten here.
 
     References
     ----------
@@ -246,7 +277,7 @@ class ELU(_Activation):
 
     op = staticmethod(rectifiers.elu)
 
-    def __init__(self, alpha: float = 1.0) -> None:
+    def __init__(self, alpha: float = 1.0, inplace: bool = False) -> None:
         super().__init__(alpha=alpha)
 
 
@@ -259,6 +290,8 @@ class CELU(_Activation):
     ----------
     alpha : float
         The output tends to ``-alpha`` for large negative inputs.
+    inplace : bool
+        PyTorch's permission to overwrite the input. Nothing is overwritten here.
 
     References
     ----------
@@ -272,7 +305,7 @@ class CELU(_Activation):
 
     op = staticmethod(rectifiers.celu)
 
-    def __init__(self, alpha: float = 1.0) -> None:
+    def __init__(self, alpha: float = 1.0, inplace: bool = False) -> None:
         super().__init__(alpha=alpha)
 
 

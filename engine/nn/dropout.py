@@ -22,6 +22,8 @@ class Dropout(Module):
     ----------
     p : float
         The probability that a value is dropped, from 0 to 1.
+    inplace : bool
+        PyTorch's permission to overwrite the input. Nothing is overwritten here.
     generator : Generator or None
         The source of the random masks; None is the generator that ``dl.manual_seed`` seeds.
 
@@ -45,7 +47,7 @@ class Dropout(Module):
 
     batch_axis: int | None = None  # where a layer that contains it knows the axis of the samples
 
-    def __init__(self, p: float = 0.5, *, generator: Generator | None = None) -> None:
+    def __init__(self, p: float = 0.5, inplace: bool = False, *, generator: Generator | None = None) -> None:
         if not 0 <= p <= 1:
             raise ConfigError(f"{type(self).__name__}: p must be between 0 and 1, got {p}")
         self.p, self.generator = p, generator
@@ -78,6 +80,8 @@ class Dropout1d(_ChannelDropout):
     ----------
     p : float
         The probability that a channel is dropped, from 0 to 1.
+    inplace : bool
+        PyTorch's permission to overwrite the input. Nothing is overwritten here.
     generator : Generator or None
         The source of the random masks; None is the generator that ``dl.manual_seed`` seeds.
 
@@ -104,6 +108,8 @@ class Dropout2d(_ChannelDropout):
     ----------
     p : float
         The probability that a channel is dropped, from 0 to 1.
+    inplace : bool
+        PyTorch's permission to overwrite the input. Nothing is overwritten here.
     generator : Generator or None
         The source of the random masks; None is the generator that ``dl.manual_seed`` seeds.
 
@@ -130,6 +136,8 @@ class Dropout3d(_ChannelDropout):
     ----------
     p : float
         The probability that a channel is dropped, from 0 to 1.
+    inplace : bool
+        PyTorch's permission to overwrite the input. Nothing is overwritten here.
     generator : Generator or None
         The source of the random masks; None is the generator that ``dl.manual_seed`` seeds.
 

@@ -37,7 +37,8 @@ class _Lazy(Module):
     def _wait(self, settings: dict[str, Any]) -> None:
         """Check the settings with a layer of few inputs, and leave its parameters without shape."""
         object.__setattr__(self, "_settings", settings)
-        self.complete.__init__(self, settings.get("groups", 1), **settings)
+        usual: Any = self.complete
+        usual.__init__(self, settings.get("groups", 1), **settings)
         for name, p in self._own_parameters():
             owner = f"{type(self).__name__}.{name}"
             self.__dict__[name] = UninitializedParameter(owner, device=p.device, dtype=p.dtype)

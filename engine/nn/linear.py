@@ -255,7 +255,8 @@ class Embedding(Module):
         """
         if embeddings.ndim != 2:
             raise ShapeError(f"{cls.__name__}.from_pretrained: embeddings must be (V,D), got shape {embeddings.shape}")
-        made = cls(*embeddings.shape, padding_idx=padding_idx, max_norm=max_norm, norm_type=norm_type, **settings)
+        rows, size = embeddings.shape
+        made = cls(rows, size, padding_idx=padding_idx, max_norm=max_norm, norm_type=norm_type, **settings)
         made.weight = Parameter(embeddings.detach(), requires_grad=not freeze)
         return made
 

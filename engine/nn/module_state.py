@@ -62,7 +62,7 @@ class ModuleState(ModuleTree):
         """Copy values into the parameters and buffers of the same names.
 
         Nothing is changed unless everything fits. A parameter that the module has under several names, such as a tied weight,
-        needs a value for one of them.
+        needs a value for one of them; the number of batches that a normalisation has seen may be missing, as in PyTorch.
 
         Parameters
         ----------
@@ -92,6 +92,7 @@ class ModuleState(ModuleTree):
         own = self.state_dict()
         given = {id(own[k].array) for k in own if k in state_dict}
         missing = [k for k in own if k not in state_dict and id(own[k].array) not in given]  # a shared one may come once
+        missing = [k for k in missing if k.rpartition(".")[2] != "num_batches_tracked"]  # PyTorch's first files lack it
         unexpected = [k for k in state_dict if k not in own]
         shared = {k: t for k, t in own.items() if k in state_dict}
         shapes: dict[str, Any] = {k: getattr(state_dict[k], "shape", None) for k in shared}
@@ -179,13 +180,21 @@ class ModuleState(ModuleTree):
                     p.grad[...] = 0.0
 
     # ------------------------------------------------------------------ device and dtype
-    def to(self, *targets: DTypeLike) -> Self:
+    def to(
+        self, *targets: DTypeLike, device: str | None = None, dtype: DTypeLike | None = None, non_blocking: bool = False
+    ) -> Self:
         """Move parameters, their gradients and buffers to a device and a dtype, in place.
 
         Parameters
         ----------
         *targets : str or DTypeLike
             A device ("cpu", "cuda" or "cuda:1"), or a floating dtype, which only floating tensors are cast to.
+        device : str or None
+            The same by name.
+        dtype : DTypeLike or None
+            The same by name.
+        non_blocking : bool
+            As in the method of tensors: without effect.
 
         Returns
         -------
@@ -203,7 +212,7 @@ class ModuleState(ModuleTree):
         dtype('float64')
         """
         tensors: dict[int, Tensor] = {id(t): t for t in (*self.parameters(), *self.buffers())}
-        for target in targets:
+        for target in (*targets, *[t for t in (device, dtype) if t is not None]):
             place = isinstance(target, str) and target.split(":")[0] in ("cpu", "cuda")
             if not place and not _is_floating(target):
                 raise DTypeError(f"{type(self).__name__}.to: expected a device or a floating dtype, got {target!r}")

@@ -25,6 +25,8 @@ class AlphaDropout(Dropout):
     ----------
     p : float
         The probability that a value is dropped, from 0 to 1.
+    inplace : bool
+        PyTorch's permission to overwrite the input. Nothing is overwritten here.
     generator : Generator or None
         The source of the random masks; None is the generator that ``dl.manual_seed`` seeds.
 

@@ -33,8 +33,8 @@ class _Padding(Module):
     def forward(self, x: Tensor) -> Tensor:
         if x.ndim < self.rank or (self.mode != "constant" and x.ndim not in (self.rank + 1, self.rank + 2)):
             raise ShapeError(f"{type(self).__name__}: input must be {batch_or_sample(SPACE[self.rank])}, got shape {x.shape}")
-        pairs = [self.padding[i : i + 2] for i in range(0, 2 * self.rank, 2)]
-        return pad(x, tuple(reversed(pairs)), mode=self.mode, value=self.value)
+        pairs = tuple(zip(self.padding[::2], self.padding[1::2], strict=True))
+        return pad(x, pairs[::-1], mode=self.mode, value=self.value)
 
     def extra_repr(self) -> str:
         return str(self.padding)

@@ -8,7 +8,7 @@ from ..ops import piecewise as ops
 from ..ops.creation import full
 from ..ops.linalg import linear
 from . import init
-from .activation import _Activation, _Plain
+from .activation import _Activation, _InPlace, _Plain
 from .linear import require_positive
 from .module import Module, Parameter, in_dtype_of
 
@@ -17,10 +17,15 @@ if TYPE_CHECKING:
     from ..typing import DTypeLike
 
 
-class ReLU6(_Plain):
+class ReLU6(_InPlace):
     """ReLU bounded by 6: ``min(max(x, 0), 6)``.
 
     Shape: x of any shape -> the same shape.
+
+    Parameters
+    ----------
+    inplace : bool
+        PyTorch's permission to overwrite the input. Nothing is overwritten here.
 
     References
     ----------
@@ -35,10 +40,15 @@ class ReLU6(_Plain):
     op = staticmethod(ops.relu6)
 
 
-class Hardsigmoid(_Plain):
+class Hardsigmoid(_InPlace):
     """Piecewise linear sigmoid: ``min(max(x / 6 + 1/2, 0), 1)``.
 
     Shape: x of any shape -> the same shape.
+
+    Parameters
+    ----------
+    inplace : bool
+        PyTorch's permission to overwrite the input. Nothing is overwritten here.
 
     References
     ----------
@@ -53,10 +63,15 @@ class Hardsigmoid(_Plain):
     op = staticmethod(ops.hardsigmoid)
 
 
-class Hardswish(_Plain):
+class Hardswish(_InPlace):
     """Piecewise quadratic approximation of SiLU: ``x hardsigmoid(x)``.
 
     Shape: x of any shape -> the same shape.
+
+    Parameters
+    ----------
+    inplace : bool
+        PyTorch's permission to overwrite the input. Nothing is overwritten here.
 
     References
     ----------
@@ -100,6 +115,8 @@ class Hardtanh(_Activation):
         The smallest output.
     max_val : float
         The largest output; must be above ``min_val``.
+    inplace : bool
+        PyTorch's permission to overwrite the input. Nothing is overwritten here.
 
     References
     ----------
@@ -113,7 +130,7 @@ class Hardtanh(_Activation):
 
     op = staticmethod(ops.hardtanh)
 
-    def __init__(self, min_val: float = -1.0, max_val: float = 1.0) -> None:
+    def __init__(self, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> None:
         super().__init__(min_val=min_val, max_val=max_val)
 
 
@@ -180,6 +197,8 @@ class Threshold(Module):
         Inputs above it are kept.
     value : float
         The output for all other inputs.
+    inplace : bool
+        PyTorch's permission to overwrite the input. Nothing is overwritten here.
 
     Examples
     --------
@@ -187,7 +206,7 @@ class Threshold(Module):
     tensor([-1., -1.,  2.])
     """
 
-    def __init__(self, threshold: float, value: float) -> None:
+    def __init__(self, threshold: float, value: float, inplace: bool = False) -> None:
         self.threshold, self.value = threshold, value
 
     def forward(self, x: Tensor) -> Tensor:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, Self
-
-import numpy as np
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Self
 
 from ..autograd.base import TensorBase, wrap, written
 from ..errors import ShapeError
@@ -60,11 +58,14 @@ class UninitializedParameter(Parameter):
     @property
     def array(self) -> Any:
         """The memory of its values, which are not there yet: ShapeError."""
-        raise ShapeError(f"{self.owner} has no shape and no values before the first call of its layer: call the model once")
+        self._refuse()
 
     @array.setter
     def array(self, value: Any) -> None:
         _ARRAY.__set__(self, value)
+
+    def _refuse(self) -> NoReturn:
+        raise ShapeError(f"{self.owner} has no shape and no values before the first call of its layer: call the model once")
 
     def fill(self, values: Tensor) -> None:
         """Take the shape and the values of a tensor; the parameter stays the same object.
@@ -82,10 +83,15 @@ class UninitializedParameter(Parameter):
     @property
     def data(self) -> Tensor:
         """A tensor without elements, so that initial values that are written to it before the first call are lost."""
-        return wrap(_ARRAY.__get__(self))
+        empty: Tensor = wrap(_ARRAY.__get__(self))
+        return empty
+
+    @data.setter
+    def data(self, value: Tensor) -> None:
+        self._refuse()
 
     @property
-    def dtype(self) -> np.dtype[Any]:
+    def dtype(self) -> Any:
         """The dtype that its values will have."""
         return self.data.dtype
 

@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 
 
 def clip_grad_norm_(
-    parameters: Tensor | Iterable[Tensor], max_norm: float, norm_type: float = 2.0, error_if_nonfinite: bool = False
-) -> Tensor:
+    parameters: Tensor | Iterable[Tensor], max_norm: float, norm_type: float = 2.0, error_if_nonfinite: bool = False,
+    foreach: bool | None = None,
+) -> Tensor:  # fmt: skip
     """Scale all gradients in place by one factor, so that their common norm is at most ``max_norm``.
 
     The factor is ``min(1, max_norm / (norm + 1e-6))``, where ``norm`` is that of all gradients taken as one vector.
@@ -32,6 +33,8 @@ def clip_grad_norm_(
         The ``p`` of the p-norm, above 0; infinity is the largest absolute entry.
     error_if_nonfinite : bool
         Raise an error for a norm that is NaN or infinite.
+    foreach : bool or None
+        PyTorch's choice of an implementation, without effect.
 
     Returns
     -------
@@ -82,7 +85,7 @@ def clip_grad_norm_(
         restore_fp_errors(token)
 
 
-def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -> None:
+def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float, foreach: bool | None = None) -> None:
     """Clip every entry of the gradients to ``[-clip_value, clip_value]`` in place; NaN stays.
 
     Parameters
@@ -91,6 +94,8 @@ def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -
         The parameters; those without a gradient are skipped.
     clip_value : float
         The largest absolute value, not negative.
+    foreach : bool or None
+        PyTorch's choice of an implementation, without effect.
 
     Examples
     --------

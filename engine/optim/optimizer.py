@@ -15,7 +15,7 @@ from ..autograd.fp_errors import ignore_fp_errors, restore_fp_errors
 from ..errors import CheckpointError, ConfigError, DeviceError, DTypeError, ShapeError
 from ..ops.conversion import asarray
 from .docstrings import inherit_docstrings
-from .parameters import Params, require_ordered, require_shapes
+from .parameters import Constructor, Params, require_ordered, require_shapes
 from .saved_state import read_array, read_number, read_setting
 
 if TYPE_CHECKING:
@@ -32,12 +32,13 @@ Member: TypeAlias = tuple[Any, Any, dict[str, Any]]
 T = TypeVar("T")
 
 
-class Optimizer:
+class Optimizer(metaclass=Constructor):
     """Base class of optimizers: parameter groups with settings, a state per parameter, and the step.
 
     A subclass passes its settings as ``defaults`` and defines ``_update(xp, p, g, group, state)`` for one parameter, or
     ``_update_all`` for several at once. The state follows its parameter: if a parameter has another dtype or device than its
-    state, the state is converted at the next step. There are no float32 copies of half-precision parameters;
+    state, the state is converted at the next step. PyTorch's settings ``foreach``, ``fused``, ``capturable`` and
+    ``differentiable`` are taken and without effect. There are no float32 copies of half-precision parameters;
     ``training.MixedPrecision`` keeps parameters in float32.
 
     Parameters

@@ -15,6 +15,19 @@ Params: TypeAlias = "Iterable[Tensor] | Iterable[Mapping[str, Any]]"
 """Tensors, or one mapping per group."""
 
 
+FASTER_PATHS = ("foreach", "fused", "capturable", "differentiable")
+"""PyTorch's settings of optimizers that choose an implementation, and no other numbers."""
+
+
+class Constructor(type):
+    """The class of optimizer classes: calls them without the settings that only choose an implementation."""
+
+    if not TYPE_CHECKING:
+
+        def __call__(cls, *args: Any, **settings: Any) -> Any:
+            return super().__call__(*args, **{k: v for k, v in settings.items() if k not in FASTER_PATHS})
+
+
 def require_ordered(name: str, params: object) -> None:
     """Raise DTypeError unless params is an iterable with an order: the state is saved by position."""
     if isinstance(params, TensorBase):

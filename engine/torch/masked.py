@@ -163,7 +163,7 @@ def std(input: Any, dim: Any = None, unbiased: Any = None, *, correction: Any = 
 
 def masked_tensor(*_: Any, **__: Any) -> Any:
     """Refused: there are no tensors that carry their mask."""
-    raise refuse("masked.masked_tensor", "tensors that carry a mask are not supported; give mask= to these functions, or use where")
+    raise refuse("masked.masked_tensor", "tensors do not carry their mask here; give mask= to these functions, or use where")
 
 
 MaskedTensor = masked_tensor

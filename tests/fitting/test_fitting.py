@@ -57,7 +57,7 @@ def test_progress_is_said_line_by_line() -> None:
     with dl.use_backend("numpy"):
         dl.fit(X, 2 * X[:, 0] + 5, progress=lines.append)
     text = "\n".join(lines)
-    for words in ("120 rows", "split: 78 train, 18 validate, 24 test", "networks of 2 hidden layers", "the best is epoch", "R2"):
+    for words in ("120 rows", "split: 78 train, 18 validate, 24 test", "2 hidden layers", "the best is epoch", "R2"):
         assert words in text
 
 

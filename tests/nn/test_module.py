@@ -72,6 +72,17 @@ def test_strict_loading_lists_everything_at_once_and_changes_nothing() -> None:
     np.testing.assert_array_equal(m.bias.numpy_copy(), [1, 1])
 
 
+def test_states_without_the_number_of_batches_load() -> None:
+    """As PyTorch's first files of networks with batch normalisation do."""
+    m = nn.Sequential(nn.Linear(3, 2), nn.BatchNorm1d(2))
+    m(dl.ones((4, 3)))
+    state = {k: v for k, v in m.state_dict().items() if not k.endswith("num_batches_tracked")}
+    assert m.load_state_dict(state) == ([], [])
+    assert int(m[1].num_batches_tracked) == 1
+    with pytest.raises(CheckpointError, match=r"missing: 1.running_mean"):
+        m.load_state_dict({k: v for k, v in state.items() if not k.endswith("running_mean")})
+
+
 def test_complex_values_are_no_state_of_real_ones() -> None:
     m = nn.BatchNorm1d(2)
     state = m.state_dict() | {"running_var": np.array([1j, 2])}

@@ -23,7 +23,8 @@ any_v2: Any = v2
         ("squeezenet1_1", 1_235_496, 52, {"features.12.squeeze.weight": (64, 512, 1, 1), "features.0.weight": (64, 3, 3, 3)}),
         ("mobilenet_v2", 3_504_872, 314, {
             "features.0.0.weight": (32, 3, 3, 3), "features.1.conv.1.weight": (16, 32, 1, 1),
-            "features.17.conv.1.0.weight": (960, 1, 3, 3), "features.17.conv.3.running_var": (320,), "features.18.1.bias": (1280,), "classifier.1.weight": (1000, 1280)}),
+            "features.17.conv.1.0.weight": (960, 1, 3, 3), "features.17.conv.3.running_var": (320,),
+            "features.18.1.bias": (1280,), "classifier.1.weight": (1000, 1280)}),
         ("densenet121", 7_978_856, 727, {
             "features.conv0.weight": (64, 3, 7, 7), "features.denseblock3.denselayer24.conv1.weight": (128, 992, 1, 1),
             "features.transition2.norm.running_mean": (512,), "features.norm5.weight": (1024,),

@@ -6,7 +6,7 @@ import inspect
 from typing import Any
 
 from ... import nn
-from ..names.core import assign, refuse
+from ..names.core import assign, lifted, refuse
 from ..names.engine import dl
 from .functions.losses import how
 from .module import LAYERS, Module, adopt
@@ -155,6 +155,7 @@ def make(name: str) -> Any:
     body: dict[str, Any] = {"__doc__": base.__doc__, "__module__": "dlengine.torch.nn", "__init__": _constructor(name, base)}
     if name in ("RNN", "LSTM", "GRU"):
         body |= {"flatten_parameters": lambda self: None, "all_weights": property(_all_weights)}
+    body |= {n: staticmethod(lifted(f.__func__)) for n, f in vars(base).items() if isinstance(f, staticmethod) and n != "op"}
     forward = _forward(name, base)
     if forward is not None:
         body["forward"] = forward

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from ... import nn
-from ..names.core import is_tensor, own, refuse
+from ..names.core import CLASSES, is_tensor, own, refuse
 from ..names.engine import dl
 from ..names.places import device as _device
 from ..names.places import looks_like_device
@@ -48,6 +48,8 @@ class Module(nn.Module):
     def __setattr__(self, name: str, value: Any) -> None:
         if type(value) in LAYERS:
             adopt(value)
+        elif type(value) in CLASSES:
+            own(value)
         if "parametrizations" in self.__dict__ and self._is_parametrized(name):
             self.__dict__["parametrizations"].__dict__[name].right_inverse(value)
             return

@@ -7,12 +7,12 @@ from collections import defaultdict
 from typing import Any
 
 from ... import optim as _optim
+from ...optim.parameters import FASTER_PATHS
 from ..names.core import own, refuse
 from ..names.engine import dl
 from . import lr_scheduler as lr_scheduler
 from . import swa_utils as swa_utils
 
-HARMLESS = ("foreach", "fused", "capturable", "differentiable")
 ORDERS = {
     "SGD": "params, lr=1e-3, momentum=0, dampening=0, weight_decay=0, nesterov=False, *, maximize=False",
     "Adam": "params, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0, amsgrad=False, *, maximize=False",
@@ -47,8 +47,6 @@ def _make(name: str) -> Any:
     asked = inspect.signature(eval(f"lambda {ORDERS[name]}: 0"))  # noqa: S307 - texts of this file
 
     def init(self: Any, *args: Any, **options: Any) -> None:
-        for key in HARMLESS:
-            options.pop(key, None)
         given = asked.bind(*args, **options)
         given.apply_defaults()
         values = dict(given.arguments)
@@ -61,7 +59,7 @@ def _make(name: str) -> Any:
 
     init.__signature__ = asked.replace(  # type: ignore[attr-defined]
         parameters=[inspect.Parameter("self", inspect.Parameter.POSITIONAL_ONLY), *asked.parameters.values(),
-                    *(inspect.Parameter(k, inspect.Parameter.KEYWORD_ONLY, default=None) for k in HARMLESS)])  # fmt: skip
+                    *(inspect.Parameter(k, inspect.Parameter.KEYWORD_ONLY, default=None) for k in FASTER_PATHS)])  # fmt: skip
     body = {"__init__": init, "step": step, "built_in": True, "__doc__": base.__doc__, "__module__": "dlengine.torch.optim"}
     return type(name, (base, Optimizer), body)
 
