@@ -5,9 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from ..names.core import own
+from ..names.core import FUNCTIONS, own
 from ..names.engine import dl
-from ..special import erfinv
 from . import constraints
 from .shapes import Distribution, parameters
 
@@ -72,7 +71,7 @@ class Normal(_Located):
 
     def icdf(self, value: Any) -> Any:
         """The value that a sample is less than with a probability."""
-        return own(self.loc + self.scale * erfinv(2 * value - 1) * math.sqrt(2))
+        return own(self.loc + self.scale * FUNCTIONS["erfinv"](2 * value - 1) * math.sqrt(2))
 
 
 class LogNormal(Normal):

@@ -137,7 +137,7 @@ class ComposeTransform(Transform):
         self.parts = [p.with_cache(cache_size) for p in parts] if cache_size else list(parts)
 
     @property
-    def domain(self) -> Any:  # type: ignore[override]
+    def domain(self) -> Any:
         """The set of the first map, with as many axes as one event of all needs."""
         if not self.parts:
             return constraints.real
@@ -148,7 +148,7 @@ class ComposeTransform(Transform):
         return constraints.independent(first, n - first.event_dim) if n > first.event_dim else first
 
     @property
-    def codomain(self) -> Any:  # type: ignore[override]
+    def codomain(self) -> Any:
         """The set of the last map, with as many axes as one event of all needs."""
         if not self.parts:
             return constraints.real
@@ -164,7 +164,7 @@ class ComposeTransform(Transform):
         return all(p.bijective for p in self.parts)
 
     @property
-    def sign(self) -> Any:  # type: ignore[override]
+    def sign(self) -> Any:
         """Whether the map rises or falls."""
         return math.prod(p.sign for p in self.parts)
 

@@ -33,7 +33,7 @@ class TransformedDistribution(Distribution):
         if needed != tuple(base_shape):
             base_distribution = base_distribution.expand(needed[: len(needed) - events])
         more = max(wanted - events, 0)
-        self.base_dist = Independent(base_distribution, more) if more else base_distribution
+        self.base_dist: Any = Independent(base_distribution, more) if more else base_distribution
         inside = max(together.codomain.event_dim, events + together.codomain.event_dim - wanted)
         cut = len(shape) - inside
         super().__init__(shape[:cut], shape[cut:], validate_args=validate_args)
@@ -245,7 +245,7 @@ class Pareto(TransformedDistribution):
         super().__init__(Exponential(self.alpha), chain, validate_args=validate_args)
 
     @property
-    def support(self) -> Any:  # type: ignore[override]
+    def support(self) -> Any:
         """Where samples lie."""
         return constraints.greater_than_eq(self.scale)
 

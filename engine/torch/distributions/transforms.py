@@ -64,7 +64,7 @@ class AffineTransform(Transform):
         return [self.loc, self.scale, self._event_dim]
 
     @property
-    def sign(self) -> Any:  # type: ignore[override]
+    def sign(self) -> Any:
         """The sign of the scale."""
         return self.scale.sign() if is_tensor(self.scale) else (self.scale > 0) - (self.scale < 0)
 

@@ -39,7 +39,7 @@ class AdaptiveLogSoftmaxWithLoss(Module):
         self.shortlist_size, self.n_clusters = ends[0], len(ends)
         self.head_size = self.shortlist_size + self.n_clusters
         self.head = linear(in_features, self.head_size, bias=head_bias, **placed)
-        self.tail = ModuleList()
+        self.tail: Any = ModuleList()
         for i, (low, high) in enumerate(zip(self.cutoffs[:-1], self.cutoffs[1:], strict=True)):
             width = int(in_features // div_value ** (i + 1))
             parts = linear(in_features, width, bias=False, **placed), linear(width, high - low, bias=False, **placed)
@@ -83,7 +83,10 @@ class AdaptiveLogSoftmaxWithLoss(Module):
         return self.log_prob(input).argmax(dim=1)
 
 
-class SyncBatchNorm(LAYER_NAMES["BatchNorm2d"]):  # type: ignore[misc]
+_Norm: Any = LAYER_NAMES["BatchNorm2d"]
+
+
+class SyncBatchNorm(_Norm):  # type: ignore[misc]
     """Batch norm over any number of axes: with one process there is nothing to bring together."""
 
     def __init__(self, num_features: int, eps: float = 1e-5, momentum: Any = 0.1, affine: bool = True,

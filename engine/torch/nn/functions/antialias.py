@@ -38,7 +38,7 @@ def weights(before: int, after: int, mode: str) -> Any:
     return found / found.sum(axis=1, keepdims=True)
 
 
-def resized(x: Any, size: tuple[int, int], mode: str) -> Any:
+def resized(x: Any, size: Any, mode: str) -> Any:
     """Images (...,H,W) in another size."""
     rows, columns = (dl.asarray(weights(n, m, mode).astype(x.dtype), device=x.device)
                      for n, m in zip(x.shape[-2:], size, strict=True))  # fmt: skip

@@ -110,9 +110,9 @@ def _fractional(rank: int) -> Any:
             own_sample = samples[:, rank - 1 - axis if rank == 2 else axis]  # PyTorch's order: width first in two dimensions
             begin = np.array([_starts(float(s), sizes[axis], windows[axis], counts[axis]) for s in own_sample])
             at = begin[:, :, None] + np.arange(windows[axis])
-            shape = [n * c] + [1] * (2 * rank)
-            shape[1 + axis], shape[1 + rank + axis] = counts[axis], windows[axis]
-            places = places + at.reshape(shape) * strides[axis]
+            around = [n * c] + [1] * (2 * rank)
+            around[1 + axis], around[1 + rank + axis] = counts[axis], windows[axis]
+            places = places + at.reshape(around) * strides[axis]
         index = dl.asarray(places.reshape(n * c, -1), device=x.device)
         seen = dl.take_along_axis(dl.reshape(x, (n * c, -1)), index, axis=1)
         seen = dl.reshape(seen, (n * c, math.prod(counts), math.prod(windows)))
