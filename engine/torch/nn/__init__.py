@@ -17,6 +17,7 @@ from .functions import windows as _windows
 from .module import Module as Module
 from .parameter import Buffer as Buffer
 from .parameter import Parameter as Parameter
+from .parameter import UninitializedParameter as UninitializedParameter
 
 _NAMES = {**_layers.NAMES, **modules.NAMES, **_containers.NAMES}
 globals().update(_NAMES)
