@@ -55,11 +55,13 @@ class Distribution:
         """The same for more batches."""
         batch, old = tuple(batch_shape), tuple(self.batch_shape)
         new = copy.copy(self)
-        for name, value in vars(self).items():
+        held: dict[str, Any] = vars(self)
+        for name, value in held.items():
             if isinstance(value, Distribution) and tuple(value.batch_shape) == old:
                 setattr(new, name, value.expand(batch))
-            elif is_tensor(value) and tuple(value.shape[: len(old)]) == old and name != "temperature":
-                setattr(new, name, own(dl.broadcast_to(value, (*batch, *value.shape[len(old) :]))))
+            shape = tuple(getattr(value, "shape", ()))
+            if is_tensor(value) and shape[: len(old)] == old and name != "temperature":
+                setattr(new, name, own(dl.broadcast_to(value, (*batch, *shape[len(old) :]))))
         new.batch_shape = Size(batch)
         return new
 

@@ -112,11 +112,11 @@ class Compose(_classes.Compose):
 
     def __call__(self, *inputs: Any) -> Any:
         given: Any = inputs[0] if len(inputs) == 1 else inputs
-        for t in self.transforms:
-            if isinstance(given, tuple) and not isinstance(t, Transform | _classes._Transform):
-                given = (t(given[0]), *given[1:])
-            else:
-                given = t(given)
+        steps: list[Any] = list(self.transforms)
+        for step in steps:
+            t: Any = step
+            whole = not isinstance(given, tuple) or isinstance(step, _classes._Transform)
+            given = t(given) if whole else (t(given[0]), *given[1:])
         return given
 
 
