@@ -50,6 +50,12 @@ class _WeightNorm(_Computed):
     def forward(self) -> Tensor:
         return self.original1 * (self.original0 / _slice_norms(self.original1, self.dim))
 
+    def right_inverse(self, weight: Tensor) -> None:
+        """Change lengths and directions so that they make a weight."""
+        with no_grad():
+            self.original0[...] = _slice_norms(weight.detach(), self.dim)
+            self.original1[...] = weight.detach()
+
 
 class _PowerIteration(Module):
     """Divide a weight by its largest singular value, estimated by power iteration with the singular vectors _u and _v."""
@@ -93,6 +99,11 @@ class _SpectralNorm(_Computed):
     def forward(self) -> Tensor:
         weight: Tensor = self.__dict__["0"](self.original)
         return weight
+
+    def right_inverse(self, weight: Tensor) -> None:
+        """Make a weight the trained one; its largest singular value stays estimated as it was."""
+        with no_grad():
+            self.original[...] = weight.detach()
 
     def advance(self) -> None:
         """Run the iterations of one forward pass in training."""

@@ -103,6 +103,17 @@ def jvp(func: Any, primals: Any, tangents: Any) -> Any:
     return of(func, tuple(primals), tuple(tangents))
 
 
+def linearize(func: Any, *primals: Any) -> Any:
+    """The value, and a function from tangents to the change along them."""
+    held = tuple(own(x.detach()) for x in primals)
+
+    def push(*tangents: Any) -> Any:
+        return jvp(func, held, tangents)[1]
+
+    value = func(*held)
+    return own(value.detach()) if is_tensor(value) else value, push
+
+
 def vmap(func: Any, in_dims: Any = 0, out_dims: int = 0, **_: Any) -> Any:
     """A function that maps func over an axis, one element after another."""
 

@@ -7,6 +7,7 @@ from typing import Any
 from . import datasets as datasets
 from . import io as io
 from . import models as models
+from . import ops as ops
 from . import transforms as transforms
 from . import utils as utils
 

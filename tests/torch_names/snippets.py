@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from torch_names import distributions
 
 
 def layers() -> dict[str, str]:
@@ -208,7 +209,7 @@ def all_snippets() -> dict[str, str]:
     }
     found |= {f"optim.{name}": _optimizer(name) for name in OPTIMIZERS}
     found |= {f"optim.lr_scheduler.{name}": _schedule(name) for name in SCHEDULES}
-    return found
+    return found | written("additions.txt") | distributions.snippets()
 
 
 def _optimizer(made: str) -> str:

@@ -125,16 +125,35 @@ def gradcheck(func: Any, inputs: Any, eps: float = 1e-6, atol: float = 1e-5, rto
     """Compare gradients with central differences."""
     xs = [x for x in _several(inputs) if is_tensor(x) and x.requires_grad]
     outs = _several(func(*_several(inputs)))
-    for y in outs:
+    for i, y in enumerate(outs):
         weights = dl.rand(*y.shape, dtype=y.dtype)
         found = grad(y, xs, weights, retain_graph=True, allow_unused=True)
         for x, g in zip(xs, found, strict=True):
-            ok = _agrees(func, _several(inputs), outs.index(y) if len(outs) > 1 else None, x, g, weights, (eps, atol, rtol))
+            ok = _agrees(func, _several(inputs), i if len(outs) > 1 else None, x, g, weights, (eps, atol, rtol))
             if not ok:
                 if raise_exception:
                     raise RuntimeError("gradcheck: the gradient differs from central differences")
                 return False
     return True
+
+
+def gradgradcheck(func: Any, inputs: Any, grad_outputs: Any = None, eps: float = 1e-6, atol: float = 1e-5, rtol: float = 1e-3,
+                  raise_exception: bool = True, **_: Any) -> bool:  # fmt: skip
+    """Compare the derivatives of gradients with central differences."""
+    xs = _several(inputs)
+    ys = _several(func(*xs))
+    given = _several(grad_outputs) if grad_outputs is not None else [own(dl.randn(*y.shape, dtype=y.dtype)) for y in ys]
+    vs = [own(v.detach()).requires_grad_() for v in given]
+
+    def slopes(*values: Any) -> Any:
+        with dl.enable_grad():
+            moved = [own(v.detach()).requires_grad_() if is_tensor(v) and x.requires_grad and not v.requires_grad else v
+                     for v, x in zip(values[: len(xs)], xs, strict=True)]  # fmt: skip
+            found = _several(func(*moved))
+            asked = [v for v in moved if is_tensor(v) and v.requires_grad]
+            return grad(found, asked, list(values[len(xs) :]), create_graph=True, allow_unused=True, materialize_grads=True)
+
+    return gradcheck(slopes, (*xs, *vs), eps, atol, rtol, raise_exception)
 
 
 def _agrees(func: Any, inputs: Any, place: Any, x: Any, g: Any, weights: Any, bounds: tuple[float, float, float]) -> bool:

@@ -5,11 +5,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numpy as np
-
-from ..names.core import own
+from ..names.core import FUNCTIONS, own
 from ..names.engine import dl
-from ..special import gammaln
+from . import constraints
 from .shapes import Distribution, parameters
 
 _HALF_LOG_2PI = 0.5 * math.log(2 * math.pi)
@@ -27,18 +25,20 @@ class _Located(Distribution):
     """A distribution with a location and a scale."""
 
     has_rsample = True
+    arg_constraints = {"loc": constraints.real, "scale": constraints.positive}
 
     def __init__(self, loc: Any, scale: Any, validate_args: Any = None) -> None:
         self.loc, self.scale = parameters(loc, scale)
-        if bool(dl.any(~(self.scale > 0))):
-            raise ValueError(
-                f"Expected parameter scale of {type(self).__name__} to satisfy the constraint GreaterThan(lower_bound=0.0)"
-            )
-        super().__init__(self.loc.shape)
+        super().__init__(self.loc.shape, validate_args=validate_args)
 
     @property
     def mean(self) -> Any:
         """The mean."""
+        return self.loc
+
+    @property
+    def mode(self) -> Any:
+        """The most probable value."""
         return self.loc
 
 
@@ -69,6 +69,10 @@ class Normal(_Located):
         """The probability of less."""
         return own(0.5 * (1 + dl.erf((value - self.loc) / (self.scale * math.sqrt(2)))))
 
+    def icdf(self, value: Any) -> Any:
+        """The value that a sample is less than with a probability."""
+        return own(self.loc + self.scale * FUNCTIONS["erfinv"](2 * value - 1) * math.sqrt(2))
+
 
 class LogNormal(Normal):
     """The exponential of a normal variable."""
@@ -84,6 +88,11 @@ class LogNormal(Normal):
         s = self.scale * self.scale
         return own(dl.expm1(s) * dl.exp(2 * self.loc + s))
 
+    @property
+    def stddev(self) -> Any:
+        """The standard deviation."""
+        return own(dl.sqrt(self.variance))
+
     def _draw(self, shape: tuple[int, ...]) -> Any:
         return dl.exp(super()._draw(shape))
 
@@ -93,6 +102,19 @@ class LogNormal(Normal):
 
     def _entropy(self) -> Any:
         return super()._entropy() + self.loc
+
+    @property
+    def mode(self) -> Any:
+        """The most probable value."""
+        return own(dl.exp(self.loc - self.scale * self.scale))
+
+    def cdf(self, value: Any) -> Any:
+        """The probability of less."""
+        return super().cdf(dl.log(value))
+
+    def icdf(self, value: Any) -> Any:
+        """The value that a sample is less than with a probability."""
+        return own(dl.exp(super().icdf(value)))
 
 
 class Laplace(_Located):
@@ -113,6 +135,16 @@ class Laplace(_Located):
     def _entropy(self) -> Any:
         return 1 + dl.log(2 * self.scale)
 
+    def cdf(self, value: Any) -> Any:
+        """The probability of less."""
+        gap = value - self.loc
+        return own(0.5 - 0.5 * dl.sign(gap) * dl.expm1(-dl.abs(gap) / self.scale))
+
+    def icdf(self, value: Any) -> Any:
+        """The value that a sample is less than with a probability."""
+        p = value - 0.5
+        return own(self.loc - self.scale * dl.sign(p) * dl.log1p(-2 * dl.abs(p)))
+
 
 class Cauchy(_Located):
     """The Cauchy distribution."""
@@ -127,15 +159,34 @@ class Cauchy(_Located):
     def _entropy(self) -> Any:
         return math.log(4 * math.pi) + dl.log(self.scale)
 
+    @property
+    def mean(self) -> Any:
+        """There is none."""
+        return own(dl.full_like(self.loc, math.nan))
+
+    @property
+    def variance(self) -> Any:
+        """Infinite."""
+        return own(dl.full_like(self.loc, math.inf))
+
+    def cdf(self, value: Any) -> Any:
+        """The probability of less."""
+        return own(dl.atan((value - self.loc) / self.scale) / math.pi + 0.5)
+
+    def icdf(self, value: Any) -> Any:
+        """The value that a sample is less than with a probability."""
+        return own(self.loc + self.scale * dl.tan(math.pi * (value - 0.5)))
+
 
 class Uniform(Distribution):
     """The uniform distribution between two bounds."""
 
     has_rsample = True
+    arg_constraints = {"low": constraints.real, "high": constraints.real}
 
     def __init__(self, low: Any, high: Any, validate_args: Any = None) -> None:
         self.low, self.high = parameters(low, high)
-        if bool(dl.any(self.low >= self.high)):
+        if validate_args is not False and bool(dl.any(self.low >= self.high)):
             raise ValueError("Uniform is not defined when low>= high")
         super().__init__(self.low.shape)
 
@@ -150,6 +201,11 @@ class Uniform(Distribution):
         width = self.high - self.low
         return own(width * width / 12)
 
+    @property
+    def mode(self) -> Any:
+        """There is none."""
+        return own(dl.full_like(self.high, math.nan))
+
     def _draw(self, shape: tuple[int, ...]) -> Any:
         return self.low + (self.high - self.low) * _uniform(shape, self.low)
 
@@ -160,15 +216,24 @@ class Uniform(Distribution):
     def _entropy(self) -> Any:
         return dl.log(self.high - self.low)
 
+    def cdf(self, value: Any) -> Any:
+        """The probability of less."""
+        return own(dl.clip((value - self.low) / (self.high - self.low), min=0, max=1))
+
+    def icdf(self, value: Any) -> Any:
+        """The value that a sample is less than with a probability."""
+        return own(value * (self.high - self.low) + self.low)
+
 
 class Exponential(Distribution):
     """The exponential distribution."""
 
     has_rsample = True
+    arg_constraints = {"rate": constraints.positive}
 
     def __init__(self, rate: Any, validate_args: Any = None) -> None:
         (self.rate,) = parameters(rate)
-        super().__init__(self.rate.shape)
+        super().__init__(self.rate.shape, validate_args=validate_args)
 
     @property
     def mean(self) -> Any:
@@ -189,33 +254,18 @@ class Exponential(Distribution):
     def _entropy(self) -> Any:
         return 1 - dl.log(self.rate)
 
-
-class Beta(Distribution):
-    """The beta distribution, whose samples have no gradient here."""
-
-    def __init__(self, concentration1: Any, concentration0: Any, validate_args: Any = None) -> None:
-        self.concentration1, self.concentration0 = parameters(concentration1, concentration0)
-        super().__init__(self.concentration1.shape)
-
     @property
-    def mean(self) -> Any:
-        """The mean."""
-        return own(self.concentration1 / (self.concentration1 + self.concentration0))
+    def mode(self) -> Any:
+        """0."""
+        return own(dl.zeros_like(self.rate))
 
-    @property
-    def variance(self) -> Any:
-        """The variance."""
-        a, b = self.concentration1, self.concentration0
-        return own(a * b / ((a + b) * (a + b) * (a + b + 1)))
+    def cdf(self, value: Any) -> Any:
+        """The probability of less."""
+        return own(-dl.expm1(-self.rate * value))
 
-    def _draw(self, shape: tuple[int, ...]) -> Any:
-        rng = np.random.default_rng(int(dl.randint(0, 2**62, 1).item()))
-        drawn = rng.beta(self.concentration1.numpy_copy(), self.concentration0.numpy_copy(), shape)
-        return dl.asarray(np.asarray(drawn).astype(self.concentration1.dtype), device=self.concentration1.device)
-
-    def _log_prob(self, value: Any) -> Any:
-        a, b = self.concentration1, self.concentration0
-        return (a - 1) * dl.log(value) + (b - 1) * dl.log1p(-value) - gammaln(a) - gammaln(b) + gammaln(a + b)
+    def icdf(self, value: Any) -> Any:
+        """The value that a sample is less than with a probability."""
+        return own(-dl.log1p(-value) / self.rate)
 
 
 class MultivariateNormal(Distribution):
@@ -236,6 +286,11 @@ class MultivariateNormal(Distribution):
     @property
     def mean(self) -> Any:
         """The mean."""
+        return self.loc
+
+    @property
+    def mode(self) -> Any:
+        """The most probable value."""
         return self.loc
 
     @property

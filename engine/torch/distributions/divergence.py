@@ -8,9 +8,13 @@ from typing import Any
 from ...nn import functional as F
 from ..names.core import own
 from ..names.engine import dl
-from .continuous import Exponential, MultivariateNormal, Normal, Uniform
-from .discrete import Bernoulli, Categorical
-from .shapes import Independent
+from ..special import gammaln
+from .continuous import Exponential, Laplace, MultivariateNormal, Normal, Uniform
+from .discrete import Bernoulli, Binomial, Categorical, Geometric, OneHotCategorical, Poisson
+from .gammas import Beta, Dirichlet, Gamma, digamma
+from .mixtures import ContinuousBernoulli
+from .shapes import Independent, rightmost
+from .transformed import EULER, Gumbel, HalfNormal, Pareto, TransformedDistribution
 
 _RULES: dict[tuple[type, type], Any] = {}
 
@@ -78,3 +82,85 @@ def _independents(p: Any, q: Any) -> Any:
     if p.reinterpreted_batch_ndims != q.reinterpreted_batch_ndims:
         raise NotImplementedError("kl_divergence: the two take another number of axes as one event")
     return p._summed(kl_divergence(p.base_dist, q.base_dist))
+
+
+@register_kl(Gamma, Gamma)
+def _gammas(p: Any, q: Any) -> Any:
+    a, b = p.concentration, q.concentration
+    return b * (p.rate / q.rate).log() + gammaln(b) - gammaln(a) + (a - b) * digamma(a) + (q.rate - p.rate) * a / p.rate
+
+
+@register_kl(Dirichlet, Dirichlet)
+def _shares(p: Any, q: Any) -> Any:
+    a, b = p.concentration, q.concentration
+    total = a.sum(-1)
+    norms = gammaln(total) - gammaln(b.sum(-1)) + (gammaln(b) - gammaln(a)).sum(-1)
+    return norms + ((a - b) * (digamma(a) - digamma(total).unsqueeze(-1))).sum(-1)
+
+
+@register_kl(Beta, Beta)
+def _betas(p: Any, q: Any) -> Any:
+    return _shares(p._shares, q._shares)
+
+
+@register_kl(Gumbel, Gumbel)
+def _gumbels(p: Any, q: Any) -> Any:
+    ratio, gap = p.scale / q.scale, (p.loc - q.loc) / q.scale
+    return gap - ratio.log() + ratio * EULER + (gammaln(1 + ratio) - gap).exp() - (1 + EULER)
+
+
+@register_kl(Laplace, Laplace)
+def _laplaces(p: Any, q: Any) -> Any:
+    ratio, gap = p.scale / q.scale, (p.loc - q.loc).abs()
+    return gap / q.scale - ratio.log() + ratio * (-gap / p.scale).exp() - 1
+
+
+@register_kl(Poisson, Poisson)
+def _poissons(p: Any, q: Any) -> Any:
+    return p.rate * (p.rate / q.rate).log() - (p.rate - q.rate)
+
+
+@register_kl(Geometric, Geometric)
+def _geometrics(p: Any, q: Any) -> Any:
+    entropy = F.binary_cross_entropy_with_logits(p.logits, p.probs, reduction="none") / p.probs
+    return -entropy - dl.log1p(-q.probs) / p.probs - q.logits
+
+
+@register_kl(Binomial, Binomial)
+def _binomials(p: Any, q: Any) -> Any:
+    n, m = (dl.asarray(d.total_count) for d in (p, q))
+    if bool(dl.any(n < m)):
+        raise NotImplementedError("KL between Binomials where q.total_count > p.total_count is not implemented")
+    each = p.total_count * (p.probs * (p.logits - q.logits) + dl.log1p(-p.probs) - dl.log1p(-q.probs))
+    return dl.where(n > m, float("inf"), each)
+
+
+@register_kl(Pareto, Pareto)
+def _paretos(p: Any, q: Any) -> Any:
+    ratio = q.alpha / p.alpha
+    found = q.alpha * (p.scale / q.scale).log() - ratio.log() + ratio - 1
+    return dl.where(p.scale < q.scale, float("inf"), found)
+
+
+@register_kl(OneHotCategorical, OneHotCategorical)
+def _one_hots(p: Any, q: Any) -> Any:
+    return _categoricals(p, q)
+
+
+@register_kl(HalfNormal, HalfNormal)
+def _halves(p: Any, q: Any) -> Any:
+    return _normals(p.base_dist, q.base_dist)
+
+
+@register_kl(ContinuousBernoulli, ContinuousBernoulli)
+def _between(p: Any, q: Any) -> Any:
+    first, second = (d._log_norm() + dl.log1p(-d.probs) for d in (p, q))
+    return p.mean * (p.logits - q.logits) + first - second
+
+
+@register_kl(TransformedDistribution, TransformedDistribution)
+def _transformed(p: Any, q: Any) -> Any:
+    if p.transforms != q.transforms or p.event_shape != q.event_shape:
+        raise NotImplementedError("kl_divergence: the two are transformed in different ways")
+    found = kl_divergence(p.base_dist, q.base_dist)
+    return rightmost(found, len(p.event_shape) - len(p.base_dist.event_shape))

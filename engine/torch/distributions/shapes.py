@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 from ..names.core import is_tensor, own
@@ -19,13 +20,50 @@ def parameters(*values: Any) -> list[Any]:
     return [own(t) for t in dl.broadcast_arrays(*tensors)]
 
 
+def rightmost(value: Any, n: int) -> Any:
+    """The sum over the last n axes."""
+    return own(dl.sum(value, axis=tuple(range(-n, 0)))) if n else value
+
+
 class Distribution:
     """A distribution with parameters of batch_shape and samples of batch_shape + event_shape."""
 
     has_rsample = False
+    has_enumerate_support = False
+    arg_constraints: dict[str, Any] = {}
+    support: Any = None
+    _validate_args = True
 
     def __init__(self, batch_shape: Any = (), event_shape: Any = (), validate_args: Any = None) -> None:
         self.batch_shape, self.event_shape = Size(tuple(batch_shape)), Size(tuple(event_shape))
+        if validate_args is not None:
+            self._validate_args = validate_args
+        for name, constraint in self.arg_constraints.items() if self._validate_args else ():
+            value = getattr(self, name)
+            if not bool(dl.all(constraint.check(value))):
+                raise ValueError(
+                    f"Expected parameter {name} ({type(value).__name__} of shape {tuple(value.shape)}) of distribution {self!r} "
+                    f"to satisfy the constraint {constraint!r}, but found invalid values:\n{value}"
+                )
+
+    @staticmethod
+    def set_default_validate_args(value: bool) -> None:
+        """Set whether parameters and values are checked."""
+        Distribution._validate_args = value
+
+    def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
+        """The same for more batches."""
+        batch, old = tuple(batch_shape), tuple(self.batch_shape)
+        new = copy.copy(self)
+        held: dict[str, Any] = vars(self)
+        for name, value in held.items():
+            if isinstance(value, Distribution) and tuple(value.batch_shape) == old:
+                setattr(new, name, value.expand(batch))
+            shape = tuple(getattr(value, "shape", ()))
+            if is_tensor(value) and shape[: len(old)] == old and name != "temperature":
+                setattr(new, name, own(dl.broadcast_to(value, (*batch, *shape[len(old) :]))))
+        new.batch_shape = Size(batch)
+        return new
 
     def _extended(self, sample_shape: Any) -> tuple[int, ...]:
         return (*tuple(sample_shape), *self.batch_shape, *self.event_shape)
@@ -50,7 +88,13 @@ class Distribution:
 
     def log_prob(self, value: Any) -> Any:
         """The logarithm of the density, or of the probability."""
-        return own(self._log_prob(value if is_tensor(value) else dl.asarray(value)))
+        value = value if is_tensor(value) else own(dl.asarray(value))
+        if self.support is not None and self._validate_args and not bool(dl.all(self.support.check(value))):
+            raise ValueError(
+                f"Expected value argument ({type(value).__name__} of shape {tuple(value.shape)}) to be within the support "
+                f"({self.support!r}) of the distribution {self!r}, but found invalid values:\n{value}"
+            )
+        return own(self._log_prob(value))
 
     def _log_prob(self, value: Any) -> Any:
         raise NotImplementedError
@@ -76,8 +120,32 @@ class Distribution:
         """The exponential of the entropy."""
         return own(dl.exp(self.entropy()))
 
+    @property
+    def mean(self) -> Any:
+        """The mean."""
+        raise NotImplementedError(f"{type(self)} does not implement mean")
+
+    @property
+    def mode(self) -> Any:
+        """The most probable value."""
+        raise NotImplementedError(f"{type(self)} does not implement mode")
+
+    def cdf(self, value: Any) -> Any:
+        """The probability of less."""
+        raise NotImplementedError
+
+    def icdf(self, value: Any) -> Any:
+        """The value that a sample is less than with a probability."""
+        raise NotImplementedError
+
+    def enumerate_support(self, expand: bool = True) -> Any:
+        """All values that there are."""
+        raise NotImplementedError
+
     def __repr__(self) -> str:
-        return f"{type(self).__name__}()"
+        held = {k: self.__dict__[k] for k in self.arg_constraints if k in self.__dict__}
+        parts = [f"{k}: {v if v.array.size == 1 else v.size()}" for k, v in held.items()]
+        return f"{type(self).__name__}({', '.join(parts)})"
 
 
 class Independent(Distribution):

@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from ..nn import functional as _F
-from . import extra, modes, places, spectral, tensor
+from . import extra, modes, places, printing, spectral, tensor
 from .core import FUNCTIONS, METHODS, define, in_place, is_tensor
 from .engine import dl
 from .shaping import COPIES
@@ -34,7 +34,8 @@ def collected(roots: dict[str, Any]) -> dict[str, Any]:
     return {
         **{name: getattr(_F, name) for name in SHARED}, **FUNCTIONS, **places.DTYPES, **modes.NAMES, **extra.NAMES,
         "Tensor": tensor.Tensor, "dtype": places.dtype, "device": places.device, "Size": places.Size, "finfo": places.finfo,
-        "iinfo": places.iinfo, "Generator": extra.Generator, "set_printoptions": tensor.set_printoptions, "is_tensor": is_tensor,
+        "iinfo": places.iinfo, "Generator": extra.Generator, "set_printoptions": printing.set_printoptions,
+        "is_tensor": is_tensor,
         "pi": math.pi, "e": math.e, "inf": math.inf, "nan": math.nan, "newaxis": None, "strided": "strided",
         "contiguous_format": "contiguous_format", "channels_last": "channels_last", "preserve_format": "preserve_format",
     }  # fmt: skip

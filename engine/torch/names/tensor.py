@@ -16,6 +16,7 @@ from . import (
     elementwise,
     indexing,
     joining,
+    printing,
     reductions,
     running,
     sets,
@@ -24,6 +25,15 @@ from . import (
 from .core import CLASSES, METHODS, Plain, assigning, demoted, is_tensor, own
 from .engine import dl
 from .places import Size, Sizes, device
+
+_RECORDED = {
+    "multiply": "mul", "subtract": "sub", "divide": "div", "negative": "neg", "power": "pow", "concat": "cat", "linear": "addmm",
+    "expand_dims": "unsqueeze", "permute_dims": "permute", "reshape": "view", "flatten": "view", "broadcast_to": "expand",
+    "matrix_transpose": "t", "vector_norm": "linalg_vector_norm", "take": "index_select", "getitem": "select", "matmul": "mm",
+    "cumulative_sum": "cumsum", "cross_entropy": "nll_loss", "layer_norm": "native_layer_norm",
+    **dict.fromkeys(("conv1d", "conv2d", "conv3d"), "convolution"),
+}  # fmt: skip
+"""PyTorch's names of ops where grad_fn shows others."""
 
 
 class _Recorded:
@@ -34,7 +44,7 @@ class _Recorded:
 
     def name(self) -> str:
         """The op's name, written as PyTorch writes it."""
-        return "".join(part.capitalize() for part in self._op.split("_")) + "Backward0"
+        return "".join(part.capitalize() for part in _RECORDED.get(self._op, self._op).split("_")) + "Backward0"
 
     def __repr__(self) -> str:
         return f"<{self.name()}>"
@@ -192,18 +202,14 @@ class Tensor(Plain):  # type: ignore[misc]
 
     # ------------------------------------------------------------------ Python
     def __repr__(self, *, tensor_contents: Any = None) -> str:
-        options = PRINT
-        body = np.array2string(
-            self.numpy_copy(), separator=", ", prefix="tensor(", threshold=options["threshold"], precision=options["precision"],
-            edgeitems=options["edgeitems"], max_line_width=options["linewidth"], suppress_small=options["sci_mode"] is False,
-        )  # fmt: skip
-        extra = "" if self.dtype.name in ("int64", "bool", dl.get_default_dtype().name) else f", dtype=torch.{self.dtype.name}"
-        extra += "" if self.device == "cpu" else f", device='{self.device}'"
-        if self.requires_grad and not self.is_leaf:
-            extra += f", grad_fn={self.grad_fn!r}"
-        elif self.requires_grad:
-            extra += ", requires_grad=True"
-        return f"tensor({body}{extra})"
+        default = dl.get_default_dtype().name
+        usual = ("int64", "bool", default, "complex128" if default == "float64" else "complex64")
+        notes = [] if self.device == "cpu" else [f"device='{self.device}'"]
+        if self.dtype.name not in usual or (self.array.size == 0 and self.dtype != dl.get_default_dtype()):
+            notes.append(f"dtype=torch.{self.dtype.name}")
+        if self.requires_grad:
+            notes.append("requires_grad=True" if self.is_leaf else f"grad_fn={self.grad_fn!r}")
+        return printing.written(self.numpy_copy(), notes)
 
     def __format__(self, spec: str) -> str:
         return format(self.item(), spec) if self.array.ndim == 0 else object.__format__(self, spec)
@@ -229,16 +235,6 @@ class Tensor(Plain):  # type: ignore[misc]
     __getitem__ = indexing.get_item
     __setitem__ = indexing.set_item
     __hash__ = object.__hash__
-
-
-PRINT: dict[str, Any] = {"precision": 4, "threshold": 1000, "edgeitems": 3, "linewidth": 80, "sci_mode": None, "profile": None}
-
-
-def set_printoptions(precision: Any = None, threshold: Any = None, edgeitems: Any = None, linewidth: Any = None,
-                     profile: Any = None, sci_mode: Any = None) -> None:  # fmt: skip
-    """Set how tensors are printed."""
-    given = {"precision": precision, "threshold": threshold, "edgeitems": edgeitems, "linewidth": linewidth, "sci_mode": sci_mode}
-    PRINT.update({k: v for k, v in given.items() if v is not None})
 
 
 # ---------------------------------------------------------------------- operators

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .functions import losses as _losses
+from .functions import rare as _rare
 from .functions import windows as _windows
 from .functions.activations import NAMES as _NAMES
 
@@ -16,4 +17,4 @@ if TYPE_CHECKING:
     def __getattr__(name: str) -> Any: ...
 
 
-_ = (_losses, _windows)
+_ = (_losses, _rare, _windows)

@@ -50,6 +50,9 @@ class Module(nn.Module):
             adopt(value)
         elif type(value) in CLASSES:
             own(value)
+        if "parametrizations" in self.__dict__ and self._is_parametrized(name):
+            self.__dict__["parametrizations"].__dict__[name].right_inverse(value)
+            return
         if is_tensor(value) and not isinstance(value, nn.Parameter) and isinstance(self.__dict__.get(name), nn.Parameter):
             raise TypeError(f"cannot assign a tensor as parameter '{name}' (torch.nn.Parameter or None expected)")
         if isinstance(value, list | dict):  # PyTorch says nothing of modules in lists, whose parameters it does not find either

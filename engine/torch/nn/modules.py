@@ -71,6 +71,17 @@ function_layer("MultiLabelMarginLoss", F.multilabel_margin_loss, _REDUCED)
 function_layer("MultiLabelSoftMarginLoss", F.multilabel_soft_margin_loss, f"weight=None, {_REDUCED}")
 function_layer("TripletMarginWithDistanceLoss", F.triplet_margin_with_distance_loss,
                "*, distance_function=None, margin=1.0, swap=False, reduction='mean'")  # fmt: skip
+
+
+def _reset_running_stats(self: Any) -> None:
+    """Forget all batches."""
+    if self.running_mean is not None:
+        for held, start in ((self.running_mean, 0), (self.running_var, 1), (self.num_batches_tracked, 0)):
+            held.fill_(start)
+
+
+for _n in (1, 2, 3):
+    LAYER_NAMES[f"BatchNorm{_n}d"].reset_running_stats = _reset_running_stats
 NAMES["NLLLoss2d"] = LAYER_NAMES["NLLLoss"]
 
 

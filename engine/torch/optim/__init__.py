@@ -75,6 +75,58 @@ LBFGS, NAdam, RAdam, Adadelta = map(_make, ("LBFGS", "NAdam", "RAdam", "Adadelta
 Adamax, ASGD, Rprop = map(_make, ("Adamax", "ASGD", "Rprop"))
 
 
+class Muon(Optimizer):
+    """Momentum whose steps are matrices with all singular values near 1 (Jordan 2024), for parameters of two axes."""
+
+    def __init__(self, params: Any, lr: float = 1e-3, weight_decay: float = 0.1, momentum: float = 0.95, nesterov: bool = True,
+                 ns_coefficients: Any = (3.4445, -4.7750, 2.0315), eps: float = 1e-7, ns_steps: int = 5,
+                 adjust_lr_fn: Any = None) -> None:  # fmt: skip
+        if adjust_lr_fn not in (None, "original", "match_rms_adamw"):
+            raise ValueError(f"Adjust learning rate function {adjust_lr_fn} is not supported")
+        if min(lr, momentum, weight_decay) < 0:
+            raise ValueError(f"Muon: lr, momentum and weight_decay must be at least 0, got {lr}, {momentum} and {weight_decay}")
+        given = {"lr": float(lr), "weight_decay": weight_decay, "momentum": momentum, "nesterov": nesterov}
+        super().__init__(params, {**given, "ns_coefficients": ns_coefficients, "eps": eps, "ns_steps": ns_steps,
+                                  "adjust_lr_fn": adjust_lr_fn})  # fmt: skip
+        wrong = [tuple(p.shape) for g in self.param_groups for p in g["params"] if p.ndim != 2]
+        if wrong:
+            raise ValueError(f"Muon only supports 2D parameters whereas we found a parameter with size: {wrong[0]}")
+
+    def step(self, closure: Any = None) -> Any:
+        """One step."""
+        with dl.enable_grad():
+            loss = closure() if closure is not None else None
+        with dl.no_grad():
+            for group in self.param_groups:
+                for p in (p for p in group["params"] if p.grad is not None):
+                    held = self.state[p].setdefault("momentum_buffer", own(dl.zeros_like(p.detach())))
+                    share = group["momentum"]
+                    held.copy_(held + (1 - share) * (p.grad - held))
+                    change = p.grad + share * (held - p.grad) if group["nesterov"] else held
+                    rows, columns = p.shape
+                    as_adamw = group["adjust_lr_fn"] == "match_rms_adamw"
+                    wide = max(rows, columns) ** 0.5 * 0.2 if as_adamw else max(1, rows / columns) ** 0.5
+                    step = _orthogonal(change, group["ns_coefficients"], group["ns_steps"], group["eps"])
+                    p.copy_(p * (1 - group["lr"] * group["weight_decay"]) - group["lr"] * wide * step)
+        return loss
+
+
+def _orthogonal(g: Any, coefficients: Any, steps: int, eps: float) -> Any:
+    """A matrix with the singular vectors of g and singular values near 1, by Newton-Schulz steps in bfloat16 as PyTorch's."""
+    a, b, c = coefficients
+    tall = g.shape[0] > g.shape[1]
+
+    def rounded(x: Any) -> Any:
+        return dl.astype(dl.astype(x, dl.bfloat16), "float32")
+
+    x = rounded(g.T if tall else g)
+    x = rounded(x / dl.clip(rounded(dl.linalg.vector_norm(x)), min=eps))
+    for _ in range(steps):
+        gram = rounded(dl.matmul(x, x.T))
+        x = rounded(a * x + dl.matmul(rounded(b * gram + c * dl.matmul(gram, gram)), x))
+    return dl.astype(x.T if tall else x, g.dtype)
+
+
 def _absent(name: str) -> Any:
     def init(*_: Any, **__: Any) -> None:
         raise refuse(f"optim.{name}", "this optimizer is not supported; Adam, AdamW, NAdam, RAdam and SGD are")

@@ -7,6 +7,7 @@ from .folder import ImageFolder as ImageFolder
 from .pictures import CIFAR10 as CIFAR10
 from .pictures import CIFAR100 as CIFAR100
 from .pictures import EMNIST as EMNIST
+from .pictures import KMNIST as KMNIST
 from .pictures import LSUN as LSUN
 from .pictures import MNIST as MNIST
 from .pictures import STL10 as STL10

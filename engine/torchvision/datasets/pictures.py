@@ -125,6 +125,21 @@ class FashionMNIST(MNIST):
         self.class_to_idx = {c: i for i, c in enumerate(self.classes)}
 
 
+class KMNIST(MNIST):
+    """Japanese characters in MNIST's format, from local files alone."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.classes = ["o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo"]
+        self.class_to_idx = {c: i for i, c in enumerate(self.classes)}
+
+    def _read(self, root: Any, train: bool, download: bool) -> Any:
+        found = self._raw(Path(root) / "KMNIST" / "raw", train)
+        if found is None:
+            raise RuntimeError(f"KMNIST: Dataset not found. This set is not downloaded; put KMNIST/raw/*-ubyte into {root}")
+        return (*found, [])
+
+
 class USPS(_Pictures):
     """Digits from envelopes."""
 

@@ -23,6 +23,16 @@ from .resnet import resnet34 as resnet34
 from .resnet import resnet50 as resnet50
 from .resnet import resnet101 as resnet101
 from .resnet import resnet152 as resnet152
+from .small import DenseNet as DenseNet
+from .small import MobileNetV2 as MobileNetV2
+from .small import SqueezeNet as SqueezeNet
+from .small import densenet121 as densenet121
+from .small import densenet161 as densenet161
+from .small import densenet169 as densenet169
+from .small import densenet201 as densenet201
+from .small import mobilenet_v2 as mobilenet_v2
+from .small import squeezenet1_0 as squeezenet1_0
+from .small import squeezenet1_1 as squeezenet1_1
 
 
 class _NoWeights:

@@ -137,15 +137,12 @@ def resize(
     if _is_image(img):
         return img.resize((new[1], new[0]), _resampling(interpolation))
     mode = _mode(interpolation)
-    if mode in ("bilinear", "bicubic") and antialias and (new[0] < h or new[1] < w):
-        raise NotImplementedError(
-            "torchvision.transforms.Resize: a tensor made smaller with antialiasing is not supported; resize "
-            "the image before ToTensor, or pass antialias=False"
-        )
+    smooth = mode in ("bilinear", "bicubic")
     alone = img.ndim == 3
     x = img.unsqueeze(0) if alone else img
-    y = torch.nn.functional.interpolate(x.to(torch.float32) if not x.is_floating_point() else x, new, mode=mode,
-                                        align_corners=False if mode in ("bilinear", "bicubic") else None)  # fmt: skip
+    y = torch.nn.functional.interpolate(x if x.is_floating_point() else x.to(torch.float32), new, mode=mode,
+                                        align_corners=False if smooth else None,
+                                        antialias=bool(antialias) and smooth)  # fmt: skip
     y = y if x.is_floating_point() else y.round().clamp(0, 255).to(x.dtype)
     return y.squeeze(0) if alone else y
 

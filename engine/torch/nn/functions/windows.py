@@ -10,6 +10,7 @@ import numpy as np
 from ....ops.index import put_at
 from ...names.core import refuse
 from ...names.engine import dl
+from . import antialias as antialiasing
 from .activations import entry
 
 F = dl.nn.functional
@@ -172,11 +173,13 @@ def pad(input: Any, pad: Any, mode: str = "constant", value: Any = None) -> Any:
 @entry("interpolate", "upsample")
 def interpolate(input: Any, size: Any = None, scale_factor: Any = None, mode: str = "nearest", align_corners: Any = None,
                 recompute_scale_factor: Any = None, antialias: bool = False) -> Any:  # fmt: skip
-    if antialias:
-        raise refuse("nn.functional.interpolate", "antialias=True is not supported")
     if scale_factor is not None and recompute_scale_factor:
         size = tuple(math.floor(n * f) for n, f in zip(input.shape[2:], _each(scale_factor, input.ndim - 2), strict=True))
         scale_factor = None
+    if antialias:
+        if mode not in ("bilinear", "bicubic") or align_corners or size is None:
+            raise refuse("nn.functional.interpolate", "antialias=True needs mode bilinear or bicubic, size and no align_corners")
+        return antialiasing.resized(input, several(2, size), mode)
     return F.interpolate(input, size=size, scale_factor=scale_factor, mode=mode, align_corners=align_corners)
 
 

@@ -9,9 +9,12 @@ from ...names.core import is_tensor, own
 from ...names.engine import dl
 from . import parametrizations as parametrizations
 from . import parametrize as parametrize
+from . import prune as prune
 from . import rnn as rnn
-from .parametrizations import spectral_norm as spectral_norm
-from .parametrizations import weight_norm as weight_norm
+from .legacy import remove_spectral_norm as remove_spectral_norm
+from .legacy import remove_weight_norm as remove_weight_norm
+from .legacy import spectral_norm as spectral_norm
+from .legacy import weight_norm as weight_norm
 
 
 def _listed(parameters: Any) -> list[Any]:
@@ -58,3 +61,8 @@ def vector_to_parameters(vec: Any, parameters: Any) -> None:
             n = int(p.array.size)
             p[...] = dl.reshape(vec[start : start + n], tuple(p.shape))
             start += n
+
+
+def skip_init(module_cls: Any, *args: Any, **kwargs: Any) -> Any:
+    """A module whose parameters the program sets itself; here they are set to their usual values first."""
+    return module_cls(*args, **kwargs)

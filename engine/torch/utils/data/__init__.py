@@ -7,6 +7,7 @@ from .datasets import ChainDataset as ChainDataset
 from .datasets import ConcatDataset as ConcatDataset
 from .datasets import Dataset as Dataset
 from .datasets import IterableDataset as IterableDataset
+from .datasets import StackDataset as StackDataset
 from .datasets import Subset as Subset
 from .datasets import TensorDataset as TensorDataset
 from .datasets import random_split as random_split

@@ -46,6 +46,26 @@ class TensorDataset(Dataset):
         return int(self.tensors[0].shape[0])
 
 
+class StackDataset(Dataset):
+    """Several sets side by side: samples are tuples, or dicts for sets given by name."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        if bool(args) == bool(kwargs):
+            raise ValueError("StackDataset: give data sets by position or by name, and at least one")
+        self.datasets: Any = args or kwargs
+        sets = list(args or kwargs.values())
+        if any(len(d) != len(sets[0]) for d in sets):
+            raise ValueError("Size mismatch between datasets")
+
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(self.datasets, dict):
+            return {k: d[index] for k, d in self.datasets.items()}
+        return tuple(d[index] for d in self.datasets)
+
+    def __len__(self) -> int:
+        return len(next(iter(self.datasets.values())) if isinstance(self.datasets, dict) else self.datasets[0])
+
+
 class Subset(Dataset):
     """Chosen samples of another set."""
 
