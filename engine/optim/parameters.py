@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from inspect import Signature, signature
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ..autograd.base import TensorBase
@@ -26,6 +27,12 @@ class Constructor(type):
 
         def __call__(cls, *args: Any, **settings: Any) -> Any:
             return super().__call__(*args, **{k: v for k, v in settings.items() if k not in FASTER_PATHS})
+
+        @property
+        def __signature__(cls) -> Signature:
+            """That of ``__init__``, for help and editors."""
+            own = signature(cls.__init__)
+            return own.replace(parameters=list(own.parameters.values())[1:])
 
 
 def require_ordered(name: str, params: object) -> None:

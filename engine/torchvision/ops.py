@@ -66,7 +66,7 @@ def box_convert(boxes: Any, in_fmt: str, out_fmt: str) -> Any:
     """Boxes from corners (xyxy), corner and size (xywh) or middle and size (cxcywh) to another of these."""
     known = ("xyxy", "xywh", "cxcywh")
     if in_fmt not in known or out_fmt not in known:
-        raise ValueError(f"Unsupported Bounding Box Conversions for given in_fmt {in_fmt} and out_fmt {out_fmt}")
+        raise ValueError(f"box_convert: no way from {in_fmt!r} to {out_fmt!r}")
     if in_fmt == out_fmt:
         return boxes.clone()
     a, b, c, d = boxes.unbind(-1)

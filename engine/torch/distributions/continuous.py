@@ -187,7 +187,7 @@ class Uniform(Distribution):
     def __init__(self, low: Any, high: Any, validate_args: Any = None) -> None:
         self.low, self.high = parameters(low, high)
         if validate_args is not False and bool(dl.any(self.low >= self.high)):
-            raise ValueError("Uniform is not defined when low>= high")
+            raise ValueError("Uniform: low must be less than high")
         super().__init__(self.low.shape)
 
     @property

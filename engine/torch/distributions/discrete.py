@@ -19,11 +19,11 @@ class _ByProbability(Distribution):
 
     def _given(self, probs: Any, logits: Any) -> None:
         if (probs is None) == (logits is None):
-            raise ValueError("Either `probs` or `logits` must be specified, but not both.")
+            raise ValueError(f"{type(self).__name__}: give one of probs and logits")
         if probs is not None:
             (self.probs,) = parameters(probs)
             if bool(dl.any(~((self.probs >= 0) & (self.probs <= 1 + 1e-6)))):
-                raise ValueError(f"Expected parameter probs of {type(self).__name__} to satisfy the constraint Interval(0, 1)")
+                raise ValueError(f"{type(self).__name__}: probs must be from 0 to 1")
             tiny = float(dl.finfo(self.probs.dtype).eps)
             p = dl.clip(self.probs, min=tiny, max=1 - tiny)
             self.logits = own(dl.log(p) - dl.log1p(-p))
@@ -120,10 +120,10 @@ class Categorical(Distribution):
 
     def __init__(self, probs: Any = None, logits: Any = None, validate_args: Any = None) -> None:
         if (probs is None) == (logits is None):
-            raise ValueError("Either `probs` or `logits` must be specified, but not both.")
+            raise ValueError(f"{type(self).__name__}: give one of probs and logits")
         if probs is not None:
             if bool(dl.any(~(probs >= 0))):
-                raise ValueError("Expected parameter probs of Categorical to satisfy the constraint Simplex()")
+                raise ValueError("Categorical: probs must be at least 0 with a positive sum")
             self.probs = own(probs / dl.sum(probs, axis=-1, keepdims=True))
             tiny = float(dl.finfo(self.probs.dtype).eps)
             self.logits = own(dl.log(dl.clip(self.probs, min=tiny, max=1 - tiny)))

@@ -33,7 +33,7 @@ def kl_divergence(p: Any, q: Any) -> Any:
     """The Kullback-Leibler divergence of p from q."""
     rules = [(a, b) for a, b in _RULES if isinstance(p, a) and isinstance(q, b)]
     if not rules:
-        raise NotImplementedError(f"No KL(p || q) is implemented for p type {type(p).__name__} and q type {type(q).__name__}")
+        raise NotImplementedError(f"kl_divergence: there is no rule for {type(p).__name__} and {type(q).__name__}")
     best = min(rules, key=lambda pair: type(p).__mro__.index(pair[0]) + type(q).__mro__.index(pair[1]))
     return own(_RULES[best](p, q))
 
@@ -130,7 +130,7 @@ def _geometrics(p: Any, q: Any) -> Any:
 def _binomials(p: Any, q: Any) -> Any:
     n, m = (dl.asarray(d.total_count) for d in (p, q))
     if bool(dl.any(n < m)):
-        raise NotImplementedError("KL between Binomials where q.total_count > p.total_count is not implemented")
+        raise NotImplementedError("kl_divergence: of two Binomials the second may not count further than the first")
     each = p.total_count * (p.probs * (p.logits - q.logits) + dl.log1p(-p.probs) - dl.log1p(-q.probs))
     return dl.where(n > m, float("inf"), each)
 

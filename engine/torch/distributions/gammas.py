@@ -118,7 +118,7 @@ class Dirichlet(Distribution):
 
     def __init__(self, concentration: Any, validate_args: Any = None) -> None:
         if concentration.ndim < 1:
-            raise ValueError("`concentration` parameter must be at least one-dimensional.")
+            raise ValueError("Dirichlet: concentration must have one axis or more")
         self.concentration = concentration
         super().__init__(concentration.shape[:-1], concentration.shape[-1:], validate_args)
 
@@ -285,7 +285,7 @@ class NegativeBinomial(Distribution):
 
     def __init__(self, total_count: Any, probs: Any = None, logits: Any = None, validate_args: Any = None) -> None:
         if (probs is None) == (logits is None):
-            raise ValueError("Either `probs` or `logits` must be specified, but not both.")
+            raise ValueError(f"{type(self).__name__}: give one of probs and logits")
         if probs is not None:
             self.total_count, self.probs = parameters(total_count, probs)
             if not constraints.half_open_interval(0.0, 1.0).check(self.probs).all():

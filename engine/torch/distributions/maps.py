@@ -57,7 +57,7 @@ class Transform:
     def event_dim(self) -> int:
         """How many axes belong to one event."""
         if self.domain.event_dim != self.codomain.event_dim:
-            raise ValueError("Please use either .domain.event_dim or .codomain.event_dim")
+            raise ValueError("event_dim: domain and codomain differ; ask one of them for its own")
         return int(self.domain.event_dim)
 
     @property
@@ -235,7 +235,7 @@ class ReshapeTransform(Transform):
         super().__init__(cache_size)
         self.in_shape, self.out_shape = Size(tuple(in_shape)), Size(tuple(out_shape))
         if math.prod(in_shape) != math.prod(out_shape):
-            raise ValueError("in_shape, out_shape have different numbers of elements")
+            raise ValueError("ReshapeTransform: both shapes must have as many elements")
         self.domain = constraints.independent(constraints.real, len(self.in_shape))
         self.codomain = constraints.independent(constraints.real, len(self.out_shape))
 

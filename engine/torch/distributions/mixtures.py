@@ -21,11 +21,11 @@ class MixtureSameFamily(Distribution):
     def __init__(self, mixture_distribution: Any, component_distribution: Any, validate_args: Any = None) -> None:
         mix, parts = mixture_distribution, component_distribution
         if tuple(mix.batch_shape) not in ((), tuple(parts.batch_shape[:-1])):
-            raise ValueError(f"`mixture_distribution.batch_shape` ({tuple(mix.batch_shape)}) is not compatible with "
-                             f"`component_distribution.batch_shape`({tuple(parts.batch_shape)})")  # fmt: skip
+            raise ValueError(f"MixtureSameFamily: the mixture's batch {tuple(mix.batch_shape)} does not fit that of its "
+                             f"components, {tuple(parts.batch_shape)}")  # fmt: skip
         if mix.probs.shape[-1] != parts.batch_shape[-1]:
-            raise ValueError(f"`mixture_distribution component` ({mix.probs.shape[-1]}) does not equal "
-                             f"`component_distribution.batch_shape[-1]` ({parts.batch_shape[-1]})")  # fmt: skip
+            raise ValueError(f"MixtureSameFamily: {mix.probs.shape[-1]} probabilities for "
+                             f"{parts.batch_shape[-1]} components")  # fmt: skip
         self._mixture_distribution, self._component_distribution = mix, parts
         super().__init__(parts.batch_shape[:-1], parts.event_shape, validate_args=validate_args)
 

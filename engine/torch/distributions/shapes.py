@@ -42,8 +42,8 @@ class Distribution:
             value = getattr(self, name)
             if not bool(dl.all(constraint.check(value))):
                 raise ValueError(
-                    f"Expected parameter {name} ({type(value).__name__} of shape {tuple(value.shape)}) of distribution {self!r} "
-                    f"to satisfy the constraint {constraint!r}, but found invalid values:\n{value}"
+                    f"{type(self).__name__}: {name} of shape {tuple(value.shape)} must be within {constraint!r}, "
+                    f"got\n{value}"
                 )
 
     @staticmethod
@@ -91,8 +91,8 @@ class Distribution:
         value = value if is_tensor(value) else own(dl.asarray(value))
         if self.support is not None and self._validate_args and not bool(dl.all(self.support.check(value))):
             raise ValueError(
-                f"Expected value argument ({type(value).__name__} of shape {tuple(value.shape)}) to be within the support "
-                f"({self.support!r}) of the distribution {self!r}, but found invalid values:\n{value}"
+                f"{type(self).__name__}: values of shape {tuple(value.shape)} must be within the support "
+                f"{self.support!r}, got\n{value}"
             )
         return own(self._log_prob(value))
 
@@ -104,7 +104,7 @@ class Distribution:
         return own(self._entropy())
 
     def _entropy(self) -> Any:
-        raise NotImplementedError(f"{type(self).__name__}.entropy is not supported")
+        raise NotImplementedError(f"{type(self).__name__}: its entropy is not known")
 
     @property
     def stddev(self) -> Any:
@@ -123,12 +123,12 @@ class Distribution:
     @property
     def mean(self) -> Any:
         """The mean."""
-        raise NotImplementedError(f"{type(self)} does not implement mean")
+        raise NotImplementedError(f"{type(self).__name__}: its mean is not known")
 
     @property
     def mode(self) -> Any:
         """The most probable value."""
-        raise NotImplementedError(f"{type(self)} does not implement mode")
+        raise NotImplementedError(f"{type(self).__name__}: its mode is not known")
 
     def cdf(self, value: Any) -> Any:
         """The probability of less."""

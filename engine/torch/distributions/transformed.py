@@ -22,12 +22,12 @@ class TransformedDistribution(Distribution):
     def __init__(self, base_distribution: Any, transforms: Any, validate_args: Any = None) -> None:
         self.transforms = [transforms] if isinstance(transforms, Transform) else list(transforms)
         if not all(isinstance(t, Transform) for t in self.transforms):
-            raise ValueError("transforms must be a Transform or a list of Transforms")
+            raise ValueError("TransformedDistribution: expected a Transform or a list of them")
         together = ComposeTransform(self.transforms)
         base_shape, events = (*base_distribution.batch_shape, *base_distribution.event_shape), len(base_distribution.event_shape)
         wanted = together.domain.event_dim
         if len(base_shape) < wanted:
-            raise ValueError(f"base_distribution needs to have shape with size at least {wanted}, but got {tuple(base_shape)}.")
+            raise ValueError(f"TransformedDistribution: the base needs {wanted} axes or more, got shape {tuple(base_shape)}")
         shape = tuple(together.forward_shape(base_shape))
         needed = tuple(together.inverse_shape(shape))
         if needed != tuple(base_shape):

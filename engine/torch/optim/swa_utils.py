@@ -22,7 +22,7 @@ class AveragedModel(Module):
         self, model: Any, device: Any = None, avg_fn: Any = None, multi_avg_fn: Any = None, use_buffers: bool = False
     ) -> None:
         if avg_fn is not None and multi_avg_fn is not None:
-            raise AssertionError("Only one of avg_fn and multi_avg_fn should be provided")
+            raise AssertionError("AveragedModel: give one of avg_fn and multi_avg_fn")
         self.module = copy.deepcopy(model)
         self.register_buffer("n_averaged", dl.zeros((), dtype="int64"))
         if device is not None:
@@ -61,11 +61,11 @@ class SWALR(LRScheduler):
         n = len(optimizer.param_groups)
         rates = list(swa_lr) if isinstance(swa_lr, list | tuple) else [swa_lr] * n
         if len(rates) != n:
-            raise ValueError(f"swa_lr must have the same length as optimizer.param_groups: expected {n}, got {len(rates)}")
+            raise ValueError(f"SWALR: expected a rate for each of {n} groups, got {len(rates)}")
         if anneal_strategy not in ("cos", "linear"):
-            raise ValueError(f"anneal_strategy must be one of 'cos' or 'linear', instead got {anneal_strategy}")
+            raise ValueError(f"SWALR: anneal_strategy: expected cos or linear, got {anneal_strategy!r}")
         if not isinstance(anneal_epochs, int) or anneal_epochs < 0:
-            raise ValueError(f"anneal_epochs must be equal or greater than 0, got {anneal_epochs}")
+            raise ValueError(f"SWALR: anneal_epochs: expected 0 or more, got {anneal_epochs}")
         self.swa_lrs = rates
         self.anneal_epochs, self.anneal_strategy = anneal_epochs, anneal_strategy
         super().__init__(optimizer, last_epoch)
@@ -107,7 +107,7 @@ def update_bn(loader: Any, model: Any, device: Any = None) -> None:
 
 def _share(decay: float) -> float:
     if not 0.0 <= decay <= 1.0:
-        raise ValueError(f"Invalid decay value {decay} provided. Please provide a value in [0,1] range.")
+        raise ValueError(f"decay: expected a number from 0 to 1, got {decay}")
     return decay
 
 

@@ -35,7 +35,7 @@ def unhook(module: Any, kind: type, name: str, what: str) -> Any:
     """Take a hook off and return it."""
     keys = hooks_of(module, kind, name)
     if not keys:
-        raise ValueError(f"{what} of '{name}' not found in {module}")
+        raise ValueError(f"there is no {what} of {name!r} in {type(module).__name__}")
     return module.__dict__["_pre_hooks"].pop(keys[0])
 
 
@@ -63,7 +63,7 @@ class WeightNorm(Recomputed):
 def weight_norm(module: Any, name: str = "weight", dim: int | None = 0) -> Any:
     """Split a layer's weight into length, NAME_g, and direction, NAME_v."""
     if hooks_of(module, WeightNorm, name):
-        raise RuntimeError(f"Cannot register two weight_norm hooks on the same parameter {name}")
+        raise RuntimeError(f"weight_norm: {name} has one already")
     dim = None if dim == -1 else dim
     weight, hook = getattr(module, name), WeightNorm(name, dim)
     delattr(module, name)
@@ -107,9 +107,9 @@ def spectral_norm(module: Any, name: str = "weight", n_power_iterations: int = 1
                   dim: int | None = None) -> Any:  # fmt: skip
     """Divide a layer's weight, NAME_orig, by its largest singular value."""
     if hooks_of(module, SpectralNorm, name):
-        raise RuntimeError(f"Cannot register two spectral_norm hooks on the same parameter {name}")
+        raise RuntimeError(f"spectral_norm: {name} has one already")
     if n_power_iterations <= 0:
-        raise ValueError(f"Expected n_power_iterations to be positive, but got n_power_iterations={n_power_iterations}")
+        raise ValueError(f"spectral_norm: n_power_iterations: expected 1 or more, got {n_power_iterations}")
     if dim is None:
         dim = 1 if isinstance(module, nn.ConvTranspose1d | nn.ConvTranspose2d | nn.ConvTranspose3d) else 0
     weight, hook = getattr(module, name), SpectralNorm(name, n_power_iterations, eps, dim)

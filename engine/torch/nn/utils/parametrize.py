@@ -86,14 +86,14 @@ class ParametrizationList(ModuleList):
         with dl.no_grad():
             for m in reversed(list(self)):
                 if not hasattr(m, "right_inverse"):
-                    raise RuntimeError(f"parametrization {type(m).__name__} does not implement right_inverse.")
+                    raise RuntimeError(f"a tensor cannot be assigned: {type(m).__name__} has no right_inverse")
                 value = m.right_inverse(value)
             given = [value] if self.is_tensor else list(value)
             if len(given) != self.ntensors:
-                raise ValueError(f"'right_inverse' must return {self.ntensors} tensors, got {len(given)}")
+                raise ValueError(f"right_inverse: expected {self.ntensors} tensors, got {len(given)}")
             for held, new in zip(self.originals(), given, strict=True):
                 if held.dtype != new.dtype:
-                    raise ValueError(f"'right_inverse' returned a tensor of dtype {new.dtype}, the original has {held.dtype}")
+                    raise ValueError(f"right_inverse: expected a tensor of {held.dtype}, got {new.dtype}")
                 _set(held, new)
 
     def advance(self) -> None:
@@ -122,7 +122,7 @@ def _must_keep(new: Any, old: Any, what: str) -> None:
         raise ValueError(f"{what} must return a tensor, got {type(new).__name__}")
     if new.dtype != old.dtype or new.shape != old.shape:
         raise ValueError(
-            f"{what} may not change dtype or shape, unless the `unsafe` flag is enabled: the tensor is {tuple(old.shape)} of "
+            f"{what} changes dtype or shape, which unsafe=True allows: the tensor is {tuple(old.shape)} of "
             f"{old.dtype}, got {tuple(new.shape)} of {new.dtype}"
         )
 
@@ -152,8 +152,7 @@ def register_parametrization(module: Any, tensor_name: str, parametrization: Any
             module.parametrizations = ModuleDict()
         module.parametrizations[tensor_name] = made
     else:
-        raise ValueError(f"Module '{module}' does not have a parameter, a buffer, or a parametrized element with name "
-                         f"'{tensor_name}'")  # fmt: skip
+        raise ValueError(f"register_parametrization: {type(module).__name__} has no parameter or buffer {tensor_name!r}")
     return module
 
 
@@ -166,7 +165,7 @@ def is_parametrized(module: Any, tensor_name: str | None = None) -> bool:
 def remove_parametrizations(module: Any, tensor_name: str, leave_parametrized: bool = True) -> Any:
     """Put a parameter or buffer back, with the values that were computed or, unless leave_parametrized, the original ones."""
     if not is_parametrized(module, tensor_name):
-        raise ValueError(f"Module {module} does not have a parametrization on {tensor_name}")
+        raise ValueError(f"remove_parametrizations: {tensor_name} of {type(module).__name__} has none")
     held = module.parametrizations[tensor_name]
     original = held.__dict__.get("original")
     if original is None and not leave_parametrized:

@@ -79,7 +79,8 @@ class BasePruningMethod(Recomputed, ABC):
 def _like(t: Any, scores: Any) -> Any:
     """Scores of importance for the elements of a tensor: by default the tensor itself."""
     if scores is not None and tuple(scores.shape) != tuple(t.shape):
-        raise AssertionError(f"importance_scores should have the shape {tuple(t.shape)} of the tensor, got {tuple(scores.shape)}")
+        shapes = f"expected the tensor's shape {tuple(t.shape)}, got {tuple(scores.shape)}"
+        raise AssertionError(f"prune: importance_scores: {shapes}")
     return t if scores is None else scores
 
 
@@ -95,7 +96,7 @@ def _under(method: Any, t: Any, mask: Any) -> Any:
     elif kind == "global":
         chosen = (slice(None),) * t.ndim
     else:
-        raise ValueError(f"Unrecognized PRUNING_TYPE {kind}")
+        raise ValueError(f"prune: PRUNING_TYPE must be unstructured, structured or global, got {kind!r}")
     mask = own(dl.astype(dl.clone(mask), t.dtype))
     part = method.compute_mask(own(t[chosen]), default_mask=own(mask[chosen].clone()))
     mask[chosen] = dl.astype(part, mask.dtype)
@@ -117,7 +118,7 @@ class PruningContainer(BasePruningMethod):
         if method is None:
             return
         if not isinstance(method, BasePruningMethod):
-            raise TypeError(f"{type(method)} is not a BasePruningMethod subclass")
+            raise TypeError(f"PruningContainer: expected a BasePruningMethod, got {type(method).__name__}")
         if method._tensor_name != self._tensor_name:
             raise ValueError(f"PruningContainer: its methods prune {self._tensor_name!r}, got one for {method._tensor_name!r}")
         self._pruning_methods += (method,)
@@ -149,16 +150,16 @@ class _Share(BasePruningMethod):
 
     def __init__(self, amount: Any) -> None:
         if isinstance(amount, bool) or not isinstance(amount, int | float):
-            raise TypeError(f"Invalid type for amount: {amount}. Must be int or float.")
+            raise TypeError(f"prune: amount: expected a number of elements or a share, got {amount!r}")
         if amount < 0 or (isinstance(amount, float) and amount > 1):
-            raise ValueError(f"amount={amount} should either be a float in the range [0, 1] or a non-negative integer")
+            raise ValueError(f"prune: amount: expected an integer from 0 or a share from 0 to 1, got {amount}")
         self.amount = amount
 
     def count(self, n: int) -> int:
         """How many of n go."""
         gone = self.amount if isinstance(self.amount, int) else round(self.amount * n)
         if gone > n:
-            raise ValueError(f"amount={gone} should be smaller than the number of parameters to prune={n}")
+            raise ValueError(f"prune: amount: {gone} of {n} cannot be pruned")
         return gone
 
 
@@ -211,9 +212,9 @@ class _Structured(_Share):
     def compute_mask(self, t: Any, default_mask: Any) -> Any:
         """The mask with slices at 0."""
         if t.ndim <= 1:
-            raise ValueError(f"Structured pruning needs a tensor of more than one axis, got shape {tuple(t.shape)}")
+            raise ValueError(f"prune: whole slices need a tensor of two axes or more, got shape {tuple(t.shape)}")
         if not -t.ndim <= self.dim < t.ndim:
-            raise IndexError(f"Invalid index {self.dim} for tensor of size {tuple(t.shape)}")
+            raise IndexError(f"prune: dim {self.dim} is no axis of a tensor of shape {tuple(t.shape)}")
         n = t.shape[self.dim]
         gone = self.count(n)
         if not gone:
@@ -303,7 +304,7 @@ def global_unstructured(parameters: Any, pruning_method: Any, importance_scores:
     pairs, given = list(parameters), importance_scores or {}
     method = pruning_method(**kwargs)
     if method.PRUNING_TYPE != "unstructured":
-        raise TypeError(f'Only "unstructured" PRUNING_TYPE is supported for global pruning, got {method.PRUNING_TYPE}')
+        raise TypeError(f"global_unstructured: expected an unstructured method, got a {method.PRUNING_TYPE} one")
     scores = [_like(getattr(m, name), given.get((m, name))).detach() for m, name in pairs]
     masks = [m.__dict__.get(f"{name}_mask", dl.ones_like(s)) for (m, name), s in zip(pairs, scores, strict=True)]
     together = [own(dl.concat([dl.reshape(t, (-1,)) for t in ts], axis=0)) for ts in (scores, masks)]
