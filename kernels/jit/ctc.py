@@ -56,7 +56,7 @@ def _losses(x: Array, labels: Array, steps: Array, counts: Array, blank: int, lo
         for n in range(t * len(loss) // threads, (t + 1) * len(loss) // threads):
             width = 2 * counts[n] + 1
             total = NEVER if counts[n] else 0.0
-            if steps[n]:
+            if steps[n] and counts[n] >= 0:
                 total = forward(x[: steps[n], n], labels[n], width, blank, alpha)
             loss[n] = np.inf if total <= NEVER / 2 else -total
 
@@ -87,7 +87,7 @@ def _gradients(
         alpha, left = np.empty((len(x), 2 * labels.shape[1] + 1), np.float64), np.empty(2 * labels.shape[1] + 1, np.float64)
         for n in range(t * len(gloss) // threads, (t + 1) * len(gloss) // threads):
             width = 2 * counts[n] + 1
-            if steps[n]:
+            if steps[n] and counts[n] >= 0:
                 total = forward(x[: steps[n], n], labels[n], width, blank, alpha)
                 if not total <= NEVER / 2:
                     beta = left[:width]
@@ -101,9 +101,11 @@ def _gradients(
 def _checked(log_probs: Array, labels: Array, steps: Array, counts: Array, blank: int) -> Any:
     """The arrays as the loops take them; what is out of range would reach foreign memory."""
     times, _, classes = log_probs.shape
-    for name, a, most in (("labels", labels, classes - 1), ("steps", steps, times), ("counts", counts, labels.shape[1])):
-        if not in_range(a, most + 1):
-            raise IndexError(f"ctc_loss: {name} run from {a.min()} to {a.max()}, expected 0 ... {most}")
+    if not in_range(labels, classes):
+        raise IndexError(f"ctc_loss: labels run from {labels.min()} to {labels.max()}, expected 0 ... {classes - 1}")
+    steps = np.clip(steps, 0, times)
+    if not in_range(counts, labels.shape[1] + 1):  # a target that is not there
+        counts = np.where((counts < 0) | (counts > labels.shape[1]), -1, counts)
     if not 0 <= blank < classes:
         raise IndexError(f"ctc_loss: blank is {blank}, expected 0 ... {classes - 1}")
     return dense(log_probs), dense(labels), dense(steps), dense(counts), blank

@@ -89,7 +89,9 @@ def _nonzero(x: Array, /) -> tuple[Array, ...] | None:
 def _running(product: bool) -> Callable[..., Array | None]:
     def running(x: Array, /, *, axis: int | None = None, dtype: Any = None, include_initial: bool = False) -> Array | None:
         at = 0 if axis is None and x.ndim == 1 else axis
-        if type(at) is not int or not -x.ndim <= at < x.ndim or x.dtype not in _FLOATS or dtype not in (None, x.dtype):
+        if type(at) is not int or not -x.ndim <= at < x.ndim or x.dtype not in _FLOATS:
+            return None
+        if dtype is not None and dtype != x.dtype:
             return None
         found: Array = _module("running").running(x, at % x.ndim, include_initial, product)
         return found

@@ -235,7 +235,7 @@ def test_cooperative_launch_with_shared_memory(monkeypatch: pytest.MonkeyPatch) 
     attributes = {"MultiProcessorCount": 132, "MaxSharedMemoryPerBlockOptin": 227 << 10}
     device = SimpleNamespace(Device=lambda number: SimpleNamespace(attributes=attributes))
     z, w, h, y = (FakeArray(np.zeros(1, "f4")) for _ in range(4))
-    chosen = plan.RecurrentPlan(1, 1, 1, False, False, 8, 1, 1, 1)
+    chosen = plan.RecurrentPlan(1, 1, 1, False, False, 8, 1, 1, 1, 1, 1)
     with card(monkeypatch, 9, 0):
         fake = sys.modules["cupy"]
         fake.RawModule, fake.cuda.Device = RawModule, device.Device  # type: ignore[attr-defined]

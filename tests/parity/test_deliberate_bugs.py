@@ -96,8 +96,8 @@ def test_enough_kernels_can_be_broken() -> None:
 
 
 MUTATIONS = [
-    ("conv2d", "conv2d", "h0 + tap.h", "h0 + tap.h + 1"),
-    ("conv2d", "conv2d", "w0 + tap.w", "w0 + tap.w + 1"),
+    ("conv2d", "conv2d", "window.h + tap.h, window.w + tap.w}", "window.h + tap.h + 1, window.w + tap.w}"),
+    ("conv2d", "conv2d", "window.h + tap.h, window.w + tap.w}", "window.h + tap.h, window.w + tap.w + 1}"),
     ("randn", "random_normal", "^ x3 ^ k1", "^ x3 ^ k0"),
     ("rand", "random_uniform", "k0 += WEYL_0", "k0 += WEYL_1"),
 ]
