@@ -58,7 +58,7 @@ def test_boxes() -> None:
     assert ops.box_convert(boxes[2:3], "xyxy", "cxcywh").tolist() == [[7.0, 7.5, 2.0, 3.0]]
     assert ops.clip_boxes_to_image(boxes, (4, 7))[1:3].tolist() == [[1.0, 1.0, 5.0, 4.0], [6.0, 4.0, 7.0, 4.0]]
     assert ops.remove_small_boxes(boxes, 3.0).tolist() == [0, 1, 3]
-    with pytest.raises(ValueError, match="in_fmt xy"):
+    with pytest.raises(ValueError, match="no way from 'xy'"):
         ops.box_convert(boxes, "xy", "xyxy")
 
 
