@@ -46,9 +46,10 @@ def _attention(  # noqa: PLR0913 - PyTorch's arguments
     static_k: Any = None, static_v: Any = None, average_attn_weights: bool = True, is_causal: bool = False,
 ) -> Any:  # fmt: skip
     if query.shape[-1] != embed_dim_to_check:
-        raise AssertionError(f"was expecting embedding dimension of {embed_dim_to_check}, but got {query.shape[-1]}")
+        told = f"query: expected {embed_dim_to_check} features, got {query.shape[-1]}"
+        raise AssertionError(f"multi_head_attention_forward: {told}")
     if is_causal and attn_mask is None:
-        raise RuntimeError("Need attn_mask if specifying the is_causal hint.")
+        raise RuntimeError("multi_head_attention_forward: is_causal=True needs attn_mask as well")
     single = query.ndim == 2
     if single:
         query, key, value = (dl.expand_dims(x, axis=1) for x in (query, key, value))
@@ -91,7 +92,7 @@ def _fractional(rank: int) -> Any:
              _random_samples: Any = None) -> Any:  # fmt: skip
         name = f"fractional_max_pool{rank}d"
         if (output_size is None) == (output_ratio is None):
-            raise ValueError(f"{name} requires specifying either an output_size or an output_ratio")
+            raise ValueError(f"{name}: give output_size or output_ratio")
         x = input if input.ndim == rank + 2 else dl.expand_dims(input, axis=0)
         n, c, *sizes = x.shape
         windows = several(rank, kernel_size)
@@ -108,13 +109,14 @@ def _fractional(rank: int) -> Any:
         places = np.zeros((n * c, *(1,) * (2 * rank)), dtype=np.int64)
         for axis in range(rank):
             own_sample = samples[:, rank - 1 - axis if rank == 2 else axis]  # PyTorch's order: width first in two dimensions
-            begin = np.array([_starts(float(s), sizes[axis], windows[axis], counts[axis]) for s in own_sample])
+            starts = [_starts(float(s), sizes[axis], windows[axis], counts[axis]) for s in own_sample]
+            begin = np.array(starts, dtype=np.int64).reshape(n * c, counts[axis])
             at = begin[:, :, None] + np.arange(windows[axis])
             around = [n * c] + [1] * (2 * rank)
             around[1 + axis], around[1 + rank + axis] = counts[axis], windows[axis]
             places = places + at.reshape(around) * strides[axis]
-        index = dl.asarray(places.reshape(n * c, -1), device=x.device)
-        seen = dl.take_along_axis(dl.reshape(x, (n * c, -1)), index, axis=1)
+        index = dl.asarray(places.reshape(n * c, math.prod(counts) * math.prod(windows)), device=x.device)
+        seen = dl.take_along_axis(dl.reshape(x, (n * c, math.prod(sizes))), index, axis=1)
         seen = dl.reshape(seen, (n * c, math.prod(counts), math.prod(windows)))
         best = dl.expand_dims(dl.argmax(seen, axis=-1), axis=-1)
         shape = (*input.shape[: input.ndim - rank], *counts)
