@@ -59,10 +59,16 @@ def _nll_grad(gloss: Array, labels: Array, ignore: int, out: Array, threads: int
     return -1
 
 
+def _for_rows(gloss: Array, labels: Array) -> Array:
+    """A cotangent () or (N,) in one row, of one number or of N; ValueError for others."""
+    fits = gloss.shape in ((), labels.shape)
+    return dense(gloss if fits else np.broadcast_to(gloss, labels.shape)).reshape(-1)
+
+
 def nll_loss_grad(gloss: Array, count: Array, labels: Array, classes: int, ignore_index: int, reduction: str) -> Array:
     """Its gradient. gloss: (N,) or (). count: as it returned it. Returns (N, classes)."""
     out = np.empty((labels.size, classes), gloss.dtype)
-    each = dense(gloss).reshape(-1)
+    each = _for_rows(gloss, labels)
     if reduction == "mean":
         with np.errstate(invalid="ignore", divide="ignore"):
             each = (each / count).astype(gloss.dtype)
@@ -274,7 +280,7 @@ def multi_margin_grad(gloss: Array, x: Array, labels: Array, margin: float, p: i
     """Its gradient. gloss: (N,) or (). Returns (N, V)."""
     gx = np.empty(x.shape, x.dtype)
     scale = factor / max(1, labels.size) if reduction == "mean" else factor
-    wrong = _margins_grad(dense(gloss).reshape(-1), dense(x), dense(labels), margin, p != 1, scale, gx)
+    wrong = _margins_grad(_for_rows(gloss, labels), dense(x), dense(labels), margin, p != 1, scale, gx)
     if wrong >= 0:
         raise IndexError(f"multi_margin: label {labels[wrong]} is outside 0 ... {x.shape[1] - 1}")
     return gx

@@ -93,8 +93,9 @@ def _states(
 
 def _ends(at: Array, counts: Array) -> Array:
     """(N, W): the states in which a target may end, its last label and the blank behind it."""
+    there = (counts >= 0)[:, None]
     last = 2 * counts[:, None]
-    return (at[None, :] == last) | (at[None, :] == last - 1)
+    return there & ((at[None, :] == last) | (at[None, :] == last - 1))
 
 
 def _moved(xp: Namespace, never: Array, a: Array, by: int) -> Array:
