@@ -80,10 +80,15 @@ def _features(encoder: Encoder, samples: Samples) -> HostArray:
     return np.concatenate(parts)[:, :MOST_FEATURES].astype(np.float64) if parts else np.empty((0, 1))
 
 
+def _moments(x: HostArray) -> tuple[HostArray, HostArray]:
+    """Mean and deviation of each column; a deviation of 0 counts as 1."""
+    std = x.std(axis=0)
+    return x.mean(axis=0), np.where(std > 1e-9, std, 1.0)
+
+
 def _scale(x: HostArray, y: HostArray) -> tuple[HostArray, HostArray]:
     """Both with the mean and deviation of the first, and a column of ones."""
-    mean, std = x.mean(axis=0), x.std(axis=0)
-    std = np.where(std > 1e-9, std, 1.0)
+    mean, std = _moments(x)
     return tuple(np.hstack([(a - mean) / std, np.ones((len(a), 1))]) for a in (x, y))  # type: ignore[return-value]
 
 
@@ -127,8 +132,7 @@ def linear_map(x: HostArray, targets: HostArray) -> tuple[HostArray, float]:
 
     x: (N,F), targets: (N,), both float64.
     """
-    mean, std = x.mean(axis=0), x.std(axis=0)
-    std = np.where(std > 1e-9, std, 1.0)
+    mean, std = _moments(x)
     scaled = (x - mean) / std
     middle = float(targets.mean())
     weights = np.linalg.solve(scaled.T @ scaled + np.eye(x.shape[1]), scaled.T @ (targets - middle)) / std

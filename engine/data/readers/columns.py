@@ -22,7 +22,7 @@ always read."""
 
 
 def raw_table(path: Path, seconds: float | None = None) -> tuple[dict[str, list[Any]], list[str], str, list[str]]:
-    """Columns of texts and values as a file has them, the places of the rows, the decimal, and notes.
+    """Columns of texts and values as a file has them, the places of the rows, the decimal sign, and notes.
 
     With a limit on time, so many rows of it, chosen at random, as are understood in that time.
     """

@@ -209,8 +209,9 @@ def _decimal_sign(names: list[str], rows: list[list[str]], separator: str) -> st
     if separator == ",":
         return "."
     found: set[str] = set()
+    rows = rows[:SHOWN]
     for k in range(len(names)):
-        fields = [field for row in rows[:SHOWN] if ("," in (field := row[k]) or "." in field) and not is_gap(field)]
+        fields = [field for row in rows if ("," in (field := row[k]) or "." in field) and not is_gap(field)]
         texts = list(map(_amount, fields))
         for sign, shown, number in ((",", _SHOWS_COMMA, _OF_COMMA), (".", _SHOWS_POINT, _OF_POINT)):
             if any(map(shown.match, texts)) and all(map(number.match, texts)):
