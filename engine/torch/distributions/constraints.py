@@ -19,7 +19,7 @@ class Constraint:
     def check(self, value: Any) -> Any:
         """Which elements lie in the set."""
         if self.test is None:
-            raise NotImplementedError
+            raise NotImplementedError(f"{type(self).__name__}.check is not defined")
         return own(self.test(value))
 
     def __repr__(self) -> str:

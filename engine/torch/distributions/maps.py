@@ -44,14 +44,14 @@ class Transform:
         return x
 
     def _call(self, x: Any) -> Any:
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__}._call is not defined")
 
     def _inverse(self, y: Any) -> Any:
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__}._inverse is not defined")
 
     def log_abs_det_jacobian(self, x: Any, y: Any) -> Any:
         """The logarithm of the size of the derivative's determinant."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__}.log_abs_det_jacobian is not defined")
 
     @property
     def event_dim(self) -> int:

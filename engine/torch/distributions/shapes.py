@@ -69,7 +69,7 @@ class Distribution:
         return (*tuple(sample_shape), *self.batch_shape, *self.event_shape)
 
     def _draw(self, shape: tuple[int, ...]) -> Any:
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__}._draw is not defined")
 
     def rsample(self, sample_shape: Any = ()) -> Any:
         """A sample that gradients flow through."""
@@ -97,7 +97,7 @@ class Distribution:
         return own(self._log_prob(value))
 
     def _log_prob(self, value: Any) -> Any:
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__}._log_prob is not defined")
 
     def entropy(self) -> Any:
         """The entropy."""
@@ -114,7 +114,7 @@ class Distribution:
     @property
     def variance(self) -> Any:
         """The variance."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__}.variance is not defined")
 
     def perplexity(self) -> Any:
         """The exponential of the entropy."""
@@ -132,15 +132,15 @@ class Distribution:
 
     def cdf(self, value: Any) -> Any:
         """The probability of less."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__}.cdf is not defined")
 
     def icdf(self, value: Any) -> Any:
         """The value that a sample is less than with a probability."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__}.icdf is not defined")
 
     def enumerate_support(self, expand: bool = True) -> Any:
         """All values that there are."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__}.enumerate_support is not defined")
 
     def __repr__(self) -> str:
         held = {k: self.__dict__[k] for k in self.arg_constraints if k in self.__dict__}
