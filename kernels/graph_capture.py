@@ -68,18 +68,27 @@ class Source:
     """Numbers that belong together, and what computes them for the next run.
 
     mark: gives a function that takes back what compute changes, a count or the state of a generator; None: nothing is changed.
-    bound: a kernel reads them.
+    holds: whether the step would still ask for these numbers in one; None: it always would. bound: a kernel reads them.
     """
 
     what: str
     compute: Callable[[], Any]
     mark: Callable[[], Callable[[], object]] | None = None
+    holds: Callable[[], bool] | None = None
     values: tuple[Any, ...] = ()
     bound: bool = False
 
     def refresh(self) -> None:
         found = self.compute()
         self.values = found if isinstance(found, tuple) else (found,)
+
+
+def outdated(sources: Sequence[Source]) -> str | None:
+    """Why a step would now compute in another way than with these numbers, or None."""
+    for source in sources:
+        if source.holds is not None and not source.holds():
+            return f"{source.what} would now be used in another way"
+    return None
 
 
 @dataclass(eq=False)
@@ -189,20 +198,34 @@ def refuse(what: str) -> None:
         raise NotCapturable(what)
 
 
-def per_replay(what: str, compute: Callable[[], Any], mark: Callable[[], Callable[[], object]] | None = None) -> Any:
+def per_replay(
+    what: str,
+    compute: Callable[[], Any],
+    mark: Callable[[], Callable[[], object]] | None = None,
+    holds: Callable[[], bool] | None = None,
+) -> Any:
     """compute(), a number or a tuple of them; while a step is captured ReplayScalar ones, computed again before each replay.
 
-    what: says in an error message what it is. mark: see Source.
+    what: says in an error message what it is. mark, holds: see Source.
     """
     held = current_capture.get()
     if held is None:
         return compute()
-    source = Source(what, compute, mark)
+    source = Source(what, compute, mark, holds)
     held.sources.append(source)
     held.begin(source)
     source.refresh()
     scalars = tuple(ReplayScalar(source, position) for position in range(len(source.values)))
     return scalars[0] if len(scalars) == 1 else scalars
+
+
+def succeeds(compute: Callable[..., Any], *arguments: Any) -> bool:
+    """Whether compute(*arguments) raises nothing, for Source.holds: what raises is left to the step itself."""
+    try:
+        compute(*arguments)
+    except Exception:
+        return False
+    return True
 
 
 def bind(dtype: str, function: Callable[..., Sequence[Any]], *arguments: Any) -> Array | None:

@@ -113,7 +113,8 @@ def asarray(obj: Any, /, *, dtype: DTypeLike | None = None, device: str | None =
         if isinstance(obj, np.ndarray):
             _check_kind(obj, obj)
             obj = obj if obj.dtype.isnative else obj.astype(obj.dtype.newbyteorder("="))
-        return wrap(xp.asarray(obj, dtype=xp.dtype(dtype), copy=copy is not False))
+        array = xp.asarray(obj, dtype=xp.dtype(dtype), copy=copy is not False)
+        return wrap(array[...] if array is obj else array)  # a view tells that the memory is the caller's
     if type(obj).__module__ == "torch" and str(getattr(obj, "dtype", "")) == "torch.bfloat16":
         obj = _bfloat16_of_torch(obj)
         return asarray(obj, dtype=dtype, device=device)

@@ -234,7 +234,8 @@ class Optimizer(metaclass=Constructor):
             raise graph_capture.NotCapturable(f"{name} computes with numbers of its own on the host; SGD, Adam and AdamW do not")
         for group in self.param_groups:
             changed = [p for p in group["params"] if p._grad is not None]
-            if ("betas" in group or group.get("momentum")) and not all(self.state.get(p) for p in changed):
+            keeps = "betas" in group or group.get("momentum")
+            if any(p not in self.state or (keeps and not self.state[p]) for p in changed):
                 raise graph_capture.NotYet(f"{name} has no state yet: let the step run more often before it is captured")
 
     def _array_to_update(self, p: Tensor) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any, ClassVar
 
-from dlengine.kernels.graph_capture import per_replay
+from dlengine.kernels.graph_capture import per_replay, succeeds
 from dlengine.kernels.settings import SGDSettings
 
 from ..errors import ConfigError
@@ -87,8 +87,13 @@ class SGD(Optimizer):
         for first, together in by_first.items():
             ps, gs, states = map(list, zip(*together, strict=True))
             buffers = [state["momentum_buffer"].array for state in states] if group["momentum"] else None
-            numbers: Any = per_replay("the settings of SGD", partial(_settings, group))
+            numbers: Any = per_replay("the settings of SGD", partial(_settings, group), None, partial(_is_on, group, group["momentum"]))
             xp.sgd(ps, gs, buffers, SGDSettings(*numbers)._replace(nesterov=bool(group["nesterov"]), first=first))
+
+
+def _is_on(group: dict[str, Any], before: float) -> bool:
+    """Whether momentum is used if and only if it was before: with it there are buffers; and whether settings are numbers."""
+    return bool(group["momentum"]) == bool(before) and succeeds(_settings, group)
 
 
 def _settings(group: dict[str, Any]) -> tuple[float, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from bisect import bisect_left
 from collections.abc import Sequence
 from itertools import pairwise
@@ -9,6 +10,8 @@ from time import perf_counter
 from typing import Any
 
 import numpy as np
+
+from dlengine.kernels.graph_capture import outdated
 
 from .. import backend
 from ..autograd.base import wrap, written
@@ -20,6 +23,10 @@ from .cleaning import divided, live, simplified, without_copies
 from .emitting import Broken, Emitted, Writer, kept_whole, may_raise
 from .fusion import fused
 from .recording import Given, Recording
+
+
+ALONE = 3
+"""References that a count finds to an array which is held by one view: that of the view, of a name, and of the count itself."""
 
 
 class Program:
@@ -49,7 +56,7 @@ class Program:
         calls, outs = simplified(live(recording.calls, values_in(wanted)), wanted)
         calls, outs = without_copies(live(calls, values_in(outs)), outs)
         tensors = {id(array): t for t, array, _ in recording.held}
-        held = {v for call in calls for v in call.reads() if v.kind == "held" and id(v.array) in tensors}
+        held = {v for call in calls for v in call.reads() if v.kind == "held" and id(v.array) in tensors and is_private(v.array)}
         first, calls = divided(calls, outs, held)
         if fuse and _generates():
             calls = live(fused(calls, outs, 1 if mode() == "always" else SMALL), values_in(outs))
@@ -136,7 +143,7 @@ class Program:
                 g = v.source._grad.array
                 if g.shape != v.shape or g.dtype != v.dtype or g.strides != v.strides:
                     return "a gradient has another shape or dtype"
-        return self.recording.reach.changed()
+        return outdated(self.recording.sources) or self.recording.reach.changed()
 
     def _targets(self) -> list[Value]:
         return [w for call in self.calls for w in call.writes if w.lasting]
@@ -198,7 +205,7 @@ class Program:
             if t is not None:
                 written(t)
         self.replays += 1
-        return _filled(recording.results, results, inputs)
+        return _filled(recording.results, results, inputs, {})
 
     def _held_grads(self, inputs: Sequence[Any]) -> list[Any]:
         return [(inputs[v.source] if isinstance(v.source, int) else v.source)._grad.array for v in self._writer.grads]
@@ -236,6 +243,14 @@ def _nothing() -> None:
     return None
 
 
+def is_private(array: Any) -> bool:
+    """Whether nobody but dlengine can write to an array's memory, so that each write is noticed."""
+    owner = array
+    while isinstance(owner.base, np.ndarray):
+        owner = owner.base
+    return owner.base is None and (owner is array or sys.getrefcount(owner) <= ALONE)
+
+
 def extent(array: Any) -> tuple[int, int]:
     """The addresses between which an array lies."""
     if array.flags.c_contiguous:
@@ -250,16 +265,18 @@ def _generates() -> bool:
     return bool(backend.space_of(np.empty(0)).generates) and mode() != "off"
 
 
-def _filled(results: Any, arrays: Any, inputs: Sequence[Any]) -> Any:
-    """The nest that the step returns, with tensors of these arrays."""
+def _filled(results: Any, arrays: Any, inputs: Sequence[Any], made: dict[Value, Any]) -> Any:
+    """The nest that the step returns, with tensors of these arrays; made: those of values so far, each of which is one tensor."""
     if isinstance(results, Given):
         return inputs[results.tensor] if isinstance(results.tensor, int) else results.tensor
     if isinstance(results, Value):
-        return wrap(kept_whole(arrays))
+        if results not in made:
+            made[results] = wrap(kept_whole(arrays))
+        return made[results]
     if isinstance(results, dict):
-        return {key: _filled(part, arrays[key], inputs) for key, part in results.items()}
+        return {key: _filled(part, arrays[key], inputs, made) for key, part in results.items()}
     if isinstance(results, (tuple, list)):
-        parts = [_filled(part, a, inputs) for part, a in zip(results, arrays, strict=True)]
+        parts = [_filled(part, a, inputs, made) for part, a in zip(results, arrays, strict=True)]
         return type(results)(*parts) if hasattr(results, "_fields") else type(results)(parts)
     return None
 

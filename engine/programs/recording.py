@@ -6,6 +6,7 @@ import gc
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from inspect import unwrap
 from typing import Any
 from weakref import ref
 
@@ -98,8 +99,6 @@ class _Run:
 
     def __init__(self, step: Callable[..., Any]) -> None:
         self.reach = Reach(step)
-        if self.reach.refusals:
-            raise NotCapturable(self.reach.refusals[0])
         self.recorder = Recorder(backend.space_of(np.empty(0)))
         self.recorder.adopt = self.adopt
         self.scalars = _Scalars()
@@ -115,7 +114,7 @@ class _Run:
         for t in flatten(tuple(tensors))[0]:
             if isinstance(t, TensorBase) and type(t.array) is np.ndarray:
                 if t._node is not None and t._requires_grad:
-                    raise NotCapturable("the step computes with the result of an op outside of it; detach() or compute it inside")
+                    raise NotCapturable(f"{self.reach.name(t)} is the result of an op outside of the step; detach() or compute it inside")
                 self.adopted[t] = t.array
                 self.flags[t] = t._requires_grad
                 t.array = self.recorder.held(t.array)
@@ -134,6 +133,8 @@ class _Run:
 
     def start(self, inputs: Sequence[Any]) -> list[Any]:
         """Take up all that the step reaches; gives what stands for the tensors among its arguments."""
+        if self.reach.refusals:
+            raise NotCapturable(self.reach.refusals[0])
         arrays = [x.array for x in inputs]
         if any(type(a) is not np.ndarray for a in arrays):
             raise NotCapturable("an argument is not on the CPU")
@@ -260,7 +261,7 @@ def record(step: Callable[..., Any], args: tuple[Any, ...], inputs: Sequence[Any
         given = mapped(args, lambda a: next(aliases) if isinstance(a, TensorBase) else a)
         with _scalars_of(run), recording_to(run.recorder):
             result = step(*given)
-            results, returned = run.results(result), mapped(result, lambda t: t if t is None else _plain(t, run))
+            results, returned = run.results(result), _returned(result, run)
             grads = run.grads()
         made = Recording(
             run.recorder.calls,
@@ -282,7 +283,7 @@ def record(step: Callable[..., Any], args: tuple[Any, ...], inputs: Sequence[Any
     except NotCapturable as error:
         _clean(run)
         run.take_back()
-        raise (NotYet if isinstance(error, NotYet) else NotCapturable)(_told(error)) from error
+        raise (NotYet if isinstance(error, NotYet) else NotCapturable)(_told(error, step)) from error
     except BaseException:
         _clean(run)
         raise
@@ -320,6 +321,8 @@ def _hand_over(run: _Run) -> None:
 
 def _check(run: _Run) -> None:
     """Refuse what the step has done to Python objects, since a replay would not do it again."""
+    if run.recorder.awaited:
+        raise NotCapturable("the step computes in another thread, which a replay does not start; compute in the step's own")
     unread = run.scalars.unbound()
     if unread:
         raise NotCapturable(f"{unread[0]} is used where a replay cannot renew it")
@@ -336,6 +339,12 @@ def _check(run: _Run) -> None:
         raise NotCapturable(f"the step draws from {drawn}, which a replay does not; draw with dlengine, or outside of the step")
 
 
+def _returned(result: Any, run: _Run) -> Any:
+    """The results of this run; one that is given twice stays one."""
+    made: dict[int, Any] = {}
+    return mapped(result, lambda t: t if t is None else made.setdefault(id(t), _plain(t, run)))
+
+
 def _plain(t: Any, run: _Run) -> Any:
     """A result of this run, without its graph."""
     if t in run.adopted:
@@ -346,8 +355,8 @@ def _plain(t: Any, run: _Run) -> Any:
     return wrap(t.array.plain if isinstance(t.array, Noted) else t.array)
 
 
-def _told(error: NotCapturable) -> str:
-    """The reason, with the op and the user's line where it happened."""
+def _told(error: NotCapturable, step: Any) -> str:
+    """The reason, with the op and the user's line where it happened, or where the step begins."""
     text, trace, op = str(error), error.__traceback__, None
     line = ""
     while trace is not None:
@@ -356,5 +365,9 @@ def _told(error: NotCapturable) -> str:
         if is_users(frame.f_code):
             line = f"{frame.f_code.co_filename}:{trace.tb_lineno}"
         trace = trace.tb_next
+    if not line and " at " not in text:
+        code = getattr(unwrap(getattr(step, "func", step)), "__code__", None) or getattr(type(step).__call__, "__code__", None)
+        line = f"{code.co_filename}:{code.co_firstlineno}" if code is not None else ""
+        return f"{text} (the step at {line})" if line else text
     return text + (f" ({op})" if op else "") + (f" at {line}" if line else "")
 

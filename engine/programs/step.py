@@ -193,6 +193,7 @@ def _told(broken: Broken) -> str:
 
 def detached(result: Any) -> Any:
     """The results of a step as a replay gives them: without the graph behind them."""
+    made: dict[int, Any] = {}
 
     def one(part: Any) -> Any:
         if part is None or (isinstance(part, TensorBase) and part._node is None):
@@ -201,7 +202,7 @@ def detached(result: Any) -> Any:
             raise CaptureError(f"capture: a step returns tensors, got {type(part).__name__}, which a replay would not renew")
         if carries_graph(part):
             raise CaptureError(f"capture: {GRAPH_LEFT}")
-        return wrap(part.array)
+        return made.setdefault(id(part), wrap(part.array))  # one that is given twice stays one
 
     return mapped(result, one)
 

@@ -8,7 +8,9 @@
 
 from __future__ import annotations
 
+import sys
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 from weakref import ref
@@ -23,6 +25,9 @@ from .recorded import Noted, Recorded, RecordedObject, RecordedScalar
 
 PATIENCE = 60.0
 """Seconds for which another thread waits for tensors of a step that is being recorded."""
+
+WAITING = frozenset(("threading", "queue", "concurrent.futures._base", "concurrent.futures.thread", "multiprocessing.pool"))
+"""Modules in which a thread is that waits for another."""
 
 
 class Recorder:
@@ -45,6 +50,8 @@ class Recorder:
         Whether calls may still be made.
     finished : threading.Event
         Set when the tensors have their own arrays again.
+    awaited : bool
+        Whether the step waits for another thread that computes with its tensors.
     adopt : callable
         Gives tensors from before the step recorded arrays; whoever runs the step sets it.
     """
@@ -57,6 +64,7 @@ class Recorder:
         self.on = True
         self.adopt: Callable[[Any], None] = lambda tensors: None
         self.finished = threading.Event()
+        self.awaited = False
         self._thread = threading.get_ident()
         self._storages: dict[int, tuple[ref[Any], Storage]] = {}
         self._known: dict[int, Recorded] = {}
@@ -92,6 +100,7 @@ class Recorder:
     ) -> Any:
         """Run a function and note the call."""
         if not self.on or self._thread != threading.get_ident():
+            self.awaited |= self._thread != threading.get_ident() and self._waits()
             raise NotCapturable(
                 "an array of a captured step is used by another thread, or after the step; let the step return it"
             )
@@ -128,7 +137,22 @@ class Recorder:
 
     def waited(self) -> bool:
         """Wait for the end of the recording, in another thread than its own; False where there is nothing to wait for."""
-        return self._thread != threading.get_ident() and self.finished.wait(PATIENCE)
+        if self._thread == threading.get_ident():
+            return False
+        end, blocked = time.monotonic() + PATIENCE, False
+        while not self.finished.wait(0.05):
+            before, blocked = blocked, self._waits()
+            if before and blocked:  # for this thread
+                self.awaited = True
+                return False
+            if time.monotonic() > end:
+                return False
+        return True
+
+    def _waits(self) -> bool:
+        """Whether the thread that records waits for another."""
+        frame = sys._current_frames().get(self._thread)
+        return frame is not None and frame.f_globals.get("__name__") in WAITING
 
     def take_back(self) -> None:
         """Give all that was written the values from before the step."""

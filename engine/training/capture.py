@@ -19,6 +19,7 @@ could not repeat is refused when the step is captured, with the reason, the op a
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from .. import backend
@@ -111,6 +112,10 @@ class CapturedStep:
             raise CaptureError(f"capture: the step must run before it is captured: warmup of at least 1, got {warmup}")
         self.step, self.warmup, self.fuse = step, warmup, fuse
         self._runs: HostStep | GraphStep | None = None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A copy captures its own step, anew."""
+        return partial(CapturedStep, fuse=self.fuse), (self.step, self.warmup)
 
     @property
     def calls(self) -> int:

@@ -87,6 +87,9 @@ class Graph:
             t = weak()
             if t is not None and t.array is not array:
                 raise CaptureError("capture: a tensor that the step writes, such as a parameter, was moved; capture it again")
+        reason = graph_capture.outdated(self.scalars.sources)
+        if reason is not None:
+            raise CaptureError(f"capture: {reason}; capture the step again")
         self.scalars.refresh()
 
     def launch(self) -> None:

@@ -15,7 +15,7 @@ import pytest
 
 import dlengine as dl
 from dlengine import nn, optim, training
-from dlengine.errors import GradientError
+from dlengine.errors import CaptureError, GradientError
 from dlengine.generator import default_generator
 from dlengine.kernels.cuda import emulator
 
@@ -300,3 +300,16 @@ def test_another_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
         x = dl.ones((4, 4), device="cuda:1")
         found = [train(x) for _ in range(4)]
         assert {y.device for y in found} == {"cuda:1"}
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "momentum"])
+def test_settings_that_the_graph_cannot_follow(optimizer: str, machine: Any) -> None:
+    step, _, opt = classifier(mlp, OPTIMIZERS[optimizer])
+    train = training.capture(step)
+    given = images(5, 5)
+    for batch in given:
+        train(*batch)
+    opt.param_groups[0]["momentum"] = 0.0
+    next(iter(opt.state.values()))["step"] = 1
+    with pytest.raises(CaptureError, match="the settings of .* would now be used in another way; capture the step again"):
+        train(*given[0])

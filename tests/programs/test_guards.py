@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
 import pytest
 from programs.comparing import batch, both, classifier, network
-from programs.steps import STEPS, everything, images, run
+from programs.steps import STEPS, classified, everything, images, run
 from programs.test_equal_to_eager import equal
 
 import dlengine as dl
@@ -80,6 +81,62 @@ def test_settings_that_are_not() -> None:
         return batch(i)
 
     assert both(classifier, change).replays == 6
+
+
+def test_a_parameter_that_has_rested() -> None:
+    """Its count of steps differs from then on, where the recorded step counted all parameters together."""
+
+    def make() -> tuple[Any, Any, Any]:
+        model = network()
+        opt = optim.Adam(model.parameters(), lr=0.1)
+        step = classified(model, opt)
+        return step, (model, opt), [model, opt]
+
+    def change(i: int, held: Any) -> Any:
+        held[0][0].requires_grad_(not 5 <= i < 9)
+        return batch(i)
+
+    assert both(make, change, 16).replays == 7
+
+
+@pytest.mark.parametrize(("first", "then", "replays"), [(0.9, 0.0, 7), (0.0, 0.9, 6)])
+def test_momentum_that_is_switched(first: float, then: float, replays: int) -> None:
+    def change(i: int, held: Any) -> Any:
+        held[1].param_groups[0]["momentum"] = then if 6 <= i < 10 else first
+        return batch(i)
+
+    assert both(classifier, change, 13).replays == replays
+
+
+@pytest.mark.parametrize("optimizer", [optim.SGD, optim.Adam])
+def test_a_setting_that_is_no_number_raises_as_it_does_without(optimizer: Any) -> None:
+    found = []
+    for captured in (False, True):
+        model = network()
+        opt = optimizer(model.parameters(), lr=0.1)
+        step = classified(model, opt)
+        train = training.capture(step, fuse=False) if captured else step
+        for i in range(8):
+            opt.param_groups[0]["lr"] = "high" if i == 6 else 0.1
+            with pytest.raises(ValueError, match="high") if i == 6 else nullcontext():
+                train(*batch(i))
+        found.append(everything([model, opt]))
+    equal(found[1], found[0])
+    assert train.replays == 3
+
+
+def test_a_parameter_that_joins_the_optimizer() -> None:
+    def change(i: int, held: Any) -> Any:
+        model, opt = held
+        if i == 5:
+            model[4].weight = nn.Parameter(model[4].weight.detach().clone())
+        if i == 8:
+            opt.state.clear()
+            opt.param_groups[0]["momentum"] = 0.0  # so that the state of a parameter is an empty one
+            opt.param_groups[0]["params"] = list(model.parameters())
+        return batch(i)
+
+    both(classifier, change, 16)
 
 
 def test_a_loaded_state() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from threading import Event, Thread
 from typing import Any
 
@@ -11,6 +12,8 @@ from programs.comparing import batch, network
 
 import dlengine as dl
 from dlengine import nn, optim, training
+from dlengine.errors import CaptureError
+from dlengine.kernels.graph_capture import NotCapturable
 
 pytestmark = pytest.mark.usefixtures("host")
 
@@ -79,3 +82,26 @@ def test_another_thread_that_computes_with_the_same_network() -> None:
         done.set()
         other.join()
     assert not wrong
+
+
+def test_a_step_that_waits_for_another_thread() -> None:
+    """It is refused at once: a replay would not start the thread."""
+    model, backend = nn.Linear(4, 2), dl.get_backend()
+
+    def step(x: Any) -> Any:
+        found = [x]
+
+        def work() -> None:
+            with dl.use_backend(backend), suppress(CaptureError, NotCapturable):
+                found[0] = model(x).detach()
+
+        thread = Thread(target=work)
+        thread.start()
+        thread.join()
+        return found[0]
+
+    train = training.capture(step, warmup=1)
+    assert train(batch(0)[0]).shape == (6, 2)
+    with pytest.raises(CaptureError, match="the step computes in another thread"):
+        train(batch(1)[0])
+    assert model(batch(0)[0]).shape == (6, 2)
