@@ -87,7 +87,8 @@ class SGD(Optimizer):
         for first, together in by_first.items():
             ps, gs, states = map(list, zip(*together, strict=True))
             buffers = [state["momentum_buffer"].array for state in states] if group["momentum"] else None
-            numbers: Any = per_replay("the settings of SGD", partial(_settings, group), None, partial(_is_on, group, group["momentum"]))
+            holds = partial(_is_on, group, group["momentum"])
+            numbers: Any = per_replay("the settings of SGD", partial(_settings, group), None, holds)
             xp.sgd(ps, gs, buffers, SGDSettings(*numbers)._replace(nesterov=bool(group["nesterov"]), first=first))
 
 

@@ -68,8 +68,8 @@ class Places:
     def note_array(self, what: str, held: Any) -> None:
         """The numbers of a NumPy array or of another buffer, from which Python may read some."""
         if isinstance(held, np.ndarray) and held.nbytes > WHOLE:
-            size = f"{held.nbytes >> 20} MiB"
-            self.refusals.append(f"{what} is a NumPy array of {size}, which Python may read; make it a tensor, dl.asarray({what})")
+            size = f"a NumPy array of {held.nbytes >> 20} MiB"
+            self.refusals.append(f"{what} is {size}, which Python may read; make it a tensor, dl.asarray({what})")
             return
         self._arrays.append((what, held, _numbers(held)))
 

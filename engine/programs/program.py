@@ -24,7 +24,6 @@ from .emitting import Broken, Emitted, Writer, kept_whole, may_raise
 from .fusion import fused
 from .recording import Given, Recording
 
-
 ALONE = 3
 """References that a count finds to an array which is held by one view: that of the view, of a name, and of the count itself."""
 

@@ -114,7 +114,8 @@ class _Run:
         for t in flatten(tuple(tensors))[0]:
             if isinstance(t, TensorBase) and type(t.array) is np.ndarray:
                 if t._node is not None and t._requires_grad:
-                    raise NotCapturable(f"{self.reach.name(t)} is the result of an op outside of the step; detach() or compute it inside")
+                    name = self.reach.name(t)
+                    raise NotCapturable(f"{name} is the result of an op outside of the step; detach() or compute it inside")
                 self.adopted[t] = t.array
                 self.flags[t] = t._requires_grad
                 t.array = self.recorder.held(t.array)
