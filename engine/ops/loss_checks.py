@@ -13,6 +13,7 @@ from .. import backend
 from ..autograd.base import TensorBase, must_be_tensors
 from ..backend.arguments import first_place
 from ..errors import ConfigError, DataError, DTypeError, LabelError, ShapeError
+from ..recording.generators import ARRAYS
 from .creation import arange
 from .ids import on_host, within
 from .reduce import mean, sum
@@ -68,7 +69,7 @@ def plain_labels(input: Any, labels: Any) -> bool:
     if not (isinstance(input, TensorBase) and isinstance(labels, TensorBase)):
         return False
     x, a = input.array, labels.array
-    if not (type(x) is type(a) is np.ndarray and x.ndim == 2 and a.dtype is _LABELS and a.shape == x.shape[:1]):
+    if not (type(x) in ARRAYS and type(a) in ARRAYS and x.ndim == 2 and a.dtype is _LABELS and a.shape == x.shape[:1]):
         return False
     return (x.dtype is _SINGLE or x.dtype is _DOUBLE) and len(a) > 0
 

@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 from programs.steps import STEPS, run
 
+import dlengine as dl
+from dlengine import nn, training
 from dlengine.recording import generating
 
 
@@ -56,3 +58,22 @@ def test_fifty_steps(name: str, host: str) -> None:
     equal(found, results)
     equal(replayed, state)
     assert train.replays == 46
+
+
+@pytest.mark.parametrize("loss", [nn.CrossEntropyLoss, nn.NLLLoss, nn.MultiMarginLoss, nn.HuberLoss, nn.KLDivLoss])
+def test_losses_add_in_the_same_order(loss: type, host: str) -> None:
+    """Also where one kernel takes their mean when nothing is recorded."""
+    labelled = loss not in (nn.HuberLoss, nn.KLDivLoss)
+
+    def step(x: Any, y: Any) -> Any:
+        x = x.clone().requires_grad_()
+        value = loss()(x, y)
+        return value.detach(), dl.gradients(value, x)
+
+    train = training.capture(step, warmup=1, fuse=False)
+    for i in range(30):
+        rng = np.random.default_rng(i)
+        x = dl.asarray(rng.standard_normal((50, 10)).astype("float32"))
+        y = dl.asarray(rng.integers(0, 10, 50) if labelled else rng.random((50, 10)).astype("float32"))
+        equal([t.numpy() for t in train(x, y)], [t.numpy() for t in step(x, y)])
+    assert train.replays == 27
