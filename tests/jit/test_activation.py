@@ -11,6 +11,7 @@ from array_api_compat import numpy as xp
 pytest.importorskip("numba")
 
 from dlengine.kernels.jit import SET, activation
+from dlengine.kernels.jit.machine import compile
 from dlengine.kernels.jit.machine.compile import interpreted
 from dlengine.kernels.reference import activation as reference
 from dlengine.kernels.registry import KERNELS, declaration
@@ -62,14 +63,16 @@ def test_takes_views_and_read_only_arrays(name: str) -> None:
     assert all(np.array_equal(a, b) for a, b in zip(whole, before, strict=True))
 
 
-def test_one_share_of_work_is_computed_without_waking_threads() -> None:
-    """The serial form answers, and agrees bit for bit with the parallel form given one share."""
+def test_one_share_of_work_is_computed_without_waking_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the thread that calls, with the code that several would run."""
     x, y = np.linspace(-3, 3, 37, dtype=np.float32), np.empty(37, np.float32)
     kernel = activation._of_one(activation.relu_row)
-    kernel(x, y, 1.0, 1)
-    assert kernel._serial is not None
-    assert not kernel.dispatcher.signatures
-    np.testing.assert_array_equal(y, np.maximum(x, 0))
-    kernel(x, y, 1.0, 2)
-    assert kernel.dispatcher.signatures
-    np.testing.assert_array_equal(y, np.maximum(x, 0))
+    woken: list[int] = []
+    usual = compile.in_parallel
+    monkeypatch.setattr(compile, "in_parallel", lambda function, *args: (woken.append(args[-1]), usual(function, *args))[1])
+    for threads in (1, 2):
+        y.fill(-1)
+        kernel(x, y, 1.0, threads)
+        np.testing.assert_array_equal(y, np.maximum(x, 0))
+    assert woken == [2]
+    assert len(kernel.dispatcher.signatures) == 1

@@ -71,11 +71,12 @@ def _input_grad(gy: Array, w: Array, gx: Array, s: Sizes, packing: Packing, p: I
     phases, most = p.offsets.shape
     weights = blocks * most * rows  # of one group and phase
     packed = np.zeros(phases * s.G * weights, gy.dtype)
-    for u in prange(s.G * blocks):
-        g, block = u // blocks, u % blocks
-        for f in range(phases):
-            at = (f * s.G + g) * weights + block * Kg * p.counts[f] * rows
-            pack_phase(Tail(packed, at), w, g, block, rows, s, p.taps[f, : p.counts[f]])
+    for t in prange(threads):
+        for u in range(t * s.G * blocks // threads, (t + 1) * s.G * blocks // threads):
+            g, block = u // blocks, u % blocks
+            for f in range(phases):
+                at = (f * s.G + g) * weights + block * Kg * p.counts[f] * rows
+                pack_phase(Tail(packed, at), w, g, block, rows, s, p.taps[f, : p.counts[f]])
     offsets = p.offsets.reshape(-1)
     plane, image, units = packing.height * width, s.K * s.OH * s.OW, s.N * p.strips
     pitch = (p.strip * width + lanes - 1) // lanes * lanes

@@ -29,6 +29,7 @@ import numpy as np
 from numba.extending import register_jitable
 
 from ...types import Array
+from . import shares
 from .fork import survive_fork
 from .store import Store
 
@@ -143,9 +144,10 @@ class _Writable:
 class Kernel:
     """A compiled entry point. Compiles on its first call for each dtype, or loads what an earlier process compiled.
 
-    A kernel with prange is compiled in two forms, each when it is first needed: for several threads, and for one. The first
-    wakes a thread of the pool even for one share of work, which takes 20 us on an idle machine and 70 on a busy one, where the
-    arithmetic on a small array takes less than one.
+    The loops of a kernel with prange are cut out of it (see shares.py): the thread that calls runs them where there is one
+    part, the pool where there are several. A kernel of another form is left to Numba and compiled in two, each when it is first
+    needed: for several threads, and for one. The first wakes a thread of the pool even for one share of work, which takes 20 us
+    on an idle machine and 70 on a busy one, where the arithmetic on a small array takes less than one.
     """
 
     def __init__(self, function: Callable[..., Any], options: dict[str, Any], parallel: bool) -> None:
@@ -154,12 +156,13 @@ class Kernel:
         self.options = options
         names = function.__code__.co_varnames[: function.__code__.co_argcount]
         self.threads_at = names.index("threads") if parallel and "threads" in names else None
-        self.dispatcher = self._compiled("parallel" if parallel else "serial")
+        self.outlined = shares.outlined(function, options) if self.threads_at is not None else None
+        self.dispatcher = self._compiled("outlined" if self.outlined else "parallel" if parallel else "serial")
         self._serial: Callable[..., Any] | None = None
 
     def _compiled(self, form: str) -> Any:
         njit: Any = numba.njit  # which its type hints give a narrower argument `parallel`
-        dispatcher = njit(parallel=PARALLEL if form == "parallel" else False, **self.options)(self.py_func)
+        dispatcher = njit(parallel=PARALLEL if form == "parallel" else False, **self.options)(self.outlined or self.py_func)
         dispatcher._cache = Store(self.py_func, form)
         return dispatcher
 
@@ -169,7 +172,7 @@ class Kernel:
             serial = self._serial
             if serial is None:
                 start_threads()  # loading any code of Numba may load the library, which reads its settings only once
-                serial = self._serial = self._compiled("serial")
+                serial = self._serial = self.dispatcher if self.outlined else self._compiled("serial")
             return serial
 
     def __call__(self, *args: Any) -> Any:

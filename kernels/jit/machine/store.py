@@ -33,7 +33,7 @@ class Store(FunctionCache):  # type: ignore[misc]  # Numba is untyped
     """The cache of one function: what Numba's dispatcher asks before it compiles, and tells afterwards."""
 
     def __init__(self, function: Callable[..., Any], form: str) -> None:
-        """form: "parallel" or "serial", the two ways in which one function may be compiled."""
+        """form: "outlined", "parallel" or "serial", the ways in which one function may be compiled."""
         self._py_func = function  # what the inherited _index_key reads
         self._form = form
 

@@ -1,9 +1,9 @@
 """Machine code of a kernel is optimised and emitted once, as a whole.
 
 Numba optimises each function that it compiles and emits its machine code, then links its intermediate code into each caller,
-where both happen again. For the body of a parallel loop there are four such layers: the body, the loop over a thread's share,
-what gives each thread its share, and the kernel. But Python calls the kernel alone, and all that it needs is linked into it. So
-here what lies inside a kernel is linked and no more; LLVM sees it once, at the end. That halves the time of compilation.
+where both happen again. But Python calls the kernel alone, and all that it needs is linked into it. So here what lies inside a
+kernel is linked and no more; LLVM sees it once, at the end. Nor does the collector of cycles run meanwhile, which would find
+nothing in the many objects that Numba makes.
 
 Numba makes the object that holds a function's code from a class that its code generator names; while a kernel compiles, the
 generator names the class below. Where a Numba to come has no such place, kernels compile as other functions do.
@@ -11,6 +11,7 @@ generator names the class below. Where a Numba to come has no such place, kernel
 
 from __future__ import annotations
 
+import gc
 from typing import Any
 
 from numba.core import codegen as numba_codegen
@@ -19,11 +20,18 @@ from numba.core.registry import cpu_target
 LIBRARY: Any = numba_codegen.JITCodeLibrary
 PLACES = (
     (numba_codegen.JITCPUCodegen, ("_library_class", "set_env")),
-    (LIBRARY, ("_optimize_final_module", "_finalize_final_module", "_finalize_dynamic_globals", "get_pointer_to_function")),
+    (
+        LIBRARY,
+        (
+            "_optimize_functions", "_optimize_final_module", "_finalize_final_module", "_finalize_dynamic_globals",
+            "get_pointer_to_function",
+        ),
+    ),
 )
 SUPPORTED = all(hasattr(owner, name) for owner, names in PLACES for name in names)
 
 _entries: list[str] = []  # the kernels that are being compiled; Numba's lock is held
+_collects: list[bool] = []  # whether the collector of cycles was at work before each
 
 
 class KernelLibrary(LIBRARY):  # type: ignore[misc]  # Numba is untyped
@@ -36,8 +44,12 @@ class KernelLibrary(LIBRARY):  # type: ignore[misc]  # Numba is untyped
             self.__dict__["_inside"] = bool(_entries) and self.name != _entries[-1]
         return bool(self.__dict__["_inside"])
 
+    def _optimize_functions(self, module: Any) -> None:
+        if not self.is_inside:
+            super()._optimize_functions(module)
+
     def _optimize_final_module(self) -> None:
-        if not (self.is_inside and "gufunc" in self.name.lower()):
+        if not self.is_inside:
             super()._optimize_final_module()
 
     def _finalize_final_module(self) -> None:
@@ -55,6 +67,8 @@ class KernelLibrary(LIBRARY):  # type: ignore[misc]  # Numba is untyped
 def begin(entry: str) -> None:
     """A kernel of this qualified name is about to be compiled."""
     _entries.append(entry)
+    _collects.append(gc.isenabled())
+    gc.disable()
     if SUPPORTED and len(_entries) == 1:
         _target().refresh()  # which may make Numba's own runtime: it must not count as a part of the kernel
         codegen = _codegen()
@@ -65,6 +79,8 @@ def begin(entry: str) -> None:
 def end() -> None:
     """The kernel is compiled, or failed to be."""
     _entries.pop()
+    if _collects.pop():
+        gc.enable()
     if SUPPORTED and not _entries:
         codegen = _codegen()
         del codegen._library_class, codegen.set_env

@@ -262,9 +262,10 @@ def backward(
     """All gradients; that of the biases is left in w.bias, in panels. threads: s.threads."""
     for t in prange(threads):
         backward_part(part_of(signed(t), inputs.active[t], s), inputs, saved, grads, out, w, s)
-    for p in prange(s.blocks):
-        collect(signed(p), layer, out, w, s)
-        total = w.bias[p * BLOCK : (p + 1) * BLOCK]
-        for t in range(1, s.threads):
-            other = (t * s.blocks + signed(p)) * BLOCK
-            add_into(total, w.bias[other : other + BLOCK])
+    for t in prange(threads):
+        for p in range(signed(t) * s.blocks // threads, (signed(t) + 1) * s.blocks // threads):
+            collect(p, layer, out, w, s)
+            total = w.bias[p * BLOCK : (p + 1) * BLOCK]
+            for part in range(1, s.threads):
+                other = (part * s.blocks + p) * BLOCK
+                add_into(total, w.bias[other : other + BLOCK])
