@@ -16,13 +16,15 @@ from ..types import Array
 from .machine.compile import dense, flat, thread_count, threads_for
 from .machine.gemm import PANEL, ROWS, Product, multiply, multiply_small, outer
 from .machine.matvec import matvec
+from .machine.row_products import stacked_dots
 from .machine.vector import VECTOR_BYTES, as_row
 
 SERIAL_MULTIPLY_ADDS = 1 << 18  # up to here OpenBLAS too stays on the calling thread
 PIECES = 4  # rows of one product are cut into up to so many of that size: BLAS is through with them before our threads begin
 BLOCK_ROWS = 16 * ROWS
 SMALL_MULTIPLY_ADDS = 1 << 6  # of one matrix of a stack: up to here dot products are faster than NumPy's loop over b transposed
-SHORT_ROW = 16  # of an outer product: below, NumPy's loop over all of them costs less than ours per row
+MANY_ROWS = 1 << 17  # elements of a stack of matrices times vectors: below, NumPy's loop over them costs as much
+SHORT_ROW = 16  # of an outer product or a stack of matrices times vectors: below, NumPy's loop costs less than ours per row
 WIDTH = PANEL * VECTOR_BYTES // 4
 FLOAT32 = np.dtype(np.float32)
 NO_BIAS = np.empty(0, np.float32)
@@ -75,6 +77,9 @@ def _multiply(a: Array, b: Array, lead: tuple[int, ...], bias: Array) -> Array:
     c = np.empty((*lead, rows, columns), a.dtype)
     along_depth = bool(lead) and a.flags.c_contiguous and (columns == 1 or b.swapaxes(-1, -2).flags.c_contiguous)
     small = along_depth and work <= SMALL_MULTIPLY_ADDS
+    if columns == 1 and a.flags.c_contiguous and pieces <= 1 and depth >= SHORT_ROW and a.size >= MANY_ROWS and lead:
+        stacked_dots(flat(a), flat(b), as_row(c), rows, depth, threads_for(batch * rows, 0.04 * a.size))
+        return np.add(c, bias, out=c) if bias.size else c
     if not small and pieces <= (1 if lead else min(PIECES, rows)):
         for i in range(pieces):
             part = slice(i * rows // pieces, (i + 1) * rows // pieces) if pieces > 1 else ...
