@@ -20,7 +20,8 @@ from .machine.row_products import stacked_dots
 from .machine.vector import VECTOR_BYTES, as_row
 
 SERIAL_MULTIPLY_ADDS = 1 << 18  # up to here OpenBLAS too stays on the calling thread
-PIECES = 4  # rows of one product are cut into up to so many of that size: BLAS is through with them before our threads begin
+PIECES = 4  # one product is cut into up to so many of that size: BLAS is through with them before our threads begin
+FEW_ROWS, MANY_BOTH = 8, 64
 BLOCK_ROWS = 16 * ROWS
 SMALL_MULTIPLY_ADDS = 1 << 6  # of one matrix of a stack: up to here dot products are faster than NumPy's loop over b transposed
 MANY_ROWS = 1 << 17  # elements of a stack of matrices times vectors: below, NumPy's loop over them costs as much
@@ -45,7 +46,7 @@ def matmul(a: Array, b: Array) -> Array:
 
 def linear(x: Array, weight: Array, bias: Array | None) -> Array:
     """x weight^T + bias. x: (..., I). weight: (O, I). bias: (O,) or None. Returns (..., O)."""
-    if x.ndim == 2 and x.size * weight.size <= SERIAL_MULTIPLY_ADDS:
+    if x.ndim == 2 and x.shape[0] * weight.size <= SERIAL_MULTIPLY_ADDS:
         y = np.matmul(x, weight.T)
         return y if bias is None else np.add(y, bias, y)
     rows, turned = x.reshape(prod(x.shape[:-1]), x.shape[-1]), weight.T
@@ -80,10 +81,9 @@ def _multiply(a: Array, b: Array, lead: tuple[int, ...], bias: Array) -> Array:
     if columns == 1 and a.flags.c_contiguous and pieces <= 1 and depth >= SHORT_ROW and a.size >= MANY_ROWS and lead:
         stacked_dots(flat(a), flat(b), as_row(c), rows, depth, threads_for(batch * rows, 0.04 * a.size))
         return np.add(c, bias, out=c) if bias.size else c
-    if not small and pieces <= (1 if lead else min(PIECES, rows)):
-        for i in range(pieces):
-            part = slice(i * rows // pieces, (i + 1) * rows // pieces) if pieces > 1 else ...
-            np.matmul(a[part], b, out=c[part])
+    if not small and pieces <= (1 if lead else PIECES) and (pieces == 1 or _by_pieces(a, b, pieces, c)):
+        if pieces == 1:
+            np.matmul(a, b, out=c)
         return np.add(c, bias, out=c) if bias.size else c
     if not lead and (rows == 1 or columns == 1):
         c = (matvec(a, b[:, 0]) if columns == 1 else matvec(b.T, a[0])).reshape(rows, columns)
@@ -100,6 +100,28 @@ def _multiply(a: Array, b: Array, lead: tuple[int, ...], bias: Array) -> Array:
         a, b = b, a
     multiply(a, b, bias, as_row(c), product, threads)
     return c
+
+
+def _by_pieces(a: Array, b: Array, pieces: int, c: Array) -> bool:
+    """c = a @ b by BLAS in pieces, where that is faster than our tile.
+
+    BLAS copies a transposed b anew for each piece of rows: then columns are cut where there are more, and where there are many of
+    both the tile is as fast as BLAS.
+    """
+    (rows, columns), turned = c.shape, b.strides[0] == b.itemsize
+    if turned and min(rows, columns) >= MANY_BOTH:
+        return False
+    if columns > rows and (turned or rows < FEW_ROWS):
+        for i in range(pieces):
+            part = slice(i * columns // pieces, (i + 1) * columns // pieces)
+            np.matmul(a, b[:, part], out=c[:, part])
+        return True
+    if rows < pieces:
+        return False
+    for i in range(pieces):
+        part = slice(i * rows // pieces, (i + 1) * rows // pieces)
+        np.matmul(a[part], b, out=c[part])
+    return True
 
 
 def _outer(a: Array, b: Array, lead: tuple[int, ...]) -> Array:
