@@ -124,10 +124,16 @@ def turn_sum(target: Rows, source: Rows, row: Tail) -> None:
 
 
 @inner()
-def pack_panel(panel: Panel, b: Matrix, columns: int) -> None:
-    """Copy `columns` columns of b, one of whose steps is 1, to a panel of PANEL vectors. Missing columns are zero."""
+def panel_vectors(columns: int, lanes: int) -> int:
+    """Vectors of the narrowest tile that covers so many columns."""
+    return 1 if columns <= lanes else 2 if columns <= 2 * lanes else PANEL
+
+
+@inner()
+def pack_panel(panel: Panel, b: Matrix, columns: int, vectors: int = PANEL) -> None:
+    """Copy `columns` columns of b, one of whose steps is 1, to a panel of so many vectors. Missing columns are zero."""
     lanes = lanes_of(b.data)
-    width, packed, at, depth = PANEL * lanes, panel.data, panel.at, panel.depth
+    width, packed, at, depth = vectors * lanes, panel.data, panel.at, panel.depth
     if columns < width:
         clear(packed[at : at + depth * width])
     if b.column_step == 1:
@@ -206,7 +212,8 @@ def multiply_block(
 ) -> None:
     """`rows` rows of c by one panel of b, the depth in slices. What is ragged or to be turned is summed in `spare`."""
     lanes = lanes_of(b.data)
-    width = PANEL * lanes
+    vectors = panel_vectors(columns, lanes)
+    width = vectors * lanes
     straight = columns == width and not p.turned
     target = c if straight else Rows(work.spare, 0, width)
     if bias.data.size:
@@ -216,12 +223,17 @@ def multiply_block(
         panel, add = Panel(b.data, b.at + k * width, min(DEPTH, p.depth - k)), 1 if k or bias.data.size else 0
         for i in range(tiles):
             first, height = tile_rows(i, tiles, rows)
-            # one call for all cases: every further one is compiled at length
             if work.rows.size:
                 left = Matrix(work.rows, first * p.depth + k * height, 1, height)
             else:
                 left = Matrix(a.data, a.at + first * a.row_step + k * a.column_step, a.row_step, a.column_step)
-            tile(height, left, panel, Rows(target.data, target.at + first * target.pitch, target.pitch), add)
+            sums = Rows(target.data, target.at + first * target.pitch, target.pitch)
+            if vectors == 1:
+                tile1(height, left, panel, sums, add)
+            elif vectors == 2:
+                tile2(height, left, panel, sums, add)
+            else:
+                tile(height, left, panel, sums, add)
     if p.turned:
         span = work.strip.size // lanes
         for j in range(0, columns, lanes):
@@ -249,7 +261,8 @@ def multiply(a: Array, b: Array, bias: Array, c: Array, p: Product, threads: int
         for u in range(t * units // threads, (t + 1) * units // threads):
             first = u % panels * width
             source = Matrix(b, u // panels * p.depth * p.columns + first * p.b_column, p.b_depth, p.b_column)
-            pack_panel(Panel(packed, u * size, p.depth), source, min(width, p.columns - first))
+            columns = min(width, p.columns - first)
+            pack_panel(Panel(packed, u * size, p.depth), source, columns, panel_vectors(columns, lanes))
     blocks = (p.rows + p.block_rows - 1) // p.block_rows
     units = p.batch * blocks * panels
     span = (p.block_rows + lanes - 1) // lanes * lanes
