@@ -148,7 +148,7 @@ def _plan(p: Product, threads: int) -> Product:
     return p._replace(block_rows=_block_rows(p.rows, p.batch, threads))
 
 
-PANEL_COST, TURNED_PANEL_COST, ROWS_COST, TURN_COST = 40, 60, 20, 30  # of moving an element, in multiply-adds of the tile
+PANEL_COST, TURNED_PANEL_COST, TURN_COST = 40, 60, 30  # of moving an element, in multiply-adds of the tile
 
 
 def _cost(p: Product) -> int:
@@ -158,7 +158,7 @@ def _cost(p: Product) -> int:
     narrow = 0.0 if not rest else 0.4 if 4 * rest <= WIDTH else 0.6 if 2 * rest <= WIDTH else 1.0
     work = int(p.rows * p.depth * (whole + narrow) * WIDTH)
     copies = p.depth * p.columns * (PANEL_COST if p.b_column == 1 else TURNED_PANEL_COST)
-    return work + copies + (p.rows * p.depth * ROWS_COST if p.a_row == 1 else 0)
+    return work + copies
 
 
 def _flat(m: Array) -> tuple[Array, int, int]:

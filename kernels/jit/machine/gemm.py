@@ -2,7 +2,7 @@
 
 b is copied into panels of four vectors of columns, depth outermost, so that the tile reads it from one stream; where b
 lies transposed, squares of `lanes` x `lanes` elements are turned in registers on the way. a is read one element at a
-time, broadcast to a vector: where it is, if its rows are dense, else from a copy of the rows in hand.
+time where it is, broadcast to a vector, whichever way its rows lie: to copy rows that are not dense cost more than it saved.
 
 Threads share out first the panels to copy, then the (rows, panel) blocks of c. A product may also be asked for with the
 roles of the operands exchanged, c' = b' a': its blocks are turned on their way into c.
@@ -175,33 +175,20 @@ def tile_rows(i: int, tiles: int, rows: int) -> tuple[int, int]:
 
 
 @inner()
-def pack_rows(packed: Array, a: Rows, depth: int, rows: int) -> None:
-    """Rows of a that lie side by side, tile by tile, (depth, rows of the tile) each; row k of `a` holds the k-th of each."""
-    tiles = (rows + ROWS - 1) // ROWS
-    for i in range(tiles):
-        first, height = tile_rows(i, tiles, rows)
-        copy_rows(Rows(packed, first * depth, height), Rows(a.data, a.at + first, a.pitch), height, depth)
-
-
-@inner()
 def fill_rows(target: Rows, rows: int, columns: int, bias: Tail, along: bool) -> None:
     """Rows of the bias: along each row, or one number for each."""
+    if along:
+        copy_rows(target, Rows(bias.data, bias.at, 0), columns, rows)
+        return
     for r in range(rows):
         row = target.data[target.at + r * target.pitch : target.at + r * target.pitch + columns]
-        if along:
-            for j in range(columns):
-                row[j] = bias.data[bias.at + j]
-        else:
-            for j in range(columns):
-                row[j] = bias.data[bias.at + r]
+        for j in range(columns):
+            row[j] = bias.data[bias.at + r]
 
 
 class Work(NamedTuple):
-    """What a thread works in. rows: those in hand, packed, or empty if they are dense where they lie. spare: sums of a
-    block. strip: some of its columns, turned.
-    """
+    """What a thread works in. spare: sums of a block. strip: some of its columns, turned."""
 
-    rows: Array
     spare: Array
     strip: Array
 
@@ -223,10 +210,7 @@ def multiply_block(
         panel, add = Panel(b.data, b.at + k * width, min(DEPTH, p.depth - k)), 1 if k or bias.data.size else 0
         for i in range(tiles):
             first, height = tile_rows(i, tiles, rows)
-            if work.rows.size:
-                left = Matrix(work.rows, first * p.depth + k * height, 1, height)
-            else:
-                left = Matrix(a.data, a.at + first * a.row_step + k * a.column_step, a.row_step, a.column_step)
+            left = Matrix(a.data, a.at + first * a.row_step + k * a.column_step, a.row_step, a.column_step)
             sums = Rows(target.data, target.at + first * target.pitch, target.pitch)
             if vectors == 1:
                 tile1(height, left, panel, sums, add)
@@ -268,16 +252,12 @@ def multiply(a: Array, b: Array, bias: Array, c: Array, p: Product, threads: int
     span = (p.block_rows + lanes - 1) // lanes * lanes
     for t in prange(threads):
         spare, strip = np.empty(span * width, a.dtype), np.empty(span * lanes if p.turned else 0, a.dtype)
-        work = Work(np.empty(0 if p.a_depth == 1 else p.block_rows * p.depth, a.dtype), spare, strip)
-        held = -1
+        work = Work(spare, strip)
         for u in range(t * units // threads, (t + 1) * units // threads):
             panel, block = u % panels, u // panels
             matrix, first = block // blocks, block % blocks * p.block_rows
             rows, columns = min(p.block_rows, p.rows - first), min(width, p.columns - panel * width)
             start = matrix * p.rows * p.depth + first * p.a_row
-            if work.rows.size and block != held:
-                pack_rows(work.rows, Rows(a, start, p.a_depth), p.depth, rows)
-                held = block
             left, right = Matrix(a, start, p.a_row, p.a_depth), Panel(packed, (matrix * panels + panel) * size, p.depth)
             column = panel * width
             to = matrix * p.rows * p.columns
