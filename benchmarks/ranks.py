@@ -174,16 +174,18 @@ def worker(library: str, name: str) -> None:
 
 
 def time_messages() -> None:
-    """Time all-reduces of gradients' buckets, and print pairs (bytes, seconds)."""
+    """Time sums of gradients' buckets, and print pairs (bytes, seconds)."""
     import dlengine as dl
+    from dlengine.distributed.sum_buffers import sum_buffer
 
     world, found = dl.distributed.init(), []
     for size in MESSAGES:
-        array, times = np.ones(size // 4, np.float32), []
+        buffer, times = sum_buffer(np.ones(1, np.float32), size // 4, world), []
         for _ in range(60):
             world.barrier()
             start = time.perf_counter()
-            world.host.start_reduce(array, "sum", "benchmark").wait()
+            buffer.start("benchmark")
+            buffer.take()
             times.append(time.perf_counter() - start)
         found.append((size, statistics.median(times)))
     if world.rank == 0:
@@ -236,6 +238,8 @@ def measure(variant: Variant, name: str, folder: Path) -> float:
         subprocess.Popen(words, env=env | {"RANK": str(r)}, stdout=subprocess.PIPE, text=True) for r in range(variant.ranks)
     ]
     outputs = [process.communicate()[0] for process in started]
+    if any(process.returncode for process in started):
+        raise click.ClickException(f"{variant.name} on {name} has failed; what it printed is above")
     return float(json.loads(outputs[0].splitlines()[-1])["seconds"])
 
 
