@@ -65,7 +65,7 @@ class Bucket:
         self.started = True
 
     def take(self) -> tuple[list[tuple[Tensor, Any]], float]:
-        """Wait for the sum: the parameters that have a gradient on some rank with it, which nobody writes to later; the samples."""
+        """Wait for the sum: pairs (parameter, gradient) where some rank has one, never written to later, and the samples."""
         total = self.sums.take()
         xp: Any = backend.space_of(total)
         *used, samples = to_host(total[self.notes]).tolist()

@@ -153,7 +153,7 @@ def sum_buffer(like: Any, count: int, communicator: Communicator) -> SumBuffer:
 
 
 def _has_room(size: int, host: HostTransport) -> bool:
-    """Whether shared memory has room for the buffers of all ranks: a page that is not there when it is written ends the process."""
+    """Whether shared memory has room for the buffers of all ranks. Writing to memory that is not there would end the process."""
     if not hasattr(os, "statvfs") or not os.path.isdir(SHARED_MEMORY):
         return False
     free = os.statvfs(SHARED_MEMORY)
