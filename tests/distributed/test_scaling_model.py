@@ -6,7 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from dlengine.benchmarks.scaling_model import Link, all_reduce_seconds, buckets_of, efficiency, fitted, picture, slowest, step_seconds
+from dlengine.benchmarks.scaling_model import (
+    Link,
+    all_reduce_seconds,
+    buckets_of,
+    efficiency,
+    fitted,
+    picture,
+    slowest,
+    step_seconds,
+)
 
 LINK = Link("test", 1e-5, 1e9)
 
