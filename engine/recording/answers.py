@@ -56,6 +56,9 @@ mode = mode_in_force.get
 
 _NUMBERS = (float, int)
 
+PLAIN_CONSTANTS = frozenset((str, float, int, bool, type(None)))
+"""The types of constants that are part of a formula."""
+
 _UNKNOWN: Any = object()
 
 
@@ -146,7 +149,7 @@ def _key(op: Any, arrays: Sequence[Any], consts: Mapping[str, Any], number: int)
         else:
             return None
     for name, value in consts.items():
-        if value is not None and type(value) not in (str, float, int, bool):
+        if type(value) not in PLAIN_CONSTANTS:
             if isinstance(value, (tuple, list, dict, slice, type(...))):
                 _never(op)
             return None
