@@ -96,15 +96,22 @@ def _of_two(value: Any, makers: list[Maker]) -> Answer:
     first, second = value.takes
     make = makers[0] if len(makers) == 1 else None
     pair = makers if len(makers) == 2 else None
-    general = _of_several(value, makers)
     empty = np.empty
 
     def found(arrays: Sequence[Any]) -> tuple[Any, Any] | None:
         x1, x2 = arrays[first], arrays[second]
-        y = empty(x2.shape, dtype)
-        if y.size >= grain or is_interpreted() or not entry(x1, x2, y, 1):
-            return general(arrays)
-        launches[name] += 1
+        shape = x2.shape
+        if x1.shape == shape:
+            y = empty(shape, dtype)
+            if y.size < grain and not is_interpreted() and entry(x1, x2, y, 1):
+                launches[name] += 1
+            else:
+                y = value(x1, x2)
+        else:
+            try:
+                y = value.general((x1, x2))
+            except ValueError:  # shapes that do not broadcast, which the definition says better
+                return None
         if pair is not None:
             return y, (pair[0](arrays, y), pair[1](arrays, y))
         return y, make(arrays, y) if make is not None else tuple([m(arrays, y) for m in makers])
