@@ -29,6 +29,18 @@ def _tensors(name: str, arrays: Any) -> None:
             raise DTypeError(f"{name}: arrays[{i}] must be a tensor, got {a!r}; make a tensor of it: dl.asarray(x)")
 
 
+def _alike(xp: Any, name: str, arrays: Any) -> Any:
+    """The arrays in dtypes that the array library joins as wanted."""
+    dtype = getattr(arrays[0], "dtype", None) if arrays else None
+    for a in arrays:
+        if dtype is None or getattr(a, "dtype", None) is not dtype:
+            _tensors(name, arrays)
+            return promote(xp, list(arrays), "join")
+    if not arrays:
+        _tensors(name, arrays)
+    return arrays
+
+
 @op(needs="", complex=True)
 def stack(xp: Namespace, arrays: Sequence[Tensor], /, *, axis: int = 0) -> ValueAndVJP:
     """Return tensors of one shape joined along a new axis.
@@ -56,13 +68,12 @@ def stack(xp: Namespace, arrays: Sequence[Tensor], /, *, axis: int = 0) -> Value
     tensor([[1, 3],
             [2, 4]])
     """
-    _tensors("stack", arrays)
-    arrays = promote(xp, list(arrays), "join")
-    shape = arrays[0].shape
-    if any([a.shape != shape for a in arrays]):
-        raise ShapeError(f"stack: shapes must be equal, got {', '.join(str(tuple(a.shape)) for a in arrays)}")
-    n = len(arrays)
-    at = axis_of("stack", axis, arrays[0].ndim + 1)
+    arrays = _alike(xp, "stack", arrays)
+    shapes = [a.shape for a in arrays]
+    n = len(shapes)
+    if shapes.count(shapes[0]) != n:
+        raise ShapeError(f"stack: shapes must be equal, got {', '.join(str(tuple(s)) for s in shapes)}")
+    at = axis_of("stack", axis, len(shapes[0]) + 1)
     return xp.stack(arrays, axis=axis), lambda gy: [gy[key_along(at, i)] for i in range(n)]
 
 
@@ -94,14 +105,13 @@ def concat(xp: Namespace, arrays: Sequence[Tensor], /, *, axis: int | None = 0) 
             [3, 4],
             [5, 6]])
     """
-    _tensors("concat", arrays)
-    arrays = promote(xp, list(arrays), "join")
-    shapes = [a.shape for a in arrays]
+    arrays = _alike(xp, "concat", arrays)
+    sizes = shapes = [a.shape for a in arrays]
     if axis is None:
         arrays, at = [xp.reshape(a, (-1,)) for a in arrays], 0
+        sizes = [a.shape for a in arrays]
     else:
-        at = axis_of("concat", axis, arrays[0].ndim)
-    sizes = [a.shape for a in arrays]
+        at = axis_of("concat", axis, len(shapes[0]))
     first = sizes[0]
     for s in sizes:
         if s != first and (s[:at], s[at + 1 :]) != (first[:at], first[at + 1 :]):
