@@ -12,6 +12,7 @@ from ..autograd.op import op
 from ..autograd.promotion import promote
 from ..errors import ConfigError, DTypeError, ShapeError
 from .elementwise import subtract
+from .index import element
 from .logic import not_equal
 from .shape import axis_of, key_along
 
@@ -272,12 +273,13 @@ def diff(x: Tensor, /, *, axis: int = -1, n: int = 1, prepend: Tensor | None = N
     at = axis_of("diff", axis, x.ndim)
     if n == 0:
         return x
-    parts = [p for p in (prepend, x, append) if p is not None]
-    if any(not isinstance(p, TensorBase) for p in parts):
+    parts = [x] if prepend is None is append else [p for p in (prepend, x, append) if p is not None]
+    if not all([isinstance(p, TensorBase) for p in parts]):
         raise DTypeError("diff: x, prepend and append must be tensors; make them with dl.asarray(x)")
     if len(parts) > 1:
         x = concat(parts, axis=at)
-    step = not_equal if x.dtype == "bool" else subtract  # as NumPy: booleans have no difference but an inequality
+    step = not_equal if x.dtype.kind == "b" else subtract  # as NumPy: booleans have no difference but an inequality
+    later, earlier = key_along(at, slice(1, None)), key_along(at, slice(None, -1))
     for _ in range(n):
-        x = step(x[key_along(at, slice(1, None))], x[key_along(at, slice(None, -1))])
+        x = step(element(x, later), element(x, earlier))
     return x

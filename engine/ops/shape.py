@@ -201,6 +201,10 @@ def moveaxis(x: Tensor, source: Shape, destination: Shape, /) -> Tensor:
     (3, 4, 2)
     """
     rank = x.ndim
+    if type(source) is int and type(destination) is int and -rank <= source < rank and -rank <= destination < rank:
+        axes = list(range(rank))  # the commonest case of what follows
+        axes.insert(destination % rank, axes.pop(source))
+        return permute_dims(x, tuple(axes))
     sources = [axis_of("moveaxis", a, rank) for a in ((source,) if isinstance(source, int) else source)]
     places = [axis_of("moveaxis", a, rank) for a in ((destination,) if isinstance(destination, int) else destination)]
     if len(sources) != len(places) or len(set(sources)) != len(sources) or len(set(places)) != len(places):

@@ -41,7 +41,7 @@ PLAIN = frozenset(
 """Functions that NumPy alone computes as fast: with one thread 13 us for the square of 131,072 float32 values, NumPy 18; tanh
 53 and 54."""
 
-SLOW = frozenset("erf erfc hypot logaddexp mod floordiv nextafter pow".split())
+SLOW = frozenset("erf erfc hypot logaddexp mod floordiv nextafter pow sign".split())
 """Functions that NumPy computes number by number, in eight times the time of a simple one: they pay for smaller arrays."""
 
 VECTOR_LIBRARY = {

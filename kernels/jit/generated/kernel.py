@@ -120,6 +120,8 @@ class Kernel:
         for a in arrays:
             if type(a) is not np.ndarray and hasattr(a, "__generated__"):  # of a step that is recorded, which notes the call
                 return a.__generated__(self, arrays)
+        if not all([a.flags.c_contiguous for a in arrays]):
+            arrays = [dense(a, a.dtype) for a in arrays]
         shapes = tuple([a.shape for a in arrays])
         known = self.known.get(shapes)
         if known is not None and not is_interpreted():

@@ -39,7 +39,7 @@ def plain(name: str, fallback: Callable[..., Any], launches: Counter[str]) -> Ca
     def reduce(x: Array, /, *, axis: Any = None, keepdims: bool = kept_axes, dtype: Any = None, **options: Any) -> Any:
         if type(x) is np.ndarray and mode.get() != "off" and dtype is None and x.size and not is_interpreted():
             kernel = of_dtype.get(x.dtype)
-            if kernel is not None and axis is None and not keepdims:
+            if kernel is not None and not keepdims and (axis is None or (x.ndim == 1 and (axis == -1 or axis == 0))):
                 y = kernel.total(x)
                 if y is not None:
                     return y
@@ -82,6 +82,8 @@ class _Kernel:
         entry = whole.entries.get("fs" if self.counted else "f")
         if entry is None or size >= whole.grain:
             return None
+        if not x.flags.c_contiguous:
+            x = x.copy() if x.ndim == 1 else x
         y = np.empty((), whole.dtype)
         if not (entry(x, _number(size), y, 1, 1, size) if self.counted else entry(x, y, 1, 1, size)):
             return None
