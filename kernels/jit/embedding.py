@@ -18,6 +18,8 @@ from .machine.compile import dense, flat, inner, jit, thread_count
 GRAIN = 16384
 """Elements below which another thread does not pay."""
 
+_INT64 = np.dtype(np.int64)
+
 FEW = 1 << 18
 """Elements up to which NumPy's take, which copies row by row on one thread, is faster."""
 
@@ -75,7 +77,7 @@ def _sum_segments(gy: Array, order: Array, begins: Array, cuts: Array, out: Arra
 
 def _checked(ids: Array, rows: int) -> Array:
     """The ids as int64; one outside the table would reach foreign memory."""
-    ids = flat(ids if ids.dtype == np.int64 else ids.astype(np.int64))
+    ids = flat(ids if ids.dtype == _INT64 else ids.astype(np.int64))
     if not in_range(ids, rows):
         raise IndexError(f"embedding: ids run from {ids.min()} to {ids.max()}, the table has rows 0 ... {rows - 1}")
     return ids

@@ -21,6 +21,8 @@ from .machine.vecmath import emit_exp, exp, log, maximum
 from .machine.vector import I32, Emitter, Value, as_row, emits, int64
 from .machine.views import window
 
+_INT64 = np.dtype(np.int64)
+
 GRAIN = 8192
 """Elements below which another thread does not pay."""
 
@@ -329,7 +331,7 @@ def _first_wrong(labels: Array, classes: int, ignore: int) -> int:
 
 def _checked(labels: Array, classes: int, ignore_index: int) -> Array:
     """The labels as int64; one outside the classes would read or write foreign memory."""
-    labels = dense(labels if labels.dtype == np.int64 else labels.astype(np.int64))
+    labels = dense(labels if labels.dtype == _INT64 else labels.astype(np.int64))
     if labels.size <= FEW and in_range(labels, classes):
         return labels
     wrong = _first_wrong(labels, classes, ignore_index)
