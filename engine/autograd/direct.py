@@ -25,7 +25,7 @@ from ..recording.generators import FEWEST
 from .base import Node, TensorBase, next_sequence, recording, tensor_class, wrap
 from .call import NAMES_ELSEWHERE, array, several
 from .declaration import Op
-from .fp_errors import ignore_fp_errors, restore_fp_errors
+from .fp_errors import QUIET, SET, restore_fp_errors
 from .promotion import is_inexact
 from .record import anomaly, record, refusal, version_cells
 
@@ -225,7 +225,7 @@ class _Form(NamedTuple):
         refused = ["except (_ValueError, _TypeError, _IndexError, _OverflowError): break"]
         if self.view:  # which computes nothing
             return ["try:", *[f"    {line}" for line in body], *refused]
-        return ["_token = _ignore()", "try:", *[f"    {line}" for line in body], *refused, "finally: _restore(_token)"]
+        return ["_token = _set_fp(_quiet)", "try:", *[f"    {line}" for line in body], *refused, "finally: _restore(_token)"]
 
     def _key(self) -> str:
         """Under what an op's readings have this call, as answers.answer makes it."""
@@ -318,7 +318,7 @@ def _outputs(
 globals().update({
     "_T": TensorBase, "_ND": np.ndarray, "_F4": np.dtype("float32"), "_F8": np.dtype("float64"), "_new": object.__new__,
     "_tensors": tensor_class, "_scoped": scoped, "_default_policy": default_policy, "_recording": recording.get,
-    "_anomaly": anomaly.get, "_mode": mode, "_FEWEST": FEWEST, "_ignore": ignore_fp_errors, "_restore": restore_fp_errors,
+    "_anomaly": anomaly.get, "_mode": mode, "_FEWEST": FEWEST, "_set_fp": SET, "_quiet": QUIET, "_restore": restore_fp_errors,
     "_answer": answer, "_array": array, "_asarray": np.asarray, "_generic": np.generic, "_record": record, "_refusal": refusal,
     "_cells_of": version_cells, "_Node": Node, "_ref": ref, "_next_sequence": next_sequence, "_is_inexact": is_inexact,
     "_type": type, "_isinstance": isinstance, "_list": list, "_tuple": tuple, "_float": float, "_int": int, "_repr": repr,

@@ -100,7 +100,12 @@ def leading(rank: int, axis: Any) -> int:
         return 0
     if type(axis) is int:
         return rank - 1 if axis in (-1, rank - 1) and rank else -1
-    if type(axis) is not tuple or not all(type(a) is int and -rank <= a < rank for a in axis):
+    return _trailing(rank, axis) if type(axis) is tuple and {*map(type, axis)} == {int} else -1
+
+
+@lru_cache(maxsize=256)
+def _trailing(rank: int, axis: tuple[int, ...]) -> int:
+    if not all(-rank <= a < rank for a in axis):
         return -1
     kept = rank - len(axis)
     return kept if axis and {a % rank for a in axis} == set(range(kept, rank)) else -1
