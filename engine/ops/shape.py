@@ -65,10 +65,9 @@ def reshape(xp: Namespace, x: Tensor, /, shape: Shape, *, copy: bool | None = No
     before, size = x.shape, x.size
     if type(shape) is not tuple:
         shape = (shape,) if isinstance(shape, int) else tuple(shape)
-    if math.prod(shape) != size:
-        known = math.prod([n for n in shape if n != -1])
-        if shape.count(-1) != 1 or known == 0 or size % known:
-            raise ShapeError(f"reshape: x has {size} elements (shape {tuple(before)}), which do not make shape {shape}")
+    known = math.prod(shape)
+    if known != size and (known >= 0 or shape.count(-1) != 1 or size % known):
+        raise ShapeError(f"reshape: x has {size} elements (shape {tuple(before)}), which do not make shape {shape}")
     y = xp.reshape(x, shape) if copy is None else xp.reshape(x, shape, copy=copy)
     return y, lambda gy: xp.reshape(gy, before)
 
