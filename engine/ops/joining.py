@@ -11,8 +11,6 @@ from ..autograd.base import TensorBase
 from ..autograd.op import op
 from ..autograd.promotion import promote
 from ..errors import ConfigError, DTypeError, ShapeError
-from .elementwise import subtract
-from .index import element
 from .logic import not_equal
 from .shape import axis_of, key_along
 
@@ -237,6 +235,21 @@ def chunk(x: Tensor, chunks: int, /, *, axis: int = 0) -> tuple[Tensor, ...]:
     return split(x, max(-(-n // chunks), 1), axis=axis)
 
 
+@op(needs="", complex=True, name="diff")
+def _difference(xp, x, /, *, axis):
+    """The differences of neighbours along an axis that is counted from the front."""
+    before, shape = (slice(None),) * axis, x.shape
+    later, earlier = (*before, slice(1, None), ...), (*before, slice(None, -1), ...)
+
+    def pull(gy):
+        if not gy.shape[axis]:
+            return xp.zeros(shape, dtype=gy.dtype)
+        ends = gy[(*before, slice(None, 1), ...)], gy[(*before, slice(-1, None), ...)]
+        return xp.concat([-ends[0], gy[earlier] - gy[later], ends[1]], axis=axis)
+
+    return xp.subtract(x[later], x[earlier]), pull
+
+
 def diff(x: Tensor, /, *, axis: int = -1, n: int = 1, prepend: Tensor | None = None, append: Tensor | None = None) -> Tensor:
     """Return the differences of neighbours along an axis, taken ``n`` times.
 
@@ -278,8 +291,10 @@ def diff(x: Tensor, /, *, axis: int = -1, n: int = 1, prepend: Tensor | None = N
         raise DTypeError("diff: x, prepend and append must be tensors; make them with dl.asarray(x)")
     if len(parts) > 1:
         x = concat(parts, axis=at)
-    step = not_equal if x.dtype.kind == "b" else subtract  # as NumPy: booleans have no difference but an inequality
-    later, earlier = key_along(at, slice(1, None)), key_along(at, slice(None, -1))
+    if x.dtype.kind == "b":  # as NumPy: booleans have no difference but an inequality
+        for _ in range(n):
+            x = not_equal(x[key_along(at, slice(1, None))], x[key_along(at, slice(None, -1))])
+        return x
     for _ in range(n):
-        x = step(element(x, later), element(x, earlier))
+        x = _difference(x, axis=at)
     return x
