@@ -22,7 +22,7 @@ GRAIN = 16384
 AHEAD = 8
 """How many rows before it is needed the next row is fetched."""
 
-ZERO = np.float64(0)
+_INT64 = np.dtype(np.int64)
 
 FEW = 1 << 18
 """Elements up to which NumPy's take, which copies row by row on one thread, is faster."""
@@ -112,7 +112,7 @@ def _sum_segments(gy: Array, order: Array, begins: Array, cuts: Array, out: Arra
 
 def _checked(ids: Array, rows: int) -> Array:
     """The ids as int64; one outside the table would reach foreign memory."""
-    ids = flat(ids if ids.dtype == np.int64 else ids.astype(np.int64))
+    ids = flat(ids if ids.dtype == _INT64 else ids.astype(np.int64))
     if not in_range(ids, rows):
         raise IndexError(f"embedding: ids run from {ids.min()} to {ids.max()}, the table has rows 0 ... {rows - 1}")
     return ids

@@ -33,6 +33,8 @@ NO_BIAS = np.empty(0, np.float32)
 
 def matmul(a: Array, b: Array) -> Array:
     """a @ b as the array API has it: vectors, matrices, and stacks of matrices whose leading axes broadcast."""
+    if a.size * b.size <= SERIAL_MULTIPLY_ADDS and a.ndim == b.ndim == 2:
+        return a.dot(b)  # the same product, .3 us where np.matmul takes .9
     if a.size * b.size <= SERIAL_MULTIPLY_ADDS or not _ours(a, b):
         return np.matmul(a, b)
     if a.ndim > 2 and b.ndim == 2 and a.flags.c_contiguous:  # one tall matrix
@@ -47,7 +49,7 @@ def matmul(a: Array, b: Array) -> Array:
 def linear(x: Array, weight: Array, bias: Array | None) -> Array:
     """x weight^T + bias. x: (..., I). weight: (O, I). bias: (O,) or None. Returns (..., O)."""
     if x.ndim == 2 and x.shape[0] * weight.size <= SERIAL_MULTIPLY_ADDS:
-        y = np.matmul(x, weight.T)
+        y = x.dot(weight.T)
         return y if bias is None else np.add(y, bias, y)
     rows, turned = x.reshape(prod(x.shape[:-1]), x.shape[-1]), weight.T
     if _ours(rows, turned):
