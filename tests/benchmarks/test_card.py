@@ -41,6 +41,12 @@ def test_every_stage_spares_cupy_its_slow_reductions(tmp_path: Path) -> None:
     assert (tmp_path / "shows.txt").read_text() == "''\n"
 
 
+def test_every_stage_loads_what_was_compiled_ahead(tmp_path: Path) -> None:
+    show = "import os; print(os.environ['DLENGINE_CUBINS'])"
+    card.run(Stage("shows", 20, ((sys.executable, "-c", show),)), tmp_path, 100, tmp_path / "cubins")
+    assert (tmp_path / "shows.txt").read_text() == f"{tmp_path / 'cubins'}\n"
+
+
 def test_no_stage_spends_the_card_on_what_needs_none() -> None:
     """Compile checks, machine code and the emulator's own tests run before."""
     commands = [c for part in (1, 2) for s in card.stages(Path("out"), part, False) for c in s.commands]

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import SET
+from .cubins import CUPY_OPTIONS
 from .launch import KERNELS, Kernel
 
 MEND = "pip install nvidia-cuda-nvrtc nvidia-cuda-runtime cupy-cuda13x"
@@ -28,9 +29,7 @@ DISASSEMBLER = "nvidia/cu13/bin/nvdisasm"
 INCLUDES = ("nvidia/cu13/include", "cupy/_core/include/cupy/_cccl/libcudacxx")
 # What CuPy adds to every RawModule, then what makes the assembler report, and fail on a spill.
 OPTIONS = (
-    "--std=c++17",
-    "-ftz=true",
-    "--device-as-default-execution-space",
+    *CUPY_OPTIONS,
     "--ptxas-options=-v",
     "--ptxas-options=--warn-on-spills",
     "--ptxas-options=--warning-as-error",
@@ -103,6 +102,11 @@ def check(kernel: Kernel, dtype: str, arch: int) -> Resources:
 def compile_source(source: str, arch: int, options: tuple[str, ...] = ()) -> dict[str, Resources]:
     """Compile a self-contained text; the resources of each kernel in it, by exported name."""
     return {used.kernel: used for used in _parse(_compile(source, arch, options)[0], arch)}
+
+
+def machine_code(source: str, arch: int, options: tuple[str, ...] = ()) -> bytes:
+    """Compile a self-contained text; what a card loads. Raises CompileError with the compiler's words."""
+    return _compile.__wrapped__(source, arch, options)[1]  # not kept: it is in a file soon
 
 
 @cache
