@@ -7,8 +7,10 @@ from collections import Counter
 import pytest
 from cuda.test_compile import parameter
 
+from dlengine.kernels.cuda import recurrent
 from dlengine.kernels.cuda.machine import compile_check, gemm
 from dlengine.kernels.cuda.machine.compile_check import CompileError, Kernel
+from dlengine.kernels.cuda.recurrence import plan
 
 REASON = compile_check.available() or compile_check.no_disassembler()
 needs_disassembler = pytest.mark.skipif(REASON is not None, reason=str(REASON))
@@ -37,6 +39,20 @@ def test_fragments_lie_as_products_want_them(dtype: str) -> None:
     assert found["HMMA"] == 64
     assert found["LDSM"] == 16
     assert found["MOV"] <= 2.5 * found["HMMA"]
+
+
+@needs_disassembler
+@pytest.mark.parametrize(
+    ("kernel", "dtype", "arch"), [parameter(made["lstm_forward"], "float32", 90, f"-{n}") for n, made in recurrent.TENSOR.items()]
+)
+def test_products_of_a_recurrent_tile(kernel: Kernel, dtype: str, arch: int) -> None:
+    """One for each gate of each step of a tile; the weights of two steps are read at once."""
+    numbers = next(n for n, made in recurrent.TENSOR.items() if kernel in made.values())
+    steps = plan.TENSOR_DEPTH // (8 if numbers == "tf32" else 16)
+    for name, gates in (("lstm_forward", 4), ("gru_forward", 3), ("lstm_backward", 1), ("gru_backward", 1)):
+        found = compile_check.instructions(recurrent.TENSOR[numbers][name], dtype, arch)
+        assert found["HMMA"] == steps * gates
+        assert found["LDSM"] == steps // 2 * gates + (steps if numbers == "tf32" else 0)
 
 
 def test_tensor_kernels_list_only_cards_that_have_them() -> None:
