@@ -5,32 +5,13 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
-from cuda.test_compile import parameter
+from cuda.test_compile import uses_tensor_cores
 
-from dlengine.kernels.cuda import recurrent
 from dlengine.kernels.cuda.machine import compile_check, gemm
-from dlengine.kernels.cuda.machine.compile_check import CompileError, Kernel
-from dlengine.kernels.cuda.recurrence import plan
+from dlengine.kernels.cuda.machine.compile_check import CompileError
 
 REASON = compile_check.available() or compile_check.no_disassembler()
 needs_disassembler = pytest.mark.skipif(REASON is not None, reason=str(REASON))
-TENSOR = [
-    parameter(*check, name=f"-{number}")
-    for number, check in enumerate(compile_check.checks())
-    if '"mma.cuh"' in check[0].source(check[1])
-]
-
-
-@needs_disassembler
-@pytest.mark.parametrize(("kernel", "dtype", "arch"), TENSOR)
-def test_tensor_cores_and_asynchronous_copies(kernel: Kernel, dtype: str, arch: int) -> None:
-    """HMMA multiplies, LDGSTS copies past the registers; STL and LDL would be registers that went to memory."""
-    found = compile_check.instructions(kernel, dtype, arch)
-    assert found["HMMA"] > 0
-    assert found["LDGSTS"] > 0
-    assert found["STL"] + found["LDL"] == 0
-
-
 @needs_disassembler
 @pytest.mark.parametrize("dtype", ["bfloat16", "float32"])
 def test_fragments_lie_as_products_want_them(dtype: str) -> None:
@@ -41,23 +22,10 @@ def test_fragments_lie_as_products_want_them(dtype: str) -> None:
     assert found["MOV"] <= 2.5 * found["HMMA"]
 
 
-@needs_disassembler
-@pytest.mark.parametrize(
-    ("kernel", "dtype", "arch"), [parameter(made["lstm_forward"], "float32", 90, f"-{n}") for n, made in recurrent.TENSOR.items()]
-)
-def test_products_of_a_recurrent_tile(kernel: Kernel, dtype: str, arch: int) -> None:
-    """One for each gate of each step of a tile; the weights of two steps are read at once."""
-    numbers = next(n for n, made in recurrent.TENSOR.items() if kernel in made.values())
-    steps = plan.TENSOR_DEPTH // (8 if numbers == "tf32" else 16)
-    for name, gates in (("lstm_forward", 4), ("gru_forward", 3), ("lstm_backward", 1), ("gru_backward", 1)):
-        found = compile_check.instructions(recurrent.TENSOR[numbers][name], dtype, arch)
-        assert found["HMMA"] == steps * gates
-        assert found["LDSM"] == steps // 2 * gates + (steps if numbers == "tf32" else 0)
-
-
 def test_tensor_kernels_list_only_cards_that_have_them() -> None:
-    assert {check.values[2] for check in TENSOR} == {80, 90, 100, 120}
-    assert {check.values[1] for check in TENSOR} >= {"float32", "float16", "bfloat16"}
+    tensor = [check for check in compile_check.checks() if uses_tensor_cores(*check[:2])]
+    assert {arch for _, _, arch in tensor} == {80, 90, 100, 120}
+    assert {dtype for _, dtype, _ in tensor} >= {"float32", "float16", "bfloat16"}
 
 
 @needs_disassembler
