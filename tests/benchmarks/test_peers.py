@@ -93,3 +93,23 @@ def test_onnxruntime_computes_the_same(workload: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("workload", ["mlp-mnist", "gpt-one", "pointwise-chain"])
 def test_torch_compile_computes_the_same(workload: str, tmp_path: Path) -> None:
     agrees("torch.compile", WORKLOADS[workload], tmp_path)
+
+
+@pytest.mark.skipif(not there("torch"), reason="PyTorch is not installed")
+def test_pytorch_computes_in_the_precision_that_is_asked_for_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Convolutions have a switch of their own, which is on by default: float32 against TF32 would be no comparison."""
+    from dlengine.benchmarks import with_torch
+
+    torch: Any = with_torch.torch
+    held = torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32
+    monkeypatch.setattr(with_torch, "DEVICE", "cuda")
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "a card")
+    try:
+        for name, allowed in (("highest", False), ("high", True), ("medium", True)):
+            with_torch.set_precision(name)
+            told = with_torch.describe()
+            assert told["TF32 convolutions"] is allowed
+            assert told["precision"]["matmul"] == ("high" if allowed else "highest")
+    finally:
+        torch.set_float32_matmul_precision(held[0])
+        torch.backends.cudnn.allow_tf32 = held[1]

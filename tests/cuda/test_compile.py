@@ -64,6 +64,9 @@ def check_machine_code(kernel: Kernel, dtype: str, arch: int) -> None:
     assert found["HMMA"] > 0, kernel
     assert found["LDGSTS"] > 0, kernel
     assert found["STL"] + found["LDL"] == 0, kernel
+    if arch == compile_check.QUICK:  # registers of b that are no neighbours would be moved before each product
+        loop = compile_check.among_products(kernel, dtype, arch)
+        assert loop["MOV"] <= loop["HMMA"] // 8, kernel
     if kernel.file == "recurrent_tensor.cu":
         check_recurrent_tile(kernel, found)
 
