@@ -22,6 +22,7 @@ GRAIN = 16384
 AHEAD = 8
 """How many rows before it is needed the next row is fetched."""
 
+ZERO = np.float64(0)
 _INT64 = np.dtype(np.int64)
 
 FEW = 1 << 18

@@ -126,3 +126,23 @@ def test_a_peer_that_computes_something_else_is_checked_against_its_reference(
         assert row.note == "the results of torch.compile differ from torch's by 1.0e+00: checked against torch"
         assert (row.error, row.difference, row.peer_difference, row.ratio) == (None, 0.0, 1.0, 1.0)
     assert result.geometric_means == {}
+
+
+@pytest.mark.skipif(not there("torch"), reason="PyTorch is not installed")
+def test_pytorch_computes_in_the_precision_that_is_asked_for_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Convolutions have a switch of their own, which is on by default: float32 against TF32 would be no comparison."""
+    from dlengine.benchmarks import with_torch
+
+    torch: Any = with_torch.torch
+    held = torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32
+    monkeypatch.setattr(with_torch, "DEVICE", "cuda")
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "a card")
+    try:
+        for name, allowed in (("highest", False), ("high", True), ("medium", True)):
+            with_torch.set_precision(name)
+            told = with_torch.describe()
+            assert told["TF32 convolutions"] is allowed
+            assert told["precision"]["matmul"] == ("high" if allowed else "highest")
+    finally:
+        torch.set_float32_matmul_precision(held[0])
+        torch.backends.cudnn.allow_tf32 = held[1]
