@@ -19,7 +19,7 @@ needs_nvrtc = pytest.mark.skipif(compile_check.available() is not None, reason=s
 def parameter(kernel: compile_check.Kernel, dtype: str, arch: int, name: str = "") -> Any:
     """A check, in one group with those of the same source: with --dist loadgroup one process compiles it, once for all.
 
-    What differs from a quick check in the assembler's work alone is slow.
+    What a quick check stands for (`is_representative`) is slow.
     """
     source = hashlib.sha256(kernel.source(dtype).encode()).hexdigest()[:16]
     marks = [pytest.mark.xdist_group(f"{source}-{arch}-{'-'.join(kernel.options)}")]
@@ -51,9 +51,11 @@ def test_every_file_of_the_set_is_checked() -> None:
 
 
 def test_every_text_is_checked_quickly() -> None:
-    """For one architecture at least, and for each of those that its text asks about."""
-    quick = {(c.values[0].file, c.values[1]) for c in CHECKS if not [m for m in c.marks if m.name == "slow"]}
-    assert quick == {(kernel.file, dtype) for kernel, dtype, _ in compile_check.checks()}
+    """In each dtype, with all constants, for one architecture at least, and for each of those that its text asks about."""
+    quick = [c.values for c in CHECKS if not [m for m in c.marks if m.name == "slow"]]
+    texts = {(kernel.file, kernel.name, dtype) for kernel, dtype, _ in compile_check.checks()}
+    assert {(kernel.file, kernel.name, dtype) for kernel, dtype, _ in quick} == texts
+    assert {id(kernel) for kernel, _, _ in quick} == {id(kernel) for kernel, _, _ in compile_check.checks()}
     asked = {
         int(number) // 10
         for kernel, dtype, _ in compile_check.checks()
