@@ -55,7 +55,8 @@ class _Recorded:
 def overwrites(row: Case, every: bool = True) -> list[str]:
     """Test the guards of a row on the current backend; returns what is wrong.
 
-    every: all samples; otherwise one of those with the same options and as many arguments, and no second derivatives.
+    every: all samples, the gradients of all inputs and of each, and of second order; otherwise those of all inputs, for one
+    sample of those with the same options and as many arguments.
     """
     wrong: list[str] = []
     seen: set[tuple[Any, ...]] = set()
@@ -69,7 +70,7 @@ def overwrites(row: Case, every: bool = True) -> list[str]:
         for chosen, label in _subsets(row, sample, number):
             first = _record(row, sample, number, chosen)
             joint, only_joint = first.pullbacks()
-            if only_joint and chosen is not None:
+            if chosen is not None and (only_joint or not every):
                 break  # the same pullback as for all inputs, which keeps and reads the same values
             # A pullback that computes all gradients at once needs what any of them needs.
             group = "all" if joint else label

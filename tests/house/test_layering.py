@@ -171,7 +171,9 @@ def home(target: str) -> str:
         (("dlengine",), ("pytest", "array_api_strict")),
     ],
 )
-def test_who_knows_whom(users: tuple[str, ...], strangers: tuple[str, ...]) -> None:
+def test_who_knows_whom(
+    imported: dict[str, set[str]], users: tuple[str, ...], strangers: tuple[str, ...]
+) -> None:
     """A layer names no backend, the specification no library, and nothing shipped a test tool."""
     wrong = [
         f"{name} imports {other}"
