@@ -14,7 +14,8 @@ WORDS = {
     },
     2: {
         "space": "H,W", "out": "OH,OW", "first": "H", "axes": "each axis", "each": "one for all axes or one for each of H and W",
-        "ints": ", one int for all axes or one for each", "other_outputs": " and likewise OW", "other_axes": ", and likewise for W",
+        "ints": ", one int for all axes or one for each", "other_outputs": " and likewise OW",
+        "other_axes": ", and likewise for W",
         "sides": "left, right, top, bottom", "grown": "``H + top + bottom`` and ``W + left + right``",
     },
     3: {
