@@ -152,6 +152,11 @@ class Capture:
         self.used += count
         return self.block[self.used - count : self.used].view(dtype)
 
+    def numbers(self, xp: Any, scalars: tuple[Any, ...], dtype: Any) -> tuple[Array, ...]:
+        """Replay scalars as arrays without axes, for array functions to compute with."""
+        held = xp.astype(self.bind("float64", _as_given, scalars), dtype, copy=False)
+        return tuple([held[i] for i in range(len(scalars))])
+
     def unbound(self) -> list[str]:
         """Names of the sources that no kernel reads: whatever used them was frozen, or did not use them at all."""
         return sorted({source.what for source in self.sources if not source.bound})
@@ -219,15 +224,6 @@ def per_replay(
     return scalars[0] if len(scalars) == 1 else scalars
 
 
-def succeeds(compute: Callable[..., Any], *arguments: Any) -> bool:
-    """Whether compute(*arguments) raises nothing, for Source.holds: what raises is left to the step itself."""
-    try:
-        compute(*arguments)
-    except Exception:
-        return False
-    return True
-
-
 def bind(dtype: str, function: Callable[..., Sequence[Any]], *arguments: Any) -> Array | None:
     """Where a kernel reads function(*arguments), numbers of an 8-byte dtype, where an argument is a ReplayScalar; else None."""
     if not any(isinstance(argument, ReplayScalar) for argument in arguments):
@@ -236,6 +232,10 @@ def bind(dtype: str, function: Callable[..., Sequence[Any]], *arguments: Any) ->
     if held is None:
         raise NotCapturable("a number of a captured step is used outside it")
     return held.bind(dtype, function, arguments)
+
+
+def _as_given(*numbers: Any) -> tuple[Any, ...]:
+    return numbers
 
 
 def _now(argument: Any) -> Any:

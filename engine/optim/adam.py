@@ -6,9 +6,9 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, ClassVar
 
-from dlengine.kernels.graph_capture import per_replay, succeeds
 from dlengine.kernels.settings import AdamSettings
 
+from .captured import settings_per_replay
 from .optimizer import Member, Optimizer
 from .parameters import Params
 
@@ -82,11 +82,8 @@ class Adam(Optimizer):
             by_step.setdefault(state["step"], []).append(member)
         for together in by_step.values():
             ps, gs, states = map(list, zip(*together, strict=True))
-            lr, beta1, beta2, eps, weight_decay, step = per_replay(
-                f"the settings of {type(self).__name__}",
-                partial(_settings, group, states),
-                partial(_mark, states),
-                partial(_in_step, group, states),
+            lr, beta1, beta2, eps, weight_decay, step = settings_per_replay(
+                self, group, partial(_settings, group, states), partial(_mark, states), states
             )
             ms, vs = ([state[key].array for state in states] for key in ("exp_avg", "exp_avg_sq"))
             largest = [state["max_exp_avg_sq"].array for state in states] if group["amsgrad"] else None
@@ -97,19 +94,8 @@ def _settings(group: dict[str, Any], states: list[dict[str, Any]]) -> tuple[Any,
     """Count the next step of parameters with equal step counts, and return its settings and its number."""
     for state in states:
         state["step"] += 1
-    return *_numbers(group), states[0]["step"]
-
-
-def _numbers(group: dict[str, Any]) -> tuple[float, ...]:
-    """The settings of a group as Python floats."""
     beta1, beta2 = map(float, group["betas"])
-    return float(group["lr"]), beta1, beta2, float(group["eps"]), float(group["weight_decay"])
-
-
-def _in_step(group: dict[str, Any], states: list[dict[str, Any]]) -> bool:
-    """Whether parameters have made as many steps as each other, so that one number stands for all, and settings are numbers."""
-    count = states[0]["step"]
-    return all(state["step"] == count for state in states) and succeeds(_numbers, group)
+    return float(group["lr"]), beta1, beta2, float(group["eps"]), float(group["weight_decay"]), states[0]["step"]
 
 
 def _mark(states: list[dict[str, Any]]) -> Callable[[], None]:

@@ -17,7 +17,7 @@ from dlengine.kernels.graph_capture import NotCapturable, NotYet
 
 from .. import backend
 from ..autograd.base import TensorBase, flatten, wrap
-from ..recording.callers import is_users
+from ..recording.callers import place_of
 from ..recording.instructions import Call, Value, mapped
 from ..recording.recorded import Noted
 from ..recording.recorder import Recorder
@@ -35,6 +35,9 @@ class _Scalars(graph_capture.Capture):
     def begin(self, source: graph_capture.Source) -> None:
         if source.mark is not None:
             self.marks.append(source.mark())
+
+    def numbers(self, xp: Any, scalars: tuple[Any, ...], dtype: Any) -> tuple[Any, ...]:
+        return tuple([xp.asarray(n, dtype=dtype) for n in scalars])
 
     def note(self, tensor: Any) -> None:
         super().note(tensor)
@@ -284,7 +287,8 @@ def record(step: Callable[..., Any], args: tuple[Any, ...], inputs: Sequence[Any
     except NotCapturable as error:
         _clean(run)
         run.take_back()
-        raise (NotYet if isinstance(error, NotYet) else NotCapturable)(_told(error, step)) from error
+        told = f"{error}{place_of(error) or _beginning(error, step)}"
+        raise (NotYet if isinstance(error, NotYet) else NotCapturable)(told) from error
     except BaseException:
         _clean(run)
         raise
@@ -356,19 +360,7 @@ def _plain(t: Any, run: _Run) -> Any:
     return wrap(t.array.plain if isinstance(t.array, Noted) else t.array)
 
 
-def _told(error: NotCapturable, step: Any) -> str:
-    """The reason, with the op and the user's line where it happened, or where the step begins."""
-    text, trace, op = str(error), error.__traceback__, None
-    line = ""
-    while trace is not None:
-        frame = trace.tb_frame
-        op = getattr(frame.f_locals.get("op"), "name", op) if frame.f_code.co_name == "call" else op
-        if is_users(frame.f_code):
-            line = f"{frame.f_code.co_filename}:{trace.tb_lineno}"
-        trace = trace.tb_next
-    if not line and " at " not in text:
-        code = getattr(unwrap(getattr(step, "func", step)), "__code__", None) or getattr(type(step).__call__, "__code__", None)
-        line = f"{code.co_filename}:{code.co_firstlineno}" if code is not None else ""
-        return f"{text} (the step at {line})" if line else text
-    return text + (f" ({op})" if op else "") + (f" at {line}" if line else "")
-
+def _beginning(error: NotCapturable, step: Any) -> str:
+    """Where the step begins, for an error that has no line."""
+    code = getattr(unwrap(getattr(step, "func", step)), "__code__", None) or getattr(type(step).__call__, "__code__", None)
+    return "" if code is None or " at " in str(error) else f" (the step at {code.co_filename}:{code.co_firstlineno})"

@@ -311,5 +311,5 @@ def test_settings_that_the_graph_cannot_follow(optimizer: str, machine: Any) -> 
         train(*batch)
     opt.param_groups[0]["momentum"] = 0.0
     next(iter(opt.state.values()))["step"] = 1
-    with pytest.raises(CaptureError, match="the settings of .* would now be used in another way; capture the step again"):
+    with pytest.raises(CaptureError, match="capture: .* which the captured step .*; capture it again"):
         train(*given[0])
