@@ -24,6 +24,8 @@ from numba.core import cgutils, types
 PARTS = "threads"
 """The argument that says how many parts a loop has."""
 
+INTP: Any = types.intp
+
 ENDS = ("first_part", "last_part")
 """What a loop is given beside the variables that it reads."""
 
@@ -105,9 +107,9 @@ def _made(
     """The functions of the new text, with the globals and the surrounding variables of the old one."""
     free = dict(zip(function.__code__.co_freevars, (c.cell_contents for c in function.__closure__ or ()), strict=True))
     for share in shares:
-        made = _compiled(share, function, free)
-        free[share.name] = numba.njit(**options)(made)
-    return _compiled(definition, function, {**free, "launch": launch})
+        free[share.name] = numba.njit(**options)(_compiled(share, function, free))
+    made: Callable[..., Any] = _compiled(definition, function, {**free, "launch": launch})
+    return made
 
 
 def _compiled(definition: ast.FunctionDef, function: Callable[..., Any], free: dict[str, Any]) -> Any:
@@ -147,7 +149,7 @@ def launch(typing: Any, share: Any, held: Any, parts: Any) -> Any:
 
 def _part(context: Any, builder: Any, described: Any, inner: Any, kept: Any) -> Any:
     """The function that Numba's pool calls: its first argument is the first part, in the place of an address."""
-    word, byte = ir.IntType(types.intp.bitwidth), ir.IntType(8)
+    word, byte = ir.IntType(INTP.bitwidth), ir.IntType(8)
     address, numbers = byte.as_pointer(), word.as_pointer()
     kind = ir.FunctionType(ir.VoidType(), [address.as_pointer(), numbers, numbers, address])
     part = ir.Function(builder.module, kind, builder.module.get_unique_name(f"{builder.function.name}.part"))
@@ -166,7 +168,7 @@ def _part(context: Any, builder: Any, described: Any, inner: Any, kept: Any) -> 
 
 def _run(builder: Any, part: Any, place: Any, count: Any) -> None:
     """Call the parts: one here, several in the pool."""
-    word, byte = ir.IntType(types.intp.bitwidth), ir.IntType(8)
+    word, byte = ir.IntType(INTP.bitwidth), ir.IntType(8)
     address = byte.as_pointer()
     arguments, counts, steps = (cgutils.alloca_once(builder, t) for t in (address, word, word))
     builder.store(address(None), arguments)
