@@ -136,8 +136,8 @@ _size = attrgetter("size")
 def _key(op: Any, arrays: Sequence[Any], consts: Mapping[str, Any], number: int) -> Any:
     """What a formula depends on: dtypes, numbers, constants; None where one of them is something else.
 
-    Numbers stand with their types, since 2 equals 2.0, and zeros by their text, since 0.0 equals -0.0. An op whose constants are shapes, axes or indices is no elementwise one,
-    and is not asked again.
+    Numbers stand with their types, since 2 equals 2.0, and zeros by their text, since 0.0 equals -0.0. An op whose constants are
+    shapes, axes or indices is no elementwise one, and is not asked again.
     """
     parts: list[Any] = []
     kinds = GENERATORS[number].array_types()
