@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 # Figures are files here: no test may open a window or look for a display.
 os.environ.setdefault("MPLBACKEND", "Agg")
@@ -47,6 +48,17 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "backends(*names): the backends that this test is worth running on")
     # The core asks `dtype in FLOATS` of every array; for a foreign dtype the answer no is right, and it then looks closer.
     config.addinivalue_line("filterwarnings", "ignore:You are comparing a array_api_strict dtype")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Tests stay for the whole run: the garbage collector need not look at 27,000 of them again and again."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -10,12 +10,34 @@ from .pool import _Windowed
 class _Adaptive(_Windowed):
     """Base of adaptive average pooling layers."""
 
+    sections = """
+        Window i goes from ``floor(i {first} / O{first})`` to ``ceil((i + 1) {first} / O{first})``{other_axes}.
+        Shape: x (N,C,{space}) or (C,{space}) -> (N,C,{out}).
+
+        Parameters
+        ----------
+        output_size : int, sequence of int or None
+            ({out}){ints}; None keeps the size of an axis.
+
+        References
+        ----------
+        He, Zhang, Ren and Sun, "Spatial pyramid pooling in deep convolutional networks", 2014, arXiv:1406.4729.
+        """
+
     def __init__(self, output_size: AdaptiveSize) -> None:
         self.settings = {"output_size": output_size}
 
 
 class _AdaptiveMax(_Windowed):
     """Base of adaptive max pooling layers."""
+
+    sections = _Adaptive.sections.replace(
+        "\n\n        References", """
+        return_indices : bool
+            Whether to return also the positions of the values, flat in ({space}), int64.
+
+        References"""
+    )  # fmt: skip
 
     def __init__(self, output_size: AdaptiveSize, return_indices: bool = False) -> None:
         self.settings = {"output_size": output_size, "return_indices": return_indices}
@@ -24,41 +46,17 @@ class _AdaptiveMax(_Windowed):
 class AdaptiveAvgPool1d(_Adaptive):
     """The mean of each window of sequences, with windows that give a chosen output size.
 
-    Window i goes from ``floor(i W / OW)`` to ``ceil((i + 1) W / OW)``.
-    Shape: x (N,C,W) or (C,W) -> (N,C,OW).
-
-    Parameters
-    ----------
-    output_size : int, sequence of int or None
-        (OW); None keeps the size of an axis.
-
-    References
-    ----------
-    He, Zhang, Ren and Sun, "Spatial pyramid pooling in deep convolutional networks", 2014, arXiv:1406.4729.
-
     Examples
     --------
     >>> dl.nn.AdaptiveAvgPool1d(2)(dl.asarray([[[1.0, 3.0, 2.0, 0.0]]]))
     tensor([[[2., 1.]]])
     """
 
-    op = staticmethod(ops.adaptive_avg_pool1d)
+    rank, op = 1, staticmethod(ops.adaptive_avg_pool1d)
 
 
 class AdaptiveAvgPool2d(_Adaptive):
     """The mean of each window of images, with windows that give a chosen output size.
-
-    Window i goes from ``floor(i H / OH)`` to ``ceil((i + 1) H / OH)``, and likewise for W.
-    Shape: x (N,C,H,W) or (C,H,W) -> (N,C,OH,OW).
-
-    Parameters
-    ----------
-    output_size : int, sequence of int or None
-        (OH,OW), one int for all axes or one for each; None keeps the size of an axis.
-
-    References
-    ----------
-    He, Zhang, Ren and Sun, "Spatial pyramid pooling in deep convolutional networks", 2014, arXiv:1406.4729.
 
     Examples
     --------
@@ -66,23 +64,11 @@ class AdaptiveAvgPool2d(_Adaptive):
     tensor([[[[1.5, 1.5]]]])
     """
 
-    op = staticmethod(ops.adaptive_avg_pool2d)
+    rank, op = 2, staticmethod(ops.adaptive_avg_pool2d)
 
 
 class AdaptiveAvgPool3d(_Adaptive):
     """The mean of each window of volumes, with windows that give a chosen output size.
-
-    Window i goes from ``floor(i D / OD)`` to ``ceil((i + 1) D / OD)``, and likewise on the other axes.
-    Shape: x (N,C,D,H,W) or (C,D,H,W) -> (N,C,OD,OH,OW).
-
-    Parameters
-    ----------
-    output_size : int, sequence of int or None
-        (OD,OH,OW), one int for all axes or one for each; None keeps the size of an axis.
-
-    References
-    ----------
-    He, Zhang, Ren and Sun, "Spatial pyramid pooling in deep convolutional networks", 2014, arXiv:1406.4729.
 
     Examples
     --------
@@ -90,25 +76,11 @@ class AdaptiveAvgPool3d(_Adaptive):
     tensor([[[[[1.5, 1.5]]]]])
     """
 
-    op = staticmethod(ops.adaptive_avg_pool3d)
+    rank, op = 3, staticmethod(ops.adaptive_avg_pool3d)
 
 
 class AdaptiveMaxPool1d(_AdaptiveMax):
     """The largest value of each window of sequences, with windows that give a chosen output size.
-
-    Window i goes from ``floor(i W / OW)`` to ``ceil((i + 1) W / OW)``.
-    Shape: x (N,C,W) or (C,W) -> (N,C,OW).
-
-    Parameters
-    ----------
-    output_size : int, sequence of int or None
-        (OW); None keeps the size of an axis.
-    return_indices : bool
-        Whether to return also the positions of the values, flat in (W), int64.
-
-    References
-    ----------
-    He, Zhang, Ren and Sun, "Spatial pyramid pooling in deep convolutional networks", 2014, arXiv:1406.4729.
 
     Examples
     --------
@@ -116,25 +88,11 @@ class AdaptiveMaxPool1d(_AdaptiveMax):
     tensor([[[3., 2.]]])
     """
 
-    op = staticmethod(ops.adaptive_max_pool1d)
+    rank, op = 1, staticmethod(ops.adaptive_max_pool1d)
 
 
 class AdaptiveMaxPool2d(_AdaptiveMax):
     """The largest value of each window of images, with windows that give a chosen output size.
-
-    Window i goes from ``floor(i H / OH)`` to ``ceil((i + 1) H / OH)``, and likewise for W.
-    Shape: x (N,C,H,W) or (C,H,W) -> (N,C,OH,OW).
-
-    Parameters
-    ----------
-    output_size : int, sequence of int or None
-        (OH,OW), one int for all axes or one for each; None keeps the size of an axis.
-    return_indices : bool
-        Whether to return also the positions of the values, flat in (H,W), int64.
-
-    References
-    ----------
-    He, Zhang, Ren and Sun, "Spatial pyramid pooling in deep convolutional networks", 2014, arXiv:1406.4729.
 
     Examples
     --------
@@ -142,25 +100,11 @@ class AdaptiveMaxPool2d(_AdaptiveMax):
     tensor([[[[2., 3.]]]])
     """
 
-    op = staticmethod(ops.adaptive_max_pool2d)
+    rank, op = 2, staticmethod(ops.adaptive_max_pool2d)
 
 
 class AdaptiveMaxPool3d(_AdaptiveMax):
     """The largest value of each window of volumes, with windows that give a chosen output size.
-
-    Window i goes from ``floor(i D / OD)`` to ``ceil((i + 1) D / OD)``, and likewise on the other axes.
-    Shape: x (N,C,D,H,W) or (C,D,H,W) -> (N,C,OD,OH,OW).
-
-    Parameters
-    ----------
-    output_size : int, sequence of int or None
-        (OD,OH,OW), one int for all axes or one for each; None keeps the size of an axis.
-    return_indices : bool
-        Whether to return also the positions of the values, flat in (D,H,W), int64.
-
-    References
-    ----------
-    He, Zhang, Ren and Sun, "Spatial pyramid pooling in deep convolutional networks", 2014, arXiv:1406.4729.
 
     Examples
     --------
@@ -168,4 +112,4 @@ class AdaptiveMaxPool3d(_AdaptiveMax):
     tensor([[[[[2., 3.]]]]])
     """
 
-    op = staticmethod(ops.adaptive_max_pool3d)
+    rank, op = 3, staticmethod(ops.adaptive_max_pool3d)

@@ -10,6 +10,28 @@ from .pool import _Windowed
 class _AvgPool(_Windowed):
     """Base of average pooling layers."""
 
+    sections = """
+        Shape: x (N,C,{space}) or (C,{space}) -> (N,C,{out}),
+        O{first} = floor(({first} + 2 padding - kernel_size) / stride) + 1{other_outputs}.
+
+        Parameters
+        ----------
+        kernel_size : int or tuple of int
+            The size of a window, {each}.
+        stride : int, tuple of int or None
+            The step from window to window; None is ``kernel_size``.
+        padding : int or tuple of int
+            The number of added zeros on both sides of {axes}, at most half a window.
+        ceil_mode : bool
+            Whether the output size is rounded up, so that partial windows at the end count too.
+        count_include_pad : bool
+            Whether the zeros of the padding count in the mean.
+
+        References
+        ----------
+        LeCun et al., "Handwritten digit recognition with a back-propagation network", 1990.
+        """
+
     def __init__(
         self, kernel_size: IntOrInts, stride: IntOrInts | None = None, padding: IntOrInts = 0, ceil_mode: bool = False,
         count_include_pad: bool = True,
@@ -23,25 +45,6 @@ class _AvgPool(_Windowed):
 class AvgPool1d(_AvgPool):
     """The mean of each window of sequences.
 
-    Shape: x (N,C,W) or (C,W) -> (N,C,OW), OW = floor((W + 2 padding - kernel_size) / stride) + 1.
-
-    Parameters
-    ----------
-    kernel_size : int or tuple of int
-        The size of a window, in values.
-    stride : int, tuple of int or None
-        The step from window to window; None is ``kernel_size``.
-    padding : int or tuple of int
-        The number of added zeros on both sides of the axis, at most half a window.
-    ceil_mode : bool
-        Whether the output size is rounded up, so that partial windows at the end count too.
-    count_include_pad : bool
-        Whether the zeros of the padding count in the mean.
-
-    References
-    ----------
-    LeCun et al., "Handwritten digit recognition with a back-propagation network", 1990.
-
     Examples
     --------
     >>> x = dl.asarray([[[1.0, 3.0, 2.0, 0.0]]])
@@ -51,30 +54,11 @@ class AvgPool1d(_AvgPool):
     tensor([[[1. , 2.5, 0. ]]])
     """
 
-    op = staticmethod(ops.avg_pool1d)
+    rank, op = 1, staticmethod(ops.avg_pool1d)
 
 
 class AvgPool2d(_AvgPool):
     """The mean of each window of images.
-
-    Shape: x (N,C,H,W) or (C,H,W) -> (N,C,OH,OW), OH = floor((H + 2 padding - kernel_size) / stride) + 1 and likewise OW.
-
-    Parameters
-    ----------
-    kernel_size : int or tuple of int
-        The size of a window, one for all axes or one for each of H and W.
-    stride : int, tuple of int or None
-        The step from window to window; None is ``kernel_size``.
-    padding : int or tuple of int
-        The number of added zeros on both sides of each axis, at most half a window.
-    ceil_mode : bool
-        Whether the output size is rounded up, so that partial windows at the end count too.
-    count_include_pad : bool
-        Whether the zeros of the padding count in the mean.
-
-    References
-    ----------
-    LeCun et al., "Handwritten digit recognition with a back-propagation network", 1990.
 
     Examples
     --------
@@ -83,31 +67,11 @@ class AvgPool2d(_AvgPool):
     tensor([[[[1.5]]]])
     """
 
-    op = staticmethod(ops.avg_pool2d)
+    rank, op = 2, staticmethod(ops.avg_pool2d)
 
 
 class AvgPool3d(_AvgPool):
     """The mean of each window of volumes.
-
-    Shape: x (N,C,D,H,W) or (C,D,H,W) -> (N,C,OD,OH,OW), OD = floor((D + 2 padding - kernel_size) / stride) + 1
-    and likewise for the other axes.
-
-    Parameters
-    ----------
-    kernel_size : int or tuple of int
-        The size of a window, one for all axes or one for each of D, H and W.
-    stride : int, tuple of int or None
-        The step from window to window; None is ``kernel_size``.
-    padding : int or tuple of int
-        The number of added zeros on both sides of each axis, at most half a window.
-    ceil_mode : bool
-        Whether the output size is rounded up, so that partial windows at the end count too.
-    count_include_pad : bool
-        Whether the zeros of the padding count in the mean.
-
-    References
-    ----------
-    LeCun et al., "Handwritten digit recognition with a back-propagation network", 1990.
 
     Examples
     --------
@@ -116,4 +80,4 @@ class AvgPool3d(_AvgPool):
     tensor([[[[[1.5]]]]])
     """
 
-    op = staticmethod(ops.avg_pool3d)
+    rank, op = 3, staticmethod(ops.avg_pool3d)

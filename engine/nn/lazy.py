@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from ..errors import ShapeError
 from ..ops.conv_geometry import IntOrInts, Padding
 from .linear import Linear
-from .module import Module, Parameter
+from .module import Parameter
+from .sections import Dimensional
 from .uninitialized import UninitializedParameter
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from ..typing import DTypeLike
 
 
-class _Lazy(Module):
+class _Lazy(Dimensional):
     """Base of lazy layers, before the base of the layer that each becomes."""
 
     complete: ClassVar[type[Any]]
@@ -107,6 +108,37 @@ class _LazyConv(_Lazy):
     """Base of lazy convolutions."""
 
     counted = "in_channels"
+    sections = """
+        Shape: x (N,C,{space}) or (C,{space}) -> (N,K,{out}), sizes as in {layer.complete.__name__}.
+
+        Parameters
+        ----------
+        out_channels : int
+            K, the number of filters, the channels of the output.
+        kernel_size : int or sequence of int
+            The size of the filters.
+        stride : int or sequence of int
+            The step between windows.
+        padding : int, str or sequence
+            As in {layer.complete.__name__}.
+        dilation : int or sequence of int
+            The distance between neighbouring weights of a filter.
+        groups : int
+            The channels and filters are divided into this many groups; it must divide C and K.
+        bias : bool
+            Whether a bias per filter is added.
+        padding_mode : str
+            What fills the border, as in {layer.complete.__name__}.
+        device : str or None
+            Where the parameters live; None is the default device.
+        dtype : DTypeLike or None
+            A floating dtype of the parameters; None is the default dtype.
+
+        Notes
+        -----
+        Source: see {layer.complete.__name__}. Its parameters have no shape before the first call; an optimizer takes them, but
+        cannot step.
+        """
 
     def __init__(
         self, out_channels: int, kernel_size: IntOrInts, stride: IntOrInts = 1, padding: Padding = 0, dilation: IntOrInts = 1,
@@ -123,6 +155,39 @@ class _LazyTransposed(_Lazy):
     """Base of lazy transposed convolutions."""
 
     counted = "in_channels"
+    sections = """
+        Shape: x (N,C,{space}) or (C,{space}) -> (N,K,{out}), sizes as in {layer.complete.__name__}.
+
+        Parameters
+        ----------
+        out_channels : int
+            K, the number of channels of the output.
+        kernel_size : int or sequence of int
+            The size of the filters.
+        stride : int or sequence of int
+            The factor by which the layer enlarges its input, roughly.
+        padding : int, str or sequence
+            As in {layer.complete.__name__}.
+        output_padding : int or sequence of int
+            Added to the output's size; less than stride or dilation.
+        groups : int
+            The channels are divided into this many groups; it must divide C and K.
+        bias : bool
+            Whether a bias per channel is added.
+        dilation : int or sequence of int
+            The distance between neighbouring weights of a filter.
+        padding_mode : str
+            Only "zeros".
+        device : str or None
+            Where the parameters live; None is the default device.
+        dtype : DTypeLike or None
+            A floating dtype of the parameters; None is the default dtype.
+
+        Notes
+        -----
+        Source: see {layer.complete.__name__}. Its parameters have no shape before the first call; an optimizer takes them, but
+        cannot step.
+        """
 
     def __init__(
         self, out_channels: int, kernel_size: IntOrInts, stride: IntOrInts = 1, padding: Padding = 0,
@@ -140,6 +205,27 @@ class _LazyNorm(_Lazy):
     """Base of lazy normalisations."""
 
     counted = "num_features"
+    sections = """
+        Parameters
+        ----------
+        eps : float
+            Added to the variance, against division by 0.
+        momentum : float or None
+            How far the running statistics move to those of each batch; None averages over all batches.
+        affine : bool
+            Whether the result is scaled and shifted per channel.
+        track_running_stats : bool
+            Whether running statistics are kept.
+        device : str or None
+            Where the parameters live; None is the default device.
+        dtype : DTypeLike or None
+            A floating dtype of the parameters; None is the default dtype.
+
+        Notes
+        -----
+        Source: see {layer.complete.__name__}. Its parameters have no shape before the first call; an optimizer takes them, but
+        cannot step.
+        """
 
     def __init__(
         self, eps: float = 1e-5, momentum: float | None = 0.1, affine: bool = True, track_running_stats: bool = True, *,

@@ -8,7 +8,33 @@ from .pool import _Windowed
 
 
 class _MaxPool(_Windowed):
-    """Base of max and min pooling layers."""
+    """Base of max pooling layers."""
+
+    fill = "-inf"
+    source = "Yamaguchi, Sakamoto, Akabane and Fujimoto, 1990"
+    sections = """
+        Shape: x (N,C,{space}) or (C,{space}) -> (N,C,{out}),
+        O{first} = floor(({first} + 2 padding - dilation (kernel_size - 1) - 1) / stride) + 1{other_outputs}.
+
+        Parameters
+        ----------
+        kernel_size : int or tuple of int
+            The size of a window, {each}.
+        stride : int, tuple of int or None
+            The step from window to window; None is ``kernel_size``.
+        padding : int or tuple of int
+            The number of added values {layer.fill} on both sides of {axes}, at most half a window.
+        dilation : int or tuple of int
+            The step between the values of a window.
+        return_indices : bool
+            Whether to return also the positions of the values, flat in ({space}), int64.
+        ceil_mode : bool
+            Whether the output size is rounded up, so that partial windows at the end count too.
+
+        References
+        ----------
+        {layer.source}.
+        """
 
     def __init__(
         self, kernel_size: IntOrInts, stride: IntOrInts | None = None, padding: IntOrInts = 0, dilation: IntOrInts = 1,
@@ -23,27 +49,6 @@ class _MaxPool(_Windowed):
 class MaxPool1d(_MaxPool):
     """The largest value of each window of sequences.
 
-    Shape: x (N,C,W) or (C,W) -> (N,C,OW), OW = floor((W + 2 padding - dilation (kernel_size - 1) - 1) / stride) + 1.
-
-    Parameters
-    ----------
-    kernel_size : int or tuple of int
-        The size of a window, in values.
-    stride : int, tuple of int or None
-        The step from window to window; None is ``kernel_size``.
-    padding : int or tuple of int
-        The number of added values -inf on both sides of the axis, at most half a window.
-    dilation : int or tuple of int
-        The step between the values of a window.
-    return_indices : bool
-        Whether to return also the positions of the values, flat in (W), int64.
-    ceil_mode : bool
-        Whether the output size is rounded up, so that partial windows at the end count too.
-
-    References
-    ----------
-    Yamaguchi, Sakamoto, Akabane and Fujimoto, 1990.
-
     Examples
     --------
     >>> x = dl.asarray([[[1.0, 3.0, 2.0, 0.0]]])
@@ -53,33 +58,11 @@ class MaxPool1d(_MaxPool):
     tensor([[[1, 2]]])
     """
 
-    op = staticmethod(ops.max_pool1d)
+    rank, op = 1, staticmethod(ops.max_pool1d)
 
 
 class MaxPool2d(_MaxPool):
     """The largest value of each window of images.
-
-    Shape: x (N,C,H,W) or (C,H,W) -> (N,C,OH,OW), OH = floor((H + 2 padding - dilation (kernel_size - 1) - 1) / stride) + 1
-    and likewise OW.
-
-    Parameters
-    ----------
-    kernel_size : int or tuple of int
-        The size of a window, one for all axes or one for each of H and W.
-    stride : int, tuple of int or None
-        The step from window to window; None is ``kernel_size``.
-    padding : int or tuple of int
-        The number of added values -inf on both sides of each axis, at most half a window.
-    dilation : int or tuple of int
-        The step between the values of a window.
-    return_indices : bool
-        Whether to return also the positions of the values, flat in (H,W), int64.
-    ceil_mode : bool
-        Whether the output size is rounded up, so that partial windows at the end count too.
-
-    References
-    ----------
-    Yamaguchi, Sakamoto, Akabane and Fujimoto, 1990.
 
     Examples
     --------
@@ -90,33 +73,11 @@ class MaxPool2d(_MaxPool):
     tensor([[[[1]]]])
     """
 
-    op = staticmethod(ops.max_pool2d)
+    rank, op = 2, staticmethod(ops.max_pool2d)
 
 
 class MaxPool3d(_MaxPool):
     """The largest value of each window of volumes.
-
-    Shape: x (N,C,D,H,W) or (C,D,H,W) -> (N,C,OD,OH,OW), OD = floor((D + 2 padding - dilation (kernel_size - 1) - 1) / stride) + 1
-    and likewise for the other axes.
-
-    Parameters
-    ----------
-    kernel_size : int or tuple of int
-        The size of a window, one for all axes or one for each of D, H and W.
-    stride : int, tuple of int or None
-        The step from window to window; None is ``kernel_size``.
-    padding : int or tuple of int
-        The number of added values -inf on both sides of each axis, at most half a window.
-    dilation : int or tuple of int
-        The step between the values of a window.
-    return_indices : bool
-        Whether to return also the positions of the values, flat in (D,H,W), int64.
-    ceil_mode : bool
-        Whether the output size is rounded up, so that partial windows at the end count too.
-
-    References
-    ----------
-    Yamaguchi, Sakamoto, Akabane and Fujimoto, 1990.
 
     Examples
     --------
@@ -127,32 +88,18 @@ class MaxPool3d(_MaxPool):
     tensor([[[[[1]]]]])
     """
 
-    op = staticmethod(ops.max_pool3d)
+    rank, op = 3, staticmethod(ops.max_pool3d)
 
 
-class MinPool1d(_MaxPool):
+class _MinPool(_MaxPool):
+    """Base of min pooling layers."""
+
+    fill = "inf"
+    source = f"{_MaxPool.source}; here with the smallest value"
+
+
+class MinPool1d(_MinPool):
     """The smallest value of each window of sequences.
-
-    Shape: x (N,C,W) or (C,W) -> (N,C,OW), OW = floor((W + 2 padding - dilation (kernel_size - 1) - 1) / stride) + 1.
-
-    Parameters
-    ----------
-    kernel_size : int or tuple of int
-        The size of a window, in values.
-    stride : int, tuple of int or None
-        The step from window to window; None is ``kernel_size``.
-    padding : int or tuple of int
-        The number of added values inf on both sides of the axis, at most half a window.
-    dilation : int or tuple of int
-        The step between the values of a window.
-    return_indices : bool
-        Whether to return also the positions of the values, flat in (W), int64.
-    ceil_mode : bool
-        Whether the output size is rounded up, so that partial windows at the end count too.
-
-    References
-    ----------
-    Yamaguchi, Sakamoto, Akabane and Fujimoto, 1990; here with the smallest value.
 
     Examples
     --------
@@ -163,33 +110,11 @@ class MinPool1d(_MaxPool):
     tensor([[[0, 3]]])
     """
 
-    op = staticmethod(ops.min_pool1d)
+    rank, op = 1, staticmethod(ops.min_pool1d)
 
 
-class MinPool2d(_MaxPool):
+class MinPool2d(_MinPool):
     """The smallest value of each window of images.
-
-    Shape: x (N,C,H,W) or (C,H,W) -> (N,C,OH,OW), OH = floor((H + 2 padding - dilation (kernel_size - 1) - 1) / stride) + 1
-    and likewise OW.
-
-    Parameters
-    ----------
-    kernel_size : int or tuple of int
-        The size of a window, one for all axes or one for each of H and W.
-    stride : int, tuple of int or None
-        The step from window to window; None is ``kernel_size``.
-    padding : int or tuple of int
-        The number of added values inf on both sides of each axis, at most half a window.
-    dilation : int or tuple of int
-        The step between the values of a window.
-    return_indices : bool
-        Whether to return also the positions of the values, flat in (H,W), int64.
-    ceil_mode : bool
-        Whether the output size is rounded up, so that partial windows at the end count too.
-
-    References
-    ----------
-    Yamaguchi, Sakamoto, Akabane and Fujimoto, 1990; here with the smallest value.
 
     Examples
     --------
@@ -200,33 +125,11 @@ class MinPool2d(_MaxPool):
     tensor([[[[3]]]])
     """
 
-    op = staticmethod(ops.min_pool2d)
+    rank, op = 2, staticmethod(ops.min_pool2d)
 
 
-class MinPool3d(_MaxPool):
+class MinPool3d(_MinPool):
     """The smallest value of each window of volumes.
-
-    Shape: x (N,C,D,H,W) or (C,D,H,W) -> (N,C,OD,OH,OW), OD = floor((D + 2 padding - dilation (kernel_size - 1) - 1) / stride) + 1
-    and likewise for the other axes.
-
-    Parameters
-    ----------
-    kernel_size : int or tuple of int
-        The size of a window, one for all axes or one for each of D, H and W.
-    stride : int, tuple of int or None
-        The step from window to window; None is ``kernel_size``.
-    padding : int or tuple of int
-        The number of added values inf on both sides of each axis, at most half a window.
-    dilation : int or tuple of int
-        The step between the values of a window.
-    return_indices : bool
-        Whether to return also the positions of the values, flat in (D,H,W), int64.
-    ceil_mode : bool
-        Whether the output size is rounded up, so that partial windows at the end count too.
-
-    References
-    ----------
-    Yamaguchi, Sakamoto, Akabane and Fujimoto, 1990; here with the smallest value.
 
     Examples
     --------
@@ -237,4 +140,4 @@ class MinPool3d(_MaxPool):
     tensor([[[[[3]]]]])
     """
 
-    op = staticmethod(ops.min_pool3d)
+    rank, op = 3, staticmethod(ops.min_pool3d)

@@ -7,17 +7,39 @@ from typing import TYPE_CHECKING
 
 from ..ops import max_unpool as ops
 from ..ops.conv_geometry import IntOrInts, int_tuple
-from .module import Module
+from .sections import Dimensional
 
 if TYPE_CHECKING:
     from .._tensor import Tensor
 
 
-class _Unpool(Module):
+class _Unpool(Dimensional):
     """Base of unpooling layers."""
 
     op: Callable[..., Tensor]
-    rank: int
+    sections = """
+        Values of one position are added. Shape: x and indices (N,C,{out}) or (C,{out}) -> (N,C,{space}),
+        {first} = (O{first} - 1) stride - 2 padding + kernel_size{other_axes},
+        unless ``forward`` is given another ``output_size``.
+
+        Parameters
+        ----------
+        kernel_size : int or tuple of int
+            The ``kernel_size`` of the pooling.
+        stride : int, tuple of int or None
+            The ``stride`` of the pooling; None is ``kernel_size``.
+        padding : int or tuple of int
+            The ``padding`` of the pooling.
+
+        Raises
+        ------
+        ConfigError
+            A setting is not an int, or out of range.
+
+        References
+        ----------
+        Zeiler and Fergus, "Visualizing and understanding convolutional networks", 2014, arXiv:1311.2901.
+        """
 
     def __init__(self, kernel_size: IntOrInts, stride: IntOrInts | None = None, padding: IntOrInts = 0) -> None:
         name = type(self).__name__
@@ -55,27 +77,6 @@ class _Unpool(Module):
 class MaxUnpool1d(_Unpool):
     """Put the values that MaxPool1d found back at their positions, with zeros elsewhere.
 
-    Values of one position are added. Shape: x and indices (N,C,OW) or (C,OW) -> (N,C,W),
-    W = (OW - 1) stride - 2 padding + kernel_size, unless ``forward`` is given another ``output_size``.
-
-    Parameters
-    ----------
-    kernel_size : int or tuple of int
-        The ``kernel_size`` of the pooling.
-    stride : int, tuple of int or None
-        The ``stride`` of the pooling; None is ``kernel_size``.
-    padding : int or tuple of int
-        The ``padding`` of the pooling.
-
-    Raises
-    ------
-    ConfigError
-        A setting is not an int, or out of range.
-
-    References
-    ----------
-    Zeiler and Fergus, "Visualizing and understanding convolutional networks", 2014, arXiv:1311.2901.
-
     Examples
     --------
     >>> values, indices = dl.nn.MaxPool1d(2, return_indices=True)(dl.asarray([[[1.0, 3.0, 2.0, 0.0]]]))
@@ -88,27 +89,6 @@ class MaxUnpool1d(_Unpool):
 
 class MaxUnpool2d(_Unpool):
     """Put the values that MaxPool2d found back at their positions, with zeros elsewhere.
-
-    Values of one position are added. Shape: x and indices (N,C,OH,OW) or (C,OH,OW) -> (N,C,H,W),
-    H = (OH - 1) stride - 2 padding + kernel_size and likewise W, unless ``forward`` is given another ``output_size``.
-
-    Parameters
-    ----------
-    kernel_size : int or tuple of int
-        The ``kernel_size`` of the pooling.
-    stride : int, tuple of int or None
-        The ``stride`` of the pooling; None is ``kernel_size``.
-    padding : int or tuple of int
-        The ``padding`` of the pooling.
-
-    Raises
-    ------
-    ConfigError
-        A setting is not an int, or out of range.
-
-    References
-    ----------
-    Zeiler and Fergus, "Visualizing and understanding convolutional networks", 2014, arXiv:1311.2901.
 
     Examples
     --------
@@ -123,28 +103,6 @@ class MaxUnpool2d(_Unpool):
 
 class MaxUnpool3d(_Unpool):
     """Put the values that MaxPool3d found back at their positions, with zeros elsewhere.
-
-    Values of one position are added. Shape: x and indices (N,C,OD,OH,OW) or (C,OD,OH,OW) -> (N,C,D,H,W),
-    D = (OD - 1) stride - 2 padding + kernel_size
-    and likewise for the other axes, unless ``forward`` is given another ``output_size``.
-
-    Parameters
-    ----------
-    kernel_size : int or tuple of int
-        The ``kernel_size`` of the pooling.
-    stride : int, tuple of int or None
-        The ``stride`` of the pooling; None is ``kernel_size``.
-    padding : int or tuple of int
-        The ``padding`` of the pooling.
-
-    Raises
-    ------
-    ConfigError
-        A setting is not an int, or out of range.
-
-    References
-    ----------
-    Zeiler and Fergus, "Visualizing and understanding convolutional networks", 2014, arXiv:1311.2901.
 
     Examples
     --------

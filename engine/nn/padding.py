@@ -8,18 +8,35 @@ from typing import TYPE_CHECKING, ClassVar
 from ..errors import ConfigError, ShapeError
 from ..ops.conv_geometry import SPACE, IntOrInts, batch_or_sample
 from ..ops.repetition import pad
-from .module import Module
+from .sections import Dimensional
 
 if TYPE_CHECKING:
     from .._tensor import Tensor
 
 
-class _Padding(Module):
+class _Padding(Dimensional):
     """Base of padding layers; ``mode`` is that of ``dl.pad``."""
 
-    rank: ClassVar[int]
     mode: ClassVar[str]
     value: float = 0.0
+    misfit = "The input has too few axes, or a border cuts off more than there is."
+    """What ShapeError says, for docstrings."""
+    sections = """
+        Shape: x (N,C,{space}) or (C,{space}) -> the same with {grown}.
+
+        Parameters
+        ----------
+        padding : int or sequence of int
+            The border's size, one for all sides or ({sides}), the last axis first.
+            A negative size cuts so much off.
+
+        Raises
+        ------
+        ConfigError
+            ``padding`` is something else.
+        ShapeError
+            {layer.misfit}
+        """
 
     def __init__(self, padding: IntOrInts) -> None:
         sizes = tuple(padding) if isinstance(padding, Sequence) else (padding,) * (2 * self.rank)
@@ -43,6 +60,14 @@ class _Padding(Module):
 class _ConstantPad(_Padding):
     """Base of layers with a border of one value."""
 
+    sections = _Padding.sections.replace(
+        "\n\n        Raises", """
+        value : float
+            The border's value.
+
+        Raises"""
+    )  # fmt: skip
+
     mode = "constant"
 
     def __init__(self, padding: IntOrInts, value: float) -> None:
@@ -56,21 +81,6 @@ class _ConstantPad(_Padding):
 class ZeroPad1d(_Padding):
     """Give sequences a border: zeros around them.
 
-    Shape: x (N,C,W) or (C,W) -> the same with ``W + left + right``.
-
-    Parameters
-    ----------
-    padding : int or sequence of int
-        The border's size, one for all sides or (left, right), the last axis first.
-        A negative size cuts so much off.
-
-    Raises
-    ------
-    ConfigError
-        ``padding`` is something else.
-    ShapeError
-        A border cuts off more than there is.
-
     Examples
     --------
     >>> dl.nn.ZeroPad1d((2, 1))(dl.asarray([[[1.0, 2.0]]]))
@@ -82,21 +92,6 @@ class ZeroPad1d(_Padding):
 
 class ZeroPad2d(_Padding):
     """Give images a border: zeros around them.
-
-    Shape: x (N,C,H,W) or (C,H,W) -> the same with ``H + top + bottom`` and ``W + left + right``.
-
-    Parameters
-    ----------
-    padding : int or sequence of int
-        The border's size, one for all sides or (left, right, top, bottom), the last axis first.
-        A negative size cuts so much off.
-
-    Raises
-    ------
-    ConfigError
-        ``padding`` is something else.
-    ShapeError
-        The input has fewer than 2 axes. A border cuts off more than there is.
 
     Examples
     --------
@@ -111,21 +106,6 @@ class ZeroPad2d(_Padding):
 class ZeroPad3d(_Padding):
     """Give volumes a border: zeros around them.
 
-    Shape: x (N,C,D,H,W) or (C,D,H,W) -> the same with ``D + front + back``, ``H + top + bottom`` and ``W + left + right``.
-
-    Parameters
-    ----------
-    padding : int or sequence of int
-        The border's size, one for all sides or (left, right, top, bottom, front, back), the last axis first.
-        A negative size cuts so much off.
-
-    Raises
-    ------
-    ConfigError
-        ``padding`` is something else.
-    ShapeError
-        The input has fewer than 3 axes. A border cuts off more than there is.
-
     Examples
     --------
     >>> dl.nn.ZeroPad3d(1)(dl.ones((1, 2, 3, 4, 5))).shape
@@ -137,23 +117,6 @@ class ZeroPad3d(_Padding):
 
 class ConstantPad1d(_ConstantPad):
     """Give sequences a border: one value around them.
-
-    Shape: x (N,C,W) or (C,W) -> the same with ``W + left + right``.
-
-    Parameters
-    ----------
-    padding : int or sequence of int
-        The border's size, one for all sides or (left, right), the last axis first.
-        A negative size cuts so much off.
-    value : float
-        The border's value.
-
-    Raises
-    ------
-    ConfigError
-        ``padding`` is something else.
-    ShapeError
-        A border cuts off more than there is.
 
     Examples
     --------
@@ -167,23 +130,6 @@ class ConstantPad1d(_ConstantPad):
 class ConstantPad2d(_ConstantPad):
     """Give images a border: one value around them.
 
-    Shape: x (N,C,H,W) or (C,H,W) -> the same with ``H + top + bottom`` and ``W + left + right``.
-
-    Parameters
-    ----------
-    padding : int or sequence of int
-        The border's size, one for all sides or (left, right, top, bottom), the last axis first.
-        A negative size cuts so much off.
-    value : float
-        The border's value.
-
-    Raises
-    ------
-    ConfigError
-        ``padding`` is something else.
-    ShapeError
-        The input has fewer than 2 axes. A border cuts off more than there is.
-
     Examples
     --------
     >>> dl.nn.ConstantPad2d((1, 0, 0, -1), 9.0)(dl.asarray([[[[1.0, 2.0], [3.0, 4.0]]]]))
@@ -195,23 +141,6 @@ class ConstantPad2d(_ConstantPad):
 
 class ConstantPad3d(_ConstantPad):
     """Give volumes a border: one value around them.
-
-    Shape: x (N,C,D,H,W) or (C,D,H,W) -> the same with ``D + front + back``, ``H + top + bottom`` and ``W + left + right``.
-
-    Parameters
-    ----------
-    padding : int or sequence of int
-        The border's size, one for all sides or (left, right, top, bottom, front, back), the last axis first.
-        A negative size cuts so much off.
-    value : float
-        The border's value.
-
-    Raises
-    ------
-    ConfigError
-        ``padding`` is something else.
-    ShapeError
-        The input has fewer than 3 axes. A border cuts off more than there is.
 
     Examples
     --------

@@ -5,23 +5,17 @@ from __future__ import annotations
 from .padding import _Padding
 
 
-class ReflectionPad1d(_Padding):
+class _ReflectionPad(_Padding):
+    """Base of layers whose border is mirrored."""
+
+    mode = "reflect"
+    misfit = (
+        "The input has another number of axes, or is too small: a border needs more values than the axis has beside its edge."
+    )
+
+
+class ReflectionPad1d(_ReflectionPad):
     """Give sequences a border: their own values, mirrored at the edge without the edge itself.
-
-    Shape: x (N,C,W) or (C,W) -> the same with ``W + left + right``.
-
-    Parameters
-    ----------
-    padding : int or sequence of int
-        The border's size, one for all sides or (left, right), the last axis first.
-        A negative size cuts so much off.
-
-    Raises
-    ------
-    ConfigError
-        ``padding`` is something else.
-    ShapeError
-        The input has another number of axes, or is too small: a border needs more values than the axis has beside its edge.
 
     Examples
     --------
@@ -29,26 +23,11 @@ class ReflectionPad1d(_Padding):
     tensor([[[3., 2., 1., 2., 3., 2.]]])
     """
 
-    rank, mode = 1, "reflect"
+    rank = 1
 
 
-class ReflectionPad2d(_Padding):
+class ReflectionPad2d(_ReflectionPad):
     """Give images a border: their own values, mirrored at the edge without the edge itself.
-
-    Shape: x (N,C,H,W) or (C,H,W) -> the same with ``H + top + bottom`` and ``W + left + right``.
-
-    Parameters
-    ----------
-    padding : int or sequence of int
-        The border's size, one for all sides or (left, right, top, bottom), the last axis first.
-        A negative size cuts so much off.
-
-    Raises
-    ------
-    ConfigError
-        ``padding`` is something else.
-    ShapeError
-        The input has another number of axes, or is too small: a border needs more values than the axis has beside its edge.
 
     Examples
     --------
@@ -58,26 +37,11 @@ class ReflectionPad2d(_Padding):
               [2., 1., 2.]]]])
     """
 
-    rank, mode = 2, "reflect"
+    rank = 2
 
 
-class ReflectionPad3d(_Padding):
+class ReflectionPad3d(_ReflectionPad):
     """Give volumes a border: their own values, mirrored at the edge without the edge itself.
-
-    Shape: x (N,C,D,H,W) or (C,D,H,W) -> the same with ``D + front + back``, ``H + top + bottom`` and ``W + left + right``.
-
-    Parameters
-    ----------
-    padding : int or sequence of int
-        The border's size, one for all sides or (left, right, top, bottom, front, back), the last axis first.
-        A negative size cuts so much off.
-
-    Raises
-    ------
-    ConfigError
-        ``padding`` is something else.
-    ShapeError
-        The input has another number of axes, or is too small: a border needs more values than the axis has beside its edge.
 
     Examples
     --------
@@ -85,26 +49,18 @@ class ReflectionPad3d(_Padding):
     (1, 2, 5, 6, 7)
     """
 
-    rank, mode = 3, "reflect"
+    rank = 3
 
 
-class ReplicationPad1d(_Padding):
+class _ReplicationPad(_Padding):
+    """Base of layers whose border is the edge."""
+
+    mode = "replicate"
+    misfit = "The input has another number of axes, or has no values along an axis."
+
+
+class ReplicationPad1d(_ReplicationPad):
     """Give sequences a border: the values of their edge.
-
-    Shape: x (N,C,W) or (C,W) -> the same with ``W + left + right``.
-
-    Parameters
-    ----------
-    padding : int or sequence of int
-        The border's size, one for all sides or (left, right), the last axis first.
-        A negative size cuts so much off.
-
-    Raises
-    ------
-    ConfigError
-        ``padding`` is something else.
-    ShapeError
-        The input has another number of axes, or has no values along an axis.
 
     Examples
     --------
@@ -112,26 +68,11 @@ class ReplicationPad1d(_Padding):
     tensor([[[1., 1., 1., 2., 2.]]])
     """
 
-    rank, mode = 1, "replicate"
+    rank = 1
 
 
-class ReplicationPad2d(_Padding):
+class ReplicationPad2d(_ReplicationPad):
     """Give images a border: the values of their edge.
-
-    Shape: x (N,C,H,W) or (C,H,W) -> the same with ``H + top + bottom`` and ``W + left + right``.
-
-    Parameters
-    ----------
-    padding : int or sequence of int
-        The border's size, one for all sides or (left, right, top, bottom), the last axis first.
-        A negative size cuts so much off.
-
-    Raises
-    ------
-    ConfigError
-        ``padding`` is something else.
-    ShapeError
-        The input has another number of axes, or has no values along an axis.
 
     Examples
     --------
@@ -140,26 +81,11 @@ class ReplicationPad2d(_Padding):
               [1., 1., 2.]]]])
     """
 
-    rank, mode = 2, "replicate"
+    rank = 2
 
 
-class ReplicationPad3d(_Padding):
+class ReplicationPad3d(_ReplicationPad):
     """Give volumes a border: the values of their edge.
-
-    Shape: x (N,C,D,H,W) or (C,D,H,W) -> the same with ``D + front + back``, ``H + top + bottom`` and ``W + left + right``.
-
-    Parameters
-    ----------
-    padding : int or sequence of int
-        The border's size, one for all sides or (left, right, top, bottom, front, back), the last axis first.
-        A negative size cuts so much off.
-
-    Raises
-    ------
-    ConfigError
-        ``padding`` is something else.
-    ShapeError
-        The input has another number of axes, or has no values along an axis.
 
     Examples
     --------
@@ -167,26 +93,18 @@ class ReplicationPad3d(_Padding):
     (1, 2, 5, 6, 7)
     """
 
-    rank, mode = 3, "replicate"
+    rank = 3
 
 
-class CircularPad1d(_Padding):
+class _CircularPad(_Padding):
+    """Base of layers whose border is the opposite side."""
+
+    mode = "circular"
+    misfit = "The input has another number of axes, or is too small: a border is wider than the axis."
+
+
+class CircularPad1d(_CircularPad):
     """Give sequences a border: the values of their opposite side.
-
-    Shape: x (N,C,W) or (C,W) -> the same with ``W + left + right``.
-
-    Parameters
-    ----------
-    padding : int or sequence of int
-        The border's size, one for all sides or (left, right), the last axis first.
-        A negative size cuts so much off.
-
-    Raises
-    ------
-    ConfigError
-        ``padding`` is something else.
-    ShapeError
-        The input has another number of axes, or is too small: a border is wider than the axis.
 
     Examples
     --------
@@ -194,26 +112,11 @@ class CircularPad1d(_Padding):
     tensor([[[2., 3., 1., 2., 3., 1.]]])
     """
 
-    rank, mode = 1, "circular"
+    rank = 1
 
 
-class CircularPad2d(_Padding):
+class CircularPad2d(_CircularPad):
     """Give images a border: the values of their opposite side.
-
-    Shape: x (N,C,H,W) or (C,H,W) -> the same with ``H + top + bottom`` and ``W + left + right``.
-
-    Parameters
-    ----------
-    padding : int or sequence of int
-        The border's size, one for all sides or (left, right, top, bottom), the last axis first.
-        A negative size cuts so much off.
-
-    Raises
-    ------
-    ConfigError
-        ``padding`` is something else.
-    ShapeError
-        The input has another number of axes, or is too small: a border is wider than the axis.
 
     Examples
     --------
@@ -223,26 +126,11 @@ class CircularPad2d(_Padding):
               [2., 1., 2.]]]])
     """
 
-    rank, mode = 2, "circular"
+    rank = 2
 
 
-class CircularPad3d(_Padding):
+class CircularPad3d(_CircularPad):
     """Give volumes a border: the values of their opposite side.
-
-    Shape: x (N,C,D,H,W) or (C,D,H,W) -> the same with ``D + front + back``, ``H + top + bottom`` and ``W + left + right``.
-
-    Parameters
-    ----------
-    padding : int or sequence of int
-        The border's size, one for all sides or (left, right, top, bottom, front, back), the last axis first.
-        A negative size cuts so much off.
-
-    Raises
-    ------
-    ConfigError
-        ``padding`` is something else.
-    ShapeError
-        The input has another number of axes, or is too small: a border is wider than the axis.
 
     Examples
     --------
@@ -250,4 +138,4 @@ class CircularPad3d(_Padding):
     (1, 2, 5, 6, 7)
     """
 
-    rank, mode = 3, "circular"
+    rank = 3

@@ -52,18 +52,25 @@ class _Recorded:
         return [host(g) for g in gradients(self.ends, self.leaves, self.cotangents, create_graph=create_graph)]
 
 
-def overwrites(row: Case) -> list[str]:
-    """Test the guards of a row on the current backend; returns what is wrong."""
+def overwrites(row: Case, every: bool = True) -> list[str]:
+    """Test the guards of a row on the current backend; returns what is wrong.
+
+    every: all samples, the gradients of all inputs and of each, and of second order; otherwise those of all inputs, for one
+    sample of those with the same options and as many arguments.
+    """
     wrong: list[str] = []
+    seen: set[tuple[Any, ...]] = set()
     harmful: set[tuple[str, str]] = set()
     stopped: dict[tuple[str, str], str] = {}
     for number, sample in enumerate(row.samples):
-        if not differentiates(row, sample):
+        kind = (*sorted(sample.consts), *(a is None for a in sample.args))
+        if not differentiates(row, sample) or (kind in seen and not every):
             continue
+        seen.add(kind)
         for chosen, label in _subsets(row, sample, number):
             first = _record(row, sample, number, chosen)
             joint, only_joint = first.pullbacks()
-            if only_joint and chosen is not None:
+            if chosen is not None and (only_joint or not every):
                 break  # the same pullback as for all inputs, which keeps and reads the same values
             # A pullback that computes all gradients at once needs what any of them needs.
             group = "all" if joint else label
@@ -77,7 +84,7 @@ def overwrites(row: Case) -> list[str]:
                 if needed:
                     harmful.add(key)
                 # A graph of the pullbacks is the same for one input as for all.
-                for create_graph in (False, True) if chosen is None else (False,):
+                for create_graph in (False, True) if chosen is None and every else (False,):
                     loud = _written(row, sample, number, chosen, place, guarded=True)
                     try:
                         found = loud.gradient(create_graph) if loud is not None else right

@@ -21,14 +21,14 @@ needs_nvrtc = pytest.mark.skipif(compile_check.available() is not None, reason=s
 def parameters(checks: Iterable[tuple[Kernel, str, int]]) -> list[Any]:
     """Checks of all kernels of a text together, which one compile makes, for a dtype and an architecture.
 
-    What differs from a quick check in the assembler's work alone is slow.
+    What a quick check stands for (`is_representative`) is slow.
     """
     texts: dict[Any, list[Kernel]] = {}
     for kernel, dtype, arch in checks:
         texts.setdefault((kernel.source(dtype), kernel.options, dtype, arch), []).append(kernel)
     made = []
     for (_, _, dtype, arch), kernels in texts.items():
-        marks = [] if compile_check.is_representative(kernels[0], dtype, arch) else [pytest.mark.slow]
+        marks = [] if any(compile_check.is_representative(k, dtype, arch) for k in kernels) else [pytest.mark.slow]
         name = f"{kernels[0].file.removesuffix('.cu')}-{dtype or 'none'}-sm_{arch}"
         made.append(pytest.param(kernels, dtype, arch, id=name, marks=marks))
     return made
@@ -94,9 +94,11 @@ def test_each_text_is_compiled_once() -> None:
 
 
 def test_every_text_is_checked_quickly() -> None:
-    """For one architecture at least, and for each of those that its text asks about."""
-    quick = {(c.values[0][0].file, c.values[1]) for c in CHECKS if not c.marks}
-    assert quick == {(kernel.file, dtype) for kernel, dtype, _ in compile_check.checks()}
+    """In each dtype, with all constants, for one architecture at least, and for each of those that its text asks about."""
+    quick = [(kernel, c.values[1]) for c in CHECKS if not c.marks for kernel in c.values[0]]
+    texts = {(kernel.file, kernel.name, dtype) for kernel, dtype, _ in compile_check.checks()}
+    assert {(kernel.file, kernel.name, dtype) for kernel, dtype in quick} == texts
+    assert {id(kernel) for kernel, _ in quick} == {id(kernel) for kernel, _, _ in compile_check.checks()}
     asked = {
         int(number) // 10
         for kernel, dtype, _ in compile_check.checks()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -69,6 +70,12 @@ def statements(node: ast.AST) -> Iterator[ast.Import | ast.ImportFrom]:
         yield from statements(child)
 
 
+@cache
+def imports_of(name: str) -> list[ast.Import | ast.ImportFrom]:
+    """The statements of a module that import."""
+    return list(statements(ast.parse(MODULES[name].read_text())))
+
+
 def base_of(name: str, statement: ast.ImportFrom) -> str:
     """The absolute name of what stands after `from`."""
     if not statement.level:
@@ -81,7 +88,7 @@ def base_of(name: str, statement: ast.ImportFrom) -> str:
 def imports(name: str) -> set[str]:
     """Absolute names of what a module imports; a name imported from a package is the submodule if there is one."""
     found = set()
-    for statement in statements(ast.parse(MODULES[name].read_text())):
+    for statement in imports_of(name):
         if isinstance(statement, ast.Import):
             found.update(alias.name for alias in statement.names)
         else:
@@ -90,7 +97,10 @@ def imports(name: str) -> set[str]:
     return found
 
 
-IMPORTS = {name: imports(name) for name in MODULES}
+@pytest.fixture(scope="module")
+def imported() -> dict[str, set[str]]:
+    """What each module imports."""
+    return {name: imports(name) for name in MODULES}
 
 
 def starts(name: str, prefixes: tuple[str, ...]) -> bool:
@@ -103,26 +113,26 @@ def test_every_module_has_a_layer() -> None:
     assert not lost, "say in LAYERS where these belong"
 
 
-def test_imports_point_down() -> None:
+def test_imports_point_down(imported: dict[str, set[str]]) -> None:
     climbing = [
         f"{name} imports {other}"
-        for name, others in IMPORTS.items()
+        for name, others in imported.items()
         for other in others
         if starts(other, ("dlengine",)) and RANK[layer(other)] > RANK[layer(name)]
     ]
     assert not climbing
 
 
-def test_no_circles() -> None:
-    graph = {name: others & set(MODULES) - {name} for name, others in IMPORTS.items()}
+def test_no_circles(imported: dict[str, set[str]]) -> None:
+    graph = {name: others & set(MODULES) - {name} for name, others in imported.items()}
     try:
         TopologicalSorter(graph).prepare()
     except CycleError as error:
         pytest.fail("circle: " + " -> ".join(error.args[1]))
 
 
-def test_imported_modules_exist() -> None:
-    missing = [f"{name}: {other}" for name, others in IMPORTS.items() for other in others if other not in MODULES]
+def test_imported_modules_exist(imported: dict[str, set[str]]) -> None:
+    missing = [f"{name}: {other}" for name, others in imported.items() for other in others if other not in MODULES]
     assert not [line for line in missing if starts(line.split(": ")[1], ("dlengine",))]
 
 
@@ -130,7 +140,7 @@ def test_relative_inside_a_folder_absolute_across() -> None:
     wrong = []
     for name, path in MODULES.items():
         top = path.relative_to(ROOT).parts[0]
-        for statement in statements(ast.parse(path.read_text())):
+        for statement in imports_of(name):
             if isinstance(statement, ast.Import):
                 targets, relative = [alias.name for alias in statement.names], False
             else:
@@ -161,11 +171,13 @@ def home(target: str) -> str:
         (("dlengine",), ("pytest", "array_api_strict")),
     ],
 )
-def test_who_knows_whom(users: tuple[str, ...], strangers: tuple[str, ...]) -> None:
+def test_who_knows_whom(
+    imported: dict[str, set[str]], users: tuple[str, ...], strangers: tuple[str, ...]
+) -> None:
     """A layer names no backend, the specification no library, and nothing shipped a test tool."""
     wrong = [
         f"{name} imports {other}"
-        for name, others in IMPORTS.items()
+        for name, others in imported.items()
         if starts(name, users)
         for other in others
         if starts(other, strangers)

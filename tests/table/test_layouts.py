@@ -42,8 +42,7 @@ def same(a: Any, b: Any) -> bool:
     return np.allclose(a, b, rtol=1e-11, atol=1e-12 * (1 + size), equal_nan=True)
 
 
-def compare(row: Case, number: int, arrays: list[Any], layout: Callable[[Any], Any], name: str) -> None:
-    want = outcome(row, number, arranged(arrays, contiguous))
+def compare(row: Case, number: int, arrays: list[Any], layout: Callable[[Any], Any], name: str, want: Any) -> None:
     laid = arranged(arrays, layout)
     copies = [x.copy() for x in leaves(laid)]
     got = outcome(row, number, arranged(laid, frozen))
@@ -67,6 +66,8 @@ def test_layouts(row: Case, backend: str) -> None:
     with calls.default_dtype(DTYPE):
         for number in range(len(row.samples)):
             arrays = calls.draw(row, number, DTYPE)
+            want = outcome(row, number, arranged(arrays, contiguous))
             for name, layout in LAYOUTS.items():
-                compare(row, number, arrays, layout, name)
-            compare(row, number, arranged(arrays, lambda x: np.array(spread(x))), spread, "broadcast")
+                compare(row, number, arrays, layout, name, want)
+            repeated = arranged(arrays, lambda x: np.array(spread(x)))
+            compare(row, number, repeated, spread, "broadcast", outcome(row, number, repeated))

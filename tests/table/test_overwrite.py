@@ -11,6 +11,16 @@ from dlengine.testing.overwrite import overwrites
 @pytest.mark.ops_only
 @pytest.mark.backends("numpy", "numba", "cuda")
 def test_overwrite(row: Case, backend: str) -> None:
-    wrong = overwrites(row)
+    report(row, overwrites(row, every=backend != "cuda-emulate"))
+
+
+@pytest.mark.slow
+@pytest.mark.ops_only
+@pytest.mark.backends("cuda")
+def test_overwrite_with_every_sample(row: Case, backend: str) -> None:
+    report(row, overwrites(row))
+
+
+def report(row: Case, wrong: list[str]) -> None:
     if wrong:
         pytest.fail(f"{row.name}: " + "; ".join(wrong), pytrace=False)

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 import pytest
 
-from dlengine.testing import Case, check
+from dlengine.testing import Case, check, rows
 from dlengine.testing.oracle import Oracle
 from dlengine.testing.parity import dtypes_of
 
 
+@lru_cache(maxsize=8)
+def oracle(name: str, dtype: str) -> Oracle:
+    """What the backends of a row, which are tested one after another, are compared with."""
+    (row,) = rows(name)
+    return Oracle(row, dtype)
+
+
 def test_parity(row: Case, backend: str) -> None:
     for dtype in dtypes_of(row, backend):
-        cell = check(row, backend, dtype)
+        cell = check(row, backend, dtype, oracle=oracle(row.name, dtype))
         if not cell.ok:
             pytest.fail(f"{row.name} on {backend} in {dtype}: {cell.message}", pytrace=False)
 

@@ -84,13 +84,24 @@ def checks() -> Iterator[tuple[Kernel, str, int]]:
 
 
 def is_representative(kernel: Kernel, dtype: str, arch: int) -> bool:
-    """Whether an architecture stands for others in quick checks: one for each way through the text and its headers.
+    """Whether a check stands for others in quick runs: for other architectures, and other tiles and dimensions in its dtype.
 
     Our own text asks for 80 or later alone, in mma.cuh, whose kernels list no older card. cuda_bf16.h has functions in place of
-    instructions before 80.
+    instructions before 80. A text is compiled in each dtype once, and with each further set of constants in one dtype, in turn.
     """
+    before = _variants(kernel.file, kernel.name)
+    before = before[: next(i for i, other in enumerate(before) if other is kernel)]
+    first = not any(dtype in other.dtypes for other in before)
     least = min(kernel.architectures)
-    return arch == QUICK or (dtype == "bfloat16" and arch == least < 80) or QUICK not in kernel.architectures
+    if arch == QUICK or QUICK not in kernel.architectures:
+        return first or dtype == kernel.dtypes[len(before) % len(kernel.dtypes)]
+    return first and dtype == "bfloat16" and arch == least < 80
+
+
+@cache
+def _variants(file: str, name: str) -> list[Kernel]:
+    """The kernels made of one text, with different constants."""
+    return [kernel for kernel in declared_kernels() if (kernel.file, kernel.name) == (file, name)]
 
 
 def check(kernel: Kernel, dtype: str, arch: int) -> Resources:

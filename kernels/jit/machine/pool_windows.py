@@ -46,6 +46,37 @@ def together(table: Array) -> tuple[int, int]:
 
 
 @inner()
+def rows_of(table: Array, t: int, threads: int) -> tuple[int, int]:
+    """The rows of outputs that a thread has, counted over all planes, as a range: those of whole planes."""
+    planes, rows = table[0], table[4] * table[5]
+    return t * planes // threads * rows, (t + 1) * planes // threads * rows
+
+
+@inner()
+def next_row(image: int, od: int, oh: int, outputs: tuple[int, int], size: int) -> tuple[int, int, int]:
+    """The row of outputs after row oh of layer od, and where its plane, of that size, begins.
+
+    outputs: their layers and rows. There is no division, which small rows would feel.
+    """
+    oh += 1
+    if oh == outputs[1]:
+        oh, od = 0, od + 1
+    if od == outputs[0]:
+        od, image = 0, image + size
+    return image, od, oh
+
+
+@inner()
+def windows_of(table: Array, d: int, h: int, outputs: tuple[int, int]) -> tuple[int, int, int, int]:
+    """Of the windows of a row of outputs, which layer and row of them they begin in, and their layers and rows.
+
+    d, h: the places in the table for that layer and row. Last the positions along depth and height by which a mean divides.
+    """
+    OD, OH = outputs
+    return table[d] * table[2] + table[h], table[d + OD], table[h + OH], table[d + 2 * OD] * table[h + 2 * OH]
+
+
+@inner()
 def number(places: Array, first: int) -> None:
     for i in range(places.size):
         places[i] = first + i
@@ -117,8 +148,8 @@ def maxima(x: Array, y: Array, index: Array, table: Array, like: Array, threads:
 
     like: an array of the dtype in which places are kept on the way.
     """
-    planes, D, H, W, OD, OH, OW = table[0], table[1], table[2], table[3], table[4], table[5], table[6]
-    stride, taps, step = table[12], table[13], table[9]
+    W, OW, step, stride, taps, outputs = table[3], table[6], table[9], table[12], table[13], (table[4], table[5])
+    size, layer, row = table[1] * table[2] * W, table[7] * table[2] * W, table[8] * W
     deep, tall, wide = sections(table)
     low, high = together(table)
     count, begin = high - low, table[wide + low]
@@ -126,15 +157,15 @@ def maxima(x: Array, y: Array, index: Array, table: Array, like: Array, threads:
     for t in prange(threads):
         rows, places = np.empty(W, x.dtype), np.empty(W, like.dtype)
         columns, found = np.empty(W, x.dtype), np.empty(W, like.dtype)
-        plane, od, oh = t * planes // threads, 0, 0
-        image, at = plane * D * H * W, plane * OD * OH * OW
-        for _ in range(((t + 1) * planes // threads - plane) * OD * OH):
-            layers, height = table[deep + OD + od], table[tall + OH + oh]
+        begins, ends = rows_of(table, t, threads)
+        image, od, oh = t * table[0] // threads * size, 0, 0
+        for line in range(begins, ends):
+            at, (start, layers, height, _) = line * OW, windows_of(table, deep + od, tall + oh, outputs)
             single = layers * height == 1
             base = 0
             for i in range(layers):
                 for j in range(height):
-                    place = ((table[deep + od] + i * table[7]) * H + table[tall + oh] + j * table[8]) * W
+                    place = start * W + i * layer + j * row
                     part = x[image + place : image + place + W]
                     if i + j == 0:
                         base = place
@@ -164,32 +195,27 @@ def maxima(x: Array, y: Array, index: Array, table: Array, like: Array, threads:
                     y[at + o], index[at + o] = rows[first], base + first
                 else:
                     y[at + o], index[at + o] = along(rows, places, table[wide + o], table[wide + OW + o], step)
-            at += OW
-            oh += 1
-            if oh == OH:
-                oh, od = 0, od + 1
-            if od == OD:
-                od, image = 0, image + D * H * W
+            image, od, oh = next_row(image, od, oh, outputs, size)
 
 
 @jit()
 def largest_values(x: Array, y: Array, table: Array, threads: int) -> None:
     """y: the largest value of each window; 0 for a window without positions."""
-    planes, D, H, W, OD, OH, OW = table[0], table[1], table[2], table[3], table[4], table[5], table[6]
-    stride, taps, step = table[12], table[13], table[9]
+    W, OW, step, stride, taps, outputs = table[3], table[6], table[9], table[12], table[13], (table[4], table[5])
+    size, layer, row = table[1] * table[2] * W, table[7] * table[2] * W, table[8] * W
     deep, tall, wide = sections(table)
     low, high = together(table)
     count, begin = high - low, table[wide + low]
     span = (count - 1) * stride + 1
     for t in prange(threads):
         rows, columns = np.empty(W, x.dtype), np.empty(W, x.dtype)
-        plane, od, oh = t * planes // threads, 0, 0
-        image, at = plane * D * H * W, plane * OD * OH * OW
-        for _ in range(((t + 1) * planes // threads - plane) * OD * OH):
-            layers, height = table[deep + OD + od], table[tall + OH + oh]
+        begins, ends = rows_of(table, t, threads)
+        image, od, oh = t * table[0] // threads * size, 0, 0
+        for line in range(begins, ends):
+            at, (start, layers, height, _) = line * OW, windows_of(table, deep + od, tall + oh, outputs)
             for i in range(layers):
                 for j in range(height):
-                    place = image + ((table[deep + od] + i * table[7]) * H + table[tall + oh] + j * table[8]) * W
+                    place = image + start * W + i * layer + j * row
                     part = x[place : place + W]
                     if i + j == 0:
                         copy_to(rows, part)
@@ -211,12 +237,7 @@ def largest_values(x: Array, y: Array, table: Array, threads: int) -> None:
                     value = rows[first + j * step]
                     held = value if (value > held) | (value != value) else held
                 y[at + o] = held
-            at += OW
-            oh += 1
-            if oh == OH:
-                oh, od = 0, od + 1
-            if od == OD:
-                od, image = 0, image + D * H * W
+            image, od, oh = next_row(image, od, oh, outputs, size)
 
 
 @inner()
@@ -236,23 +257,23 @@ def total_of(x: Array) -> Any:
 @jit()
 def means(x: Array, y: Array, table: Array, threads: int) -> None:
     """y: the sum of each window, divided by its count."""
-    planes, D, H, W, OD, OH, OW = table[0], table[1], table[2], table[3], table[4], table[5], table[6]
-    stride, taps, step = table[12], table[13], table[9]
+    W, OW, step, stride, taps, outputs = table[3], table[6], table[9], table[12], table[13], (table[4], table[5])
+    size, layer, row = table[1] * table[2] * W, table[7] * table[2] * W, table[8] * W
     deep, tall, wide = sections(table)
     low, high = together(table)
     count, begin = high - low, table[wide + low]
     span = (count - 1) * stride + 1
     for t in prange(threads):
         rows, columns = np.empty(W, x.dtype), np.empty(W, x.dtype)
-        plane, od, oh = t * planes // threads, 0, 0
-        image, at = plane * D * H * W, plane * OD * OH * OW
-        for _ in range(((t + 1) * planes // threads - plane) * OD * OH):
-            layers, height = table[deep + OD + od], table[tall + OH + oh]
-            share = x.dtype.type(table[deep + 2 * OD + od] * table[tall + 2 * OH + oh])
+        begins, ends = rows_of(table, t, threads)
+        image, od, oh = t * table[0] // threads * size, 0, 0
+        for line in range(begins, ends):
+            at, (start, layers, height, area) = line * OW, windows_of(table, deep + od, tall + oh, outputs)
+            share = x.dtype.type(area)
             clear(rows)
             for i in range(layers):
                 for j in range(height):
-                    place = image + ((table[deep + od] + i * table[7]) * H + table[tall + oh] + j * table[8]) * W
+                    place = image + start * W + i * layer + j * row
                     add_to(rows, x[place : place + W])
             if count > 0:
                 copy_to(columns, rows[begin : begin + span])
@@ -270,30 +291,25 @@ def means(x: Array, y: Array, table: Array, threads: int) -> None:
                     for j in range(table[wide + OW + o]):
                         total += rows[first + j * step]
                 y[at + o] = total / (share * x.dtype.type(table[wide + 2 * OW + o]))
-            at += OW
-            oh += 1
-            if oh == OH:
-                oh, od = 0, od + 1
-            if od == OD:
-                od, image = 0, image + D * H * W
+            image, od, oh = next_row(image, od, oh, outputs, size)
 
 
 @jit()
 def spread_means(gy: Array, gx: Array, table: Array, threads: int) -> None:
     """gx: each gy divided by the count of its window, and added to all its positions."""
-    planes, D, H, W, OD, OH, OW = table[0], table[1], table[2], table[3], table[4], table[5], table[6]
-    stride, taps, step = table[12], table[13], table[9]
+    W, OW, step, stride, taps, outputs = table[3], table[6], table[9], table[12], table[13], (table[4], table[5])
+    size, layer, row = table[1] * table[2] * W, table[7] * table[2] * W, table[8] * W
     deep, tall, wide = sections(table)
     low, high = together(table)
     count = high - low
     for t in prange(threads):
         spread, parts = np.empty(W, gy.dtype), np.empty(OW, gy.dtype)
-        clear(gx[t * planes // threads * D * H * W : (t + 1) * planes // threads * D * H * W])
-        plane, od, oh = t * planes // threads, 0, 0
-        image, at = plane * D * H * W, plane * OD * OH * OW
-        for _ in range(((t + 1) * planes // threads - plane) * OD * OH):
-            layers, height = table[deep + OD + od], table[tall + OH + oh]
-            share = gy.dtype.type(table[deep + 2 * OD + od] * table[tall + 2 * OH + oh])
+        begins, ends = rows_of(table, t, threads)
+        image, od, oh = t * table[0] // threads * size, 0, 0
+        clear(gx[image : (t + 1) * table[0] // threads * size])
+        for line in range(begins, ends):
+            at, (start, layers, height, area) = line * OW, windows_of(table, deep + od, tall + oh, outputs)
+            share = gy.dtype.type(area)
             clear(spread)
             for o in range(OW):
                 parts[o] = gy[at + o] / (share * gy.dtype.type(table[wide + 2 * OW + o]))
@@ -310,11 +326,6 @@ def spread_means(gy: Array, gx: Array, table: Array, threads: int) -> None:
                     spread[first + tap * step] += part
             for i in range(layers):
                 for j in range(height):
-                    place = image + ((table[deep + od] + i * table[7]) * H + table[tall + oh] + j * table[8]) * W
+                    place = image + start * W + i * layer + j * row
                     add_to(gx[place : place + W], spread)
-            at += OW
-            oh += 1
-            if oh == OH:
-                oh, od = 0, od + 1
-            if od == OD:
-                od, image = 0, image + D * H * W
+            image, od, oh = next_row(image, od, oh, outputs, size)
