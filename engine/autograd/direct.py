@@ -231,10 +231,14 @@ class _Form(NamedTuple):
         """Under what an op's readings have this call, as answers.answer makes it."""
         if len(self.arrays) == 1 and not self.consts:
             return "_d.char"
-        char = "_d.char" if self.promotes or len(self.arrays) == 1 else "_a{i}.dtype.char"
-        parts = [char.format(i=0) if len(self.arrays) == 1 else f"{char.format(i=i)} if _type(_a{i}) is _ND else _a{i} or _repr(_a{i})"
-                 for i in range(len(self.arrays))]  # fmt: skip
-        return f"({''.join([f'{part}, ' for part in parts])}{''.join([f'{name!r}, {name} or _repr({name}), ' for name in self.consts])})"
+        parts = ["_d.char"]
+        if len(self.arrays) > 1:
+            char = "_d.char" if self.promotes else "_a{0}.dtype.char"
+            parts = [
+                f"{char.format(i)} if _type(_a{i}) is _ND else _a{i} or _repr(_a{i})" for i in range(len(self.arrays))
+            ]  # fmt: skip
+        parts += [part for name in self.consts for part in (repr(name), f"{name} or _repr({name})")]
+        return f"({self._listed(parts)})"
 
     def _shared(self) -> list[str]:
         if not self.view:
