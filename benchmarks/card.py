@@ -3,6 +3,7 @@
     python -m dlengine.benchmarks.card OUT              # the first part, 9 minutes at most
     python -m dlengine.benchmarks.card OUT --part 2     # what may come after a mend, 4 minutes
     python -m dlengine.benchmarks.card OUT --rehearse   # the same on a machine without a card, small
+    dlengine warmup --arch 90 --to FOLDER               # before, at home: kernels that --cubins FOLDER loads on the card
 
 A stage that fails, hangs or loses the card ends by itself or at its limit; the next one begins in new processes. OUT/stages.jsonl
 has a line for each: seconds, exit status, whether it was stopped. What a stage prints is in OUT/NAME.txt.
@@ -131,7 +132,7 @@ def _at_ease(found: Sequence[Stage]) -> list[Stage]:
     return [replace(stage, seconds=max(400, SLOWER * stage.seconds)) for stage in found]
 
 
-def run(stage: Stage, out: Path, left: float) -> dict[str, object]:
+def run(stage: Stage, out: Path, left: float, cubins: Path | None = None) -> dict[str, object]:
     """Run the commands of a stage within its time, or what is left; all their processes end with it.
 
     Parameters
@@ -142,6 +143,8 @@ def run(stage: Stage, out: Path, left: float) -> dict[str, object]:
         The folder for what it prints.
     left : float
         Seconds left for everything.
+    cubins : Path or None
+        The folder of kernels compiled ahead.
 
     Returns
     -------
@@ -151,6 +154,8 @@ def run(stage: Stage, out: Path, left: float) -> dict[str, object]:
     begun, limit = time.monotonic(), min(stage.seconds, left)
     statuses: list[int | None] = []
     environment = {**os.environ, "PYTHONUNBUFFERED": "1", "CUPY_ACCELERATORS": "", **stage.environment}
+    if cubins is not None:
+        environment["DLENGINE_CUBINS"] = str(cubins.absolute())
     with (out / f"{stage.name}.txt").open("w") as printed:
         for command in stage.commands:
             seconds = limit - (time.monotonic() - begun)
@@ -183,8 +188,14 @@ def _within(command: Sequence[str], seconds: float, environment: Mapping[str, st
 @click.option("--part", type=click.IntRange(1, 2), default=1, show_default=True)
 @click.option("--seconds", type=float, help="For all stages together; 540 for part 1, 240 for part 2.")
 @click.option("--only", multiple=True, help="Only the stages whose name begins so; may repeat.")
+@click.option(
+    "--cubins", type=click.Path(path_type=Path, file_okay=False, exists=True),
+    help="Kernels compiled ahead, by dlengine warmup --arch 90 --to FOLDER: what is in it need not be compiled on the card.",
+)  # fmt: skip
 @click.option("--rehearse", is_flag=True, help="Without a card: the emulator, a few ops.")
-def main(out: Path, part: int, seconds: float | None, only: tuple[str, ...], rehearse: bool) -> None:
+def main(
+    out: Path, part: int, seconds: float | None, only: tuple[str, ...], cubins: Path | None, rehearse: bool
+) -> None:
     """Run the stages of a part and write what they find to OUT."""
     out.mkdir(parents=True, exist_ok=True)
     end = time.monotonic() + (seconds or (540 if part == 1 else 240) * (2 * SLOWER if rehearse else 1))
@@ -192,7 +203,7 @@ def main(out: Path, part: int, seconds: float | None, only: tuple[str, ...], reh
         if only and not stage.name.startswith(only):
             continue
         left = end - time.monotonic()
-        line = run(stage, out, left) if left > 5 else {"stage": stage.name, "skipped": "no time left"}
+        line = run(stage, out, left, cubins) if left > 5 else {"stage": stage.name, "skipped": "no time left"}
         with (out / "stages.jsonl").open("a") as file:
             file.write(json.dumps(line) + "\n")
         click.echo(json.dumps(line))

@@ -42,7 +42,7 @@ def environment() -> None:
 
 
 def _modules(tasks: list[tuple[int, str]], device: str) -> Iterator[dict[str, Any]]:
-    """Load kernels, compiled now or found on disk; what the driver says of each."""
+    """Load kernels, carried, compiled now or found on disk; what the driver says of each."""
     kernels = compile_check.declared_kernels()
     for number, dtype in tasks:
         kernel, begun = kernels[number], time.perf_counter()
@@ -50,6 +50,7 @@ def _modules(tasks: list[tuple[int, str]], device: str) -> Iterator[dict[str, An
         if device == "cuda":
             found["here"] = launch.compile_now(kernel, dtype)
             function = launch._compiled(kernel, dtype)
+            found["carried"] = getattr(function, "file_path", None) is not None
             found |= {name: getattr(function, name) for name in ("num_regs", "shared_size_bytes", "local_size_bytes")}
         else:
             found["bytes"] = len(kernel.source(dtype))

@@ -19,7 +19,8 @@ class Peer:
     """A library.
 
     module: its file with_<module>.py. packages: what must be installed. extra: of dlengine, which installs them. workloads:
-    the names of those it has; None for all of the kinds.
+    the names of those it has; None for all of the kinds. reference: the peer whose results are right where this one, which
+    compiles the same definition, has others.
     """
 
     module: str
@@ -27,6 +28,7 @@ class Peer:
     extra: str
     kinds: tuple[str, ...] = KINDS
     workloads: tuple[str, ...] | None = None
+    reference: str | None = None
 
     def has(self, workload: Workload) -> bool:
         """Whether the workload is defined for this library."""
@@ -35,7 +37,9 @@ class Peer:
 
 PEERS = {
     "torch": Peer("torch", ("torch",), "bench"),
-    "torch.compile": Peer("torch_compile", ("torch",), "bench", ("op", "forward", "step", "inference", "library")),
+    "torch.compile": Peer(
+        "torch_compile", ("torch",), "bench", ("op", "forward", "step", "inference", "library"), reference="torch"
+    ),
     "captured": Peer("captured", (), "bench", ("step", "inference", "library")),
     "jax": Peer("jax", ("jax",), "bench-jax", ("step", "inference", "library"), IN_JAX),
     "onnxruntime": Peer("onnxruntime", ("onnxruntime", "onnx", "torch"), "bench-onnx", ("inference", "library")),

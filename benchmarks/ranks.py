@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 import click
 import numpy as np
 
-from .scaling_model import Link, fitted, step_seconds
+from .scaling_model import Link, fitted, slowest, step_seconds
 
 SECONDS = 1.5
 """The time that a measurement takes after it has warmed up."""
@@ -149,7 +149,7 @@ def torch_step(name: str) -> tuple[Callable[[], Any], Callable[[], Any], int]:
 
 
 def worker(library: str, name: str) -> None:
-    """Time steps; rank 0 prints the seconds of a step, as a median over rounds of steps."""
+    """Time steps; rank 0 prints the seconds of a step, as a median over rounds of steps, and of the longer of two steps."""
     step, barrier, rank = (dlengine_step if library == "dlengine" else torch_step)(name)
     for _ in range(10):
         step()
@@ -161,29 +161,33 @@ def worker(library: str, name: str) -> None:
     each = (time.perf_counter() - start) / 5
     # All ranks must take equally many steps: rank 0's estimate goes to the others through a file that the driver named.
     rounds, steps = 8, _agreed(rank, max(int(SECONDS / 8 / each), 1), barrier)
-    seconds = []
+    seconds, longer = [], []
     for _ in range(rounds):
         barrier()
-        start = time.perf_counter()
+        marks = [time.perf_counter()]
         for _ in range(steps):
             step()
-        seconds.append((time.perf_counter() - start) / steps)
+            marks.append(time.perf_counter())
+        seconds.append((marks[-1] - marks[0]) / steps)
+        longer.append(slowest(np.diff(marks).tolist(), 2))
     barrier()
     if rank == 0:
-        print(json.dumps({"seconds": statistics.median(seconds)}), flush=True)
+        print(json.dumps({"seconds": statistics.median(seconds), "longer of two": statistics.median(longer)}), flush=True)
 
 
 def time_messages() -> None:
-    """Time all-reduces of gradients' buckets, and print pairs (bytes, seconds)."""
+    """Time sums of gradients' buckets, and print pairs (bytes, seconds)."""
     import dlengine as dl
+    from dlengine.distributed.sum_buffers import sum_buffer
 
     world, found = dl.distributed.init(), []
     for size in MESSAGES:
-        array, times = np.ones(size // 4, np.float32), []
+        buffer, times = sum_buffer(np.ones(1, np.float32), size // 4, world), []
         for _ in range(60):
             world.barrier()
             start = time.perf_counter()
-            world.host.start_reduce(array, "sum", "benchmark").wait()
+            buffer.start("benchmark")
+            buffer.take()
             times.append(time.perf_counter() - start)
         found.append((size, statistics.median(times)))
     if world.rank == 0:
@@ -214,8 +218,8 @@ def gradient_bytes(name: str) -> int:
     return 4 * sum(int(p.size) for p in network(dl.nn, name).parameters())
 
 
-def measure(variant: Variant, name: str, folder: Path) -> float:
-    """Seconds per step of a variant, in processes of its own."""
+def measure(variant: Variant, name: str, folder: Path) -> dict[str, float]:
+    """What ``worker`` prints for a variant, in processes of its own."""
     names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
     threads = dict.fromkeys(names, str(variant.threads))
     env = {k: v for k, v in os.environ.items() if k != "OPENBLAS_CORETYPE"}
@@ -227,7 +231,7 @@ def measure(variant: Variant, name: str, folder: Path) -> float:
 
         command = launch.command(variant.ranks, words) if variant.ranks > 1 else words
         done = subprocess.run(command, env=launch.environment(variant.ranks, env), capture_output=True, text=True, check=True)
-        return float(json.loads(done.stdout.splitlines()[-1])["seconds"])
+        return dict(json.loads(done.stdout.splitlines()[-1]))
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])
@@ -236,13 +240,17 @@ def measure(variant: Variant, name: str, folder: Path) -> float:
         subprocess.Popen(words, env=env | {"RANK": str(r)}, stdout=subprocess.PIPE, text=True) for r in range(variant.ranks)
     ]
     outputs = [process.communicate()[0] for process in started]
-    return float(json.loads(outputs[0].splitlines()[-1])["seconds"])
+    if any(process.returncode for process in started):
+        raise click.ClickException(f"{variant.name} on {name} has failed; what it printed is above")
+    return dict(json.loads(outputs[0].splitlines()[-1]))
 
 
-def summary(found: dict[str, dict[str, list[float]]], link: Link) -> dict[str, Any]:
+def summary(found: dict[str, dict[str, list[dict[str, float]]]], link: Link) -> dict[str, Any]:
     """For each workload samples per second, the ratios of interest, and what the model of scaling says."""
     rows: dict[str, Any] = {}
-    for name, times in found.items():
+    for name, turns in found.items():
+        times = {variant: [turn["seconds"] for turn in own] for variant, own in turns.items()}
+        waits = statistics.median(turn["longer of two"] for turn in turns[VARIANTS[-1].name])
         batch, size = WORKLOADS[name].batch, gradient_bytes(name)
         seconds = {v: statistics.median(times[v.name]) for v in VARIANTS}
         one, two, threads, torch_one, torch_two, apart = (seconds[v] for v in VARIANTS)
@@ -255,7 +263,7 @@ def summary(found: dict[str, dict[str, list[float]]], link: Link) -> dict[str, A
             "2 ranks over torch DDP": round(torch_two / two, 3),
             "step on one rank": min(times[VARIANTS[0].name]),  # other work on the machine only adds to it
             "gradient bytes": size,
-            "model": {"seconds of 2 ranks": step_seconds(apart, size, 2, link, overlap=False), "measured": two},
+            "model": {"seconds of 2 ranks": step_seconds(waits, size, 2, link, overlap=False), "measured": two},
             "seconds": times,
         }
     return rows
@@ -273,7 +281,7 @@ def main(out: Path | None, repeat: int, work: Sequence[str] | None) -> None:
             Path("/proc/self/autogroup").write_text(priority)
         time_messages() if work[0] == "messages" else worker(*work)
         return
-    found: dict[str, dict[str, list[float]]] = {name: {v.name: [] for v in VARIANTS} for name in WORKLOADS}
+    found: dict[str, dict[str, list[dict[str, float]]]] = {name: {v.name: [] for v in VARIANTS} for name in WORKLOADS}
     import tempfile
 
     with tempfile.TemporaryDirectory() as folder:
@@ -281,7 +289,7 @@ def main(out: Path | None, repeat: int, work: Sequence[str] | None) -> None:
             for name in WORKLOADS:
                 for variant in VARIANTS:
                     found[name][variant.name].append(measure(variant, name, Path(folder)))
-                    click.echo(f"{name}, {variant.name}: {1e3 * found[name][variant.name][-1]:.2f} ms")
+                    click.echo(f"{name}, {variant.name}: {1e3 * found[name][variant.name][-1]['seconds']:.2f} ms")
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
     messages = measured_link()
     link = fitted(messages)

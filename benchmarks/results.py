@@ -48,7 +48,8 @@ class Row:
     ratio: the peer's time over ours, the median over the pairs of turns; above 1 dlengine is faster. difference: the largest
     difference between the frameworks' results, relative to the largest value. error: why there is no time. flops and bytes:
     see costs.py. precision: of the products, if it differs from the run's. kernels: the kernels of dlengine that ran. unit:
-    the name and the number of the units that one run processes.
+    the name and the number of the units that one run processes. peer_difference: by how much the peer's results differ from
+    those of its reference (peers.py), with which ours agree; None where the peer agrees.
     """
 
     name: str
@@ -68,6 +69,7 @@ class Row:
     precision: str = ""
     kernels: list[str] = field(default_factory=list)
     unit: tuple[str, int] | None = None
+    peer_difference: float | None = None
 
     def pair(self, ours: str, peer: str | None = None) -> None:
         """Compute the ratio from pairs of turns."""
@@ -121,8 +123,9 @@ class Result:
         return list(dict.fromkeys(row.heap for row in self.rows)) or ["default"]
 
     def paired(self, heap: str) -> list[Row]:
-        """The rows of a heap that count in the geometric mean: ops and steps with a ratio."""
-        return [row for row in self.rows if row.heap == heap and row.ratio is not None and row.kind not in APART]
+        """The rows of a heap that count in the geometric mean: ops and steps with a ratio, where both compute the same."""
+        same = [row for row in self.rows if row.kind not in APART and row.peer_difference is None]
+        return [row for row in same if row.heap == heap and row.ratio is not None]
 
     @property
     def geometric_means(self) -> dict[str, float]:
@@ -162,6 +165,7 @@ class Result:
             for row in rows:
                 row.unit = (row.unit[0], row.unit[1]) if row.unit else None
                 _numbers(row.name, row.ratio, row.ratio_low, row.ratio_high, row.difference, row.flops, row.bytes)
+                _numbers(row.name, row.peer_difference)
             return result
 
 

@@ -177,9 +177,11 @@ def measure(
     heaps = HEAPS[pool.settings.heap]
     rows = {heap: new_row(workload, heap) for heap in heaps}
     try:
-        first = agree(workload, [pool.worker(name, heaps[0]) for name in names], rows[heaps[0]], scratch)
+        checked = rows[heaps[0]]
+        first = agree(workload, pool, names, checked, scratch)
         for row in rows.values():
-            row.difference, row.dtypes, row.note = rows[heaps[0]].difference, rows[heaps[0]].dtypes, rows[heaps[0]].note
+            row.difference, row.dtypes, row.note = checked.difference, checked.dtypes, checked.note
+            row.peer_difference = checked.peer_difference
         ready = {(name, heap): pool.worker(name, heap).ask("prepare", workload=workload.name) for heap in heaps for name in names}
         slowest = max(answer["usual"] for answer in ready.values())
         turns = max(min(pool.settings.repeat, 2), min(pool.settings.repeat, int(SIDE_SECONDS / slowest)))
@@ -213,25 +215,37 @@ def new_row(workload: Workload, heap: str) -> Row:
     return row
 
 
-def agree(workload: Workload, workers: list[Any], row: Row, scratch: Path) -> dict[str, float]:
-    """Check that the workers' results and precision agree, and return the time of each. Raises ConfigError if not."""
-    files = [scratch / f"{w.name}.npz" for w in workers]
-    answers = [w.ask("check", workload=workload.name, path=str(file)) for w, file in zip(workers, files, strict=True)]
-    row.dtypes = answers[0]["dtypes"]
-    kinds = [answer["precision"] for answer in answers]
+def agree(workload: Workload, pool: Workers, names: list[str], row: Row, scratch: Path) -> dict[str, float]:
+    """Check that the results and the precision of all agree, and return the first time of each. Raises ConfigError if not.
+
+    Where the peer has a reference, and ours agree with that instead, the row says so.
+    """
+    answers = {name: _checked(workload, pool, name, scratch) for name in names}
+    kinds = [answer["precision"] for answer in answers.values()]
+    row.dtypes = answers[names[0]]["dtypes"]
     if any(kind != kinds[0] for kind in kinds):
         raise ConfigError(f"cannot compare different precision: {kinds[0]} and {kinds[1]}")
     if not workload.compared:
-        row.note = "; ".join(
-            f"{key} {w.name} {x:.4g}" for w, a in zip(workers, answers, strict=True) for key, x in a["told"].items()
-        )
-    elif len(workers) > 1:
-        row.difference = agreement(files[0], files[1])
+        row.note = "; ".join(f"{key} {name} {x:.4g}" for name, a in answers.items() for key, x in a["told"].items())
+    elif len(names) > 1:
+        ours, theirs = (answers[name]["file"] for name in names)
+        row.difference = agreement(ours, theirs)
+        second = PEERS[names[1]].reference if names[1] in PEERS else None
+        if not row.difference <= workload.tolerance and second is not None:
+            right = _checked(workload, pool, second, scratch)["file"]
+            row.difference, row.peer_difference = agreement(ours, right), agreement(theirs, right)
+            row.note = f"the results of {names[1]} differ from {second}'s by {row.peer_difference:.1e}: checked against {second}"
         if not row.difference <= workload.tolerance:
             raise ConfigError(
                 f"the results differ by {row.difference:.1e} of the largest value (at most {workload.tolerance:.0e})"
             )
-    return {w.name: answer["first"] for w, answer in zip(workers, answers, strict=True)}
+    return {name: answer["first"] for name, answer in answers.items()}
+
+
+def _checked(workload: Workload, pool: Workers, name: str, scratch: Path) -> dict[str, Any]:
+    """A framework's answer to "check", with the file of its results."""
+    file = scratch / f"{name}.npz"
+    return {**pool.worker(name, HEAPS[pool.settings.heap][0]).ask("check", workload=workload.name, path=str(file)), "file": file}
 
 
 def in_turns(workers: dict[Any, Any], repeat: int, advance: Callable[[], None]) -> dict[Any, list[dict[str, Any]]]:

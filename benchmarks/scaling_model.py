@@ -94,6 +94,16 @@ def efficiency(compute: float, size: float, ranks: int, link: Link, **options: A
     return compute / step_seconds(compute, size, ranks, link, **options)
 
 
+def slowest(times: Sequence[float], ranks: int) -> float:
+    """The mean of the longest of ``ranks`` steps, each drawn from measured times: ranks that add gradients wait for that one.
+
+    The k-th smallest of n times is the longest of N draws with probability (k^N - (k - 1)^N) / n^N.
+    """
+    n = len(times)
+    weights = np.diff((np.arange(n + 1) / n) ** ranks)
+    return float(weights @ np.sort(np.asarray(times)))
+
+
 def fitted(times: Sequence[tuple[float, float]]) -> Link:
     """The link whose latency and bandwidth explain measured all-reduces of two ranks, pairs (bytes, seconds)."""
     ordered = sorted(times)

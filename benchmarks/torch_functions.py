@@ -48,6 +48,7 @@ OTHERS: dict[str, Callable[..., Any]] = {
     "pad": lambda x, widths: F.pad(x, tuple(widths[0])),
     "flip": lambda x: torch.flip(x, tuple(range(x.ndim))),
     "concat": torch.cat,
+    "equal": torch.eq,
     "take_along_axis": lambda x, indices: torch.take_along_dim(x, indices, -1),
     "scatter_add": lambda x, indices, values: torch.index_add(x, 0, indices, values),
     "getitem": lambda x, *, key: x[key],

@@ -143,6 +143,11 @@ class Capture:
         self.used += count
         return self.block[self.used - count : self.used].view(dtype)
 
+    def numbers(self, xp: Any, scalars: tuple[Any, ...], dtype: Any) -> tuple[Array, ...]:
+        """Replay scalars as arrays without axes, for array functions to compute with."""
+        held = xp.astype(self.bind("float64", _as_given, scalars), dtype, copy=False)
+        return tuple([held[i] for i in range(len(scalars))])
+
     def unbound(self) -> list[str]:
         """Names of the sources that no kernel reads: whatever used them was frozen, or did not use them at all."""
         return sorted({source.what for source in self.sources if not source.bound})
@@ -213,6 +218,10 @@ def bind(dtype: str, function: Callable[..., Sequence[Any]], *arguments: Any) ->
     if held is None:
         raise NotCapturable("a number of a captured step is used outside it")
     return held.bind(dtype, function, arguments)
+
+
+def _as_given(*numbers: Any) -> tuple[Any, ...]:
+    return numbers
 
 
 def _now(argument: Any) -> Any:

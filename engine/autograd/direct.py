@@ -20,12 +20,12 @@ import numpy as np
 from ..backend.library import Unrecorded
 from ..backend.switch import default_policy, scoped
 from ..recording import answer
-from ..recording.answers import mode
+from ..recording.answers import PLAIN_CONSTANTS, mode
 from ..recording.generators import FEWEST
 from .base import Node, TensorBase, next_sequence, recording, tensor_class, wrap
 from .call import NAMES_ELSEWHERE, array, several
 from .declaration import Op
-from .fp_errors import ignore_fp_errors, restore_fp_errors
+from .fp_errors import QUIET, SET, restore_fp_errors
 from .promotion import is_inexact
 from .record import anomaly, record, refusal, version_cells
 
@@ -206,20 +206,35 @@ class _Form(NamedTuple):
         own = f"_y, _pull = _definition(_xp{arrays}{constants})"
         body = [own]
         if self.read:
-            sizes = ["_a0.size > _FEWEST"]
-            if len(self.arrays) > 1:
-                sizes = [f"_type(_a{i}) is _ND and _a{i}.size > _FEWEST" for i in range(len(self.arrays))]
+            held = "" if len(self.arrays) == 1 else "_type(_a{i}) is _ND and "
+            size = " or ".join([f"{held.format(i=i)}_a{i}.size {{0}}" for i in range(len(self.arrays))])
+            known = f"_readings.get({self._key()}, _MISSING)"
+            if self.consts:
+                plain = " and ".join([f"_type({name}) in _PLAIN" for name in self.consts])
+                known = f"{known} if {plain} else _MISSING"
             body = [
-                f"if _op.readings[_xp.generator] is not None and ({' or '.join(sizes)} or _mode() != 'auto'):",
-                f"    _found = _answer(_op, ({arrays[2:]},), {self._dict()}, _xp.generator)",
-                "    if _found is not None: _y, _pull = _found",
-                f"    else: {own}",
-                f"else: {own}",
+                "_readings, _found = _op.readings[_xp.generator], None",
+                f"if _readings is not None and ({size.format('> _FEWEST')} or _mode() != 'auto'):",
+                f"    _known = {known}",
+                "    if _known is _MISSING or _mode() != 'auto':",
+                f"        _found = _answer(_op, ({arrays[2:]},), {self._dict()}, _xp.generator)",
+                f"    elif _known is not None and ({size.format('>= _known[0]')}): _found = _known[1](({arrays[2:]},))",
+                f"if _found is None: {own}",
+                "else: _y, _pull = _found",
             ]
         refused = ["except (_ValueError, _TypeError, _IndexError, _OverflowError): break"]
         if self.view:  # which computes nothing
             return ["try:", *[f"    {line}" for line in body], *refused]
-        return ["_token = _ignore()", "try:", *[f"    {line}" for line in body], *refused, "finally: _restore(_token)"]
+        return ["_token = _set_fp(_quiet)", "try:", *[f"    {line}" for line in body], *refused, "finally: _restore(_token)"]
+
+    def _key(self) -> str:
+        """Under what an op's readings have this call, as answers.answer makes it."""
+        if len(self.arrays) == 1 and not self.consts:
+            return "_d.char"
+        char = "_d.char" if self.promotes or len(self.arrays) == 1 else "_a{i}.dtype.char"
+        parts = [char.format(i=0) if len(self.arrays) == 1 else f"{char.format(i=i)} if _type(_a{i}) is _ND else _a{i} or _repr(_a{i})"
+                 for i in range(len(self.arrays))]  # fmt: skip
+        return f"({''.join([f'{part}, ' for part in parts])}{''.join([f'{name!r}, {name} or _repr({name}), ' for name in self.consts])})"
 
     def _shared(self) -> list[str]:
         if not self.view:
@@ -303,10 +318,11 @@ def _outputs(
 globals().update({
     "_T": TensorBase, "_ND": np.ndarray, "_F4": np.dtype("float32"), "_F8": np.dtype("float64"), "_new": object.__new__,
     "_tensors": tensor_class, "_scoped": scoped, "_default_policy": default_policy, "_recording": recording.get,
-    "_anomaly": anomaly.get, "_mode": mode, "_FEWEST": FEWEST, "_ignore": ignore_fp_errors, "_restore": restore_fp_errors,
+    "_anomaly": anomaly.get, "_mode": mode, "_FEWEST": FEWEST, "_set_fp": SET, "_quiet": QUIET, "_restore": restore_fp_errors,
     "_answer": answer, "_array": array, "_asarray": np.asarray, "_generic": np.generic, "_record": record, "_refusal": refusal,
     "_cells_of": version_cells, "_Node": Node, "_ref": ref, "_next_sequence": next_sequence, "_is_inexact": is_inexact,
-    "_type": type, "_isinstance": isinstance, "_list": list, "_tuple": tuple, "_float": float, "_int": int,
+    "_type": type, "_isinstance": isinstance, "_list": list, "_tuple": tuple, "_float": float, "_int": int, "_repr": repr,
+    "_PLAIN": PLAIN_CONSTANTS,
     "_ValueError": ValueError, "_TypeError": TypeError, "_IndexError": IndexError, "_OverflowError": OverflowError,
     "_Unrecorded": Unrecorded,
 })  # fmt: skip

@@ -13,7 +13,11 @@ from typing import Any
 import numpy as np
 
 
-def _enter_errstate() -> Any:
+QUIET: Any = None
+"""What SET is given to ignore floating-point conditions: SET(QUIET) is ignore_fp_errors(), with one call less."""
+
+
+def _enter_errstate(quiet: Any = None) -> Any:
     state = np.errstate(all="ignore")
     state.__enter__()
     return state
@@ -26,14 +30,16 @@ def _exit_errstate(token: Any) -> None:
 ignore_fp_errors: Callable[[], Any] = _enter_errstate
 """Ignore floating-point conditions until restore_fp_errors(token), where token is what it returns."""
 
+SET: Callable[[Any], Any] = _enter_errstate
+
 restore_fp_errors: Callable[[Any], None] = _exit_errstate
 """Undo ignore_fp_errors()."""
 
 try:
     _umath: Any = import_module("numpy._core.umath")
     _set, _reset = _umath._extobj_contextvar.set, _umath._extobj_contextvar.reset
-    _ignore = _umath._make_extobj(all="ignore")
+    QUIET = _umath._make_extobj(all="ignore")
 except (ImportError, AttributeError):  # another NumPy keeps this elsewhere: np.errstate, which is slower, stays
     pass
 else:
-    ignore_fp_errors, restore_fp_errors = partial(_set, _ignore), _reset
+    ignore_fp_errors, SET, restore_fp_errors = partial(_set, QUIET), _set, _reset

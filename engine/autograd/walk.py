@@ -44,10 +44,15 @@ def run(
         seen.update((t, None) for t, _ in roots)
     token = recording.set(create_graph)
     silence = ignore_fp_errors()
+    watched: Watched | None = None
     try:
         plan = Plan([t._node for t, _ in roots if t._node is not None], targets, upto)
         watched = Watched(t._node for t, _ in roots if t._node is not None) if watchers and targets is None else None
         return _Walk(plan, create_graph, retain_graph).run(roots, watched)
+    except BaseException:
+        if watched is not None:
+            watched.abandon()
+        raise
     finally:
         restore_fp_errors(silence)
         recording.reset(token)

@@ -21,6 +21,9 @@ class Watcher(Protocol):
     def finish(self, gradients: dict[Any, Any]) -> None:
         """End a walk: replace gradients in the dict of leaves and their arrays."""
 
+    def abandon(self) -> None:
+        """End a walk that an error has stopped."""
+
 
 watchers: dict[TensorBase, Watcher] = {}
 """The watcher of each leaf that has one."""
@@ -53,3 +56,8 @@ class Watched:
             watchers[leaf].ready(leaf, gradients[leaf])
         for watcher in {id(w): w for w in watchers.values()}.values():
             watcher.finish(gradients)
+
+    def abandon(self) -> None:
+        """Tell the watchers that the walk was stopped by an error."""
+        for watcher in {id(w): w for w in watchers.values()}.values():
+            watcher.abandon()

@@ -95,7 +95,12 @@ class Namespace:
         else:
             dtypes, load = kernels.declared.get(name, ()), partial(kernels.load, name)
             chosen = Chosen(dtypes, load, kernels.launches, fallback, f"{kernels.name}:{name}", kernels.name == "jit")
-        return picker(self, name, self.library.array_type(), chosen)
+        picked = picker(self, name, self.library.array_type(), chosen)
+        if self.generates and KERNELS[name] == "activation":
+            from dlengine.kernels.jit.activation import direct
+
+            return direct(name, picked)
+        return picked
 
     def dtype(self, dtype: Any) -> Any:
         """dlengine's dtype (a numpy.dtype, or its name) as the library's own."""

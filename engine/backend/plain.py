@@ -6,14 +6,17 @@ reshape of 0.1. What such a function does not know, another dtype or layout, goe
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from importlib import import_module
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
 
 Array = Any
 
+_REAL = (float, int)
 _F4, _F8 = np.dtype(np.float32), np.dtype(np.float64)
 _maximum: Any = np.maximum.reduce
 _minimum: Any = np.minimum.reduce
@@ -35,7 +38,10 @@ def library(name: str, of: str = "numpy") -> Callable[..., Array]:
 
 
 _clip, _isdtype, _reshape = library("clip"), library("isdtype"), library("reshape")
-_stack, _take, _zeros = library("stack"), library("take"), library("zeros")
+_stack, _take, _zeros, _ones = library("stack"), library("take"), library("zeros"), library("ones")
+_full, _arange, _eye, _linspace = library("full"), library("arange"), library("eye"), library("linspace")
+_roll = library("roll")
+_shapes = attrgetter("shape")
 
 
 def largest(x: Array, /, *, axis: Any = None, keepdims: bool = False) -> Array:
@@ -70,6 +76,92 @@ def matrix_transpose(x: Array, /) -> Array:
 def zeros(shape: Any, *, dtype: Any = None, device: Any = None) -> Array:
     """zeros."""
     return np.zeros(shape, dtype) if type(dtype) in _DTYPES and device is None else _zeros(shape, dtype=dtype, device=device)
+
+
+def ones(shape: Any, *, dtype: Any = None, device: Any = None) -> Array:
+    """ones."""
+    if type(dtype) not in _DTYPES or device is not None:
+        return _ones(shape, dtype=dtype, device=device)
+    y = np.empty(shape, dtype)
+    y.fill(1)
+    return y
+
+
+def full(shape: Any, fill_value: Any, *, dtype: Any = None, device: Any = None) -> Array:
+    """full."""
+    if (dtype is not _F4 and dtype is not _F8) or device is not None or type(fill_value) not in _REAL:
+        return _full(shape, fill_value, dtype=dtype, device=device)
+    y = np.empty(shape, dtype)
+    y.fill(fill_value)
+    return y
+
+
+def arange(start: Any, /, stop: Any = None, step: Any = 1, *, dtype: Any = None, device: Any = None) -> Array:
+    """arange."""
+    if type(dtype) in _DTYPES and device is None and stop is not None:
+        return np.arange(start, stop, step, dtype)
+    return _arange(start, stop, step, dtype=dtype, device=device)
+
+
+def eye(n_rows: int, n_cols: int | None = None, /, *, k: int = 0, dtype: Any = None, device: Any = None) -> Array:
+    """eye."""
+    if type(dtype) in _DTYPES and device is None:
+        return np.eye(n_rows, n_cols, k, dtype)
+    return _eye(n_rows, n_cols, k=k, dtype=dtype, device=device)
+
+
+def linspace(start: Any, stop: Any, /, num: int, *, dtype: Any = None, device: Any = None, endpoint: bool = True) -> Array:
+    """linspace: the steps that NumPy takes for two numbers, without its layers for arrays of them."""
+    real = type(start) in _REAL and type(stop) in _REAL and device is None and (dtype is _F4 or dtype is _F8)
+    if real and endpoint and type(num) is int and num > 1:
+        first, last = float(start), float(stop)
+        step = (last - first) / (num - 1)
+        if step and math.isfinite(step):
+            y = np.arange(0, num, 1, _F8)
+            y *= step
+            y += first
+            y[-1] = last
+            return y if dtype is _F8 else y.astype(dtype)
+    return _linspace(start, stop, num, dtype=dtype, device=device, endpoint=endpoint)
+
+
+def round(x: Array, /) -> Array:  # the standard's name
+    """round: to even; a result has its own memory, and NumPy 2.0 gives back integers as they are."""
+    if x.dtype.kind == "f":
+        return np.rint(x)
+    y = np.round(x)
+    return y.copy() if y is x else y
+
+
+def broadcast_to(x: Array, /, shape: Any) -> Array:
+    """broadcast_to: a view that cannot be written to; NumPy's own goes through an iterator, which takes twice the time."""
+    shape = tuple(shape) if type(shape) is list else shape
+    if type(shape) is tuple and type(x) is np.ndarray and x.flags.c_contiguous and x.size:
+        own = x.shape
+        ahead = len(shape) - len(own)
+        strides = [t if n == w else 0 if n == 1 else None for n, w, t in zip(own, shape[max(ahead, 0) :], x.strides)]  # noqa: B905
+        if ahead >= 0 and None not in strides:
+            y = np.ndarray(shape, x.dtype, x, 0, [0] * ahead + strides)  # type: ignore[arg-type]
+            y.flags.writeable = False
+            return y
+    return np.broadcast_to(x, shape)
+
+
+def roll(x: Array, /, shift: Any, *, axis: Any = None) -> Array:
+    """roll: both parts in one go."""
+    if type(axis) is tuple and type(shift) is tuple and len(axis) == len(shift) == 1:
+        (axis,), (shift,) = axis, shift
+    if type(shift) is not int or type(x) is not np.ndarray or not x.size:
+        return _roll(x, shift, axis=axis)
+    if axis is None:
+        line = x.reshape(-1)
+        cut = -shift % line.size
+        return np.concatenate((line[cut:], line[:cut])).reshape(x.shape)
+    if type(axis) is not int or not -x.ndim <= axis < x.ndim:
+        return _roll(x, shift, axis=axis)
+    at, cut = axis % x.ndim, -shift % x.shape[axis]
+    before = (slice(None),) * at
+    return np.concatenate((x[(*before, slice(cut, None))], x[(*before, slice(None, cut))]), at)
 
 
 def take(x: Array, indices: Array, /, *, axis: int | None = None) -> Array:
@@ -118,10 +210,13 @@ def _beside(bound: Any, dtype: Any) -> bool:
 
 
 def stack(arrays: Any, /, *, axis: int = 0) -> Array:
-    """stack."""
-    if axis == 0:
-        first = arrays[0]
-        shape = first.shape
-        if all(type(a) is np.ndarray and a.shape == shape for a in arrays):
-            return np.concatenate([a[None] for a in arrays])
-    return _stack(arrays, axis=axis)
+    """stack: joined along a new first axis, or along one that is there, which is then cut into the new one and itself."""
+    first, n = arrays[0], len(arrays)
+    if axis == 0 and type(first) is np.ndarray:
+        return np.concatenate([a[None] for a in arrays])
+    shape = first.shape
+    rank = len(shape)
+    at = axis if axis >= 0 else axis + rank + 1
+    if not (0 <= at < rank and type(first) is np.ndarray and [*map(_shapes, arrays)].count(shape) == n):
+        return _stack(arrays, axis=axis)
+    return np.concatenate(arrays, at).reshape(shape[:at] + (n,) + shape[at:])

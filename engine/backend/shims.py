@@ -210,12 +210,6 @@ def _running(name: str) -> Callable[..., Array]:
     return running
 
 
-def _numpy_round(x: Array) -> Array:
-    """NumPy 2.0 gives back integers as they are, in the same memory; a result must have its own."""
-    rounded = np.round(x)
-    return rounded.copy() if rounded is x else rounded
-
-
 def _divided(name: str) -> Callable[..., Array]:
     """A division that gives integers for integers: NumPy says 0 for a division by 0, which is no answer."""
     ufunc = getattr(np, name)
@@ -313,7 +307,9 @@ GENERIC: Shims = {
     "in_range": _generic_in_range,
 }
 NUMPY: Shims = {
-    "round": _numpy_round,
+    "round": plain.round,
+    "roll": plain.roll,
+    "broadcast_to": plain.broadcast_to,
     "scatter_add": _numpy_scatter_add,
     "get_at": getitem,
     "set_at": _set_at,
@@ -334,6 +330,11 @@ NUMPY: Shims = {
     "stack": plain.stack,
     "take": plain.take,
     "zeros": plain.zeros,
+    "ones": plain.ones,
+    "full": plain.full,
+    "arange": plain.arange,
+    "eye": plain.eye,
+    "linspace": plain.linspace,
     "isdtype": plain.isdtype,
     "linalg": plain.LinearAlgebra(),
     "fft": transforms.Transforms(),

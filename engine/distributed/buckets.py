@@ -15,7 +15,8 @@ from ..autograd.base import TensorBase, wrap
 from ..autograd.watch import watchers
 from ..data.host_arrays import to_host
 from ..errors import ConfigError, GradientError
-from .communicator import Communicator, Work
+from .communicator import Communicator
+from .sum_buffers import SharedBuffer, sum_buffer
 
 if TYPE_CHECKING:
     from .._tensor import Tensor
@@ -25,56 +26,60 @@ BUCKET_BYTES = 4 << 20
 
 
 class Bucket:
-    """Gradients of neighbouring parameters, followed by a flag for each: whether it has a gradient."""
+    """Gradients of neighbouring parameters, a flag for each that says whether it has a gradient, and the number of samples."""
 
-    def __init__(self, parameters: Sequence[Tensor], number: int) -> None:
+    def __init__(self, parameters: Sequence[Tensor], number: int, communicator: Communicator) -> None:
         self.parameters, self.number = list(parameters), number
-        first = parameters[0].array
-        xp: Any = backend.space_of(first)
-        self.dtype = np.dtype(np.float32) if first.dtype.itemsize == 2 else first.dtype
         sizes = [int(p.size) for p in parameters]
         ends = np.cumsum(sizes).tolist()
         self.places = {p: slice(end - size, end) for p, size, end in zip(parameters, sizes, ends, strict=True)}
         self.numbers = {p: i for i, p in enumerate(parameters)}
-        self.flags = slice(ends[-1], ends[-1] + len(parameters))
-        self.buffer: Any = xp.zeros(self.flags.stop, dtype=self.dtype)
+        self.notes = slice(ends[-1], ends[-1] + len(parameters) + 1)  # the flags, and the number of samples
+        self.sums = sum_buffer(parameters[0].array, self.notes.stop, communicator)
         self.waiting: set[Tensor] = set(parameters)
-        self.given = np.zeros(len(parameters))
-        self.work: Work | None = None
+        self.given = np.zeros(len(parameters) + 1)
+        self.started = False
 
     def put(self, p: Tensor, gradient: Any, factor: float) -> None:
         """Put a gradient into its place, times a factor."""
-        place = backend.space_of(self.buffer).reshape(self.buffer[self.places[p]], p.array.shape)  # a view
+        buffer = self.sums.array
+        place = backend.space_of(buffer).reshape(buffer[self.places[p]], p.array.shape)  # a view
         if factor == 1.0:
             place[...] = gradient
-        elif self.dtype == gradient.dtype and isinstance(gradient, np.ndarray):
+        elif buffer.dtype == gradient.dtype and isinstance(gradient, np.ndarray):
             np.multiply(gradient, gradient.dtype.type(factor), out=place)
         else:
             place[...] = gradient * factor
         self.given[self.numbers[p]] = 1.0
         self.waiting.discard(p)
 
-    def start(self, communicator: Communicator) -> None:
+    def start(self, samples: float) -> None:
         """Let the ranks add this bucket; what has no gradient counts as zeros."""
+        buffer = self.sums.array
         for p in self.waiting:
-            self.buffer[self.places[p]] = 0
-        self.buffer[self.flags] = backend.space_of(self.buffer).asarray(self.given, dtype=self.dtype)
+            buffer[self.places[p]] = 0
+        self.given[-1] = samples
+        buffer[self.notes] = backend.space_of(buffer).asarray(self.given, dtype=buffer.dtype)
         count = len(self.parameters)
-        what = f"all_reduce of bucket {self.number}: the gradients of {count} parameter{'s' if count > 1 else ''}"
-        self.work = communicator.transport(self.buffer).start_reduce(self.buffer, "sum", what)
+        self.sums.start(f"all_reduce of bucket {self.number}: the gradients of {count} parameter{'s' if count > 1 else ''}")
+        self.started = True
 
-    def take(self) -> Iterator[tuple[Tensor, Any]]:
-        """Wait for the sum; the parameters that have a gradient on some rank, and that gradient: nobody writes to it later."""
-        if self.work is not None:
-            self.work.wait()
-        xp: Any = backend.space_of(self.buffer)
-        used = to_host(self.buffer[self.flags]) > 0
+    def take(self) -> tuple[list[tuple[Tensor, Any]], float]:
+        """Wait for the sum: pairs (parameter, gradient) where some rank has one, never written to later, and the samples."""
+        total = self.sums.take()
+        xp: Any = backend.space_of(total)
+        *used, samples = to_host(total[self.notes]).tolist()
+        found = []
         for p, flag in zip(self.parameters, used, strict=True):
-            if flag:
-                held = xp.reshape(self.buffer[self.places[p]], p.array.shape)  # a view
-                yield p, held if held.dtype == p.array.dtype else xp.astype(held, p.array.dtype)
-        self.buffer = xp.empty_like(self.buffer)  # the sums are parts of the old one
-        self.work, self.waiting = None, set(self.parameters)
+            if flag > 0:
+                held = xp.reshape(total[self.places[p]], p.array.shape)  # a view
+                found.append((p, held if held.dtype == p.array.dtype else xp.astype(held, p.array.dtype)))
+        self.empty()
+        return found, samples
+
+    def empty(self) -> None:
+        """Forget the gradients that were put in."""
+        self.started, self.waiting = False, set(self.parameters)
         self.given[:] = 0.0
 
 
@@ -106,17 +111,27 @@ class GradientSum:
         self._of: dict[Tensor, Bucket] = {}
         self._layout: list[Any] = []
         self._next = 0
+        self._abandoned = False
         self.weigh: Callable[[], float] | None = None
         """Gives ``weight`` when the first gradient of a backward is complete, where it is known only then."""
+        self.samples = 0.0
+        """How many samples this rank's gradients are of, if it matters: the ranks' numbers are added with the gradients."""
+        self.correct: Callable[[float], float] | None = None
+        """Given the samples of all ranks, what the sums are to be multiplied by."""
         self.rebuild()
 
     def rebuild(self) -> None:
         """Make the buckets anew if parameters were frozen, moved or cast."""
+        if self._abandoned:
+            self._start_anew()
         wanted = [p for p in reversed(self.parameters) if p.requires_grad]
         layout = [(p, p.array.dtype, p.device, p.array.shape) for p in wanted]
         if len(layout) == len(self._layout) and all(map(_alike, layout, self._layout)):
             return
         self._layout = layout
+        for bucket in self._buckets:
+            if isinstance(bucket.sums, SharedBuffer):
+                bucket.sums.free()
         groups: list[list[Tensor]] = []
         held = 0
         for (p, dtype, device, _), before in zip(layout, [None, *layout], strict=False):
@@ -126,7 +141,7 @@ class GradientSum:
                 held = 0
             groups[-1].append(p)
             held += size
-        self._buckets = [Bucket(group, number) for number, group in enumerate(groups, 1)]
+        self._buckets = [Bucket(group, number, self.communicator) for number, group in enumerate(groups, 1)]
         self._of = {p: bucket for bucket in self._buckets for p in bucket.parameters}
 
     @contextmanager
@@ -144,6 +159,20 @@ class GradientSum:
                 else:
                     watchers[p] = watcher
 
+    def abandon(self) -> None:
+        """Note that a backward ended by an error: what it put into buckets does not count."""
+        self._abandoned = True
+
+    def _start_anew(self) -> None:
+        """Empty the buckets after a backward that ended by an error; sums that other ranks wait for are ended first."""
+        for bucket in self._buckets:
+            if bucket.started:
+                bucket.take()
+            bucket.empty()
+        self._next, self._abandoned = 0, False
+        if self.weigh is not None:
+            self.weight = None
+
     def ready(self, leaf: TensorBase, gradient: Any) -> None:
         """Put a gradient that is complete into its bucket, and start every bucket that is full and at its turn."""
         if isinstance(gradient, TensorBase):
@@ -152,6 +181,8 @@ class GradientSum:
                 "dl.gradients(), and backward() for the loss that contains them"
             )
         graph_capture.refuse("gradients are added over ranks; let Trainer(capture=True, distributed=True) capture the step")
+        if self._abandoned:
+            self._start_anew()
         p: Any = leaf
         if p._grad is not None and p in self._local:
             gradient = gradient + p._grad.array  # of backwards before, whose gradients this rank kept for itself
@@ -161,29 +192,33 @@ class GradientSum:
     def _start_full(self) -> None:
         """Start the buckets that are full, in their order: all ranks must begin the same sums in the same order."""
         while self._next < len(self._buckets) and not self._buckets[self._next].waiting:
-            self._buckets[self._next].start(self.communicator)
+            self._buckets[self._next].start(self.samples)
             self._next += 1
         for bucket in self._buckets[: self._next]:
-            advance = getattr(bucket.work, "advance", None)
-            if advance is not None:
-                advance()
+            bucket.sums.advance()
 
     def finish(self, gradients: dict[Any, Any]) -> None:
         """Start what is left, and replace the gradients by the sums."""
+        if self._abandoned:
+            self._start_anew()
         for p in self._local:
             held = p._grad
             if p not in gradients and held is not None and p in self._of:
                 self._of[p].put(p, held.array, self._factor())
         for bucket in self._buckets[self._next :]:
-            bucket.start(self.communicator)
+            bucket.start(self.samples)
         self._next = 0
+        factor: float | None = None
         for bucket in self._buckets:
             for p in bucket.parameters:
                 gradients.pop(p, None)
-            for p, gradient in bucket.take():
+            found, samples = bucket.take()
+            if factor is None:
+                factor = 1.0 if self.correct is None else self.correct(samples)
+            for p, gradient in found:
                 if p in self._local:
                     p._grad = None  # its part is in the sum
-                gradients[p] = gradient
+                gradients[p] = gradient if factor == 1.0 else gradient * gradient.dtype.type(factor)
         self._local.clear()
         self.sums += 1
         if self.weigh is not None:

@@ -10,6 +10,7 @@ import numpy as np
 from .. import backend
 from ..errors import ConfigError, RankError
 from . import launch, mpi
+from .sum_buffers import MOST_SHARED
 from .waiting import Waiting
 
 if TYPE_CHECKING:
@@ -66,13 +67,38 @@ class HostTransport:
     """MPI on NumPy arrays."""
 
     def __init__(self, comm: Any, library: Any, waiting: Waiting) -> None:
-        self.comm, self.waiting = comm, waiting
+        self.comm, self.library, self.waiting = comm, library, waiting
         self.in_place = library.IN_PLACE
         self.operations = {"sum": library.SUM, "max": library.MAX, "min": library.MIN}
 
     def start_reduce(self, array: Any, operation: str, what: str) -> Request:
         request = self.comm.Iallreduce(self.in_place, array, op=self.operations[operation])
         return Request(request, self.waiting, what, array)
+
+    def start_barrier(self, what: str) -> Request:
+        """Begin to wait until all ranks have come here."""
+        return Request(self.comm.Ibarrier(), self.waiting, what)
+
+    def meet(self, what: str) -> None:
+        """Wait until all ranks have come here: before what MPI offers as a call alone, which would wait without end."""
+        self.start_barrier(what).wait()
+
+    def all_agree(self, wish: bool) -> bool:
+        """Whether all ranks wish it."""
+        found = np.asarray([float(wish)])
+        self.start_reduce(found, "min", "all_reduce of a wish").wait()
+        return bool(found[0])
+
+    @cached_property
+    def on_one_machine(self) -> bool:
+        """Whether there are several ranks, few, that share memory; all ranks ask this together."""
+        if not 1 < self.comm.size <= MOST_SHARED:
+            return False
+        self.meet("look for ranks on this machine")
+        here = self.comm.Split_type(self.library.COMM_TYPE_SHARED)
+        count = int(here.size)
+        here.Free()
+        return self.all_agree(count == self.comm.size)
 
     def broadcast(self, array: Any, root: int) -> None:
         Request(self.comm.Ibcast(array, root=root), self.waiting, f"broadcast of {_size(array)}", array).wait()
@@ -271,7 +297,7 @@ class Communicator:
 
     def barrier(self) -> None:
         """Wait until all ranks have come here."""
-        Request(self._comm.Ibarrier(), self._waiting, "barrier").wait()
+        self.host.meet("barrier")
 
     def gather_objects(self, value: Any) -> list[Any]:
         """Give every rank the Python objects of all, which are pickled.

@@ -71,10 +71,10 @@ class DistributedDataParallel(Module):
         share_start(module, self.communicator)
         self._sum = GradientSum(module.parameters(), self.communicator, bucket_bytes)
         self._header = self.communicator.separate()
-        self._samples = 0
         self._request: Request | None = None
         self._counts = np.zeros(1)
-        self._part = 1.0
+        self._expected = 0.0  # the samples of all ranks in the step before
+        self._exact = any(isinstance(layer, SyncBatchNorm) for layer in module.modules())
         self._syncs, self._kept = True, False
         if self.communicator.size > 1:
             own = WeakMethod(self._weigh)  # what watches parameters must not keep this object alive
@@ -83,7 +83,12 @@ class DistributedDataParallel(Module):
                 found = own()
                 return 1.0 if found is None else found()
 
-            self._sum.weight, self._sum.weigh = None, weigh
+            def correct(samples: float) -> float:
+                found = own_correction()
+                return 1.0 if found is None else found(samples)
+
+            own_correction = WeakMethod(self._correction)
+            self._sum.weight, self._sum.weigh, self._sum.correct = None, weigh, correct
             for layer in module.modules():
                 if isinstance(layer, SyncBatchNorm):
                     layer.weigh = weigh
@@ -114,20 +119,30 @@ class DistributedDataParallel(Module):
         return self.module(*inputs, **named)
 
     def _count(self, x: Any) -> None:
-        """Begin to add the numbers of samples of all ranks."""
-        if self._request is not None:
-            self._request.wait()
-        self._samples = int(x.shape[self.batch_axis])
-        self._counts = np.asarray([float(self._samples)])
-        self._request = self._header.host.start_reduce(self._counts, "sum", "all_reduce of the numbers of samples")
+        """Note the samples of this rank. Those of all ranks are added first where they are not expected to be as before.
 
-    def _weigh(self) -> float:
-        """The part of this rank in the samples of all ranks."""
+        Waiting for other ranks between forward and backward costs time. So gradients are weighted by the samples that all ranks
+        had in the step before, and where the sums show others, they are corrected.
+        """
         if self._request is not None:
             self._request.wait()
             self._request = None
-            self._part = self._samples / self._counts[0] if self._counts[0] else 0.0
-        return self._part
+        self._sum.samples = float(x.shape[self.batch_axis])
+        if self._exact or not self._expected:
+            self._counts = np.asarray([self._sum.samples])
+            self._request = self._header.host.start_reduce(self._counts, "sum", "all_reduce of the numbers of samples")
+
+    def _weigh(self) -> float:
+        """The part of this rank in the samples of all ranks, or in those expected."""
+        if self._request is not None:
+            self._request.wait()
+            self._request, self._expected = None, float(self._counts[0])
+        return self._sum.samples / self._expected if self._expected else 0.0
+
+    def _correction(self, samples: float) -> float:
+        """What sums are multiplied by when all ranks had this many samples."""
+        expected, self._expected = self._expected, samples
+        return expected / samples if samples else 1.0
 
     @contextmanager
     def no_sync(self) -> Iterator[None]:

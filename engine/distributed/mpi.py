@@ -51,6 +51,7 @@ def library() -> Any:
     place = _library_of_wheel()
     if place is not None and "MPI4PY_LIBMPI" not in os.environ and "MPI4PY_MPIABI" not in os.environ:
         os.environ["MPI4PY_LIBMPI"] = str(place)
+    os.environ.setdefault("OMPI_MCA_osc", "^ucx")  # Open MPI with UCX complains at each window; ours are in shared memory
     try:
         import mpi4py
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from ..autograd.composed import composed
 from ..autograd.op import op
 from ..errors import ConfigError, ShapeError
-from .elementwise import logistic, tanh
+from .elementwise import logistic
 from .half import wide_text
 from .rectifiers import add_relu as add_relu
 from .rectifiers import celu as celu
@@ -245,8 +244,8 @@ def softsign(xp: Namespace, x: Tensor, /) -> ValueAndVJP:
     return xp.where(xp.isinf(x), xp.sign(x), x / (1 + xp.abs(x))), pull
 
 
-@composed
-def logsigmoid(x: Tensor, /) -> Tensor:
+@op(needs="x", promotes="float")
+def logsigmoid(xp: Namespace, x: Tensor, /) -> ValueAndVJP:
     """Logarithm of the logistic function, without overflow.
 
     Parameters
@@ -264,11 +263,11 @@ def logsigmoid(x: Tensor, /) -> Tensor:
     >>> dl.logsigmoid(dl.asarray([-1000.0]))
     tensor([-1000.])
     """
-    return -softplus(x * -1.0)  # a product, since -x would wrap among unsigned integers
+    return xp.where(x < 0, x, 0) - xp.log1p(xp.exp(-xp.abs(x))), lambda gy: gy * xp.sigmoid(-x)
 
 
-@composed
-def tanhshrink(x: Tensor, /) -> Tensor:
+@op(needs="x", promotes="float")
+def tanhshrink(xp: Namespace, x: Tensor, /) -> ValueAndVJP:
     """Tanhshrink: ``x - tanh(x)``.
 
     Parameters
@@ -286,7 +285,12 @@ def tanhshrink(x: Tensor, /) -> Tensor:
     >>> dl.tanhshrink(dl.asarray([0.0]))
     tensor([0.])
     """
-    return x - tanh(x)
+
+    def pull(gy):
+        y = xp.tanh(x)
+        return gy * (y * y)
+
+    return x - xp.tanh(x), pull
 
 
 @op(needs="x", promotes="float")

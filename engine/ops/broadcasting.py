@@ -100,8 +100,9 @@ def broadcast_arrays(*arrays: Tensor) -> tuple[Tensor, ...]:
     >>> a.shape, b.shape
     ((3, 4), (3, 4))
     """
-    shape = broadcast_shapes(*(a.shape for a in arrays))
-    return tuple(broadcast_to(a, shape) for a in arrays)
+    shapes = [a.shape for a in arrays]
+    shape = broadcast_shapes(*shapes)
+    return tuple([broadcast_to(a, shape) for a in arrays])
 
 
 def meshgrid(*arrays: Tensor, indexing: str = "xy") -> tuple[Tensor, ...]:

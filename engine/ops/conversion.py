@@ -49,8 +49,15 @@ def named_errors(create: Callable[P, Tensor]) -> Callable[P, Tensor]:
     return call
 
 
+_NUMBERS = {int, float}
+_INT64 = np.dtype("int64")
+
+
 def dtype_of_numbers(*values: Any) -> Any:
     """The dtype of Python numbers: the widest kind decides; NumPy's numbers bring their own."""
+    kinds = {type(v) for v in values}
+    if kinds <= _NUMBERS and kinds:
+        return _INT64 if float not in kinds else get_default_dtype()
     typed = [v.dtype for v in values if isinstance(v, np.generic)]
     if typed:
         return np.result_type(*typed)

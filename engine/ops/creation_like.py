@@ -14,10 +14,11 @@ from .creation import empty, full, ones, zeros
 __all__ = ["empty_like", "full_like", "ones_like", "zeros_like"]
 
 
-def _like(x: Any, dtype: Any, device: str | None) -> dict[str, Any]:
+def _like(x: Any, dtype: Any, device: str | None) -> tuple[Any, str]:
     if not isinstance(x, TensorBase):
         raise DTypeError(f"expected a tensor to be like, got {type(x).__name__}; make a tensor of it: dl.asarray(x)")
-    return {"dtype": x.dtype if dtype is None else dtype, "device": x.device if device is None else device}  # type: ignore[attr-defined]
+    own: Any = x
+    return own.dtype if dtype is None else dtype, own.device if device is None else device
 
 
 def empty_like(x: Tensor, /, *, dtype: DTypeLike | None = None, device: str | None = None) -> Tensor:
@@ -42,7 +43,8 @@ def empty_like(x: Tensor, /, *, dtype: DTypeLike | None = None, device: str | No
     >>> dl.empty_like(dl.zeros((2, 3))).shape
     (2, 3)
     """
-    return empty(x.shape, **_like(x, dtype, device))
+    dtype, device = _like(x, dtype, device)
+    return empty(x.shape, dtype=dtype, device=device)
 
 
 def zeros_like(x: Tensor, /, *, dtype: DTypeLike | None = None, device: str | None = None) -> Tensor:
@@ -67,7 +69,8 @@ def zeros_like(x: Tensor, /, *, dtype: DTypeLike | None = None, device: str | No
     >>> dl.zeros_like(dl.asarray([1, 2]))
     tensor([0, 0])
     """
-    return zeros(x.shape, **_like(x, dtype, device))
+    dtype, device = _like(x, dtype, device)
+    return zeros(x.shape, dtype=dtype, device=device)
 
 
 def ones_like(x: Tensor, /, *, dtype: DTypeLike | None = None, device: str | None = None) -> Tensor:
@@ -92,7 +95,8 @@ def ones_like(x: Tensor, /, *, dtype: DTypeLike | None = None, device: str | Non
     >>> dl.ones_like(dl.asarray([1, 2]))
     tensor([1, 1])
     """
-    return ones(x.shape, **_like(x, dtype, device))
+    dtype, device = _like(x, dtype, device)
+    return ones(x.shape, dtype=dtype, device=device)
 
 
 def full_like(x: Tensor, /, fill_value: TensorLike, *, dtype: DTypeLike | None = None, device: str | None = None) -> Tensor:
@@ -119,4 +123,5 @@ def full_like(x: Tensor, /, fill_value: TensorLike, *, dtype: DTypeLike | None =
     >>> dl.full_like(dl.asarray([1, 2]), 7)
     tensor([7, 7])
     """
-    return full(x.shape, fill_value, **_like(x, dtype, device))
+    dtype, device = _like(x, dtype, device)
+    return full(x.shape, fill_value, dtype=dtype, device=device)

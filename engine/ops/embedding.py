@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -61,8 +60,10 @@ def embedding(weight: Tensor, ids: Tensor) -> Tensor:
     if ids.dtype.kind not in "iu":
         raise DTypeError(f"embedding: ids must be integers, got {ids.dtype}; use astype(dl.int64)")
     if type(ids.array) is np.ndarray:  # at which the kernel looks; what is wrong with one is said below
-        with suppress(BadIndexError):
+        try:
             return primitives.embedding(weight, ids)
+        except BadIndexError:
+            pass
     check_ids("embedding", "ids", ids, weight.shape[0], of="rows of weight (V,D)")
     return primitives.embedding(weight, ids)
 

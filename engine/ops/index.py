@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["set_at"]
 
+_ALL = slice(None)
 _BASIC = frozenset((int, slice, type(None), type(...), bool))
 
 
@@ -78,7 +79,13 @@ def _getitem(xp, x, /, *, key):
     """The op behind getitem."""
     shape = x.shape
     bare = key if type(key) in _BASIC else plain(key)
-    return xp.get_at(x, bare), lambda gy: xp.put_at(gy, key=key, shape=shape)
+    return xp.get_at(x, bare), lambda gy: xp.reshape(gy, shape) if _whole(key) else xp.put_at(gy, key=key, shape=shape)
+
+
+def _whole(key: Any) -> bool:
+    """Whether x[key] has all elements of x in their order, as x[:, None] has."""
+    parts = key if type(key) is tuple else (key,)
+    return all(k is None or k is ... or (type(k) is slice and k == _ALL) for k in parts)
 
 
 def getitem(x: Any, /, *, key: Any) -> Tensor:

@@ -11,7 +11,6 @@ from ..autograd.base import TensorBase
 from ..autograd.op import op
 from ..autograd.promotion import promote
 from ..errors import ConfigError, DTypeError, ShapeError
-from .elementwise import subtract
 from .logic import not_equal
 from .shape import axis_of, key_along
 
@@ -27,6 +26,18 @@ def _tensors(name: str, arrays: Any) -> None:
     for i, a in enumerate(arrays):
         if not hasattr(a, "dtype"):
             raise DTypeError(f"{name}: arrays[{i}] must be a tensor, got {a!r}; make a tensor of it: dl.asarray(x)")
+
+
+def _alike(xp: Any, name: str, arrays: Any) -> Any:
+    """The arrays in dtypes that the array library joins as wanted."""
+    dtype = getattr(arrays[0], "dtype", None) if arrays else None
+    for a in arrays:
+        if dtype is None or getattr(a, "dtype", None) is not dtype:
+            _tensors(name, arrays)
+            return promote(xp, list(arrays), "join")
+    if not arrays:
+        _tensors(name, arrays)
+    return arrays
 
 
 @op(needs="", complex=True)
@@ -56,13 +67,12 @@ def stack(xp: Namespace, arrays: Sequence[Tensor], /, *, axis: int = 0) -> Value
     tensor([[1, 3],
             [2, 4]])
     """
-    _tensors("stack", arrays)
-    arrays = promote(xp, list(arrays), "join")
-    shape = arrays[0].shape
-    if any([a.shape != shape for a in arrays]):
-        raise ShapeError(f"stack: shapes must be equal, got {', '.join(str(tuple(a.shape)) for a in arrays)}")
-    n = len(arrays)
-    at = axis_of("stack", axis, arrays[0].ndim + 1)
+    arrays = _alike(xp, "stack", arrays)
+    shapes = [a.shape for a in arrays]
+    n = len(shapes)
+    if shapes.count(shapes[0]) != n:
+        raise ShapeError(f"stack: shapes must be equal, got {', '.join(str(tuple(s)) for s in shapes)}")
+    at = axis_of("stack", axis, len(shapes[0]) + 1)
     return xp.stack(arrays, axis=axis), lambda gy: [gy[key_along(at, i)] for i in range(n)]
 
 
@@ -94,14 +104,13 @@ def concat(xp: Namespace, arrays: Sequence[Tensor], /, *, axis: int | None = 0) 
             [3, 4],
             [5, 6]])
     """
-    _tensors("concat", arrays)
-    arrays = promote(xp, list(arrays), "join")
-    shapes = [a.shape for a in arrays]
+    arrays = _alike(xp, "concat", arrays)
+    sizes = shapes = [a.shape for a in arrays]
     if axis is None:
         arrays, at = [xp.reshape(a, (-1,)) for a in arrays], 0
+        sizes = [a.shape for a in arrays]
     else:
-        at = axis_of("concat", axis, arrays[0].ndim)
-    sizes = [a.shape for a in arrays]
+        at = axis_of("concat", axis, len(shapes[0]))
     first = sizes[0]
     for s in sizes:
         if s != first and (s[:at], s[at + 1 :]) != (first[:at], first[at + 1 :]):
@@ -226,6 +235,21 @@ def chunk(x: Tensor, chunks: int, /, *, axis: int = 0) -> tuple[Tensor, ...]:
     return split(x, max(-(-n // chunks), 1), axis=axis)
 
 
+@op(needs="", complex=True, name="diff")
+def _difference(xp, x, /, *, axis):
+    """The differences of neighbours along an axis that is counted from the front."""
+    before, shape = (slice(None),) * axis, x.shape
+    later, earlier = (*before, slice(1, None), ...), (*before, slice(None, -1), ...)
+
+    def pull(gy):
+        if not gy.shape[axis]:
+            return xp.zeros(shape, dtype=gy.dtype)
+        ends = gy[(*before, slice(None, 1), ...)], gy[(*before, slice(-1, None), ...)]
+        return xp.concat([-ends[0], gy[earlier] - gy[later], ends[1]], axis=axis)
+
+    return xp.subtract(x[later], x[earlier]), pull
+
+
 def diff(x: Tensor, /, *, axis: int = -1, n: int = 1, prepend: Tensor | None = None, append: Tensor | None = None) -> Tensor:
     """Return the differences of neighbours along an axis, taken ``n`` times.
 
@@ -262,12 +286,15 @@ def diff(x: Tensor, /, *, axis: int = -1, n: int = 1, prepend: Tensor | None = N
     at = axis_of("diff", axis, x.ndim)
     if n == 0:
         return x
-    parts = [p for p in (prepend, x, append) if p is not None]
-    if any(not isinstance(p, TensorBase) for p in parts):
+    parts = [x] if prepend is None is append else [p for p in (prepend, x, append) if p is not None]
+    if not all([isinstance(p, TensorBase) for p in parts]):
         raise DTypeError("diff: x, prepend and append must be tensors; make them with dl.asarray(x)")
     if len(parts) > 1:
         x = concat(parts, axis=at)
-    step = not_equal if x.dtype == "bool" else subtract  # as NumPy: booleans have no difference but an inequality
+    if x.dtype.kind == "b":  # as NumPy: booleans have no difference but an inequality
+        for _ in range(n):
+            x = not_equal(x[key_along(at, slice(1, None))], x[key_along(at, slice(None, -1))])
+        return x
     for _ in range(n):
-        x = step(x[key_along(at, slice(1, None))], x[key_along(at, slice(None, -1))])
+        x = _difference(x, axis=at)
     return x

@@ -52,10 +52,11 @@ def matmul(xp: Namespace, x1: Tensor, x2: Tensor, /) -> ValueAndVJP:
     >>> dl.matmul(dl.asarray([[1.0, 2.0], [3.0, 4.0]]), dl.asarray([1.0, 1.0]))
     tensor([3., 7.])
     """
-    if not (hasattr(x1, "ndim") and hasattr(x2, "ndim")):
-        number = x2 if hasattr(x1, "ndim") else x1
+    s1, s2 = getattr(x1, "shape", None), getattr(x2, "shape", None)
+    if s1 is None or s2 is None:
+        number = x1 if s1 is None else x2
         raise DTypeError(f"matmul: x1 and x2 must be tensors, got the number {number!r}; multiply with *")
-    if x1.ndim == 0 or x2.ndim == 0 or x1.shape[-1] != x2.shape[-2 if x2.ndim > 1 else 0]:
+    if not s1 or not s2 or s1[-1] != s2[-2 if len(s2) > 1 else 0]:
         k1, k2 = x1.shape[-1:], x2.shape[-2:-1] or x2.shape
         raise ShapeError(
             f"matmul: x1 (..., M, K)={tuple(x1.shape)} has K={k1[0] if k1 else 'none'} but "

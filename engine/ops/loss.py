@@ -6,7 +6,6 @@ are checked; on a GPU that would mean waiting for it.
 
 from __future__ import annotations
 
-from contextlib import suppress
 from math import inf
 from typing import TYPE_CHECKING, Any
 
@@ -76,8 +75,10 @@ def nll_loss(
     """
     kind = REDUCTIONS.index(check_reduction("nll_loss", reduction))
     if weight is None and plain_labels(input, target):
-        with suppress(BadIndexError):  # of the kernel, which looks at the labels; what is wrong with one is said below
+        try:
             return _nll_loss(input, target, ignore_index=ignore_index, kind=kind)
+        except BadIndexError:  # of the kernel, which looks at the labels; what is wrong with one is said below
+            pass
     return _any_nll_loss(input, target, weight, ignore_index=ignore_index, reduction=reduction)
 
 
@@ -171,8 +172,10 @@ def cross_entropy(
     if not 0.0 <= label_smoothing <= 1.0:
         raise ConfigError(f"{name}: label_smoothing must be between 0 and 1, got {label_smoothing}")
     if weight is None and not label_smoothing and reduction == "mean" and plain_labels(input, target):
-        with suppress(BadIndexError):  # of what the kernel found; it is said below what is wrong
+        try:
             return softmax_cross_entropy_mean(input, target, ignore_index=ignore_index)
+        except BadIndexError:  # of what the kernel found; it is said below what is wrong
+            pass
     must_be_tensors(name, input=input, target=target)
     if target.dtype.kind in "fV" and target.shape == input.shape:
         return _soft_cross_entropy(input, target, weight, reduction, label_smoothing)

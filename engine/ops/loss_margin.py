@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from ..autograd.composed import composed
@@ -258,9 +257,11 @@ def multi_margin_loss(
         raise ShapeError(f"{name}: input must be (N,V) or (V,), got shape {input.shape}")
     kind = REDUCTIONS.index(check_reduction(name, reduction))
     if weight is None and plain_labels(input, target):
-        with suppress(BadIndexError):  # of the kernel, which looks at the labels; what is wrong with one is said below
-            factor = 1.0 / input.shape[1] if average else 1.0
+        factor = 1.0 / input.shape[1] if average else 1.0
+        try:
             return _multi_margin(input, target, margin=margin, p=p, factor=factor, kind=kind)
+        except BadIndexError:  # of the kernel, which looks at the labels; what is wrong with one is said below
+            pass
     return _any_multi_margin(input, target, weight, margin=margin, p=p, average=average, reduction=reduction)
 
 

@@ -68,7 +68,7 @@ def vector_norm(xp: Namespace, x: Tensor, /, *, axis: Axis = None, keepdims: boo
         ratio = xp.where(zero, 1, size) / safe
         return xp.where(zero | none, 0, g * (xp.sign(x) * xp.pow(ratio, ord - 1)))
 
-    return (y if keepdims else xp.reshape(y, _left(x.shape, axis))), pull
+    return (y if keepdims else xp.reshape(y, () if axis is None else _left(x.shape, axis))), pull
 
 
 def _left(shape: tuple[int, ...], axis: Any) -> tuple[int, ...]:

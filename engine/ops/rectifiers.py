@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..autograd.composed import composed
 from ..autograd.op import op
 
 if TYPE_CHECKING:
@@ -165,8 +164,8 @@ def softplus(xp: Namespace, x: Tensor, /, *, beta: float = 1.0) -> ValueAndVJP:
     return xp.softplus(x, beta), lambda gy: xp.softplus_grad(gy, x, beta)
 
 
-@composed
-def selu(x: Tensor, /) -> Tensor:
+@op(needs="x", promotes="float")
+def selu(xp: Namespace, x: Tensor, /) -> ValueAndVJP:
     """Scaled exponential linear unit, which keeps mean 0 and variance 1.
 
     It is 1.0507 times ``x`` where positive, and 1.0507 times ``1.6733 * (exp(x) - 1)`` elsewhere.
@@ -190,7 +189,15 @@ def selu(x: Tensor, /) -> Tensor:
     >>> dl.selu(dl.asarray([0.0]))
     tensor([0.])
     """
-    return elu(x, alpha=SELU_ALPHA) * SELU_SCALE
+
+    def below():  # as in elu
+        return xp.where(x > 0, 0, x)
+
+    slope = SELU_SCALE * SELU_ALPHA
+    return (
+        xp.where(x > 0, SELU_SCALE * x, slope * xp.expm1(below())),
+        lambda gy: gy * xp.where(x > 0, SELU_SCALE, slope * xp.exp(below())),
+    )
 
 
 @op(needs="x", promotes="float")

@@ -62,18 +62,14 @@ def reshape(xp: Namespace, x: Tensor, /, shape: Shape, *, copy: bool | None = No
     tensor([[0, 1, 2],
             [3, 4, 5]])
     """
-    before = x.shape
+    before, size = x.shape, x.size
     if type(shape) is not tuple:
         shape = (shape,) if isinstance(shape, int) else tuple(shape)
-    known, size = math.prod(shape), math.prod(before)
-    if -1 in shape:
-        known = math.prod([n for n in shape if n != -1])
-        fits = shape.count(-1) == 1 and known != 0 and size % known == 0
-    else:
-        fits = known == size
-    if not fits:
+    known = math.prod(shape)
+    if known != size and (known >= 0 or shape.count(-1) != 1 or size % known):
         raise ShapeError(f"reshape: x has {size} elements (shape {tuple(before)}), which do not make shape {shape}")
-    return xp.reshape(x, shape, copy=copy), lambda gy: xp.reshape(gy, before)
+    y = xp.reshape(x, shape) if copy is None else xp.reshape(x, shape, copy=copy)
+    return y, lambda gy: xp.reshape(gy, before)
 
 
 @op(needs="", view=True, complex=True)
@@ -100,7 +96,9 @@ def flatten(xp: Namespace, x: Tensor, /, *, start_axis: int = 0, end_axis: int =
     (2, 12)
     """
     before = x.shape
-    rank = max(x.ndim, 1)
+    if start_axis == 0 and end_axis == -1:  # the commonest case of what follows
+        return xp.reshape(x, (x.size,)), lambda gy: xp.reshape(gy, before)
+    rank = len(before) or 1
     first, last = axis_of("flatten", start_axis, rank), axis_of("flatten", end_axis, rank)
     shape = (*before[:first], math.prod(before[first : last + 1]), *before[last + 1 :])
     return xp.reshape(x, shape), lambda gy: xp.reshape(gy, before)
@@ -202,6 +200,10 @@ def moveaxis(x: Tensor, source: Shape, destination: Shape, /) -> Tensor:
     (3, 4, 2)
     """
     rank = x.ndim
+    if type(source) is int and type(destination) is int and -rank <= source < rank and -rank <= destination < rank:
+        axes = list(range(rank))  # the commonest case of what follows
+        axes.insert(destination % rank, axes.pop(source))
+        return permute_dims(x, tuple(axes))
     sources = [axis_of("moveaxis", a, rank) for a in ((source,) if isinstance(source, int) else source)]
     places = [axis_of("moveaxis", a, rank) for a in ((destination,) if isinstance(destination, int) else destination)]
     if len(sources) != len(places) or len(set(sources)) != len(sources) or len(set(places)) != len(places):
@@ -241,7 +243,7 @@ def expand_dims(xp: Namespace, x: Tensor, /, axis: Shape) -> ValueAndVJP:
     before = x.shape
     if type(axis) is int and -len(before) - 1 <= axis <= len(before):  # the commonest case of what follows
         at = axis if axis >= 0 else axis + len(before) + 1
-        return xp.reshape(x, (*before[:at], 1, *before[at:])), lambda gy: xp.reshape(gy, before)
+        return xp.reshape(x, before[:at] + (1,) + before[at:]), lambda gy: xp.reshape(gy, before)
     new = (axis,) if isinstance(axis, int) else tuple(axis)
     rank = len(before) + len(new)
     if any(not -rank <= a < rank for a in new):
@@ -283,6 +285,9 @@ def squeeze(xp: Namespace, x: Tensor, /, axis: Shape) -> ValueAndVJP:
     (3, 1)
     """
     before = x.shape
+    if type(axis) is int and -len(before) <= axis < len(before) and before[axis] == 1:  # the commonest case of what follows
+        at = axis if axis >= 0 else axis + len(before)
+        return xp.reshape(x, before[:at] + before[at + 1 :]), lambda gy: xp.reshape(gy, before)
     for a in (axis,) if isinstance(axis, int) else axis:
         if before[axis_of("squeeze", a, len(before))] != 1:
             raise ShapeError(f"squeeze: axis {a} has size {before[a]}, not 1 (x has shape {tuple(before)})")

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, ClassVar
 
-from dlengine.kernels.graph_capture import per_replay
 from dlengine.kernels.settings import AdamSettings
 
+from .captured import settings_per_replay
 from .optimizer import Member, Optimizer
 from .parameters import Params
 
@@ -82,8 +82,8 @@ class Adam(Optimizer):
             by_step.setdefault(state["step"], []).append(member)
         for together in by_step.values():
             ps, gs, states = map(list, zip(*together, strict=True))
-            lr, beta1, beta2, eps, weight_decay, step = per_replay(
-                f"the settings of {type(self).__name__}", partial(_settings, group, states), partial(_mark, states)
+            lr, beta1, beta2, eps, weight_decay, step = settings_per_replay(
+                self, group, partial(_settings, group, states), partial(_mark, states)
             )
             ms, vs = ([state[key].array for state in states] for key in ("exp_avg", "exp_avg_sq"))
             largest = [state["max_exp_avg_sq"].array for state in states] if group["amsgrad"] else None

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import sqrt
 from typing import Any, ClassVar
 
-from .formula import Array, Formula, add_weight_decay, shrink
+from .formula import Array, Formula, Numbers, add_weight_decay, kept_part, shrink
 from .parameters import Params
 
 _AVERAGES = {"step": "count", "exp_avg": "array", "exp_avg_sq": "array"}
@@ -76,16 +77,21 @@ class NAdam(Formula):
     def _initial_state(self, xp: Any, p: Array, group: dict[str, Any]) -> dict[str, Any]:
         return {**super()._initial_state(xp, p, group), "mu_product": 1.0}
 
-    def update_rule(self, xp: Any, p: Array, g: Array, s: dict[str, Any], group: dict[str, Any]) -> Array:
-        p, g = _apply_weight_decay(p, g, group)
-        t, lr, decay, beta1 = s["step"], group["lr"], group["momentum_decay"], group["betas"][0]
+    def numbers(self, group: dict[str, Any], s: dict[str, Any]) -> tuple[float, ...]:
+        t, lr, decay, (beta1, beta2) = s["step"], group["lr"], group["momentum_decay"], group["betas"]
         mu = beta1 * (1.0 - 0.5 * 0.96 ** (t * decay))
         ahead = beta1 * (1.0 - 0.5 * 0.96 ** ((t + 1) * decay))
         s["mu_product"] *= mu
-        _update_averages(s, g, group)
-        scale = xp.sqrt(s["exp_avg_sq"] / (1.0 - group["betas"][1] ** t)) + group["eps"]
-        p = p - lr * (1.0 - mu) / (1.0 - s["mu_product"]) * g / scale
-        return p - lr * ahead / (1.0 - s["mu_product"] * ahead) * s["exp_avg"] / scale
+        now, then = lr * (1.0 - mu) / (1.0 - s["mu_product"]), lr * ahead / (1.0 - s["mu_product"] * ahead)
+        return now, then, 1.0 - beta2**t, group["eps"], *_of_averages(group), *_of_decay(group)
+
+    def update_rule(self, xp: Any, p: Array, g: Array, s: dict[str, Any], n: Numbers, group: dict[str, Any]) -> Array:
+        now, then, correction, eps, *rest = n
+        p, g = _apply_weight_decay(p, g, rest[3:], group)
+        _update_averages(s, g, rest[:3])
+        scale = xp.sqrt(s["exp_avg_sq"] / correction) + eps
+        p = p - now * g / scale
+        return p - then * s["exp_avg"] / scale
 
 
 class RAdam(Formula):
@@ -148,17 +154,22 @@ class RAdam(Formula):
     def buffers(self, group: dict[str, Any]) -> tuple[str, ...]:
         return ("exp_avg", "exp_avg_sq")
 
-    def update_rule(self, xp: Any, p: Array, g: Array, s: dict[str, Any], group: dict[str, Any]) -> Array:
-        p, g = _apply_weight_decay(p, g, group)
+    def numbers(self, group: dict[str, Any], s: dict[str, Any]) -> tuple[float, ...]:
         t, (beta1, beta2) = s["step"], group["betas"]
-        _update_averages(s, g, group)
-        step = s["exp_avg"] / (1.0 - beta1**t)
         full = 2.0 / (1.0 - beta2) - 1.0
         rho = full - 2.0 * t * beta2**t / (1.0 - beta2**t)
+        scale = 1.0, 0.0, 1.0  # a factor, and what multiplies and is added to the root under it
         if rho > 5.0:
             trust = sqrt((rho - 4.0) * (rho - 2.0) * full / ((full - 4.0) * (full - 2.0) * rho))
-            step = step * trust * sqrt(1.0 - beta2**t) / (xp.sqrt(s["exp_avg_sq"]) + group["eps"])
-        return p - group["lr"] * step
+            scale = trust * sqrt(1.0 - beta2**t), 1.0, group["eps"]
+        return group["lr"], 1.0 - beta1**t, *scale, *_of_averages(group), *_of_decay(group)
+
+    def update_rule(self, xp: Any, p: Array, g: Array, s: dict[str, Any], n: Numbers, group: dict[str, Any]) -> Array:
+        lr, correction, factor, of_root, added, *rest = n
+        p, g = _apply_weight_decay(p, g, rest[3:], group)
+        _update_averages(s, g, rest[:3])
+        step = s["exp_avg"] / correction * factor / (of_root * xp.sqrt(s["exp_avg_sq"]) + added)
+        return p - lr * step
 
 
 class Lion(Formula):
@@ -210,19 +221,34 @@ class Lion(Formula):
     def buffers(self, group: dict[str, Any]) -> tuple[str, ...]:
         return ("exp_avg",)
 
-    def update_rule(self, xp: Any, p: Array, g: Array, s: dict[str, Any], group: dict[str, Any]) -> Array:
-        (beta1, beta2), m = group["betas"], s["exp_avg"]
-        s["exp_avg"] = beta2 * m + (1.0 - beta2) * g
-        return shrink(p, group) - group["lr"] * xp.sign(beta1 * m + (1.0 - beta1) * g)
+    def numbers(self, group: dict[str, Any], s: dict[str, Any]) -> tuple[float, ...]:
+        beta1, beta2 = group["betas"]
+        return group["lr"], beta1, 1.0 - beta1, beta2, 1.0 - beta2, kept_part(group)
+
+    def update_rule(self, xp: Any, p: Array, g: Array, s: dict[str, Any], n: Numbers, group: dict[str, Any]) -> Array:
+        lr, beta1, new1, beta2, new2, kept = n
+        m = s["exp_avg"]
+        s["exp_avg"] = beta2 * m + new2 * g
+        return shrink(p, kept, group) - lr * xp.sign(beta1 * m + new1 * g)
 
 
-def _apply_weight_decay(p: Array, g: Array, group: dict[str, Any]) -> tuple[Array, Array]:
-    """The parameter and the gradient after weight decay, decoupled or not."""
-    return (shrink(p, group), g) if group["decoupled_weight_decay"] else (p, add_weight_decay(p, g, group))
+def _of_decay(group: dict[str, Any]) -> tuple[float, float]:
+    return group["weight_decay"], kept_part(group)
 
 
-def _update_averages(s: dict[str, Any], g: Array, group: dict[str, Any]) -> None:
-    """Update Adam's running averages of the gradient and of its square."""
+def _apply_weight_decay(p: Array, g: Array, n: Sequence[Any], group: dict[str, Any]) -> tuple[Array, Array]:
+    """The parameter and the gradient after weight decay, decoupled or not. n: _of_decay."""
+    decay, kept = n
+    return (shrink(p, kept, group), g) if group["decoupled_weight_decay"] else (p, add_weight_decay(p, g, decay, group))
+
+
+def _of_averages(group: dict[str, Any]) -> tuple[float, float, float]:
     beta1, beta2 = group["betas"]
-    s["exp_avg"] = s["exp_avg"] + (1.0 - beta1) * (g - s["exp_avg"])
-    s["exp_avg_sq"] = beta2 * s["exp_avg_sq"] + (1.0 - beta2) * g * g
+    return 1.0 - beta1, beta2, 1.0 - beta2
+
+
+def _update_averages(s: dict[str, Any], g: Array, n: Sequence[Any]) -> None:
+    """Update Adam's running averages of the gradient and of its square. n: _of_averages."""
+    new1, beta2, new2 = n
+    s["exp_avg"] = s["exp_avg"] + new1 * (g - s["exp_avg"])
+    s["exp_avg_sq"] = beta2 * s["exp_avg_sq"] + new2 * g * g

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from ..errors import ConfigError
-from .formula import Array, Formula, add_weight_decay, filled
+from .formula import Array, Formula, Numbers, add_weight_decay, filled
 from .parameters import Params
 
 
@@ -70,11 +70,15 @@ class Adagrad(Formula):
     def _initial_state(self, xp: Any, p: Array, group: dict[str, Any]) -> dict[str, Any]:
         return {"step": 0, "sum": filled(xp, p, group["initial_accumulator_value"])}
 
-    def update_rule(self, xp: Any, p: Array, g: Array, s: dict[str, Any], group: dict[str, Any]) -> Array:
-        g = add_weight_decay(p, g, group)
-        s["sum"] = s["sum"] + g * g
+    def numbers(self, group: dict[str, Any], s: dict[str, Any]) -> tuple[float, ...]:
         rate = group["lr"] / (1.0 + (s["step"] - 1) * group["lr_decay"])
-        return p - rate * g / (xp.sqrt(s["sum"]) + group["eps"])
+        return rate, group["eps"], group["weight_decay"]
+
+    def update_rule(self, xp: Any, p: Array, g: Array, s: dict[str, Any], n: Numbers, group: dict[str, Any]) -> Array:
+        rate, eps, decay = n
+        g = add_weight_decay(p, g, decay, group)
+        s["sum"] = s["sum"] + g * g
+        return p - rate * g / (xp.sqrt(s["sum"]) + eps)
 
 
 class Adadelta(Formula):
@@ -134,12 +138,16 @@ class Adadelta(Formula):
     def buffers(self, group: dict[str, Any]) -> tuple[str, ...]:
         return ("square_avg", "acc_delta")
 
-    def update_rule(self, xp: Any, p: Array, g: Array, s: dict[str, Any], group: dict[str, Any]) -> Array:
-        g, rho, eps = add_weight_decay(p, g, group), group["rho"], group["eps"]
-        s["square_avg"] = rho * s["square_avg"] + (1.0 - rho) * g * g
+    def numbers(self, group: dict[str, Any], s: dict[str, Any]) -> tuple[float, ...]:
+        return group["lr"], group["rho"], 1.0 - group["rho"], group["eps"], group["weight_decay"]
+
+    def update_rule(self, xp: Any, p: Array, g: Array, s: dict[str, Any], n: Numbers, group: dict[str, Any]) -> Array:
+        lr, rho, new, eps, decay = n
+        g = add_weight_decay(p, g, decay, group)
+        s["square_avg"] = rho * s["square_avg"] + new * g * g
         delta = xp.sqrt(s["acc_delta"] + eps) / xp.sqrt(s["square_avg"] + eps) * g
-        s["acc_delta"] = rho * s["acc_delta"] + (1.0 - rho) * delta * delta
-        return p - group["lr"] * delta
+        s["acc_delta"] = rho * s["acc_delta"] + new * delta * delta
+        return p - lr * delta
 
 
 class RMSprop(Formula):
@@ -211,13 +219,17 @@ class RMSprop(Formula):
         extra = (("momentum_buffer", group["momentum"] > 0), ("grad_avg", group["centered"]))
         return ("square_avg", *(name for name, used in extra if used))
 
-    def update_rule(self, xp: Any, p: Array, g: Array, s: dict[str, Any], group: dict[str, Any]) -> Array:
-        g, alpha = add_weight_decay(p, g, group), group["alpha"]
-        v = s["square_avg"] = alpha * s["square_avg"] + (1.0 - alpha) * g * g
+    def numbers(self, group: dict[str, Any], s: dict[str, Any]) -> tuple[float, ...]:
+        return group["lr"], group["alpha"], 1.0 - group["alpha"], group["eps"], group["momentum"], group["weight_decay"]
+
+    def update_rule(self, xp: Any, p: Array, g: Array, s: dict[str, Any], n: Numbers, group: dict[str, Any]) -> Array:
+        lr, alpha, new, eps, momentum, decay = n
+        g = add_weight_decay(p, g, decay, group)
+        v = s["square_avg"] = alpha * s["square_avg"] + new * g * g
         if group["centered"]:
-            mean = s["grad_avg"] = s["grad_avg"] + (1.0 - alpha) * (g - s["grad_avg"])
+            mean = s["grad_avg"] = s["grad_avg"] + new * (g - s["grad_avg"])
             v = v - mean * mean
-        step = g / (xp.sqrt(v) + group["eps"])
+        step = g / (xp.sqrt(v) + eps)
         if group["momentum"] > 0:
-            step = s["momentum_buffer"] = group["momentum"] * s["momentum_buffer"] + step
-        return p - group["lr"] * step
+            step = s["momentum_buffer"] = momentum * s["momentum_buffer"] + step
+        return p - lr * step

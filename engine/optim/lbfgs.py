@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
+from dlengine.kernels import graph_capture
+
 from .. import backend
 from ..autograd.base import TensorBase, enable_grad, no_grad, wrap, written
 from ..autograd.fp_errors import ignore_fp_errors, restore_fp_errors
 from ..errors import CheckpointError, ConfigError, DeviceError
 from ..ops.conversion import asarray
+from .captured import require_capturable
 from .line_search import Array, strong_wolfe
 from .optimizer import Optimizer
 from .parameters import Params
@@ -124,6 +127,8 @@ class LBFGS(Optimizer):
         """
         if closure is None:
             raise ConfigError("LBFGS: step needs a closure that computes the loss and its gradients")
+        if graph_capture.current_capture.get() is not None:
+            require_capturable(self)
         params = self._params()
         if len({type(p.array) for p in params}) > 1:
             raise DeviceError("LBFGS: all parameters must be on one device")

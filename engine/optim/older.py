@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from .formula import Array, Formula, add_weight_decay, filled
+from .formula import Array, Formula, Numbers, add_weight_decay, filled
 from .parameters import Params
 
 
@@ -59,11 +59,16 @@ class Adamax(Formula):
     def buffers(self, group: dict[str, Any]) -> tuple[str, ...]:
         return ("exp_avg", "exp_inf")
 
-    def update_rule(self, xp: Any, p: Array, g: Array, s: dict[str, Any], group: dict[str, Any]) -> Array:
-        g, (beta1, beta2) = add_weight_decay(p, g, group), group["betas"]
-        mean = s["exp_avg"] = s["exp_avg"] + (1.0 - beta1) * (g - s["exp_avg"])
-        largest = s["exp_inf"] = xp.maximum(beta2 * s["exp_inf"], xp.abs(g) + group["eps"])
-        return p - group["lr"] / (1.0 - beta1 ** s["step"]) * mean / largest
+    def numbers(self, group: dict[str, Any], s: dict[str, Any]) -> tuple[float, ...]:
+        beta1, beta2 = group["betas"]
+        return group["lr"] / (1.0 - beta1 ** s["step"]), 1.0 - beta1, beta2, group["eps"], group["weight_decay"]
+
+    def update_rule(self, xp: Any, p: Array, g: Array, s: dict[str, Any], n: Numbers, group: dict[str, Any]) -> Array:
+        rate, new, beta2, eps, decay = n
+        g = add_weight_decay(p, g, decay, group)
+        mean = s["exp_avg"] = s["exp_avg"] + new * (g - s["exp_avg"])
+        largest = s["exp_inf"] = xp.maximum(beta2 * s["exp_inf"], xp.abs(g) + eps)
+        return p - rate * mean / largest
 
 
 class ASGD(Formula):
@@ -125,12 +130,16 @@ class ASGD(Formula):
     def _initial_state(self, xp: Any, p: Array, group: dict[str, Any]) -> dict[str, Any]:
         return {**super()._initial_state(xp, p, group), "eta": float(group["lr"]), "mu": 1.0}
 
-    def update_rule(self, xp: Any, p: Array, g: Array, s: dict[str, Any], group: dict[str, Any]) -> Array:
-        g, t = add_weight_decay(p, g, group), s["step"]
-        new = p * (1.0 - group["lambd"] * s["eta"]) - s["eta"] * g
-        s["ax"] = new if s["mu"] == 1.0 else s["ax"] + s["mu"] * (new - s["ax"])
+    def numbers(self, group: dict[str, Any], s: dict[str, Any]) -> tuple[float, ...]:
+        eta, mu, t = s["eta"], s["mu"], s["step"]
         s["eta"] = float(group["lr"] / (1.0 + group["lambd"] * group["lr"] * t) ** group["alpha"])
         s["mu"] = 1.0 / max(1.0, t - group["t0"])
+        return 1.0 - group["lambd"] * eta, eta, mu, 1.0 - mu, group["weight_decay"]
+
+    def update_rule(self, xp: Any, p: Array, g: Array, s: dict[str, Any], n: Numbers, group: dict[str, Any]) -> Array:
+        kept, eta, mu, of_mean, decay = n
+        new = p * kept - eta * add_weight_decay(p, g, decay, group)
+        s["ax"] = of_mean * s["ax"] + mu * new  # while mu is 1 the parameter itself
         return new
 
 
@@ -186,10 +195,14 @@ class Rprop(Formula):
     def _initial_state(self, xp: Any, p: Array, group: dict[str, Any]) -> dict[str, Any]:
         return {**super()._initial_state(xp, p, group), "step_size": filled(xp, p, group["lr"])}
 
-    def update_rule(self, xp: Any, p: Array, g: Array, s: dict[str, Any], group: dict[str, Any]) -> Array:
-        (shrinks, grows), (least, most) = group["etas"], group["step_sizes"]
+    def numbers(self, group: dict[str, Any], s: dict[str, Any]) -> tuple[float, ...]:
+        return *group["etas"], *group["step_sizes"]
+
+    def update_rule(self, xp: Any, p: Array, g: Array, s: dict[str, Any], n: Numbers, group: dict[str, Any]) -> Array:
+        shrinks, grows, least, most = n
         turn = g * s["prev"]
         step = xp.where(turn > 0, s["step_size"] * grows, xp.where(turn < 0, s["step_size"] * shrinks, s["step_size"]))
-        step = s["step_size"] = xp.minimum(xp.maximum(step, xp.full_like(step, least)), xp.full_like(step, most))
+        ones = xp.ones_like(step)
+        step = s["step_size"] = xp.minimum(xp.maximum(step, least * ones), most * ones)
         s["prev"] = xp.where(turn < 0, xp.zeros_like(g), g)
         return p - xp.sign(s["prev"]) * step

@@ -14,6 +14,7 @@ from ..autograd.base import TensorBase, enable_grad, no_grad, tensor_class, wrap
 from ..autograd.fp_errors import ignore_fp_errors, restore_fp_errors
 from ..errors import CheckpointError, ConfigError, DeviceError, DTypeError, ShapeError
 from ..ops.conversion import asarray
+from .captured import require_capturable
 from .docstrings import inherit_docstrings
 from .parameters import Constructor, Params, require_ordered, require_shapes
 from .saved_state import read_array, read_number, read_setting
@@ -81,6 +82,9 @@ class Optimizer(metaclass=Constructor):
 
     replays = False
     """Whether a captured step may contain it, which needs its settings to be read anew at each replay (per_replay)."""
+
+    frozen: ClassVar[tuple[str, ...]] = ("maximize", "momentum", "nesterov", "amsgrad")
+    """Settings that decide, by being 0 or not, what is computed: a replay computes what the captured step did."""
 
     optional: tuple[str, ...] = ()
     """The entries that a state has only with some settings."""
@@ -200,7 +204,7 @@ class Optimizer(metaclass=Constructor):
             with enable_grad():
                 loss = closure()
         if graph_capture.current_capture.get() is not None:
-            self._check_capturable()
+            require_capturable(self)
         token, tensor = ignore_fp_errors(), tensor_class[0]
         try:
             for group in self.param_groups:
@@ -227,15 +231,9 @@ class Optimizer(metaclass=Constructor):
             restore_fp_errors(token)
         return loss
 
-    def _check_capturable(self) -> None:
-        """Raise NotCapturable if a replay of the captured step would not repeat this one."""
-        name = type(self).__name__
-        if not self.replays:
-            raise graph_capture.NotCapturable(f"{name} computes with numbers of its own on the host; SGD, Adam and AdamW do not")
-        for group in self.param_groups:
-            changed = [p for p in group["params"] if p._grad is not None]
-            if ("betas" in group or group.get("momentum")) and not all(self.state.get(p) for p in changed):
-                raise graph_capture.NotYet(f"{name} has no state yet: let the step run more often before it is captured")
+    def _keeps_state(self, group: dict[str, Any]) -> bool:
+        """Whether a group's parameters have a state once they were updated."""
+        return "betas" in group or bool(group.get("momentum"))
 
     def _array_to_update(self, p: Tensor) -> Any:
         """Return the parameter's array, after a check that its gradient has the same library, dtype and shape."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 from functools import partial
 from typing import Any, ClassVar
 
-from dlengine.kernels.graph_capture import per_replay
 from dlengine.kernels.settings import SGDSettings
 
 from ..errors import ConfigError
+from .captured import settings_per_replay
 from .optimizer import Member, Optimizer
 from .parameters import Params
 
@@ -87,7 +87,7 @@ class SGD(Optimizer):
         for first, together in by_first.items():
             ps, gs, states = map(list, zip(*together, strict=True))
             buffers = [state["momentum_buffer"].array for state in states] if group["momentum"] else None
-            numbers: Any = per_replay("the settings of SGD", partial(_settings, group))
+            numbers: Any = settings_per_replay(self, group, partial(_settings, group))
             xp.sgd(ps, gs, buffers, SGDSettings(*numbers)._replace(nesterov=bool(group["nesterov"]), first=first))
 
 

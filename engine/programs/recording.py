@@ -16,7 +16,7 @@ from dlengine.kernels.graph_capture import NotCapturable, NotYet
 
 from .. import backend
 from ..autograd.base import TensorBase, flatten, wrap
-from ..recording.callers import is_users
+from ..recording.callers import place_of
 from ..recording.instructions import Call, Value, mapped
 from ..recording.recorded import Noted
 from ..recording.recorder import Recorder
@@ -34,6 +34,9 @@ class _Scalars(graph_capture.Capture):
     def begin(self, source: graph_capture.Source) -> None:
         if source.mark is not None:
             self.marks.append(source.mark())
+
+    def numbers(self, xp: Any, scalars: tuple[Any, ...], dtype: Any) -> tuple[Any, ...]:
+        return tuple([xp.asarray(n, dtype=dtype) for n in scalars])
 
     def note(self, tensor: Any) -> None:
         super().note(tensor)
@@ -282,7 +285,7 @@ def record(step: Callable[..., Any], args: tuple[Any, ...], inputs: Sequence[Any
     except NotCapturable as error:
         _clean(run)
         run.take_back()
-        raise (NotYet if isinstance(error, NotYet) else NotCapturable)(_told(error)) from error
+        raise (NotYet if isinstance(error, NotYet) else NotCapturable)(f"{error}{place_of(error)}") from error
     except BaseException:
         _clean(run)
         raise
@@ -344,17 +347,3 @@ def _plain(t: Any, run: _Run) -> Any:
         if t is alias:
             return x
     return wrap(t.array.plain if isinstance(t.array, Noted) else t.array)
-
-
-def _told(error: NotCapturable) -> str:
-    """The reason, with the op and the user's line where it happened."""
-    text, trace, op = str(error), error.__traceback__, None
-    line = ""
-    while trace is not None:
-        frame = trace.tb_frame
-        op = getattr(frame.f_locals.get("op"), "name", op) if frame.f_code.co_name == "call" else op
-        if is_users(frame.f_code):
-            line = f"{frame.f_code.co_filename}:{trace.tb_lineno}"
-        trace = trace.tb_next
-    return text + (f" ({op})" if op else "") + (f" at {line}" if line else "")
-

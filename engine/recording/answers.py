@@ -35,13 +35,13 @@ FAILURES = 4
 """After so many calls of different kinds, none of which gave a formula, an op is not read any more."""
 
 PLAIN = frozenset(
-    "add sub mul div neg abs sqrt max min floor ceil trunc round copy square reciprocal where tanh "
+    "add sub mul div neg abs sqrt max min floor ceil trunc round copy square where tanh "
     "lt le gt ge eq ne and or xor not isnan isinf isfinite signbit cast".split()
 )
 """Functions that NumPy alone computes as fast: with one thread 13 us for the square of 131,072 float32 values, NumPy 18; tanh
 53 and 54."""
 
-SLOW = frozenset("erf erfc hypot logaddexp mod floordiv nextafter pow".split())
+SLOW = frozenset("erf erfc hypot logaddexp mod floordiv nextafter pow sign".split())
 """Functions that NumPy computes number by number, in eight times the time of a simple one: they pay for smaller arrays."""
 
 VECTOR_LIBRARY = {
@@ -55,6 +55,9 @@ mode = mode_in_force.get
 """Whether generated code answers, as generating() has it."""
 
 _NUMBERS = (float, int)
+
+PLAIN_CONSTANTS = frozenset((str, float, int, bool, type(None)))
+"""The types of constants that are part of a formula."""
 
 _UNKNOWN: Any = object()
 
@@ -146,7 +149,7 @@ def _key(op: Any, arrays: Sequence[Any], consts: Mapping[str, Any], number: int)
         else:
             return None
     for name, value in consts.items():
-        if value is not None and type(value) not in (str, float, int, bool):
+        if type(value) not in PLAIN_CONSTANTS:
             if isinstance(value, (tuple, list, dict, slice, type(...))):
                 _never(op)
             return None

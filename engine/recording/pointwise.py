@@ -55,8 +55,8 @@ class Waiting:
             return None  # left to the definition for good
         if not self.reading.pulled:
             makers = [_none]
-        alone = len(value.takes) == 1 and value.entry is not None
-        found = _of_one(value, makers) if alone else _of_several(value, makers)
+        special = {1: _of_one, 2: _of_two}.get(len(value.takes)) if value.entry is not None else None
+        found = (special or _of_several)(value, makers)
         return _checked(found, self) if self.reading.captured else found
 
     def settle(self, found: Answer | None) -> None:
@@ -84,6 +84,37 @@ def _of_one(value: Any, makers: list[Maker]) -> Answer:
         else:
             y = value(x)
         return y, make(arrays, y) if single else tuple([m(arrays, y) for m in makers])
+
+    return found
+
+
+def _of_two(value: Any, makers: list[Maker]) -> Answer:
+    """The same of two arrays, which mostly have one shape."""
+    from dlengine.kernels.jit.machine.compile import is_interpreted
+
+    entry, dtype, grain, launches, name = value.entry, value.dtype, value.grain, value.launches, value.name
+    first, second = value.takes
+    make = makers[0] if len(makers) == 1 else None
+    pair = makers if len(makers) == 2 else None
+    empty = np.empty
+
+    def found(arrays: Sequence[Any]) -> tuple[Any, Any] | None:
+        x1, x2 = arrays[first], arrays[second]
+        shape = x2.shape
+        if x1.shape == shape:
+            y = empty(shape, dtype)
+            if y.size < grain and not is_interpreted() and entry(x1, x2, y, 1):
+                launches[name] += 1
+            else:
+                y = value(x1, x2)
+        else:
+            try:
+                y = value.general((x1, x2))
+            except ValueError:  # shapes that do not broadcast, which the definition says better
+                return None
+        if pair is not None:
+            return y, (pair[0](arrays, y), pair[1](arrays, y))
+        return y, make(arrays, y) if make is not None else tuple([m(arrays, y) for m in makers])
 
     return found
 

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
 
 from dlengine.kernels import jit
-from dlengine.kernels.cuda.machine import compile_check, launch
+from dlengine.kernels.cuda import emulator
+from dlengine.kernels.cuda.machine import compile_check, cubins, launch
 from dlengine.kernels.settings import AdamSettings, SGDSettings
 
 from .. import backend
 from ..recording import generating
 from . import calls
+from .jobs import Died, in_processes
 from .parity import is_generated, rows
 from .table import Case
 
@@ -43,6 +49,101 @@ def compile_cuda_kernels(dtypes: Sequence[str], progress: Progress) -> None:
             progress(f"{kernel.name} {dtype}".rstrip(), done, len(todo))
             launch.compile_now(kernel, dtype)
     progress("done", len(todo), len(todo))
+
+
+Text: TypeAlias = tuple[str, tuple[str, ...]]
+"""A self-contained text of CUDA C and the compiler's options."""
+
+
+def cuda_texts(arch: int, dtypes: Sequence[str] = (), pattern: str = "*") -> dict[Text, str]:
+    """What may be launched on a card, without one: the kernels of the set that are for it, and those made of definitions.
+
+    The latter are found by calling every op of the table, on the emulator, which then runs nothing.
+
+    Parameters
+    ----------
+    arch : int
+        The architecture, such as 90.
+    dtypes : sequence of str
+        Of the set's kernels; none for all that they have.
+    pattern : str
+        The ops of the table.
+
+    Returns
+    -------
+    dict
+        Texts, and the name of a kernel in each.
+    """
+    found: dict[Text, str] = {}
+
+    def note(kernel: launch.Kernel, dtype: str) -> None:
+        found.setdefault((kernel.source(dtype), kernel.options), kernel.exported_name(dtype))
+
+    for kernel in compile_check.declared_kernels():
+        for dtype in kernel.dtypes if arch in kernel.architectures else ():
+            if not (dtype and dtypes) or dtype in dtypes:
+                note(kernel, dtype)
+    token = emulator.mode.set(emulator.Mode(instead=lambda kernel, dtype: None if kernel.listed else note(kernel, dtype)))
+    try:
+        quiet = calls.scopes(warnings.catch_warnings(), np.errstate(all="ignore"))
+        with quiet, backend.use_backend("cuda", emulate=True), generating("always"):
+            warnings.simplefilter("ignore")  # of numbers that nothing computed
+            for row in rows(pattern):
+                for dtype in row.dtypes:
+                    for number, sample in enumerate(row.samples):
+                        with suppress(Exception):  # of an op that looks at them
+                            calls.run(row, sample, calls.draw(row, number, np.dtype(dtype)), np.dtype(dtype))
+    finally:
+        emulator.mode.reset(token)
+    return found
+
+
+def compile_cubins(
+    folder: Path, arch: int, texts: dict[Text, str], jobs: int, progress: Progress
+) -> tuple[int, dict[str, str]]:
+    """Compile texts for an architecture and put the machine code into a folder, for machines with such a card.
+
+    Parameters
+    ----------
+    folder : Path
+        The folder; what it has already is left as it is.
+    arch : int
+        The architecture.
+    texts : dict
+        See cuda_texts.
+    jobs : int
+        Processes that compile.
+    progress : callable
+        Told of each text.
+
+    Returns
+    -------
+    int
+        How many were compiled now.
+    dict
+        The compiler's words for those that could not be, by the name of a kernel.
+    """
+    todo = [t for t in texts if not cubins.is_saved(folder, arch, cubins.key_of(*t, arch))]
+    failed: dict[str, str] = {}
+    work = partial(_compiled_into, folder=folder, arch=arch)
+    for done, (text, error) in enumerate(in_processes([[t] for t in todo], work, jobs)):
+        progress(texts[text], done, len(todo))
+        if error is not None:
+            failed[texts[text]] = error.reason if isinstance(error, Died) else error
+    progress("done", len(todo), len(todo))
+    return len(todo) - len(failed), failed
+
+
+def _compiled_into(texts: Sequence[Text], folder: Path, arch: int) -> Iterator[str | None]:
+    """Compile each text and keep its machine code; the compiler's words where that fails, else None."""
+    for source, options in texts:
+        try:
+            code = compile_check.machine_code(source, arch, options)
+        except compile_check.CompileError as error:
+            yield str(error)
+        else:
+            cubins.save(folder, arch, cubins.key_of(source, options, arch), code)
+            yield None
 
 
 def _is_compiled(row: Case, dtype: str) -> bool:

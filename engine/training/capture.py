@@ -12,8 +12,8 @@ last bits.)
 
 A replay does not run the step's Python code. What this code would read is compared before each replay (shapes, dtypes, modes,
 numbers and objects that the step reaches), and the step is recorded anew where something has changed. Random numbers go on
-from the state of the generator; SGD, Adam and AdamW use the current step count, learning rate and other settings. What a replay
-could not repeat is refused when the step is captured, with the reason, the op and the line.
+from the state of the generator; optimizers use the current step count, learning rate and other settings. What a replay could not
+repeat, such as LBFGS or an optimizer of one's own, is refused when the step is captured, with the reason, the op and the line.
 """
 
 from __future__ import annotations

@@ -17,6 +17,7 @@ from dlengine.kernels import graph_capture, kept
 from .. import backend
 from ..autograd.base import TensorBase, written
 from ..errors import CaptureError
+from ..recording.callers import place_of
 
 if TYPE_CHECKING:
     from .._tensor import Tensor
@@ -143,7 +144,7 @@ def _without_collector() -> Iterator[None]:
 
 def _explain(error: BaseException) -> BaseException:
     """A CaptureError with the reason why a step cannot be captured; other errors are returned as they are."""
-    reason = " ".join(str(error).split())
+    reason = " ".join(str(error).split()) + place_of(error)
     if isinstance(error, graph_capture.NotCapturable):
         return CaptureError(f"capture: the step cannot be captured: {reason}")
     if isinstance(error, NotImplementedError):

@@ -1,8 +1,8 @@
 """Recurrent networks on the GPU: one product for all inputs, then the loop over time.
 
 The loop is one cooperative kernel that keeps the recurrent weights on the chip and waits for the whole grid once a step
-(Diamos et al. (2016), persistent RNNs). Where the weights do not fit, each step is a product of the array library and one
-small kernel. The gradients of the weights are products over all steps, after the loop.
+(Diamos et al. (2016), persistent RNNs), on tensor cores if float32 may be rounded. Where the weights do not fit, each step is a
+product of the array library and one small kernel. The gradients of the weights are products over all steps, after the loop.
 
 Axes: T time, N batch, I input, H hidden.
 """
@@ -17,9 +17,10 @@ from ..types import Array
 from . import FLOATS
 from .linear import linear, matmul
 from .machine.channels import Channels
-from .machine.launch import Kernel, blocks_for, contiguous, empty, integers, library_of
+from .machine.gemm import TENSOR_CARDS
+from .machine.launch import Kernel, blocks_for, contiguous, empty, integers, library_of, supports
 from .machine.source import accumulator
-from .recurrence.plan import CONSTANTS, RecurrentPlan, fit
+from .recurrence.plan import CONSTANTS, RecurrentPlan, fit, tensor_constants
 from .sums import channel_total
 
 
@@ -42,6 +43,23 @@ def _declare(cell: str) -> tuple[Kernel, ...]:
 _lstm, _lstm_grad, _lstm_step, _lstm_grad_step = _declare("lstm")
 _gru, _gru_grad, _gru_step, _gru_grad_step = _declare("gru")
 _rnn, _rnn_grad, _rnn_step, _rnn_grad_step = _declare("rnn")
+
+
+def _on_tensor_cores(numbers: str) -> dict[str, Kernel]:
+    """The loops of all cells for float32 that is rounded before it is multiplied, by name."""
+    names = [f"{cell}_{way}" for cell in ("lstm", "gru", "rnn") for way in ("forward", "backward")]
+    constants = tensor_constants(numbers)
+    return {
+        name: Kernel(
+            "recurrent_tensor.cu", name, ("float32",), structs={RecurrentPlan: 0}, constants=constants,
+            architectures=TENSOR_CARDS, cooperative=True,
+        )
+        for name in names
+    }  # fmt: skip
+
+
+TENSOR = {numbers: _on_tensor_cores(numbers) for numbers in ("tf32", "bfloat16")}
+"""By what precision.multiply_dtype says."""
 
 
 def lstm(
@@ -273,7 +291,7 @@ class _Loop:
         """
         if not self.steps * self.batch * self.hidden:
             return
-        plan, blocks, shared = fit(self.w_hh, self.shape, self.reverse, self.save, self.gates, backward=False)
+        whole, plan, blocks, shared = self._fit(whole, backward=False)
         firsts = [contiguous(first) for first, _ in states]
         if blocks:
             whole[blocks, shared](*before, self.w_hh, *biases, self.lengths, *firsts, *after, plan)
@@ -289,7 +307,7 @@ class _Loop:
         """The same from the last step to the first, and once more to take in the first step's product."""
         if not self.steps * self.batch * self.hidden:
             return
-        plan, blocks, shared = fit(self.w_hh, self.shape, self.reverse, self.save, self.gates, backward=True)
+        whole, plan, blocks, shared = self._fit(whole, backward=True)
         if blocks:
             whole[blocks, shared](*before, self.w_hh, *after, plan)
             return
@@ -299,6 +317,17 @@ class _Loop:
             step[blocks](*before, products, *after, plan, s)
             if s >= 0:
                 products = self.product(dz[self.steps - 1 - s if self.reverse else s], w)
+
+    def _fit(self, whole: Kernel, backward: bool) -> tuple[Kernel, RecurrentPlan, int, int]:
+        """A loop that obeys the precision in force, its plan, and how it is launched: on tensor cores, if it fits there."""
+        given = self.w_hh, self.shape, self.reverse, self.save, self.gates, backward
+        numbers = "" if self.widened else precision.multiply_dtype(self.dtype)
+        tensor = TENSOR.get(numbers, {}).get(whole.name)
+        if tensor is not None and supports(tensor, self.w_hh):
+            plan, blocks, shared = fit(*given, numbers)
+            if blocks:
+                return tensor, plan, blocks, shared
+        return whole, *fit(*given)
 
     def _slot(self, s: int) -> int:
         """Where the state before step s is kept; slot_of in recurrent.cuh."""

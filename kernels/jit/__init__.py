@@ -11,9 +11,6 @@ FLOATS = "float32 float64"
 
 SET = KernelSet("jit", __name__, {
     "activation.*": FLOATS,
-    "activation.sigmoid*": "float32",
-    "activation.silu*": "float32",
-    "activation.softplus*": "float32",
     "attention.*": FLOATS,
     "conv.*": FLOATS,
     "ctc.*": FLOATS,

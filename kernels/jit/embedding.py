@@ -14,9 +14,16 @@ from numba import prange
 from ..ranges import in_range
 from ..types import Array
 from .machine.compile import dense, flat, inner, jit, thread_count
+from .machine.prefetch import expect
 
 GRAIN = 16384
 """Elements below which another thread does not pay."""
+
+AHEAD = 8
+"""How many rows before it is needed the next row is fetched."""
+
+ZERO = np.float64(0)
+_INT64 = np.dtype(np.int64)
 
 FEW = 1 << 18
 """Elements up to which NumPy's take, which copies row by row on one thread, is faster."""
@@ -28,7 +35,28 @@ def copy_row(source: Array, target: Array) -> None:
         target[i] = source[i]
 
 
-@inner()
+@inner(exact=True)
+def sum_rows(gy: Array, order: Array, out: Array) -> None:
+    """The sum of two or three rows of gy in this order; one pass, since most rows of a table come up a few times."""
+    a, b = gy[order[0]], gy[order[1]]
+    if order.size == 2:
+        for i in range(out.size):
+            out[i] = ZERO + a[i] + b[i]
+        return
+    c = gy[order[2]]
+    for i in range(out.size):
+        out[i] = ZERO + a[i] + b[i] + c[i]
+
+
+@inner(exact=True)
+def add_rows(gy: Array, order: Array, total: Array) -> None:
+    """total += four rows of gy in this order."""
+    a, b, c, d = gy[order[0]], gy[order[1]], gy[order[2]], gy[order[3]]
+    for i in range(total.size):
+        total[i] = total[i] + a[i] + b[i] + c[i] + d[i]
+
+
+@inner(exact=True)
 def add_row(source: Array, total: Array) -> None:
     for i in range(source.size):
         total[i] += source[i]
@@ -36,9 +64,11 @@ def add_row(source: Array, total: Array) -> None:
 
 @jit()
 def _gather(weight: Array, ids: Array, out: Array, threads: int) -> None:
-    count = ids.size
+    count, size = ids.size, weight.shape[1] * weight.itemsize
     for t in prange(threads):
         for i in range(t * count // threads, (t + 1) * count // threads):
+            if i + AHEAD < count:
+                expect(weight, ids[i + AHEAD] * size, size)
             copy_row(weight[ids[i]], out[i])
 
 
@@ -59,23 +89,31 @@ def _sort_positions(ids: Array, rows: int) -> Any:
 
 @jit()
 def _sum_segments(gy: Array, order: Array, begins: Array, cuts: Array, out: Array, threads: int) -> None:
+    size = gy.shape[1] * gy.itemsize
     for t in prange(threads):
         total = np.empty(out.shape[1], np.float64)
         for r in range(cuts[t], cuts[t + 1]):
+            for i in range(begins[r] + AHEAD, min(begins[r + 1] + AHEAD, order.size)):
+                expect(gy, order[i] * size, size)
             if begins[r + 1] == begins[r]:
                 out[r, :] = 0
             elif begins[r + 1] == begins[r] + 1:
                 copy_row(gy[order[begins[r]]], out[r])
+            elif begins[r + 1] <= begins[r] + 3:
+                sum_rows(gy, order[begins[r] : begins[r + 1]], out[r])
             else:
                 total[:] = 0
-                for i in range(begins[r], begins[r + 1]):
+                fours = begins[r] + (begins[r + 1] - begins[r]) // 4 * 4
+                for i in range(begins[r], fours, 4):
+                    add_rows(gy, order[i : i + 4], total)
+                for i in range(fours, begins[r + 1]):
                     add_row(gy[order[i]], total)
                 copy_row(total, out[r])
 
 
 def _checked(ids: Array, rows: int) -> Array:
     """The ids as int64; one outside the table would reach foreign memory."""
-    ids = flat(ids if ids.dtype == np.int64 else ids.astype(np.int64))
+    ids = flat(ids if ids.dtype == _INT64 else ids.astype(np.int64))
     if not in_range(ids, rows):
         raise IndexError(f"embedding: ids run from {ids.min()} to {ids.max()}, the table has rows 0 ... {rows - 1}")
     return ids

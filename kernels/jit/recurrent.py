@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from ctypes import addressof, c_char
 from math import prod
 from typing import Any
 
@@ -76,7 +77,7 @@ def _scratch(name: str, *shape: int, zero: bool = False) -> Array:
 def _fresh(size: int) -> Array:
     """An uninitialised flat array that begins on a cache line."""
     memory = np.empty(size + 16, np.float32)
-    start = -memory.ctypes.data % 64 // 4
+    start = -addressof(c_char.from_buffer(memory)) % 64 // 4  # in a quarter of the time of memory.ctypes
     return memory[start : start + size]
 
 
@@ -141,8 +142,10 @@ def _forward(
     )
     if ragged:
         saved_states.fill(0)
-    padded = np.zeros((4, s.blocks * LANES), x.dtype)
-    padded[:, :hidden] = bias
+    padded = bias
+    if ragged:
+        padded = np.zeros((4, s.blocks * LANES), x.dtype)
+        padded[:, :hidden] = bias
     start = np.ascontiguousarray(padded.reshape(4, s.blocks, LANES).transpose(1, 0, 2))
     packed = Packed(
         w_in=_ahead("w_in", w_ih, GATES_IN[kind], s),
@@ -187,19 +190,24 @@ def _arranged(name: str, w: Array, size: int, filled: bool, s: Sizes, fill: Call
 
 def _ahead(name: str, w: Array, gates: Array, s: Sizes) -> Array:
     """The panels of a weight for the way forward."""
-    threads = threads_for(s.blocks, w.size / 2)
-    size = s.blocks * w.shape[1] * BLOCK
-    return _arranged(name, w, size, s.H % LANES == 0, s, lambda panels: arrange(panels, as_row(w), gates, s, threads))
+
+    def fill(panels: Array) -> None:
+        arrange(panels, as_row(w), gates, s, threads_for(s.blocks, w.size / 2))
+
+    return _arranged(name, w, s.blocks * w.shape[1] * BLOCK, s.H % LANES == 0, s, fill)
 
 
 def _behind(name: str, w: Array, gates: Array, s: Sizes) -> Array:
     """The panels of a weight for the way back."""
     width = w.shape[1]
     count = panels(width)
-    threads = threads_for(count, w.size / 2)
     filled = s.H % LANES == 0 and width % BLOCK == 0
     size = count * s.blocks * BLOCK * BLOCK
-    return _arranged(name, w, size, filled, s, lambda some: arrange_back(some, as_row(w), gates, width, s, threads))
+
+    def fill(some: Array) -> None:
+        arrange_back(some, as_row(w), gates, width, s, threads_for(count, w.size / 2))
+
+    return _arranged(name, w, size, filled, s, fill)
 
 
 def _layer(kind: int, w_ih: Array, w_hh: Array) -> Layer:
@@ -235,7 +243,7 @@ def _backward(
         left=_scratch("left", s.threads, groups, s.chunk * most, LANES),
         sums=_scratch("sums", s.threads, s.blocks, groups * LANES, BLOCK),
         bias=_scratch("bias", s.threads, s.blocks, BLOCK, zero=True),
-        ragged=_scratch("ragged", s.N, BLOCK),
+        ragged=_scratch("ragged", s.chunk * s.N, BLOCK),
         zero=_scratch("zero", BLOCK, zero=True),
     )
     given = Inputs(as_row(x), as_row(h0), active)

@@ -21,6 +21,8 @@ from .machine.vecmath import emit_exp, exp, log, maximum
 from .machine.vector import I32, Emitter, Value, as_row, emits, int64
 from .machine.views import window
 
+_INT64 = np.dtype(np.int64)
+
 GRAIN = 8192
 """Elements below which another thread does not pay."""
 
@@ -168,6 +170,20 @@ def exp_sum(x: Array, m: Any) -> float:
 
 
 @inner()
+def log_softmax_rows(x: Array, y: Array, tops: Array, totals: Array) -> None:
+    """y = x - log sum exp(x), row by row; what softmax leaves beside its rows is what short ones need."""
+    rows, columns = x.shape
+    if x.itemsize == 4 and columns <= RUN:
+        short_rows(as_row(x), as_row(y), rows, columns, tops, totals)
+        for r in range(rows):
+            shift_row(x[r], tops[r], np.log(np.float64(totals[r])), y[r])
+        return
+    for r in range(rows):
+        m = row_max(x[r])
+        shift_row(x[r], m, np.log(exp_sum(x[r], m)), y[r])
+
+
+@inner()
 def dot_row(a: Array, b: Array) -> float:
     total = np.float64(0)
     for i in range(a.size):
@@ -208,11 +224,12 @@ def _softmax_grad(gy: Array, y: Array, gx: Array, threads: int) -> None:
 
 @jit()
 def _log_softmax(x: Array, y: Array, threads: int) -> None:
-    rows = x.shape[0]
+    rows, step = x.shape[0], rows_of_block(x.shape[1])
     for t in prange(threads):
-        for r in range(t * rows // threads, (t + 1) * rows // threads):
-            m = row_max(x[r])
-            shift_row(x[r], m, np.log(exp_sum(x[r], m)), y[r])
+        tops, totals = np.empty(step, x.dtype), np.empty(step, x.dtype)
+        end = (t + 1) * rows // threads
+        for lo in range(t * rows // threads, end, step):
+            log_softmax_rows(x[lo : min(end, lo + step)], y[lo : min(end, lo + step)], tops, totals)
 
 
 @jit()
@@ -272,7 +289,7 @@ def _by_rows(kernel: Any, inputs: tuple[Array, ...], axis: int) -> Array:
         out = np.empty(shape, like.dtype)
         threads = 1 if size < GRAIN else thread_count(min(shape[0], size // GRAIN))
         if rank == 2:
-            kernel(*map(dense, inputs), out, threads)
+            kernel(*[x if x.flags.carray else dense(x) for x in inputs], out, threads)
             return out
         kernel(*[dense(x).reshape(shape) for x in inputs], out, threads)
         return out.reshape(like.shape)
@@ -314,7 +331,7 @@ def _first_wrong(labels: Array, classes: int, ignore: int) -> int:
 
 def _checked(labels: Array, classes: int, ignore_index: int) -> Array:
     """The labels as int64; one outside the classes would read or write foreign memory."""
-    labels = dense(labels if labels.dtype == np.int64 else labels.astype(np.int64))
+    labels = dense(labels if labels.dtype == _INT64 else labels.astype(np.int64))
     if labels.size <= FEW and in_range(labels, classes):
         return labels
     wrong = _first_wrong(labels, classes, ignore_index)

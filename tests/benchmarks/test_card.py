@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from dlengine.benchmarks import card, card_checks
+from dlengine.benchmarks import card, card_checks, launch_cost
 from dlengine.benchmarks.card import Stage
 from dlengine.kernels.cuda import emulator
-from dlengine.kernels.cuda.machine import choice
+from dlengine.kernels.cuda.machine import choice, launch
 from dlengine.testing.jobs import in_processes
 
 needs_emulator = pytest.mark.skipif(emulator.available() is not None, reason=str(emulator.available()))
@@ -39,6 +39,23 @@ def test_every_stage_spares_cupy_its_slow_reductions(tmp_path: Path) -> None:
     show = "import os; print(repr(os.environ['CUPY_ACCELERATORS']))"
     card.run(Stage("shows", 20, ((sys.executable, "-c", show),)), tmp_path, 100)
     assert (tmp_path / "shows.txt").read_text() == "''\n"
+
+
+def test_every_stage_loads_what_was_compiled_ahead(tmp_path: Path) -> None:
+    show = "import os; print(os.environ['DLENGINE_CUBINS'])"
+    card.run(Stage("shows", 20, ((sys.executable, "-c", show),)), tmp_path, 100, tmp_path / "cubins")
+    assert (tmp_path / "shows.txt").read_text() == f"{tmp_path / 'cubins'}\n"
+
+
+def test_the_host_s_part_of_each_launch_is_timed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is timed launches what it says, and leaves the launcher as it was."""
+    monkeypatch.setattr(launch_cost, "ROUNDS", 1)
+    monkeypatch.setattr(launch_cost, "CALLS", 1)
+    before, kernels = launch._compiled, [kernel for kernel, *_ in launch_cost.launches().values()]
+    counts = [kernel.launches["float32"] for kernel in kernels]
+    assert len(launch_cost.measure()) == len(kernels) + 1
+    assert [kernel.launches["float32"] for kernel in kernels] == [count + 1 for count in counts]
+    assert launch._compiled is before
 
 
 def test_no_stage_spends_the_card_on_what_needs_none() -> None:

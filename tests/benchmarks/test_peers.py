@@ -93,3 +93,56 @@ def test_onnxruntime_computes_the_same(workload: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("workload", ["mlp-mnist", "gpt-one", "pointwise-chain"])
 def test_torch_compile_computes_the_same(workload: str, tmp_path: Path) -> None:
     agrees("torch.compile", WORKLOADS[workload], tmp_path)
+
+
+@pytest.mark.parametrize(("ours", "error"), [(1.0, None), (3.0, "the results differ by 2.0e")])
+def test_a_peer_that_computes_something_else_is_checked_against_its_reference(
+    ours: float, error: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What ours must agree with is then PyTorch itself; the row has times, says so, and does not count in the mean."""
+    found = {"dlengine": ours, "torch.compile": 0.0, "torch": 1.0}
+
+    class Worker:
+        def __init__(self, name: str) -> None:
+            self.name = name
+
+        def ask(self, what: str, **given: str) -> dict[str, Any]:
+            if what == "check":
+                np.savez(given["path"], gradient=np.full(3, found[self.name], np.float32))
+            told = {"first": 1.0, "dtypes": ["float32"], "precision": {"dtype": "float32"}, "told": {}, "host": None}
+            return {**told, "usual": 9.0, "seconds": 1.0, "fallbacks": [], "kernels": [], "peak_mib": 1.0}
+
+    monkeypatch.setattr(run, "PAUSE_SECONDS", 0.0)
+    monkeypatch.setattr(run, "step_memory", lambda *given: {})
+    monkeypatch.setattr(run.Workers, "worker", lambda self, name, heap: Worker(name))
+    settings = run.Settings("numpy", "torch.compile", repeat=1, heap="both", threads=1)
+    result = run.run(settings, [WORKLOADS["cnn-mnist"]], lambda *state: None)
+    assert len(result.rows) == 2
+    for row in result.rows:
+        if error is not None:
+            assert row.error is not None
+            assert row.error.startswith(error)
+            continue
+        assert row.note == "the results of torch.compile differ from torch's by 1.0e+00: checked against torch"
+        assert (row.error, row.difference, row.peer_difference, row.ratio) == (None, 0.0, 1.0, 1.0)
+    assert result.geometric_means == {}
+
+
+@pytest.mark.skipif(not there("torch"), reason="PyTorch is not installed")
+def test_pytorch_computes_in_the_precision_that_is_asked_for_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Convolutions have a switch of their own, which is on by default: float32 against TF32 would be no comparison."""
+    from dlengine.benchmarks import with_torch
+
+    torch: Any = with_torch.torch
+    held = torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32
+    monkeypatch.setattr(with_torch, "DEVICE", "cuda")
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "a card")
+    try:
+        for name, allowed in (("highest", False), ("high", True), ("medium", True)):
+            with_torch.set_precision(name)
+            told = with_torch.describe()
+            assert told["TF32 convolutions"] is allowed
+            assert told["precision"]["matmul"] == ("high" if allowed else "highest")
+    finally:
+        torch.set_float32_matmul_precision(held[0])
+        torch.backends.cudnn.allow_tf32 = held[1]

@@ -48,9 +48,13 @@ def trained(optimizer: Any) -> Step:
     opt = optimizer([p])
 
     def step(x: Any) -> Any:
-        opt.zero_grad()
-        (p * x).sum().backward()
-        opt.step()
+        def loss() -> Any:
+            opt.zero_grad()
+            found = (p * x).sum()
+            found.backward()
+            return found
+
+        opt.step(loss)
 
     return step
 
@@ -90,7 +94,7 @@ REFUSALS: dict[str, tuple[Callable[[], Step], str]] = {
     "cuBLAS": (lambda: lambda x: wrap(x.array @ x.array), "calls a library that CuPy does not capture (cuBLAS"),
     "host arrays": (lambda: lambda x: x + dl.ones((3,), device="cpu").sum().to("cuda"), "computes with host arrays"),
     "a kernel not compiled": (lambda: third(lambda x: x, lambda x: dl.softplus(x)), "softplus is not compiled yet"),
-    "another optimizer": (lambda: trained(optim.RMSprop), "RMSprop computes with numbers of its own"),
+    "another optimizer": (lambda: trained(optim.LBFGS), "LBFGS computes with numbers of its own"),
     "an optimizer not used before": (replaced, "Adam has no state yet"),
     "numbers drawn for the host": (lambda: lambda x: (default_generator.take(4), x)[1], "a draw of random numbers is used where"),
     "computing with what was drawn": (lambda: lambda x: x * (default_generator.take(4)[1] % 7), "random numbers is read"),

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
+from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 from unittest.mock import MagicMock
@@ -11,36 +12,72 @@ from unittest.mock import MagicMock
 import pytest
 
 from dlengine.kernels.cuda.machine import compile_check
-from dlengine.kernels.cuda.machine.compile_check import CompileError, compile_source
+from dlengine.kernels.cuda.machine.compile_check import CompileError, Kernel, compile_source
+from dlengine.kernels.cuda.recurrence import plan
 
 needs_nvrtc = pytest.mark.skipif(compile_check.available() is not None, reason=str(compile_check.available()))
 
 
-def parameter(kernel: compile_check.Kernel, dtype: str, arch: int, name: str = "") -> Any:
-    """A check, in one group with those of the same source: with --dist loadgroup one process compiles it, once for all.
+def parameters(checks: Iterable[tuple[Kernel, str, int]]) -> list[Any]:
+    """Checks of all kernels of a text together, which one compile makes, for a dtype and an architecture.
 
     What a quick check stands for (`is_representative`) is slow.
     """
-    source = hashlib.sha256(kernel.source(dtype).encode()).hexdigest()[:16]
-    marks = [pytest.mark.xdist_group(f"{source}-{arch}-{'-'.join(kernel.options)}")]
-    if not compile_check.is_representative(kernel, dtype, arch):
-        marks.append(pytest.mark.slow)
-    return pytest.param(kernel, dtype, arch, id=f"{kernel.exported_name(dtype)}-sm_{arch}{name}", marks=marks)
+    texts: dict[Any, list[Kernel]] = {}
+    for kernel, dtype, arch in checks:
+        texts.setdefault((kernel.source(dtype), kernel.options, dtype, arch), []).append(kernel)
+    made = []
+    for (_, _, dtype, arch), kernels in texts.items():
+        marks = [] if any(compile_check.is_representative(k, dtype, arch) for k in kernels) else [pytest.mark.slow]
+        name = f"{kernels[0].file.removesuffix('.cu')}-{dtype or 'none'}-sm_{arch}"
+        made.append(pytest.param(kernels, dtype, arch, id=name, marks=marks))
+    return made
 
 
-CHECKS = [parameter(*check) for check in compile_check.checks()]
+CHECKS = parameters(compile_check.checks())
 SHARED_LIMIT = 48 << 10
 """Bytes of static shared memory that a block of any card may have."""
 
 
 @needs_nvrtc
-@pytest.mark.parametrize(("kernel", "dtype", "arch"), CHECKS)
-def test_compiles(kernel: compile_check.Kernel, dtype: str, arch: int) -> None:
-    used = compile_check.check(kernel, dtype, arch)
-    assert used.kernel == kernel.exported_name(dtype)
-    assert 0 < used.registers * kernel.threads <= 1 << 16
-    assert used.shared <= SHARED_LIMIT
-    assert used.stack == 0
+@pytest.mark.parametrize(("kernels", "dtype", "arch"), CHECKS)
+def test_compiles(kernels: list[Kernel], dtype: str, arch: int) -> None:
+    for kernel in kernels:
+        used = compile_check.check(kernel, dtype, arch)
+        assert used.kernel == kernel.exported_name(dtype)
+        assert 0 < used.registers * kernel.threads <= 1 << 16, used
+        assert used.shared <= SHARED_LIMIT, used
+        assert used.stack == 0, used
+        if uses_tensor_cores(kernel, dtype):
+            check_machine_code(kernel, dtype, arch)
+
+
+def uses_tensor_cores(kernel: Kernel, dtype: str) -> bool:
+    return '"mma.cuh"' in kernel.source(dtype)
+
+
+def check_machine_code(kernel: Kernel, dtype: str, arch: int) -> None:
+    """HMMA multiplies, LDGSTS copies past the registers; STL and LDL would be registers that went to memory."""
+    if reason := compile_check.no_disassembler():
+        pytest.skip(reason)
+    found = compile_check.instructions(kernel, dtype, arch)
+    assert found["HMMA"] > 0, kernel
+    assert found["LDGSTS"] > 0, kernel
+    assert found["STL"] + found["LDL"] == 0, kernel
+    if arch == compile_check.QUICK:  # registers of b that are no neighbours would be moved before each product
+        loop = compile_check.among_products(kernel, dtype, arch)
+        assert loop["MOV"] <= loop["HMMA"] // 8, kernel
+    if kernel.file == "recurrent_tensor.cu":
+        check_recurrent_tile(kernel, found)
+
+
+def check_recurrent_tile(kernel: Kernel, found: Counter[str]) -> None:
+    """A product for each gate of each step of a tile; the weights of two steps are read at once."""
+    tf32 = kernel.constants["NUMBERS"] == "TF32"
+    steps = plan.TENSOR_DEPTH // (8 if tf32 else 16)
+    gates = {"lstm_forward": 4, "gru_forward": 3}.get(kernel.name, 1)
+    assert found["HMMA"] == steps * gates
+    assert found["LDSM"] == steps // 2 * gates + (steps if tf32 else 0)
 
 
 def test_every_file_of_the_set_is_checked() -> None:
@@ -50,12 +87,18 @@ def test_every_file_of_the_set_is_checked() -> None:
     assert checked == {(path.name, name) for path in FOLDER.glob("*.cu") for name in kernel_signatures(path.name)}
 
 
+def test_each_text_is_compiled_once() -> None:
+    found = [(kernels[0].source(dtype), kernels[0].options, arch) for kernels, dtype, arch in (c.values for c in CHECKS)]
+    assert len(found) == len(set(found))
+    assert sum(len(c.values[0]) for c in CHECKS) == len(list(compile_check.checks()))
+
+
 def test_every_text_is_checked_quickly() -> None:
     """In each dtype, with all constants, for one architecture at least, and for each of those that its text asks about."""
-    quick = [c.values for c in CHECKS if not [m for m in c.marks if m.name == "slow"]]
+    quick = [(kernel, c.values[1]) for c in CHECKS if not c.marks for kernel in c.values[0]]
     texts = {(kernel.file, kernel.name, dtype) for kernel, dtype, _ in compile_check.checks()}
-    assert {(kernel.file, kernel.name, dtype) for kernel, dtype, _ in quick} == texts
-    assert {id(kernel) for kernel, _, _ in quick} == {id(kernel) for kernel, _, _ in compile_check.checks()}
+    assert {(kernel.file, kernel.name, dtype) for kernel, dtype in quick} == texts
+    assert {id(kernel) for kernel, _ in quick} == {id(kernel) for kernel, _, _ in compile_check.checks()}
     asked = {
         int(number) // 10
         for kernel, dtype, _ in compile_check.checks()

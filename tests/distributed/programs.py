@@ -11,7 +11,7 @@ import pytest
 
 import dlengine as dl
 from dlengine import nn, optim, training
-from dlengine.distributed import Communicator, DistributedDataParallel, ShardedOptimizer, SyncBatchNorm
+from dlengine.distributed import Communicator, DistributedDataParallel, ShardedOptimizer, SyncBatchNorm, sum_buffers
 
 
 def collectives(world: Communicator) -> None:
@@ -139,6 +139,70 @@ def data_parallel(world: Communicator) -> None:
         if p.grad is not None:
             np.testing.assert_allclose(kept[name], p.grad.numpy(), rtol=1e-12, atol=1e-14, err_msg=name)
     assert set(twice) == set(kept)
+
+
+class Plain(nn.Module):
+    """Two layers and a scale that a hook in the middle of backward may refuse."""
+
+    def __init__(self) -> None:
+        self.first, self.second = nn.Linear(4, 5), nn.Linear(5, 3)
+        self.fails = False
+
+    def forward(self, x: Any) -> Any:
+        y = dl.tanh(self.first(x))
+        if y.requires_grad:
+            y.register_hook(self.look)
+        return self.second(y)
+
+    def look(self, gradient: Any) -> Any:
+        if self.fails:
+            raise ValueError("the gradient is refused")
+        return gradient
+
+
+def buffers(world: Communicator) -> None:
+    """Sums in shared memory and by messages: batches that change, a backward that fails, layers that are frozen midway."""
+    dl.set_default_dtype("float64")
+    rng = np.random.default_rng(0)
+    sizes = [[2, 3, 2], [2, 3, 2], [5, 1, 4], [1, 1, 1], [1, 1, 1], [3, 2, 6], [3, 2, 6]]
+    steps = [[(rng.standard_normal((n, 4)), rng.integers(0, 3, n)) for n in step[: world.size]] for step in sizes]
+    loss_of = nn.CrossEntropyLoss()
+
+    def after_each(parallel: Any, parts: Any) -> list[dict[str, Any]]:
+        model = getattr(parallel, "module", parallel)
+        optimizer = optim.SGD(model.parameters(), lr=0.3, momentum=0.9)
+        found = []
+        for number, step in enumerate(steps):
+            x, y = (dl.asarray(a) for a in parts(step))
+            if number == 3 and parallel is not model:
+                model.fails = True
+                with pytest.raises(ValueError, match="the gradient is refused"):
+                    loss_of(parallel(x), y).backward()  # the sums of the second layer are on their way
+                model.fails = False
+            if number == 5:
+                model.first.requires_grad_(False)
+            optimizer.zero_grad()
+            loss_of(parallel(x), y).backward()
+            optimizer.step()
+            found.append({name: p.numpy_copy() for name, p in model.named_parameters()})
+        return found
+
+    def make() -> Any:
+        dl.manual_seed(1)
+        return Plain()
+
+    wanted = after_each(make(), lambda step: [np.concatenate(a) for a in zip(*step, strict=True)])
+    for spare in (sum_buffers.SPARE, 1 << 60):  # with room in shared memory, and without
+        sum_buffers.SPARE = spare
+        parallel = DistributedDataParallel(make(), bucket_bytes=100)
+        kinds = {type(bucket.sums) for bucket in parallel._sum._buckets}
+        assert kinds == {sum_buffers.MessageBuffer if spare > 2 else sum_buffers.SharedBuffer}, kinds
+        assert len(parallel._sum._buckets) > 1
+        found = after_each(parallel, lambda step: step[world.rank])
+        for number, (one, other) in enumerate(zip(wanted, found, strict=True)):
+            for name in one:
+                np.testing.assert_allclose(other[name], one[name], rtol=1e-12, atol=1e-13, err_msg=f"{name} after step {number}")
+        world.require_same("the parameters", [a.tobytes() for a in found[-1].values()])
 
 
 class OwnStep(training.Trainer):

@@ -41,7 +41,9 @@ def test_fifty_steps(ranks: int, dtype: str, bound: float) -> None:
     must_pass(ranks, "equal.py", dtype, 10, bound, *names, seconds=600)
 
 
-@pytest.mark.parametrize(("program", "ranks"), [("collectives", 3), ("data_parallel", 2), ("refusals", 2), ("sharded", 2)])
+@pytest.mark.parametrize(
+    ("program", "ranks"), [("collectives", 3), ("data_parallel", 2), ("buffers", 3), ("refusals", 2), ("sharded", 2)]
+)
 def test_program(program: str, ranks: int) -> None:
     must_pass(ranks, "programs.py", program)
 

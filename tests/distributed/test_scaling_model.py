@@ -6,7 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from dlengine.benchmarks.scaling_model import Link, all_reduce_seconds, buckets_of, efficiency, fitted, picture, step_seconds
+from dlengine.benchmarks.scaling_model import (
+    Link,
+    all_reduce_seconds,
+    buckets_of,
+    efficiency,
+    fitted,
+    picture,
+    slowest,
+    step_seconds,
+)
 
 LINK = Link("test", 1e-5, 1e9)
 
@@ -39,6 +48,12 @@ def test_fitted_link_gives_the_measured_times_back() -> None:
     found = fitted(times)
     assert found.latency == pytest.approx(1e-5, rel=0.01)
     assert found.bandwidth == pytest.approx(1e9, rel=0.01)
+
+
+def test_the_longest_of_two_draws() -> None:
+    assert slowest([1.0, 3.0], 1) == 2.0
+    assert slowest([3.0, 1.0], 2) == pytest.approx((1 + 3 + 3 + 3) / 4)
+    assert slowest([2.0] * 7, 64) == pytest.approx(2.0)
 
 
 def test_picture(tmp_path: Path) -> None:

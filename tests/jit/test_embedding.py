@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 import array_api_compat.numpy as numpy_namespace
 import numpy as np
 import pytest
@@ -97,3 +99,17 @@ def test_interpreted():
         y, grad = jit.embedding(weight, ids), jit.embedding_grad(gy, ids, 6)
     np.testing.assert_array_equal(y, jit.embedding(weight, ids))
     np.testing.assert_array_equal(grad, jit.embedding_grad(gy, ids, 6))
+
+
+@pytest.mark.parametrize("plain", [False, True], ids=["compiled", "interpreted"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int32])
+def test_a_row_is_the_sum_in_the_order_of_its_ids_in_float64(dtype, plain):
+    """To the last bit, for rows that come up never, once, twice ... ten times."""
+    rng = np.random.default_rng(3)
+    ids = rng.permutation(np.repeat(np.arange(11), np.arange(11)))
+    gy = (rng.standard_normal((ids.size, 21)) * 10.0 ** rng.integers(-6, 6, (ids.size, 1))).astype(dtype)
+    want = np.zeros((11, 21))
+    for place, row in enumerate(ids):
+        want[row] += gy[place]
+    with interpreted() if plain else nullcontext():
+        np.testing.assert_array_equal(jit.embedding_grad(gy, ids, 11), want.astype(dtype), strict=True)

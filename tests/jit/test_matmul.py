@@ -176,3 +176,57 @@ def test_stacks_of_small_matrices(shapes, a_transposed, b_transposed, plain):
     a[0, 0, 0], b[1, 0, 0] = np.nan, np.inf
     with nullcontext() if not plain else interpreted(), np.errstate(invalid="ignore"):
         np.testing.assert_allclose(matmul(a, b), np.matmul(a, b), rtol=1e-5, atol=1e-4)
+
+
+@pytest.mark.parametrize("plain", [False, True], ids=["compiled", "interpreted"])
+@pytest.mark.parametrize("columns", [1, 16, 17, 32, 33, 64, 65, 81, 97, 128])
+def test_narrow_panels(orientation, columns, plain):
+    """One or two vectors of columns have tiles of their own, alone or behind whole panels, also where the depth is in slices."""
+    rng = np.random.default_rng(0)
+    x, w, b = (rng.standard_normal(s).astype(np.float32) for s in ((7, 260), (columns, 260), (columns,)))
+    with interpreted() if plain else nullcontext():
+        agree(x, w.T)
+        np.testing.assert_allclose(linear(x, w, b), x.astype(np.float64) @ w.T + b, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("rows", "columns", "b_transposed", "cut"),
+    [(16, 40, True, "columns"), (4, 100, False, "columns"), (40, 16, True, "rows"), (40, 50, False, "rows"),
+     (70, 80, True, "none"), (2, 2, True, "none")],
+)  # fmt: skip
+def test_pieces_are_cut_where_blas_copies_less(monkeypatch, rows, columns, b_transposed, cut):
+    """A transposed b is copied for each piece of rows; where both sides are long the tile is as fast."""
+    a, b = operands((rows, 30), (30, columns), b_transposed=b_transposed)
+    c, parts, matmul_of_numpy = np.full((rows, columns), np.nan, np.float32), [], np.matmul
+
+    def counted(a, b, out):
+        parts.append(out.shape)
+        return matmul_of_numpy(a, b, out=out)
+
+    monkeypatch.setattr(np, "matmul", counted)
+    assert module._by_pieces(a, b, 3, c) == (cut != "none")
+    if cut == "none":
+        assert parts == []
+        return
+    sides = [shape[cut == "columns"] for shape in parts]
+    assert len(sides) == 3
+    assert sum(sides) == (columns if cut == "columns" else rows)
+    np.testing.assert_allclose(c, a.astype(np.float64) @ b, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("plain", [False, True], ids=["compiled", "interpreted"])
+@pytest.mark.parametrize(
+    "shapes", [((30, 6, 100), (30, 100, 1)), ((5, 2, 3, 16), (2, 16, 1)), ((40, 1, 33), (40, 33, 1))], ids=str
+)
+def test_stacks_of_matrices_times_vectors(monkeypatch, shapes, plain):
+    """Dot products of rows, the last vector of each masked."""
+    monkeypatch.setattr(module, "MANY_ROWS", 0)
+    monkeypatch.setattr(module, "SMALL_MULTIPLY_ADDS", 0)
+    monkeypatch.setattr(module, "_ours", lambda a, b: True)
+    called = []
+    monkeypatch.setattr(module, "stacked_dots", lambda *given, of=module.stacked_dots: (called.append(1), of(*given)))
+    a, b = operands(*shapes)
+    with interpreted() if plain else nullcontext():
+        got = module._multiply(a, np.broadcast_to(b, (*a.shape[:-2], *b.shape[-2:])), a.shape[:-2], module.NO_BIAS)
+    assert called == [1]
+    np.testing.assert_allclose(got, np.matmul(a.astype(np.float64), b), rtol=1e-4, atol=1e-5)

@@ -45,10 +45,14 @@ def trained(optimizer: Any, after: Any = None) -> Step:
     p = nn.Parameter(dl.ones(3))
     opt = optimizer([p])
 
-    def step(x: Any) -> Any:
+    def loss(x: Any) -> Any:
         opt.zero_grad()
-        (p * x).sum().backward()
-        opt.step()
+        found = (p * x).sum()
+        found.backward()
+        return found
+
+    def step(x: Any) -> Any:
+        opt.step(lambda: loss(x))
         if after is not None:
             after(opt)
 
@@ -103,7 +107,7 @@ REFUSALS: dict[str, tuple[Callable[[], Step], str]] = {
     "a graph that leaves": (lambda: lambda x: LEAF * x, "would carry its graph out of the step"),
     "a list that grows": (counted, "the step changes calls"),
     "an attribute that is replaced": (stateful, "the step changes state"),
-    "an optimizer with numbers of its own": (lambda: trained(optim.RMSprop), "RMSprop computes with numbers of its own"),
+    "an optimizer with numbers of its own": (lambda: trained(optim.LBFGS), "LBFGS computes with numbers of its own"),
     "a schedule": (scheduled, "the step changes schedule"),
     "an iterator": (iterating, "numbers is an iterator"),
     "Python's random": (lambda: lambda x: x * random.random(), "draws from Python's random"),

@@ -6,7 +6,7 @@ import ctypes
 import os
 import re
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
@@ -28,11 +28,15 @@ if hasattr(os, "register_at_fork"):  # a child must not find it taken by a threa
 
 @dataclass(frozen=True)
 class Mode:
-    """How kernels are launched: checked or not, and in which order the threads of a block take turns."""
+    """How kernels are launched: checked or not, and in which order the threads of a block take turns.
+
+    instead: told of each kernel and dtype, which then does not run.
+    """
 
     check: bool = False
     order: str = "forward"
     seed: int = 0
+    instead: Callable[[Any, str], object] | None = None
 
 
 mode: ContextVar[Mode] = ContextVar("mode", default=Mode())  # noqa: B039 - frozen

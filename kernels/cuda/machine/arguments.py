@@ -42,7 +42,7 @@ def conversion(parameter: Parameter, dtype: str, structs: Mapping[type, int]) ->
         return parameter.name, known_dtype(_declared(parameter.c_type, dtype)), None
     for kind, dims in structs.items():
         if parameter.c_type == kind.__name__:
-            return parameter.name, None, partial(_packed, dims)
+            return parameter.name, None, partial(_packed, dims, f"_packed{dims}")
     declared = _declared(parameter.c_type, dtype)
     return parameter.name, None, _as_it_is if declared is None else _SIZES.get(declared) or known_dtype(declared).type
 
@@ -51,10 +51,9 @@ _SIZES: dict[str, Any] = {"int32": lru_cache(4096)(np.int32), "int64": lru_cache
 """Sizes come again and again: to find one costs half of making it."""
 
 
-def _packed(dims: int, value: Any) -> Any:
-    """Kept with the geometry, which is made once for many calls: to hash its fields takes longer than a launch."""
+def _packed(dims: int, name: str, value: Any) -> Any:
+    """Kept with the geometry under a name, which is made once for many calls: to hash its fields takes longer than a launch."""
     held = value.__dict__
-    name = f"_packed{dims}"
     if name not in held:
         object.__setattr__(value, name, pack(value, dims))
     return held[name]

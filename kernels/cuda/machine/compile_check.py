@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import SET
+from .cubins import CUPY_OPTIONS
 from .launch import KERNELS, Kernel
 
 MEND = "pip install nvidia-cuda-nvrtc nvidia-cuda-runtime cupy-cuda13x"
@@ -28,9 +29,7 @@ DISASSEMBLER = "nvidia/cu13/bin/nvdisasm"
 INCLUDES = ("nvidia/cu13/include", "cupy/_core/include/cupy/_cccl/libcudacxx")
 # What CuPy adds to every RawModule, then what makes the assembler report, and fail on a spill.
 OPTIONS = (
-    "--std=c++17",
-    "-ftz=true",
-    "--device-as-default-execution-space",
+    *CUPY_OPTIONS,
     "--ptxas-options=-v",
     "--ptxas-options=--warn-on-spills",
     "--ptxas-options=--warning-as-error",
@@ -116,6 +115,11 @@ def compile_source(source: str, arch: int, options: tuple[str, ...] = ()) -> dic
     return {used.kernel: used for used in _parse(_compile(source, arch, options)[0], arch)}
 
 
+def machine_code(source: str, arch: int, options: tuple[str, ...] = ()) -> bytes:
+    """Compile a self-contained text; what a card loads. Raises CompileError with the compiler's words."""
+    return _compile.__wrapped__(source, arch, options)[1]  # not kept: it is in a file soon
+
+
 @cache
 def no_disassembler() -> str | None:
     """Why machine code cannot be read here, or None if it can."""
@@ -124,11 +128,18 @@ def no_disassembler() -> str | None:
 
 def instructions(kernel: Kernel, dtype: str, arch: int) -> Counter[str]:
     """How often each machine instruction (HMMA, LDGSTS, STL ...) stands in a kernel; MOV in all its forms."""
-    return _disassemble(kernel.source(dtype), arch, kernel.options)[kernel.exported_name(dtype)]
+    return Counter(_disassemble(kernel.source(dtype), arch, kernel.options)[kernel.exported_name(dtype)])
+
+
+def among_products(kernel: Kernel, dtype: str, arch: int) -> Counter[str]:
+    """The same of the instructions from the first product on tensor cores to the last: the loop, which is unrolled."""
+    words = _disassemble(kernel.source(dtype), arch, kernel.options)[kernel.exported_name(dtype)]
+    places = [i for i, word in enumerate(words) if word == "HMMA"]
+    return Counter(words[places[0] : places[-1] + 1])
 
 
 @cache
-def _disassemble(source: str, arch: int, options: tuple[str, ...]) -> dict[str, Counter[str]]:
+def _disassemble(source: str, arch: int, options: tuple[str, ...]) -> dict[str, list[str]]:
     if reason := no_disassembler():
         raise CompileError(reason)
     with tempfile.NamedTemporaryFile(suffix=".cubin") as file:
@@ -137,13 +148,12 @@ def _disassemble(source: str, arch: int, options: tuple[str, ...]) -> dict[str, 
         done = subprocess.run([str(_find(DISASSEMBLER)), "-c", file.name], capture_output=True, text=True)
     if done.returncode:
         raise CompileError(done.stderr.strip())
-    counts: dict[str, Counter[str]] = {}
+    listed: dict[str, list[str]] = {}
     for part in re.split(r"^\s*\.section\s+\.text\.", done.stdout, flags=re.M)[1:]:
         name = re.split(r"[\s,]", part, maxsplit=1)[0]
         found = re.findall(r"/\*[0-9a-f]{4,}\*/\s+(?:\{\s*)?(?:@!?U?P\w+\s+)?([A-Z]\w+)(\.MOV)?", part)
-        counts[name] = Counter(word for word, _ in found)
-        counts[name]["MOV"] += sum(move != "" for _, move in found)  # IMAD.MOV is a move, too
-    return counts
+        listed[name] = [each for word, move in found for each in ((word, "MOV") if move else (word,))]  # IMAD.MOV is a move, too
+    return listed
 
 
 @cache

@@ -25,6 +25,7 @@ from ...graph_capture import NotCapturable, current_capture, is_rehearsing
 from ...types import Array
 from .. import emulator
 from .arguments import conversion, is_dense, refusal
+from .cubins import carried
 from .entry import Entry, entry
 from .source import KernelSignature, compose, exported_name, kernel_signatures
 from .table import PointerTable
@@ -305,6 +306,9 @@ def _place(array: Array) -> str:
 
 def _run_on_host(launch: Launch, dtype: str, first: Array, arguments: list[Any]) -> None:
     mode, kernel = emulator.mode.get(), launch.kernel
+    if mode.instead is not None:
+        mode.instead(kernel, dtype)
+        return
     function = _emulated(kernel, dtype, mode.check)
     function(
         launch.grid,
@@ -358,10 +362,12 @@ def compile_now(kernel: Kernel, dtype: str) -> bool:
 def _compiled(kernel: Kernel, dtype: str) -> Any:
     if current_capture.get() is not None:
         raise NotCapturable(f"the kernel {kernel.name} is not compiled yet: let the step run more often before it is captured")
+    library, name, source = device_library(), kernel.exported_name(dtype), kernel.source(dtype)
+    if (function := carried(library, name, source, kernel.options, kernel.cooperative)) is not None:
+        return function
     more = {"enable_cooperative_groups": True} if kernel.cooperative else {}
     begun = time.perf_counter()
-    module = device_library().RawModule(code=kernel.source(dtype), options=kernel.options, **more)
-    function = module.get_function(kernel.exported_name(dtype))
+    function = library.RawModule(code=source, options=kernel.options, **more).get_function(name)
     if (seconds := time.perf_counter() - begun) > FOUND_SECONDS:
         compilations.took(1, seconds)
     return function

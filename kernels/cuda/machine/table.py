@@ -27,10 +27,10 @@ class PointerTable:
         self.roles, self._written = roles, frozenset(written)
         self.tensors, self.columns = len(roles[0]), 2 + len(roles)
         self.dtype = str(roles[0][0].dtype)
-        changed = [a for role, arrays in enumerate(roles) if role in self._written for a in arrays]
-        require_writable(changed)
-        firsts = np.cumsum([0, *(-(-a.size // CHUNK) for a in roles[0])])
-        self._firsts, self.chunks = firsts[:-1], int(firsts[-1])
+        if isinstance(roles[0][0], np.ndarray):
+            require_writable(a for role in self._written if role < len(roles) for a in roles[role])
+        self._sizes = tuple([a.size for a in roles[0]])
+        self.chunks = _chunks_of(self._sizes)[1]
 
     @property
     def first(self) -> Array:
@@ -38,21 +38,32 @@ class PointerTable:
 
     def rows(self, address: Callable[[Array, bool], int]) -> Array:
         """The table, (tensors, columns) int64, with addresses from a function of an array and whether it is written."""
-        columns = [self._firsts, [a.size for a in self.roles[0]]]
-        columns += [[address(a, role in self._written) for a in arrays] for role, arrays in enumerate(self.roles)]
-        return np.ascontiguousarray(np.array(columns, np.int64).T)
+        return _rows(self._sizes, [address(a, role in self._written) for role, arrays in enumerate(self.roles) for a in arrays])
 
     def on_device(self) -> Array:
         """The table in the memory of the arrays' device."""
-        rows = self.rows(lambda a, _: int(a.data.ptr))
+        pointers = tuple([a.data.ptr for arrays in self.roles for a in arrays])
         step = current_capture.get()
         if step is not None:  # nothing can be copied while a step is captured
-            return step.constant(rows)
-        return _copied(rows.tobytes(), self.first.device.id)
+            return step.constant(_rows(self._sizes, pointers))
+        return _copied(self._sizes, pointers, self.first.device.id)
 
 
 @lru_cache(maxsize=256)
-def _copied(rows: bytes, device: int) -> Any:
+def _chunks_of(sizes: tuple[int, ...]) -> tuple[Any, int]:
+    """The first chunk of each tensor, and the chunks of all."""
+    firsts = np.cumsum([0, *(-(-n // CHUNK) for n in sizes)])
+    return firsts[:-1], int(firsts[-1])
+
+
+def _rows(sizes: tuple[int, ...], addresses: Sequence[int]) -> Array:
+    """The table of tensors of these sizes; addresses: role by role."""
+    columns = [_chunks_of(sizes)[0], np.array(sizes), *np.array(addresses, np.int64).reshape(-1, len(sizes))]
+    return np.ascontiguousarray(np.array(columns, np.int64).T)
+
+
+@lru_cache(maxsize=256)
+def _copied(sizes: tuple[int, ...], pointers: tuple[int, ...], device: int) -> Any:
     """Kept: the allocator gives a training step the same addresses again and again.
 
     With shapes that change at each step nothing is found here, and a step copies a table of some 10 KB: the driver takes so
@@ -61,4 +72,4 @@ def _copied(rows: bytes, device: int) -> Any:
     import cupy
 
     with cupy.cuda.Device(device):
-        return cupy.asarray(np.frombuffer(rows, np.int64))
+        return cupy.asarray(_rows(sizes, pointers).reshape(-1))

@@ -1,7 +1,7 @@
 // Gated recurrent unit, the reset gate after the recurrent product. u = x w_ih' + b_ih, v = h w_hh' + b_hh, in three parts each:
 // r, z = s(u_r + v_r), s(u_z + v_z);  n = tanh(u_n + r v_n);  h <- (1 - z) n + z h.
 #pragma once
-#include "recurrent.cuh"
+#include "recurrent_loop.cuh"
 
 struct GruForward {
   static constexpr int GATES = 3;
@@ -44,15 +44,6 @@ struct GruForward {
   }
 };
 
-KERNEL(gru_forward, THREADS)(const ACC* u, const T* __restrict__ w_hh, const T* __restrict__ b_hh,
-                         const long long* __restrict__ lengths, const T* __restrict__ h0, ACC* h, T* y, T* h_last, ACC* gates, RecurrentPlan p) {
-  run_forward(GruForward{u, b_hh, lengths, h0, h, y, h_last, gates, p}, w_hh, p);
-}
-KERNEL(gru_forward_step, 256)(const ACC* u, const ACC* products, const T* __restrict__ b_hh,
-                              const long long* __restrict__ lengths, const T* __restrict__ h0, ACC* h, T* y, T* h_last, ACC* gates, RecurrentPlan p, int s) {
-  forward_step(GruForward{u, b_hh, lengths, h0, h, y, h_last, gates, p}, products, p, s);
-}
-
 struct GruBackward {
   static constexpr int GATES = 3;
   const T *gy, *gh;          // (T, N, H), (N, H)
@@ -81,12 +72,3 @@ struct GruBackward {
     dh[at] = dh_t * z;
   }
 };
-
-KERNEL(gru_backward, THREADS)(const T* gy, const T* gh, const T* __restrict__ w_hh, const long long* __restrict__ lengths, const ACC* gates,
-                          const ACC* h, ACC* dh, ACC* du, ACC* dz, RecurrentPlan p) {
-  run_backward(GruBackward{gy, gh, lengths, gates, h, dh, du, dz, p}, w_hh, p);
-}
-KERNEL(gru_backward_step, 256)(const T* gy, const T* gh, const ACC* products, const long long* __restrict__ lengths, const ACC* gates,
-                               const ACC* h, ACC* dh, ACC* du, ACC* dz, RecurrentPlan p, int s) {
-  backward_step(GruBackward{gy, gh, lengths, gates, h, dh, du, dz, p}, products, p, s);
-}

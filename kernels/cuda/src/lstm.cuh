@@ -1,6 +1,6 @@
 // Long short-term memory: i, f, g, o = s(z_i), s(z_f), tanh(z_g), s(z_o);  c <- f c + i g;  h <- o tanh(c).
 #pragma once
-#include "recurrent.cuh"
+#include "recurrent_loop.cuh"
 
 struct LstmForward {
   static constexpr int GATES = 4;
@@ -47,17 +47,6 @@ struct LstmForward {
   }
 };
 
-KERNEL(lstm_forward, THREADS)(const ACC* z_in, const T* __restrict__ w_hh, const long long* __restrict__ lengths,
-                          const T* __restrict__ h0, const T* __restrict__ c0, ACC* h, ACC* c, T* y, T* h_last, T* c_last, ACC* gates,
-                          RecurrentPlan p) {
-  run_forward(LstmForward{z_in, lengths, h0, c0, h, c, y, h_last, c_last, gates, p}, w_hh, p);
-}
-KERNEL(lstm_forward_step, 256)(const ACC* z_in, const ACC* products, const long long* __restrict__ lengths,
-                               const T* __restrict__ h0, const T* __restrict__ c0, ACC* h, ACC* c, T* y, T* h_last, T* c_last,
-                               ACC* gates, RecurrentPlan p, int s) {
-  forward_step(LstmForward{z_in, lengths, h0, c0, h, c, y, h_last, c_last, gates, p}, products, p, s);
-}
-
 struct LstmBackward {
   static constexpr int GATES = 4;
   const T *gy, *gh, *gc;     // (T, N, H), (N, H)
@@ -91,12 +80,3 @@ struct LstmBackward {
     dh[at] = 0;
   }
 };
-
-KERNEL(lstm_backward, THREADS)(const T* gy, const T* gh, const T* gc, const T* __restrict__ w_hh, const long long* __restrict__ lengths,
-                           const ACC* gates, const ACC* c, ACC* dh, ACC* dc, ACC* dz, RecurrentPlan p) {
-  run_backward(LstmBackward{gy, gh, gc, lengths, gates, c, dh, dc, dz, p}, w_hh, p);
-}
-KERNEL(lstm_backward_step, 256)(const T* gy, const T* gh, const T* gc, const ACC* products, const long long* __restrict__ lengths,
-                                const ACC* gates, const ACC* c, ACC* dh, ACC* dc, ACC* dz, RecurrentPlan p, int s) {
-  backward_step(LstmBackward{gy, gh, gc, lengths, gates, c, dh, dc, dz, p}, products, p, s);
-}

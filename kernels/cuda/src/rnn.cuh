@@ -1,6 +1,6 @@
 // Plain recurrent network: h <- a(z), z = x w_ih' + bias + h w_hh', a being tanh or the positive part.
 #pragma once
-#include "recurrent.cuh"
+#include "recurrent_loop.cuh"
 
 struct RnnForward {
   static constexpr int GATES = 1;
@@ -30,15 +30,6 @@ struct RnnForward {
   }
 };
 
-KERNEL(rnn_forward, THREADS)(const ACC* z_in, const T* __restrict__ w_hh, const long long* __restrict__ lengths, const T* __restrict__ h0, ACC* h, T* y, T* h_last,
-                         int relu, RecurrentPlan p) {
-  run_forward(RnnForward{z_in, lengths, h0, h, y, h_last, relu, p}, w_hh, p);
-}
-KERNEL(rnn_forward_step, 256)(const ACC* z_in, const ACC* products, const long long* __restrict__ lengths, const T* __restrict__ h0, ACC* h, T* y, T* h_last, int relu,
-                              RecurrentPlan p, int s) {
-  forward_step(RnnForward{z_in, lengths, h0, h, y, h_last, relu, p}, products, p, s);
-}
-
 struct RnnBackward {
   static constexpr int GATES = 1;
   const T *gy, *gh;          // (T, N, H), (N, H)
@@ -62,12 +53,3 @@ struct RnnBackward {
     dh[at] = 0;
   }
 };
-
-KERNEL(rnn_backward, THREADS)(const T* gy, const T* gh, const T* __restrict__ w_hh, const long long* __restrict__ lengths, const ACC* h, ACC* dh,
-                          ACC* dz, int relu, RecurrentPlan p) {
-  run_backward(RnnBackward{gy, gh, lengths, h, dh, dz, relu, p}, w_hh, p);
-}
-KERNEL(rnn_backward_step, 256)(const T* gy, const T* gh, const ACC* products, const long long* __restrict__ lengths, const ACC* h, ACC* dh,
-                               ACC* dz, int relu, RecurrentPlan p, int s) {
-  backward_step(RnnBackward{gy, gh, lengths, h, dh, dz, relu, p}, products, p, s);
-}

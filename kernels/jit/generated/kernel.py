@@ -92,7 +92,7 @@ class Kernel:
             if done:
                 self.launches[self.name] += 1
                 return out
-        return self._general(arrays)
+        return self.general(arrays)
 
     def prepared(self, shapes: Sequence[tuple[int, ...]], shape: tuple[int, ...]) -> tuple[Any, str, tuple[int, ...]] | None:
         """The code for dense arrays of these shapes and an output of another: entry point, modes, and its last arguments, which
@@ -115,12 +115,14 @@ class Kernel:
         threads = max(1, thread_count(min(size // self.grain, size if rows is None else rows))) if size else 1
         return entry, "".join(modes), (threads,) if rows is None else (threads, rows, size // rows)
 
-    def _general(self, arrays: Sequence[Array]) -> Array:
+    def general(self, arrays: Sequence[Array]) -> Array:
         """Any arrays: another layout, broadcasting, code that is not there yet; NumPy where there can be none."""
         for a in arrays:
-            if hasattr(a, "__generated__"):  # an array of a step that is recorded, which notes the call
+            if type(a) is not np.ndarray and hasattr(a, "__generated__"):  # of a step that is recorded, which notes the call
                 return a.__generated__(self, arrays)
-        shapes = tuple([np.shape(a) for a in arrays])
+        if not all([a.flags.c_contiguous for a in arrays]):
+            arrays = [dense(a, a.dtype) for a in arrays]
+        shapes = tuple([a.shape for a in arrays])
         known = self.known.get(shapes)
         if known is not None and not is_interpreted():
             entry, shape, rows, counts, written = known
@@ -129,8 +131,12 @@ class Kernel:
                 for i, over in written:
                     arrays[i] = _written(arrays[i], over)
             out = empty(shape, self.dtype)
-            threads = thread_count(min(out.size // self.grain, rows)) if out.size >= self.grain else 1
-            if in_parallel(entry, *arrays, out, max(threads, 1), *counts):
+            if out.size < self.grain:
+                done = entry(*arrays, out, 1, *counts)
+            else:
+                threads = thread_count(min(out.size // self.grain, rows))
+                done = in_parallel(entry, *arrays, out, max(threads, 1), *counts)
+            if done:
                 self.launches[self.name] += 1
                 return out
         shape = np.broadcast_shapes(*shapes)
@@ -206,7 +212,9 @@ def _modes(arrays: list[Array], shape: tuple[int, ...]) -> tuple[str, int | None
 
 def _written(x: Array, over: tuple[int, ...]) -> Array:
     """The array repeated to a shape to which it broadcasts."""
-    return np.array(np.broadcast_to(x, over), order="C")
+    y = empty(over, x.dtype)
+    y[...] = x
+    return y
 
 
 def _mode(own: tuple[int, ...], shape: tuple[int, ...]) -> tuple[str, int | None]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -30,30 +31,64 @@ _BOOL = frozenset(("bool",))
 
 def plain(name: str, fallback: Callable[..., Any], launches: Counter[str]) -> Callable[..., Any]:
     """A reduction under its name in the array API; fallback: NumPy's, launches: where calls are counted."""
-    of_dtype: dict[Any, Callable[..., Array | None]] = {}
+    of_dtype: dict[Any, _Kernel] = {}
     taken = _TAKEN.get(name, _BOOL)
     label = f"generated:{name}"
-
     kept_axes = name == "euclidean"
 
-    def reduce(x: Array, /, *, axis: Any = None, keepdims: bool = kept_axes, **options: Any) -> Any:
-        if type(x) is np.ndarray and mode.get() != "off" and options.get("dtype") is None and x.size and not is_interpreted():
-            dtype = x.dtype
-            kernel = of_dtype.get(dtype)
-            if kernel is None and dtype.name in taken and dtype.isnative:
-                kernel = of_dtype[dtype] = _kernel(name, dtype, label, launches)
+    def reduce(x: Array, /, *, axis: Any = None, keepdims: bool = kept_axes, dtype: Any = None, **options: Any) -> Any:
+        if type(x) is np.ndarray and mode.get() != "off" and dtype is None and x.size and not is_interpreted():
+            kernel = of_dtype.get(x.dtype)
+            if kernel is not None and not keepdims and (axis is None or (x.ndim == 1 and (axis == -1 or axis == 0))):
+                y = kernel.total(x)
+                if y is not None:
+                    return y
+            elif kernel is None and x.dtype.name in taken and x.dtype.isnative:
+                kernel = of_dtype[x.dtype] = _kernel(name, x.dtype, label, launches)
             kept = -1 if kernel is None else leading(x.ndim, axis)
             if kept == 0 and not x.flags.c_contiguous and x.flags.f_contiguous:
                 x = x.T
             if kernel is not None and kept >= 0 and (kept == 0 or x.size // max(1, _product(x.shape[:kept])) >= SHORT):
-                y = kernel(x, kept, options.get("correction", 0.0))
+                y = kernel.reduce(x, kept, options.get("correction", 0.0))
                 if y is not None:
                     return y.reshape(y.shape + (1,) * (x.ndim - kept)) if keepdims else y
         if kept_axes:
             return fallback(x, axis=axis)
+        if dtype is not None:
+            options["dtype"] = dtype
         return fallback(x, axis=axis, keepdims=keepdims, **options)
 
     return reduce
+
+
+class _Kernel:
+    """A reduction of arrays of one dtype.
+
+    reduce: of an array, the number of axes that stay, and a correction. whole: where it is one formula, that. counted: whether
+    the formula takes the number of elements.
+    """
+
+    __slots__ = ("counted", "reduce", "whole")
+
+    def __init__(self, reduce: Callable[..., Array | None], whole: Reduction | None = None, counted: bool = False) -> None:
+        self.reduce, self.whole, self.counted = reduce, whole, counted
+
+    def total(self, x: Array) -> Array | None:
+        """Of all elements of a small array, whose code is there: the commonest call, written out; else None."""
+        whole = self.whole
+        if whole is None:
+            return None
+        size = x.size
+        entry = whole.entries.get("fs" if self.counted else "f")
+        if entry is None or size >= whole.grain:
+            return None
+        if not x.flags.c_contiguous:
+            x = x.copy() if x.ndim == 1 else x
+        y = np.empty((), whole.dtype)
+        if not (entry(x, _number(size), y, 1, 1, size) if self.counted else entry(x, y, 1, 1, size)):
+            return None
+        whole.launches[whole.name] += 1
+        return y
 
 
 REDUCED = ("sum", "prod", "mean", "max", "min", "any", "all", "var", "std", "all_finite", "euclidean")
@@ -65,7 +100,12 @@ def leading(rank: int, axis: Any) -> int:
         return 0
     if type(axis) is int:
         return rank - 1 if axis in (-1, rank - 1) and rank else -1
-    if type(axis) is not tuple or not all(type(a) is int and -rank <= a < rank for a in axis):
+    return _trailing(rank, axis) if type(axis) is tuple and {*map(type, axis)} == {int} else -1
+
+
+@lru_cache(maxsize=256)
+def _trailing(rank: int, axis: tuple[int, ...]) -> int:
+    if not all(-rank <= a < rank for a in axis):
         return -1
     kept = rank - len(axis)
     return kept if axis and {a % rank for a in axis} == set(range(kept, rank)) else -1
@@ -78,26 +118,26 @@ def _product(shape: tuple[int, ...]) -> int:
     return n
 
 
-def _kernel(name: str, dtype: Any, label: str, launches: Counter[str]) -> Callable[..., Array | None]:
-    """The reduction of arrays of a dtype: of an array, the number of axes that stay, and a correction."""
+def _kernel(name: str, dtype: Any, label: str, launches: Counter[str]) -> _Kernel:
+    """The reduction of arrays of a dtype."""
     x = argument(0, dtype)
     half = dtype.name in HALVES
     value = cast(x, "float32") if half else x
     if name in ("var", "std"):
-        return _variance(value, dtype, name == "std", label, launches)
+        return _Kernel(_variance(value, dtype, name == "std", label, launches))
     if name == "euclidean":
-        return _euclidean(value, dtype, label, launches)
+        return _Kernel(_euclidean(value, dtype, label, launches))
     if name == "mean":
         total = finished("sum", value.dtype)
         mean = Reduction(label, value, "sum", cast(_single(total / argument(1, "float64"), half), dtype), launches)
-        return lambda a, kept, correction: mean.of_one(a, kept, _count(a, kept))
+        return _Kernel(lambda a, kept, correction: mean.of_one(a, kept, _count(a, kept)), mean, True)
     if name == "all_finite":
         every = Reduction(label, apply("isfinite", value), "all", None, launches)
-        return lambda a, kept, correction: every.of_one(a, kept)
+        return _Kernel(lambda a, kept, correction: every.of_one(a, kept), every)
     number = finished(name, value.dtype)
     finish = number if name not in ("sum", "prod") else cast(_single(number, half), dtype)
     plain_one = Reduction(label, value, name, cast(finish, dtype) if half else finish, launches)
-    return lambda a, kept, correction: plain_one.of_one(a, kept)
+    return _Kernel(lambda a, kept, correction: plain_one.of_one(a, kept), plain_one)
 
 
 def _euclidean(x: Expression, dtype: Any, label: str, launches: Counter[str]) -> Callable[..., Array | None]:
@@ -119,7 +159,12 @@ def _single(x: Expression, half: bool) -> Expression:
 
 def _count(a: Array, kept: int) -> Array:
     """How many elements each row has, as a number that kernels take."""
-    return np.array(float(_product(a.shape[kept:])))
+    return _number(_product(a.shape[kept:]))
+
+
+@lru_cache(maxsize=64)
+def _number(n: int) -> Array:
+    return np.array(float(n))
 
 
 def _variance(value: Expression, dtype: Any, root: bool, label: str, launches: Counter[str]) -> Callable[..., Array]:

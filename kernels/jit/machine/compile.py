@@ -173,12 +173,14 @@ class Kernel:
             return serial
 
     def __call__(self, *args: Any) -> Any:
+        serial = self._serial
+        if serial is not None and args[self.threads_at] == 1 and not _interpreted.get():  # type: ignore[index]
+            return serial(*args)
         if _interpreted.get():
             with np.errstate(all="ignore"):  # machine code does not warn either
                 return self.py_func(*args)
         if self.threads_at is not None and args[self.threads_at] == 1:
-            serial = self._serial
-            return (serial or self._serial_form())(*args)
+            return self._serial_form()(*args)
         if not self.parallel:
             return self.dispatcher(*args)
         if not _layer_is_safe:

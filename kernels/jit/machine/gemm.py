@@ -2,7 +2,7 @@
 
 b is copied into panels of four vectors of columns, depth outermost, so that the tile reads it from one stream; where b
 lies transposed, squares of `lanes` x `lanes` elements are turned in registers on the way. a is read one element at a
-time, broadcast to a vector: where it is, if its rows are dense, else from a copy of the rows in hand.
+time where it is, broadcast to a vector, whichever way its rows lie: to copy rows that are not dense cost more than it saved.
 
 Threads share out first the panels to copy, then the (rows, panel) blocks of c. A product may also be asked for with the
 roles of the operands exchanged, c' = b' a': its blocks are turned on their way into c.
@@ -124,10 +124,16 @@ def turn_sum(target: Rows, source: Rows, row: Tail) -> None:
 
 
 @inner()
-def pack_panel(panel: Panel, b: Matrix, columns: int) -> None:
-    """Copy `columns` columns of b, one of whose steps is 1, to a panel of PANEL vectors. Missing columns are zero."""
+def panel_vectors(columns: int, lanes: int) -> int:
+    """Vectors of the narrowest tile that covers so many columns."""
+    return 1 if columns <= lanes else 2 if columns <= 2 * lanes else PANEL
+
+
+@inner()
+def pack_panel(panel: Panel, b: Matrix, columns: int, vectors: int = PANEL) -> None:
+    """Copy `columns` columns of b, one of whose steps is 1, to a panel of so many vectors. Missing columns are zero."""
     lanes = lanes_of(b.data)
-    width, packed, at, depth = PANEL * lanes, panel.data, panel.at, panel.depth
+    width, packed, at, depth = vectors * lanes, panel.data, panel.at, panel.depth
     if columns < width:
         clear(packed[at : at + depth * width])
     if b.column_step == 1:
@@ -169,33 +175,20 @@ def tile_rows(i: int, tiles: int, rows: int) -> tuple[int, int]:
 
 
 @inner()
-def pack_rows(packed: Array, a: Rows, depth: int, rows: int) -> None:
-    """Rows of a that lie side by side, tile by tile, (depth, rows of the tile) each; row k of `a` holds the k-th of each."""
-    tiles = (rows + ROWS - 1) // ROWS
-    for i in range(tiles):
-        first, height = tile_rows(i, tiles, rows)
-        copy_rows(Rows(packed, first * depth, height), Rows(a.data, a.at + first, a.pitch), height, depth)
-
-
-@inner()
 def fill_rows(target: Rows, rows: int, columns: int, bias: Tail, along: bool) -> None:
     """Rows of the bias: along each row, or one number for each."""
+    if along:
+        copy_rows(target, Rows(bias.data, bias.at, 0), columns, rows)
+        return
     for r in range(rows):
         row = target.data[target.at + r * target.pitch : target.at + r * target.pitch + columns]
-        if along:
-            for j in range(columns):
-                row[j] = bias.data[bias.at + j]
-        else:
-            for j in range(columns):
-                row[j] = bias.data[bias.at + r]
+        for j in range(columns):
+            row[j] = bias.data[bias.at + r]
 
 
 class Work(NamedTuple):
-    """What a thread works in. rows: those in hand, packed, or empty if they are dense where they lie. spare: sums of a
-    block. strip: some of its columns, turned.
-    """
+    """What a thread works in. spare: sums of a block. strip: some of its columns, turned."""
 
-    rows: Array
     spare: Array
     strip: Array
 
@@ -206,7 +199,8 @@ def multiply_block(
 ) -> None:
     """`rows` rows of c by one panel of b, the depth in slices. What is ragged or to be turned is summed in `spare`."""
     lanes = lanes_of(b.data)
-    width = PANEL * lanes
+    vectors = panel_vectors(columns, lanes)
+    width = vectors * lanes
     straight = columns == width and not p.turned
     target = c if straight else Rows(work.spare, 0, width)
     if bias.data.size:
@@ -216,12 +210,14 @@ def multiply_block(
         panel, add = Panel(b.data, b.at + k * width, min(DEPTH, p.depth - k)), 1 if k or bias.data.size else 0
         for i in range(tiles):
             first, height = tile_rows(i, tiles, rows)
-            # one call for all cases: every further one is compiled at length
-            if work.rows.size:
-                left = Matrix(work.rows, first * p.depth + k * height, 1, height)
+            left = Matrix(a.data, a.at + first * a.row_step + k * a.column_step, a.row_step, a.column_step)
+            sums = Rows(target.data, target.at + first * target.pitch, target.pitch)
+            if vectors == 1:
+                tile1(height, left, panel, sums, add)
+            elif vectors == 2:
+                tile2(height, left, panel, sums, add)
             else:
-                left = Matrix(a.data, a.at + first * a.row_step + k * a.column_step, a.row_step, a.column_step)
-            tile(height, left, panel, Rows(target.data, target.at + first * target.pitch, target.pitch), add)
+                tile(height, left, panel, sums, add)
     if p.turned:
         span = work.strip.size // lanes
         for j in range(0, columns, lanes):
@@ -249,22 +245,19 @@ def multiply(a: Array, b: Array, bias: Array, c: Array, p: Product, threads: int
         for u in range(t * units // threads, (t + 1) * units // threads):
             first = u % panels * width
             source = Matrix(b, u // panels * p.depth * p.columns + first * p.b_column, p.b_depth, p.b_column)
-            pack_panel(Panel(packed, u * size, p.depth), source, min(width, p.columns - first))
+            columns = min(width, p.columns - first)
+            pack_panel(Panel(packed, u * size, p.depth), source, columns, panel_vectors(columns, lanes))
     blocks = (p.rows + p.block_rows - 1) // p.block_rows
     units = p.batch * blocks * panels
     span = (p.block_rows + lanes - 1) // lanes * lanes
     for t in prange(threads):
         spare, strip = np.empty(span * width, a.dtype), np.empty(span * lanes if p.turned else 0, a.dtype)
-        work = Work(np.empty(0 if p.a_depth == 1 else p.block_rows * p.depth, a.dtype), spare, strip)
-        held = -1
+        work = Work(spare, strip)
         for u in range(t * units // threads, (t + 1) * units // threads):
             panel, block = u % panels, u // panels
             matrix, first = block // blocks, block % blocks * p.block_rows
             rows, columns = min(p.block_rows, p.rows - first), min(width, p.columns - panel * width)
             start = matrix * p.rows * p.depth + first * p.a_row
-            if work.rows.size and block != held:
-                pack_rows(work.rows, Rows(a, start, p.a_depth), p.depth, rows)
-                held = block
             left, right = Matrix(a, start, p.a_row, p.a_depth), Panel(packed, (matrix * panels + panel) * size, p.depth)
             column = panel * width
             to = matrix * p.rows * p.columns

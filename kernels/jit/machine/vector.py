@@ -57,7 +57,7 @@ def emits(emit: Callable[..., None]) -> Callable[[F], F]:
     """Give a function its machine code: emit(e, *arguments), arrays as the address of element 0, numbers as i64.
 
     A named tuple (see views.py) comes as the same tuple of such values. The first floating-point array decides the type of the
-    emitter's vectors.
+    emitter's vectors, which without one is float32.
     """
 
     def attach(twin: F) -> F:
@@ -72,7 +72,7 @@ def emits(emit: Callable[..., None]) -> Callable[[F], F]:
         @lower_builtin(twin, types.VarArg(types.Any))
         def lower(context: Any, builder: Any, sig: Any, args: Any) -> Any:
             values = [_lowered(context, builder, kind, value) for kind, value in zip(sig.args, args, strict=True)]
-            emit(Emitter(builder, next(_float_sizes(sig.args))), *values)
+            emit(Emitter(builder, next(_float_sizes(sig.args), 4)), *values)
             return context.get_dummy_value()
 
         return twin

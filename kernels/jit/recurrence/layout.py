@@ -7,6 +7,7 @@ batch, I input, H hidden.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -146,6 +147,13 @@ def rows_at(step: int, part: Part, s: Any) -> Any:
 
 
 @inner()
+def in_one_piece(s: Any) -> Any:
+    """Whether the rows of one step follow those of the step before, in x and gx as in what is saved: then the products of a
+    chunk with the input are one, with fewer tiles that are not full."""
+    return s.threads == 1 and s.reverse == 0
+
+
+@inner()
 def lanes_in(p: int, s: Any) -> int:
     """Units in block p: fewer than a vector in the last one."""
     return min(LANES, s.H - p * LANES)  # type: ignore[no-any-return]
@@ -209,7 +217,8 @@ def blocks(width: int) -> int:
     return -(-width // LANES)
 
 
+@lru_cache(maxsize=256)
 def uniform(s: Sizes) -> Array:
-    """`active` where all sequences are as long as T."""
+    """`active` where all sequences are as long as T; not to be written."""
     part = [(t + 1) * s.N // s.threads - t * s.N // s.threads for t in range(s.threads)]
     return np.repeat(np.array(part, np.int64)[:, None], s.T, axis=1)

@@ -35,6 +35,7 @@ from .layout import (
     gates_at,
     h_pitch,
     hidden_from,
+    in_one_piece,
     lanes_in,
     left_pitch,
     part_of,
@@ -74,10 +75,11 @@ def forward_part(
     first = part.first
     for start in range(0, s.T, s.chunk):
         stop = min(s.T, start + s.chunk)
+        together = in_one_piece(s) and part.active[stop - 1] == s.N
         for p in range(s.blocks):  # what the input gives, with the bias, to where the gates will be
             weights, bias = Panel(packed.w_in, p * s.I * BLOCK, s.I), Rows(packed.bias, p * BLOCK, 0)
-            for step in range(start, stop):
-                rows, _ = rows_at(step, part, s)
+            for step in range(start, start + 1 if together else stop):
+                rows = (stop - start) * s.N if together else rows_at(step, part, s)[0]
                 g = Rows(saved.gates, gates_at(part, p, step, s), BLOCK)
                 x = Pieces(inputs.x, (time_of(step, s) * s.N + first) * s.I, s.I, 0, 1)
                 multiply_rows(rows, s.gates, x, weights, bias, g)
@@ -166,19 +168,19 @@ def recur_back(part: Part, step: int, start: int, inputs: Inputs, saved: Saved, 
 @inner()
 def input_grad(part: Part, start: int, stop: int, gx: Array, w: Scratch, s: Any) -> None:
     """gx of a chunk of steps."""
-    first, n = part.first, part.n
+    first, n, together = part.first, part.n, in_one_piece(s)
     depth = s.gates * LANES
     for q in range((s.I + BLOCK - 1) // BLOCK):
         columns, weights = min(BLOCK, s.I - q * BLOCK), Panel(w.w_in, q * s.blocks * depth * BLOCK, depth)
-        for step in range(start, stop):
-            da = da_at(part, 0, (step - start) * n, s)
+        for step in range(start, start + 1 if together else stop):
+            rows, da = (stop - start) * n if together else n, da_at(part, 0, (step - start) * n, s)
             pieces = Pieces(w.da, da, BLOCK, n * s.chunk * BLOCK, s.blocks)
             target = Rows(gx, (time_of(step, s) * s.N + first) * s.I + q * BLOCK, s.I)
             # one call for both cases: every further one is compiled at length
             whole = target if columns == BLOCK else Rows(w.ragged, first * BLOCK, BLOCK)
-            multiply_rows(n, tile_width(columns), pieces, weights, Rows(w.zero, 0, 0), whole)
+            multiply_rows(rows, tile_width(columns), pieces, weights, Rows(w.zero, 0, 0), whole)
             if columns < BLOCK:
-                copy_rows(target, whole, columns, n)
+                copy_rows(target, whole, columns, rows)
 
 
 @inner()
