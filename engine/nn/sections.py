@@ -36,7 +36,7 @@ class Dimensional(Module):
     class itself. A subclass that lists its parameters, or shows no example, keeps its docstring as it is.
     """
 
-    rank: ClassVar[int]
+    rank: int
     sections: ClassVar[str] = ""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
