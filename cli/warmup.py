@@ -62,7 +62,7 @@ def _ahead(folder: Path, arch: int, dtypes: tuple[str, ...], jobs: int) -> None:
     """Fill a folder with machine code for a card that is not here."""
     from time import perf_counter
 
-    from dlengine.kernels.cuda.machine import compile_check, launch
+    from dlengine.kernels.cuda.machine import compile_check, cubins, launch
     from dlengine.testing.warmup import compile_cubins, cuda_texts
 
     if arch not in launch.ARCHITECTURES:
@@ -73,6 +73,8 @@ def _ahead(folder: Path, arch: int, dtypes: tuple[str, ...], jobs: int) -> None:
     with progress_bar() as progress:
         texts = cuda_texts(arch, dtypes)
         made, failed = compile_cubins(folder, arch, texts, jobs, progress)
+    if not dtypes:
+        cubins.keep_only(folder, arch, [cubins.key_of(*text, arch) for text in texts])
     size = sum(file.stat().st_size for file in (folder / f"sm_{arch}").glob("*.cubin")) / 2**20
     click.echo(
         f"{made} of {len(texts)} files compiled for sm_{arch} in {perf_counter() - start:.0f} s, {size:.1f} MiB in {folder}; "

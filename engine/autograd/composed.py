@@ -60,7 +60,7 @@ def composed(function: F) -> F:
             return call(*tensors, **consts)
         if not xp.generates or dtype.kind != "f" or dtype.itemsize < 4:
             return function(*tensors, **consts)
-        key = (dtype.char, *[(name, value or repr(value)) for name, value in consts.items() if type(value) in _PLAIN])
+        key = (dtype.char, *[(name, type(v), v or repr(v)) for name, v in consts.items() if type(v) in _PLAIN])
         found = kernels.get(key, _UNKNOWN)
         if found is _UNKNOWN:
             if len(kernels) >= FORMULAS or len(key) <= len(consts):

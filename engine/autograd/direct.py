@@ -232,9 +232,11 @@ class _Form(NamedTuple):
         if len(self.arrays) == 1 and not self.consts:
             return "_d.char"
         char = "_d.char" if self.promotes or len(self.arrays) == 1 else "_a{i}.dtype.char"
-        parts = [char.format(i=0) if len(self.arrays) == 1 else f"{char.format(i=i)} if _type(_a{i}) is _ND else _a{i} or _repr(_a{i})"
-                 for i in range(len(self.arrays))]  # fmt: skip
-        return f"({''.join([f'{part}, ' for part in parts])}{''.join([f'{name!r}, {name} or _repr({name}), ' for name in self.consts])})"
+        either = f"{char} if _type(_a{{i}}) is _ND else _a{{i}} or _repr(_a{{i}})"
+        kind = "_type(_a{i}), " + (char if len(self.arrays) == 1 else either)
+        parts = [kind.format(i=i) for i in range(len(self.arrays))]
+        parts += [f"{name!r}, _type({name}), {name} or _repr({name})" for name in self.consts]
+        return f"({', '.join(parts)})"
 
     def _shared(self) -> list[str]:
         if not self.view:

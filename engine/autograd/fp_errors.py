@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 
-
 QUIET: Any = None
 """What SET is given to ignore floating-point conditions: SET(QUIET) is ignore_fp_errors(), with one call less."""
 

@@ -99,7 +99,8 @@ def full(shape: Any, fill_value: Any, *, dtype: Any = None, device: Any = None) 
 def arange(start: Any, /, stop: Any = None, step: Any = 1, *, dtype: Any = None, device: Any = None) -> Array:
     """arange."""
     if type(dtype) in _DTYPES and device is None and stop is not None:
-        return np.arange(start, stop, step, dtype)
+        plain: Any = np.arange  # whose types ask for every argument by name
+        return plain(start, stop, step, dtype)
     return _arange(start, stop, step, dtype=dtype, device=device)
 
 
@@ -117,7 +118,7 @@ def linspace(start: Any, stop: Any, /, num: int, *, dtype: Any = None, device: A
         first, last = float(start), float(stop)
         step = (last - first) / (num - 1)
         if step and math.isfinite(step):
-            y = np.arange(0, num, 1, _F8)
+            y = np.arange(num, dtype=_F8)
             y *= step
             y += first
             y[-1] = last
@@ -139,9 +140,10 @@ def broadcast_to(x: Array, /, shape: Any) -> Array:
     if type(shape) is tuple and type(x) is np.ndarray and x.flags.c_contiguous and x.size:
         own = x.shape
         ahead = len(shape) - len(own)
-        strides = [t if n == w else 0 if n == 1 else None for n, w, t in zip(own, shape[max(ahead, 0) :], x.strides)]  # noqa: B905
+        pairs = zip(own, shape[max(ahead, 0) :], x.strides)  # noqa: B905 - of one length where there is an answer
+        strides: list[Any] = [step if n == wanted else 0 if n == 1 else None for n, wanted, step in pairs]
         if ahead >= 0 and None not in strides:
-            y = np.ndarray(shape, x.dtype, x, 0, [0] * ahead + strides)  # type: ignore[arg-type]
+            y: Array = np.ndarray(shape, x.dtype, x, 0, [0] * ahead + strides)
             y.flags.writeable = False
             return y
     return np.broadcast_to(x, shape)

@@ -112,7 +112,7 @@ def answer(op: Any, arrays: Sequence[Any], consts: Mapping[str, Any], number: in
     if len(arrays) == 1 and not consts:
         key = x.dtype.char
     elif len(arrays) == 2 and not consts and hasattr(x, "dtype") and type(arrays[1]) in _NUMBERS and arrays[1]:
-        key = (x.dtype.char, arrays[1])  # as _key has it, in a third of its time
+        key = (type(x), x.dtype.char, type(arrays[1]), arrays[1])  # as _key has it, in a third of its time
     else:
         key = _key(op, arrays, consts, number)
         if key is None:
@@ -136,16 +136,16 @@ _size = attrgetter("size")
 def _key(op: Any, arrays: Sequence[Any], consts: Mapping[str, Any], number: int) -> Any:
     """What a formula depends on: dtypes, numbers, constants; None where one of them is something else.
 
-    Zeros stand by their text, since 0.0 equals -0.0. An op whose constants are shapes, axes or indices is no elementwise one,
-    and is not asked again.
+    Numbers stand with their types, since 2 equals 2.0, and zeros by their text, since 0.0 equals -0.0. An op whose constants are
+    shapes, axes or indices is no elementwise one, and is not asked again.
     """
     parts: list[Any] = []
     kinds = GENERATORS[number].array_types()
     for a in arrays:
         if type(a) in kinds:
-            parts.append(a.dtype.char)
+            parts += (type(a), a.dtype.char)
         elif a is None or type(a) in (float, int, bool):
-            parts.append(a or repr(a))
+            parts += (type(a), a or repr(a))
         else:
             return None
     for name, value in consts.items():
@@ -153,7 +153,7 @@ def _key(op: Any, arrays: Sequence[Any], consts: Mapping[str, Any], number: int)
             if isinstance(value, (tuple, list, dict, slice, type(...))):
                 _never(op)
             return None
-        parts += (name, value or repr(value))
+        parts += (name, type(value), value or repr(value))
     return tuple(parts)
 
 

@@ -23,19 +23,19 @@ BOUND = 1000.0
 """Beyond it, exp(-x) is 0: a factor is bounded there, so that an infinite x gives the limit and not Inf 0."""
 
 
-def _logistic(x: Any) -> Expression:
+def _logistic(x: Expression) -> Expression:
     """1 / (1 + exp(-x)), of which only exp(-|x|) is computed."""
     e = apply("exp", -apply("abs", x))
     return where(x < 0, e, 1) / (e + 1)
 
 
-def _silu_grad(gy: Any, x: Any) -> Expression:
+def _silu_grad(gy: Expression, x: Expression) -> Expression:
     p, low = _logistic(x), where(x < -BOUND, -BOUND, x)
     b = where(low > BOUND, BOUND, low)
     return gy * (p * (b * (1 - p) + 1))
 
 
-def _softplus(x: Any, beta: Any) -> Expression:
+def _softplus(x: Expression, beta: Expression) -> Expression:
     z = x * beta
     return where(z > 0, x, 0) + apply("log1p", apply("exp", -apply("abs", z))) / beta
 

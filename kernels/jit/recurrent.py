@@ -76,7 +76,7 @@ def _scratch(name: str, *shape: int, zero: bool = False) -> Array:
 
 def _fresh(size: int) -> Array:
     """An uninitialised flat array that begins on a cache line."""
-    memory = np.empty(size + 16, np.float32)
+    memory: Any = np.empty(size + 16, np.float32)
     start = -addressof(c_char.from_buffer(memory)) % 64 // 4  # in a quarter of the time of memory.ctypes
     return memory[start : start + size]
 

@@ -173,8 +173,11 @@ def test_the_command_reports_what_does_not_compile(tmp_path: Path, monkeypatch: 
     monkeypatch.setattr(compile_check, "available", lambda: None)
     monkeypatch.setattr(ahead, "cuda_texts", lambda arch, dtypes: {(SMALL, ()): "k", ("x", ()): "bad"})
     monkeypatch.setattr(ahead, "compile_cubins", lambda *given: (1, {"bad": "error: x"}))
-    saved(tmp_path)
+    held = saved(tmp_path)
+    old = cubins.save(tmp_path, 90, cubins.key_of("what it was before", (), 90), b"machine code")
     done = CliRunner().invoke(warmup, ["--arch", "90", "--to", str(tmp_path)])
+    assert held.exists()
+    assert not old.exists()
     assert done.exit_code == 1
     assert "1 of 2 files compiled for sm_90" in done.output
     assert f"DLENGINE_CUBINS={tmp_path}" in done.output

@@ -245,3 +245,16 @@ def test_a_constant_gradient_of_halves() -> None:
     x = dl.asarray([1.0, -2.0], dtype="float16").requires_grad_()
     dl.sum(dl.step(x)).backward()
     assert (x.grad.dtype, x.grad.tolist()) == ("float16", [0.0, 0.0])
+
+
+@pytest.mark.parametrize("numbers", [(2.0, 2, True, 1, 1.0), (1, 1.0, True, 2, 2.0)])
+def test_numbers_that_are_equal_but_of_other_types_have_formulas_of_their_own(numbers: tuple[Any, ...]) -> None:
+    """2 keeps integers as they are, 2.0 makes them floats, whichever came first."""
+    x = dl.asarray(np.arange(5000) % 7)
+    chosen = x > 3
+    for number in numbers * 2:
+        wanted = "float32" if type(number) is float else "int64"
+        assert dl.clip(x, number).dtype == wanted, number
+        assert dl.clip(x, max=number).dtype == wanted, number
+        assert (x * number).dtype == wanted, number
+        assert dl.where(chosen, number, number).dtype == ("bool" if number is True else wanted), number

@@ -14,7 +14,7 @@ import hashlib
 import os
 import uuid
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +48,15 @@ def save(folder: Path, arch: int, key: str, code: bytes) -> Path:
             other.unlink()
     listing.cache_clear()
     return file
+
+
+def keep_only(folder: Path, arch: int, keys: Iterable[str]) -> None:
+    """Delete what a folder has under other keys: of kernels that were since changed."""
+    known = set(keys)
+    for key, file in listing(folder / f"sm_{arch}").items():
+        if key not in known:
+            file.unlink(missing_ok=True)
+    listing.cache_clear()
 
 
 def is_saved(folder: Path, arch: int, key: str) -> bool:
