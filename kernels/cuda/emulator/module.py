@@ -20,6 +20,8 @@ from .build import KernelError, build, source_line
 ORDERS = {"forward": 0, "reverse": 1, "random": 2}
 RED_ZONE = 512
 """Bytes on either side of a checked array: a stray access lands there, not in another array."""
+STACKS = 1024
+"""As many threads as a block may have."""
 
 _lock = threading.Lock()  # the runtime keeps the state of one launch, and ctypes releases the interpreter lock
 if hasattr(os, "register_at_fork"):  # a child must not find it taken by a thread that it does not have
@@ -51,6 +53,16 @@ class _CheckedArray(ctypes.Structure):
     )
 
 
+_kept: list[Any] = []
+
+
+def _stacks(library: Any) -> Any:
+    """Stacks for the threads of a block, made once: for a small kernel they would take most of the time."""
+    if not _kept:
+        _kept.append(library.emu_stacks(ctypes.c_ulong(STACKS)))
+    return _kept[0]
+
+
 class Module:
     """A kernel source built for the CPU.
 
@@ -64,6 +76,7 @@ class Module:
         self.library = ctypes.CDLL(str(self.path))
         for text in (self.library.emu_signature, self.library.emu_error):
             text.restype = ctypes.c_char_p
+        self.library.emu_stacks.restype = ctypes.c_void_p
 
     def get_function(self, name: str) -> Function:
         return Function(self, self.names.index(name))
@@ -108,6 +121,8 @@ class Function:
                 ORDERS[order],
                 ctypes.c_ulong(seed),
                 *frame.regions(),
+                ctypes.c_void_p(_stacks(library)),
+                ctypes.c_ulong(STACKS),
             )
             message = library.emu_error().decode() if failed else ""
             counts = (ctypes.c_ulong * 3)()

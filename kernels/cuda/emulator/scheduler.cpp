@@ -197,20 +197,27 @@ void run_blocks_together(unsigned count) {
   }
 }
 
-// Guarded stacks are two mappings each, of which Linux allows a process 65,530: so none is kept from one launch to the next.
-void release_stacks() {
-  if (now.stacks) munmap(now.stacks, now.stacks_size);
-  now.stacks = nullptr;
-  now.stacks_size = 0;
-}
-
-bool reserve_stacks(size_t fibers) {
+char *guarded_stacks(size_t fibers) {
   size_t need = fibers * (STACK + GUARD);
   void *p = mmap(nullptr, need, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  now.stacks = p == MAP_FAILED ? nullptr : (char *)p;
-  now.stacks_size = now.stacks ? need : 0;
-  for (size_t at = 0; at < now.stacks_size; at += STACK + GUARD) mprotect(now.stacks + at, GUARD, PROT_NONE);
+  if (p == MAP_FAILED) return nullptr;
+  for (size_t at = 0; at < need; at += STACK + GUARD) mprotect((char *)p + at, GUARD, PROT_NONE);
+  return (char *)p;
+}
+
+// Guarded stacks are two mappings each, of which Linux allows a process 65,530: so the caller keeps one block of them for all
+// libraries, and the many of a cooperative launch are released after it.
+bool reserve_stacks(size_t fibers, char *kept, size_t kept_fibers) {
+  bool fits = kept && fibers <= kept_fibers;
+  now.stacks = fits ? kept : guarded_stacks(fibers);
+  now.stacks_size = (fits ? kept_fibers : fibers) * (STACK + GUARD);
   return now.stacks;
+}
+
+void release_stacks(char *kept) {
+  if (now.stacks != kept) munmap(now.stacks, now.stacks_size);
+  now.stacks = nullptr;
+  now.stacks_size = 0;
 }
 
 thread_local volatile char anchor;
@@ -337,9 +344,12 @@ void emu_statistics(unsigned long *out) {
   out[2] = emu::now.image.shared_size;
 }
 
-// Returns 0, or 1 with the reason in emu_error. With arrays == nullptr nothing is checked.
+// Stacks to keep and give to launches; nullptr if there is no memory for them.
+void *emu_stacks(unsigned long fibers) { return emu::guarded_stacks(fibers); }
+
+// Returns 0, or 1 with the reason in emu_error. With arrays == nullptr nothing is checked. kept: of emu_stacks.
 int emu_launch(int kernel, const unsigned *grid, const unsigned *block, unsigned dynamic_size, void **arguments, int cooperative,
-               int order, unsigned long seed, const EmuArray *arrays, int array_count) {
+               int order, unsigned long seed, const EmuArray *arrays, int array_count, void *kept, unsigned long kept_fibers) {
   using namespace emu;
   auto refuse = [](const char *reason) { return (int)report("invalid launch: %s", reason); };
   now.kernel = &kernels[kernel];
@@ -360,7 +370,8 @@ int emu_launch(int kernel, const unsigned *grid, const unsigned *block, unsigned
   if (threads > 1024 || block[2] > 64) return refuse("block too large");
   if (grid[1] > 65535 || grid[2] > 65535) return refuse("grid.y and grid.z are limited to 65535");
   if (dynamic_size > SHARED_LIMIT) return refuse("more dynamic shared memory than a block can have");
-  if (!reserve_stacks(size_t(threads) * (cooperative ? blocks : 1))) return refuse("out of memory for thread stacks");
+  size_t fibers = size_t(threads) * (cooperative ? blocks : 1);
+  if (!reserve_stacks(fibers, (char *)kept, kept_fibers)) return refuse("out of memory for thread stacks");
   find_image();
   now.regions.clear();
   now.argument_cells.assign(now.checking ? array_count : 0, {});
@@ -372,7 +383,7 @@ int emu_launch(int kernel, const unsigned *grid, const unsigned *block, unsigned
   if (cooperative) run_blocks_together(blocks);
   else run_blocks_in_turn(blocks);
   now.fiber = nullptr;
-  release_stacks();
+  release_stacks((char *)kept);
   return now.failed;
 }
 }
