@@ -99,7 +99,7 @@ class Namespace:
         if self.generates and KERNELS[name] == "activation":
             from dlengine.kernels.jit.activation import direct
 
-            return direct(name, picked)
+            return direct(name, kernels.load(name), picked)  # type: ignore[union-attr]
         return picked
 
     def dtype(self, dtype: Any) -> Any:

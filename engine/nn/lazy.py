@@ -8,7 +8,7 @@ from ..errors import ShapeError
 from ..ops.conv_geometry import IntOrInts, Padding
 from .linear import Linear
 from .module import Parameter
-from .sections import Dimensional
+from .sections import _Dimensional
 from .uninitialized import UninitializedParameter
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ..typing import DTypeLike
 
 
-class _Lazy(Dimensional):
+class _Lazy(_Dimensional):
     """Base of lazy layers, before the base of the layer that each becomes."""
 
     complete: ClassVar[type[Any]]

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 from ..ops import max_unpool as ops
 from ..ops.conv_geometry import IntOrInts, int_tuple
-from .sections import Dimensional
+from .sections import _Dimensional
 
 if TYPE_CHECKING:
     from .._tensor import Tensor
 
 
-class _Unpool(Dimensional):
+class _Unpool(_Dimensional):
     """Base of unpooling layers."""
 
     op: Callable[..., Tensor]

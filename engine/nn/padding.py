@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, ClassVar
 from ..errors import ConfigError, ShapeError
 from ..ops.conv_geometry import SPACE, IntOrInts, batch_or_sample
 from ..ops.repetition import pad
-from .sections import Dimensional
+from .sections import _Dimensional
 
 if TYPE_CHECKING:
     from .._tensor import Tensor
 
 
-class _Padding(Dimensional):
+class _Padding(_Dimensional):
     """Base of padding layers; ``mode`` is that of ``dl.pad``."""
 
     mode: ClassVar[str]

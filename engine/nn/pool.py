@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 from ..errors import ShapeError
 from ..ops.reduce import max, mean
 from .module import Module
-from .sections import Dimensional
+from .sections import _Dimensional
 
 if TYPE_CHECKING:
     from .._tensor import Tensor
 
 
-class _Windowed(Dimensional):
+class _Windowed(_Dimensional):
     """Base of layers with windows: stores the op's settings and calls the op with them."""
 
     op: Callable[..., Any]

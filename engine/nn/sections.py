@@ -29,7 +29,7 @@ WORDS = {
 """How a docstring speaks of each number of dimensions."""
 
 
-class Dimensional(Module):
+class _Dimensional(Module):
     """Base of layers that differ in their dimensions, and of their docstrings.
 
     ``sections`` goes between the summary of a subclass and its examples, with the words of its ``rank`` and, as ``layer``, the

@@ -73,30 +73,31 @@ def _number(value: float, dtype: Any) -> Array:
     return np.array(value, dtype)
 
 
-def direct(name: str, picked: Callable[..., Array]) -> Callable[..., Array]:
+def direct(name: str, loaded: Callable[..., Array], picked: Callable[..., Array]) -> Callable[..., Array]:
     """The function that a namespace has under a kernel's name, with its commonest calls first: arrays of one shape and dtype, of
-    which the code looks itself whether they are that. picked: any other call, and the first of each dtype.
+    which the code looks itself whether they are that. loaded: the kernel of the set; where it is another than ours, all calls are
+    its. picked: any other call, and the first of each dtype.
     """
+    if loaded is not globals()[name]:
+        return picked
     arguments = declaration(name).arguments
     kernels, launches, empty = _kernels[name], SET.launches, np.empty
 
     def one(x: Array) -> Array:
-        dtype = x.dtype
-        kernel = kernels.get(dtype) if type(x) is np.ndarray else None
+        kernel = kernels.get(x.dtype) if type(x) is np.ndarray else None
         if kernel is None or kernel.entry is None or x.size >= kernel.grain or is_interpreted():
             return picked(x)
-        y = empty(x.shape, dtype)
+        y = empty(x.shape, x.dtype)
         if not kernel.entry(x, y, 1):
             return picked(x)
         launches[name] += 1
         return y
 
     def two(a: Array, b: Array) -> Array:
-        dtype = b.dtype
-        kernel = kernels.get(dtype) if type(b) is np.ndarray else None
+        kernel = kernels.get(b.dtype) if type(b) is np.ndarray else None
         if kernel is None or kernel.entry is None or b.size >= kernel.grain or is_interpreted():
             return picked(a, b)
-        y = empty(b.shape, dtype)
+        y = empty(b.shape, b.dtype)
         if not kernel.entry(a, b, y, 1):
             return picked(a, b)
         launches[name] += 1
@@ -104,13 +105,12 @@ def direct(name: str, picked: Callable[..., Array]) -> Callable[..., Array]:
 
     def with_number(*given: Any) -> Array:
         x = given[0]
-        dtype = x.dtype
-        kernel = kernels.get(dtype) if type(x) is np.ndarray else None
+        kernel = kernels.get(x.dtype) if type(x) is np.ndarray else None
         entry = None if kernel is None else kernel.entries.get(modes)
         if kernel is None or entry is None or x.size >= kernel.grain or is_interpreted():
             return picked(*given)
-        y = empty(x.shape, dtype)
-        if not entry(*given[:-1], _number(given[-1], dtype), y, 1):
+        y = empty(x.shape, x.dtype)
+        if not entry(*given[:-1], _number(given[-1], x.dtype), y, 1):
             return picked(*given)
         launches[name] += 1
         return y
