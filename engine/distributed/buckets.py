@@ -43,7 +43,7 @@ class Bucket:
     def put(self, p: Tensor, gradient: Any, factor: float) -> None:
         """Put a gradient into its place, times a factor."""
         buffer = self.sums.array
-        place = backend.space_of(buffer).reshape(buffer[self.places[p]], p.array.shape)  # a view
+        place = buffer[self.places[p]].reshape(p.array.shape)  # a view
         if factor == 1.0:
             place[...] = gradient
         elif buffer.dtype == gradient.dtype and isinstance(gradient, np.ndarray):
@@ -59,7 +59,8 @@ class Bucket:
         for p in self.waiting:
             buffer[self.places[p]] = 0
         self.given[-1] = samples
-        buffer[self.notes] = backend.space_of(buffer).asarray(self.given, dtype=buffer.dtype)
+        host = isinstance(buffer, np.ndarray)
+        buffer[self.notes] = self.given if host else backend.space_of(buffer).asarray(self.given, dtype=buffer.dtype)
         count = len(self.parameters)
         self.sums.start(f"all_reduce of bucket {self.number}: the gradients of {count} parameter{'s' if count > 1 else ''}")
         self.started = True
@@ -67,13 +68,12 @@ class Bucket:
     def take(self) -> tuple[list[tuple[Tensor, Any]], float]:
         """Wait for the sum: pairs (parameter, gradient) where some rank has one, never written to later, and the samples."""
         total = self.sums.take()
-        xp: Any = backend.space_of(total)
         *used, samples = to_host(total[self.notes]).tolist()
         found = []
         for p, flag in zip(self.parameters, used, strict=True):
             if flag > 0:
-                held = xp.reshape(total[self.places[p]], p.array.shape)  # a view
-                found.append((p, held if held.dtype == p.array.dtype else xp.astype(held, p.array.dtype)))
+                held = total[self.places[p]].reshape(p.array.shape)  # a view
+                found.append((p, held if held.dtype == p.array.dtype else backend.space_of(held).astype(held, p.array.dtype)))
         self.empty()
         return found, samples
 
