@@ -291,7 +291,8 @@ def stepped(name: str, captured: bool, fuse: bool, steps: int) -> tuple[list[Any
 @pytest.mark.parametrize("fuse", [False, True])
 @pytest.mark.parametrize("name", OWN)
 def test_by_steps_of_their_own(name: str, fuse: bool, host: str) -> None:
-    expected, _ = stepped(name, False, fuse, STEPS[host])
-    found, train = stepped(name, True, fuse, STEPS[host])
+    steps = 50 if name == "words" else STEPS[host]  # its batches have several shapes, of each of which the first calls are none
+    expected, _ = stepped(name, False, fuse, steps)
+    found, train = stepped(name, True, fuse, steps)
     equal(found, expected, bound(fuse, host))
-    assert train.replays >= (STEPS[host] - 20 if host == "numba" else 2)  # of each of several shapes the first calls are none
+    assert train.replays >= (steps - 20 if host == "numba" else 2)
