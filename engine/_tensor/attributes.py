@@ -50,12 +50,12 @@ class Attributes(TensorBase):
     @property
     def is_leaf(self) -> bool:
         """Whether no recorded op made this tensor."""
-        return self._node is None
+        return self.node is None
 
     @property
     def requires_grad(self) -> bool:
         """Whether ops on this tensor are recorded."""
-        return self._requires_grad
+        return self.needs_grad
 
     @requires_grad.setter
     def requires_grad(self, value: bool) -> None:
@@ -92,9 +92,9 @@ class Attributes(TensorBase):
         DTypeError
             If its dtype is not floating.
         """
-        if self._node is not None and not requires_grad:
+        if self.node is not None and not requires_grad:
             raise GradientError("requires_grad_: this tensor is the result of an op; use detach() to stop its gradient")
         if requires_grad and not is_inexact(self.array):
             raise DTypeError(f"requires_grad_: only floating tensors have gradients, this one is {self.dtype}")
-        self._requires_grad = requires_grad
+        self.needs_grad = requires_grad
         return self

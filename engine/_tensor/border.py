@@ -66,7 +66,7 @@ class Border(TensorBase):
         dtype, device = np.dtype(str(a.dtype).rsplit(".", 1)[-1]), backend.device_of(a)
         extra = "" if dtype in (np.dtype("float32"), np.dtype("int64"), np.dtype("bool")) else f", dtype={dtype}"
         extra += "" if device == "cpu" else f", device={device!r}"
-        extra += ", requires_grad=True" if self._requires_grad else ""
+        extra += ", requires_grad=True" if self.needs_grad else ""
         return f"tensor({body}{extra})"
 
     def _repr_html_(self) -> str:
@@ -167,7 +167,7 @@ class Border(TensorBase):
         return a.get() if hasattr(a, "get") else np.array(a)
 
     def _leave(self, what: str) -> None:
-        if self._requires_grad:
+        if self.needs_grad:
             raise GradientError(f"{what}: this tensor requires a gradient, which would be lost; use x.detach() first")
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
@@ -198,7 +198,7 @@ class Border(TensorBase):
     def __copy__(self) -> Self:
         """Another name for the same memory and the same place in the graph."""
         t = object.__new__(type(self))
-        t.array, t._node, t._requires_grad, t._version = self.array, self._node, self._requires_grad, self._version
+        t.array, t.node, t.needs_grad, t.version = self.array, self.node, self.needs_grad, self.version
         t.__dict__.update(self.__dict__)
         t._view = True
         return t
@@ -209,17 +209,17 @@ class Border(TensorBase):
         t = object.__new__(type(self))
         memo[id(self)] = t
         array = backend.space_of(self.array).asarray(self.array, copy=True)
-        t.array, t._node, t._requires_grad, t._version = array, None, self._requires_grad, [0]
+        t.array, t.node, t.needs_grad, t.version = array, None, self.needs_grad, [0]
         t.__dict__.update(copy.deepcopy(self._kept(), memo))
         return t
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         """For pickle: values on the host, and where they came from."""
         self._must_be_leaf("pickle")
-        return _rebuilt, (type(self), self.numpy_copy(), backend.device_of(self.array), self._requires_grad, self._kept())
+        return _rebuilt, (type(self), self.numpy_copy(), backend.device_of(self.array), self.needs_grad, self._kept())
 
     def _must_be_leaf(self, what: str) -> None:
-        if self._node is not None:
+        if self.node is not None:
             raise GradientError(
                 f"{what}: this tensor is the result of an op, whose graph is not copied; detach() it, or copy it with clone()"
             )
@@ -230,7 +230,7 @@ class Border(TensorBase):
         if self._grad is None:
             return kept
         gradient = wrap(self._grad.array)  # without its history
-        gradient._version, gradient._view = self._grad._version, True
+        gradient.version, gradient._view = self._grad.version, True
         return {**kept, "_grad": gradient}
 
 
@@ -239,7 +239,7 @@ def _rebuilt(
 ) -> TensorBase:
     """A tensor that was pickled, on the device where it was."""
     t = object.__new__(cls)
-    t.array, t._node = asarray(values, device=device).array, None
-    t._requires_grad, t._version = requires_grad, [0]
+    t.array, t.node = asarray(values, device=device).array, None
+    t.needs_grad, t.version = requires_grad, [0]
     t.__dict__.update(attributes)
     return t

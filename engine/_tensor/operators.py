@@ -65,7 +65,7 @@ def assigning(op: Callable[..., Any], sign: str) -> Method:
             new = op(self, other)
         except ForeignType:
             return NotImplemented
-        if recording.get() and new._requires_grad:
+        if recording.get() and new.needs_grad:
             index.become(self, new, what)
         elif new.dtype != self.dtype or new.shape != self.shape:
             raise DTypeError(

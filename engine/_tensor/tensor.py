@@ -79,9 +79,9 @@ class Tensor(Attributes, Border, Shaping, InPlace):
         self, obj: Any, *, dtype: DTypeLike | None = None, device: str | None = None, requires_grad: bool = False
     ) -> None:
         source = asarray(obj, dtype=dtype, device=device, copy=None)
-        if source._requires_grad:
+        if source.needs_grad:
             source._leave("Tensor()")
-        self.array, self._node, self._requires_grad, self._version = source.array, None, False, source._version
+        self.array, self.node, self.needs_grad, self.version = source.array, None, False, source.version
         self._view = source is obj or source._view
         if requires_grad:
             self.requires_grad_()
@@ -125,7 +125,7 @@ class Tensor(Attributes, Border, Shaping, InPlace):
         False
         """
         t: Tensor = wrap(self.array)
-        t._version, t._view = self._version, True
+        t.version, t._view = self.version, True
         return t
 
     @property
@@ -137,7 +137,7 @@ class Tensor(Attributes, Border, Shaping, InPlace):
     def data(self, value: Tensor) -> None:
         if not isinstance(value, Tensor) or value.array.shape != self.array.shape:
             raise ShapeError(f"data: expected a tensor of shape {self.shape}, got {getattr(value, 'shape', value)}")
-        self.array, self._version, self._view = value.array, value._version, True
+        self.array, self.version, self._view = value.array, value.version, True
 
     def contiguous(self) -> Tensor:
         """Return the tensor with its elements one after another in memory.
@@ -180,15 +180,15 @@ class Tensor(Attributes, Border, Shaping, InPlace):
         >>> x.grad
         tensor([10., 10.])
         """
-        if not self._requires_grad:
+        if not self.needs_grad:
             raise GradientError("register_hook: this tensor does not require a gradient")
-        if self._node is None:
+        if self.node is None:
             if self._hooks is None:
                 self._hooks = {}
             return Handle(self._hooks, hook)
-        if self._node.hooks is None:
-            self._node.hooks = {}
-        return Handle(self._node.hooks.setdefault(self._index, {}), hook)
+        if self.node.hooks is None:
+            self.node.hooks = {}
+        return Handle(self.node.hooks.setdefault(self._index, {}), hook)
 
     # ------------------------------------------------------------------ devices and dtypes
     def to(self, target: DTypeLike, *, non_blocking: bool = False) -> Tensor:

@@ -73,7 +73,7 @@ class Accumulator:
                 g = _fit(node, g, shape, dtype)
         key: Any
         if parent is None:
-            if not source._requires_grad:
+            if not source.needs_grad:
                 return
             store, key = self.leaves, source
         else:

@@ -34,17 +34,18 @@ class TensorBase:
     """An array plus its place in the autograd graph.
 
     array holds the values: a numpy.ndarray or cupy.ndarray. Write to it through the tensor (t[k] = v), which counts writes.
-    _version is a list holding one integer, shared by all views of one storage: the sequence number of its last write in
+    version is a list holding one integer, shared by all views of one storage: the sequence number of its last write in
     place. A node has a sequence number of the same count, so a value it needs was overwritten if its cell is the larger.
-    _node and _index say which output of which recorded op this is; a leaf has no node.
+    node and _index say which output of which recorded op this is; a leaf has no node.
+    needs_grad says whether gradients flow to it; requires_grad of a tensor is the same with checks.
     """
 
-    __slots__ = ("__dict__", "__weakref__", "array", "_node", "_requires_grad", "_version")
+    __slots__ = ("__dict__", "__weakref__", "array", "node", "needs_grad", "version")
 
     array: Array
-    _node: Node | None
-    _requires_grad: bool
-    _version: list[int]
+    node: Node | None
+    needs_grad: bool
+    version: list[int]
     # rarely set, so class attributes until then
     _index: int = 0
     _view: bool = False
@@ -183,9 +184,9 @@ def wrap(array: Array, requires_grad: bool = False) -> Any:
     """A new leaf tensor around an array that is already on its device."""
     t: TensorBase = _new(tensor_class[0])
     t.array = array
-    t._node = None
-    t._requires_grad = requires_grad
-    t._version = [0]
+    t.node = None
+    t.needs_grad = requires_grad
+    t.version = [0]
     return t
 
 
@@ -208,7 +209,7 @@ def tensor_of(given: Any) -> str:
 
 def written(t: TensorBase) -> None:
     """Note that the storage of a tensor, and so of all its views, was just overwritten."""
-    t._version[0] = next_sequence()
+    t.version[0] = next_sequence()
     kept.forget(t.array)
     step = graph_capture.current_capture.get()
     if step is not None:

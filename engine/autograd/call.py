@@ -37,7 +37,7 @@ def caller(op: Op) -> Callable[..., Any]:
         try:
             if n_arrays == 1 and isinstance(args[0], TensorBase):  # most ops; arrays_of would say the same
                 x = args[0].array
-                arrays, kind, needed, mixed, nested = [x], type(x), args[0]._requires_grad, False, False
+                arrays, kind, needed, mixed, nested = [x], type(x), args[0].needs_grad, False, False
             else:
                 arrays, kind, needed, mixed, nested = arrays_of(op, args)
             xp = spaces()[kind]
@@ -102,11 +102,11 @@ def several(
     """What an op with several outputs returns: its tensors, recorded if that is needed."""
     if op.view:
         source = args[0]
-        x, version = source.array, source._version
+        x, version = source.array, source.version
         for out in outs:  # as share() has it, for many
             y = out.array
             if y is x or not hasattr(y, "base") or y.base is not None and (y.base is x or y.base is x.base):
-                out._version = version
+                out.version = version
                 out._view = True
     if needed and any(carries_gradient(op, i, out) for i, out in enumerate(outs)):
         record(op, xp, args, consts, nested, pull, outs)
@@ -129,7 +129,7 @@ def arrays_of(op: Op, args: tuple[Any, ...]) -> tuple[list[Any], type, bool, boo
                 kind = type(x)
             elif type(x) is not kind:
                 raise devices(op, args)
-            if a._requires_grad:
+            if a.needs_grad:
                 needed = True
         elif type(a) in _SCALARS:
             arrays.append(a)
@@ -166,7 +166,7 @@ def list_of(
                 kind = type(x)
             elif type(x) is not kind:
                 raise devices(op, args)
-            needed = needed or b._requires_grad
+            needed = needed or b.needs_grad
             inner.append(x)
         elif type(b) in _SCALARS:
             inner.append(b)
@@ -180,7 +180,7 @@ def note_touched(args: tuple[Any, ...]) -> None:
     """Tell a running checkpoint which tensors requiring gradients an unrecorded op saw."""
     leaves = touched.get()
     if leaves is not None:
-        leaves.update((a, None) for a in flatten(args)[0] if isinstance(a, TensorBase) and a._requires_grad)
+        leaves.update((a, None) for a in flatten(args)[0] if isinstance(a, TensorBase) and a.needs_grad)
 
 
 def array(xp: Any, y: Any) -> Any:
@@ -193,7 +193,7 @@ def share(out: Any, args: tuple[Any, ...]) -> None:
     source = args[0]
     y, x = out.array, source.array
     if y is x or not hasattr(y, "base") or y.base is not None and (y.base is x or y.base is x.base):
-        out._version = source._version
+        out.version = source.version
         out._view = True
 
 

@@ -103,19 +103,19 @@ def _checkpoint(f: Callable[..., Any], args: tuple[Any, ...]) -> Any:
     outputs = tuple(y) if isinstance(y, (tuple, list)) else (y,)
     if not all(isinstance(v, TensorBase) for v in outputs):
         raise DTypeError("checkpoint: f must return a tensor or a tuple of tensors")
-    used.update((v, None) for v in outputs if v._requires_grad)
+    used.update((v, None) for v in outputs if v.needs_grad)
     own = {id(t) for t in standing}
     extra = [t for t in _outside(used, start) if id(t) not in own]
     outer_seen, outer_log = touched.get(), generator.draws.get()
     if outer_seen is not None:  # inside the first run of another checkpoint, which must know them too
-        outer_seen.update((t, None) for t in (*inputs, *extra) if t._requires_grad)
+        outer_seen.update((t, None) for t in (*inputs, *extra) if t.needs_grad)
     if outer_log is not None:
         outer_log.extend(drawn)
     # what is an argument, or a view of one, would share memory with it unseen
-    outputs = tuple([v.detach().clone() if v._view or v._requires_grad else v for v in outputs])
-    if not any(t._requires_grad for t in (*inputs, *extra)):
+    outputs = tuple([v.detach().clone() if v._view or v.needs_grad else v for v in outputs])
+    if not any(t.needs_grad for t in (*inputs, *extra)):
         return outputs[0] if isinstance(y, TensorBase) else outputs
-    tracked = [t._requires_grad for t in inputs]
+    tracked = [t.needs_grad for t in inputs]
     single = isinstance(y, TensorBase)
     first = [outputs]  # handed over once, so that the node does not keep its own outputs
     return _checkpointed([*inputs, *extra], again=again, first=first, tracked=tracked, leaves=extra, single=single)
@@ -123,8 +123,8 @@ def _checkpoint(f: Callable[..., Any], args: tuple[Any, ...]) -> Any:
 
 def _stand_in(t: TensorBase) -> TensorBase:
     """A leaf with the same storage, of which it counts writes."""
-    alias: TensorBase = wrap(t.array, t._requires_grad)
-    alias._version, alias._view = t._version, True
+    alias: TensorBase = wrap(t.array, t.needs_grad)
+    alias.version, alias._view = t.version, True
     return alias
 
 
@@ -132,13 +132,13 @@ def _outside(used: dict[TensorBase, None], start: int) -> list[TensorBase]:
     """The tensors that were there before the sequence number start, or are leaves, and that the used ones depend on."""
     found: dict[TensorBase, None] = {}
     for t in used:
-        if t._node is None or t._node.seq < start:
+        if t.node is None or t.node.seq < start:
             found[t] = None
             continue
-        for node in graph([t._node]):  # recorded within f: under enable_grad, or by a transform
+        for node in graph([t.node]):  # recorded within f: under enable_grad, or by a transform
             if node.seq > start:
                 sources = [s[2]() if type(s) is tuple and s[0].seq < start else s for s in node.inputs]
-                found.update((s, None) for s in sources if isinstance(s, TensorBase) and s._requires_grad)
+                found.update((s, None) for s in sources if isinstance(s, TensorBase) and s.needs_grad)
     return list(found)
 
 
@@ -149,10 +149,10 @@ def _gradients_again(
     with enable_grad():
         ys = again(tensors)
     outputs = ys if isinstance(ys, (tuple, list)) else (ys,)
-    roots = [(y, g) for y, g in zip(outputs, cotangents, strict=True) if y._requires_grad and g is not None]
-    targets = [t for t in (*tensors, *leaves) if t._requires_grad]
+    roots = [(y, g) for y, g in zip(outputs, cotangents, strict=True) if y.needs_grad and g is not None]
+    targets = [t for t in (*tensors, *leaves) if t.needs_grad]
     found = walk.run(roots, targets, create_graph=create_graph, retain_graph=create_graph, upto=True)
-    return [found.get(t if t._node is None else (t._node, t._index)) for t in (*tensors, *leaves)]
+    return [found.get(t if t.node is None else (t.node, t._index)) for t in (*tensors, *leaves)]
 
 
 def _with_tensors(

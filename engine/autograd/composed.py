@@ -141,7 +141,7 @@ def _op_of(function: Callable[..., Any], taken: Sequence[Sequence[int]]) -> Op:
         def pull(gy: Any, need: Sequence[bool]) -> list[Any]:
             wanted = list(dict.fromkeys(t for t, n in zip(tensors, need, strict=True) if n))
             grads = walk.run([(y, gy)], wanted, create_graph=True, retain_graph=True, upto=True)
-            given = {t: grads.get(t if t._node is None else (t._node, t._index)) for t in wanted}
+            given = {t: grads.get(t if t.node is None else (t.node, t._index)) for t in wanted}
             return [given.pop(t, None) if n else None for t, n in zip(tensors, need, strict=True)]  # twice the same: all to one
 
         return y, pull if len(names) > 1 else lambda gy: pull(gy, (True,))[0]

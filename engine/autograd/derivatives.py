@@ -76,7 +76,7 @@ def backward(y: Tensor, gradient: Tensor | None = None, *, create_graph: bool = 
     >>> x.grad
     tensor([2., 4.])
     """
-    if not y._requires_grad:
+    if not y.needs_grad:
         raise GradientError("backward: y does not depend on a tensor that requires a gradient; set requires_grad_() on a leaf")
     g = _cotangent(y, gradient, "backward", create_graph)
     retain = create_graph if retain_graph is None else retain_graph
@@ -153,19 +153,19 @@ def gradients(
     if len(given) != len(outputs):
         raise ShapeError(f"gradients: gradient must have one entry for each of {len(outputs)} ys, got {len(given)}")
     for i, x in enumerate(targets):
-        if not isinstance(x, TensorBase) or not x._requires_grad:
+        if not isinstance(x, TensorBase) or not x.needs_grad:
             raise GradientError(f"gradients: xs[{i}] does not require a gradient; call requires_grad_() before the forward")
     roots = [
         (y, _cotangent(y, g, "gradients", create_graph))
         for y, g in zip(outputs, given, strict=True)
-        if y._requires_grad
+        if y.needs_grad
     ]  # fmt: skip
     retain = create_graph if retain_graph is None else retain_graph
     found = walk.run(roots, targets, create_graph=create_graph, retain_graph=retain)
     out: list[Any] = []
     arrays = found if create_graph else dict(take_ownership(found))
     for x in targets:
-        g = arrays.get(x if x._node is None else (x._node, x._index))
+        g = arrays.get(x if x.node is None else (x.node, x._index))
         if g is not None and any(x is t for t in targets[: len(out)]):  # asked for twice: each gets its own
             g = g.clone() if create_graph else xp_of(x).asarray(g, copy=True)
         if g is None:

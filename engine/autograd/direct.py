@@ -116,9 +116,9 @@ class _Form(NamedTuple):
             "    _y = _asarray(_y) if _isinstance(_y, _generic) else _array(_xp, _y)",
             "_out = _new(_tensors[0])",
             "_out.array = _y",
-            "_out._node = None",
-            "_out._requires_grad = False",
-            "_out._version = [0]",
+            "_out.node = None",
+            "_out.needs_grad = False",
+            "_out.version = [0]",
             *([] if self.listed else self._shared()),
             "if _needs:",
             *[f"    {line}" for line in self._recorded()],
@@ -161,7 +161,7 @@ class _Form(NamedTuple):
                 "    _d = _a.dtype",
                 '    if _d is not _F4 and _d is not _F8 and _d.kind == "V":', "        _a0 = None", "        break",
                 "    _a0.append(_a)",
-                "    if _t._requires_grad: _needs = True",
+                "    if _t.needs_grad: _needs = True",
                 "if _a0 is None: break",
             ]  # fmt: skip
         lines = [
@@ -171,7 +171,7 @@ class _Form(NamedTuple):
             lines.append("if _d is not _F4 and _d is not _F8: break")
         else:
             lines += ["_fast = _d is _F4 or _d is _F8", 'if not _fast and _d.kind == "V": break']
-        return [*lines, f"_needs = {x}._requires_grad"]
+        return [*lines, f"_needs = {x}.needs_grad"]
 
     def _several(self) -> list[str]:
         """The lines that recognise arrays and numbers."""
@@ -188,7 +188,7 @@ class _Form(NamedTuple):
                     f"    _d = _a{i}.dtype", "    if _d is not _F4 and _d is not _F8:", '        if _d.kind in "V": break',
                     '        if _d.kind == "c": _fast = False',
                 ]  # fmt: skip
-            lines.append(f"    _n{i} = {x}._requires_grad")
+            lines.append(f"    _n{i} = {x}.needs_grad")
             if i or self.promotes:
                 none = "" if self.promotes else f" or {x} is None"
                 lines += [
@@ -245,7 +245,7 @@ class _Form(NamedTuple):
         return [
             "_base = _y.base",
             "if _y is _a0 or _base is not None and (_base is _a0 or _base is _a0.base):",
-            f"    _out._version = {x}._version",
+            f"    _out.version = {x}.version",
             "    _out._view = True",
         ]
 
@@ -260,8 +260,8 @@ class _Form(NamedTuple):
             for i, x in enumerate(self.arrays)
             for line in (
                 f"_in{i} = {x}",
-                f"if {f'_isinstance({x}, _T) and ' if several else ''}{x}._node is not None:",
-                f"    _in{i} = ({x}._node, {x}._index, _ref({x}))",
+                f"if {f'_isinstance({x}, _T) and ' if several else ''}{x}.node is not None:",
+                f"    _in{i} = ({x}.node, {x}._index, _ref({x}))",
             )
         ]
         need = "".join([f"_n{i}, " for i in range(len(self.arrays))]) if several else "True,"
@@ -288,8 +288,8 @@ class _Form(NamedTuple):
             "    _node.shapes = (_y.shape,)",
             "    _node.dtypes = (_dy,)",
             "    _node.seq = _next_sequence()",
-            "    _out._node = _node",
-            "    _out._requires_grad = True",
+            "    _out.node = _node",
+            "    _out.needs_grad = True",
             "elif _is_inexact(_y):",
             f"    _record(_op, _xp, ({arguments}), {self._dict()}, False, _pull, _out)",
         ]

@@ -43,9 +43,9 @@ def run_hooks(hooks: dict[int, Any] | None, g: Any, create_graph: bool) -> Any:
     """A gradient after its hooks. It may be the gradient of other tensors too, so a hook must not write to it."""
     for hook in tuple((hooks or {}).values()):
         given: Any = g if create_graph else wrap(solid(g) if isinstance(g, SCALARS) else g)
-        before, version = given.array, given._version[0]
+        before, version = given.array, given.version[0]
         changed = hook(given)
-        if given.array is not before or given._version[0] != version:
+        if given.array is not before or given.version[0] != version:
             raise GradientError("register_hook: the hook wrote to the gradient in place; return a new tensor instead")
         if changed is None:
             continue

@@ -25,8 +25,8 @@ class Plan:
 
     def __init__(self, roots: Sequence[Node], targets: Sequence[TensorBase] | None, upto: bool) -> None:
         self.targets = targets or ()
-        self.leaves = {t for t in self.targets if t._node is None}
-        self.inner = {(t._node, t._index) for t in self.targets if t._node is not None}
+        self.leaves = {t for t in self.targets if t.node is None}
+        self.inner = {(t.node, t._index) for t in self.targets if t.node is not None}
         self.stop: Collection[Any] = self.inner if upto else ()
         self.upto = upto
         self.relevant = None if targets is None else self._leading_to_targets(roots)

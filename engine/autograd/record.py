@@ -50,13 +50,13 @@ def make_node(
         node.dtypes = tuple([out.array.dtype if carries_gradient(op, i, out) else None for i, out in enumerate(outputs)])
         for i, out in enumerate(outputs):
             if node.dtypes[i] is not None:
-                out._node, out._index, out._requires_grad = node, i, True
+                out.node, out._index, out.needs_grad = node, i, True
     else:
         y = outputs.array
         node.shapes = (y.shape,)
         node.dtypes = (y.dtype,)
-        outputs._node = node
-        outputs._requires_grad = True
+        outputs.node = node
+        outputs.needs_grad = True
     node.seq = next_sequence()
     return node
 
@@ -78,9 +78,9 @@ def record(
     wanted: list[bool] = []
     for a in flat:
         if isinstance(a, TensorBase):
-            parent = a._node
+            parent = a.node
             inputs.append(a if parent is None else (parent, a._index, ref(a)))
-            wanted.append(a._requires_grad)
+            wanted.append(a.needs_grad)
         else:
             inputs.append(a)
             wanted.append(False)
@@ -107,11 +107,11 @@ def version_cells(slots: Sequence[int], inputs: Sequence[Any], outputs: Sequence
     for slot in slots:
         if slot >= 0:
             if isinstance(inputs[slot], TensorBase):
-                cells.append(inputs[slot]._version)
+                cells.append(inputs[slot].version)
         elif slot == -1:
-            cells += [out._version for out in outputs]
+            cells += [out.version for out in outputs]
         else:
-            cells.append(outputs[-2 - slot]._version)
+            cells.append(outputs[-2 - slot].version)
     return cells
 
 

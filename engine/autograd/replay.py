@@ -18,14 +18,14 @@ def _sources(node: Node) -> Iterable[tuple[Node, int, Any]]:
 def replay(roots: list[Node], stop: Collection[Any], held: Sequence[TensorBase]) -> dict[Node, list[Any]]:
     """Every node's inputs as tensors, the dead ones computed again from the leaves (or from held, where stop cuts)."""
     order = graph(roots, stop)
-    alive: dict[tuple[Node, int], Any] = {(t._node, t._index): t for t in held if t._node is not None}
+    alive: dict[tuple[Node, int], Any] = {(t.node, t._index): t for t in held if t.node is not None}
     dead: set[Node] = set()
     for node in reversed(order):
         for s in _sources(node):
             if (s[0], s[1]) in stop:
                 continue
             t = s[2]()
-            if t is not None and t._node is s[0] and t._index == s[1]:
+            if t is not None and t.node is s[0] and t._index == s[1]:
                 alive[s[0], s[1]] = t
             else:
                 dead.add(s[0])
@@ -50,7 +50,7 @@ def compute(node: Node, args: list[Any]) -> list[Any]:
         consts["save"] = True
     if node.op.dtyped and consts.get("dtype") is not None:
         consts["dtype"] = node.xp.dtype(consts["dtype"])
-    if any(isinstance(a, TensorBase) and a._version[0] > node.seq for a in args):
+    if any(isinstance(a, TensorBase) and a.version[0] > node.seq for a in args):
         raise GradientError(f"{node.op.name}: cannot be computed again, a value it uses was overwritten in place")
     if node.op.promotes is not None:
         arrays = promote(node.xp, arrays, node.op.promotes)
@@ -59,14 +59,14 @@ def compute(node: Node, args: list[Any]) -> list[Any]:
     outs = []
     for i, v in enumerate((y,) if node.single else y):
         t = wrap(solid(v) if isinstance(v, SCALARS) else v, True)
-        t._node, t._index = node, i
+        t.node, t._index = node, i
         outs.append(t)
     return outs
 
 
 def read_again(node: Node, args: list[Any]) -> Any:
     """An op's pullbacks as functions on tensors: its definition read with the tensor namespace and the node's inputs."""
-    if any(isinstance(a, TensorBase) and a._version[0] > node.seq for a in args):
+    if any(isinstance(a, TensorBase) and a.version[0] > node.seq for a in args):
         raise GradientError(
             f"{node.op.name}: an argument was overwritten in place after the forward, and create_graph computes with it "
             "again; write to a copy"

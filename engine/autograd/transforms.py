@@ -32,7 +32,7 @@ def _inside() -> Iterator[None]:
 
 
 def _tracked(values: Sequence[Any]) -> bool:
-    return _within.get() or any(isinstance(v, TensorBase) and v._requires_grad for v in values)
+    return _within.get() or any(isinstance(v, TensorBase) and v.needs_grad for v in values)
 
 
 def _closes_over(y: Any, inner: Sequence[Any]) -> bool:
@@ -42,8 +42,8 @@ def _closes_over(y: Any, inner: Sequence[Any]) -> bool:
     """
     own = {id(t) for t in inner}
     return isinstance(y, TensorBase) and any(
-        isinstance(a, TensorBase) and a._requires_grad and id(a) not in own
-        for node in graph([y._node] if y._node is not None else [])
+        isinstance(a, TensorBase) and a.needs_grad and id(a) not in own
+        for node in graph([y.node] if y.node is not None else [])
         for a in node.inputs
     )
 
@@ -60,7 +60,7 @@ def _fresh_args(args: tuple[Any, ...], nums: tuple[int, ...], who: str) -> list[
             raise GradientError(f"{who}: argnums names argument {n}, but the function got {len(args)}")
         if not isinstance(args[n], TensorBase) or not is_inexact(args[n].array):
             raise DTypeError(f"{who}: argument {n} must be a floating tensor to be differentiated")
-        out[n] = args[n] * 1 if args[n]._requires_grad else wrap(args[n].array, True)
+        out[n] = args[n] * 1 if args[n].needs_grad else wrap(args[n].array, True)
     return out
 
 
@@ -209,10 +209,10 @@ def jvp(f: Callable[..., Any], primals: Sequence[Tensor], tangents: Sequence[Ten
         deeper = deeper or (outside and _closes_over(y, inner))
         u = wrap(xp_of(y).zeros(y.array.shape, dtype=y.array.dtype), True)
         gs = gradients(y, inner, u, create_graph=True)
-        linear = [g for g in gs if g._requires_grad]
+        linear = [g for g in gs if g.needs_grad]
         if not linear:
             return y.detach(), wrap(xp_of(y).zeros(y.array.shape, dtype=y.array.dtype))
-        used = [t for g, t in zip(gs, tangents, strict=True) if g._requires_grad]
+        used = [t for g, t in zip(gs, tangents, strict=True) if g.needs_grad]
         dy = gradients(linear, u, used, create_graph=deeper)
     return (y if deeper else y.detach()), dy
 
@@ -290,9 +290,9 @@ def hessian(f: Callable[..., Any]) -> Callable[..., Any]:
     def call(x: Any) -> Any:
         if not isinstance(x, TensorBase) or not is_inexact(x.array):
             raise DTypeError("hessian: the argument must be a floating tensor to be differentiated")
-        start = x if x._requires_grad else wrap(x.array, True)
+        start = x if x.needs_grad else wrap(x.array, True)
         out = jacobian(grad(f))(start)
-        return out if x._requires_grad else out.detach()
+        return out if x.needs_grad else out.detach()
 
     return call
 

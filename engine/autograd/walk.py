@@ -46,8 +46,8 @@ def run(
     silence = ignore_fp_errors()
     watched: Watched | None = None
     try:
-        plan = Plan([t._node for t, _ in roots if t._node is not None], targets, upto)
-        watched = Watched(t._node for t, _ in roots if t._node is not None) if watchers and targets is None else None
+        plan = Plan([t.node for t, _ in roots if t.node is not None], targets, upto)
+        watched = Watched(t.node for t, _ in roots if t.node is not None) if watchers and targets is None else None
         return _Walk(plan, create_graph, retain_graph).run(roots, watched)
     except BaseException:
         if watched is not None:
@@ -70,10 +70,10 @@ class _Walk:
     def run(self, roots: Sequence[tuple[Any, Any]], watched: Watched | None) -> dict[Any, Any]:
         plan, sums = self.plan, self.sums
         if self.create_graph:
-            nodes = [t._node for t, _ in roots if t._node is not None]
+            nodes = [t.node for t, _ in roots if t.node is not None]
             self.values = replay(nodes, plan.stop, plan.targets if plan.upto else ())
         for t, g in roots:
-            sums.add(None, t if t._node is None else (t._node, t._index, None), g)
+            sums.add(None, t if t.node is None else (t.node, t._index, None), g)
         heap, pending, owned, queued = sums.heap, sums.pending, sums.owned, sums.queued
         inner, relevant = plan.inner, plan.relevant
         found: dict[Any, Any] = {}
@@ -115,7 +115,7 @@ class _Walk:
         reached = self.without_gradient
         behind = [s for node in graph([s[0] for s in reached if type(s) is tuple]) for s in node.inputs]
         for leaf in (*reached, *behind):
-            if isinstance(leaf, TensorBase) and leaf._requires_grad and leaf not in leaves:
+            if isinstance(leaf, TensorBase) and leaf.needs_grad and leaf not in leaves:
                 zeros = backend.space_of(leaf.array).zeros(leaf.array.shape, dtype=leaf.array.dtype)
                 leaves[leaf] = wrap(zeros) if self.create_graph else zeros
 

@@ -31,7 +31,7 @@ class Parameter(Tensor):
     def __init__(self, data: Any, requires_grad: bool = True) -> None:
         super().__init__(data, requires_grad=requires_grad)
         if isinstance(data, TensorBase):
-            self._version = data._version
+            self.version = data.version
 
     def __repr__(self) -> str:
         return f"Parameter({super().__repr__()})"

@@ -113,7 +113,7 @@ class UninitializedParameter(Parameter):
         UninitializedParameter
             The parameter itself.
         """
-        self._requires_grad = requires_grad
+        self.needs_grad = requires_grad
         return self
 
     def to(self, *args: Any, **kwargs: Any) -> Tensor:

@@ -271,7 +271,7 @@ def from_dlpack(x: Any, /, *, device: str | None = None, copy: bool | None = Non
     tensor([0., 1., 2.], dtype=float64)
     """
     if isinstance(x, TensorBase):
-        if x._requires_grad:
+        if x.needs_grad:
             raise GradientError("from_dlpack: this tensor requires a gradient, which would be lost; use x.detach() first")
         return from_tensor(x.detach(), None, device, copy)  # type: ignore[attr-defined]
     if x.__dlpack_device__()[0] in (2, 13):  # DLPack's numbers of CUDA and its managed memory

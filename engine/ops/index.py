@@ -71,7 +71,7 @@ def _frozen_part(x: Any, k: Any, copy: bool) -> Any:
 
 
 def _records(*values: Any) -> bool:
-    return recording.get() and any(isinstance(v, TensorBase) and v._requires_grad for v in values)
+    return recording.get() and any(isinstance(v, TensorBase) and v.needs_grad for v in values)
 
 
 @op(needs="", view=True, complex=True, name="getitem")
@@ -191,7 +191,7 @@ def set_item(t: Any, key: Any, value: Any) -> None:
 
 def become(t: Any, new: Any, what: str) -> None:
     """Let t take the array and node of new: an assignment that autograd follows."""
-    if t._node is None and t._requires_grad:
+    if t.node is None and t.needs_grad:
         raise GradientError(f"{what}: t is a leaf that requires a gradient; write under dl.no_grad(), or to t.clone()")
     if t._view:
         raise GradientError(f"{what}: t is a view, which a recorded write cannot reach; use dl.set_at or write to t.clone()")
@@ -200,10 +200,10 @@ def become(t: Any, new: Any, what: str) -> None:
             f"{what}: the result has shape {new.array.shape} and dtype {new.array.dtype}, but t has "
             f"{t.array.shape} and {t.array.dtype}; assign to a new name instead"
         )
-    t.array, t._node, t._index = new.array, new._node, new._index
-    t._requires_grad, t._version = new._requires_grad, new._version
-    if t._node is not None:  # older nodes that hold t itself must see that it is another value now
-        t._version[0] = t._node.seq
+    t.array, t.node, t._index = new.array, new.node, new._index
+    t.needs_grad, t.version = new.needs_grad, new.version
+    if t.node is not None:  # older nodes that hold t itself must see that it is another value now
+        t.version[0] = t.node.seq
 
 
 # ---------------------------------------------------------------------- gather and scatter

@@ -42,7 +42,7 @@ def maxima(op: str, rank: int, x: Any, window: Window, indices: bool) -> Any:
             f"{op}: a window of kernel_size {g.kernel}, dilation {g.dilation} and padding {g.pad_lo} sees nothing of the "
             f"input {g.in_shape}, and the largest of no values does not exist"
         )
-    if not indices and not (x._requires_grad and recording.get()):
+    if not indices and not (x.needs_grad and recording.get()):
         return max_pool_values(x, g=g)
     y, index = (primitives.max_pool3d if rank == 3 else primitives.max_pool2d)(x, g)
     return (y, index.astype("int64", copy=False)) if indices else y

@@ -141,7 +141,7 @@ class Optimizer(metaclass=Constructor):
         params = [given] if isinstance(given, TensorBase) else list(given)
         held = {id(p) for g in self.param_groups for p in g["params"]}
         for p in params:
-            if not isinstance(p, TensorBase) or p._node is not None:
+            if not isinstance(p, TensorBase) or p.node is not None:
                 what = type(p).__name__ if not isinstance(p, TensorBase) else "the result of an op"
                 raise DTypeError(f"{name}: a parameter must be a leaf tensor, got {what}")
             if id(p) in held:

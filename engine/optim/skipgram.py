@@ -78,7 +78,7 @@ def skipgram_step_(words: Tensor, contexts: Tensor, centres: Tensor, seen: Tenso
         raise DTypeError(f"{name}: words and contexts must have one floating dtype, got {words.dtype} and {contexts.dtype}")
     if centres.dtype.kind not in "iu" or seen.dtype.kind not in "iu":
         raise DTypeError(f"{name}: centres and seen must be integers, got {centres.dtype} and {seen.dtype}")
-    if words._node is not None or contexts._node is not None:
+    if words.node is not None or contexts.node is not None:
         raise DTypeError(f"{name}: words and contexts must be leaf tensors, got the result of an op")
     check_ids(name, "centres", centres, w.shape[0], of="rows of words (V,D)")
     check_ids(name, "seen", seen, c.shape[0], of="rows of contexts (V,D)")

@@ -76,7 +76,7 @@ class Program:
         needed = [v for v in dict.fromkeys(v for call in self.calls for v in call.reads()) if v in made]
         self._first = live(first, needed)
         read = dict.fromkeys(v for call in self._first for v in call.reads() if v.kind == "held")
-        self._cells = [tensors[id(v.array)]._version for v in read]
+        self._cells = [tensors[id(v.array)].version for v in read]
         self._constants = {v: f"c{i}" for i, v in enumerate(needed)}
         self._begin = Writer(self._first, [], needed, []).write().function if needed else None
 
@@ -132,7 +132,7 @@ class Program:
         for t, array, flag in self.recording.held:
             if t.array is not array:
                 return "a tensor has another array"
-            if t._requires_grad is not flag or t._node is not None:
+            if t.needs_grad is not flag or t.node is not None:
                 return "another tensor requires a gradient"
         for leaf, had in self.recording.had_grad:
             if (leaf._grad is not None) is not had:

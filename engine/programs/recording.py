@@ -116,11 +116,11 @@ class _Run:
         """Let tensors from before the step have recorded arrays."""
         for t in flatten(tuple(tensors))[0]:
             if isinstance(t, TensorBase) and type(t.array) is np.ndarray:
-                if t._node is not None and t._requires_grad:
+                if t.node is not None and t.needs_grad:
                     name = self.reach.name(t)
                     raise NotCapturable(f"{name} is the result of an op outside of the step; detach() or compute it inside")
                 self.adopted[t] = t.array
-                self.flags[t] = t._requires_grad
+                self.flags[t] = t.needs_grad
                 t.array = self.recorder.held(t.array)
                 self._remember_grad(t)
 
@@ -130,7 +130,7 @@ class _Run:
         held = t._grad
         self.tensors[t] = held
         if held is not None and type(held.array) is np.ndarray:
-            if held._node is not None:
+            if held.node is not None:
                 raise NotCapturable("a gradient that is itself recorded (create_graph) is there before the step; clear it")
             self.adopted[held] = held.array
             held.array = self.recorder.held(held.array, "grad", t)
@@ -147,12 +147,12 @@ class _Run:
         for t in self.reach.tensors:
             self._remember_grad(t)
         for x, array, grad in zip(inputs, arrays, grads, strict=True):
-            if x._node is not None and x._requires_grad:
+            if x.node is not None and x.needs_grad:
                 raise NotCapturable("an argument is the result of an op that was recorded; detach() it, or compute it inside")
-            if x._requires_grad and any(x is y for _, y in self.aliases):
+            if x.needs_grad and any(x is y for _, y in self.aliases):
                 raise NotCapturable("an argument that requires a gradient is given twice")
-            alias = wrap(self.recorder.input(array), x._requires_grad)
-            alias._version, alias._hooks = x._version, x._hooks
+            alias = wrap(self.recorder.input(array), x.needs_grad)
+            alias.version, alias._hooks = x.version, x._hooks
             self.aliases.append((alias, x))
             self.tensors[alias] = None
             if grad is not None:
@@ -199,7 +199,7 @@ class _Run:
             now = leaf._grad
             if now is before:
                 continue
-            if now is not None and (now._node is not None or not isinstance(now.array, Noted)):
+            if now is not None and (now.node is not None or not isinstance(now.array, Noted)):
                 raise NotCapturable("a gradient is set to what the step has not computed, or is itself recorded (create_graph)")
             found.append((numbers.get(leaf, leaf), None if now is None else now.array.value))
         return found
@@ -234,7 +234,7 @@ GRAPH_LEFT = (
 
 def carries_graph(t: Any) -> bool:
     """Whether a gradient could still flow through a result."""
-    return t._node is not None and t._requires_grad and t._node.pull is not None
+    return t.node is not None and t.needs_grad and t.node.pull is not None
 
 
 def record(step: Callable[..., Any], args: tuple[Any, ...], inputs: Sequence[Any]) -> Recording:
@@ -334,9 +334,9 @@ def _check(run: _Run) -> None:
     changed = run.reach.changed()
     if changed is not None:
         raise NotCapturable(f"the step changes {changed}, which a replay does not; keep it in a tensor, t[...] = new")
-    if any(x in run.flags and x._requires_grad for _, x in run.aliases):
+    if any(x in run.flags and x.needs_grad for _, x in run.aliases):
         raise NotCapturable("an argument that requires a gradient is also held by the step; let it be one of both")
-    switched = next((t for t, flag in run.flags.items() if t._requires_grad is not flag), None)
+    switched = next((t for t, flag in run.flags.items() if t.needs_grad is not flag), None)
     if switched is not None:
         raise NotCapturable("the step changes whether a tensor requires a gradient; do that outside")
     drawn = run.reach.drawn()

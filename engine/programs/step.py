@@ -196,7 +196,7 @@ def detached(result: Any) -> Any:
     made: dict[int, Any] = {}
 
     def one(part: Any) -> Any:
-        if part is None or (isinstance(part, TensorBase) and part._node is None):
+        if part is None or (isinstance(part, TensorBase) and part.node is None):
             return part
         if not isinstance(part, TensorBase):
             raise CaptureError(f"capture: a step returns tensors, got {type(part).__name__}, which a replay would not renew")
@@ -217,7 +217,7 @@ def kind_of(args: tuple[Any, ...]) -> tuple[Any, list[Any]]:
             a = part.array
             grad = None if part._grad is None else (part._grad.array.shape, part._grad.array.strides)
             again = _seen_before(inputs) if len(inputs) > 1 else -1
-            return a.shape, a.dtype, getattr(a, "strides", None), part._requires_grad, grad, again
+            return a.shape, a.dtype, getattr(a, "strides", None), part.needs_grad, grad, again
         if part is None or isinstance(part, (bool, int, float, str)):
             return type(part), repr(part)
         raise CaptureError(f"capture: a step takes tensors and numbers, got {type(part).__name__}")

@@ -37,7 +37,7 @@ class _Recorded:
         """Whether any op of the graph, and whether every op of it, has one pullback for all its inputs."""
         seen: set[Any] = set()
         joint = []
-        stack = [y._node for y in self.ends if y._node is not None]
+        stack = [y.node for y in self.ends if y.node is not None]
         while stack:
             node = stack.pop()
             if node in seen:

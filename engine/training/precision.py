@@ -246,8 +246,8 @@ class MixedPrecision:
             self._kept.clear()
             return p.astype(self.dtype)
         found = self._kept.get(id(p))
-        if found is None or found[0] is not p or found[1] != p._version[0]:
-            found = self._kept[id(p)] = (p, p._version[0], p.astype(self.dtype))
+        if found is None or found[0] is not p or found[1] != p.version[0]:
+            found = self._kept[id(p)] = (p, p.version[0], p.astype(self.dtype))
         return found[2]
 
     @contextmanager

@@ -257,9 +257,9 @@ def test_detach_shares_memory_and_stops_the_gradient() -> None:
 
 def test_inference_keeps_no_graph() -> None:
     x = dl.ones((3,))
-    assert (x * 2 + 1)._node is None
+    assert (x * 2 + 1).node is None
     with dl.no_grad():
-        assert (leaf(1.0) * 2)._node is None
+        assert (leaf(1.0) * 2).node is None
 
 
 # ---------------------------------------------------------------------- hooks

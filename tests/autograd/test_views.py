@@ -21,7 +21,7 @@ def test_shared_memory_shares_the_version(row: Case, backend: str) -> None:
             for i, y in enumerate(made):
                 for j, x in enumerate(inputs + made[:i]):
                     if y is not x and np.shares_memory(y.array, x.array):
-                        assert y._version is x._version, f"sample {number}: output {i} shares memory with tensor {j}"
+                        assert y.version is x.version, f"sample {number}: output {i} shares memory with tensor {j}"
                         assert y._view or x._view, f"sample {number}: output {i} is a view that does not know it"
 
 

@@ -113,6 +113,6 @@ def test_words_are_reserved_once() -> None:
 def test_no_mask_is_kept() -> None:
     """The pullback holds numbers only."""
     y = dl.dropout(dl.ones((5, 6)).requires_grad_(), 0.5)
-    held = [cell.cell_contents for cell in y._node.pull[0].__closure__]
+    held = [cell.cell_contents for cell in y.node.pull[0].__closure__]
     assert held
     assert not [value for value in held if isinstance(value, np.ndarray)]

@@ -41,7 +41,7 @@ UNCALLED |= {"extreme", "gathered", "scattered", "sent", "sync_batch_norm", "tot
 def graph_names(t: Any) -> set[str]:
     """Names of the ops behind a tensor."""
     seen: set[Any] = set()
-    stack = [t._node] if isinstance(t, TensorBase) and t._node is not None else []
+    stack = [t.node] if isinstance(t, TensorBase) and t.node is not None else []
     while stack:
         node = stack.pop()
         if node not in seen:
@@ -63,7 +63,7 @@ def called() -> set[str]:
                 grad = calls.differentiates(row, sample)
                 args, leaves = calls.tensors(sample, Oracle(row, "float64").arrays(number), grad=grad)
                 outputs = calls.flat(row.op(*args, **calls.consts(sample)))
-                ends = [y for y in outputs if isinstance(y, TensorBase) and y._requires_grad]
+                ends = [y for y in outputs if isinstance(y, TensorBase) and y.needs_grad]
                 for y in ends:
                     found |= graph_names(y)
                 if leaves and ends and row.second_order:

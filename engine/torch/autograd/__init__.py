@@ -82,10 +82,10 @@ def _behind(ys: list[Any]) -> Any:
     """Whether a tensor is among those that ys were computed from."""
     from ...autograd.base import graph
 
-    nodes = graph([y._node for y in ys if y._node is not None])
+    nodes = graph([y.node for y in ys if y.node is not None])
     outputs = {id(n) for n in nodes}
     leaves = {id(s) for n in nodes for s in n.inputs if is_tensor(s)} | {id(y) for y in ys}
-    return lambda x: id(x) in leaves if x._node is None else id(x._node) in outputs
+    return lambda x: id(x) in leaves if x.node is None else id(x.node) in outputs
 
 
 def backward(tensors: Any, grad_tensors: Any = None, retain_graph: Any = None, create_graph: bool = False,

@@ -115,7 +115,7 @@ def aliasing(found: Any, base: Any, array: Any) -> Any:
             found.array.flags.writeable = False
     else:
         found.array = array
-    found._version, found._view = base._version, True
+    found.version, found._view = base.version, True
     return found
 
 
@@ -180,7 +180,7 @@ def assign(t: Any, new: Any, name: str) -> Any:
     if not (dl.is_grad_enabled() and (new.requires_grad or t.requires_grad)):
         Plain.__setitem__(t, ..., new)
         return t
-    if t._view and sys.getrefcount(t._version) <= HELD_ONCE:
+    if t._view and sys.getrefcount(t.version) <= HELD_ONCE:
         t._view = False  # a view of memory that nobody else sees any more
     become(t, dl.clone(new) if new._view else new, name)
     return t

@@ -106,7 +106,7 @@ class Tensor(Plain):  # type: ignore[misc]
     @property
     def grad_fn(self) -> Any:
         """The op that made this tensor, or None."""
-        return None if self._node is None else _Recorded(self._node.op.name)
+        return None if self.node is None else _Recorded(self.node.op.name)
 
     @property
     def is_cuda(self) -> bool:
@@ -198,7 +198,7 @@ class Tensor(Plain):  # type: ignore[misc]
 
     def __setstate_from__(self, other: Any) -> None:
         """Become a leaf with another tensor's memory."""
-        _set(self, array=other.array, _node=None, _requires_grad=False)
+        _set(self, array=other.array, node=None, needs_grad=False)
 
     # ------------------------------------------------------------------ Python
     def __repr__(self, *, tensor_contents: Any = None) -> str:
