@@ -96,10 +96,10 @@ class Namespace:
             dtypes, load = kernels.declared.get(name, ()), partial(kernels.load, name)
             chosen = Chosen(dtypes, load, kernels.launches, fallback, f"{kernels.name}:{name}", kernels.name == "jit")
         picked = picker(self, name, self.library.array_type(), chosen)
-        if self.generates and KERNELS[name] == "activation":
+        if kernels is not None and self.generates and KERNELS[name] == "activation":
             from dlengine.kernels.jit.activation import direct
 
-            return direct(name, kernels.load(name), picked)  # type: ignore[union-attr]
+            return direct(name, kernels.load(name), picked)
         return picked
 
     def dtype(self, dtype: Any) -> Any:

@@ -140,7 +140,7 @@ def broadcast_to(x: Array, /, shape: Any) -> Array:
     if type(shape) is tuple and type(x) is np.ndarray and x.flags.c_contiguous and x.size:
         own = x.shape
         ahead = len(shape) - len(own)
-        pairs = zip(own, shape[max(ahead, 0) :], x.strides)  # noqa: B905 - of one length where there is an answer
+        pairs = zip(own, shape[max(ahead, 0) :], x.strides, strict=False)  # of one length where there is an answer
         strides: list[Any] = [step if n == wanted else 0 if n == 1 else None for n, wanted, step in pairs]
         if ahead >= 0 and None not in strides:
             y: Array = np.ndarray(shape, x.dtype, x, 0, [0] * ahead + strides)

@@ -16,7 +16,7 @@ from ..autograd.watch import watchers
 from ..data.host_arrays import to_host
 from ..errors import ConfigError, GradientError
 from .communicator import Communicator
-from .sum_buffers import SharedBuffer, sum_buffer
+from .sum_buffers import sum_buffer
 
 if TYPE_CHECKING:
     from .._tensor import Tensor
@@ -130,8 +130,7 @@ class GradientSum:
             return
         self._layout = layout
         for bucket in self._buckets:
-            if isinstance(bucket.sums, SharedBuffer):
-                bucket.sums.free()
+            bucket.sums.free()
         groups: list[list[Tensor]] = []
         held = 0
         for (p, dtype, device, _), before in zip(layout, [None, *layout], strict=False):

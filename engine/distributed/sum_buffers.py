@@ -10,7 +10,7 @@ import numpy as np
 from .. import backend
 
 if TYPE_CHECKING:
-    from .communicator import Communicator, HostTransport, Work
+    from .communicator import Communicator, HostTransport, Request, Work
 
 MOST_SHARED = 8
 """The most ranks that add in shared memory: each reads the addends of all, where messages would divide the work."""
@@ -35,6 +35,9 @@ class SumBuffer(Protocol):
 
     def take(self) -> Any:
         """Wait for the sum, and return it in an array that is the caller's. ``array`` is then free for the next addends."""
+
+    def free(self) -> None:
+        """Give back what is not this rank's alone; all ranks call this together."""
 
 
 class MessageBuffer:
@@ -67,6 +70,9 @@ class MessageBuffer:
         self.array = backend.space_of(held).empty_like(held)
         return held
 
+    def free(self) -> None:
+        self.work = None  # the array is this rank's own
+
 
 class SharedBuffer:
     """A buffer in memory that all ranks see: each rank writes its addends into its own part, and adds those of all for itself.
@@ -97,7 +103,7 @@ class SharedBuffer:
             place[host.comm.rank][:] = 0  # the memory is this rank's from now on
         self.turn = 0
         self.array: Any = self.places[0][host.comm.rank]
-        self.work: Work | None = None
+        self.work: Request | None = None
 
     def start(self, what: str) -> None:
         self.window.Sync()  # what was written is seen by all before they are told
@@ -105,7 +111,7 @@ class SharedBuffer:
 
     def advance(self) -> None:
         if self.work is not None:
-            self.work.advance()  # type: ignore[attr-defined]
+            self.work.advance()
 
     def take(self) -> Any:
         first, *others = self.places[self.turn]
@@ -120,7 +126,6 @@ class SharedBuffer:
         return total
 
     def free(self) -> None:
-        """Give the memory back; all ranks call this together."""
         self.host.meet("release of shared memory")
         self.array, self.places = None, []
         self.window.Unlock_all()

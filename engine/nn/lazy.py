@@ -16,6 +16,19 @@ if TYPE_CHECKING:
     from ..typing import DTypeLike
 
 
+LAST = """device : str or None
+            Where the parameters live; None is the default device.
+        dtype : DTypeLike or None
+            A floating dtype of the parameters; None is the default dtype.
+
+        Notes
+        -----
+        Source: see {layer.complete.__name__}. Its parameters have no shape before the first call; an optimizer takes them, but
+        cannot step.
+        """
+"""The end of the docstring of a lazy layer."""
+
+
 class _Lazy(_Dimensional):
     """Base of lazy layers, before the base of the layer that each becomes."""
 
@@ -129,16 +142,7 @@ class _LazyConv(_Lazy):
             Whether a bias per filter is added.
         padding_mode : str
             What fills the border, as in {layer.complete.__name__}.
-        device : str or None
-            Where the parameters live; None is the default device.
-        dtype : DTypeLike or None
-            A floating dtype of the parameters; None is the default dtype.
-
-        Notes
-        -----
-        Source: see {layer.complete.__name__}. Its parameters have no shape before the first call; an optimizer takes them, but
-        cannot step.
-        """
+        """ + LAST
 
     def __init__(
         self, out_channels: int, kernel_size: IntOrInts, stride: IntOrInts = 1, padding: Padding = 0, dilation: IntOrInts = 1,
@@ -178,16 +182,7 @@ class _LazyTransposed(_Lazy):
             The distance between neighbouring weights of a filter.
         padding_mode : str
             Only "zeros".
-        device : str or None
-            Where the parameters live; None is the default device.
-        dtype : DTypeLike or None
-            A floating dtype of the parameters; None is the default dtype.
-
-        Notes
-        -----
-        Source: see {layer.complete.__name__}. Its parameters have no shape before the first call; an optimizer takes them, but
-        cannot step.
-        """
+        """ + LAST
 
     def __init__(
         self, out_channels: int, kernel_size: IntOrInts, stride: IntOrInts = 1, padding: Padding = 0,
@@ -216,16 +211,7 @@ class _LazyNorm(_Lazy):
             Whether the result is scaled and shifted per channel.
         track_running_stats : bool
             Whether running statistics are kept.
-        device : str or None
-            Where the parameters live; None is the default device.
-        dtype : DTypeLike or None
-            A floating dtype of the parameters; None is the default dtype.
-
-        Notes
-        -----
-        Source: see {layer.complete.__name__}. Its parameters have no shape before the first call; an optimizer takes them, but
-        cannot step.
-        """
+        """ + LAST
 
     def __init__(
         self, eps: float = 1e-5, momentum: float | None = 0.1, affine: bool = True, track_running_stats: bool = True, *,
