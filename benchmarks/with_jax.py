@@ -10,8 +10,6 @@ from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
-if os.environ.get("OMP_NUM_THREADS") == "1":
-    os.environ["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
 os.environ.setdefault("JAX_PLATFORMS", os.environ.get("DLENGINE_BENCH_DEVICE", "cpu"))
 
 import jax  # noqa: E402
