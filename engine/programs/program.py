@@ -66,6 +66,8 @@ class Program:
         self._emitted: Emitted = self._writer.write()
         self._backups = self._written_early()
         self._ranges = self._written_ranges()
+        owners = [owner_of(a) for a in self._compared()]
+        self._owners = {id(a) for a in owners} if all(a.flags.owndata for a in owners) else None
         entered = {v.storage for v in recording.inputs}
         self._writes_inputs = any(w.storage in entered for w in self._targets())
         self._refresh()
@@ -147,13 +149,17 @@ class Program:
     def _targets(self) -> list[Value]:
         return [w for call in self.calls for w in call.writes if w.lasting]
 
-    def _written_ranges(self) -> list[tuple[int, int]]:
-        """Where the arrays lie that the step holds and writes to; one that it only reads, too, if it writes to its arguments."""
+    def _compared(self) -> list[Any]:
+        """The arrays that the step holds and writes to; those that it only reads, too, if it writes to its arguments."""
         written = {w.storage for w in self._targets()}
         both = bool(written & {v.storage for v in self.recording.inputs})
         held = dict.fromkeys(v for call in self.calls for v in call.reads() if v.kind == "held")
+        return [v.array for v in held if both or v.storage in written]
+
+    def _written_ranges(self) -> list[tuple[int, int]]:
+        """Where these arrays lie."""
         merged: list[tuple[int, int]] = []
-        for low, high in sorted({extent(v.array) for v in held if both or v.storage in written}):
+        for low, high in sorted({extent(a) for a in self._compared()}):
             if merged and low < merged[-1][1]:
                 low, high = merged[-1][0], max(high, merged.pop()[1])
             merged.append((low, high))
@@ -163,6 +169,12 @@ class Program:
         """Whether an argument shares memory with something that the step writes to, so that the order of its reads counts."""
         if not self._ranges and not self._writes_inputs:
             return False
+        owners = self._owners
+        if owners is not None:  # then an array that has memory of its own shares it with no other of these
+            arrays = [x.array for x in inputs]
+            if all([a.base is None and a.flags.owndata and id(a) not in owners for a in arrays]):
+                if not self._writes_inputs or len({*map(id, arrays)}) == len(arrays):
+                    return False
         taken: list[tuple[int, int]] = []
         for x in inputs:
             low, high = extent(x.array)
@@ -242,11 +254,16 @@ def _nothing() -> None:
     return None
 
 
+def owner_of(array: Any) -> Any:
+    """The array of whose memory another is a view, or itself."""
+    while isinstance(array.base, np.ndarray):
+        array = array.base
+    return array
+
+
 def is_private(array: Any) -> bool:
     """Whether nobody but dlengine can write to an array's memory, so that each write is noticed."""
-    owner = array
-    while isinstance(owner.base, np.ndarray):
-        owner = owner.base
+    owner = owner_of(array)
     return owner.base is None and (owner is array or sys.getrefcount(owner) <= ALONE)
 
 

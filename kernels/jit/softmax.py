@@ -13,7 +13,7 @@ from numba import prange
 
 from ..ranges import FEW, in_range
 from ..types import Array
-from .machine.compile import dense, flat, inner, jit, thread_count
+from .machine.compile import dense, inner, jit, thread_count
 from .machine.gemm import scale_row
 from .machine.norm_rows import RUN, sum_by_runs
 from .machine.short_rows import logs_of, short_rows
@@ -313,7 +313,7 @@ def cross_entropy(logits: Array, labels: Array, ignore_index: int) -> tuple[Arra
     if logits.size:
         threads = thread_count(min(n, logits.size // GRAIN))
         if v <= RUN and logits.dtype == np.float32:
-            _short_cross_entropy(flat(logits), labels, ignore_index, loss, flat(p), threads)
+            _short_cross_entropy(logits.reshape(-1), labels, ignore_index, loss, p.reshape(-1), threads)
         else:
             _cross_entropy(logits, labels, ignore_index, loss, p, threads)
     else:
@@ -351,5 +351,5 @@ def cross_entropy_grad(gloss: Array, p: Array, labels: Array, ignore_index: int)
     out = np.empty_like(p)
     if out.size:
         threads = thread_count(min(len(p), out.size // GRAIN))
-        _cross_entropy_grad(gloss, flat(p), labels, ignore_index, flat(out), threads)
+        _cross_entropy_grad(gloss, p.reshape(-1), labels, ignore_index, out.reshape(-1), threads)
     return out
