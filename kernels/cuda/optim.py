@@ -73,7 +73,7 @@ def sum_of_squares(gs: list[Array]) -> Array:
     """The sum of the squares of all elements, 0-d: by chunks of fixed size, then over these."""
     library = library_of(gs[0])
     table = PointerTable([[contiguous(g) for g in gs]], ())
-    wide = np.dtype(accumulator(table.dtype))
+    wide = np.dtype(accumulator(str(table.dtype)))
     sums, total = empty(library, (table.chunks,), wide), empty(library, (), wide)
     _squares[table.chunks](table, table.tensors, table.columns, table.chunks, sums)
     _total_of[1](sums, table.chunks, total)
