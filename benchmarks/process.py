@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 from contextlib import suppress
+from threading import Timer
 from typing import IO, Any, Self
 
 from dlengine.kernels.compiling import compilations
@@ -36,9 +37,10 @@ def environment(backend: str, threads: int, heap: str, precision: str = "highest
 class WorkerProcess:
     """A worker process, as a context manager."""
 
-    def __init__(self, name: str, env: dict[str, str], module: str | None = None) -> None:
-        """module: the framework that it loads, where that has another name."""
+    def __init__(self, name: str, env: dict[str, str], module: str | None = None, limit: float | None = None) -> None:
+        """module: the framework that it loads, where that has another name. limit: seconds that an answer may take."""
         self.name = name
+        self.limit = limit
         self.env = env
         self.module = module or name
 
@@ -51,6 +53,8 @@ class WorkerProcess:
         return self
 
     def __exit__(self, *reason: object) -> None:
+        if self.errors.closed:
+            return
         self.process.kill()
         self.process.communicate()
         self.errors.close()
@@ -69,7 +73,7 @@ class WorkerProcess:
 
     def receive(self) -> dict[str, Any]:
         """The answer to the request that was sent. Raises WorkerFailed."""
-        line = self.process.stdout.readline() if self.process.stdout is not None else ""
+        line = self._line()
         if not line:
             self.process.wait()
             self.errors.seek(0)
@@ -82,3 +86,16 @@ class WorkerProcess:
         if "error" in answer:
             raise WorkerFailed(f"{self.name}: {answer['error']}")
         return answer
+
+    def _line(self) -> str:
+        """A line of its answer; nothing if it has ended, or is ended here because it does not answer."""
+        if self.process.stdout is None:
+            return ""
+        if self.limit is None:
+            return self.process.stdout.readline()
+        timer = Timer(self.limit, self.process.kill)
+        timer.start()
+        try:
+            return self.process.stdout.readline()
+        finally:
+            timer.cancel()
