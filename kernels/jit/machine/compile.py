@@ -72,7 +72,7 @@ def thread_count(units: int) -> int:
 
 
 SHARE = 5_000
-"""Nanoseconds of work that a thread must have to do: one that is awake begins within 1,000, and to wake one takes its caller 7,000."""
+"""Nanoseconds of work that a thread must have to do: one that is awake begins within 1,000; to wake one costs 7,000."""
 
 
 def threads_for(units: int, nanoseconds: float) -> int:
@@ -82,7 +82,7 @@ def threads_for(units: int, nanoseconds: float) -> int:
 
 @cache
 def start_threads() -> None:
-    """Start the workers that share loops: our own (see pool.py), or where it cannot run or the user has chosen one, Numba's layer."""
+    """Start the workers that share loops: our own (see pool.py), or Numba's where that cannot run or the user has chosen."""
     numba.get_num_threads()  # links Numba's layer, which ours must come after
     survive_fork(layer(), _layer_lock)
 

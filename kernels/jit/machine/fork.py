@@ -56,7 +56,7 @@ serial:
 
 _BEFORE = "%get = inttoptr i64 {get} to ptr\n  %before = call i32 %get()"
 _AFTER = "%set = inttoptr i64 {set} to ptr\n  call void %set(i32 %before)"
-"""Numba's layers leave %threads as the calling thread's number of threads; a small share of work must not lower it for what follows."""
+"""Numba's layers leave %threads as the calling thread's number of threads; a small share of work must not lower it for good."""
 
 _engine: Any = None  # owns the native code, which is called until the process ends
 
@@ -72,7 +72,8 @@ def survive_fork(layer: str, running: Lock) -> None:
         address, before, after = pool.start(int(config.NUMBA_NUM_THREADS) - 1), "", ""
     else:
         module = import_module(f"numba.np.ufunc.{ {'omp': 'omppool', 'tbb': 'tbbpool'}.get(layer, layer) }")
-        address, before, after = module.parallel_for, _BEFORE.format(get=module.get_num_threads), _AFTER.format(set=module.set_num_threads)
+        before, after = _BEFORE.format(get=module.get_num_threads), _AFTER.format(set=module.set_num_threads)
+        address = module.parallel_for
     text = _PARALLEL_FOR.format(flag=ctypes.addressof(_forked), layer=address, before=before, after=after)
     llvm.initialize_native_target()  # Numba does it too, when it first compiles
     llvm.initialize_native_asmprinter()

@@ -342,7 +342,8 @@ def start(workers: int) -> int:
     global _engine
     llvm.initialize_native_target()  # Numba does it too, when it first compiles
     llvm.initialize_native_asmprinter()
-    _engine = llvm.create_mcjit_compiler(llvm.parse_assembly(text()), llvm.Target.from_default_triple().create_target_machine(opt=2))
+    machine = llvm.Target.from_default_triple().create_target_machine(opt=0)  # it waits more than it computes
+    _engine = llvm.create_mcjit_compiler(llvm.parse_assembly(text()), machine)
     _engine.finalize_object()
     if ctypes.CFUNCTYPE(ctypes.c_int)(_engine.get_function_address("dlengine_pool_ready"))():
         raise OSError("the system has no semaphores for the threads of kernels")
