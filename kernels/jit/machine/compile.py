@@ -15,6 +15,7 @@ Options, the same everywhere: IEEE NaN and infinities are kept, sums may be reor
 
 from __future__ import annotations
 
+import ctypes
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -30,7 +31,7 @@ from numba.extending import register_jitable
 
 from ...types import Array
 from . import pool, shares
-from .fork import survive_fork
+from .fork import layer_module, survive_fork
 from .store import Store
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -67,8 +68,7 @@ def thread_count(units: int) -> int:
         return 1
     if _interpreted.get():
         return min(2, units)
-    start_threads()
-    return min(int(numba.get_num_threads()), units)
+    return min(start_threads()(), units)
 
 
 SHARE = 5_000
@@ -81,10 +81,14 @@ def threads_for(units: int, nanoseconds: float) -> int:
 
 
 @cache
-def start_threads() -> None:
-    """Start the workers that share loops: our own (see pool.py), or Numba's where that cannot run or the user has chosen."""
+def start_threads() -> Callable[[], int]:
+    """Start the workers that share loops: our own (see pool.py), or Numba's where that cannot run or the user has chosen.
+
+    Returns what says how many threads this one may use: Numba's number, without the lock that numba.get_num_threads takes.
+    """
     numba.get_num_threads()  # links Numba's layer, which ours must come after
     survive_fork(layer(), _layer_lock)
+    return ctypes.PYFUNCTYPE(ctypes.c_int)(layer_module(str(numba.threading_layer())).get_num_threads)
 
 
 def layer() -> str:

@@ -61,6 +61,11 @@ _AFTER = "%set = inttoptr i64 {set} to ptr\n  call void %set(i32 %before)"
 _engine: Any = None  # owns the native code, which is called until the process ends
 
 
+def layer_module(layer: str) -> Any:
+    """Numba's module of its layer omp, tbb or workqueue."""
+    return import_module(f"numba.np.ufunc.{ {'omp': 'omppool', 'tbb': 'tbbpool'}.get(layer, layer) }")
+
+
 def survive_fork(layer: str, running: Lock) -> None:
     """Link all code that is compiled or loaded from now on to the loop above; to be called once, when the layer has started.
 
@@ -71,7 +76,7 @@ def survive_fork(layer: str, running: Lock) -> None:
     if layer == "own":
         address, before, after = pool.start(int(config.NUMBA_NUM_THREADS) - 1), "", ""
     else:
-        module = import_module(f"numba.np.ufunc.{ {'omp': 'omppool', 'tbb': 'tbbpool'}.get(layer, layer) }")
+        module = layer_module(layer)
         before, after = _BEFORE.format(get=module.get_num_threads), _AFTER.format(set=module.set_num_threads)
         address = module.parallel_for
     text = _PARALLEL_FOR.format(flag=ctypes.addressof(_forked), layer=address, before=before, after=after)
