@@ -175,7 +175,7 @@ class Kernel:
 
 
 def grain_of(root: Expression, more: float = WRITTEN) -> int:
-    """Elements that one thread should have at least; more: nanoseconds of an element beside the formula, for storing or adding it."""
+    """Elements that one thread should have at least; more: nanoseconds of an element beside the formula, to store or add it."""
     nodes = [e for e in in_order([root]) if e.kind != "const"]
     cost = more * root.itemsize / 4 + sum(_COST.get(e.kind, OTHER) * (2.5 if e.itemsize == 8 else 1) for e in nodes)
     return max(64, int(SHARE / (cost * 64 / VECTOR_BYTES)))
