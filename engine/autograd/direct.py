@@ -28,6 +28,7 @@ from .declaration import Op
 from .fp_errors import QUIET, SET, restore_fp_errors
 from .promotion import is_inexact
 from .record import anomaly, record, refusal, version_cells
+from .small import bind
 
 _MISSING: Any = object()
 """Stands for an argument that was not given."""
@@ -67,12 +68,16 @@ class _Form(NamedTuple):
     dtyped: bool
     read: bool
     listed: bool
+    bindable: bool
 
     @classmethod
     def of(cls, op: Op) -> _Form:
         needed = tuple([name for name in op.consts if name not in op.defaults])
         read = not (op.view or op.dtyped or op.several)
-        return cls(op.arrays, op.consts, needed, op.promotes is not None, op.view, op.dtyped, read and not op.listed, op.listed)
+        promotes = op.promotes is not None
+        plain = not (op.consts or op.several or op.listed or op.view or op.kernel)
+        bindable = plain and len(op.arrays) <= 2
+        return cls(op.arrays, op.consts, needed, promotes, op.view, op.dtyped, read and not op.listed, op.listed, bindable)
 
     def second_names(self) -> list[tuple[str, str]]:
         """PyTorch's dim and keepdim, and the constants that they mean here."""
@@ -100,13 +105,21 @@ class _Form(NamedTuple):
         lines = ["if _more or _others: break", *[f"if {name} is _MISSING: break" for name in self.needed]]
         if self.dtyped:
             lines.append("if dtype is not None: break")
-        lines += self._several() if several else self._one()
         lines += [
-            "if _needs and (not _recording() or _anomaly()): break",
             "_policy = _scoped()",
             "if _policy is None:",
             "    if not _default_policy: break",
             "    _policy = _default_policy[0]",
+        ]
+        if self.bindable:
+            lines += [
+                "if _op.policy is _policy:",
+                f"    _out = _op.bound({', '.join(self.arrays)})",
+                "    if _out is not None: return _out",
+            ]
+        lines += self._several() if several else self._one()
+        lines += [
+            "if _needs and (not _recording() or _anomaly()): break",
             "try: _xp = _policy.spaces[_ND]",
             "except _Unrecorded: break",
             *self._computed(),
@@ -122,6 +135,7 @@ class _Form(NamedTuple):
             *([] if self.listed else self._shared()),
             "if _needs:",
             *[f"    {line}" for line in self._recorded()],
+            *self._counted(),
             "return _out",
         ]
         parameters = ", ".join([f"{name}=None" for name in self.arrays + self.consts])  # the values are given below
@@ -141,6 +155,12 @@ class _Form(NamedTuple):
             f"        return _general({', '.join(self.arrays)}{constants})",
             "    return call",
         ])  # fmt: skip
+
+    def _counted(self) -> list[str]:
+        """The lines that look for a function from tensors to tensor, after some calls."""
+        if not self.bindable:
+            return []
+        return ["else:", "    _op.waits -= 1", "    if not _op.waits: _bind(_op, _policy, _xp)"]
 
     def _listed(self, names: Sequence[str]) -> str:
         return "".join([f"{name}, " for name in names])
@@ -324,7 +344,7 @@ globals().update({
     "_answer": answer, "_array": array, "_asarray": np.asarray, "_generic": np.generic, "_record": record, "_refusal": refusal,
     "_cells_of": version_cells, "_Node": Node, "_ref": ref, "_next_sequence": next_sequence, "_is_inexact": is_inexact,
     "_type": type, "_isinstance": isinstance, "_list": list, "_tuple": tuple, "_float": float, "_int": int, "_repr": repr,
-    "_PLAIN": PLAIN_CONSTANTS,
+    "_PLAIN": PLAIN_CONSTANTS, "_bind": bind,
     "_ValueError": ValueError, "_TypeError": TypeError, "_IndexError": IndexError, "_OverflowError": OverflowError,
     "_Unrecorded": Unrecorded,
 })  # fmt: skip
