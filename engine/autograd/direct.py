@@ -22,16 +22,19 @@ from ..backend.switch import default_policy, scoped
 from ..recording import answer
 from ..recording.answers import PLAIN_CONSTANTS, mode
 from ..recording.generators import FEWEST
-from .base import Node, TensorBase, next_sequence, recording, tensor_class, wrap
+from .base import Node, TensorBase, next_sequence, recording, wrap
 from .call import NAMES_ELSEWHERE, array, several
 from .declaration import Op
 from .fp_errors import QUIET, SET, restore_fp_errors
 from .promotion import is_inexact
 from .record import anomaly, record, refusal, version_cells
-from .small import bind
+from .small import bind, when_made
 
 _MISSING: Any = object()
 """Stands for an argument that was not given."""
+
+_WORDS = {None: "None", False: "False", -1: "_LAST"}
+"""What stands in a text for a default of a constant."""
 
 MOST = 4
 """Ops of more arrays than this are called the general way."""
@@ -58,7 +61,8 @@ def direct(op: Op, general: Callable[..., Any]) -> Callable[..., Any]:
 
 
 class _Form(NamedTuple):
-    """All of a declaration that its text depends on. needed: the constants without which there is no call."""
+    """All of a declaration that its text depends on. needed: the constants without which there is no call. usual: the
+    defaults of all constants, with which another function may answer small calls (small.py); None where none may."""
 
     arrays: tuple[str, ...]
     consts: tuple[str, ...]
@@ -68,16 +72,18 @@ class _Form(NamedTuple):
     dtyped: bool
     read: bool
     listed: bool
-    bindable: bool
+    usual: tuple[tuple[str, Any], ...] | None
 
     @classmethod
     def of(cls, op: Op) -> _Form:
         needed = tuple([name for name in op.consts if name not in op.defaults])
         read = not (op.view or op.dtyped or op.several)
         promotes = op.promotes is not None
-        plain = not (op.consts or op.several or op.listed or op.view or op.kernel)
-        bindable = plain and len(op.arrays) <= 2
-        return cls(op.arrays, op.consts, needed, promotes, op.view, op.dtyped, read and not op.listed, op.listed, bindable)
+        usual: tuple[tuple[str, Any], ...] | None = None
+        if len(op.arrays) <= 3 and not (op.several or op.listed or op.view or op.kernel or needed):
+            usual = tuple([(name, op.defaults[name]) for name in op.consts])
+            usual = usual if all([type(value) in (type(None), bool, int) and value in _WORDS for _, value in usual]) else None
+        return cls(op.arrays, op.consts, needed, promotes, op.view, op.dtyped, read and not op.listed, op.listed, usual)
 
     def second_names(self) -> list[tuple[str, str]]:
         """PyTorch's dim and keepdim, and the constants that they mean here."""
@@ -111,9 +117,10 @@ class _Form(NamedTuple):
             "    if not _default_policy: break",
             "    _policy = _default_policy[0]",
         ]
-        if self.bindable:
+        if self.usual is not None:
+            test = "".join([f" and {name} is {_WORDS[value]}" for name, value in self.usual])
             lines += [
-                "if _op.policy is _policy:",
+                f"if _op.policy is _policy{test}:",
                 f"    _out = _op.bound({', '.join(self.arrays)})",
                 "    if _out is not None: return _out",
             ]
@@ -127,11 +134,7 @@ class _Form(NamedTuple):
             "    if _type(_y) is tuple:",
             f"        return _outputs(_op, _xp, ({self._listed(self.arrays)}), {self._dict()}, _y, _pull, _needs, {self.listed})",
             "    _y = _asarray(_y) if _isinstance(_y, _generic) else _array(_xp, _y)",
-            "_out = _new(_tensors[0])",
-            "_out.array = _y",
-            "_out.node = None",
-            "_out.needs_grad = False",
-            "_out.version = [0]",
+            "_out = _leaf(_y)",
             *([] if self.listed else self._shared()),
             "if _needs:",
             *[f"    {line}" for line in self._recorded()],
@@ -158,7 +161,7 @@ class _Form(NamedTuple):
 
     def _counted(self) -> list[str]:
         """The lines that look for a function from tensors to tensor, after some calls."""
-        if not self.bindable:
+        if self.usual is None:
             return []
         return ["else:", "    _op.waits -= 1", "    if not _op.waits: _bind(_op, _policy, _xp)"]
 
@@ -338,13 +341,19 @@ def _outputs(
 
 
 globals().update({
-    "_T": TensorBase, "_ND": np.ndarray, "_F4": np.dtype("float32"), "_F8": np.dtype("float64"), "_new": object.__new__,
-    "_tensors": tensor_class, "_scoped": scoped, "_default_policy": default_policy, "_recording": recording.get,
+    "_T": TensorBase, "_ND": np.ndarray, "_F4": np.dtype("float32"), "_F8": np.dtype("float64"), "_leaf": wrap, "_scoped": scoped, "_default_policy": default_policy, "_recording": recording.get,
     "_anomaly": anomaly.get, "_mode": mode, "_FEWEST": FEWEST, "_set_fp": SET, "_quiet": QUIET, "_restore": restore_fp_errors,
     "_answer": answer, "_array": array, "_asarray": np.asarray, "_generic": np.generic, "_record": record, "_refusal": refusal,
     "_cells_of": version_cells, "_Node": Node, "_ref": ref, "_next_sequence": next_sequence, "_is_inexact": is_inexact,
     "_type": type, "_isinstance": isinstance, "_list": list, "_tuple": tuple, "_float": float, "_int": int, "_repr": repr,
-    "_PLAIN": PLAIN_CONSTANTS, "_bind": bind,
+    "_PLAIN": PLAIN_CONSTANTS, "_bind": bind, "_LAST": -1,
     "_ValueError": ValueError, "_TypeError": TypeError, "_IndexError": IndexError, "_OverflowError": OverflowError,
     "_Unrecorded": Unrecorded,
 })  # fmt: skip
+
+
+def _use_leaf(leaf: Callable[[Any], Any]) -> None:
+    globals()["_leaf"] = leaf
+
+
+when_made.append(_use_leaf)

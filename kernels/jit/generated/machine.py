@@ -74,6 +74,11 @@ class Request:
                     found = _linked[self.key] = self._make()
         return found
 
+    def range(self) -> int:
+        """Where the code for a range of elements, or of rows, is, without looking at arrays: see loops.py. Raises NoExpansion."""
+        self.function()
+        return int(_engine().get_function_address(f"dlengine_{self.file[:32]}_range"))
+
     def _make(self) -> Any:
         start_threads()
         folder = _folder()
@@ -116,7 +121,8 @@ class _Method(ctypes.Structure):
     ]  # fmt: skip
 
 
-_FASTCALL = 0x80
+FASTCALL, ONE_OBJECT = 0x80, 0x08
+"""How Python calls a function: with its arguments and their number, or with one argument."""
 
 
 def _link(code: bytes, name: str) -> Any:
@@ -131,9 +137,9 @@ def _loaded(code: bytes, names: tuple[str, ...]) -> tuple[int, ...]:
     return tuple([engine.get_function_address(name) for name in names])
 
 
-def as_function(address: int, table: bytes) -> Any:
+def as_function(address: int, table: bytes, how: int = FASTCALL) -> Any:
     """A function of Python at an address, which is given the table as `self`."""
-    method = _Method(b"generated", address, _FASTCALL, None)
+    method = _Method(b"generated", address, how, None)
     make = ctypes.pythonapi.PyCFunction_NewEx
     make.restype, make.argtypes = ctypes.py_object, [ctypes.c_void_p, ctypes.py_object, ctypes.c_void_p]
     _kept.append(method)

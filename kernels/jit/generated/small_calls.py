@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import ctypes
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from importlib import import_module
 from string import Template
@@ -67,7 +67,38 @@ def bound(ufunc: np.ufunc, cls: type, most: tuple[int, int], numbers: bool) -> C
     numbers : bool
         Whether one of two arguments may be a Python number.
     """
-    loops = [_loop(ufunc, letter, limit) for letter, limit in zip("fd", most, strict=True)]
+    return _bound([_loop(ufunc, letter, limit) for letter, limit in zip("fd", most, strict=True)], cls, ufunc.nin - 1, numbers)
+
+
+def generated(found: Mapping[int, tuple[int, int, Any]], cls: type, count: int) -> Callable[..., Any] | None:
+    """The same of generated code for dense arrays of one shape.
+
+    Parameters
+    ----------
+    found : mapping of int to tuple
+        For itemsize 4, 8 or both: the place of the code for a range of elements (`machine.Request.range`), the most elements, and
+        the dtype of the result.
+    cls : type
+        The class of tensors.
+    count : int
+        The number of arguments: 1 or 2.
+    """
+    loop = _addresses()[3]
+    words = [(most, loop, place, id(dtype), dtype.itemsize) for place, most, dtype in _both(found)]
+    return _bound([w if w[2] else None for w in words], cls, count - 1, False)
+
+
+def total(found: Mapping[int, tuple[int, int, Any]], cls: type, counted: bool) -> Callable[..., Any] | None:
+    """Of one argument, reduced to one number by generated code; counted: whether that takes the number of elements."""
+    words = [(most, 0, place, id(dtype), dtype.itemsize) for place, most, dtype in _both(found)]
+    return _bound([w if w[2] else None for w in words], cls, 4, counted)
+
+
+def _both(found: Mapping[int, tuple[int, int, Any]]) -> list[tuple[int, int, Any]]:
+    return [found.get(size, (0, 0, np.dtype("f4"))) for size in (4, 8)]
+
+
+def _bound(loops: Sequence[Any], cls: type, place: int, numbers: bool) -> Callable[..., Any] | None:
     shared = _process(cls)
     if shared is None or not any(loops):
         return None
@@ -76,8 +107,17 @@ def bound(ufunc: np.ufunc, cls: type, most: tuple[int, int], numbers: bool) -> C
         words = ("most", "loop", "data", "result", "itemsize")
         held |= {f"{word}{size}": value for word, value in zip(words, found or (0,) * 5, strict=True)}
         held[f"descr{size}"] = id(np.dtype(f"f{size}")) if found else 0
-    table = struct.pack(f"={len(_WORDS)}Q", *[held[word] for word in _WORDS])
-    return machine.as_function(_addresses()[ufunc.nin - 1], table)
+    return machine.as_function(_addresses()[place], _table(held), machine.ONE_OBJECT if place == 4 else machine.FASTCALL)
+
+
+def leaf(cls: type) -> Callable[[Any], Any] | None:
+    """What makes a tensor that needs no gradient around an array, whatever its type; None where that cannot be."""
+    held = _process(cls)
+    return None if held is None else machine.as_function(_addresses()[2], _table(held), machine.ONE_OBJECT)
+
+
+def _table(held: dict[str, int]) -> bytes:
+    return struct.pack(f"={len(_WORDS)}Q", *[held.get(word, 0) for word in _WORDS])
 
 
 def _loop(ufunc: np.ufunc, letter: str, most: int) -> tuple[int, int, int, int, int] | None:
@@ -135,9 +175,9 @@ _NUMBER = 0.1875
 
 @cache
 def _addresses() -> tuple[int, ...]:
-    """Where the two functions are."""
+    """Where the functions are: of one argument, of two, leaf, a loop of generated code, and a total."""
     name = "dlengine_small_calls"
-    return machine.linked(name, _text(name), (f"{name}_one", f"{name}_two"))
+    return machine.linked(name, _text(name), tuple([f"{name}_{one}" for one in ("one", "two", "leaf", "range", "total")]))
 
 
 def _text(name: str) -> str:

@@ -129,6 +129,13 @@ fail:
   ret ptr null
 }
 
+define ptr @${NAME}_leaf(ptr %self, ptr %array) {
+  %incref = call ptr @word(ptr %self, i64 $incref)
+  call void %incref(ptr %array)
+  %t = call ptr @tensor_of(ptr %self, ptr %array)
+  ret ptr %t
+}
+
 define internal ptr @nothing(ptr %self) {
   %none = call ptr @word(ptr %self, i64 $none)
   %incref = call ptr @word(ptr %self, i64 $incref)
@@ -318,5 +325,71 @@ run:
 no:
   %none = call ptr @nothing(ptr %self)
   ret ptr %none
+}
+
+; A generated formula as a loop like NumPy's: what is given beside is the place of its code for a range of elements.
+define void @${NAME}_range(ptr %args, ptr %n.at, ptr %steps, ptr %range) {
+  %n = load i64, ptr %n.at
+  call void %range(ptr %args, i64 0, i64 %n)
+  ret void
+}
+
+; One number of all elements, by the generated code that reduces one row in one part.
+define ptr @${NAME}_total(ptr %self, ptr %x) {
+start:
+  %args = alloca ptr, i64 8
+  %many = alloca double
+  %array = call ptr @array_of(ptr %self, ptr %x)
+  %found = icmp ne ptr %array, null
+  br i1 %found, label %known, label %no
+known:
+  %n = call i64 @size(ptr %array)
+  %kind = call i64 @kind_of(ptr %self, ptr %array, i64 %n)
+  %ours = icmp sge i64 %kind, 0
+  %some = icmp sgt i64 %n, 0
+  %fine = and i1 %ours, %some
+  br i1 %fine, label %make, label %no
+make:
+  %descr.at = add i64 %kind, $result4
+  %descr = call ptr @word(ptr %self, i64 %descr.at)
+  %incref = call ptr @word(ptr %self, i64 $incref)
+  call void %incref(ptr %descr)
+  %new = call ptr @word(ptr %self, i64 $new_array)
+  %ndarray = call ptr @word(ptr %self, i64 $ndarray)
+  %y = call ptr %new(ptr %ndarray, ptr %descr, i32 0, ptr null, ptr null, ptr null, i32 0, ptr null)
+  %made = icmp ne ptr %y, null
+  br i1 %made, label %run, label %fail
+run:
+  %data = call ptr @data_of(ptr %array)
+  store ptr %data, ptr %args
+  %n.float = sitofp i64 %n to double
+  store double %n.float, ptr %many
+  %number.at = getelementptr ptr, ptr %args, i64 1
+  store ptr %many, ptr %number.at
+  %numbers.word = call ptr @word(ptr %self, i64 $numbers)
+  %numbers = ptrtoint ptr %numbers.word to i64
+  %rest = getelementptr ptr, ptr %number.at, i64 %numbers
+  %out = call ptr @data_of(ptr %y)
+  store ptr %out, ptr %rest
+  %length.at = getelementptr ptr, ptr %rest, i64 1
+  store i64 %n, ptr %length.at
+  %units.at = getelementptr ptr, ptr %rest, i64 2
+  store i64 1, ptr %units.at
+  %threads.at = getelementptr ptr, ptr %rest, i64 3
+  store i64 1, ptr %threads.at
+  %parts.at = getelementptr ptr, ptr %rest, i64 4
+  store i64 1, ptr %parts.at
+  %place.at = getelementptr ptr, ptr %rest, i64 5
+  store ptr null, ptr %place.at
+  %range.at = add i64 %kind, $data4
+  %range = call ptr @word(ptr %self, i64 %range.at)
+  call void %range(ptr %args, i64 0, i64 1)
+  %t = call ptr @tensor_of(ptr %self, ptr %y)
+  ret ptr %t
+no:
+  %none = call ptr @nothing(ptr %self)
+  ret ptr %none
+fail:
+  ret ptr null
 }
 """
