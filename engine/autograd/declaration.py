@@ -35,7 +35,7 @@ class Op:
 
     __slots__ = (
         "arrays", "bound", "call", "complex", "constants", "consts", "defaults", "dtyped", "guards", "kernel", "listed", "name",
-        "needs", "none_cotangents", "pack", "patience", "policy", "promotes", "readings", "returns", "save", "save_first",
+        "needs", "none_cotangents", "original", "pack", "patience", "policy", "promotes", "readings", "returns", "save", "save_first",
         "several", "tensor_text", "text", "view", "waits",
     )  # fmt: skip
 
@@ -51,6 +51,8 @@ class Op:
         fixed = [p.name for p in parameters[count:] if p.kind is inspect.Parameter.POSITIONAL_ONLY]
         self.save_first = save
         self.text = saving(text) if save else by_name(text, fixed) if fixed else text
+        self.original = self.text
+        """The definition that was declared, which tests replace."""
         self.tensor_text = options.get("tensors") or self.text
         self.name = options.get("name") or text.__name__
         self.arrays = tuple(p.name for p in parameters[:count])

@@ -62,7 +62,8 @@ def direct(op: Op, general: Callable[..., Any]) -> Callable[..., Any]:
 
 class _Form(NamedTuple):
     """All of a declaration that its text depends on. needed: the constants without which there is no call. usual: the
-    defaults of all constants, with which another function may answer small calls (small.py); None where none may."""
+    defaults of all constants, with which another function may answer small calls (small.py), which is asked with any constants of
+    a view; None where none may."""
 
     arrays: tuple[str, ...]
     consts: tuple[str, ...]
@@ -80,7 +81,9 @@ class _Form(NamedTuple):
         read = not (op.view or op.dtyped or op.several)
         promotes = op.promotes is not None
         usual: tuple[tuple[str, Any], ...] | None = None
-        if len(op.arrays) <= 3 and not (op.several or op.listed or op.view or op.kernel or needed):
+        if op.view and not op.several and len(op.arrays) == 1:
+            usual = ()
+        elif len(op.arrays) <= 3 and not (op.several or op.listed or op.view or op.kernel or needed):
             usual = tuple([(name, op.defaults[name]) for name in op.consts])
             usual = usual if all([type(value) in (type(None), bool, int) and value in _WORDS for _, value in usual]) else None
         return cls(op.arrays, op.consts, needed, promotes, op.view, op.dtyped, read and not op.listed, op.listed, usual)
@@ -121,7 +124,7 @@ class _Form(NamedTuple):
             test = "".join([f" and {name} is {_WORDS[value]}" for name, value in self.usual])
             lines += [
                 f"if _op.policy is _policy{test}:",
-                f"    _out = _op.bound({', '.join(self.arrays)})",
+                f"    _out = _op.bound({', '.join(self.arrays + self.consts if self.view else self.arrays)})",
                 "    if _out is not None: return _out",
             ]
         lines += self._several() if several else self._one()

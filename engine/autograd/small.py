@@ -18,7 +18,7 @@ from dlengine.kernels.registry import KERNELS
 
 from ..recording import answer
 from ..recording.answers import changed, mode
-from . import nvtx
+from . import nvtx, small_views
 from .base import tensor_class, wrap
 from .declaration import Op
 from .small_kernels import MAKERS
@@ -154,6 +154,9 @@ def _says(op: Op, xp: Any, made: Callable[..., Any]) -> bool:
 
 
 def _function(op: Op, xp: Any) -> Any:
+    if op.view:
+        made, found = small_views.MAKERS.get(op.name), small_calls().views(tensor_class[0])
+        return made(xp, *found) if made is not None and found is not None and op.text is op.original else None
     if op.name in MAKERS:
         made = MAKERS[op.name](xp, _tell())
         return made if _says(op, xp, made) else None

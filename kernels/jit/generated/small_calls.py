@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import ctypes
 import struct
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from importlib import import_module
@@ -24,7 +25,8 @@ import numpy as np
 
 from . import machine
 from .entry import BYTES_AT, DATA_AT, DENSE, DESCR_AT, DIMS_AT, FLAGS_AT, NDIM_AT, TYPE_AT, helpers
-from .small_calls_code import CODE
+from .small_calls_code import CODE as CALLS
+from .small_tensor_code import CODE as TENSORS
 
 MOST = 4096
 """Elements beyond which the time around a loop does not matter."""
@@ -34,6 +36,11 @@ _EXACT = 1 << 24
 
 _FLOAT_AT = 16
 """Where a Python float keeps its value."""
+
+_BASE_AT, _KIND_AT = 48, 24
+"""Where an array keeps the object whose memory it shows, and a dtype its letter of kind."""
+
+_VIEW = sys.intern("_view")
 
 _MEMBER_AT, _OFFSET_AT = 40, 16
 """Where the descriptor of a slot keeps its PyMemberDef, and that the place of the slot in an object."""
@@ -49,7 +56,7 @@ SLOTS = ("array", "node", "needs_grad", "version")
 
 _WORDS = (
     "tensor", "ndarray", "float", "int", "none", "false", "zero", "incref", "decref", "alloc", "list", "set_item", "new_array",
-    "as_long", *SLOTS, "numbers",
+    "as_long", "set_attr", "view", "true", *SLOTS, "numbers",
     *[f"{word}{size}" for size in (4, 8) for word in ("descr", "most", "loop", "data", "result", "itemsize")],
 )  # fmt: skip
 
@@ -116,6 +123,17 @@ def leaf(cls: type) -> Callable[[Any], Any] | None:
     return None if held is None else machine.as_function(_addresses()[2], _table(held), machine.ONE_OBJECT)
 
 
+def views(cls: type) -> tuple[Callable[[Any], Any], Callable[[Any, Any], Any]] | None:
+    """Two functions for views: `held` gives the array of a tensor that needs no gradient, else None; `view` is given a tensor and
+    an array that an op made of its array, and makes a tensor of that, which counts writes with the other where memory is shared.
+    """
+    shared = _process(cls)
+    if shared is None:
+        return None
+    table, places = _table(shared), _addresses()
+    return machine.as_function(places[5], table, machine.ONE_OBJECT), machine.as_function(places[6], table)
+
+
 def _table(held: dict[str, int]) -> bytes:
     return struct.pack(f"={len(_WORDS)}Q", *[held.get(word, 0) for word in _WORDS])
 
@@ -151,7 +169,8 @@ def _process(cls: type) -> dict[str, int] | None:
         "zero": id(0), "incref": address(api.Py_IncRef), "decref": address(api.Py_DecRef),
         "alloc": address(api.PyType_GenericAlloc), "list": address(api.PyList_New), "set_item": address(api.PyList_SetItem),
         "new_array": _pointer(pointer(math._ARRAY_API, None) + 8 * _NEW_FROM_DESCR),
-        "as_long": address(api.PyLong_AsLongLongAndOverflow),
+        "as_long": address(api.PyLong_AsLongLongAndOverflow), "set_attr": address(api.PyObject_SetAttr), "view": id(_VIEW),
+        "true": id(True),
     }  # fmt: skip
     for name in SLOTS:
         held[name] = _pointer(_pointer(id(getattr(cls, name)) + _MEMBER_AT) + _OFFSET_AT)
@@ -167,7 +186,9 @@ def _usual(cls: type, places: dict[str, int]) -> bool:
     slots = all(_pointer(id(t) + places[name]) == id(mark) for name, mark in zip(SLOTS, marks, strict=True))
     letters = ctypes.string_at(_pointer(id(np.exp) + _UFUNC_TYPES_AT), 2 * np.exp.ntypes)
     number = ctypes.c_double.from_address(id(_NUMBER) + _FLOAT_AT).value == _NUMBER
-    return slots and number and letters[:1] == np.dtype(np.exp.types[0][0]).num.to_bytes()
+    a = np.zeros((2, 3), np.float32)
+    bases = _pointer(id(a[0]) + _BASE_AT) == id(a) and ctypes.string_at(id(a.dtype) + _KIND_AT, 1) == b"f"
+    return slots and number and bases and letters[:1] == np.dtype(np.exp.types[0][0]).num.to_bytes()
 
 
 _NUMBER = 0.1875
@@ -175,14 +196,14 @@ _NUMBER = 0.1875
 
 @cache
 def _addresses() -> tuple[int, ...]:
-    """Where the functions are: of one argument, of two, leaf, a loop of generated code, and a total."""
+    """Where the functions are: of one argument, of two, leaf, a loop of generated code, a total, held, view."""
     name = "dlengine_small_calls"
-    return machine.linked(name, _text(name), tuple([f"{name}_{one}" for one in ("one", "two", "leaf", "range", "total")]))
+    return machine.linked(name, _text(name), tuple([f"{name}_{one}" for one in ("one", "two", "leaf", "range", "total", "held", "view")]))
 
 
 def _text(name: str) -> str:
     places = {
         "NAME": name, "BYTES": BYTES_AT, "TYPE": TYPE_AT, "DATA": DATA_AT, "NDIM": NDIM_AT, "DIMS": DIMS_AT, "DESCR": DESCR_AT,
-        "FLAGS": FLAGS_AT, "FLOAT": _FLOAT_AT, "EXACT": _EXACT, "DENSE": DENSE,
+        "FLAGS": FLAGS_AT, "BASE": _BASE_AT, "KIND": _KIND_AT, "FLOAT": _FLOAT_AT, "EXACT": _EXACT, "DENSE": DENSE,
     }  # fmt: skip
-    return helpers() + Template(CODE).substitute(places | {word: i for i, word in enumerate(_WORDS)})
+    return helpers() + Template(TENSORS + CALLS).substitute(places | {word: i for i, word in enumerate(_WORDS)})
