@@ -33,8 +33,12 @@ from .small import bind, when_made
 _MISSING: Any = object()
 """Stands for an argument that was not given."""
 
-_WORDS = {None: "None", False: "False", -1: "_LAST"}
-"""What stands in a text for a default of a constant."""
+def _word(value: Any) -> str:
+    """What stands in a text for a default of a constant; "" for other than these."""
+    if type(value) is int:
+        return {-1: "_LAST", 0: "_FIRST"}.get(value, "")
+    return repr(value) if value is None or value is False else ""
+
 
 MOST = 4
 """Ops of more arrays than this are called the general way."""
@@ -81,11 +85,11 @@ class _Form(NamedTuple):
         read = not (op.view or op.dtyped or op.several)
         promotes = op.promotes is not None
         usual: tuple[tuple[str, Any], ...] | None = None
-        if op.view and not op.several and len(op.arrays) == 1:
+        if (op.view or op.listed) and not op.several and len(op.arrays) == 1:
             usual = ()
-        elif len(op.arrays) <= 3 and not (op.several or op.listed or op.view or op.kernel or needed):
+        elif len(op.arrays) <= 3 and not (op.several or op.view or op.listed or op.kernel or needed):
             usual = tuple([(name, op.defaults[name]) for name in op.consts])
-            usual = usual if all([type(value) in (type(None), bool, int) and value in _WORDS for _, value in usual]) else None
+            usual = usual if all([_word(value) for _, value in usual]) else None
         return cls(op.arrays, op.consts, needed, promotes, op.view, op.dtyped, read and not op.listed, op.listed, usual)
 
     def second_names(self) -> list[tuple[str, str]]:
@@ -121,10 +125,10 @@ class _Form(NamedTuple):
             "    _policy = _default_policy[0]",
         ]
         if self.usual is not None:
-            test = "".join([f" and {name} is {_WORDS[value]}" for name, value in self.usual])
+            test = "".join([f" and {name} is {_word(value)}" for name, value in self.usual])
             lines += [
                 f"if _op.policy is _policy{test}:",
-                f"    _out = _op.bound({', '.join(self.arrays + self.consts if self.view else self.arrays)})",
+                f"    _out = _op.bound({', '.join(self.arrays + self.consts if self.view or self.listed else self.arrays)})",
                 "    if _out is not None: return _out",
             ]
         lines += self._several() if several else self._one()
@@ -349,7 +353,7 @@ globals().update({
     "_answer": answer, "_array": array, "_asarray": np.asarray, "_generic": np.generic, "_record": record, "_refusal": refusal,
     "_cells_of": version_cells, "_Node": Node, "_ref": ref, "_next_sequence": next_sequence, "_is_inexact": is_inexact,
     "_type": type, "_isinstance": isinstance, "_list": list, "_tuple": tuple, "_float": float, "_int": int, "_repr": repr,
-    "_PLAIN": PLAIN_CONSTANTS, "_bind": bind, "_LAST": -1,
+    "_PLAIN": PLAIN_CONSTANTS, "_bind": bind, "_LAST": -1, "_FIRST": 0,
     "_ValueError": ValueError, "_TypeError": TypeError, "_IndexError": IndexError, "_OverflowError": OverflowError,
     "_Unrecorded": Unrecorded,
 })  # fmt: skip

@@ -7,6 +7,7 @@ its constants being at their defaults. That answers a call of floats of one dtyp
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -96,7 +97,66 @@ def _linear(xp: Any, leaf: Leaf) -> Answer:
     return small
 
 
+def _triangle(lower: bool) -> Callable[[Any, Leaf], Answer]:
+    def make(xp: Any, leaf: Leaf) -> Answer:
+        triangle, launches = import_module("dlengine.kernels.jit.triangles").triangle, xp.kernels.launches
+        label = "library:tril" if lower else "library:triu"
+
+        def small(x: Any) -> Any:
+            a = x.array if isinstance(x, TensorBase) else None
+            if type(a) is not _ND or a.dtype not in _FLOATS or a.ndim < 2 or (x.needs_grad and not _free()):
+                return None
+            launches[label] += 1
+            return leaf(triangle(a, 0, lower))
+
+        return small
+
+    return make
+
+
+def _running(product: bool) -> Callable[[Any, Leaf], Answer]:
+    def make(xp: Any, leaf: Leaf) -> Answer:
+        running, launches = import_module("dlengine.kernels.jit.running").running, xp.kernels.launches
+        label = "library:cumulative_prod" if product else "library:cumulative_sum"
+
+        def small(x: Any) -> Any:
+            a = x.array if isinstance(x, TensorBase) else None
+            if type(a) is not _ND or a.dtype not in _FLOATS or a.ndim != 1 or (x.needs_grad and not _free()):
+                return None
+            launches[label] += 1
+            return leaf(running(a, 0, False, product))
+
+        return small
+
+    return make
+
+
+def _trace(xp: Any, leaf: Leaf) -> Answer:
+    total = xp.sum
+
+    def small(x: Any) -> Any:
+        a = x.array if isinstance(x, TensorBase) else None
+        if type(a) is not _ND or a.dtype not in _FLOATS or a.ndim != 2 or (x.needs_grad and not _free()):
+            return None
+        y = total(a.diagonal(), axis=-1)
+        return leaf(y) if type(y) is _ND else None
+
+    return small
+
+
+def _diagonal(xp: Any, leaf: Leaf) -> Answer:
+    def small(x: Any) -> Any:
+        a = x.array if isinstance(x, TensorBase) else None
+        if type(a) is not _ND or a.dtype not in _FLOATS or a.ndim < 2 or (x.needs_grad and not _free()):
+            return None
+        return leaf(np.array(a.diagonal(0, -2, -1)))
+
+    return small
+
+
 MAKERS: dict[str, Callable[[Any, Leaf], Answer]] = {
     "softmax": _by_rows("softmax"), "log_softmax": _by_rows("log_softmax"), "matmul": _matmul, "linear": _linear,
+    "tril": _triangle(True), "triu": _triangle(False), "cumulative_sum": _running(False), "cumulative_prod": _running(True),
+    "trace": _trace, "diagonal": _diagonal,
 }  # fmt: skip
 """By the name of an op."""

@@ -1,4 +1,4 @@
-"""Small calls of views: from tensor to tensor, without what an op does in general.
+"""Small calls of views, of joining and of choosing: from tensors to tensor, without what an op does in general.
 
 Each function here takes an op's array and all its constants, and answers the commonest calls that record nothing; it returns None
 for every other, and for all that the op might refuse.
@@ -7,12 +7,17 @@ for every other, and for all that the op might refuse.
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib import import_module
 from math import prod
 from typing import Any
 
 import numpy as np
 
-_ND = np.ndarray
+from .base import tensor_class
+from .fp_errors import QUIET, SET, restore_fp_errors
+
+_ND, _BOOL = np.ndarray, np.dtype("bool")
+_FLOATS = (np.dtype("float32"), np.dtype("float64"))
 Answer = Callable[..., Any]
 Held = Callable[[Any], Any]
 View = Callable[[Any, Any], Any]
@@ -21,6 +26,8 @@ View = Callable[[Any, Any], Any]
 def _reshape(xp: Any, held: Held, view: View) -> Answer:
     def small(x: Any, shape: Any, copy: Any) -> Any:
         a = held(x)
+        if type(shape) is list:
+            shape = tuple(shape)
         if a is None or copy is not None or type(shape) is not tuple or not a.size:
             return None
         try:
@@ -88,16 +95,10 @@ def _squeeze(xp: Any, held: Held, view: View) -> Answer:
 
 
 def _broadcast_to(xp: Any, held: Held, view: View) -> Answer:
-    broadcast_to = xp.broadcast_to
+    shown = import_module("dlengine.kernels.jit.generated.small_calls").broadcast(tensor_class[0])
 
     def small(x: Any, shape: Any) -> Any:
-        a = held(x)
-        if a is None or type(shape) is not tuple:
-            return None
-        try:
-            return view(x, broadcast_to(a, shape))
-        except (TypeError, ValueError):
-            return None
+        return shown(x, tuple(shape) if type(shape) is list else shape)
 
     return small
 
@@ -124,8 +125,97 @@ def _getitem(xp: Any, held: Held, view: View) -> Answer:
     return small
 
 
+def _arrays(held: Held, tensors: Any) -> list[Any] | None:
+    """The arrays of a list of tensors, floats of one dtype; else None."""
+    if type(tensors) is not list and type(tensors) is not tuple:
+        return None
+    arrays: list[Any] = []
+    for t in tensors:
+        a = held(t)
+        if a is None or a.dtype not in _FLOATS or (arrays and a.dtype is not arrays[0].dtype):
+            return None
+        arrays.append(a)
+    return arrays or None
+
+
+def _concat(xp: Any, held: Held, view: View) -> Answer:
+    def small(tensors: Any, axis: Any) -> Any:
+        arrays = _arrays(held, tensors) if type(axis) is int else None
+        if arrays is None:
+            return None
+        try:
+            y = np.concatenate(arrays, axis)
+        except (TypeError, ValueError, IndexError):
+            return None
+        return view(tensors[0], y)
+
+    return small
+
+
+def _stack(xp: Any, held: Held, view: View) -> Answer:
+    stack = xp.stack
+
+    def small(tensors: Any, axis: Any) -> Any:
+        arrays = _arrays(held, tensors) if type(axis) is int else None
+        if arrays is None:
+            return None
+        shape = arrays[0].shape
+        for a in arrays:
+            if a.shape != shape:
+                return None
+        if not -len(shape) - 1 <= axis <= len(shape):
+            return None
+        return view(tensors[0], stack(arrays, axis=axis))
+
+    return small
+
+
+def _where(xp: Any, held: Held, view: View) -> Answer:
+    where = xp.where
+
+    def small(condition: Any, x1: Any, x2: Any) -> Any:
+        c, a, b = held(condition), held(x1), held(x2)
+        if a is None or b is None or c is None or c.dtype is not _BOOL:
+            return None
+        if a.dtype is not b.dtype or a.dtype not in _FLOATS or not c.shape == a.shape == b.shape:
+            return None
+        return view(condition, where(c, a, b))
+
+    return small
+
+
+def _clip(xp: Any, held: Held, view: View) -> Answer:
+    clip = xp.clip
+
+    def small(x: Any, least: Any, most: Any) -> Any:
+        a = held(x)
+        if a is None or a.dtype not in _FLOATS or type(least) is not float or type(most) is not float or not a.ndim:
+            return None
+        token = SET(QUIET)
+        try:
+            return view(x, clip(a, min(least, most), most))
+        finally:
+            restore_fp_errors(token)
+
+    return small
+
+
+def _place(name: str) -> Callable[[Any, Held, View], Answer]:
+    def make(xp: Any, held: Held, view: View) -> Answer:
+        def small(x: Any) -> Any:
+            a = held(x)
+            if a is None or a.dtype not in _FLOATS or not a.size:
+                return None
+            return view(x, np.asarray(getattr(a, name)()))
+
+        return small
+
+    return make
+
+
 MAKERS: dict[str, Callable[[Any, Held, View], Answer]] = {
     "reshape": _reshape, "flatten": _flatten, "permute_dims": _permute_dims, "matrix_transpose": _matrix_transpose,
     "expand_dims": _expand_dims, "squeeze": _squeeze, "broadcast_to": _broadcast_to, "real": _real, "getitem": _getitem,
+    "concat": _concat, "stack": _stack, "where": _where, "clip": _clip, "argmax": _place("argmax"), "argmin": _place("argmin"),
 }  # fmt: skip
 """By the name of an op."""

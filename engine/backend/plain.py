@@ -40,7 +40,7 @@ def library(name: str, of: str = "numpy") -> Callable[..., Array]:
 _clip, _isdtype, _reshape = library("clip"), library("isdtype"), library("reshape")
 _stack, _take, _zeros, _ones = library("stack"), library("take"), library("zeros"), library("ones")
 _full, _arange, _eye, _linspace = library("full"), library("arange"), library("eye"), library("linspace")
-_roll = library("roll")
+_roll, _astype, _asarray = library("roll"), library("astype"), library("asarray")
 _shapes = attrgetter("shape")
 
 
@@ -61,6 +61,20 @@ def smallest(x: Array, /, *, axis: Any = None, keepdims: bool = False) -> Array:
 def reshape(x: Array, /, shape: tuple[int, ...], *, copy: bool | None = None) -> Array:
     """reshape."""
     return x.reshape(shape) if copy is None and type(x) is np.ndarray else _reshape(x, shape, copy=copy)
+
+
+def astype(x: Array, dtype: Any, /, *, copy: bool = True, device: Any = None) -> Array:
+    """astype."""
+    if device is None and type(x) is np.ndarray:
+        return x.astype(dtype, copy=copy)
+    return _astype(x, dtype, copy=copy, device=device)
+
+
+def asarray(obj: Any, /, *, dtype: Any = None, device: Any = None, copy: bool | None = None, **options: Any) -> Array:
+    """asarray, of an array that is copied or as it is."""
+    if type(obj) is np.ndarray and dtype is None and device is None and not options and copy is not False:
+        return np.array(obj) if copy else obj
+    return _asarray(obj, dtype=dtype, device=device, copy=copy, **options)
 
 
 def permute_dims(x: Array, /, axes: tuple[int, ...]) -> Array:
@@ -98,9 +112,9 @@ def full(shape: Any, fill_value: Any, *, dtype: Any = None, device: Any = None) 
 
 def arange(start: Any, /, stop: Any = None, step: Any = 1, *, dtype: Any = None, device: Any = None) -> Array:
     """arange."""
-    if type(dtype) in _DTYPES and device is None and stop is not None:
+    if type(dtype) in _DTYPES and device is None:
         plain: Any = np.arange  # whose types ask for every argument by name
-        return plain(start, stop, step, dtype)
+        return plain(0, start, step, dtype) if stop is None else plain(start, stop, step, dtype)
     return _arange(start, stop, step, dtype=dtype, device=device)
 
 

@@ -37,8 +37,8 @@ _EXACT = 1 << 24
 _FLOAT_AT = 16
 """Where a Python float keeps its value."""
 
-_BASE_AT, _KIND_AT = 48, 24
-"""Where an array keeps the object whose memory it shows, and a dtype its letter of kind."""
+_STRIDES_AT, _BASE_AT, _KIND_AT = 40, 48, 24
+"""Where an array keeps its strides and the object whose memory it shows, and a dtype its letter of kind."""
 
 _VIEW = sys.intern("_view")
 
@@ -49,14 +49,17 @@ _UFUNC_TYPES_AT = 64
 _UFUNC_LOOPS_AT, _UFUNC_DATA_AT = 32, 40
 """Where a ufunc keeps its loops, what they are given, and the letters of their types: NumPy's public struct."""
 
-_NEW_FROM_DESCR = 94
-"""The place of PyArray_NewFromDescr among NumPy's C functions."""
+_NEW_FROM_DESCR, _SET_BASE_OBJECT = 94, 282
+"""The places of PyArray_NewFromDescr and PyArray_SetBaseObject among NumPy's C functions."""
+
+_LENGTH_AT, _ITEMS_AT = 16, 24
+"""Where a tuple keeps its length and its items."""
 
 SLOTS = ("array", "node", "needs_grad", "version")
 
 _WORDS = (
     "tensor", "ndarray", "float", "int", "none", "false", "zero", "incref", "decref", "alloc", "list", "set_item", "new_array",
-    "as_long", "set_attr", "view", "true", *SLOTS, "numbers",
+    "as_long", "set_attr", "view", "true", "tuple", "set_base", *SLOTS, "numbers",
     *[f"{word}{size}" for size in (4, 8) for word in ("descr", "most", "loop", "data", "result", "itemsize")],
 )  # fmt: skip
 
@@ -134,6 +137,12 @@ def views(cls: type) -> tuple[Callable[[Any], Any], Callable[[Any, Any], Any]] |
     return machine.as_function(places[5], table, machine.ONE_OBJECT), machine.as_function(places[6], table)
 
 
+def broadcast(cls: type) -> Callable[[Any, Any], Any] | None:
+    """What shows a tensor in a shape to which it broadcasts, or returns None; None where that cannot be."""
+    held = _process(cls)
+    return None if held is None else machine.as_function(_addresses()[7], _table(held))
+
+
 def _table(held: dict[str, int]) -> bytes:
     return struct.pack(f"={len(_WORDS)}Q", *[held.get(word, 0) for word in _WORDS])
 
@@ -170,7 +179,7 @@ def _process(cls: type) -> dict[str, int] | None:
         "alloc": address(api.PyType_GenericAlloc), "list": address(api.PyList_New), "set_item": address(api.PyList_SetItem),
         "new_array": _pointer(pointer(math._ARRAY_API, None) + 8 * _NEW_FROM_DESCR),
         "as_long": address(api.PyLong_AsLongLongAndOverflow), "set_attr": address(api.PyObject_SetAttr), "view": id(_VIEW),
-        "true": id(True),
+        "true": id(True), "tuple": id(tuple), "set_base": _pointer(pointer(math._ARRAY_API, None) + 8 * _SET_BASE_OBJECT),
     }  # fmt: skip
     for name in SLOTS:
         held[name] = _pointer(_pointer(id(getattr(cls, name)) + _MEMBER_AT) + _OFFSET_AT)
@@ -187,8 +196,11 @@ def _usual(cls: type, places: dict[str, int]) -> bool:
     letters = ctypes.string_at(_pointer(id(np.exp) + _UFUNC_TYPES_AT), 2 * np.exp.ntypes)
     number = ctypes.c_double.from_address(id(_NUMBER) + _FLOAT_AT).value == _NUMBER
     a = np.zeros((2, 3), np.float32)
+    pair = (a, cls)
+    items = [_pointer(id(pair) + at) for at in (_LENGTH_AT, _ITEMS_AT, _ITEMS_AT + 8)] == [2, id(a), id(cls)]
+    strides = ctypes.c_int64.from_address(_pointer(id(a) + _STRIDES_AT)).value == a.strides[0]
     bases = _pointer(id(a[0]) + _BASE_AT) == id(a) and ctypes.string_at(id(a.dtype) + _KIND_AT, 1) == b"f"
-    return slots and number and bases and letters[:1] == np.dtype(np.exp.types[0][0]).num.to_bytes()
+    return slots and number and items and strides and bases and letters[:1] == np.dtype(np.exp.types[0][0]).num.to_bytes()
 
 
 _NUMBER = 0.1875
@@ -196,14 +208,15 @@ _NUMBER = 0.1875
 
 @cache
 def _addresses() -> tuple[int, ...]:
-    """Where the functions are: of one argument, of two, leaf, a loop of generated code, a total, held, view."""
+    """Where the functions are: of one argument, of two, leaf, a loop of generated code, a total, held, view, broadcast."""
     name = "dlengine_small_calls"
-    return machine.linked(name, _text(name), tuple([f"{name}_{one}" for one in ("one", "two", "leaf", "range", "total", "held", "view")]))
+    return machine.linked(name, _text(name), tuple([f"{name}_{one}" for one in ("one", "two", "leaf", "range", "total", "held", "view", "broadcast")]))
 
 
 def _text(name: str) -> str:
     places = {
         "NAME": name, "BYTES": BYTES_AT, "TYPE": TYPE_AT, "DATA": DATA_AT, "NDIM": NDIM_AT, "DIMS": DIMS_AT, "DESCR": DESCR_AT,
-        "FLAGS": FLAGS_AT, "BASE": _BASE_AT, "KIND": _KIND_AT, "FLOAT": _FLOAT_AT, "EXACT": _EXACT, "DENSE": DENSE,
+        "FLAGS": FLAGS_AT, "BASE": _BASE_AT, "STRIDES": _STRIDES_AT, "LENGTH": _LENGTH_AT, "ITEMS": _ITEMS_AT,
+        "KIND": _KIND_AT, "FLOAT": _FLOAT_AT, "EXACT": _EXACT, "DENSE": DENSE,
     }  # fmt: skip
     return helpers() + Template(TENSORS + CALLS).substitute(places | {word: i for i, word in enumerate(_WORDS)})

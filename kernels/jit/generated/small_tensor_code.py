@@ -223,4 +223,125 @@ done:
 fail:
   ret ptr null
 }
+
+; A tensor that shows another one's elements in a shape to which it broadcasts; None where that is not a tuple of such sizes.
+define ptr @${NAME}_broadcast(ptr %self, ptr %given, i64 %count) {
+start:
+  %sizes = alloca i64, i64 32
+  %steps = alloca i64, i64 32
+  %both = alloca ptr, i64 2
+  %overflow = alloca i32
+  %x = load ptr, ptr %given
+  %shape.at = getelementptr ptr, ptr %given, i64 1
+  %shape = load ptr, ptr %shape.at
+  %array = call ptr @any_array_of(ptr %self, ptr %x)
+  %found = icmp ne ptr %array, null
+  br i1 %found, label %kind, label %no
+kind:
+  %descr.at = getelementptr i8, ptr %array, i64 $DESCR
+  %descr = load ptr, ptr %descr.at
+  %kind.at = getelementptr i8, ptr %descr, i64 $KIND
+  %letter = load i8, ptr %kind.at
+  %usual = icmp ne i8 %letter, 86
+  %type.at = getelementptr i8, ptr %shape, i64 $TYPE
+  %type = load ptr, ptr %type.at
+  %tuple = call ptr @word(ptr %self, i64 $tuple)
+  %is.tuple = icmp eq ptr %type, %tuple
+  %known = and i1 %usual, %is.tuple
+  br i1 %known, label %ranks, label %no
+ranks:
+  %n.at = getelementptr i8, ptr %shape, i64 $LENGTH
+  %n = load i64, ptr %n.at
+  %items = getelementptr i8, ptr %shape, i64 $ITEMS
+  %nd.at = getelementptr i8, ptr %array, i64 $NDIM
+  %nd.32 = load i32, ptr %nd.at
+  %nd = sext i32 %nd.32 to i64
+  %own.at = getelementptr i8, ptr %array, i64 $DIMS
+  %own = load ptr, ptr %own.at
+  %strides.at = getelementptr i8, ptr %array, i64 $STRIDES
+  %strides = load ptr, ptr %strides.at
+  %ahead = sub i64 %n, %nd
+  %enough = icmp sge i64 %ahead, 0
+  %few = icmp sle i64 %n, 32
+  %fine = and i1 %enough, %few
+  %int = call ptr @word(ptr %self, i64 $int)
+  %as.long = call ptr @word(ptr %self, i64 $as_long)
+  br i1 %fine, label %head, label %no
+head:
+  %i = phi i64 [0, %ranks], [%next, %placed]
+  %more = icmp slt i64 %i, %n
+  br i1 %more, label %item, label %make
+item:
+  %item.at = getelementptr ptr, ptr %items, i64 %i
+  %o = load ptr, ptr %item.at
+  %o.type.at = getelementptr i8, ptr %o, i64 $TYPE
+  %o.type = load ptr, ptr %o.type.at
+  %is.int = icmp eq ptr %o.type, %int
+  br i1 %is.int, label %number, label %no
+number:
+  %size = call i64 %as.long(ptr %o, ptr %overflow)
+  %some = icmp sgt i64 %size, 0
+  %sensible = icmp sle i64 %size, 4294967296
+  %both.fine = and i1 %some, %sensible
+  br i1 %both.fine, label %place, label %no
+place:
+  %size.at = getelementptr i64, ptr %sizes, i64 %i
+  store i64 %size, ptr %size.at
+  %j = sub i64 %i, %ahead
+  %new = icmp slt i64 %j, 0
+  br i1 %new, label %repeated, label %old
+old:
+  %had.at = getelementptr i64, ptr %own, i64 %j
+  %had = load i64, ptr %had.at
+  %same = icmp eq i64 %had, %size
+  br i1 %same, label %stepped, label %single
+stepped:
+  %stride.at = getelementptr i64, ptr %strides, i64 %j
+  %stride = load i64, ptr %stride.at
+  br label %placed
+single:
+  %one = icmp eq i64 %had, 1
+  br i1 %one, label %repeated, label %no
+repeated:
+  br label %placed
+placed:
+  %step = phi i64 [%stride, %stepped], [0, %repeated]
+  %step.at = getelementptr i64, ptr %steps, i64 %i
+  store i64 %step, ptr %step.at
+  %next = add i64 %i, 1
+  br label %head
+make:
+  %incref = call ptr @word(ptr %self, i64 $incref)
+  %decref = call ptr @word(ptr %self, i64 $decref)
+  call void %incref(ptr %descr)
+  %ndarray = call ptr @word(ptr %self, i64 $ndarray)
+  %data.at = getelementptr i8, ptr %array, i64 $DATA
+  %data = load ptr, ptr %data.at
+  %n.32 = trunc i64 %n to i32
+  %make.array = call ptr @word(ptr %self, i64 $new_array)
+  %y = call ptr %make.array(ptr %ndarray, ptr %descr, i32 %n.32, ptr %sizes, ptr %steps, ptr %data, i32 0, ptr null)
+  %made = icmp ne ptr %y, null
+  br i1 %made, label %base, label %fail
+base:
+  call void %incref(ptr %array)
+  %set.base = call ptr @word(ptr %self, i64 $set_base)
+  %refused = call i32 %set.base(ptr %y, ptr %array)
+  %is.refused = icmp ne i32 %refused, 0
+  br i1 %is.refused, label %drop, label %wrap
+wrap:
+  store ptr %x, ptr %both
+  %y.at = getelementptr ptr, ptr %both, i64 1
+  store ptr %y, ptr %y.at
+  %t = call ptr @${NAME}_view(ptr %self, ptr %both, i64 2)
+  call void %decref(ptr %y)
+  ret ptr %t
+drop:
+  call void %decref(ptr %y)
+  ret ptr null
+fail:
+  ret ptr null
+no:
+  %none = call ptr @nothing(ptr %self)
+  ret ptr %none
+}
 """
