@@ -29,11 +29,13 @@ class ForeignType(DTypeError):
 
 def caller(op: Op) -> Callable[..., Any]:
     """The function that users call: any arguments that the op takes."""
-    definition, n_arrays, promotes, save, dtyped = op.text, len(op.arrays), op.promotes, op.save, op.dtyped
+    definition, n_arrays, promotes, save, dtyped, axes = op.text, len(op.arrays), op.promotes, op.save, op.dtyped, op.axes
 
     def call(*args: Any, **consts: Any) -> Any:
         if len(args) != n_arrays:
             args, consts = op.bind(args, consts)
+        if axes:
+            refuse_bools(op, consts)
         try:
             if n_arrays == 1 and isinstance(args[0], TensorBase):  # most ops; arrays_of would say the same
                 x = args[0].array
@@ -197,6 +199,26 @@ def share(out: Any, args: tuple[Any, ...]) -> None:
         out._view = True
 
 
+def refuse_bools(op: Op, consts: dict[str, Any]) -> None:
+    """Raise for True and False where an axis is asked for: Python would take them for 1 and 0."""
+    for name in op.axes:
+        if holds_bool(consts.get(name)):
+            raise no_integer(op.name, name, consts[name])
+
+
+def holds_bool(value: Any) -> bool:
+    """Whether a value is True or False, or a list or tuple with such in it."""
+    return isinstance(value, (bool, np.bool_)) or (isinstance(value, (list, tuple)) and any(map(holds_bool, value)))
+
+
+def no_integer(op: str, name: str, value: Any) -> DTypeError:
+    """The error for True or False where integers are asked for."""
+    wanted = "integers" if isinstance(value, (list, tuple)) else "an integer"
+    meant = [int(v) if holds_bool(v) else v for v in value] if isinstance(value, (list, tuple)) else int(value)
+    shown = tuple(meant) if isinstance(meant, list) else meant
+    return DTypeError(f"{op}: {name} must be {wanted}, got {value!r}; write {name}={shown!r} if that is meant")
+
+
 def refuse(op: Op, value: Any) -> DTypeError:
     what = f"{type(value).__module__}.{type(value).__name__}"
     mend = "; make a tensor of it: dl.asarray(x)" if hasattr(value, "__array__") or isinstance(value, (list, tuple)) else ""
@@ -220,6 +242,9 @@ def explained(op: Op, arrays: Sequence[Any], consts: dict[str, Any], error: Exce
     missing = [name for name in op.consts if name not in consts and name not in op.defaults and name != "save"]
     if missing:
         return ArgumentError(f"{op.name}: the argument {missing[0]!r} is missing")
+    flag = next((n for n, v in consts.items() if holds_bool(v) and not isinstance(op.defaults.get(n), bool)), None)
+    if flag is not None and isinstance(error, TypeError) and "integer" in text:
+        return no_integer(op.name, flag, consts[flag])
     got = []
     for name, a in zip(op.arrays, arrays, strict=False):
         parts = a if isinstance(a, list) else [a]

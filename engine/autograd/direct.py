@@ -24,7 +24,7 @@ from ..recording.answers import PLAIN_CONSTANTS, mode
 from ..recording.generators import FEWEST
 from .base import Node, TensorBase, next_sequence, recording, wrap
 from .call import NAMES_ELSEWHERE, array, several
-from .declaration import Op
+from .declaration import AXES, Op
 from .fp_errors import QUIET, SET, restore_fp_errors
 from .promotion import is_inexact
 from .record import anomaly, record, refusal, version_cells
@@ -118,6 +118,9 @@ class _Form(NamedTuple):
         lines = ["if _more or _others: break", *[f"if {name} is _MISSING: break" for name in self.needed]]
         if self.dtyped:
             lines.append("if dtype is not None: break")
+        for n in self.consts:
+            if n in AXES:  # the general function says that these must be integers
+                lines.append(f"if {n} is True or {n} is False or _type({n}) is _tuple and _bool in [*_map(_type, {n})]: break")
         lines += [
             "_policy = _scoped()",
             "if _policy is None:",
@@ -352,7 +355,7 @@ globals().update({
     "_anomaly": anomaly.get, "_mode": mode, "_FEWEST": FEWEST, "_set_fp": SET, "_quiet": QUIET, "_restore": restore_fp_errors,
     "_answer": answer, "_array": array, "_asarray": np.asarray, "_generic": np.generic, "_record": record, "_refusal": refusal,
     "_cells_of": version_cells, "_Node": Node, "_ref": ref, "_next_sequence": next_sequence, "_is_inexact": is_inexact,
-    "_type": type, "_isinstance": isinstance, "_list": list, "_tuple": tuple, "_float": float, "_int": int, "_repr": repr,
+    "_type": type, "_isinstance": isinstance, "_list": list, "_tuple": tuple, "_bool": bool, "_map": map, "_float": float, "_int": int, "_repr": repr,
     "_PLAIN": PLAIN_CONSTANTS, "_bind": bind, "_LAST": -1, "_FIRST": 0,
     "_ValueError": ValueError, "_TypeError": TypeError, "_IndexError": IndexError, "_OverflowError": OverflowError,
     "_Unrecorded": Unrecorded,
