@@ -9,6 +9,7 @@ from .creation import arange
 from .dtypes import astype
 from .joining import concat
 from .rearrange import roll
+from .shape import refuse_flag
 
 if TYPE_CHECKING:
     from ..typing import Axis, DTypeLike, Tensor
@@ -79,7 +80,8 @@ def _numbers(start: int, stop: int, dtype: DTypeLike | None, device: str | None)
     return astype(arange(start, stop, device=device), dtype)
 
 
-def _shift_axes(x: Any, axes: Any) -> tuple[int, ...]:
+def _shift_axes(name: str, x: Any, axes: Any) -> tuple[int, ...]:
+    refuse_flag(name, "axes", axes)
     return tuple(range(x.ndim)) if axes is None else (axes,) if isinstance(axes, int) else tuple(axes)
 
 
@@ -103,7 +105,7 @@ def fftshift(x: Tensor, /, *, axes: Axis = None) -> Tensor:
     >>> dl.fft.fftshift(dl.fft.fftfreq(4, d=0.25))
     tensor([-2., -1.,  0.,  1.])
     """
-    over = _shift_axes(x, axes)
+    over = _shift_axes("fftshift", x, axes)
     return roll(x, tuple(x.shape[a] // 2 for a in over), axis=over)
 
 
@@ -127,5 +129,5 @@ def ifftshift(x: Tensor, /, *, axes: Axis = None) -> Tensor:
     >>> dl.fft.ifftshift(dl.fft.fftshift(dl.arange(5)))
     tensor([0, 1, 2, 3, 4])
     """
-    over = _shift_axes(x, axes)
+    over = _shift_axes("ifftshift", x, axes)
     return roll(x, tuple(-(x.shape[a] // 2) for a in over), axis=over)

@@ -301,7 +301,8 @@ def alike(a: Recording, b: Recording) -> str | None:
     """What two recordings of a step differ in, or None: then a replay of one does what the step does."""
     numbers: tuple[dict[Value, int], dict[Value, int]] = ({}, {})
     for x, y in zip(a.calls, b.calls, strict=False):
-        if x.guards and y.guards and x.name == y.name == "read" and _key(x.args, numbers[0], a) != _key(y.args, numbers[1], b):
+        both = x.guards and y.guards and x.name == y.name == "read"
+        if both and not _is_branch(y.args[1]) and _key(x.args, numbers[0], a) != _key(y.args, numbers[1], b):
             return f"Python reads a number that changes, at {y.where}; return the tensor and read it outside of the step"
         first, second = (_call_key(c, n, r) for c, n, r in ((x, numbers[0], a), (y, numbers[1], b)))
         if first != second:
@@ -312,6 +313,11 @@ def alike(a: Recording, b: Recording) -> str | None:
         return "it makes more calls than before, or fewer"
     ends = [_key((r.results, r.grads), n, r) for r, n in zip((a, b), numbers, strict=True)]
     return None if ends[0] == ends[1] else "it returns something else, or gives gradients to other tensors"
+
+
+def _is_branch(found: Any) -> bool:
+    """Whether what Python reads is one boolean: it takes one of two ways, and each gets a program."""
+    return bool(found.dtype == bool and found.size == 1)
 
 
 def _call_key(call: Call, numbers: dict[Value, int], recording: Recording) -> Any:

@@ -223,7 +223,10 @@ def kind_of(given: Arguments) -> tuple[Any, list[Any]]:
             return a.shape, a.dtype, getattr(a, "strides", None), part.needs_grad, grad, again
         if part is None or isinstance(part, (bool, int, float, str)):
             return type(part), repr(part)
-        raise CaptureError(f"capture: a step takes tensors and numbers, got {type(part).__name__}")
+        raise CaptureError(
+            f"capture: a step takes tensors, numbers, and tuples, lists and dicts of them, got {type(part).__name__}; "
+            "pass what is in it, or let the step hold it"
+        )
 
     flat = not named and not any(isinstance(a, (tuple, list, dict)) for a in args)
     shapes = tuple([one(a) for a in args]) if flat else _hashable(mapped(given if named else args, one))
