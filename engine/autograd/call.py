@@ -29,13 +29,11 @@ class ForeignType(DTypeError):
 
 def caller(op: Op) -> Callable[..., Any]:
     """The function that users call: any arguments that the op takes."""
-    definition, n_arrays, promotes, save, dtyped, axes = op.text, len(op.arrays), op.promotes, op.save, op.dtyped, op.axes
+    definition, n_arrays, promotes, special = op.text, len(op.arrays), op.promotes, op.save or op.dtyped or bool(op.axes)
 
     def call(*args: Any, **consts: Any) -> Any:
         if len(args) != n_arrays:
             args, consts = op.bind(args, consts)
-        if axes:
-            refuse_bools(op, consts)
         try:
             if n_arrays == 1 and isinstance(args[0], TensorBase):  # most ops; arrays_of would say the same
                 x = args[0].array
@@ -53,7 +51,7 @@ def caller(op: Op) -> Callable[..., Any]:
         if needed and not recording.get():
             needed = False
             note_touched(args)
-        settings = settings_of(xp, consts, dtyped, save, needed) if dtyped or save else consts
+        settings = settings_of(op, xp, consts, needed) if special else consts
         token = ignore_fp_errors()
         try:
             found = None if nested else answer(op, arrays, consts, xp.generator)
@@ -82,11 +80,14 @@ def caller(op: Op) -> Callable[..., Any]:
     return call
 
 
-def settings_of(xp: Any, consts: dict[str, Any], dtyped: bool, save: bool, needed: bool) -> dict[str, Any]:
-    """An op's constants as its definition takes them: with the library's own dtype, and with save."""
-    if dtyped and consts.get("dtype") is not None:
+def settings_of(op: Op, xp: Any, consts: dict[str, Any], needed: bool) -> dict[str, Any]:
+    """An op's constants as its definition takes them: with the library's own dtype, and with save; axes are no booleans."""
+    for name in op.axes:
+        if holds_bool(consts.get(name)):
+            raise no_integer(op.name, name, consts[name])
+    if op.dtyped and consts.get("dtype") is not None:
         consts = {**consts, "dtype": xp.dtype(consts["dtype"])}
-    return {**consts, "save": needed} if save else consts
+    return {**consts, "save": needed} if op.save else consts
 
 
 def promoted(xp: Any, arrays: list[Any], kind: Any, mode: str, mixed: bool) -> list[Any]:
@@ -197,13 +198,6 @@ def share(out: Any, args: tuple[Any, ...]) -> None:
     if y is x or not hasattr(y, "base") or y.base is not None and (y.base is x or y.base is x.base):
         out.version = source.version
         out._view = True
-
-
-def refuse_bools(op: Op, consts: dict[str, Any]) -> None:
-    """Raise for True and False where an axis is asked for: Python would take them for 1 and 0."""
-    for name in op.axes:
-        if holds_bool(consts.get(name)):
-            raise no_integer(op.name, name, consts[name])
 
 
 def holds_bool(value: Any) -> bool:

@@ -10,7 +10,6 @@ from typing import Any, TypedDict, Unpack
 from ..errors import ArgumentError
 from ..recording import GENERATORS
 
-
 PATIENCE = 64
 """Calls of an op after which it is worth looking for a shorter way (small.py)."""
 
@@ -38,9 +37,9 @@ class Op:
     """What is known of an op: its definition (text), the names of its arrays and constants, and its options; see @op."""
 
     __slots__ = (
-        "arrays", "axes", "bound", "call", "complex", "constants", "consts", "defaults", "dtyped", "guards", "kernel", "listed", "name",
-        "needs", "none_cotangents", "original", "pack", "patience", "policy", "promotes", "readings", "returns", "save", "save_first",
-        "several", "tensor_text", "text", "view", "waits",
+        "arrays", "axes", "bound", "call", "complex", "constants", "consts", "defaults", "dtyped", "guards", "kernel", "listed",
+        "name", "needs", "none_cotangents", "original", "pack", "patience", "policy", "promotes", "readings", "returns", "save",
+        "save_first", "several", "tensor_text", "text", "view", "waits",
     )  # fmt: skip
 
     def __init__(

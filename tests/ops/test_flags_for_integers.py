@@ -1,4 +1,4 @@
-"""True and False where an axis or another integer is asked for, and shapes that are none: one clear error, and nothing is changed."""
+"""True and False where an axis or another integer is asked for, and shapes that are none: one clear error, nothing is changed."""
 
 from __future__ import annotations
 
@@ -70,7 +70,8 @@ def test_a_bad_size_leaves_the_generator_as_it_was(name: str) -> None:
 
 
 def test_negative_sizes_and_masks_that_do_not_fit() -> None:
-    for call in (lambda: dl.rand(-2), lambda: dl.bernoulli(0.5, (-1, -2)), lambda: dl.dropout(dl.ones((2, 3)), mask_shape=(2, 2))):
+    x = dl.ones((2, 3))
+    for call in (lambda: dl.rand(-2), lambda: dl.bernoulli(0.5, (-1, -2)), lambda: dl.dropout(x, mask_shape=(2, 2))):
         with pytest.raises(ShapeError, match=r"at least 0|must broadcast"):
             call()
     with pytest.raises(ShapeError, match="mask_shape must broadcast"):

@@ -335,7 +335,7 @@ def test_numbers_wherever_they_are(make: Any) -> None:
 
 
 def test_a_way_that_depends_on_a_tensor() -> None:
-    """Each outcome gets a program, in whatever order they come; the longer way two, since there are no gradients after the other."""
+    """Each outcome gets a program, in whatever order they come; the longer way two: there are no gradients after the other."""
 
     def make() -> tuple[Any, Any, Any]:
         model = nn.Linear(4, 2)
