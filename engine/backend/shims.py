@@ -309,6 +309,7 @@ GENERIC: Shims = {
 NUMPY: Shims = {
     "round": plain.round,
     "roll": plain.roll,
+    "positive": plain.positive,
     "broadcast_to": plain.broadcast_to,
     "scatter_add": _numpy_scatter_add,
     "get_at": getitem,
@@ -324,6 +325,8 @@ NUMPY: Shims = {
     "max": plain.largest,
     "min": plain.smallest,
     "reshape": plain.reshape,
+    "astype": plain.astype,
+    "asarray": plain.asarray,
     "permute_dims": plain.permute_dims,
     "matrix_transpose": plain.matrix_transpose,
     "clip": plain.clip,

@@ -40,8 +40,8 @@ def fftfreq(n: int, /, *, d: float = 1.0, dtype: DTypeLike | None = None, device
     >>> dl.fft.fftfreq(4, d=0.5)
     tensor([ 0. ,  0.5, -1. , -0.5])
     """
-    k = concat([arange((n + 1) // 2, device=device), arange(-(n // 2), 0, device=device)])
-    return astype(k, get_default_dtype() if dtype is None else dtype) / (n * d)
+    halves = _numbers(0, (n + 1) // 2, dtype, device), _numbers(-(n // 2), 0, dtype, device)
+    return concat(halves) / (n * d)
 
 
 def rfftfreq(n: int, /, *, d: float = 1.0, dtype: DTypeLike | None = None, device: str | None = None) -> Tensor:
@@ -68,7 +68,15 @@ def rfftfreq(n: int, /, *, d: float = 1.0, dtype: DTypeLike | None = None, devic
     >>> dl.fft.rfftfreq(4, d=0.5)
     tensor([0. , 0.5, 1. ])
     """
-    return astype(arange(n // 2 + 1, device=device), get_default_dtype() if dtype is None else dtype) / (n * d)
+    return _numbers(0, n // 2 + 1, dtype, device) / (n * d)
+
+
+def _numbers(start: int, stop: int, dtype: DTypeLike | None, device: str | None) -> Tensor:
+    """The whole numbers from start to stop, which narrow floats round once."""
+    dtype = get_default_dtype() if dtype is None else dtype
+    if stop - start < 1 << 24 and dtype in ("float32", "float64"):
+        return arange(start, stop, dtype=dtype, device=device)
+    return astype(arange(start, stop, device=device), dtype)
 
 
 def _shift_axes(x: Any, axes: Any) -> tuple[int, ...]:

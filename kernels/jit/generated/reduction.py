@@ -18,6 +18,9 @@ from .kernel import dense, grain_of
 from .machine import Request
 from .reductions import PART, finished
 
+REDUCED = 0.1
+"""Nanoseconds that a float32 element takes to be reduced beside its formula."""
+
 
 class Reduction:
     """A formula, reduced, to be called with its inputs.
@@ -51,16 +54,22 @@ class Reduction:
         self.dtype = finish.dtype
         self.dtypes = tuple(e.dtype for e in inputs)
         self.entries: dict[str, Any] = {}
-        self.grain = grain_of(root)
+        self.grain = grain_of(root, REDUCED)
 
     def compile(self, modes: str) -> Any:
         """The entry point for these modes (see loops.py). Raises NoExpansion."""
         found = self.entries.get(modes)
         if found is None:
-            inputs = tuple(argument(i, d) for i, d in enumerate(self.dtypes))
-            request = Request(inputs, self.root, modes, self.name, (self.reduction, self.finish))
-            found = self.entries[modes] = request.function()
+            found = self.entries[modes] = self._request(modes).function()
         return found
+
+    def _request(self, modes: str) -> Request:
+        inputs = tuple(argument(i, d) for i, d in enumerate(self.dtypes))
+        return Request(inputs, self.root, modes, self.name, (self.reduction, self.finish))
+
+    def range(self, modes: str) -> int:
+        """The place of its code, as `Request.range` gives it."""
+        return self._request(modes).range()
 
     def __call__(self, arrays: Sequence[Array], shape: tuple[int, ...], kept: int) -> Array:
         """The reduced formula.
