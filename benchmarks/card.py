@@ -105,7 +105,8 @@ def stages(out: Path, part: int, rehearse: bool) -> list[Stage]:
     capture = (*checks, "capture", device, str(out / "capture.jsonl"))
     tests = _files("cuda", KERNEL_TESTS)
     table = (*_files("table", TABLE_TESTS), "--backend", "cuda")
-    sanitizer = shutil.which("compute-sanitizer")
+    tool = shutil.which("compute-sanitizer")
+    sanitizer = [Stage("sanitizer", 50, ((tool, "--tool", "memcheck", *checks, "launches", device),), strict)] if tool else []
     if part == 2:
         failed = (*checks, "failed", str(out / "parity.jsonl"))
         found = [
@@ -128,7 +129,7 @@ def stages(out: Path, part: int, rehearse: bool) -> list[Stage]:
         Stage("capture", 40, (capture, capture)),  # the second process finds what the first one measured
         Stage("choices", 60, (choices,), strict),
         Stage("bench", 100, ((*bench, *against, *rows, "--json", str(out / "bench.json")),), usual),
-        *([Stage("sanitizer", 50, ((sanitizer, "--tool", "memcheck", *checks, "launches", device),), strict)] if sanitizer else []),
+        *sanitizer,
     ]
     return _at_ease(found) if rehearse else found
 
