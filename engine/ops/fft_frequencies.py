@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 from ..default_dtype import get_default_dtype
 from .creation import arange
-from .dtypes import astype
 from .joining import concat
 from .rearrange import roll
 
@@ -40,8 +39,9 @@ def fftfreq(n: int, /, *, d: float = 1.0, dtype: DTypeLike | None = None, device
     >>> dl.fft.fftfreq(4, d=0.5)
     tensor([ 0. ,  0.5, -1. , -0.5])
     """
-    k = concat([arange((n + 1) // 2, device=device), arange(-(n // 2), 0, device=device)])
-    return astype(k, get_default_dtype() if dtype is None else dtype) / (n * d)
+    dtype = get_default_dtype() if dtype is None else dtype
+    k = concat([arange(0, (n + 1) // 2, dtype=dtype, device=device), arange(-(n // 2), 0, dtype=dtype, device=device)])
+    return k / (n * d)
 
 
 def rfftfreq(n: int, /, *, d: float = 1.0, dtype: DTypeLike | None = None, device: str | None = None) -> Tensor:
@@ -68,7 +68,7 @@ def rfftfreq(n: int, /, *, d: float = 1.0, dtype: DTypeLike | None = None, devic
     >>> dl.fft.rfftfreq(4, d=0.5)
     tensor([0. , 0.5, 1. ])
     """
-    return astype(arange(n // 2 + 1, device=device), get_default_dtype() if dtype is None else dtype) / (n * d)
+    return arange(0, n // 2 + 1, dtype=get_default_dtype() if dtype is None else dtype, device=device) / (n * d)
 
 
 def _shift_axes(x: Any, axes: Any) -> tuple[int, ...]:
@@ -96,7 +96,8 @@ def fftshift(x: Tensor, /, *, axes: Axis = None) -> Tensor:
     tensor([-2., -1.,  0.,  1.])
     """
     over = _shift_axes(x, axes)
-    return roll(x, tuple(x.shape[a] // 2 for a in over), axis=over)
+    shape = x.shape
+    return roll(x, tuple([shape[a] // 2 for a in over]), axis=over)
 
 
 def ifftshift(x: Tensor, /, *, axes: Axis = None) -> Tensor:
