@@ -10,7 +10,6 @@ from typing import Any, TypedDict, Unpack
 from ..errors import ArgumentError
 from ..recording import GENERATORS
 
-
 PATIENCE = 64
 """Calls of an op after which it is worth looking for a shorter way (small.py)."""
 
@@ -35,8 +34,8 @@ class Op:
 
     __slots__ = (
         "arrays", "bound", "call", "complex", "constants", "consts", "defaults", "dtyped", "guards", "kernel", "listed", "name",
-        "needs", "none_cotangents", "original", "pack", "patience", "policy", "promotes", "readings", "returns", "save", "save_first",
-        "several", "tensor_text", "text", "view", "waits",
+        "needs", "none_cotangents", "original", "pack", "patience", "policy", "promotes", "readings", "returns", "save",
+        "save_first", "several", "tensor_text", "text", "view", "waits",
     )  # fmt: skip
 
     def __init__(

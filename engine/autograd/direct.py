@@ -348,7 +348,8 @@ def _outputs(
 
 
 globals().update({
-    "_T": TensorBase, "_ND": np.ndarray, "_F4": np.dtype("float32"), "_F8": np.dtype("float64"), "_leaf": wrap, "_scoped": scoped, "_default_policy": default_policy, "_recording": recording.get,
+    "_T": TensorBase, "_ND": np.ndarray, "_F4": np.dtype("float32"), "_F8": np.dtype("float64"), "_leaf": wrap,
+    "_scoped": scoped, "_default_policy": default_policy, "_recording": recording.get,
     "_anomaly": anomaly.get, "_mode": mode, "_FEWEST": FEWEST, "_set_fp": SET, "_quiet": QUIET, "_restore": restore_fp_errors,
     "_answer": answer, "_array": array, "_asarray": np.asarray, "_generic": np.generic, "_record": record, "_refusal": refusal,
     "_cells_of": version_cells, "_Node": Node, "_ref": ref, "_next_sequence": next_sequence, "_is_inexact": is_inexact,

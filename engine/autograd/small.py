@@ -139,10 +139,10 @@ def small_calls() -> Any:
 @cache
 def _tell() -> Callable[[Any], Any]:
     """What makes leaves, after everyone who makes some was told."""
-    found = small_calls().leaf(tensor_class[0]) or wrap
+    found: Callable[[Any], Any] = small_calls().leaf(tensor_class[0]) or wrap
     for tell in when_made:
         tell(found)
-    return found  # type: ignore[no-any-return]
+    return found
 
 
 def _says(op: Op, xp: Any, made: Callable[..., Any]) -> bool:
@@ -224,7 +224,7 @@ def _most(op: Op, xp: Any, arrays: list[Any]) -> int:
     if readings is None:
         return ENOUGH
     found = [value for key, value in readings.items() if _arrays_alone(key, arrays)]
-    return min([ENOUGH, *[value[0] - 1 for value in found if value is not None]])
+    return min([ENOUGH, *[int(value[0]) - 1 for value in found if value is not None]])
 
 
 def _arrays_alone(key: Any, arrays: list[Any]) -> bool:

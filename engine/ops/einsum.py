@@ -55,7 +55,7 @@ def einsum(equation: str, /, *operands: Tensor) -> Tensor:
     tensor(5.)
     """
     _must_be_tensors(operands)
-    terms, result, sizes = _parse(equation, tuple([x.array.shape for x in operands]))  # type: ignore[attr-defined]
+    terms, result, sizes = _parse(equation, tuple([x.array.shape for x in operands]))
     pool = [_take_diagonals(x, letters) for x, letters in zip(operands, terms, strict=True)]
     while len(pool) > 1:
         pairs = [(i, j) for i in range(len(pool)) for j in range(i + 1, len(pool))]

@@ -5,7 +5,7 @@ At a kink the derivative is that of the piece to the left, as in PyTorch.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..autograd.op import op
 from ..errors import ConfigError, ShapeError

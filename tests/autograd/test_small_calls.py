@@ -156,7 +156,8 @@ VIEWS = [
 ] + [
     ("squeeze", {"axis": a}) for a in (0, 1, -1, 5)
 ] + [
-    ("broadcast_to", {"shape": s}) for s in ((2, 3), (4, 2, 3), [1, 2, 3], (2, 1), (3,), (-1, 3), (0, 2, 3), (2.0, 3), (True, 2, 3))
+    ("broadcast_to", {"shape": s})
+    for s in ((2, 3), (4, 2, 3), [1, 2, 3], (2, 1), (3,), (-1, 3), (0, 2, 3), (2.0, 3), (True, 2, 3))
 ] + [
     ("getitem", {"key": k}) for k in (0, -1, 2, slice(1, None), slice(None, None, -1), True, None, (0, 1), ...)
 ] + [
@@ -187,14 +188,15 @@ def test_writes_through_a_view_are_counted():
         y.sum().backward()
 
 
-@pytest.mark.parametrize("name", ["exp", "add", "relu", "sum", "softmax", "matmul", "reshape", "concat", "broadcast_to", "getitem"])
+@pytest.mark.parametrize("name", "exp add relu sum softmax matmul reshape concat broadcast_to getitem".split())
 def test_gradients_are_recorded(name):
     bound(name)
     x = dl.tensor(np.arange(4.0).reshape(2, 2), requires_grad=True)
     args = {"add": (x, x), "matmul": (x, x), "reshape": (x, (4,)), "concat": ([x, x],), "broadcast_to": (x, (2, 2, 2))}
     consts = {"getitem": {"key": 0}}
     y = OPS[name](*args.get(name, (x,)), **consts.get(name, {}))
-    assert y.requires_grad and y.node.op.name == name
+    assert y.requires_grad
+    assert y.node.op.name == name
     y.sum().backward()
     assert x.grad is not None
     with dl.no_grad():
