@@ -153,7 +153,11 @@ def _numba() -> dict[str, str]:
         from numba import config as numba_config
     except ImportError as error:
         return {"state": f"absent: {error}; mend: pip install numba"}
+    from dlengine.kernels.jit.machine import pool
+
     config: Any = numba_config
+    if pool.supported() and config.THREADING_LAYER == "default":
+        return {"threads": str(config.NUMBA_NUM_THREADS), "threading layer": "own"}
     modules = {"tbb": "tbbpool", "omp": "omppool", "workqueue": "workqueue"}
     wanted = [config.THREADING_LAYER] if config.THREADING_LAYER in modules else config.THREADING_LAYER_PRIORITY
     layer = next((name for name in wanted if _importable(f"numba.np.ufunc.{modules[name]}")), "none")

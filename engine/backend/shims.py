@@ -309,6 +309,7 @@ GENERIC: Shims = {
 NUMPY: Shims = {
     "round": plain.round,
     "roll": plain.roll,
+    "positive": plain.positive,
     "broadcast_to": plain.broadcast_to,
     "scatter_add": _numpy_scatter_add,
     "get_at": getitem,

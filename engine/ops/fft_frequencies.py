@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..default_dtype import get_default_dtype
 from .creation import arange
+from .dtypes import astype
 from .joining import concat
 from .rearrange import roll
 
@@ -39,9 +40,8 @@ def fftfreq(n: int, /, *, d: float = 1.0, dtype: DTypeLike | None = None, device
     >>> dl.fft.fftfreq(4, d=0.5)
     tensor([ 0. ,  0.5, -1. , -0.5])
     """
-    dtype = get_default_dtype() if dtype is None else dtype
-    k = concat([arange(0, (n + 1) // 2, dtype=dtype, device=device), arange(-(n // 2), 0, dtype=dtype, device=device)])
-    return k / (n * d)
+    halves = _numbers(0, (n + 1) // 2, dtype, device), _numbers(-(n // 2), 0, dtype, device)
+    return concat(halves) / (n * d)
 
 
 def rfftfreq(n: int, /, *, d: float = 1.0, dtype: DTypeLike | None = None, device: str | None = None) -> Tensor:
@@ -68,7 +68,15 @@ def rfftfreq(n: int, /, *, d: float = 1.0, dtype: DTypeLike | None = None, devic
     >>> dl.fft.rfftfreq(4, d=0.5)
     tensor([0. , 0.5, 1. ])
     """
-    return arange(0, n // 2 + 1, dtype=get_default_dtype() if dtype is None else dtype, device=device) / (n * d)
+    return _numbers(0, n // 2 + 1, dtype, device) / (n * d)
+
+
+def _numbers(start: int, stop: int, dtype: DTypeLike | None, device: str | None) -> Tensor:
+    """The whole numbers from start to stop, which narrow floats round once."""
+    dtype = get_default_dtype() if dtype is None else dtype
+    if stop - start < 1 << 24 and dtype in ("float32", "float64"):
+        return arange(start, stop, dtype=dtype, device=device)
+    return astype(arange(start, stop, device=device), dtype)
 
 
 def _shift_axes(x: Any, axes: Any) -> tuple[int, ...]:

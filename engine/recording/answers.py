@@ -35,11 +35,13 @@ FAILURES = 4
 """After so many calls of different kinds, none of which gave a formula, an op is not read any more."""
 
 PLAIN = frozenset(
-    "add sub mul div neg abs sqrt max min floor ceil trunc round copy square where tanh "
+    "add sub mul div neg abs sqrt max min floor ceil trunc round copy square tanh "
     "lt le gt ge eq ne and or xor not isnan isinf isfinite signbit cast".split()
 )
 """Functions that NumPy alone computes as fast: with one thread 13 us for the square of 131,072 float32 values, NumPy 18; tanh
-53 and 54."""
+53 and 54. So they pay for several threads alone, from WIDE elements on."""
+
+WIDE = 65_536
 
 SLOW = frozenset("erf erfc hypot logaddexp mod floordiv nextafter pow sign".split())
 """Functions that NumPy computes number by number, in eight times the time of a simple one: they pay for smaller arrays."""
@@ -190,6 +192,8 @@ def _first(op: Any, key: Any, arrays: Sequence[Any], consts: Mapping[str, Any], 
             if not _left(reading):
                 least = generator.least(weight(reading.value))
                 found = (least, Waiting(op, key, least, reading, number, number == 0 and _by_numpy(reading)))
+            elif number == 0 and not reading.by_hand and _threads() > 1:
+                found = (WIDE, Waiting(op, key, WIDE, reading, number, True, True))
             elif _left_in_the_other_dtype(op, dtypes, consts, generator):
                 op.readings[number] = None
                 return None
@@ -211,6 +215,12 @@ def _by_numpy(reading: Reading) -> bool:
     """Whether the value alone is better computed by one function of NumPy, and the pullbacks are not."""
     root = reading.value
     return steps(root) == 1 and root.kind in VECTOR_LIBRARY.get(root.itemsize, ()) and _numpy_has_vectors()
+
+
+def _threads() -> int:
+    from dlengine.kernels.jit.machine.compile import thread_count  # needs Numba
+
+    return thread_count(1 << 30)
 
 
 @cache

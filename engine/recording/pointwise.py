@@ -25,15 +25,17 @@ Maker: TypeAlias = Callable[[Sequence[Any], Any], Callable[[Any], Any] | None]
 class Waiting:
     """A reading whose kernels are not made yet; puts the answer in its place among an op's readings when they are.
 
-    least: from how many elements on it is asked. number: which of GENERATORS makes them. by_numpy: the value is left to NumPy,
-    whose function is faster.
+    least: from how many elements on it is asked. number: which of GENERATORS makes them. by_numpy: NumPy's function computes the
+    value as fast as one thread. plain: the pullbacks too, and no call is answered that is recorded.
     """
 
-    __slots__ = ("by_numpy", "key", "least", "number", "op", "reading")
+    __slots__ = ("by_numpy", "key", "least", "number", "op", "plain", "reading")
 
-    def __init__(self, op: Any, key: Any, least: int, reading: Reading, number: int, by_numpy: bool = False) -> None:
+    def __init__(
+        self, op: Any, key: Any, least: int, reading: Reading, number: int, by_numpy: bool = False, plain: bool = False
+    ) -> None:
         self.op, self.key, self.least, self.reading = op, key, least, reading
-        self.number, self.by_numpy = number, by_numpy
+        self.number, self.by_numpy, self.plain = number, by_numpy, plain
 
     def __call__(self, arrays: Sequence[Any]) -> tuple[Any, Any] | None:
         found = self._compiled()
@@ -48,7 +50,7 @@ class Waiting:
             if not self.by_numpy:
                 value.compile()
             makers: list[Any] = [
-                _maker(root, self.reading.arguments, lambda root: generator.kernel(f"{name}_grad", root))
+                _maker(root, self.reading.arguments, lambda root: generator.kernel(f"{name}_grad", root, self.plain))
                 for root in self.reading.pullbacks
             ]
         except (NoExpansion, RuntimeError):
@@ -57,6 +59,7 @@ class Waiting:
             makers = [_none]
         special = {1: _of_one, 2: _of_two}.get(len(value.takes)) if value.entry is not None else None
         found = (special or _of_several)(value, makers)
+        found = _of_arrays(found) if self.plain else found
         return _checked(found, self) if self.reading.captured else found
 
     def settle(self, found: Answer | None) -> None:
@@ -131,6 +134,15 @@ def _of_several(value: Any, makers: list[Maker]) -> Answer:
         return y, make(arrays, y) if make is not None else tuple([m(arrays, y) for m in makers])
 
     return found
+
+
+def _of_arrays(found: Answer) -> Answer:
+    """The answer where all arrays are NumPy's own."""
+
+    def plain(arrays: Sequence[Any]) -> tuple[Any, Any] | None:
+        return None if any([hasattr(a, "dtype") and type(a) is not np.ndarray for a in arrays]) else found(arrays)
+
+    return plain
 
 
 def _checked(found: Answer, waiting: Waiting) -> Answer:

@@ -171,6 +171,40 @@ def _solve(x1: Array, x2: Array, /) -> Array | None:
     return _module("matrices").solutions(x1, x2)
 
 
+def _few(x: Array) -> bool:
+    """Whether this is a stack of several matrices of float32 that are small."""
+    if x.dtype != _SINGLE or x.ndim < 3:
+        return False
+    most, longest = _module("spectra").MOST, _module("spectra").LONGEST
+    (rows, columns), one = x.shape[-2:], x.shape[-2] * x.shape[-1]
+    return bool(0 < min(rows, columns) <= most and max(rows, columns) <= longest and x.size > one)
+
+
+def _cholesky(x: Array, /, *, upper: bool = False) -> Array | None:
+    return _module("spectra").cholesky(x) if not upper and _small(x) else None
+
+
+def _eigvalsh(x: Array, /) -> Array | None:
+    return _module("spectra").eigenvalues(x) if _few(x) and _small(x) else None
+
+
+def _svdvals(x: Array, /) -> Array | None:
+    return _module("spectra").singular_values(x) if _few(x) else None
+
+
+def _matrix_rank(x: Array, /, *, rtol: Any = None) -> Array | None:
+    """As NumPy counts, with its tolerance."""
+    values = _svdvals(x) if rtol is None else None
+    if values is None:
+        return None
+    least = values[..., :1] * (max(x.shape[-2:]) * np.finfo(x.dtype).eps)
+    return np.count_nonzero(values > least, axis=-1)
+
+
+def _qr(x: Array, /, *, mode: str = "reduced") -> tuple[Array, Array] | None:
+    return _module("spectra").qr(x) if mode == "reduced" and _few(x) else None
+
+
 def _cross(x1: Array, x2: Array, /, *, axis: int = -1) -> Array | None:
     last = x1.ndim and x1.shape == x2.shape and x1.shape[-1] == 3 and axis in (-1, x1.ndim - 1) and x1.size
     return _module("matrices").cross(x1, x2) if last and x1.dtype in _FLOATS and x1.dtype == x2.dtype else None
@@ -202,6 +236,11 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "linalg.slogdet": _slogdet,
     "linalg.inv": _inv,
     "linalg.solve": _solve,
+    "linalg.cholesky": _cholesky,
+    "linalg.eigvalsh": _eigvalsh,
+    "linalg.svdvals": _svdvals,
+    "linalg.matrix_rank": _matrix_rank,
+    "linalg.qr": _qr,
     "linalg.cross": _cross,
     "linalg.outer": _outer,
 }

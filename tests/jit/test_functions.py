@@ -56,7 +56,8 @@ def test_each_function_is_tried_below() -> None:
     assert set(FUNCTIONS) == {
         "take_along_axis", "scatter_add", "put_at", "nonzero", "cumulative_sum", "cumulative_prod", "tril", "triu", "argsort",
         "sort", "searchsorted", "unique_values", "unique_counts", "unique_inverse", "linalg.det", "linalg.slogdet", "linalg.inv",
-        "linalg.solve", "linalg.cross", "linalg.outer",
+        "linalg.solve", "linalg.cross", "linalg.outer", "linalg.cholesky", "linalg.eigvalsh", "linalg.svdvals", "linalg.qr",
+        "linalg.matrix_rank",
     }  # fmt: skip
 
 
@@ -176,6 +177,53 @@ def test_small_matrices(spaces: tuple[Any, Any], dtype: str, size: int) -> None:
     for call in (lambda x: spaces[0].linalg.inv(x), lambda x: spaces[0].linalg.solve(x, x)):
         with pytest.raises(np.linalg.LinAlgError):
             call(singular)
+
+
+def graded(x: Any) -> Any:
+    """The same matrices, of sizes from 1e-12 to 1e12, one of zeros among them."""
+    scales = np.logspace(-12, 12, x.shape[0] * x.shape[1]).reshape(x.shape[:2]).astype(x.dtype)
+    scales[0, 0] = 0
+    return x * scales[..., None, None]
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (2, 2), (5, 5), (8, 8), (3, 7), (7, 3), (1, 32), (32, 1)])
+def test_values_of_small_matrices(spaces: tuple[Any, Any], shape: tuple[int, int]) -> None:
+    """To float32's rounding of the largest value of each matrix; more matrices than lanes, and not a multiple."""
+    for x in layouts(numbers(3, 7, *shape, dtype="float32")):
+        sized = graded(x)
+        largest = np.abs(sized).max((-1, -2), keepdims=True)[..., 0] + np.float32(1e-38)
+        before = jit.SET.launches["library:linalg.svdvals"]
+        found = spaces[0].linalg.svdvals(sized)
+        assert jit.SET.launches["library:linalg.svdvals"] == before + 1
+        np.testing.assert_allclose(found / largest, np.linalg.svd(sized.astype("f8"), compute_uv=False) / largest, atol=2e-6)
+        assert (np.diff(found) <= 0).all()
+        same(spaces, "linalg.qr", x, rtol=1e-6)
+        copies = np.concatenate([x, x[..., :1, :] * 2], axis=-2)[..., :32, :]
+        same(spaces, "linalg.matrix_rank", copies)
+        if shape[0] == shape[1]:
+            both = sized + np.swapaxes(sized, -1, -2)
+            values = spaces[0].linalg.eigvalsh(np.tril(both))
+            np.testing.assert_allclose(values / largest, np.linalg.eigvalsh(both.astype("f8")) / largest, atol=4e-6)
+            for dtype in ("float32", "float64"):
+                y = (x @ np.swapaxes(x, -1, -2) + np.eye(shape[0])).astype(dtype)
+                same(spaces, "linalg.cholesky", np.tril(y), rtol=1e-6 if dtype == "float32" else 1e-12)
+
+
+def test_matrices_without_such_values_are_the_librarys(spaces: tuple[Any, Any]) -> None:
+    for x in (np.full((3, 2, 2), NAN, "f4"), np.full((3, 2, 2), np.inf, "f4")):
+        for name in ("svdvals", "eigvalsh", "cholesky"):
+            outcomes = []
+            for space in spaces:
+                try:
+                    outcomes.append(getattr(space.linalg, name)(x).tobytes())
+                except np.linalg.LinAlgError as error:
+                    outcomes.append(str(error))
+            assert outcomes[0] == outcomes[1]
+    with pytest.raises(np.linalg.LinAlgError):
+        spaces[0].linalg.cholesky(np.array([[[1, 2], [2, 1]], [[1, 0], [0, 1]]], "f4"))
+    zeros = np.zeros((3, 4, 2), "f4")
+    same(spaces, "linalg.svdvals", zeros)
+    same(spaces, "linalg.qr", zeros)
 
 
 def test_products_of_vectors(spaces: tuple[Any, Any]) -> None:

@@ -27,9 +27,11 @@ _COST = {
 
 OTHER = 0.015
 
-SHARE = 8000.0
-"""Nanoseconds of work that a thread must have to do. Waking one takes 1 us on an idle machine, and up to a time slice where
-other processes want the cores; a grain of 3,000 elements of gelu or 50,000 of a cube was never slower than one thread."""
+WRITTEN = 0.03
+"""Nanoseconds for an element of the output."""
+
+SHARE = 4000.0
+"""Nanoseconds of work that a thread must have to do: one that is awake begins within 1,000 (see machine/pool.py)."""
 
 KNOWN = 64
 """Combinations of shapes for which a kernel remembers how they broadcast."""
@@ -49,7 +51,7 @@ class Kernel:
     launches : Counter
         Calls answered by machine code are added up here.
     by_numpy : bool
-        Whether NumPy always computes it: one function, for which NumPy has faster code.
+        Whether NumPy computes it where one thread would: one function, for which NumPy has code as fast.
     """
 
     __slots__ = ("by_numpy", "dtype", "dtypes", "entries", "entry", "grain", "known", "launches", "name", "root", "takes")
@@ -75,7 +77,7 @@ class Kernel:
         found = self.entries.get(modes)
         if found is None:
             found = self.entries[modes] = self.request(modes).function()
-            if modes == "f" * len(self.dtypes):
+            if modes == "f" * len(self.dtypes) and not self.by_numpy:
                 self.entry = found
         return found
 
@@ -120,6 +122,8 @@ class Kernel:
         for a in arrays:
             if type(a) is not np.ndarray and hasattr(a, "__generated__"):  # of a step that is recorded, which notes the call
                 return a.__generated__(self, arrays)
+        if self.by_numpy and not self._pays(arrays):
+            return evaluate(self.root, arrays)
         if not all([a.flags.c_contiguous for a in arrays]):
             arrays = [dense(a, a.dtype) for a in arrays]
         shapes = tuple([a.shape for a in arrays])
@@ -140,7 +144,7 @@ class Kernel:
                 self.launches[self.name] += 1
                 return out
         shape = np.broadcast_shapes(*shapes)
-        if self.by_numpy or is_interpreted() or any(d != a.dtype for a, d in zip(arrays, self.dtypes, strict=True)):
+        if is_interpreted() or any(d != a.dtype for a, d in zip(arrays, self.dtypes, strict=True)):
             return evaluate(self.root, arrays)
         given = [dense(a, d) for a, d in zip(arrays, self.dtypes, strict=True)]
         as_they_are = all(a is b for a, b in zip(arrays, given, strict=True))
@@ -161,11 +165,19 @@ class Kernel:
         self.launches[self.name] += 1
         return out
 
+    def _pays(self, arrays: Sequence[Array]) -> bool:
+        """Whether several threads would share arrays that are read as they lie."""
+        size = max([a.size for a in arrays])
+        if size < 2 * self.grain or thread_count(2) < 2 or not all([a.flags.c_contiguous for a in arrays]):
+            return False
+        shape = max([a.shape for a in arrays], key=prod)
+        return all([a.shape == shape or _mode(a.shape, shape)[0] for a in arrays])
 
-def grain_of(root: Expression) -> int:
-    """Elements that one thread should have at least."""
+
+def grain_of(root: Expression, more: float = WRITTEN) -> int:
+    """Elements that one thread should have at least; more: nanoseconds of an element beside the formula, to store or add it."""
     nodes = [e for e in in_order([root]) if e.kind != "const"]
-    cost = sum(_COST.get(e.kind, OTHER) * (2.5 if e.itemsize == 8 else 1) for e in nodes)
+    cost = more * root.itemsize / 4 + sum(_COST.get(e.kind, OTHER) * (2.5 if e.itemsize == 8 else 1) for e in nodes)
     return max(64, int(SHARE / (cost * 64 / VECTOR_BYTES)))
 
 

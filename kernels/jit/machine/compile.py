@@ -15,7 +15,7 @@ Options, the same everywhere: IEEE NaN and infinities are kept, sums may be reor
 
 from __future__ import annotations
 
-import os
+import ctypes
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -26,14 +26,16 @@ from typing import Any, TypeVar
 import numba
 import numba.extending
 import numpy as np
+from numba.core import config as numba_config
 from numba.extending import register_jitable
 
 from ...types import Array
-from . import shares
-from .fork import survive_fork
+from . import pool, shares
+from .fork import layer_module, survive_fork
 from .store import Store
 
 F = TypeVar("F", bound=Callable[..., Any])
+config: Any = numba_config  # which its type hints leave empty
 
 FASTMATH = {"contract", "reassoc", "nsz", "arcp", "afn"}  # never "nnan" or "ninf": isnan would be folded away
 PARALLEL = {"prange": True} | dict.fromkeys(
@@ -66,12 +68,11 @@ def thread_count(units: int) -> int:
         return 1
     if _interpreted.get():
         return min(2, units)
-    start_threads()
-    return min(int(numba.get_num_threads()), units)
+    return min(start_threads()(), units)
 
 
-SHARE = 10_000
-"""Nanoseconds of work that a thread must have to do: waking one takes 1 to 5 on an idle machine, and far more on a busy one."""
+SHARE = 5_000
+"""Nanoseconds of work that a thread must have to do: one that is awake begins within 1,000; to wake one costs 7,000."""
 
 
 def threads_for(units: int, nanoseconds: float) -> int:
@@ -80,21 +81,19 @@ def threads_for(units: int, nanoseconds: float) -> int:
 
 
 @cache
-def start_threads() -> None:
-    """Start Numba's workers, with less patience for the GNU OpenMP layer unless the user has set some.
+def start_threads() -> Callable[[], int]:
+    """Start the workers that share loops: our own (see pool.py), or Numba's where that cannot run or the user has chosen.
 
-    By default they spin for milliseconds after each parallel region. Where other processes want the cores, a spinning
-    worker uses up its time slice and the next region waits for its turn: a step of 0.77 ms that shared two cores with
-    another took 8.3 ms with 10,000 turns, 1.8 with 1000, 1.24 with 300 and 1.11 with 100; alone it took 2 % longer with
-    100 than with 300. The library reads the variable once, when it is loaded.
+    Returns what says how many threads this one may use: Numba's number, without the lock that numba.get_num_threads takes.
     """
-    chosen = {"GOMP_SPINCOUNT", "OMP_WAIT_POLICY"} & os.environ.keys()
-    if not chosen:
-        os.environ["GOMP_SPINCOUNT"] = "300"
-    numba.get_num_threads()
-    if not chosen:
-        del os.environ["GOMP_SPINCOUNT"]
-    survive_fork(numba.threading_layer(), _layer_lock)
+    numba.get_num_threads()  # links Numba's layer, which ours must come after
+    survive_fork(layer(), _layer_lock)
+    return ctypes.PYFUNCTYPE(ctypes.c_int)(layer_module(str(numba.threading_layer())).get_num_threads)
+
+
+def layer() -> str:
+    """What shares loops: "own", or Numba's omp, tbb or workqueue, which are known when threads have been started."""
+    return "own" if pool.supported() and config.THREADING_LAYER == "default" else str(numba.threading_layer())
 
 
 def in_parallel(function: Callable[..., Any], *args: Any) -> Any:
@@ -107,7 +106,7 @@ def in_parallel(function: Callable[..., Any], *args: Any) -> Any:
         return function(*args)
     with _layer_lock:
         result = function(*args)
-        _layer_is_safe = numba.threading_layer() != "workqueue"
+        _layer_is_safe = layer() != "workqueue"
     return result
 
 

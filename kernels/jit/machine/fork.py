@@ -16,7 +16,12 @@ from importlib import import_module
 from typing import Any, Protocol
 
 import llvmlite.binding as llvm
+from numba.core import config as numba_config
 from numba.core.compiler_lock import global_compiler_lock
+
+from . import pool
+
+config: Any = numba_config  # which its type hints leave empty
 
 
 class Lock(Protocol):
@@ -31,42 +36,50 @@ _forked = ctypes.c_int32(0)
 
 _PARALLEL_FOR = """
 define void @dlengine_parallel_for(
-    ptr %loop, ptr %args, ptr %sizes, ptr %steps, ptr %data, i64 %inner, i64 %arrays, i64 %threads) {{
+    ptr %loop, ptr %args, ptr %sizes, ptr %steps, ptr %data, i64 %inner, i64 %arrays, i32 %threads) {{
 entry:
   %flag = load volatile i32, ptr inttoptr (i64 {flag} to ptr)
   %forked = icmp ne i32 %flag, 0
   br i1 %forked, label %serial, label %shared
 shared:
   %layer = inttoptr i64 {layer} to ptr
-  %get = inttoptr i64 {get} to ptr
-  %set = inttoptr i64 {set} to ptr
-  %before = call i32 %get()
-  call void %layer(ptr %loop, ptr %args, ptr %sizes, ptr %steps, ptr %data, i64 %inner, i64 %arrays, i64 %threads)
-  call void %set(i32 %before)
+  {before}
+  call void %layer(ptr %loop, ptr %args, ptr %sizes, ptr %steps, ptr %data, i64 %inner, i64 %arrays, i32 %threads)
+  {after}
   ret void
 serial:
   call void %loop(ptr %args, ptr %sizes, ptr %steps, ptr %data)
   ret void
 }}
 """
-"""parallel_for of numba/np/ufunc (omppool.cpp): %sizes[0] parts; %loop runs as many as it is told, %steps apart in %args.
+"""parallel_for of numba/np/ufunc (omppool.cpp): %sizes[0] parts; %loop runs as many as it is told, %steps apart in %args."""
 
-The layer leaves %threads as the calling thread's number of threads; a small share of work must not lower it for what follows.
-"""
+_BEFORE = "%get = inttoptr i64 {get} to ptr\n  %before = call i32 %get()"
+_AFTER = "%set = inttoptr i64 {set} to ptr\n  call void %set(i32 %before)"
+"""Numba's layers leave %threads as the calling thread's number of threads; a small share of work must not lower it for good."""
 
 _engine: Any = None  # owns the native code, which is called until the process ends
+
+
+def layer_module(layer: str) -> Any:
+    """Numba's module of its layer omp, tbb or workqueue."""
+    return import_module(f"numba.np.ufunc.{ {'omp': 'omppool', 'tbb': 'tbbpool'}.get(layer, layer) }")
 
 
 def survive_fork(layer: str, running: Lock) -> None:
     """Link all code that is compiled or loaded from now on to the loop above; to be called once, when the layer has started.
 
-    layer: tbb, omp or workqueue. running: the lock that kernels hold where the layer bears only one at a time.
+    layer: tbb, omp or workqueue of Numba, or "own" for our pool. running: the lock that kernels hold where the layer bears only
+    one at a time.
     """
     global _engine
-    module = import_module(f"numba.np.ufunc.{ {'omp': 'omppool', 'tbb': 'tbbpool'}.get(layer, layer) }")
-    text = _PARALLEL_FOR.format(
-        flag=ctypes.addressof(_forked), layer=module.parallel_for, get=module.get_num_threads, set=module.set_num_threads
-    )
+    if layer == "own":
+        address, before, after = pool.start(int(config.NUMBA_NUM_THREADS) - 1), "", ""
+    else:
+        module = layer_module(layer)
+        before, after = _BEFORE.format(get=module.get_num_threads), _AFTER.format(set=module.set_num_threads)
+        address = module.parallel_for
+    text = _PARALLEL_FOR.format(flag=ctypes.addressof(_forked), layer=address, before=before, after=after)
     llvm.initialize_native_target()  # Numba does it too, when it first compiles
     llvm.initialize_native_asmprinter()
     machine = llvm.Target.from_default_triple().create_target_machine()

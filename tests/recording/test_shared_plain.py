@@ -1,0 +1,81 @@
+"""Large arrays in functions that NumPy computes as fast as one thread of generated code: several threads share them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import dlengine as dl
+from dlengine.kernels import jit
+from dlengine.recording import answers
+
+pytest.importorskip("numba")
+from dlengine.kernels.jit.generated import kernel
+
+N = 131_072
+
+OPS = {
+    "add": np.add, "subtract": np.subtract, "multiply": np.multiply, "divide": np.divide, "square": np.square, "sqrt": np.sqrt,
+    "negative": np.negative, "floor": np.floor, "maximum": np.maximum, "less": np.less, "where": np.where,
+}  # fmt: skip
+
+
+def arrays(name: str, dtype: str, special: bool) -> list[np.ndarray]:
+    rng = np.random.default_rng(0)
+    found = [rng.standard_normal(N).astype(dtype) for _ in range(OPS[name].nin if isinstance(OPS[name], np.ufunc) else 2)]
+    for shift, x in enumerate(found):
+        if special:
+            x[np.arange(12) * 10_007 + shift] = [np.nan, np.inf, -np.inf, 0.0, -0.0, 1e-42, *[np.nan, np.inf] * 3]
+    return [rng.random(N) < 0.5, *found] if name == "where" else found
+
+
+@pytest.fixture
+def two_threads(monkeypatch: pytest.MonkeyPatch):
+    """Two threads, whatever this process has, and ops that have been read by nobody."""
+    monkeypatch.setattr(answers, "_threads", lambda: 2)
+    monkeypatch.setattr(kernel, "thread_count", lambda units: min(2, max(1, units)))
+    for name in OPS:
+        getattr(dl, name).op.forget_readings()
+    with dl.use_backend("numba"):
+        yield
+    for name in OPS:
+        getattr(dl, name).op.forget_readings()
+
+
+@pytest.mark.parametrize("name", OPS)
+def test_large_arrays_are_shared_bit_for_bit(two_threads, name: str) -> None:
+    for dtype in ("float32", "float64"):
+        given = arrays(name, dtype, True)
+        before = jit.SET.launches[f"generated:{name}"]
+        y = getattr(dl, name)(*map(dl.asarray, given)).numpy()
+        assert jit.SET.launches[f"generated:{name}"] == before + 1
+        with np.errstate(all="ignore"):
+            expected = OPS[name](*given)
+        assert y.dtype == expected.dtype
+        np.testing.assert_array_equal(y, expected)
+        if y.dtype.kind == "f":
+            sound = ~np.isnan(expected)
+            np.testing.assert_array_equal(np.signbit(y)[sound], np.signbit(expected)[sound])
+
+
+@pytest.mark.parametrize("name", ["add", "multiply"])
+def test_small_turned_and_spread_arrays_are_left(two_threads, name: str) -> None:
+    a, b = (dl.asarray(x) for x in arrays(name, "float32", False))
+    op = getattr(dl, name)
+    op(a, b)
+    before = jit.SET.launches[f"generated:{name}"]
+    grid = dl.reshape(a, (256, 512))
+    for x, y in ((a[:100], b[:100]), (grid.T, dl.reshape(b, (512, 256))), (a[::2], b[::2])):
+        np.testing.assert_array_equal(op(x, y).numpy(), OPS[name](x.numpy(), y.numpy()))
+    assert jit.SET.launches[f"generated:{name}"] == before
+    np.testing.assert_array_equal(op(grid, b[:512]).numpy(), OPS[name](grid.numpy(), b[:512].numpy()))
+    assert jit.SET.launches[f"generated:{name}"] == before + 1
+
+
+def test_gradients_are_shared(two_threads) -> None:
+    a, b = (dl.asarray(x).requires_grad_() for x in arrays("multiply", "float32", False))
+    seed = np.random.default_rng(2).standard_normal(N).astype("float32")
+    dl.multiply(a, b).backward(dl.asarray(seed))
+    np.testing.assert_array_equal(a.grad.numpy(), seed * b.detach().numpy())
+    np.testing.assert_array_equal(b.grad.numpy(), seed * a.detach().numpy())
+    assert jit.SET.launches["generated:multiply_grad"] >= 2
