@@ -36,7 +36,7 @@ _MISSING: Any = object()
 def _word(value: Any) -> str:
     """What stands in a text for a default of a constant; "" for other than these."""
     if type(value) is int:
-        return {-1: "_LAST", 0: "_FIRST"}.get(value, "")
+        return {-1: "_LAST", 0: "_FIRST", 2: "_TWO"}.get(value, "")
     return repr(value) if value is None or value is False else ""
 
 
@@ -354,7 +354,7 @@ globals().update({
     "_answer": answer, "_array": array, "_asarray": np.asarray, "_generic": np.generic, "_record": record, "_refusal": refusal,
     "_cells_of": version_cells, "_Node": Node, "_ref": ref, "_next_sequence": next_sequence, "_is_inexact": is_inexact,
     "_type": type, "_isinstance": isinstance, "_list": list, "_tuple": tuple, "_float": float, "_int": int, "_repr": repr,
-    "_PLAIN": PLAIN_CONSTANTS, "_bind": bind, "_LAST": -1, "_FIRST": 0,
+    "_PLAIN": PLAIN_CONSTANTS, "_bind": bind, "_LAST": -1, "_FIRST": 0, "_TWO": 2,
     "_ValueError": ValueError, "_TypeError": TypeError, "_IndexError": IndexError, "_OverflowError": OverflowError,
     "_Unrecorded": Unrecorded,
 })  # fmt: skip

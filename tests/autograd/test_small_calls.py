@@ -28,7 +28,7 @@ TWO = (
     "add atan2 copysign divide equal floor_divide greater greater_equal hypot less less_equal logaddexp logical_and logical_or "
     "logical_xor maximum minimum multiply nextafter not_equal pow remainder subtract"
 ).split()
-KERNELS = "relu sigmoid silu sum mean prod max min softmax log_softmax tril triu trace diagonal argmax argmin".split()
+KERNELS = "relu sigmoid silu sum mean prod max min softmax log_softmax tril triu trace diagonal argmax argmin vector_norm".split()
 
 
 @pytest.fixture(autouse=True)
