@@ -45,7 +45,7 @@ def bound(name: str):
     op.unbind()
     xp = backend.spaces()[np.ndarray]
     small.bind(op, backend.policy(), xp)
-    assert op.bound is not None, name
+    assert op.policy is not None, name
     return op
 
 
@@ -221,7 +221,7 @@ def test_a_definition_that_is_replaced_answers():
     try:
         assert dl.exp(x).tolist()[0] == 2.0
         small.bind(OPS["exp"].op, backend.policy(), backend.spaces()[np.ndarray])
-        assert OPS["exp"].op.bound is None
+        assert OPS["exp"].op.policy is None
         assert dl.exp(x).tolist()[0] == 2.0
     finally:
         undo()
@@ -234,9 +234,9 @@ def test_other_backends_and_modes_have_their_own_answers():
     with dl.use_backend("numpy"):
         assert op.policy is not backend.policy()
     with generating("always"):
-        assert op.bound is None
+        assert op.policy is None
         small.bind(op, backend.policy(), backend.spaces()[np.ndarray])
-        assert op.bound is None
+        assert op.policy is None
 
 
 def test_calls_are_counted():
@@ -261,7 +261,7 @@ def test_an_op_asks_after_some_calls():
 def test_what_does_more_than_one_function_is_not_bound():
     op = OPS["softsign"].op
     small.bind(op, backend.policy(), backend.spaces()[np.ndarray])
-    assert op.bound is None
+    assert op.policy is None
     assert small.ufunc_of(OPS["exp"].op, backend.spaces()[np.ndarray], [np.ones(3)]) is np.exp
 
 
