@@ -28,7 +28,7 @@ from .declaration import Op
 from .fp_errors import QUIET, SET, restore_fp_errors
 from .promotion import is_inexact
 from .record import anomaly, record, refusal, version_cells
-from .small import bind, when_made
+from .small import bind, tell_if_loaded, when_made
 
 _MISSING: Any = object()
 """Stands for an argument that was not given."""
@@ -58,7 +58,9 @@ def direct(op: Op, general: Callable[..., Any]) -> Callable[..., Any]:
         form = _Form.of(_op)
         function.__kwdefaults__ = dict.fromkeys(theirs for theirs, _ in form.second_names())
         function.__code__ = _code(form)
-        return _general(*args, **consts)
+        found = _general(*args, **consts)
+        tell_if_loaded()
+        return found
 
     op.call = call
     return call
@@ -124,16 +126,21 @@ class _Form(NamedTuple):
             "    if not _default_policy: break",
             "    _policy = _default_policy[0]",
         ]
+        bound: list[str] = []
         if self.usual is not None:
             test = "".join([f" and {name} is {_word(value)}" for name, value in self.usual])
-            lines += [
+            bound = [
                 f"if _op.policy is _policy{test}:",
                 f"    _out = _op.bound({', '.join(self.arrays + self.consts if self.view or self.listed else self.arrays)})",
                 "    if _out is not None: return _out",
             ]
+        lines += bound if self.listed else []
         lines += self._several() if several else self._one()
         lines += [
-            "if _needs and (not _recording() or _anomaly()): break",
+            "if not _needs or not _recording():",
+            *([] if self.listed else [f"    {line}" for line in bound]),
+            "    if _needs: break",
+            "elif _anomaly(): break",
             "try: _xp = _policy.spaces[_ND]",
             "except _Unrecorded: break",
             *self._computed(),

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import cache
 from importlib import import_module
+from sys import modules
 from typing import Any
 
 import numpy as np
@@ -145,6 +146,15 @@ def _tell() -> Callable[[Any], Any]:
     for tell in when_made:
         tell(found)
     return found
+
+
+def tell_if_loaded() -> None:
+    """Tell them as soon as a kernel has been compiled or loaded, which takes longer than anything here."""
+    if "dlengine.kernels.jit.generated.machine" in modules:
+        try:
+            _tell()
+        except (AttributeError, ImportError, OSError, RuntimeError):  # as in bind()
+            return
 
 
 def _says(op: Op, xp: Any, made: Callable[..., Any]) -> bool:
