@@ -95,7 +95,7 @@ class Op:
 
     def unbind(self) -> None:
         """Let Python answer small calls again."""
-        self.bound = self.policy = None
+        self.policy = None  # bound stays: another thread may be about to call it
         self.waits = self.patience = PATIENCE
 
     def __repr__(self) -> str:
