@@ -19,6 +19,7 @@ from ..autograd.fp_errors import ignore_fp_errors, restore_fp_errors
 from ..recording.answers import mode
 from ..recording.generators import SMALL
 from ..recording.instructions import Call, Value, mapped, values_in
+from .arranging import arranged
 from .cleaning import divided, live, simplified, without_copies
 from .emitting import Broken, Emitted, Writer, kept_whole, may_raise
 from .fusion import fused
@@ -56,8 +57,9 @@ class Program:
         calls, outs = without_copies(live(calls, values_in(outs)), outs)
         tensors = {id(array): t for t, array, _ in recording.held}
         held = {v for call in calls for v in call.reads() if v.kind == "held" and id(v.array) in tensors and is_private(v.array)}
-        first, calls = divided(calls, outs, held)
+        first, calls, steady = divided(calls, outs, held)
         if fuse and _generates():
+            calls, first = arranged(calls, outs, first, steady)
             calls = live(fused(calls, outs, 1 if mode() == "always" else SMALL), values_in(outs))
         self.calls, self.outs = calls, outs
         self.replays = 0
