@@ -235,7 +235,8 @@ class ModuleList(_ListOfModules):
 class ModuleDict(Module):
     """Modules by name, whose parameters belong to the model.
 
-    It has no forward of its own. ``len``, iteration, ``in``, indexing, item assignment and ``del`` work as for a dict.
+    It has no forward of its own. ``len``, iteration, ``in``, indexing, item assignment, ``del``, ``update`` and ``pop`` work as for a
+    dict.
 
     Parameters
     ----------
@@ -276,6 +277,34 @@ class ModuleDict(Module):
     def __delitem__(self, name: str) -> None:
         self._by_name()[name]  # a KeyError if it is no module
         delattr(self, name)
+
+    def update(self, modules: Mapping[str, Module] | Iterable[tuple[str, Module]]) -> None:
+        """Add modules, or replace those of the same names.
+
+        Parameters
+        ----------
+        modules : dict or iterable of (str, Module)
+            The modules by name.
+        """
+        for name, m in dict(modules).items():
+            self[name] = m
+
+    def pop(self, name: str) -> Module:
+        """Take a module out.
+
+        Parameters
+        ----------
+        name : str
+            Its name.
+
+        Returns
+        -------
+        Module
+            The module.
+        """
+        found = self[name]
+        del self[name]
+        return found
 
     def keys(self) -> Iterable[str]:
         """List the names.

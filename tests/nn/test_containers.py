@@ -67,3 +67,14 @@ def test_names_of_ones_own_stay() -> None:
     assert list(model._held()) == ["first", "1", "last"]
     del model[0]
     assert list(model._held()) == ["0", "last"]
+
+
+def test_what_a_dict_can() -> None:
+    first, last = layers(2, 3, 4)
+    held = nn.ModuleDict({"first": first})
+    held.update({"last": last, "first": last})
+    assert list(held.items()) == [("first", last), ("last", last)]
+    assert held.pop("first") is last
+    assert list(held) == ["last"]
+    with pytest.raises(KeyError):
+        held.pop("first")

@@ -26,19 +26,8 @@ class Sequential(Module, nn.Sequential):  # type: ignore[misc]
             return type(self)(dict(list(self._modules.items())[index]))
         return list(self._modules.values())[index]
 
-    def __setitem__(self, index: int, module: Any) -> None:
-        setattr(self, list(self._modules)[index], module)
-
-    def __delitem__(self, index: Any) -> None:
-        names = list(self._modules)[index]
-        for name in [names] if isinstance(names, str) else names:
-            delattr(self, name)
-
-    def extend(self, modules: Iterable[Any]) -> Any:
-        """Add modules at the end."""
-        for m in modules:
-            self.append(m)
-        return self
+    def _of(self, modules: Iterable[Any]) -> Any:
+        return Sequential(*modules)
 
     def forward(self, input: Any) -> Any:
         for m in list(self._modules.values()):
@@ -52,35 +41,8 @@ class ModuleList(Module, nn.ModuleList):  # type: ignore[misc]
     def __init__(self, modules: Any = None) -> None:
         nn.ModuleList.__init__(self, modules or ())
 
-    def __getitem__(self, index: Any) -> Any:
-        found = list(self._modules.values())[index]
-        return ModuleList(found) if isinstance(index, slice) else found
-
-    def __iadd__(self, modules: Iterable[Any]) -> Any:
-        self.extend(modules)
-        return self
-
-    def _replace(self, members: list[Any]) -> None:
-        for name in list(self._modules):
-            delattr(self, name)
-        self.extend(members)
-
-    def __delitem__(self, index: Any) -> None:
-        members = list(self)
-        del members[index]
-        self._replace(members)
-
-    def insert(self, index: int, module: Any) -> None:
-        """Put a module before a place."""
-        members = list(self)
-        members.insert(index, module)
-        self._replace(members)
-
-    def pop(self, key: int = -1) -> Any:
-        """Remove and return a module."""
-        found = self[key]
-        del self[key]
-        return found
+    def _of(self, modules: Iterable[Any]) -> Any:
+        return ModuleList(modules)
 
 
 class ModuleDict(Module, nn.ModuleDict):  # type: ignore[misc]
@@ -88,17 +50,6 @@ class ModuleDict(Module, nn.ModuleDict):  # type: ignore[misc]
 
     def __init__(self, modules: Any = None) -> None:
         nn.ModuleDict.__init__(self, dict(modules or {}))
-
-    def update(self, modules: Any) -> None:
-        """Add modules by name."""
-        for name, m in dict(modules).items():
-            self[name] = m
-
-    def pop(self, key: str) -> Any:
-        """Remove and return a module."""
-        found = self[key]
-        del self[key]
-        return found
 
 
 class ParameterList(Module, nn.ParameterList):  # type: ignore[misc]
