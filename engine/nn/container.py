@@ -235,8 +235,8 @@ class ModuleList(_ListOfModules):
 class ModuleDict(Module):
     """Modules by name, whose parameters belong to the model.
 
-    It has no forward of its own. ``len``, iteration, ``in``, indexing, item assignment, ``del``, ``update`` and ``pop`` work as for a
-    dict.
+    It has no forward of its own. ``len``, iteration, ``in``, indexing, item assignment, ``del``, ``update`` and ``pop`` work as
+    for a dict.
 
     Parameters
     ----------
