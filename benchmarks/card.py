@@ -29,21 +29,31 @@ BENCH = (
     "conv-c64*", "conv-r56*", "conv-stem*", "lstm-medium*", "lstm-large*", "gru*", "batchnorm*", "layernorm*", "softmax*",
     "embedding*", "mlp*", "cnn*", "resnet20*", "char-lstm*", "gpt*", "tiny-ops",
 )  # fmt: skip
-CHOICES = (
-    "large", "small", "large_split", "small_split", "tensor_large", "tensor_small", "tensor_large_split", "tensor_small_split",
-    "128x128", "64x128", "64x64", "16x128", "few 64x128", "few 16x128", "winograd", "product",
-    "tensor 128", "tensor 64", "heuristic",
-)  # fmt: skip
-"""Names of the kernels among which a product or a convolution is chosen: each is tried wherever it may answer."""
+CHOICES = {
+    "matmul,linear": (
+        "large", "small", "large_split", "small_split", "tensor_large", "tensor_small", "tensor_large_split",
+        "tensor_small_split",
+    ),
+    "conv*": (
+        "128x128", "64x128", "64x64", "16x128", "few 64x128", "few 16x128", "winograd", "product", "tensor 128", "tensor 64",
+    ),
+}  # fmt: skip
+"""By rows of the op table the names of the kernels among which one is chosen: each is tried wherever it may answer."""
+
+REHEARSED = {"matmul": ("large",), "conv2d": ("winograd", "product")}
+"""The same where there is no card."""
 
 TABLE_TESTS = ("gradients", "layouts", "overwrite")
 """Tests of the whole op table, for what no kernel of ours computes."""
 
 KERNEL_TESTS = (
-    "conv", "gemm", "mma", "recurrent", "norm", "pool", "softmax", "embedding", "optim", "random", "activation", "attention",
-    "unfold", "sums",
+    "conv", "gemm", "mma", "recurrent", "recurrent_tensor", "norm", "pool", "softmax", "embedding", "optim", "updates", "random",
+    "activation", "attention", "unfold", "sums",
 )  # fmt: skip
 """Tests that launch every variant of every kernel, on a card where there is one. Of the checkout, in whose root this runs."""
+
+NO_CARD_NEEDED = "not checked and not compile"
+"""Of those tests: what stays on the emulator, or asks the compiler alone, was run at home."""
 
 JOBS = 12
 SLOWER = 10
@@ -52,12 +62,13 @@ SLOWER = 10
 
 @dataclass(frozen=True)
 class Stage:
-    """One stage: commands after one another, and the seconds that all of them may take."""
+    """One stage: commands after one another, and the seconds that all of them may take. needed: by all later ones."""
 
     name: str
     seconds: float
     commands: tuple[tuple[str, ...], ...]
     environment: Mapping[str, str] = field(default_factory=dict)
+    needed: bool = False
 
 
 def stages(out: Path, part: int, rehearse: bool) -> list[Stage]:
@@ -80,12 +91,12 @@ def stages(out: Path, part: int, rehearse: bool) -> list[Stage]:
     python, jobs = sys.executable, "2" if rehearse else str(JOBS)
     checks = (python, "-m", "dlengine.benchmarks.card_checks")
     on = ("--backend", "cuda", "--emulate") if rehearse else ("--backend", "cuda")
-    parity = (python, "-m", "dlengine.cli", "parity", *on, "--jobs", jobs)
+    parity = (python, "-m", "dlengine.cli", "parity", *on, "--jobs", jobs, "--limit", "200" if rehearse else "40")
+    pytest = (python, "-m", "pytest", "-q", "-n", jobs, "-W", "default", "-p", "dlengine.benchmarks.card_tests", "-k")
     device = "cuda-emulate" if rehearse else "cuda"
     strict = {"CUDA_LAUNCH_BLOCKING": "1"}
     ops = ("--op", "relu,gelu") if rehearse else ()
-    products = ("--op", "matmul,conv2d" if rehearse else "matmul,linear,conv*")
-    chosen = ("winograd", "heuristic") if rehearse else CHOICES
+    choices = (*checks, "choices", device, str(out / "choices.jsonl"), jobs, *(REHEARSED if rehearse else CHOICES))
     bench = (python, "-m", "dlengine.cli", "bench", "--repeat", "1" if rehearse else "2")
     rows = [a for name in (("softmax-xent",) if rehearse else BENCH) for a in ("--filter", name)]
     against = ("--backend", "numpy", "--heap", "default") if rehearse else ("--backend", "cuda", "--against", "torch")
@@ -104,19 +115,17 @@ def stages(out: Path, part: int, rehearse: bool) -> list[Stage]:
             ),
         ]  # fmt: skip
         return _at_ease(found) if rehearse else found
-    some = ("-k", "relu") if rehearse else ()
+    some = f"relu and {NO_CARD_NEEDED}" if rehearse else NO_CARD_NEEDED
     found = [
+        Stage("ready", 30, ((*checks, "ready", device),), needed=True),
         Stage("environment", 20, ((*checks, "environment"), (python, "-m", "dlengine.cli", "info"))),
         Stage("modules", 50, ((*checks, "modules", device, str(out / "modules.jsonl"), jobs),)),
-        *([Stage("kernels", 50, ((python, "-m", "pytest", "-q", "-n", jobs, *some, *tests),), strict)] if tests else []),
+        *([Stage("kernels", 70, ((*pytest, some, *tests),), strict)] if tests else []),
         Stage("parity", 110, ((*parity, *ops, "--jsonl", str(out / "parity.jsonl")),), strict),
-        *([Stage("table", 40, ((python, "-m", "pytest", "-q", "-n", jobs, *some, *table),), strict)] if tests else []),
+        *([Stage("table", 40, ((*pytest, some, *table),), strict)] if tests else []),
         Stage("capture", 40, (capture, capture)),  # the second process finds what the first one measured
-        *(
-            Stage(f"choice-{name.replace(' ', '-')}", 7, ((*parity, *products),), strict | {"DLENGINE_CUDA_CHOICE": name})
-            for name in chosen
-        ),
-        Stage("bench", 95, ((*bench, *against, *rows, "--json", str(out / "bench.json")),)),
+        Stage("choices", 60, (choices,), strict),
+        Stage("bench", 100, ((*bench, *against, *rows, "--json", str(out / "bench.json")),)),
         *([Stage("sanitizer", 50, ((sanitizer, "--tool", "memcheck", *checks, "launches", device),))] if sanitizer else []),
     ]
     return _at_ease(found) if rehearse else found
@@ -207,6 +216,9 @@ def main(
         with (out / "stages.jsonl").open("a") as file:
             file.write(json.dumps(line) + "\n")
         click.echo(json.dumps(line))
+        if stage.needed and line.get("status") != [0]:
+            said = (out / f"{stage.name}.txt").read_text()
+            raise click.ClickException(f"{stage.name}: without that no other stage would find anything:\n{said}")
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import platform
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +19,36 @@ import numpy as np
 
 import dlengine as dl
 from dlengine import nn, optim, training
-from dlengine.kernels.cuda.machine import compile_check, launch
+from dlengine.kernels.cuda.machine import choice, compile_check, launch
+from dlengine.testing import check, rows
 from dlengine.testing.jobs import Died, in_processes
+from dlengine.testing.oracle import Oracle
+from dlengine.testing.parity import dtypes_of
+
+from . import card
 
 STEPS = {"cuda": 20}
 """Steps that are compared, by backend; elsewhere 6."""
+
+
+NEEDED = ("numpy", "scipy", "array_api_compat", "click", "rich")
+"""What all stages import."""
+WANTED = ("numba", "ml_dtypes", "pytest", "xdist", "array_api_strict", "torch")
+"""What some stages import."""
+
+
+def ready(device: str) -> None:
+    """Say what is missing, and exit with it if no stage could do without."""
+    missing, less = ([name for name in names if find_spec(name) is None] for names in (NEEDED, WANTED))
+    if less:
+        print(f"some stages need {', '.join(less)}: carry wheels along")
+    reasons = [f"{name} is missing: carry its wheel along" for name in missing]
+    reasons += [reason for reason in (dl.backend.BACKENDS[device].unavailable(),) if reason is not None]
+    if device == "cuda" and not reasons and float(dl.sum(dl.ones((3,), device="cuda"))) != 3:
+        reasons.append("the sum of three ones on the card is not 3")
+    if reasons:
+        sys.exit("\n".join(reasons))
+    print("ready")
 
 
 def environment() -> None:
@@ -127,6 +154,36 @@ def capture(device: str, file: str) -> None:
             out.write(json.dumps(line) + "\n")
 
 
+def _chosen(tasks: list[tuple[str, str, str]], device: str) -> Iterator[dict[str, Any]]:
+    """Check one op in one dtype with each of the kernels that may answer, which are asked for by their names."""
+    op, dtype, _ = tasks[0]
+    (row,) = rows(op)
+    oracle = Oracle(row, dtype)
+    for *_, name in tasks:
+        os.environ["DLENGINE_CUDA_CHOICE"] = name
+        cell = check(row, device, dtype, oracle=oracle)
+        yield {"op": op, "dtype": dtype, "choice": name, "verdict": cell.verdict, "message": cell.message}
+        if choice.FATAL.search(cell.message):
+            raise RuntimeError(f"the card is lost: {cell.message}")
+
+
+def choices(device: str, file: str, jobs: str, *patterns: str) -> None:
+    """Check products and convolutions with every kernel among which one is chosen, in several processes."""
+    groups = [
+        [(row.name, dtype, name) for name in (card.CHOICES | card.REHEARSED)[pattern]]
+        for pattern in patterns for row in rows(pattern) for dtype in dtypes_of(row, device)
+    ]  # fmt: skip
+    bad = 0
+    with Path(file).open("w", buffering=1) as out:
+        for (op, dtype, name), found in in_processes(groups, partial(_chosen, device=device), int(jobs), limit=40):
+            if isinstance(found, Died):
+                found = {"op": op, "dtype": dtype, "choice": name, "verdict": "fail", "message": found.reason}
+            bad += found["verdict"] != "pass"
+            out.write(json.dumps(found) + "\n")
+    print(f"{bad} failed")
+    sys.exit(bad > 0)
+
+
 def launches(device: str) -> None:
     """Run steps that launch most kernels once, for a tool that watches memory."""
     with dl.use_backend(device):
@@ -146,7 +203,8 @@ def failed(file: str, *command: str) -> None:
 
 
 CHECKS: dict[str, Callable[..., None]] = {
-    "environment": environment, "modules": modules, "capture": capture, "launches": launches, "failed": failed,
+    "ready": ready, "environment": environment, "modules": modules, "capture": capture, "choices": choices,
+    "launches": launches, "failed": failed,
 }  # fmt: skip
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 from contextlib import suppress
+from threading import Timer
 from typing import IO, Any, Self
 
 from dlengine.kernels.compiling import compilations
@@ -33,12 +34,26 @@ def environment(backend: str, threads: int, heap: str, precision: str = "highest
     return chosen | {"DLENGINE_BENCH_PRECISION": precision}
 
 
+def keep_to_cores(first: int) -> None:
+    """Let this process run on as many cores as threads were asked for: from a core on, the same ones for every library.
+
+    XLA sizes its pool of threads by the cores that it may use, whatever its flags say: with two cores it beat other libraries
+    that kept to one thread.
+    """
+    threads = int(os.environ.get("OMP_NUM_THREADS", "0"))
+    if threads and hasattr(os, "sched_setaffinity"):
+        cores = sorted(os.sched_getaffinity(0))
+        first %= len(cores)
+        os.sched_setaffinity(0, (cores[first:] + cores[:first])[:threads])
+
+
 class WorkerProcess:
     """A worker process, as a context manager."""
 
-    def __init__(self, name: str, env: dict[str, str], module: str | None = None) -> None:
-        """module: the framework that it loads, where that has another name."""
+    def __init__(self, name: str, env: dict[str, str], module: str | None = None, limit: float | None = None) -> None:
+        """module: the framework that it loads, where that has another name. limit: seconds that an answer may take."""
         self.name = name
+        self.limit = limit
         self.env = env
         self.module = module or name
 
@@ -51,6 +66,8 @@ class WorkerProcess:
         return self
 
     def __exit__(self, *reason: object) -> None:
+        if self.errors.closed:
+            return
         self.process.kill()
         self.process.communicate()
         self.errors.close()
@@ -69,7 +86,7 @@ class WorkerProcess:
 
     def receive(self) -> dict[str, Any]:
         """The answer to the request that was sent. Raises WorkerFailed."""
-        line = self.process.stdout.readline() if self.process.stdout is not None else ""
+        line = self._line()
         if not line:
             self.process.wait()
             self.errors.seek(0)
@@ -82,3 +99,16 @@ class WorkerProcess:
         if "error" in answer:
             raise WorkerFailed(f"{self.name}: {answer['error']}")
         return answer
+
+    def _line(self) -> str:
+        """A line of its answer; nothing if it has ended, or is ended here because it does not answer."""
+        if self.process.stdout is None:
+            return ""
+        if self.limit is None:
+            return self.process.stdout.readline()
+        timer = Timer(self.limit, self.process.kill)
+        timer.start()
+        try:
+            return self.process.stdout.readline()
+        finally:
+            timer.cancel()

@@ -33,6 +33,9 @@ SIDE_SECONDS = 6.0
 """About the longest total time of one framework on one workload; slow ones get fewer turns."""
 HEAPS = {"default": ("default",), "warm": ("warm",), "both": ("default", "warm")}
 
+DEVICE_LIMIT = 40.0
+"""Seconds after which a worker that uses a device, and does not answer, is ended."""
+
 Progress = Callable[[str, int, int], None]
 
 
@@ -94,11 +97,20 @@ class Workers:
     def fresh(self, name: str, heap: str) -> WorkerProcess:
         asked = self.settings
         module = "captured" if asked.captured and name == OURS else None
-        return WorkerProcess(name, environment(asked.backend, asked.threads, heap, asked.precision), module)
+        limit = DEVICE_LIMIT if asked.device == "cuda" else None
+        return WorkerProcess(name, environment(asked.backend, asked.threads, heap, asked.precision), module, limit)
+
+    def end(self) -> None:
+        """End them all: one that failed may be gone, or have lost its device, and would fail in every later workload."""
+        for worker in self.workers.values():
+            worker.__exit__()
+        self.workers.clear()
 
 
-def run(settings: Settings, workloads: list[Workload], progress: Progress) -> Result:
-    """Time the workloads; progress(description, turns done, turns in all) is called as they go.
+def run(
+    settings: Settings, workloads: list[Workload], progress: Progress, keep: Callable[[Result], object] = lambda result: None
+) -> Result:
+    """Time the workloads; progress(description, turns done, turns in all) is called as they go, keep(result) after each.
 
     Raises ConfigError if the frameworks compute in different precision. A workload that fails is a row with its error.
     """
@@ -132,6 +144,7 @@ def run(settings: Settings, workloads: list[Workload], progress: Progress) -> Re
                     for row in rows:
                         row.note = "; ".join(filter(None, [row.note, f"{names[1]} has no definition of it: timed alone"]))
                 result.rows += rows
+            keep(result)
         # Asked again, because libraries load their thread pools with the first workload that needs them.
         for name in dict.fromkeys(name for name, _ in pool.workers):
             result.frameworks[name] = pool.worker(name, heaps[0]).ask("describe")
@@ -191,6 +204,8 @@ def measure(
                 for heap in heaps:
                     ready[name, heap]["peak_mib"] = peak if heap == heaps[0] else None
     except (WorkerFailed, ConfigError) as error:
+        if isinstance(error, WorkerFailed):
+            pool.end()
         for row in rows.values():
             row.error = str(error)
         return list(rows.values())

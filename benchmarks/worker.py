@@ -29,6 +29,7 @@ from .definitions import Computation, Framework
 from .memory import peak_memory
 from .op_worker import OpBench
 from .peers import module_of
+from .process import keep_to_cores
 from .profile import shares
 from .workloads import WORKLOADS, Workload
 
@@ -174,21 +175,8 @@ def serve(worker: Worker, requests: TextIO, answers: TextIO) -> None:
         answers.flush()
 
 
-def keep_to_cores() -> None:
-    """Run on as many cores as threads were asked for, the same ones for every library.
-
-    XLA sizes its pool of threads by the cores that it may use, whatever its flags say: with two cores it beat other libraries
-    that kept to one thread.
-    """
-    threads = int(os.environ.get("OMP_NUM_THREADS", "0"))
-    if threads and hasattr(os, "sched_setaffinity"):
-        cores = sorted(os.sched_getaffinity(0))
-        first = os.getppid() % len(cores)
-        os.sched_setaffinity(0, (cores[first:] + cores[:first])[:threads])
-
-
 def main() -> None:
-    keep_to_cores()
+    keep_to_cores(os.getppid())
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "w")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     framework = import_module(f"{__package__}.{module_of(sys.argv[1])}")

@@ -200,10 +200,14 @@ def time_table(options: Options, settings: Settings, console: Console, old: Resu
     workloads = select(options.patterns, options.device)
     if options.captured:
         workloads = [workload for workload in workloads if workload.kind in ("step", "inference")]
-    result = with_progress(lambda progress: run.run(settings, workloads, progress), "turns")
-    # Saved before the comparison, which fails if the older result is of another machine or backend.
-    if options.json_file is not None:
-        result.save(options.json_file)
+
+    def keep(result: Result) -> None:
+        """Save what is there: a run that is ended leaves it."""
+        if options.json_file is not None:
+            result.save(options.json_file)
+
+    result = with_progress(lambda progress: run.run(settings, workloads, progress, keep), "turns")
+    keep(result)  # before the comparison, which fails if the older result is of another machine or backend
     changes = compare.compare(result, old) if old is not None else None
     if options.html_file is not None:
         report.page(result, changes).write(options.html_file)

@@ -39,6 +39,7 @@ _FILE = click.Path(dir_okay=False, writable=True, path_type=Path)
     "--jobs", "-j", type=click.IntRange(0), default=0,
     help="Number of worker processes; a worker that crashes counts as one failed cell.",
 )
+@click.option("--limit", type=click.FloatRange(min=0, min_open=True), help="Seconds that one cell may take, with --jobs.")
 @click.option(
     "--jsonl", "lines_file", type=_FILE, callback=_target,
     help="Write a line of JSON for each cell as soon as it is computed.",
@@ -91,7 +92,7 @@ def parity(context: click.Context, /, **given: Any) -> None:
         write(report.about())
         cells = compare(
             options.pattern, backends=options.backends or None, dtypes=options.dtypes or None, emulate=options.emulate,
-            checked=options.checked, jobs=options.jobs, progress=show,
+            checked=options.checked, jobs=options.jobs, limit=options.limit, progress=show,
         )  # fmt: skip
     headings, shown = (report.HEADINGS, report.table(cells)) if options.verbose else report.compact(cells)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, caption=None if options.verbose else report.LEGEND, caption_justify="left")
@@ -126,6 +127,7 @@ class Options:
     pattern: str
     dtypes: tuple[str, ...]
     jobs: int
+    limit: float | None
     lines_file: Path | None
     json_file: Path | None
     html_file: Path | None
@@ -135,6 +137,8 @@ class Options:
     def check(self) -> None:
         """Complete what follows from other options; raise UsageError for options that do not go together."""
         self.emulate = self.emulate or self.checked
+        if self.limit is not None and not self.jobs:
+            raise click.UsageError("--limit goes with --jobs: a cell of this process cannot be ended")
         if self.emulate and self.backends and "cuda" not in self.backends:
             raise click.UsageError("--emulate and --checked are for --backend cuda")
         if self.emulate:

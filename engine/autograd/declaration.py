@@ -11,6 +11,10 @@ from ..errors import ArgumentError
 from ..recording import GENERATORS
 
 
+PATIENCE = 64
+"""Calls of an op after which it is worth looking for a shorter way (small.py)."""
+
+
 class Options(TypedDict, total=False):
     """The options of @op, which describes them."""
 
@@ -30,9 +34,9 @@ class Op:
     """What is known of an op: its definition (text), the names of its arrays and constants, and its options; see @op."""
 
     __slots__ = (
-        "arrays", "call", "complex", "constants", "consts", "defaults", "dtyped", "guards", "kernel", "listed", "name", "needs",
-        "none_cotangents", "pack", "promotes", "readings", "returns", "save", "save_first", "several", "tensor_text", "text",
-        "view",
+        "arrays", "bound", "call", "complex", "constants", "consts", "defaults", "dtyped", "guards", "kernel", "listed", "name",
+        "needs", "none_cotangents", "original", "pack", "patience", "policy", "promotes", "readings", "returns", "save", "save_first",
+        "several", "tensor_text", "text", "view", "waits",
     )  # fmt: skip
 
     def __init__(
@@ -47,6 +51,8 @@ class Op:
         fixed = [p.name for p in parameters[count:] if p.kind is inspect.Parameter.POSITIONAL_ONLY]
         self.save_first = save
         self.text = saving(text) if save else by_name(text, fixed) if fixed else text
+        self.original = self.text
+        """The definition that was declared, which tests replace."""
         self.tensor_text = options.get("tensors") or self.text
         self.name = options.get("name") or text.__name__
         self.arrays = tuple(p.name for p in parameters[:count])
@@ -68,6 +74,10 @@ class Op:
         self.kernel = False  # whether it is a kernel and no more: no formula is looked for in it
         self.readings: list[dict[Any, Any] | None]
         self.call: Any = None
+        self.bound: Any = None
+        """What answers the op's small calls from tensors to tensor under `policy`; see small.py."""
+        self.policy: Any = None
+        self.waits, self.patience = PATIENCE, PATIENCE
         self.forget_readings()
 
     def forget_readings(self) -> None:
@@ -77,6 +87,12 @@ class Op:
         """
         never = self.view or self.save or self.dtyped or self.several or self.kernel or not self.arrays
         self.readings = [*[None if never else {} for _ in GENERATORS], None]
+        self.unbind()
+
+    def unbind(self) -> None:
+        """Let Python answer small calls again."""
+        self.bound = self.policy = None
+        self.waits = self.patience = PATIENCE
 
     def __repr__(self) -> str:
         return f"<op {self.name}>"

@@ -22,15 +22,23 @@ from ..backend.switch import default_policy, scoped
 from ..recording import answer
 from ..recording.answers import PLAIN_CONSTANTS, mode
 from ..recording.generators import FEWEST
-from .base import Node, TensorBase, next_sequence, recording, tensor_class, wrap
+from .base import Node, TensorBase, next_sequence, recording, wrap
 from .call import NAMES_ELSEWHERE, array, several
 from .declaration import Op
 from .fp_errors import QUIET, SET, restore_fp_errors
 from .promotion import is_inexact
 from .record import anomaly, record, refusal, version_cells
+from .small import bind, when_made
 
 _MISSING: Any = object()
 """Stands for an argument that was not given."""
+
+def _word(value: Any) -> str:
+    """What stands in a text for a default of a constant; "" for other than these."""
+    if type(value) is int:
+        return {-1: "_LAST", 0: "_FIRST"}.get(value, "")
+    return repr(value) if value is None or value is False else ""
+
 
 MOST = 4
 """Ops of more arrays than this are called the general way."""
@@ -57,7 +65,9 @@ def direct(op: Op, general: Callable[..., Any]) -> Callable[..., Any]:
 
 
 class _Form(NamedTuple):
-    """All of a declaration that its text depends on. needed: the constants without which there is no call."""
+    """All of a declaration that its text depends on. needed: the constants without which there is no call. usual: the
+    defaults of all constants, with which another function may answer small calls (small.py), which is asked with any constants of
+    a view; None where none may."""
 
     arrays: tuple[str, ...]
     consts: tuple[str, ...]
@@ -67,12 +77,20 @@ class _Form(NamedTuple):
     dtyped: bool
     read: bool
     listed: bool
+    usual: tuple[tuple[str, Any], ...] | None
 
     @classmethod
     def of(cls, op: Op) -> _Form:
         needed = tuple([name for name in op.consts if name not in op.defaults])
         read = not (op.view or op.dtyped or op.several)
-        return cls(op.arrays, op.consts, needed, op.promotes is not None, op.view, op.dtyped, read and not op.listed, op.listed)
+        promotes = op.promotes is not None
+        usual: tuple[tuple[str, Any], ...] | None = None
+        if (op.view or op.listed) and not op.several and len(op.arrays) == 1:
+            usual = ()
+        elif len(op.arrays) <= 3 and not (op.several or op.view or op.listed or op.kernel or needed):
+            usual = tuple([(name, op.defaults[name]) for name in op.consts])
+            usual = usual if all([_word(value) for _, value in usual]) else None
+        return cls(op.arrays, op.consts, needed, promotes, op.view, op.dtyped, read and not op.listed, op.listed, usual)
 
     def second_names(self) -> list[tuple[str, str]]:
         """PyTorch's dim and keepdim, and the constants that they mean here."""
@@ -100,13 +118,22 @@ class _Form(NamedTuple):
         lines = ["if _more or _others: break", *[f"if {name} is _MISSING: break" for name in self.needed]]
         if self.dtyped:
             lines.append("if dtype is not None: break")
-        lines += self._several() if several else self._one()
         lines += [
-            "if _needs and (not _recording() or _anomaly()): break",
             "_policy = _scoped()",
             "if _policy is None:",
             "    if not _default_policy: break",
             "    _policy = _default_policy[0]",
+        ]
+        if self.usual is not None:
+            test = "".join([f" and {name} is {_word(value)}" for name, value in self.usual])
+            lines += [
+                f"if _op.policy is _policy{test}:",
+                f"    _out = _op.bound({', '.join(self.arrays + self.consts if self.view or self.listed else self.arrays)})",
+                "    if _out is not None: return _out",
+            ]
+        lines += self._several() if several else self._one()
+        lines += [
+            "if _needs and (not _recording() or _anomaly()): break",
             "try: _xp = _policy.spaces[_ND]",
             "except _Unrecorded: break",
             *self._computed(),
@@ -114,14 +141,11 @@ class _Form(NamedTuple):
             "    if _type(_y) is tuple:",
             f"        return _outputs(_op, _xp, ({self._listed(self.arrays)}), {self._dict()}, _y, _pull, _needs, {self.listed})",
             "    _y = _asarray(_y) if _isinstance(_y, _generic) else _array(_xp, _y)",
-            "_out = _new(_tensors[0])",
-            "_out.array = _y",
-            "_out.node = None",
-            "_out.needs_grad = False",
-            "_out.version = [0]",
+            "_out = _leaf(_y)",
             *([] if self.listed else self._shared()),
             "if _needs:",
             *[f"    {line}" for line in self._recorded()],
+            *self._counted(),
             "return _out",
         ]
         parameters = ", ".join([f"{name}=None" for name in self.arrays + self.consts])  # the values are given below
@@ -141,6 +165,12 @@ class _Form(NamedTuple):
             f"        return _general({', '.join(self.arrays)}{constants})",
             "    return call",
         ])  # fmt: skip
+
+    def _counted(self) -> list[str]:
+        """The lines that look for a function from tensors to tensor, after some calls."""
+        if self.usual is None:
+            return []
+        return ["else:", "    _op.waits -= 1", "    if not _op.waits: _bind(_op, _policy, _xp)"]
 
     def _listed(self, names: Sequence[str]) -> str:
         return "".join([f"{name}, " for name in names])
@@ -318,13 +348,19 @@ def _outputs(
 
 
 globals().update({
-    "_T": TensorBase, "_ND": np.ndarray, "_F4": np.dtype("float32"), "_F8": np.dtype("float64"), "_new": object.__new__,
-    "_tensors": tensor_class, "_scoped": scoped, "_default_policy": default_policy, "_recording": recording.get,
+    "_T": TensorBase, "_ND": np.ndarray, "_F4": np.dtype("float32"), "_F8": np.dtype("float64"), "_leaf": wrap, "_scoped": scoped, "_default_policy": default_policy, "_recording": recording.get,
     "_anomaly": anomaly.get, "_mode": mode, "_FEWEST": FEWEST, "_set_fp": SET, "_quiet": QUIET, "_restore": restore_fp_errors,
     "_answer": answer, "_array": array, "_asarray": np.asarray, "_generic": np.generic, "_record": record, "_refusal": refusal,
     "_cells_of": version_cells, "_Node": Node, "_ref": ref, "_next_sequence": next_sequence, "_is_inexact": is_inexact,
     "_type": type, "_isinstance": isinstance, "_list": list, "_tuple": tuple, "_float": float, "_int": int, "_repr": repr,
-    "_PLAIN": PLAIN_CONSTANTS,
+    "_PLAIN": PLAIN_CONSTANTS, "_bind": bind, "_LAST": -1, "_FIRST": 0,
     "_ValueError": ValueError, "_TypeError": TypeError, "_IndexError": IndexError, "_OverflowError": OverflowError,
     "_Unrecorded": Unrecorded,
 })  # fmt: skip
+
+
+def _use_leaf(leaf: Callable[[Any], Any]) -> None:
+    globals()["_leaf"] = leaf
+
+
+when_made.append(_use_leaf)

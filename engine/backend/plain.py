@@ -40,7 +40,7 @@ def library(name: str, of: str = "numpy") -> Callable[..., Array]:
 _clip, _isdtype, _reshape = library("clip"), library("isdtype"), library("reshape")
 _stack, _take, _zeros, _ones = library("stack"), library("take"), library("zeros"), library("ones")
 _full, _arange, _eye, _linspace = library("full"), library("arange"), library("eye"), library("linspace")
-_roll = library("roll")
+_roll, _astype, _asarray = library("roll"), library("astype"), library("asarray")
 _shapes = attrgetter("shape")
 
 
@@ -61,6 +61,20 @@ def smallest(x: Array, /, *, axis: Any = None, keepdims: bool = False) -> Array:
 def reshape(x: Array, /, shape: tuple[int, ...], *, copy: bool | None = None) -> Array:
     """reshape."""
     return x.reshape(shape) if copy is None and type(x) is np.ndarray else _reshape(x, shape, copy=copy)
+
+
+def astype(x: Array, dtype: Any, /, *, copy: bool = True, device: Any = None) -> Array:
+    """astype."""
+    if device is None and type(x) is np.ndarray:
+        return x.astype(dtype, copy=copy)
+    return _astype(x, dtype, copy=copy, device=device)
+
+
+def asarray(obj: Any, /, *, dtype: Any = None, device: Any = None, copy: bool | None = None, **options: Any) -> Array:
+    """asarray, of an array that is copied or as it is."""
+    if type(obj) is np.ndarray and dtype is None and device is None and not options and copy is not False:
+        return np.array(obj) if copy else obj
+    return _asarray(obj, dtype=dtype, device=device, copy=copy, **options)
 
 
 def permute_dims(x: Array, /, axes: tuple[int, ...]) -> Array:
@@ -122,13 +136,14 @@ def _counted(start: int, count: int, dtype: Any) -> Array:
 
 def arange(start: Any, /, stop: Any = None, step: Any = 1, *, dtype: Any = None, device: Any = None) -> Array:
     """arange."""
-    if type(dtype) in _DTYPES and device is None and stop is not None:
+    if type(dtype) in _DTYPES and device is None:
+        first, end = (0, start) if stop is None else (start, stop)
         exact = EXACT.get(dtype)
-        whole = exact is not None and type(start) is type(stop) is type(step) is int and step == 1
-        if whole and stop - start >= LONG and max(abs(start), abs(stop)) + 512 < exact:
-            return _counted(start, stop - start, dtype)
+        whole = exact is not None and type(first) is type(end) is type(step) is int and step == 1
+        if whole and end - first >= LONG and max(abs(first), abs(end)) + 512 < exact:
+            return _counted(first, end - first, dtype)
         plain: Any = np.arange  # whose types ask for every argument by name
-        return plain(start, stop, step, dtype)
+        return plain(first, end, step, dtype)
     return _arange(start, stop, step, dtype=dtype, device=device)
 
 

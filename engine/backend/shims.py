@@ -325,6 +325,8 @@ NUMPY: Shims = {
     "max": plain.largest,
     "min": plain.smallest,
     "reshape": plain.reshape,
+    "astype": plain.astype,
+    "asarray": plain.asarray,
     "permute_dims": plain.permute_dims,
     "matrix_transpose": plain.matrix_transpose,
     "clip": plain.clip,

@@ -32,32 +32,54 @@ class Bucket:
         self.parameters, self.number = list(parameters), number
         sizes = [int(p.size) for p in parameters]
         ends = np.cumsum(sizes).tolist()
-        self.places = {p: slice(end - size, end) for p, size, end in zip(parameters, sizes, ends, strict=True)}
-        self.numbers = {p: i for i, p in enumerate(parameters)}
+        self.places = [slice(end - size, end) for size, end in zip(sizes, ends, strict=True)]
         self.notes = slice(ends[-1], ends[-1] + len(parameters) + 1)  # the flags, and the number of samples
         self.sums = sum_buffer(parameters[0].array, self.notes.stop, communicator)
-        self.waiting: set[Tensor] = set(parameters)
         self.given = np.zeros(len(parameters) + 1)
+        self.held: dict[Tensor, Any] = {}
         self.started = False
+        self._split: list[tuple[Any, list[Any]]] = []
 
-    def put(self, p: Tensor, gradient: Any, factor: float) -> None:
-        """Put a gradient into its place, times a factor."""
+    def views(self) -> list[Any]:
+        """The places of the parameters' gradients in the buffer; a buffer in shared memory has two arrays in turn."""
         buffer = self.sums.array
-        place = buffer[self.places[p]].reshape(p.array.shape)  # a view
-        if factor == 1.0:
-            place[...] = gradient
-        elif buffer.dtype == gradient.dtype and isinstance(gradient, np.ndarray):
-            np.multiply(gradient, gradient.dtype.type(factor), out=place)
-        else:
-            place[...] = gradient * factor
-        self.given[self.numbers[p]] = 1.0
-        self.waiting.discard(p)
+        for array, views in self._split:
+            if array is buffer:
+                return views
+        views = self.divided(buffer)
+        self._split = [*self._split[-1:], (buffer, views)]
+        return views
 
-    def start(self, samples: float) -> None:
-        """Let the ranks add this bucket; what has no gradient counts as zeros."""
+    def divided(self, array: Any) -> list[Any]:
+        """Views of an array, one of the shape of each parameter."""
+        return [array[place].reshape(p.array.shape) for place, p in zip(self.places, self.parameters, strict=True)]
+
+    def put(self, p: Tensor, gradient: Any) -> None:
+        """Keep a gradient for the sum."""
+        self.held[p] = gradient
+
+    @property
+    def full(self) -> bool:
+        """Whether all gradients are there."""
+        return len(self.held) == len(self.parameters)
+
+    def start(self, factor: float, samples: float) -> None:
+        """Let the ranks add this bucket's gradients times a factor; what has no gradient counts as zeros.
+
+        The gradients are written here and not one by one in ``put``: between two ops of backward each line of Python costs ten
+        times as much as after another line, because the ops have filled the caches.
+        """
         buffer = self.sums.array
-        for p in self.waiting:
-            buffer[self.places[p]] = 0
+        for number, (p, place) in enumerate(zip(self.parameters, self.views(), strict=True)):
+            gradient = self.held.get(p)
+            if gradient is None:
+                place[...] = 0
+            elif type(gradient) is np.ndarray and place.dtype == gradient.dtype:
+                np.multiply(gradient, factor, place)
+            else:
+                place[...] = gradient if factor == 1.0 else gradient * factor
+            self.given[number] = gradient is not None
+        self.held.clear()
         self.given[-1] = samples
         host = isinstance(buffer, np.ndarray)
         buffer[self.notes] = self.given if host else backend.space_of(buffer).asarray(self.given, dtype=buffer.dtype)
@@ -70,17 +92,16 @@ class Bucket:
         total = self.sums.take()
         *used, samples = to_host(total[self.notes]).tolist()
         found = []
-        for p, flag in zip(self.parameters, used, strict=True):
+        for p, flag, held in zip(self.parameters, used, self.divided(total), strict=True):
             if flag > 0:
-                held = total[self.places[p]].reshape(p.array.shape)  # a view
                 found.append((p, held if held.dtype == p.array.dtype else backend.space_of(held).astype(held, p.array.dtype)))
         self.empty()
         return found, samples
 
     def empty(self) -> None:
         """Forget the gradients that were put in."""
-        self.started, self.waiting = False, set(self.parameters)
-        self.given[:] = 0.0
+        self.held.clear()
+        self.started = False
 
 
 class GradientSum:
@@ -185,16 +206,16 @@ class GradientSum:
         p: Any = leaf
         if p._grad is not None and p in self._local:
             gradient = gradient + p._grad.array  # of backwards before, whose gradients this rank kept for itself
-        self._of[p].put(p, gradient, self._factor())
+        self._of[p].put(p, gradient)
         self._start_full()
+        for bucket in self._buckets[: self._next]:
+            bucket.sums.advance()
 
     def _start_full(self) -> None:
         """Start the buckets that are full, in their order: all ranks must begin the same sums in the same order."""
-        while self._next < len(self._buckets) and not self._buckets[self._next].waiting:
-            self._buckets[self._next].start(self.samples)
+        while self._next < len(self._buckets) and self._buckets[self._next].full:
+            self._buckets[self._next].start(self._factor(), self.samples)
             self._next += 1
-        for bucket in self._buckets[: self._next]:
-            bucket.sums.advance()
 
     def finish(self, gradients: dict[Any, Any]) -> None:
         """Start what is left, and replace the gradients by the sums."""
@@ -203,9 +224,9 @@ class GradientSum:
         for p in self._local:
             held = p._grad
             if p not in gradients and held is not None and p in self._of:
-                self._of[p].put(p, held.array, self._factor())
+                self._of[p].put(p, held.array)
         for bucket in self._buckets[self._next :]:
-            bucket.start(self.samples)
+            bucket.start(self._factor(), self.samples)
         self._next = 0
         factor: float | None = None
         for bucket in self._buckets:
@@ -239,7 +260,7 @@ class GradientSum:
         for p in self._of:
             held = p._grad
             if held is not None:
-                self._of[p].put(p, held.array, self._factor())
+                self._of[p].put(p, held.array)
         found: dict[Any, Any] = {}
         self._local.clear()
         self.finish(found)

@@ -14,6 +14,8 @@ from .sum_buffers import MOST_SHARED
 from .waiting import Waiting
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from .._tensor import Tensor
 
 TIMEOUT = 300.0
@@ -47,20 +49,20 @@ class Transport(Protocol):
 
 
 class Request:
-    """A request of MPI and the arrays that it works on."""
+    """What ends when ``done()`` says so, such as a request of MPI, and the arrays that it works on."""
 
-    def __init__(self, request: Any, waiting: Waiting, what: str, *arrays: Any) -> None:
+    def __init__(self, done: Callable[[], bool], waiting: Waiting, what: str, *arrays: Any) -> None:
         waiting.begun += 1
-        self.request, self.waiting, self.what, self.arrays = request, waiting, what, arrays
+        self.done, self.waiting, self.what, self.arrays = done, waiting, what, arrays
         self.number = waiting.begun
 
     def wait(self) -> None:
         """Wait for its end."""
-        self.waiting.until(self.request.Test, self.what, self.number)
+        self.waiting.until(self.done, self.what, self.number)
 
     def advance(self) -> None:
         """Let MPI move data now; it does so only while it is called."""
-        self.request.Test()
+        self.done()
 
 
 class HostTransport:
@@ -73,11 +75,15 @@ class HostTransport:
 
     def start_reduce(self, array: Any, operation: str, what: str) -> Request:
         request = self.comm.Iallreduce(self.in_place, array, op=self.operations[operation])
-        return Request(request, self.waiting, what, array)
+        return Request(request.Test, self.waiting, what, array)
 
     def start_barrier(self, what: str) -> Request:
         """Begin to wait until all ranks have come here."""
-        return Request(self.comm.Ibarrier(), self.waiting, what)
+        return self.start_waiting(self.comm.Ibarrier().Test, what)
+
+    def start_waiting(self, done: Callable[[], bool], what: str) -> Request:
+        """Begin to wait for what other ranks do."""
+        return Request(done, self.waiting, what)
 
     def meet(self, what: str) -> None:
         """Wait until all ranks have come here: before what MPI offers as a call alone, which would wait without end."""
@@ -101,18 +107,18 @@ class HostTransport:
         return self.all_agree(count == self.comm.size)
 
     def broadcast(self, array: Any, root: int) -> None:
-        Request(self.comm.Ibcast(array, root=root), self.waiting, f"broadcast of {_size(array)}", array).wait()
+        Request(self.comm.Ibcast(array, root=root).Test, self.waiting, f"broadcast of {_size(array)}", array).wait()
 
     def all_gather(self, array: Any) -> Any:
         gathered = np.empty((self.comm.size, *array.shape), array.dtype)
         request = self.comm.Iallgather(array, gathered)
-        Request(request, self.waiting, f"all_gather of {_size(array)}", array, gathered).wait()
+        Request(request.Test, self.waiting, f"all_gather of {_size(array)}", array, gathered).wait()
         return gathered
 
     def reduce_scatter(self, array: Any) -> Any:
         own = np.empty(array.shape[1:], array.dtype)
         request = self.comm.Ireduce_scatter_block(array, own, op=self.operations["sum"])
-        Request(request, self.waiting, f"reduce_scatter of {_size(array)}", array, own).wait()
+        Request(request.Test, self.waiting, f"reduce_scatter of {_size(array)}", array, own).wait()
         return own
 
 

@@ -64,6 +64,21 @@ def library() -> Any:
     return MPI
 
 
+def remove_names_of_shared_memory(comm: Any) -> None:
+    """Remove the names of the memory that ranks on one machine share, once all have opened it; all ranks call this together.
+
+    MPICH removes them at its end only: each training that was killed left 2 to 3 MB of memory behind.
+    """
+    maps = Path("/proc/self/maps")
+    comm.Barrier()
+    if not maps.is_file():
+        return
+    for line in maps.read_text().splitlines():
+        name = line.rpartition(" ")[2]
+        if name.startswith("/dev/shm/mpich_shm_"):
+            Path(name).unlink(missing_ok=True)
+
+
 def unavailable() -> str | None:
     """Why programs cannot be started on several ranks here, without starting MPI; None if they can."""
     try:

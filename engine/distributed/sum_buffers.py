@@ -79,7 +79,7 @@ class SharedBuffer:
 
     Each part has two places that are used in turn. A rank may still read the one while others write the other; nobody is two
     sums ahead, because every sum begins with a wait for all ranks. The addends are added in the order of the ranks, so that all
-    get the same bits.
+    get the same bits. At the end of each part is the number of sums that its rank has written addends for.
 
     Parameters
     ----------
@@ -95,23 +95,37 @@ class SharedBuffer:
         self.host = host
         room = -(-count * dtype.itemsize // ALIGNMENT) * ALIGNMENT
         host.meet("allocation of shared memory")
-        self.window = host.library.Win.Allocate_shared(2 * room, 1, comm=host.comm)
+        self.window = host.library.Win.Allocate_shared(2 * room + ALIGNMENT, 1, comm=host.comm)
         self.window.Lock_all()
         parts = [np.frombuffer(self.window.Shared_query(rank)[0], np.uint8) for rank in range(host.comm.size)]
         self.places = [[part[i * room :][: count * dtype.itemsize].view(dtype) for part in parts] for i in (0, 1)]
+        self.written = [part[2 * room :][:8].view(np.int64) for part in parts]
         for place in self.places:
             place[host.comm.rank][:] = 0  # the memory is this rank's from now on
-        self.turn = 0
+        self.written[host.comm.rank][0] = 0
+        self.window.Sync()
+        host.meet("first use of shared memory")
+        self.turn = self.sums = 0
         self.array: Any = self.places[0][host.comm.rank]
         self.work: Request | None = None
 
     def start(self, what: str) -> None:
         self.window.Sync()  # what was written is seen by all before they are told
-        self.work = self.host.start_barrier(what)
+        self.sums += 1
+        self.written[self.host.comm.rank][0] = self.sums
+        self.window.Sync()
+        self.work = self.host.start_waiting(self.complete, what)
+
+    def complete(self) -> bool:
+        """Whether all ranks have written their addends."""
+        for written in self.written:
+            if written[0] < self.sums:
+                self.host.comm.Iprobe()  # MPI moves data of other requests only while it is called
+                return False
+        return True
 
     def advance(self) -> None:
-        if self.work is not None:
-            self.work.advance()
+        pass  # nothing moves
 
     def take(self) -> Any:
         first, *others = self.places[self.turn]
@@ -127,7 +141,7 @@ class SharedBuffer:
 
     def free(self) -> None:
         self.host.meet("release of shared memory")
-        self.array, self.places = None, []
+        self.array, self.places, self.written = None, [], []
         self.window.Unlock_all()
         self.window.Free()
 

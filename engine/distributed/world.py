@@ -53,6 +53,7 @@ def init(timeout: float | None = None) -> Communicator:
                 f"init: this program was started on {started} ranks, but its MPI sees one: mpiexec and the MPI of mpi4py are "
                 f"different ones; use {mpi.mpiexec() or 'the mpiexec of that MPI'}"
             )
+        mpi.remove_names_of_shared_memory(comm)
         _current.append(Communicator(comm, TIMEOUT if timeout is None else timeout))
     elif timeout is not None:
         _current[0].timeout = timeout

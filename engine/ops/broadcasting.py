@@ -67,13 +67,15 @@ def broadcast_shapes(*shapes: tuple[int, ...]) -> tuple[int, ...]:
     >>> dl.broadcast_shapes((3, 1), (4,))
     (3, 4)
     """
-    out: list[int] = []
-    for i in range(1, max((len(s) for s in shapes), default=0) + 1):
-        sizes = {s[-i] for s in shapes if len(s) >= i} - {1}
-        if len(sizes) > 1:
-            raise ShapeError(f"broadcast_shapes: {', '.join(map(str, shapes))} differ in axis {-i}, where none is 1")
-        out.append(sizes.pop() if sizes else 1)
-    return tuple(reversed(out))
+    out = list(max(shapes, key=len, default=()))
+    for s in shapes:
+        for i, n in enumerate(s, len(out) - len(s)):
+            if n != out[i] and n != 1:
+                if out[i] != 1:
+                    axis = i - len(out)
+                    raise ShapeError(f"broadcast_shapes: {', '.join(map(str, shapes))} differ in axis {axis}, where none is 1")
+                out[i] = n
+    return tuple(out)
 
 
 def broadcast_arrays(*arrays: Tensor) -> tuple[Tensor, ...]:
@@ -139,9 +141,9 @@ def meshgrid(*arrays: Tensor, indexing: str = "xy") -> tuple[Tensor, ...]:
     """
     if indexing not in ("xy", "ij"):
         raise ConfigError(f'meshgrid: indexing must be "xy" or "ij", got {indexing!r}')
-    if any(a.ndim > 1 for a in arrays):
+    if any([a.ndim > 1 for a in arrays]):
         raise ShapeError("meshgrid: each array must have one axis at most")
     n = len(arrays)
     places = [1, 0, *range(2, n)] if indexing == "xy" and n > 1 else list(range(n))
-    spread = [reshape(a, tuple(-1 if i == p else 1 for i in range(n))) for a, p in zip(arrays, places, strict=True)]
+    spread = [reshape(a, (1,) * p + (-1,) + (1,) * (n - 1 - p)) for a, p in zip(arrays, places, strict=True)]
     return broadcast_arrays(*spread)

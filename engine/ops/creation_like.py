@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..autograd.base import TensorBase
+import numpy as np
+
+from ..autograd.base import TensorBase, wrap
+from ..backend import spaces
+from ..backend.library import Unrecorded
 from ..errors import DTypeError
 
 if TYPE_CHECKING:
@@ -19,6 +23,16 @@ def _like(x: Any, dtype: Any, device: str | None) -> tuple[Any, str]:
         raise DTypeError(f"expected a tensor to be like, got {type(x).__name__}; make a tensor of it: dl.asarray(x)")
     own: Any = x
     return own.dtype if dtype is None else dtype, own.device if device is None else device
+
+
+def _usual(x: Any, dtype: Any, device: str | None) -> Any:
+    """The namespace of a tensor on the host that is to have a like with its dtype; None for others, and where a step is recorded."""
+    if dtype is not None or device is not None or not isinstance(x, TensorBase) or type(x.array) is not np.ndarray:
+        return None
+    try:
+        return spaces()[np.ndarray]
+    except Unrecorded:
+        return None
 
 
 def empty_like(x: Tensor, /, *, dtype: DTypeLike | None = None, device: str | None = None) -> Tensor:
@@ -69,6 +83,9 @@ def zeros_like(x: Tensor, /, *, dtype: DTypeLike | None = None, device: str | No
     >>> dl.zeros_like(dl.asarray([1, 2]))
     tensor([0, 0])
     """
+    xp = _usual(x, dtype, device)
+    if xp is not None:
+        return wrap(xp.zeros(x.array.shape, dtype=x.array.dtype))  # type: ignore[attr-defined, no-any-return]
     dtype, device = _like(x, dtype, device)
     return zeros(x.shape, dtype=dtype, device=device)
 
@@ -95,6 +112,9 @@ def ones_like(x: Tensor, /, *, dtype: DTypeLike | None = None, device: str | Non
     >>> dl.ones_like(dl.asarray([1, 2]))
     tensor([1, 1])
     """
+    xp = _usual(x, dtype, device)
+    if xp is not None:
+        return wrap(xp.ones(x.array.shape, dtype=x.array.dtype))  # type: ignore[attr-defined, no-any-return]
     dtype, device = _like(x, dtype, device)
     return ones(x.shape, dtype=dtype, device=device)
 

@@ -7,6 +7,8 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from ..autograd.base import TensorBase, must_be_tensors
 from ..autograd.op import op
 from ..autograd.promotion import REAL_FLOATS, is_complex, is_inexact
@@ -21,6 +23,7 @@ __all__ = ["linear", "matmul", "matrix_transpose", "tensordot", "vecdot"]
 
 
 _TENSOR: Any = TensorBase
+_USUAL = (np.dtype("float32"), np.dtype("float64"))  # which `in` compares by identity first
 """What an argument is tested against that may be anything, whatever its annotation says."""
 
 
@@ -145,7 +148,8 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
         raise ShapeError(f"linear: input must be (..., I) with I={weight.shape[1]}, got shape {x.shape}")
     if bias is not None and shift.array.shape != table[:1]:
         raise ShapeError(f"linear: bias must be (O,)=({weight.shape[0]},), got {bias.shape}")
-    if _real(x) and _real(weight) and _real(shift):
+    dtype = x.array.dtype
+    if (dtype is weight.array.dtype is shift.array.dtype and dtype in _USUAL) or (_real(x) and _real(weight) and _real(shift)):
         return _linear(x, weight, bias)
     y = matmul(x, matrix_transpose(weight))  # which promotes
     return y if bias is None else y + bias

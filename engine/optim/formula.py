@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 from dlengine.kernels import graph_capture
 
 from ..autograd.base import TensorBase, wrap
+from ..backend.namespace import NO_GENERATOR
 from .captured import settings_per_replay
 from .optimizer import Member, Optimizer
 
@@ -112,9 +113,25 @@ class Formula(Optimizer):
             states = [state for _, _, state in together]
             found = settings_per_replay(self, group, partial(self._count, group, states), partial(_mark, states), states)
             held = graph_capture.current_capture.get()
+            update = self._update_for(xp, together[0], len(found), group)
+            if update is not None:
+                ps, gs, _ = zip(*together, strict=True)
+                buffers = [[state[name].array for state in states] for name in self.buffers(group)]
+                update([list(ps), list(gs), *buffers], found)
+                continue
             n = found if held is None else held.numbers(xp, found, xp.float32 if half else dtype)
             for p, g, state in together:
                 self._update_one(xp, (p, g, state), n, group, half)
+
+    def _update_for(self, xp: Any, member: Member, count: int, group: dict[str, Any]) -> Any:
+        """A kernel that makes the step of all parameters at once, or None."""
+        p = member[0]
+        generator = xp.generator
+        if generator in (NO_GENERATOR, 0) or hasattr(p, "__generated__"):  # the numbers of a recorded step are its own
+            return None
+        from .generated import update_of
+
+        return update_of(self, generator, p.dtype, count, group)
 
     def _count(self, group: dict[str, Any], states: list[dict[str, Any]]) -> tuple[float, ...]:
         """The numbers of the next step of parameters that have come equally far, which are counted on."""

@@ -10,7 +10,7 @@ On the backends that have a generator (generators.py). $DLENGINE_GENERATED choos
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
 from importlib import import_module
@@ -57,6 +57,9 @@ the code here; elsewhere it computes most of them number by number, in ten times
 mode = mode_in_force.get
 """Whether generated code answers, as generating() has it."""
 
+changed: list[Callable[[], None]] = []
+"""What is called when a block begins for which generating() has chosen."""
+
 _NUMBERS = (float, int)
 
 PLAIN_CONSTANTS = frozenset((str, float, int, bool, type(None)))
@@ -81,6 +84,8 @@ def generating(mode: Mode) -> Iterator[None]:
         For a ``with`` statement.
     """
     token = mode_in_force.set(mode)
+    for tell in changed:
+        tell()
     try:
         yield
     finally:

@@ -50,6 +50,8 @@ class Generator:
     kernel_type : callable
         Gives the class of its kernels, which are made from a name, a formula and a counter. `compile` of one raises NoExpansion
         for a formula that it cannot compute; `takes` are the numbers of the inputs that it is called with.
+    update_type : callable or None
+        Gives the class of its kernels that renew the arrays of many tensors, if it has one.
     """
 
     name: str
@@ -58,6 +60,7 @@ class Generator:
     small: int
     array_types: Callable[[], frozenset[type]]
     kernel_type: Callable[[], Any]
+    update_type: Callable[[], Any] | None = None
 
     def kernel(self, name: str, root: Expression, by_numpy: bool = False) -> Any:
         """The kernel of a formula. by_numpy: whether NumPy has faster code for it."""
@@ -94,11 +97,17 @@ def _cuda_kernel() -> Any:
     return Kernel
 
 
+def _cuda_update() -> Any:
+    from dlengine.kernels.cuda.generated.update import Update
+
+    return Update
+
+
 FLOATS = frozenset(("float32", "float64", "float16", "bfloat16", "bool"))
 
 GENERATORS = (
     Generator("numba", jit.SET, frozenset(DTYPES), SMALL, _host_arrays, _jit_kernel),
     # One launch takes the place of several, and compiling one kernel that of compiling CuPy's own.
-    Generator("cuda", cuda.SET, FLOATS, 1, _device_arrays, _cuda_kernel),
-    Generator("cuda-emulate", cuda.EMULATED, FLOATS, SMALL, _host_arrays, _cuda_kernel),
+    Generator("cuda", cuda.SET, FLOATS, 1, _device_arrays, _cuda_kernel, _cuda_update),
+    Generator("cuda-emulate", cuda.EMULATED, FLOATS, SMALL, _host_arrays, _cuda_kernel, _cuda_update),
 )

@@ -90,6 +90,7 @@ def parity(
     emulate: bool = False,
     checked: bool = False,
     jobs: int = 0,
+    limit: float | None = None,
     progress: Progress | None = None,
 ) -> list[Cell]:
     """Compare ops on several backends, and in each of their dtypes, with the oracle.
@@ -108,6 +109,8 @@ def parity(
         Let the emulator check every memory access.
     jobs : int
         The number of processes, where a crash fails one cell; 0 works in this process.
+    limit : float or None
+        The seconds that a cell may take in such a process, which is then ended and fails the cell.
     progress : callable or None
         A function that is called after each cell with the number of cells done, the number of all, and the cell.
 
@@ -138,7 +141,7 @@ def parity(
             raise ConfigError(f"no cell of {op!r} has dtype {d!r}; expected one of {', '.join(have)}")
     plan = [cell for cell in plan if dtypes is None or cell[2] in dtypes]
     found: dict[Planned, Cell] = {}
-    arriving = cells(plan, checked=checked) if not jobs else _in_processes(plan, jobs, checked)
+    arriving = cells(plan, checked=checked) if not jobs else _in_processes(plan, jobs, checked, limit)
     for key, cell in arriving:
         found[key] = cell
         if progress is not None:
@@ -164,12 +167,14 @@ def cells(plan: Sequence[Planned], *, checked: bool = False) -> Iterator[tuple[P
         yield key, check(row, on, dtype, oracle=oracles[dtype], proof=proof, checked=checked)
 
 
-def _in_processes(plan: Sequence[Planned], jobs: int, checked: bool) -> Iterator[tuple[Planned, Cell]]:
+def _in_processes(
+    plan: Sequence[Planned], jobs: int, checked: bool, limit: float | None
+) -> Iterator[tuple[Planned, Cell]]:
     """Compute the cells of a plan in several processes, each of which takes one row at a time."""
     groups: dict[str, list[Planned]] = {}
     for key in plan:
         groups.setdefault(key[0], []).append(key)
-    for key, cell in in_processes(list(groups.values()), partial(_served, checked=checked), jobs):
+    for key, cell in in_processes(list(groups.values()), partial(_served, checked=checked), jobs, limit=limit):
         if isinstance(cell, Died):
             died = cell.reason
             name, on, dtype = key

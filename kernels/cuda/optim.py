@@ -33,7 +33,7 @@ def sgd(
 ) -> None:
     """Gradient descent with momentum, as the reference states it; bufs is None without momentum."""
     scalars = numbers(_sgd_numbers, *settings[:4])
-    _step(_sgd, [ps, gs, bufs], (0, 2), (*scalars, settings.nesterov, settings.first))
+    launch_on_all(_sgd, [ps, gs, bufs], (0, 2), (*scalars, settings.nesterov, settings.first))
 
 
 def adam(
@@ -46,7 +46,7 @@ def adam(
 ) -> None:
     """Adam; AdamW if decoupled; AMSGrad if there are vmaxs. step counts from 1."""
     scalars = numbers(_adam_numbers, *settings)
-    _step(_adam, [ps, gs, ms, vs, vmaxs], (0, 2, 3, 4), scalars)
+    launch_on_all(_adam, [ps, gs, ms, vs, vmaxs], (0, 2, 3, 4), scalars)
 
 
 def _sgd_numbers(lr: float, momentum: float, dampening: float, weight_decay: float) -> tuple[float, ...]:
@@ -73,7 +73,7 @@ def sum_of_squares(gs: list[Array]) -> Array:
     """The sum of the squares of all elements, 0-d: by chunks of fixed size, then over these."""
     library = library_of(gs[0])
     table = PointerTable([[contiguous(g) for g in gs]], ())
-    wide = np.dtype(accumulator(table.dtype))
+    wide = np.dtype(accumulator(str(table.dtype)))
     sums, total = empty(library, (table.chunks,), wide), empty(library, (), wide)
     _squares[table.chunks](table, table.tensors, table.columns, table.chunks, sums)
     _total_of[1](sums, table.chunks, total)
@@ -84,16 +84,18 @@ def clip_by_norm(gs: list[Array], max_norm: float) -> Array:
     """Scale all elements in place by min(1, max_norm / (norm + 1e-6)); the norm before that, 0-d as of sum_of_squares."""
     total = sum_of_squares(gs)
     norm = empty(library_of(gs[0]), (), total.dtype)
-    _step(_scale_to_norm, [gs], (0,), (total, norm, max_norm))
+    launch_on_all(_scale_to_norm, [gs], (0,), (total, norm, max_norm))
     return norm
 
 
 def scale(gs: list[Array], factor: Array) -> None:
     """Multiply all elements by a factor, in place. factor: 0-d, in device memory."""
-    _step(_scale, [gs], (0,), (contiguous(factor),))
+    launch_on_all(_scale, [gs], (0,), (contiguous(factor),))
 
 
-def _step(kernel: Kernel, roles: Sequence[list[Array] | None], written: tuple[int, ...], rest: tuple[Any, ...]) -> None:
+def launch_on_all(
+    kernel: Kernel, roles: Sequence[list[Array] | None], written: tuple[int, ...], rest: tuple[Any, ...]
+) -> None:
     """Launch on contiguous arrays; what the kernel wrote into a copy goes back to the view that it was copied from."""
     given = [arrays for arrays in roles if arrays is not None]
     dense = [[contiguous(a) for a in arrays] for arrays in given]

@@ -17,6 +17,7 @@ from ..registry import declaration
 from ..types import Array
 from . import SET
 from .generated.kernel import Kernel
+from .generated.small_calls import generated
 from .machine.compile import is_interpreted
 
 BOUND = 1000.0
@@ -117,6 +118,20 @@ def direct(name: str, loaded: Callable[..., Array], picked: Callable[..., Array]
 
     modes = "f" * (len(arguments) - 1) + "s"
     return with_number if not arguments[-1].is_array else one if len(arguments) == 1 else two
+
+
+def small(name: str, cls: type) -> Callable[..., Any] | None:
+    """A kernel of arrays as a function from small tensors to a tensor, without Python between; None where there is none."""
+    if not all(a.is_array for a in declaration(name).arguments):
+        return None
+    found = {}
+    for size in (4, 8):
+        dtype = np.dtype(f"f{size}")
+        count = len(declaration(name).arguments)
+        _computed(name, *[np.zeros(1, dtype)] * count)
+        kernel = _kernels[name][dtype]
+        found[size] = kernel.request().range(), kernel.grain - 1, dtype
+    return generated(found, cls, count)
 
 
 def relu(x: Array) -> Array:

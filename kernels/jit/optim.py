@@ -107,17 +107,25 @@ def _sgd(addresses: Array, ends: Array, like: Array, s: Any, nesterov: bool, thr
 
 @jit()
 def _adam(addresses: Array, ends: Array, like: Array, s: Any, threads: int) -> None:
-    """Roles: parameter, gradient, m, v and, for AMSGrad, vmax."""
+    """Roles: parameter, gradient, m, v."""
+    for t in prange(threads):
+        for i in range(ends.size - 1):
+            lo, hi = share(ends, i, t, threads)
+            if lo < hi:
+                p, g = elements(addresses[i, 0], lo, hi, like), elements(addresses[i, 1], lo, hi, like)
+                adam_plain(p, g, elements(addresses[i, 2], lo, hi, like), elements(addresses[i, 3], lo, hi, like), s)
+
+
+@jit()
+def _amsgrad(addresses: Array, ends: Array, like: Array, s: Any, threads: int) -> None:
+    """The same with a fifth role, vmax: a kernel of its own, which few networks need."""
     for t in prange(threads):
         for i in range(ends.size - 1):
             lo, hi = share(ends, i, t, threads)
             if lo < hi:
                 p, g = elements(addresses[i, 0], lo, hi, like), elements(addresses[i, 1], lo, hi, like)
                 m, v = elements(addresses[i, 2], lo, hi, like), elements(addresses[i, 3], lo, hi, like)
-                if addresses.shape[1] == 4:
-                    adam_plain(p, g, m, v, s)
-                else:
-                    adam_max(p, g, m, v, elements(addresses[i, 4], lo, hi, like), s)
+                adam_max(p, g, m, v, elements(addresses[i, 4], lo, hi, like), s)
 
 
 @jit()
@@ -186,7 +194,8 @@ def adam(
     table = PointerTable(ps, [dense(g) for g in gs], ms, vs, *([] if vmaxs is None else [vmaxs]), written=(0, 2, 3, 4))
     kind = table.like.dtype.type
     s = tuple([kind(value) for value in (shrink, decay, beta1, 1 - beta1, beta2, 1 - beta2, rate, root, eps)])
-    _adam(table.addresses, table.ends, table.like, s, thread_count(table.size // GRAIN))
+    update = _adam if vmaxs is None else _amsgrad
+    update(table.addresses, table.ends, table.like, s, thread_count(table.size // GRAIN))
     table.give_back()
 
 

@@ -108,10 +108,18 @@ def max_pool2d_scatter(gy: Array, index: Array, g: PoolGeometry) -> Array:
     """gx, zero but for each gy added at the place its output was taken from."""
     gx = np.empty(g.x_shape, gy.dtype)
     if gx.size:
-        threads = threads_for(g.N * g.C, 0.1 * gx.size + 2 * gy.size)
-        if _scatter(as_row(dense(gy)), as_row(dense(index)), as_row(gx), sizes_of(g), threads):
+        s, threads = sizes_of(g), threads_for(g.N * g.C, 0.1 * gx.size + 2 * gy.size)
+        given = as_row(dense(gy)), as_row(dense(index)), as_row(gx), s, threads
+        if (not _near(s) or _scatter_near(*given)) and _scatter(*given):
             _refuse("max_pool2d_scatter", index, g)
     return gx
+
+
+@lru_cache(maxsize=512)
+def _near(s: Sizes) -> bool:
+    """Whether windows are dense, of up to three rows, and all inside the plane."""
+    inside = (s.OH - 1) * s.SH + s.KH <= s.H and (s.OW - 1) * s.SW + s.KW <= s.W
+    return inside and s.top == s.left == 0 and s.DH == s.DW == 1 and s.KH <= 3
 
 
 def max_pool3d_scatter(gy: Array, index: Array, g: PoolGeometry) -> Array:
@@ -162,24 +170,37 @@ def _max_pool_pairs(x: Array, y: Array, index: Array, table: Array, threads: int
 
 
 @jit()
+def _scatter_near(gy: Array, places: Array, gx: Array, s: Sizes, threads: int) -> int:
+    """For dense windows of up to three rows, all inside the plane: in how many rows a place lies outside its window."""
+    strange = np.zeros(threads, np.int64)
+    for t in prange(threads):
+        rows = 0
+        for plane in range(t * s.planes // threads, (t + 1) * s.planes // threads):
+            target = gx[plane * s.H * s.W : (plane + 1) * s.H * s.W]
+            clear(target)
+            for oh in range(s.OH):
+                at = (plane * s.OH + oh) * s.OW
+                if strays(places[at : at + s.OW], oh * s.SH * s.W, s) == 0:
+                    for o in range(at, at + s.OW):
+                        target[places[o]] += gy[o]
+                else:
+                    rows += 1
+        strange[t] = rows
+    return count(strange)
+
+
+@jit()
 def _scatter(gy: Array, places: Array, gx: Array, s: Sizes, threads: int) -> int:
     """How many places lie outside the plane. One outside its window gets nothing."""
     wrong = np.zeros(threads, np.int64)
-    rows, columns = (s.OH - 1) * s.SH + s.KH, (s.OW - 1) * s.SW + s.KW
-    plain = s.top == 0 and s.left == 0 and s.DH == 1 and s.DW == 1 and s.KH <= 3 and rows <= s.H and columns <= s.W
     for t in prange(threads):
         beyond = 0
         for plane in range(t * s.planes // threads, (t + 1) * s.planes // threads):
             target = gx[plane * s.H * s.W : (plane + 1) * s.H * s.W]
             clear(target)
             for oh in range(s.OH):
-                at = (plane * s.OH + oh) * s.OW
-                if plain and strays(places[at : at + s.OW], oh * s.SH * s.W, s) == 0:
-                    for o in range(at, at + s.OW):
-                        target[places[o]] += gy[o]
-                    continue
                 for ow in range(s.OW):
-                    o = at + ow
+                    o = (plane * s.OH + oh) * s.OW + ow
                     place = places[o]
                     if place < 0 or place >= s.H * s.W:
                         beyond += 1

@@ -8,15 +8,22 @@ Source: J. Salmon et al., Parallel random numbers: as easy as 1, 2, 3 (SC 2011).
 
 from __future__ import annotations
 
-from typing import Any
+from collections import Counter
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, TypeVar, cast
 
 import numpy as np
 from numba import prange
 
 from .. import philox
+from ..generated.mode import mode
+from ..reference import random as reference
 from ..types import Array
-from .machine.compile import inner, jit, thread_count
+from .machine.compile import inner, is_interpreted, jit, thread_count
 from .machine.quantile import invert
+
+F = TypeVar("F", bound=Callable[..., Array])
 
 SLAB = 2048
 """Words a thread makes at a time: a whole number of blocks, and small enough for the innermost cache."""
@@ -25,6 +32,38 @@ M0, M1 = np.uint64(philox.MULTIPLIER_0), np.uint64(philox.MULTIPLIER_1)
 W0, W1 = np.uint64(philox.WEYL_0), np.uint64(philox.WEYL_1)
 LOW, HALF = np.uint64(philox.MASK32), np.uint64(32)
 ROUNDS = philox.ROUNDS
+
+
+FEW, FEW_CALLS = 1 << 17, 64
+"""Numbers up to which, and calls in which the reference draws: the initial weights of a training and the orders of its epochs
+take it less time than a kernel takes to compile. Where kernels are compared, they draw always (generated/mode.py)."""
+
+_calls: Counter[str] = Counter()
+
+
+class _NumPy:
+    """NumPy as the namespace of the reference; NumPy 2.0 has no astype."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(np, name)
+
+    def astype(self, x: Array, dtype: Any) -> Array:
+        return x.astype(dtype)
+
+
+def _often(draw: F) -> F:
+    """Let the reference draw, which gives the same bits, until compiling a kernel pays."""
+    name, same = draw.__name__, getattr(reference, draw.__name__)
+
+    @wraps(draw)
+    def drawn(key: int, counter: int, n: int, *dtype: Any) -> Array:
+        if n > FEW or _calls[name] >= FEW_CALLS or mode.get() == "always" or is_interpreted():
+            return draw(key, counter, n, *dtype)
+        _calls[name] += 1
+        found: Array = same(_NumPy(), key, counter, n, *map(np.dtype, dtype))
+        return found
+
+    return cast(F, drawn)
 
 
 @inner(exact=True)
@@ -196,6 +235,7 @@ def _threads(words: int) -> int:
     return thread_count(words // (8 * SLAB))
 
 
+@_often
 def random_bits(key: int, counter: int, n: int) -> Array:
     """n random words, uint32."""
     out = np.empty(n, np.uint32)
@@ -203,6 +243,7 @@ def random_bits(key: int, counter: int, n: int) -> Array:
     return out
 
 
+@_often
 def random_uniform(key: int, counter: int, n: int, dtype: Any) -> Array:
     """n uniform numbers in [0, 1): 24 bits each in float32, 53 in float64, 11 in float16."""
     dtype = np.dtype(dtype)
@@ -216,6 +257,7 @@ def random_uniform(key: int, counter: int, n: int, dtype: Any) -> Array:
     return out.astype(dtype, copy=False)
 
 
+@_often
 def random_normal(key: int, counter: int, n: int, dtype: Any) -> Array:
     """n standard normal numbers by inversion, worked out in float64 and rounded once."""
     dtype = np.dtype(dtype)
@@ -242,6 +284,7 @@ def random_bernoulli(key: int, counter: int, n: int, p: float) -> Array:
     return out
 
 
+@_often
 def random_permutation(key: int, counter: int, n: int) -> Array:
     """A random order of 0 ... n - 1, int64: the order of n random words, ties by position."""
     bits = random_bits(key, counter, n)

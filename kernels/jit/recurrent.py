@@ -19,9 +19,11 @@ from .machine.kept import KEPT as kept_weights
 from .machine.vector import as_row
 from .recurrence.gates import GRU, LSTM
 from .recurrence.layout import (
+    GRUSizes,
     InputGrads,
     Inputs,
     Layer,
+    LSTMSizes,
     OutputGrads,
     Outputs,
     Packed,
@@ -56,6 +58,8 @@ KEPT = 1 << 22
 GATES_IN = {LSTM: np.array([0, 1, 2, 3]), GRU: np.array([2, 0, 1])}
 GATES_HID = {LSTM: np.array([0, 1, 2, 3]), GRU: np.array([0, 1, 2])}
 """Which gate of the weights each number of a panel is, for what the input gives and for what the hidden state gives."""
+
+SIZES: dict[int, Callable[..., Sizes]] = {LSTM: LSTMSizes, GRU: GRUSizes}
 
 _kept = threading.local()
 
@@ -153,7 +157,7 @@ def _forward(
         bias=as_row(start),
     )
     given, saved = Inputs(as_row(x), as_row(h0), active), Saved(gates, saved_states)
-    forward(given, as_row(c0), packed, Outputs(as_row(y), as_row(c_last)), saved, int(save), s, s.threads)
+    forward(given, as_row(c0), packed, Outputs(as_row(y), as_row(c_last)), saved, int(save), SIZES[kind](*s), s.threads)
     if order is None or lengths is None:
         last = y[0 if reverse else -1].copy()
         return y, last, c_last, (gates, saved_states, active, order) if save else None
@@ -249,7 +253,7 @@ def _backward(
     given = Inputs(as_row(x), as_row(h0), active)
     flat = OutputGrads(as_row(gy), as_row(gh), as_row(gc))
     out = InputGrads(as_row(gx), as_row(gh0), as_row(gc0), as_row(gw_ih), as_row(gw_hh))
-    backward(given, _layer(kind, w_ih, w_hh), Saved(gates, states), flat, out, work, s, s.threads)
+    backward(given, _layer(kind, w_ih, w_hh), Saved(gates, states), flat, out, work, SIZES[kind](*s), s.threads)
     gbias = work.bias[: s.blocks * BLOCK].reshape(s.blocks, 4, LANES).transpose(1, 0, 2).reshape(4, -1)[:, :hidden]
     if order is not None:
         back = np.argsort(order)

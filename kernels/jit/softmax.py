@@ -9,17 +9,16 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from llvmlite import ir
 from numba import prange
 
 from ..ranges import FEW, in_range
 from ..types import Array
-from .machine.compile import dense, inner, jit, thread_count
+from .machine.compile import dense, flat, inner, jit, thread_count
 from .machine.gemm import scale_row
 from .machine.norm_rows import RUN, sum_by_runs
-from .machine.vecmath import emit_exp, exp, log, maximum
-from .machine.vector import I32, Emitter, Value, as_row, emits, int64
-from .machine.views import window
+from .machine.short_rows import logs_of, short_rows
+from .machine.vecmath import exp, log, maximum
+from .machine.vector import as_row, clear
 
 _INT64 = np.dtype(np.int64)
 
@@ -68,65 +67,6 @@ def exp_all(y: Array) -> None:
 def log_all(x: Array, y: Array) -> None:
     for i in range(x.size):
         y[i] = log(x[i])
-
-
-def _emit_short_rows(
-    e: Emitter, x: Value, y: Value, rows: Value, n: Value, tops: Value, totals: Value
-) -> None:
-    """Of float32 alone: nothing is emitted for float64, whose exponential is a call of the C library."""
-    if e.size != 4:
-        return
-    b = e.b
-    lowest = ir.Constant(e.type, [float("-inf")] * e.lanes)
-    vectors = b.sdiv(b.add(n, int64(e.lanes - 1)), int64(e.lanes))
-
-    def row(r: Value, _: list[Value]) -> list[Value]:
-        source, target = (e.at(a, b.mul(r, n)) for a in (x, y))
-
-        def mask_of(v: Value) -> Value:
-            return e.first_lanes(b.sub(n, b.mul(v, int64(e.lanes))))
-
-        def larger(v: Value, carried: list[Value]) -> list[Value]:
-            mask = mask_of(v)
-            here = b.select(mask, e.masked_load(e.vectors(source, v), mask), lowest)
-            return [b.select(b.fcmp_ordered(">", here, carried[0]), here, carried[0])]
-
-        def exponential(v: Value, carried: list[Value]) -> list[Value]:
-            mask = mask_of(v)
-            here = emit_exp(e, b.fsub(e.masked_load(e.vectors(source, v), mask), top))
-            e.masked_store(here, e.vectors(target, v), mask)
-            return [b.fadd(carried[0], b.select(mask, here, e.zero))]
-
-        def scaled(v: Value, _: list[Value]) -> list[Value]:
-            mask, at = mask_of(v), e.vectors(target, v)
-            e.masked_store(b.fmul(e.masked_load(at, mask), share), at, mask)
-            return []
-
-        top = e.across(e.loop(vectors, [lowest], larger)[0], lambda p, q: b.select(b.fcmp_ordered(">", p, q), p, q))
-        total = e.across(e.loop(vectors, [e.zero], exponential)[0], b.fadd)
-        share = b.fdiv(ir.Constant(e.type, [1.0] * e.lanes), total)
-        e.loop(vectors, [], scaled)
-        for vector, out in ((top, tops), (total, totals)):
-            e.store_one(b.extract_element(vector, ir.Constant(I32, 0)), e.at(out, r))
-        return []
-
-    with e.when_positive(rows):
-        e.loop(rows, [], row)
-
-
-@emits(_emit_short_rows)
-def short_rows(x: Array, y: Array, rows: int, n: int, tops: Array, totals: Array) -> None:
-    """What softmax_rows does, for `rows` rows of n float32 numbers.
-
-    Each row's tail is a masked vector: rows of 10 to 100 numbers leave a plain loop half of its time in what remains
-    after whole vectors. A NaN need not be the largest: it makes the sum NaN, and by that the row.
-    """
-    for r in range(rows):
-        here, target = window(x, r * n, n), window(y, r * n, n)
-        tops[r] = np.fmax.reduce(here)
-        target[:] = np.exp(here - tops[r])
-        totals[r] = target.sum()
-        target[:] = target * (np.float32(1) / totals[r])
 
 
 @inner()
@@ -256,15 +196,36 @@ def _cross_entropy(x: Array, labels: Array, ignore: int, loss: Array, p: Array, 
 
 
 @jit()
+def _short_cross_entropy(x: Array, labels: Array, ignore: int, loss: Array, p: Array, threads: int) -> None:
+    """The same of float32 rows for short_rows: most networks compile no other. x, p: (N V,)."""
+    rows = labels.size
+    columns = x.size // rows
+    step = rows_of_block(columns)
+    for t in prange(threads):
+        tops, logs = np.empty(step, x.dtype), np.empty(step, x.dtype)
+        end = (t + 1) * rows // threads
+        for lo in range(t * rows // threads, end, step):
+            count, at = min(end - lo, step), lo * columns
+            short_rows(x[at:], p[at:], count, columns, tops, logs)
+            logs_of(logs, logs, count)
+            for r in range(count):
+                label = labels[lo + r]
+                loss[lo + r] = 0.0 if label == ignore else loss_of(x[at + r * columns + label], tops[r], logs[r])
+
+
+@jit()
 def _cross_entropy_grad(gloss: Array, p: Array, labels: Array, ignore: int, gx: Array, threads: int) -> None:
-    rows = p.shape[0]
+    """p, gx: (N V,)."""
+    rows = labels.size
+    columns = p.size // rows
     for t in prange(threads):
         for r in range(t * rows // threads, (t + 1) * rows // threads):
-            if labels[r] == ignore:
-                gx[r, :] = 0
+            label, at = labels[r], r * columns
+            if label == ignore:
+                clear(gx[at : at + columns])
             else:
-                scale_row(p[r], gloss[r], gx[r])
-                gx[r, labels[r]] -= gloss[r]
+                scale_row(p[at : at + columns], gloss[r], gx[at : at + columns])
+                gx[at + label] -= gloss[r]
 
 
 def _rows(x: Array, axis: int) -> Array:
@@ -350,7 +311,11 @@ def cross_entropy(logits: Array, labels: Array, ignore_index: int) -> tuple[Arra
     labels = _checked(labels, v, ignore_index)
     loss, p = np.empty(n, logits.dtype), np.empty_like(logits)
     if logits.size:
-        _cross_entropy(logits, labels, ignore_index, loss, p, thread_count(min(n, logits.size // GRAIN)))
+        threads = thread_count(min(n, logits.size // GRAIN))
+        if v <= RUN and logits.dtype == np.float32:
+            _short_cross_entropy(flat(logits), labels, ignore_index, loss, flat(p), threads)
+        else:
+            _cross_entropy(logits, labels, ignore_index, loss, p, threads)
     else:
         loss.fill(0)
     return loss, p
@@ -385,5 +350,6 @@ def cross_entropy_grad(gloss: Array, p: Array, labels: Array, ignore_index: int)
     labels = _checked(labels, p.shape[1], ignore_index)
     out = np.empty_like(p)
     if out.size:
-        _cross_entropy_grad(gloss, p, labels, ignore_index, out, thread_count(min(len(p), out.size // GRAIN)))
+        threads = thread_count(min(len(p), out.size // GRAIN))
+        _cross_entropy_grad(gloss, flat(p), labels, ignore_index, flat(out), threads)
     return out

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 import sys
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
@@ -14,6 +18,7 @@ from dlengine.benchmarks import card, card_checks, launch_cost
 from dlengine.benchmarks.card import Stage
 from dlengine.kernels.cuda import emulator
 from dlengine.kernels.cuda.machine import choice, launch
+from dlengine.testing import Cell
 from dlengine.testing.jobs import in_processes
 
 needs_emulator = pytest.mark.skipif(emulator.available() is not None, reason=str(emulator.available()))
@@ -85,13 +90,103 @@ def test_a_rehearsal_asks_for_nothing_that_needs_a_card() -> None:
         assert all(s.seconds >= 80 for s in stages)
 
 
-def test_every_kernel_that_is_chosen_has_a_stage() -> None:
+def test_every_kernel_that_is_chosen_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     from dlengine.kernels.cuda import conv
+    from dlengine.kernels.cuda.machine import gemm
 
     names = {name for variants in conv.VARIANTS.values() for name in variants}
     # depthwise has its shapes for itself, and what rounds is for another precision than parity's
-    assert set(card.CHOICES) >= {name for name in names if name != "depthwise" and "rounded" not in name}
-    assert all(s.environment.get("DLENGINE_CUDA_CHOICE") for s in card.stages(Path("out"), 1, False) if "choice" in s.name)
+    assert set(card.CHOICES["conv*"]) >= {name for name in names if name != "depthwise" and "rounded" not in name}
+    asked: set[str] = set()
+
+    def note(kernel: str, candidates: Any, heuristic: str, *more: Any) -> str:
+        asked.update(candidates)
+        return heuristic
+
+    monkeypatch.setattr(gemm, "autotune", note)
+    monkeypatch.setattr(gemm, "supports", lambda kernel, x: True)
+    token = emulator.mode.set(emulator.Mode(instead=lambda kernel, dtype: None))
+    try:
+        for dtype in ("float32", "float16"):
+            gemm.gemm(np.ones((1, 8, 5000), dtype), np.ones((1, 5000, 8), dtype))
+    finally:
+        emulator.mode.reset(token)
+    assert set(card.CHOICES["matmul,linear"]) == asked
+    (stage,) = (s for s in card.stages(Path("out"), 1, False) if s.name == "choices")
+    assert set(card.CHOICES) <= set(stage.commands[0])
+
+
+@needs_emulator
+def test_a_kernel_that_is_asked_for_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DLENGINE_CUDA_CHOICE", "none")
+    from dlengine.kernels.cuda import conv
+
+    taken: list[str] = []
+
+    def note(kernel: str, candidates: Any, heuristic: str, *more: Any) -> str:
+        taken.append(os.environ["DLENGINE_CUDA_CHOICE"])
+        return heuristic
+
+    monkeypatch.setattr(conv, "autotune", note)
+    lines = list(card_checks._chosen([("conv2d", "float32", "product"), ("conv2d", "float32", "64x64")], "cuda-emulate"))
+    assert [(line["choice"], line["verdict"]) for line in lines] == [("product", "pass"), ("64x64", "pass")]
+    assert set(taken) == {"product", "64x64"}
+
+
+def test_a_lost_card_ends_the_process_that_asks_for_kernels(monkeypatch: pytest.MonkeyPatch) -> None:
+    lost = Cell("matmul", "cuda", "float32")
+    lost.fail("sample 0: CUDARuntimeError: cudaErrorIllegalAddress: an illegal memory access was encountered")
+    monkeypatch.setattr(card_checks, "check", lambda *given, **more: lost)
+    monkeypatch.setenv("DLENGINE_CUDA_CHOICE", "none")
+    found = card_checks._chosen([("matmul", "float32", "large"), ("matmul", "float32", "small")], "cuda")
+    assert next(found)["verdict"] == "fail"
+    with pytest.raises(RuntimeError, match="the card is lost"):
+        next(found)
+
+
+def test_what_every_stage_needs_is_asked_for_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert [s.name for s in card.stages(Path("out"), 1, False) if s.needed] == [card.stages(Path("out"), 1, False)[0].name]
+    never = Stage("never", 20, ((sys.executable, "-c", "print(1)"),))
+    broken = Stage("ready", 20, ((sys.executable, "-c", "raise SystemExit('no card')"),), needed=True)
+    monkeypatch.setattr(card, "stages", lambda out, part, rehearse: [broken, never])
+    done = CliRunner().invoke(card.main, [str(tmp_path)])
+    assert done.exit_code == 1
+    assert "no card" in done.output
+    assert not (tmp_path / "never.txt").exists()
+
+
+def test_what_is_missing_is_said(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(card_checks, "find_spec", lambda name: None if name in ("array_api_compat", "xdist") else True)
+    with pytest.raises(SystemExit) as ended:
+        card_checks.ready("numpy")
+    assert ended.value.code == "array_api_compat is missing: carry its wheel along"
+    monkeypatch.setattr(card_checks, "find_spec", lambda name: None if name == "xdist" else True)
+    card_checks.ready("numpy")
+    assert capsys.readouterr().out.splitlines()[-2:] == ["some stages need xdist: carry wheels along", "ready"]
+
+
+TESTS = """
+import time
+class CUDARuntimeError(RuntimeError): pass
+def test_lost(): raise CUDARuntimeError("cudaErrorIllegalAddress: an illegal memory access was encountered")
+def test_hangs(): time.sleep(100)
+def test_fails(): assert 1 == 2
+def test_next(): pass
+"""
+
+
+@pytest.mark.slow
+def test_a_test_that_hangs_or_loses_the_card_costs_no_other(tmp_path: Path) -> None:
+    (tmp_path / "test_it.py").write_text(TESTS)
+    (tmp_path / "conftest.py").write_text("from dlengine.benchmarks import card_tests\ncard_tests.SECONDS = 2\n")
+    (tmp_path / "pytest.ini").write_text("[pytest]\n")
+    command = [sys.executable, "-m", "pytest", "-q", "-n", "1", "-p", "dlengine.benchmarks.card_tests", str(tmp_path)]
+    outside = {name: text for name, text in os.environ.items() if not name.startswith("PYTEST")}
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=200, check=False, env=outside)
+    assert "4 failed, 1 passed" in done.stdout, done.stdout  # what is lost fails, and its process too
+    assert "test_lost: the card is lost: cudaErrorIllegalAddress" in done.stderr
+    assert "in test_hangs" in done.stderr
+    assert done.stdout.index("assert 1 == 2") < done.stdout.index("= FAILURES =")
 
 
 @needs_emulator

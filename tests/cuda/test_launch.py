@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dlengine.kernels.cuda import emulator, random, recurrent
+import dlengine as dl
+from dlengine.kernels.cuda import emulator, optim, random, recurrent
 from dlengine.kernels.cuda.convolution import simt
 from dlengine.kernels.cuda.machine import launch, source
 from dlengine.kernels.cuda.machine.launch import Kernel, UnsupportedDevice
@@ -189,6 +190,35 @@ def test_a_launch_is_few_steps_of_the_host(monkeypatch: pytest.MonkeyPatch) -> N
     assert len(called) <= 16, called
     assert "__str__" not in called
     assert "prepared" not in called
+
+
+@needs_emulator
+def test_a_table_of_arrays_is_launched_in_few_steps_too(machine: Any) -> None:
+    """With the general way's checks: another dtype, or arrays of the host, are not taken for what was launched before."""
+    called: list[str] = []
+
+    def note(frame: Any, event: str, argument: Any) -> None:
+        if event == "call":
+            called.append(frame.f_code.co_name)
+
+    def arrays(dtype: str = "float32") -> list[Any]:
+        return [dl.ones(n, dtype=dtype).array for n in (3, 5)]
+
+    for _ in range(2):
+        gs, half = arrays(), dl.asarray(0.5, dtype="float32").array
+        called.clear()
+        sys.setprofile(note)
+        try:
+            optim.scale(gs, half)
+        finally:
+            sys.setprofile(None)
+        np.testing.assert_array_equal(gs[1].get(), np.full(5, 0.5, "f4"))
+    assert "prepared" not in called
+    assert "entry" in called
+    for other, dtype in ((arrays("float64"), "f8"), ([np.ones(5, "f4")] * 2, "f4")):
+        factor = np.array(0.25, dtype) if isinstance(other[0], np.ndarray) else dl.asarray(0.25, dtype=dtype).array
+        optim.scale(other[1:], factor)
+        np.testing.assert_array_equal(np.asarray(getattr(other[1], "host", other[1])), np.full(5, 0.25, dtype))
 
 
 def test_device_arrays_go_to_cupy(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -90,6 +90,8 @@ def test_an_embedding_of_any_size_is_captured(second_process: Any, monkeypatch: 
     dl.manual_seed(0)
     losses = trained(nn.Embedding(9, 4), dl.asarray([[1, 2, 1], [0, 8, 2]]))
     assert losses == sorted(losses, reverse=True)
+    gradients = {name for name in second_process.log if name.startswith(("embedding_grad", "radix"))}
+    assert gradients == {"radix_count", "radix_scan", "radix_place", "embedding_grad_float32"}
 
 
 def test_the_choice_may_be_forced(monkeypatch: pytest.MonkeyPatch, machine: Any) -> None:

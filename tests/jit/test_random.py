@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import array_api_compat.numpy as xp
 import numpy as np
 import pytest
@@ -9,6 +11,7 @@ import pytest
 from dlengine.kernels.jit import random as jit
 from dlengine.kernels.jit.machine.compile import interpreted
 from dlengine.kernels.reference import random as reference
+from dlengine.recording import generating
 
 SEEDS = [(0, 0), (2**64 - 1, 2**128 - 1), (0x1234567890ABCDEF, 2**64 + 2**64 - 3), (7, 2**127 + 12345)]
 SIZES = [0, 1, 2, 3, 5, 2047, 2048, 2049, 40003]
@@ -22,6 +25,32 @@ def test_published_vectors():
     assert [hex(w) for w in ones] == ["0x408f276d", "0x41c83b0e", "0xa20bc7c6", "0x6d5451fd"]
 
 
+@pytest.fixture(params=[0, 1 << 60], ids=["often", "rarely"])
+def calls(request, monkeypatch):
+    """Whether small numbers are drawn so often that a kernel is compiled for it."""
+    monkeypatch.setattr(jit, "FEW_CALLS", request.param)
+    with generating("auto"):
+        yield
+
+
+def test_often_is_soon(monkeypatch):
+    """From the call after the last few on, for many numbers, and where kernels are compared, a kernel draws."""
+    drawn = []
+    monkeypatch.setattr(jit, "_calls", Counter())
+    monkeypatch.setattr(jit, "_uniform32", lambda *arguments: drawn.append(arguments))
+    with generating("always"):
+        jit.random_uniform(1, 0, 4, np.float32)
+    assert len(drawn) == 1
+    with generating("auto"):
+        for i in range(jit.FEW_CALLS + 2):
+            assert len(drawn) == 1 + max(0, i - jit.FEW_CALLS)
+            jit.random_uniform(1, 0, 4, np.float32)
+        monkeypatch.setattr(jit, "_calls", Counter())
+        jit.random_uniform(1, 0, jit.FEW + 1, np.float32)
+    assert len(drawn) == 4
+
+
+@pytest.mark.usefixtures("calls")
 @pytest.mark.parametrize("n", SIZES)
 @pytest.mark.parametrize(("key", "counter"), SEEDS)
 def test_bits_and_permutation(key, counter, n):
@@ -31,6 +60,7 @@ def test_bits_and_permutation(key, counter, n):
         np.testing.assert_array_equal(got, want)
 
 
+@pytest.mark.usefixtures("calls")
 @pytest.mark.parametrize("n", SIZES)
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("name", ["random_uniform", "random_normal"])
@@ -57,6 +87,7 @@ def test_many_normals_reach_every_branch():
     np.testing.assert_array_equal(got, reference.random_normal(xp, 3, 0, 1_000_000, np.dtype(np.float64)))
 
 
+@pytest.mark.usefixtures("calls")
 @pytest.mark.parametrize("n", [0, 1, 7, 2100])
 def test_interpreted(n):
     calls = [

@@ -10,6 +10,7 @@ from numba import njit
 from dlengine.kernels.jit import softmax as jit
 from dlengine.kernels.jit.machine.compile import interpreted
 from dlengine.kernels.jit.machine.compile import jit as compiled
+from dlengine.kernels.jit.machine.short_rows import logs_of
 from dlengine.kernels.jit.machine.vecmath import exp32
 from dlengine.kernels.reference import softmax as reference
 
@@ -172,6 +173,17 @@ def test_logarithm_of_sums():
     jit.log_all(x[::40], plain[::40])
     exact = np.log(x.astype(np.float64))
     ulp = np.spacing(np.abs(exact[:-1]).astype(np.float32))
-    np.testing.assert_array_less(np.abs(y - exact)[:-1], 2 * ulp)
     np.testing.assert_array_equal(plain[::40], y[::40])
-    assert np.isnan(y[-1])
+    of_rows = np.full(x.size + 1, 7, np.float32)
+    _logs(x, of_rows, x.size)
+    logs_of(x[::40].copy(), plain, 201)
+    np.testing.assert_allclose(plain[:201], of_rows[:-1:40], rtol=3e-7)
+    assert of_rows[-1] == 7
+    for found in (y, of_rows[:-1]):
+        np.testing.assert_array_less(np.abs(found - exact)[:-1], 2 * ulp)
+        assert np.isnan(found[-1])
+
+
+@compiled(parallel=False)
+def _logs(x, y, n):
+    logs_of(x, y, n)

@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import pytest
 from click.testing import CliRunner
 
 from dlengine.cli.main import Settings, app
@@ -71,6 +72,59 @@ def test_lines_and_counts_in_files(tmp_path: Path) -> None:
     counts = json.loads(data.read_text())["counts"][0]
     assert counts["cells"] == 4
     assert counts["independent"] + counts["alone"] == 4
+
+
+def test_each_line_is_written_when_its_cell_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run that is killed has left all it found."""
+    path, seen = tmp_path / "cells.jsonl", []
+
+    def compare(*args: Any, progress: Any, **options: Any) -> list[Any]:
+        cells = parity("tanh", backends=["numpy"])
+        for number, cell in enumerate(cells):
+            progress(number + 1, len(cells), cell)
+            seen.append(len(report.read_lines(path)))
+        return cells
+
+    monkeypatch.setattr("dlengine.testing.parity", compare)
+    result = CliRunner().invoke(app, ["parity", "--op", "tanh", "--backend", "numpy", "--jsonl", str(path)], obj=Settings())
+    assert result.exit_code == 0, result.output
+    assert seen == [1, 2]
+
+
+SLEEPY = """
+import time
+import numpy as np
+from dlengine.autograd.op import op
+from dlengine.testing import case, normal, parity, sample, ulp
+
+@op(promotes="float")
+def sleepy(xp, x, /):
+    if x.dtype == np.float32:
+        time.sleep(600)
+    return x + 0, lambda gy: gy
+
+case(sleepy, sample(normal(3)), bound=ulp(1), reference=lambda x: x)
+
+if __name__ == "__main__":
+    for c in parity("sleepy,tanh", backends=["numpy"], jobs=2, limit=8):
+        print(c.op, c.dtype, c.verdict, c.message)
+"""
+
+
+def test_a_cell_that_hangs_is_one_failed_cell(tmp_path: Path) -> None:
+    script = tmp_path / "sleepy.py"
+    script.write_text(SLEEPY)
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=120, check=True)
+    assert [line for line in done.stdout.splitlines() if " fail " in line] == [
+        "sleepy float32 fail no answer within 8 s while it was at this cell"
+    ]
+    assert done.stdout.count(" pass") == 3
+
+
+def test_a_limit_needs_processes() -> None:
+    result = CliRunner().invoke(app, ["parity", "--op", "tanh", "--limit", "3"], obj=Settings())
+    assert result.exit_code == 2
+    assert "--limit goes with --jobs" in result.output
 
 
 COMMAND = [sys.executable, "-c", "from dlengine.cli.main import main; main()", "parity", "--backend", "numpy", "-j", "2"]

@@ -7,6 +7,7 @@ arrays are read where they lie. Halves are read as float and rounded when the re
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -65,30 +66,36 @@ def text(name: str, inputs: list[Any], root: Expression, kind: str) -> str:
     inputs: their dtypes in memory, by place. root: lowered. kind: "flat" or "strided".
     """
     dtypes = [*inputs, root.dtype]
-    headers = sorted({HEADERS[d.name] for d in dtypes_in(root) if d.name in HEADERS})
-    includes = [*[f"#include <{h}>" for h in headers], '#include "formula.cuh"']
     body = [_flat(name, dtypes)] if kind == "flat" else [_layout(name, len(inputs)), _strided(name, dtypes)]
-    return "\n".join([*includes, _function(name, inputs, root), *body, ""])
+    return "\n".join([*includes([root]), _function(name, inputs, root), *body, ""])
 
 
-def dtypes_in(root: Expression) -> set[Any]:
-    return {e.dtype for e in in_order([root])}
+def includes(roots: Sequence[Expression]) -> list[str]:
+    """What the text of formulas needs before it."""
+    headers = sorted({HEADERS[e.dtype.name] for e in in_order(roots) if e.dtype.name in HEADERS})
+    return [*[f"#include <{h}>" for h in headers], '#include "formula.cuh"']
 
 
 def _function(name: str, inputs: list[Any], root: Expression) -> str:
+    lines, names = statements([root])
+    takes = ", ".join(f"const {type_of(d)} a{i}" for i, d in enumerate(inputs))
+    of = f"__device__ __forceinline__ {type_of(root.dtype)} of_{name}({takes}) {{"
+    return "\n".join([of, *[f"  {line}" for line in lines], f"  return {names[root]};", "}"])
+
+
+def statements(roots: Sequence[Expression]) -> tuple[list[str], dict[Expression, str]]:
+    """What computes lowered formulas of the inputs a0, a1 ..., and under which name each part of them is found then."""
     names: dict[Expression, str] = {}
     lines: list[str] = []
-    for e in in_order([root]):
+    for e in in_order(roots):
         if e.kind == "input":
             names[e] = f"a{e.value}"
         elif e.kind == "const":
             names[e] = _number(e.value, e.dtype)
         else:
             names[e] = f"v{len(lines)}"
-            lines.append(f"  const {_type(e.dtype)} v{len(lines)} = {_value(e, [names[a] for a in e.args])};")
-    takes = ", ".join(f"const {_type(d)} a{i}" for i, d in enumerate(inputs))
-    of = f"__device__ __forceinline__ {_type(root.dtype)} of_{name}({takes}) {{"
-    return "\n".join([of, *lines, f"  return {names[root]};", "}"])
+            lines.append(f"const {type_of(e.dtype)} v{len(lines)} = {_value(e, [names[a] for a in e.args])};")
+    return lines, names
 
 
 def _value(e: Expression, a: list[str]) -> str:
@@ -118,10 +125,10 @@ def _cast(a: str, old: Any, new: Any) -> str:
         return wide if new == np.float32 else _cast(wide, np.dtype("float32"), new)
     if new.name in HEADERS:
         return f"__{'double' if old == np.float64 else 'float'}2{'half' if new.name == 'float16' else 'bfloat16'}({a})"
-    return f"{_type(new)}({a})"
+    return f"{type_of(new)}({a})"
 
 
-def _type(dtype: Any) -> str:
+def type_of(dtype: Any) -> str:
     return C_TYPES[dtype.name]
 
 
@@ -133,7 +140,7 @@ def _number(value: Any, dtype: Any) -> str:
         exact = float(dtype.type(value)) if dtype.kind == "f" else float(value)
     if not np.isfinite(exact):
         word = "0x7fffffff" if exact != exact else "0xff800000" if exact < 0 else "0x7f800000"
-        return f"{_type(dtype)}(__int_as_float({word}))"
+        return f"{type_of(dtype)}(__int_as_float({word}))"
     if np.copysign(1, exact) < 0:
         return f"(-{_number(-exact, dtype)})"
     return f"{exact.hex()}{'f' if dtype.itemsize == 4 else ''}"
@@ -141,8 +148,8 @@ def _number(value: Any, dtype: Any) -> str:
 
 def _parameters(dtypes: list[Any]) -> str:
     *inputs, output = dtypes
-    given = "".join(f"const {_type(d)}* __restrict__ a{i}, " for i, d in enumerate(inputs))
-    return f"{given}{_type(output)}* __restrict__ y"
+    given = "".join(f"const {type_of(d)}* __restrict__ a{i}, " for i, d in enumerate(inputs))
+    return f"{given}{type_of(output)}* __restrict__ y"
 
 
 _FIRST = "blockIdx.x * (long long)blockDim.x + threadIdx.x"
@@ -156,7 +163,7 @@ def _flat(name: str, dtypes: list[Any]) -> str:
     )
     each = ", ".join(f"b{i}.at[k]" for i in places)
     one = ", ".join(f"a{i}[single & {1 << i} ? 0 : i]" for i in places)
-    out = f"Several<{_type(dtypes[-1])}, {n}>"
+    out = f"Several<{type_of(dtypes[-1])}, {n}>"
     return f"""KERNEL({name}, 256)({_parameters(dtypes)}, long long n, int single) {{
   const long long threads = (long long)gridDim.x * blockDim.x, first = {_FIRST};
   const long long packs = {fits} ? n / {n} : 0;
@@ -183,7 +190,7 @@ def _strided(name: str, dtypes: list[Any]) -> str:
     begin = ", ".join(f"i{i} = g.first[{i}]" for i in places)
     steps = " ".join(f"i{i} += at * g.step[{i}][d];" for i in places)
     several = "".join(f"      const auto b{i} = several<{n}>(a{i} + i{i}, g.single & {1 << i});\n" for i in places)
-    out = f"Several<{_type(dtypes[-1])}, {n}>"
+    out = f"Several<{type_of(dtypes[-1])}, {n}>"
     return f"""KERNEL({name}, 256)({_parameters(dtypes)}, Layout_{name} g) {{
   const long long threads = (long long)gridDim.x * blockDim.x;
   for (long long u = {_FIRST}; u < g.units; u += threads) {{

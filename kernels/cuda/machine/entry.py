@@ -14,16 +14,21 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from .table import PointerTable
+
 if TYPE_CHECKING:
     from .launch import Kernel
 
 Entry = Callable[..., bool]
 
 
-def entry(kernel: Kernel, dtype: str, conversions: Sequence[tuple[str, Any, Any]], kind: type, scope: dict[str, Any]) -> Entry:
+def entry(
+    kernel: Kernel, dtype: str, conversions: Sequence[tuple[str, Any, Any]], kind: type, leading: Any, scope: dict[str, Any]
+) -> Entry:
     """The function (blocks, shared, *arguments) -> whether it launched.
 
     conversions: for each parameter its name, dtype or None, and what makes its scalar. kind: the class of device arrays.
+    leading: what was given for the array of whose dtype the kernel is; it may be a table of arrays.
     scope: what it calls: `current` (the number of the device in use), `ready` (kernel, dtype, device -> the compiled function),
     and `most`, the largest grid.
     """
@@ -32,17 +37,22 @@ def entry(kernel: Kernel, dtype: str, conversions: Sequence[tuple[str, Any, Any]
         **scope, "kind": kind, "kernel": kernel, "counts": kernel.launches, "dtype": dtype, "block": (kernel.threads,),
     }  # fmt: skip
     first, passed = names[kernel.first_typed], []
-    lines = [
-        f"if type({first}) is not kind or {first}.dtype is not dtype_{first}: return False",
-        f"device = {first}.data.device_id",
-        "if device != current(): return False",
-    ]
+    if tabled := type(leading) is PointerTable:  # its arrays were made contiguous, and are of one dtype and on one device
+        known["table"], known["tabled"] = PointerTable, leading.dtype
+        array = f"{first}.first"
+        wrong = f"type({first}) is not table or {first}.dtype is not tabled or type({array}) is not kind"
+    else:
+        array, wrong = first, f"type({first}) is not kind or {first}.dtype is not dtype_{first}"
+    lines = [f"if {wrong}: return False", f"device = {array}.data.device_id", "if device != current(): return False"]
     for name, (_, expected, convert) in zip(names, conversions, strict=True):
         if expected is None:
             known[f"make_{name}"] = convert
             passed.append(f"make_{name}({name})")
             continue
         known[f"dtype_{name}"] = expected
+        if name == first and tabled:
+            passed.append(f"{name}.on_device()")
+            continue
         passed.append(name)
         wrong = f"not {name}.flags.c_contiguous or (d := {name}.data).ptr % {expected.itemsize}"
         if name == first:

@@ -120,7 +120,7 @@ class Kernel:
         for i in self._typed:
             a = arguments[i] if i < len(arguments) else None
             if a is not None and (self.signature.parameters[i].c_type == "T" or type(a) is PointerTable):
-                dtype = a.first.dtype if type(a) is PointerTable else a.dtype
+                dtype = a.dtype
                 break
         found = self._conversions.get(dtype)
         if found is None:
@@ -186,8 +186,10 @@ class Launch:
         run = _run_on_host if isinstance(first, np.ndarray) else _run_on_device
         run(self, dtype, first, converted)
         kernel.launches[dtype] += 1
-        if run is _run_on_device and type(arguments[kernel.first_typed]) is type(first):
-            kernel.entries[arguments[kernel.first_typed].dtype] = entry(kernel, dtype, parameters, type(first), _scope())
+        if run is _run_on_device:
+            leading = arguments[kernel.first_typed]
+            if type(leading) in (PointerTable, type(first)):
+                kernel.entries[leading.dtype] = entry(kernel, dtype, parameters, type(first), leading, _scope())
 
     @property
     def grid(self) -> tuple[int]:
@@ -197,9 +199,7 @@ class Launch:
 def _scope() -> dict[str, Any]:
     """What the written-out launches call."""
     library = device_library()
-    return {
-        "current": library.cuda.runtime.getDevice, "ready": _ready, "most": MAX_BLOCKS, "null": _NULL,
-    }  # fmt: skip
+    return {"current": library.cuda.runtime.getDevice, "ready": _ready, "most": MAX_BLOCKS, "null": _NULL}
 
 
 def _ready(kernel: Kernel, dtype: str, device: int) -> Any:

@@ -26,7 +26,7 @@ class PointerTable:
     def __init__(self, roles: Sequence[Sequence[Array]], written: Sequence[int]) -> None:
         self.roles, self._written = roles, frozenset(written)
         self.tensors, self.columns = len(roles[0]), 2 + len(roles)
-        self.dtype = str(roles[0][0].dtype)
+        self.dtype = roles[0][0].dtype
         if isinstance(roles[0][0], np.ndarray):
             require_writable(a for role in self._written if role < len(roles) for a in roles[role])
         self._sizes = tuple([a.size for a in roles[0]])

@@ -144,15 +144,21 @@ class _Text:
         return self.put(f"load {kind}, ptr {at}")
 
 
+def helpers() -> str:
+    """The IR of functions that look at arrays: `size` of one, whether two are `alike` in shape, whether one `fits`."""
+    text = _HELPERS
+    for word, offset in (("DIMS", DIMS_AT), ("NDIM", NDIM_AT), ("TYPE", TYPE_AT), ("DESCR", DESCR_AT), ("FLAGS", FLAGS_AT)):
+        text = text.replace(f"i64 {word}", f"i64 {offset}")
+    return text
+
+
 def entry_text(formula: Formula, name: str) -> str:
     """The IR of `name`, the entry point, and `name_share`, one thread's part; both use `name_range`."""
     count = len(formula.inputs) + 1
-    helpers = _HELPERS
-    for word, offset in (("DIMS", DIMS_AT), ("NDIM", NDIM_AT), ("TYPE", TYPE_AT), ("DESCR", DESCR_AT), ("FLAGS", FLAGS_AT)):
-        helpers = helpers.replace(f"i64 {word}", f"i64 {offset}")
+    shared = helpers()
     if formula.reduction:
-        helpers += "declare ptr @malloc(i64)\ndeclare void @free(ptr)\n"
-    return f"{helpers}\n{_share(name, count, formula.by_rows)}\n{_entry(formula, name, count)}"
+        shared += "declare ptr @malloc(i64)\ndeclare void @free(ptr)\n"
+    return f"{shared}\n{_share(name, count, formula.by_rows)}\n{_entry(formula, name, count)}"
 
 
 def _share(name: str, count: int, by_rows: bool) -> str:

@@ -74,6 +74,11 @@ class Request:
                     found = _linked[self.key] = self._make()
         return found
 
+    def range(self) -> int:
+        """Where the code for a range of elements, or of rows, is, without looking at arrays: see loops.py. Raises NoExpansion."""
+        self.function()
+        return int(_engine().get_function_address(f"dlengine_{self.file[:32]}_range"))
+
     def _make(self) -> Any:
         start_threads()
         folder = _folder()
@@ -96,7 +101,12 @@ def _compile(formula: Formula, name: str) -> bytes:
         write_reduction(module, formula, VECTOR_BYTES, name)
     else:
         write_range(module, formula, VECTOR_BYTES, f"{name}_range")
-    parsed = llvm.parse_assembly(f"{module}\n{entry_text(formula, name)}")
+    return _object(f"{module}\n{entry_text(formula, name)}")
+
+
+def _object(text: str) -> bytes:
+    """Machine code of a text in LLVM IR."""
+    parsed = llvm.parse_assembly(text)
     machine = _target()
     passes = llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options(speed_level=1))
     passes.getModulePassManager().run(parsed, passes)
@@ -111,18 +121,44 @@ class _Method(ctypes.Structure):
     ]  # fmt: skip
 
 
-_FASTCALL = 0x80
+FASTCALL, ONE_OBJECT = 0x80, 0x08
+"""How Python calls a function: with its arguments and their number, or with one argument."""
 
 
 def _link(code: bytes, name: str) -> Any:
+    return as_function(_loaded(code, (name,))[0], _table("ml_dtypes" in sys.modules))
+
+
+def _loaded(code: bytes, names: tuple[str, ...]) -> tuple[int, ...]:
+    """Where functions of machine code are, once it is part of this process."""
     engine = _engine()
     engine.add_object_file(llvm.ObjectFileRef.from_data(code))
     engine.finalize_object()
-    method = _Method(b"generated", engine.get_function_address(name), _FASTCALL, None)
+    return tuple([engine.get_function_address(name) for name in names])
+
+
+def as_function(address: int, table: bytes, how: int = FASTCALL) -> Any:
+    """A function of Python at an address, which is given the table as `self`."""
+    method = _Method(b"generated", address, how, None)
     make = ctypes.pythonapi.PyCFunction_NewEx
     make.restype, make.argtypes = ctypes.py_object, [ctypes.c_void_p, ctypes.py_object, ctypes.c_void_p]
     _kept.append(method)
-    return make(ctypes.addressof(method), _table("ml_dtypes" in sys.modules), None)
+    return make(ctypes.addressof(method), table, None)
+
+
+def linked(name: str, text: str, functions: tuple[str, ...]) -> tuple[int, ...]:
+    """Where functions of a text in LLVM IR are: from disk, else compiled. Raises RuntimeError where LLVM does not know this CPU."""
+    key = "\n".join([text, *_key_of_process()])
+    with global_compiler_lock:
+        folder = _folder()
+        file = f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.obj"
+        code = None if folder is None else disk.load(folder / file, key)
+        if code is None:
+            with compiling(name):
+                code = _object(f'target triple = "{llvm.get_process_triple()}"\n{text}')
+            if folder is not None:
+                disk.save(folder / file, key, code)
+        return _loaded(code, functions)
 
 
 @cache
@@ -153,8 +189,13 @@ def _key(inputs: tuple[Expression, ...], root: Expression, modes: str, reduction
         number.setdefault(e, len(number))
     lines = [f"{e.kind} {e.dtype.name} {e.value!r} {[number[a] for a in e.args]}" for e in number if e.kind != "input"]
     given = " ".join(e.dtype.name for e in inputs)
+    return "\n".join([given, modes, *lines, str([number[r] for r in roots]), kind, *_key_of_process()])
+
+
+def _key_of_process() -> tuple[str, str, str]:
+    """What all code depends on: versions, and the CPU."""
     versions = (llvmlite.__version__, llvm.llvm_version_info, sys.version_info[:2], VECTOR_BYTES)
-    return "\n".join([given, modes, *lines, str([number[r] for r in roots]), kind, repr(versions), *_cpu()])
+    return repr(versions), *_cpu()
 
 
 @cache

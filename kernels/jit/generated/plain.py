@@ -18,7 +18,8 @@ from ...generated.mode import mode
 from ...types import Array
 from ..machine.compile import is_interpreted
 from .reduction import Reduction
-from .reductions import finished
+from .reductions import PART, finished
+from .small_calls import total
 
 SHORT = 8
 """Fewer elements in a row than this are NumPy's, which does many rows at once."""
@@ -89,6 +90,19 @@ class _Kernel:
             return None
         whole.launches[whole.name] += 1
         return y
+
+
+def small(name: str, cls: type, launches: Counter[str]) -> Callable[[Any], Any] | None:
+    """A reduction of all elements of a small tensor to a tensor, without Python between (small_calls.py)."""
+    found, counted, label = {}, False, f"generated:{name}"
+    for size in (4, 8):
+        dtype = np.dtype(f"f{size}")
+        kernel = _kernel(name, dtype, label, launches)
+        whole, counted = kernel.whole, kernel.counted
+        if whole is None:
+            return None
+        found[size] = whole.range("fs" if counted else "f"), min(whole.grain - 1, PART), whole.dtype
+    return total(found, cls, counted)
 
 
 REDUCED = ("sum", "prod", "mean", "max", "min", "any", "all", "var", "std", "all_finite", "euclidean")

@@ -60,10 +60,16 @@ class Reduction:
         """The entry point for these modes (see loops.py). Raises NoExpansion."""
         found = self.entries.get(modes)
         if found is None:
-            inputs = tuple(argument(i, d) for i, d in enumerate(self.dtypes))
-            request = Request(inputs, self.root, modes, self.name, (self.reduction, self.finish))
-            found = self.entries[modes] = request.function()
+            found = self.entries[modes] = self._request(modes).function()
         return found
+
+    def _request(self, modes: str) -> Request:
+        inputs = tuple(argument(i, d) for i, d in enumerate(self.dtypes))
+        return Request(inputs, self.root, modes, self.name, (self.reduction, self.finish))
+
+    def range(self, modes: str) -> int:
+        """The place of its code, as `Request.range` gives it."""
+        return self._request(modes).range()
 
     def __call__(self, arrays: Sequence[Array], shape: tuple[int, ...], kept: int) -> Array:
         """The reduced formula.

@@ -175,6 +175,33 @@ def emit_exp(e: Emitter, x: Value) -> Value:
     return b.select(b.fcmp_ordered("==", x, x), y, x)
 
 
+def emit_log(e: Emitter, x: Value) -> Value:
+    """log32 of a vector, but for the order of its last sum."""
+    b, whole = e.b, ir.VectorType(ir.IntType(32), e.lanes)
+
+    def of(number: Any) -> Value:
+        return ir.Constant(e.type, [float(number)] * e.lanes)
+
+    def integers(number: int) -> Value:
+        return ir.Constant(whole, [number] * e.lanes)
+
+    bits = b.bitcast(x, whole)
+    exponent = b.sub(b.and_(b.lshr(bits, integers(23)), integers(255)), integers(127))
+    m = b.bitcast(b.or_(b.and_(bits, integers(0x7FFFFF)), integers(0x3F800000)), e.type)
+    large = b.fcmp_ordered(">", m, of(ROOT2))
+    m = b.select(large, b.fmul(m, of(HALF)), m)
+    n = b.sitofp(b.select(large, b.add(exponent, integers(1)), exponent), e.type)
+    s = b.fdiv(b.fsub(m, of(ONE)), b.fadd(m, of(ONE)))
+    z = b.fmul(s, s)
+    p = of(A5)
+    for coefficient in (A4, A3, A2, A1):
+        p = e.fma(p, z, of(coefficient))
+    twice = b.fadd(s, s)
+    low = e.fma(n, of(LN2_LOW), b.fmul(twice, b.fmul(p, z)))
+    y = e.fma(n, of(LN2_HIGH), b.fadd(twice, low))
+    return b.select(b.fcmp_ordered("==", x, x), y, x)
+
+
 LN2_HIGH64, LN2_LOW64, SHIFTER = 0.6931471803691238, 1.9082149292705877e-10, 1.5 * 2.0**52
 
 

@@ -11,14 +11,13 @@ for the result before it.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from llvmlite import ir
 
 from ...types import Array
-from ..machine.compile import inner
-from ..machine.vector import I32, Emitter, Value, copy_rows, emits
+from ..machine.vector import I32, Emitter, Value, emits
 from ..machine.views import Rows, row_of
 from .tile import BLOCK, LANES
 
@@ -293,30 +292,3 @@ def gru_cells_back(cells: Cells, grads: CellGrads, da: Rows, rows: int, lanes: i
         slopes[3] = by_new * reset
         state[:] = d * update
         slopes[:, lanes:], state[lanes:] = 0, 0
-
-
-@inner()
-def cells_forward(kind: int, cells: Cells, h: Rows, rows: int, lanes: int, keep: int) -> Any:
-    """One block of units at one step: from pre-activations to states and outputs; if keep, the gates are stored."""
-    if kind == LSTM:
-        lstm_cells(cells, h, rows, lanes, keep)
-    else:
-        gru_cells(cells, h, rows, lanes, keep)
-
-
-@inner()
-def output_again(kind: int, gates: Rows, states: Rows, h: Rows, rows: int) -> Any:
-    """The outputs of one block of units at a step, from what was saved of it: cheaper than keeping them."""
-    if kind == LSTM:
-        lstm_output(gates, states, h, rows)
-    else:
-        copy_rows(h, states, LANES, rows)
-
-
-@inner()
-def cells_back(kind: int, cells: Cells, grads: CellGrads, da: Rows, rows: int, lanes: int) -> Any:
-    """One block of units at one step: from gradients of outputs and states to those of the pre-activations, in da."""
-    if kind == LSTM:
-        lstm_cells_back(cells, grads, da, rows, lanes)
-    else:
-        gru_cells_back(cells, grads, da, rows, lanes)

@@ -39,6 +39,18 @@ class Sizes(NamedTuple):
     states: int
 
 
+class LSTMSizes(Sizes):
+    """Those of an LSTM: a type of its own, so that code compiled for one kind of cell has nothing of the other in it."""
+
+    __slots__ = ()
+
+
+class GRUSizes(Sizes):
+    """Those of a GRU."""
+
+    __slots__ = ()
+
+
 class Inputs(NamedTuple):
     """x: (T, N, I). h0: (N, H). active: (threads, T), how many rows of each thread take part at each time."""
 

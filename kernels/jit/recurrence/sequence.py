@@ -18,7 +18,8 @@ from ...types import Array
 from ..machine.compile import inner, jit, signed
 from ..machine.vector import clear, copy_rows
 from ..machine.views import Panel, Pieces, Rows, rows_from
-from .gates import CellGrads, Cells, cells_back, cells_forward, output_again
+from .gates import CellGrads, Cells
+from .kinds import cells_back, cells_forward, column_tile, multiply_gates, output_again
 from .layout import (
     InputGrads,
     Inputs,
@@ -43,7 +44,7 @@ from .layout import (
     states_at,
     time_of,
 )
-from .tile import BLOCK, LANES, ROWS, add_into, column_tile, multiply_rows, split_columns, tile_width, transpose
+from .tile import BLOCK, LANES, ROWS, add_into, multiply_rows, split_columns, tile_width, transpose
 
 
 @inner()
@@ -82,7 +83,7 @@ def forward_part(
                 rows = (stop - start) * s.N if together else rows_at(step, part, s)[0]
                 g = Rows(saved.gates, gates_at(part, p, step, s), BLOCK)
                 x = Pieces(inputs.x, (time_of(step, s) * s.N + first) * s.I, s.I, 0, 1)
-                multiply_rows(rows, s.gates, x, weights, bias, g)
+                multiply_gates(s, rows, x, weights, bias, g)
                 if s.gates == 3:  # the fourth number begins with its bias alone
                     source = Rows(packed.bias, p * BLOCK + 3 * LANES, 0)
                     copy_rows(Rows(g.data, g.at + 3 * LANES, BLOCK), source, LANES, rows)
@@ -97,13 +98,13 @@ def forward_part(
                 before = Rows(saved.states, states_at(part, p, step, s), LANES)
                 after = Rows(saved.states, states_at(part, p, step + 1, s), LANES)
                 z = Rows(g.data, g.at + hidden_from(s), BLOCK)
-                multiply_rows(old, s.gates, h, weights, z, z)
+                multiply_gates(s, old, h, weights, z, z)
                 if old < rows:  # rows that begin here
                     begin = (first + old) * s.H
                     copy_rows(rows_from(before, old), Rows(c0, begin + p * LANES, s.H), lanes, rows - old)
                     z = rows_from(z, old)
-                    multiply_rows(rows - old, s.gates, Pieces(inputs.h0, begin, s.H, 0, 1), weights, z, z)
-                cells_forward(s.kind, Cells(g, before, after), Rows(out.y, now + p * LANES, s.H), rows, lanes, keep)
+                    multiply_gates(s, rows - old, Pieces(inputs.h0, begin, s.H, 0, 1), weights, z, z)
+                cells_forward(s, Cells(g, before, after), Rows(out.y, now + p * LANES, s.H), rows, lanes, keep)
                 if stay < rows:  # rows that end here
                     target = Rows(out.c, (first + stay) * s.H + p * LANES, s.H)
                     copy_rows(target, rows_from(after, stay), lanes, rows - stay)
@@ -146,9 +147,9 @@ def recur_back(part: Part, step: int, start: int, inputs: Inputs, saved: Saved, 
             state=Rows(w.dc, dc_at(part, p, s), LANES),
         )
         at = da_at(part, p, k, s)
-        cells_back(s.kind, cells, grads, Rows(w.da, at, BLOCK), rows, lanes_in(p, s))
+        cells_back(s, cells, grads, Rows(w.da, at, BLOCK), rows, lanes_in(p, s))
         earlier = Rows(saved.gates, gates_at(part, p, step - 1, s), BLOCK)
-        output_again(s.kind, earlier, states, Rows(w.left, left_h + p * pitch, LANES), old)
+        output_again(s, earlier, states, Rows(w.left, left_h + p * pitch, LANES), old)
         if rows < n:
             clear(w.da[at + rows * BLOCK : at + n * BLOCK])
     split_columns(Rows(w.left, left, pitch), Rows(inputs.x, now * s.I, s.I), s.I, rows)
@@ -199,7 +200,7 @@ def weight_grad(part: Part, rows: int, fresh: bool, w: Scratch, s: Any) -> None:
                     high = (i + 1) * LANES // tiles - r
                     values = Pieces(w.left, (part.t * groups + b) * pitch + r, 1, 0, 1)
                     sums = Rows(w.sums, (((part.t * s.blocks + p) * groups + b) * LANES + r) * BLOCK, BLOCK)
-                    column_tile(high, s.gates, values, grads, Rows(w.zero, 0, 0) if fresh else sums, sums)
+                    column_tile(s, high, values, grads, Rows(w.zero, 0, 0) if fresh else sums, sums)
         total = w.bias[(part.t * s.blocks + p) * BLOCK : (part.t * s.blocks + p + 1) * BLOCK]
         for r in range(rows):
             at = da + r * BLOCK

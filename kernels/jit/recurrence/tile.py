@@ -93,17 +93,24 @@ def make_tile(widths: tuple[int, ...], packed: bool) -> Callable[..., None]:
     return tile
 
 
-row_tile, column_tile = make_tile((4, 3, 2, 1), packed=False), make_tile((4, 3), packed=True)
+def make_rows(widths: tuple[int, ...]) -> Callable[..., None]:
+    """The product of any number of rows, in tiles of these widths."""
+    tile = make_tile(widths, packed=False)
+
+    @inner()
+    def multiply(rows: int, vectors: int, left: Pieces, weights: Panel, start: Rows, out: Rows) -> None:
+        """The tile for any number of rows, cut into tiles of nearly equal height."""
+        tiles = (rows + ROWS - 1) // ROWS
+        for i in range(tiles):
+            r = i * rows // tiles
+            here = Pieces(left.data, left.at + r * left.pitch, left.pitch, left.ahead, left.pieces)
+            tile((i + 1) * rows // tiles - r, vectors, here, weights, rows_from(start, r), rows_from(out, r))
+
+    return multiply
 
 
-@inner()
-def multiply_rows(rows: int, vectors: int, left: Pieces, weights: Panel, start: Rows, out: Rows) -> None:
-    """row_tile for any number of rows, cut into tiles of nearly equal height."""
-    tiles = (rows + ROWS - 1) // ROWS
-    for i in range(tiles):
-        r = i * rows // tiles
-        here = Pieces(left.data, left.at + r * left.pitch, left.pitch, left.ahead, left.pieces)
-        row_tile((i + 1) * rows // tiles - r, vectors, here, weights, rows_from(start, r), rows_from(out, r))
+multiply_rows, multiply_three, multiply_four = make_rows((4, 3, 2, 1)), make_rows((3,)), make_rows((4,))
+column_three, column_four = make_tile((3,), packed=True), make_tile((4,), packed=True)
 
 
 @inner()

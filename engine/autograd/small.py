@@ -1,0 +1,241 @@
+"""Small calls of elementwise ops, answered from tensors to tensor by one C function.
+
+Where an op's definition is one call of one of NumPy's elementwise functions, and no gradient is asked for, what the op does is
+known beforehand: NumPy's own loop, and a leaf around its result (dlengine.kernels.jit.generated.small_calls). An op asks for such
+a function after some calls. The results are the same, bit for bit, so it does not matter when that is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import cache
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+
+from dlengine.kernels.registry import KERNELS
+
+from ..recording import answer
+from ..recording.answers import changed, mode
+from . import nvtx, small_views
+from .base import tensor_class, wrap
+from .declaration import Op
+from .small_kernels import MAKERS
+
+MORE_PATIENCE = 16
+"""How many times as many calls as before go by until an op asks again: its backend may have changed since."""
+
+BEYOND = 17
+"""Elements for which generated code may answer, but is not yet compiled."""
+
+ENOUGH = 1 << 30
+
+NUMBERS = frozenset(
+    "add subtract multiply divide maximum minimum equal not_equal less less_equal greater greater_equal".split()
+)
+"""Ops whose definitions are the same for every number; pow, for one, squares by multiplying."""
+
+_bound: list[Op] = []
+
+when_made: list[Callable[[Callable[[Any], Any]], None]] = []
+"""What is told, once, of a C function that makes a leaf of an array."""
+
+
+class _Seen(np.ndarray):
+    """An array that notes which of NumPy's functions are called with it."""
+
+    notes: list[Any]
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
+        plain = [np.asarray(a) if isinstance(a, _Seen) else a for a in inputs]
+        y = getattr(ufunc, method)(*plain, **options)
+        self.notes.append((ufunc, method, inputs, options, y))
+        return y
+
+    def __array_function__(self, function: Any, types: Any, args: Any, options: Any) -> Any:
+        self.notes.append((function, "", args, options, None))
+        raise TypeError("an array that is only looked at")
+
+
+def ufunc_of(op: Op, xp: Any, arguments: list[Any]) -> Any:
+    """The one elementwise function of NumPy that an op's definition calls with just these arguments; None if it is not one."""
+    notes: list[Any] = []
+    given: list[Any] = []
+    for a in arguments:
+        if isinstance(a, np.ndarray):
+            seen = a.view(_Seen)
+            seen.notes = notes
+            seen.flags.writeable = False
+            given.append(seen)
+        else:
+            given.append(a)
+    try:
+        with np.errstate(all="ignore"):
+            y, _ = op.text(xp, *given)
+    except Exception:  # it does more than call one function
+        return None
+    if len(notes) != 1:
+        return None
+    ufunc, method, inputs, options, result = notes[0]
+    same = len(inputs) == len(given) and all(a is b for a, b in zip(inputs, given, strict=True))
+    return ufunc if method == "__call__" and same and not options and result is y else None
+
+
+class _Watched:
+    """A namespace that notes which of its functions are called."""
+
+    def __init__(self, xp: Any) -> None:
+        self._xp = xp
+        self.notes: list[Any] = []
+
+    def __getattr__(self, name: str) -> Any:
+        right = getattr(self._xp, name)
+        if not callable(right):
+            return right
+
+        def function(*args: Any, **options: Any) -> Any:
+            y = right(*args, **options)
+            if isinstance(y, np.ndarray):
+                y.flags.writeable = False
+            self.notes.append((name, args, options, y))
+            return y
+
+        return function
+
+
+def function_of(op: Op, xp: Any, arguments: list[Any], consts: Mapping[str, Any]) -> str:
+    """The one function of the namespace that an op's definition calls with just these arguments, constants at their defaults."""
+    watched = _Watched(xp)
+    try:
+        y, _ = op.text(watched, *arguments, **consts)
+    except Exception:  # a result that is written to, for one
+        return ""
+    if len(watched.notes) != 1:
+        return ""
+    name, args, options, result = watched.notes[0]
+    same = len(args) == len(arguments) and all(a is b for a, b in zip(args, arguments, strict=True))
+    plain = all(value is None or value is False for value in options.values())
+    return name if same and plain and result is y else ""
+
+
+def bind(op: Op, policy: Any, xp: Any) -> None:
+    """Look for a function that answers an op's small calls under a policy, as long as that is in force."""
+    op.patience *= MORE_PATIENCE
+    op.waits = op.patience
+    if xp.generator != 0 or mode() != "auto" or nvtx.ENABLED or op.policy is policy:
+        return
+    _tell()
+    found = _function(op, xp)
+    if found is not None:
+        op.bound, op.policy = found, policy
+        _bound.append(op)
+
+
+def small_calls() -> Any:
+    return import_module("dlengine.kernels.jit.generated.small_calls")
+
+
+@cache
+def _tell() -> Callable[[Any], Any]:
+    """What makes leaves, after everyone who makes some was told."""
+    found = small_calls().leaf(tensor_class[0]) or wrap
+    for tell in when_made:
+        tell(found)
+    return found  # type: ignore[no-any-return]
+
+
+def _says(op: Op, xp: Any, made: Callable[..., Any]) -> bool:
+    """Whether a function answers as the op's definition, which may have been replaced."""
+    arrays = [np.linspace(-1.0, 2.0, n * m, dtype=np.float32).reshape(n, m) for n, m in ((3, 4), (4, 4), (1, 4))]
+    given = [a[0] if i == 2 else a for i, a in enumerate(arrays[: len(op.arrays)])]
+    if op.name.startswith("cumulative"):
+        given = [given[0][0]]
+    y, _ = op.text(xp, *given, **{name: op.defaults[name] for name in op.consts})
+    found = made(*[wrap(a) for a in given])
+    return found is not None and np.array_equal(found.array, y)
+
+
+def _function(op: Op, xp: Any) -> Any:
+    if op.name in small_views.MAKERS:
+        made, found = small_views.MAKERS[op.name], small_calls().views(tensor_class[0])
+        return made(xp, *found) if found is not None and op.text is op.original else None
+    if op.name in MAKERS:
+        made = MAKERS[op.name](xp, _tell())
+        return made if _says(op, xp, made) else None
+    count, most, ufuncs, names = len(op.arrays), [], set(), set()
+    consts = {name: op.defaults[name] for name in op.consts}
+    for dtype in (np.float32, np.float64):
+        arrays = [np.full(BEYOND, 0.75, dtype) for _ in op.arrays]
+        if consts:
+            names.add(function_of(op, xp, arrays, consts))
+            continue
+        ufuncs.add(ufunc_of(op, xp, arrays))
+        if None in ufuncs:
+            names.add(function_of(op, xp, arrays, {}))
+        else:
+            most.append(_most(op, xp, arrays))
+    if len(most) != 2 or len(ufuncs) != 1:
+        return _kernel(names.pop(), xp) if len(names) == 1 and not most else None
+    (ufunc,) = ufuncs
+    numbers = count == 2 and op.name in NUMBERS
+    if numbers:
+        x = np.full(BEYOND, 0.75, np.float32)
+        numbers = all(ufunc_of(op, xp, given) is ufunc for given in ([x, 0.5], [0.5, x], [x, 3], [3, x]))
+    return small_calls().bound(ufunc, tensor_class[0], (most[0], most[1]), numbers)
+
+
+def _kernel(name: str, xp: Any) -> Any:
+    """A kernel, or a reduction of all elements, from tensors to a tensor; its calls are counted as ever."""
+    launches = xp.kernels.launches
+    if KERNELS.get(name) == "activation":
+        activation = import_module("dlengine.kernels.jit.activation")
+        if xp.kernels.load(name) is not getattr(activation, name):
+            return None
+        found, label = activation.small(name, tensor_class[0]), name
+    else:
+        plain = import_module("dlengine.kernels.jit.generated.plain")
+        if name not in ("sum", "prod", "mean", "max", "min"):
+            return None
+        found, label = plain.small(name, tensor_class[0], launches), f"generated:{name}"
+    if found is None:
+        return None
+
+    def one(x: Any) -> Any:
+        t = found(x)
+        if t is not None:
+            launches[label] += 1
+        return t
+
+    def two(a: Any, b: Any) -> Any:
+        t = found(a, b)
+        if t is not None:
+            launches[label] += 1
+        return t
+
+    return two if label == "add_relu" else one
+
+
+def _most(op: Op, xp: Any, arrays: list[Any]) -> int:
+    """The number of elements up to which the op's definition computes."""
+    if answer(op, arrays, {}, xp.generator) is not None:
+        return 0
+    readings = op.readings[xp.generator]
+    if readings is None:
+        return ENOUGH
+    found = [value for key, value in readings.items() if _arrays_alone(key, arrays)]
+    return min([ENOUGH, *[value[0] - 1 for value in found if value is not None]])
+
+
+def _arrays_alone(key: Any, arrays: list[Any]) -> bool:
+    char = arrays[0].dtype.char
+    return key == (char if len(arrays) == 1 else (np.ndarray, char) * len(arrays))  # type: ignore[no-any-return]
+
+
+def _release() -> None:
+    for op in _bound:
+        op.unbind()
+    _bound.clear()
+
+
+changed.append(_release)

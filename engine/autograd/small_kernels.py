@@ -1,0 +1,162 @@
+"""Small calls of ops that are one kernel: from the arrays of tensors to the kernel, without what an op does in general.
+
+Each function here is given the backend's namespace and what makes a leaf of an array, and returns a function of the op's arrays,
+its constants being at their defaults. That answers a call of floats of one dtype that records nothing, or returns None.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+
+from .base import TensorBase, recording, touched
+from .fp_errors import QUIET, SET, restore_fp_errors
+
+SERIAL = 1 << 16
+"""Multiplications and additions up to which a product is small."""
+
+_FLOATS = (np.dtype("float32"), np.dtype("float64"))
+_records, _touched = recording.get, touched.get
+_ND = np.ndarray
+
+Answer = Callable[..., Any]
+Leaf = Callable[[Any], Any]
+
+
+def _free() -> bool:
+    """Whether an op of tensors that need gradients is not recorded, and nobody asks which tensors it had."""
+    return not _records() and _touched() is None
+
+
+def _by_rows(name: str) -> Callable[[Any, Leaf], Answer]:
+    def make(xp: Any, leaf: Leaf) -> Answer:
+        kernel, launches = xp.kernels.load(name), xp.kernels.launches
+
+        def small(x: Any) -> Any:
+            a = x.array if isinstance(x, TensorBase) else None
+            if type(a) is not _ND or a.dtype not in _FLOATS or not a.ndim or (x.needs_grad and not _free()):
+                return None
+            launches[name] += 1
+            return leaf(kernel(a, a.ndim - 1))
+
+        return small
+
+    return make
+
+
+def _matmul(xp: Any, leaf: Leaf) -> Answer:
+    kernel, launches = xp.kernels.load("matmul"), xp.kernels.launches
+
+    def small(x1: Any, x2: Any) -> Any:
+        if not (isinstance(x1, TensorBase) and isinstance(x2, TensorBase)):
+            return None
+        a, b = x1.array, x2.array
+        if not (type(a) is type(b) is _ND and a.dtype is b.dtype and a.dtype in _FLOATS and a.ndim == b.ndim == 2):
+            return None
+        if a.shape[1] != b.shape[0] or a.size * b.size > SERIAL or ((x1.needs_grad or x2.needs_grad) and not _free()):
+            return None
+        token = SET(QUIET)
+        try:
+            y = kernel(a, b)
+        finally:
+            restore_fp_errors(token)
+        launches["matmul"] += 1
+        return leaf(y)
+
+    return small
+
+
+def _linear(xp: Any, leaf: Leaf) -> Answer:
+    kernel, launches = xp.kernels.load("linear"), xp.kernels.launches
+
+    def small(x: Any, weight: Any, bias: Any) -> Any:
+        if not (isinstance(x, TensorBase) and isinstance(weight, TensorBase)):
+            return None
+        a, w, needs = x.array, weight.array, x.needs_grad or weight.needs_grad
+        if not (type(a) is type(w) is _ND and a.dtype is w.dtype and a.dtype in _FLOATS and a.ndim == w.ndim == 2):
+            return None
+        b = None
+        if bias is not None:
+            b = bias.array if isinstance(bias, TensorBase) else None
+            if type(b) is not _ND or b.dtype is not a.dtype or b.shape != w.shape[:1]:
+                return None
+            needs = needs or bias.needs_grad
+        if a.shape[1] != w.shape[1] or a.shape[0] * w.size > SERIAL or (needs and not _free()):
+            return None
+        token = SET(QUIET)
+        try:
+            y = kernel(a, w, b)
+        finally:
+            restore_fp_errors(token)
+        launches["linear"] += 1
+        return leaf(y)
+
+    return small
+
+
+def _triangle(lower: bool) -> Callable[[Any, Leaf], Answer]:
+    def make(xp: Any, leaf: Leaf) -> Answer:
+        triangle, launches = import_module("dlengine.kernels.jit.triangles").triangle, xp.kernels.launches
+        label = "library:tril" if lower else "library:triu"
+
+        def small(x: Any) -> Any:
+            a = x.array if isinstance(x, TensorBase) else None
+            if type(a) is not _ND or a.dtype not in _FLOATS or a.ndim < 2 or (x.needs_grad and not _free()):
+                return None
+            launches[label] += 1
+            return leaf(triangle(a, 0, lower))
+
+        return small
+
+    return make
+
+
+def _running(product: bool) -> Callable[[Any, Leaf], Answer]:
+    def make(xp: Any, leaf: Leaf) -> Answer:
+        running, launches = import_module("dlengine.kernels.jit.running").running, xp.kernels.launches
+        label = "library:cumulative_prod" if product else "library:cumulative_sum"
+
+        def small(x: Any) -> Any:
+            a = x.array if isinstance(x, TensorBase) else None
+            if type(a) is not _ND or a.dtype not in _FLOATS or a.ndim != 1 or (x.needs_grad and not _free()):
+                return None
+            launches[label] += 1
+            return leaf(running(a, 0, False, product))
+
+        return small
+
+    return make
+
+
+def _trace(xp: Any, leaf: Leaf) -> Answer:
+    total = xp.sum
+
+    def small(x: Any) -> Any:
+        a = x.array if isinstance(x, TensorBase) else None
+        if type(a) is not _ND or a.dtype not in _FLOATS or a.ndim != 2 or (x.needs_grad and not _free()):
+            return None
+        y = total(a.diagonal(), axis=-1)
+        return leaf(y) if type(y) is _ND else None
+
+    return small
+
+
+def _diagonal(xp: Any, leaf: Leaf) -> Answer:
+    def small(x: Any) -> Any:
+        a = x.array if isinstance(x, TensorBase) else None
+        if type(a) is not _ND or a.dtype not in _FLOATS or a.ndim < 2 or (x.needs_grad and not _free()):
+            return None
+        return leaf(np.array(a.diagonal(0, -2, -1)))
+
+    return small
+
+
+MAKERS: dict[str, Callable[[Any, Leaf], Answer]] = {
+    "softmax": _by_rows("softmax"), "log_softmax": _by_rows("log_softmax"), "matmul": _matmul, "linear": _linear,
+    "tril": _triangle(True), "triu": _triangle(False), "cumulative_sum": _running(False), "cumulative_prod": _running(True),
+    "trace": _trace, "diagonal": _diagonal,
+}  # fmt: skip
+"""By the name of an op."""

@@ -1,0 +1,88 @@
+"""Softmax of short rows of float32 in vector registers, a row's tail as a masked vector, and logarithms of what they sum to."""
+
+from __future__ import annotations
+
+import numpy as np
+from llvmlite import ir
+
+from ...types import Array
+from .vecmath import emit_exp, emit_log
+from .vector import I32, Emitter, Value, emits, int64
+from .views import window
+
+
+def _emit_short_rows(
+    e: Emitter, x: Value, y: Value, rows: Value, n: Value, tops: Value, totals: Value
+) -> None:
+    """Of float32 alone: nothing is emitted for float64, whose exponential is a call of the C library."""
+    if e.size != 4:
+        return
+    b = e.b
+    lowest = ir.Constant(e.type, [float("-inf")] * e.lanes)
+    vectors = b.sdiv(b.add(n, int64(e.lanes - 1)), int64(e.lanes))
+
+    def row(r: Value, _: list[Value]) -> list[Value]:
+        source, target = (e.at(a, b.mul(r, n)) for a in (x, y))
+
+        def mask_of(v: Value) -> Value:
+            return e.first_lanes(b.sub(n, b.mul(v, int64(e.lanes))))
+
+        def larger(v: Value, carried: list[Value]) -> list[Value]:
+            mask = mask_of(v)
+            here = b.select(mask, e.masked_load(e.vectors(source, v), mask), lowest)
+            return [b.select(b.fcmp_ordered(">", here, carried[0]), here, carried[0])]
+
+        def exponential(v: Value, carried: list[Value]) -> list[Value]:
+            mask = mask_of(v)
+            here = emit_exp(e, b.fsub(e.masked_load(e.vectors(source, v), mask), top))
+            e.masked_store(here, e.vectors(target, v), mask)
+            return [b.fadd(carried[0], b.select(mask, here, e.zero))]
+
+        def scaled(v: Value, _: list[Value]) -> list[Value]:
+            mask, at = mask_of(v), e.vectors(target, v)
+            e.masked_store(b.fmul(e.masked_load(at, mask), share), at, mask)
+            return []
+
+        top = e.across(e.loop(vectors, [lowest], larger)[0], lambda p, q: b.select(b.fcmp_ordered(">", p, q), p, q))
+        total = e.across(e.loop(vectors, [e.zero], exponential)[0], b.fadd)
+        share = b.fdiv(ir.Constant(e.type, [1.0] * e.lanes), total)
+        e.loop(vectors, [], scaled)
+        for vector, out in ((top, tops), (total, totals)):
+            e.store_one(b.extract_element(vector, ir.Constant(I32, 0)), e.at(out, r))
+        return []
+
+    with e.when_positive(rows):
+        e.loop(rows, [], row)
+
+
+@emits(_emit_short_rows)
+def short_rows(x: Array, y: Array, rows: int, n: int, tops: Array, totals: Array) -> None:
+    """What softmax_rows does, for `rows` rows of n float32 numbers.
+
+    Each row's tail is a masked vector: rows of 10 to 100 numbers leave a plain loop half of its time in what remains
+    after whole vectors. A NaN need not be the largest: it makes the sum NaN, and by that the row.
+    """
+    for r in range(rows):
+        here, target = window(x, r * n, n), window(y, r * n, n)
+        tops[r] = np.fmax.reduce(here)
+        target[:] = np.exp(here - tops[r])
+        totals[r] = target.sum()
+        target[:] = target * (np.float32(1) / totals[r])
+
+
+def _emit_logs(e: Emitter, x: Value, y: Value, n: Value) -> None:
+    b = e.b
+
+    def vector(v: Value, _: list[Value]) -> list[Value]:
+        mask, at = e.first_lanes(b.sub(n, b.mul(v, int64(e.lanes)))), e.vectors(y, v)
+        e.masked_store(emit_log(e, e.masked_load(e.vectors(x, v), mask)), at, mask)
+        return []
+
+    with e.when_positive(n):
+        e.loop(b.sdiv(b.add(n, int64(e.lanes - 1)), int64(e.lanes)), [], vector)
+
+
+@emits(_emit_logs)
+def logs_of(x: Array, y: Array, n: int) -> None:
+    """y = log x of the first n float32 numbers, which are positive and normal."""
+    window(y, 0, n)[:] = np.log(window(x, 0, n))

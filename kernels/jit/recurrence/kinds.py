@@ -1,0 +1,84 @@
+"""What an LSTM and a GRU do each in their own way, chosen by the type of their sizes when a kernel is compiled.
+
+A kernel with both in it would take half as long again to compile, and each training needs one.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from numba.extending import overload
+
+from ..machine.vector import copy_rows
+from ..machine.views import Panel, Pieces, Rows
+from .gates import LSTM, CellGrads, Cells, gru_cells, gru_cells_back, lstm_cells, lstm_cells_back, lstm_output
+from .layout import LSTMSizes, Sizes
+from .tile import LANES, column_four, column_three, multiply_four, multiply_three
+
+
+def cells_forward(s: Sizes, cells: Cells, h: Rows, rows: int, lanes: int, keep: int) -> None:
+    """One block of units at one step: from pre-activations to states and outputs; if keep, the gates are stored."""
+    (lstm_cells if s.kind == LSTM else gru_cells)(cells, h, rows, lanes, keep)
+
+
+def output_again(s: Sizes, gates: Rows, states: Rows, h: Rows, rows: int) -> None:
+    """The outputs of one block of units at a step, from what was saved of it: cheaper than keeping them."""
+    if s.kind == LSTM:
+        lstm_output(gates, states, h, rows)
+    else:
+        copy_rows(h, states, LANES, rows)
+
+
+def cells_back(s: Sizes, cells: Cells, grads: CellGrads, da: Rows, rows: int, lanes: int) -> None:
+    """One block of units at one step: from gradients of outputs and states to those of the pre-activations, in da."""
+    (lstm_cells_back if s.kind == LSTM else gru_cells_back)(cells, grads, da, rows, lanes)
+
+
+def multiply_gates(s: Sizes, rows: int, left: Pieces, weights: Panel, start: Rows, out: Rows) -> None:
+    """Rows times a panel of weights, as wide as there are gates; see tile.make_rows."""
+    (multiply_four if s.gates == 4 else multiply_three)(rows, s.gates, left, weights, start, out)
+
+
+def column_tile(s: Sizes, rows: int, left: Pieces, weights: Panel, start: Rows, out: Rows) -> None:
+    """A tile of weight gradients as wide as there are gates; see tile.make_tile."""
+    (column_four if s.gates == 4 else column_three)(rows, s.gates, left, weights, start, out)
+
+
+def _is_lstm(s: Any) -> bool:
+    """Whether the compiler's type of the sizes is that of an LSTM."""
+    return s.instance_class is LSTMSizes
+
+
+@overload(cells_forward, inline="always", strict=False)
+def _cells_forward(s: Any, cells: Any, h: Any, rows: Any, lanes: Any, keep: Any) -> Any:
+    if _is_lstm(s):
+        return lambda s, cells, h, rows, lanes, keep: lstm_cells(cells, h, rows, lanes, keep)
+    return lambda s, cells, h, rows, lanes, keep: gru_cells(cells, h, rows, lanes, keep)
+
+
+@overload(output_again, inline="always", strict=False)
+def _output_again(s: Any, gates: Any, states: Any, h: Any, rows: Any) -> Any:
+    if _is_lstm(s):
+        return lambda s, gates, states, h, rows: lstm_output(gates, states, h, rows)
+    return lambda s, gates, states, h, rows: copy_rows(h, states, LANES, rows)
+
+
+@overload(cells_back, inline="always", strict=False)
+def _cells_back(s: Any, cells: Any, grads: Any, da: Any, rows: Any, lanes: Any) -> Any:
+    if _is_lstm(s):
+        return lambda s, cells, grads, da, rows, lanes: lstm_cells_back(cells, grads, da, rows, lanes)
+    return lambda s, cells, grads, da, rows, lanes: gru_cells_back(cells, grads, da, rows, lanes)
+
+
+@overload(multiply_gates, inline="always", strict=False)
+def _multiply_gates(s: Any, rows: Any, left: Any, weights: Any, start: Any, out: Any) -> Any:
+    if _is_lstm(s):
+        return lambda s, rows, left, weights, start, out: multiply_four(rows, 4, left, weights, start, out)
+    return lambda s, rows, left, weights, start, out: multiply_three(rows, 3, left, weights, start, out)
+
+
+@overload(column_tile, inline="always", strict=False)
+def _column_tile(s: Any, rows: Any, left: Any, weights: Any, start: Any, out: Any) -> Any:
+    if _is_lstm(s):
+        return lambda s, rows, left, weights, start, out: column_four(rows, 4, left, weights, start, out)
+    return lambda s, rows, left, weights, start, out: column_three(rows, 3, left, weights, start, out)
