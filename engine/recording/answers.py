@@ -44,7 +44,7 @@ NumPy divides 420 x 315 numbers by 420 x 1 in 29 us, one thread of generated cod
 
 WIDE = 65_536
 
-SLOW = frozenset("erf erfc hypot logaddexp mod floordiv nextafter pow sign".split())
+SLOW = frozenset("erf erfc hypot logaddexp mod floordiv nextafter pow sign where".split())
 """Functions that NumPy computes number by number, in eight times the time of a simple one: they pay for smaller arrays."""
 
 VECTOR_LIBRARY = {

@@ -38,7 +38,7 @@ class Waiting:
         self.number, self.by_numpy, self.plain = number, by_numpy, plain
 
     def __call__(self, arrays: Sequence[Any]) -> tuple[Any, Any] | None:
-        if self.plain and not _pays(arrays):
+        if self.plain and not _pays(arrays, self.least):
             return None
         found = self._compiled()
         self.settle(found)
@@ -63,7 +63,7 @@ class Waiting:
             makers = [_none]
         special = {1: _of_one, 2: _of_two}.get(len(value.takes)) if value.entry is not None else None
         found = (special or _of_several)(value, makers)
-        found = _of_arrays(found) if self.plain else found
+        found = _of_arrays(found, self.least) if self.plain else found
         return _checked(found, self) if self.reading.captured else found
 
     def settle(self, found: Answer | None) -> None:
@@ -140,9 +140,9 @@ def _of_several(value: Any, makers: list[Maker]) -> Answer:
     return found
 
 
-def _of_arrays(found: Answer) -> Answer:
+def _of_arrays(found: Answer, least: int) -> Answer:
     """The answer where it is faster than NumPy's function."""
-    return lambda arrays: found(arrays) if _pays(arrays) else None
+    return lambda arrays: found(arrays) if _pays(arrays, least) else None
 
 
 def threads() -> int:
@@ -152,11 +152,11 @@ def threads() -> int:
     return thread_count(1 << 30)
 
 
-def _pays(arrays: Sequence[Any]) -> bool:
-    """Whether generated code is faster than a function of NumPy that is as fast as one thread: where all arrays are NumPy's own,
-    with several threads, or with one number for each row of another array."""
+def _pays(arrays: Sequence[Any], least: int) -> bool:
+    """Whether generated code is faster than a function of NumPy that is as fast as one thread: where all arrays are NumPy's own
+    and one is large, with several threads, or with one number for each row of another array."""
     given = [a for a in arrays if hasattr(a, "dtype")]
-    if any([type(a) is not np.ndarray for a in given]):
+    if any([type(a) is not np.ndarray for a in given]) or all([a.size < least for a in given]):
         return False
     ends = {a.shape[-1] for a in given if a.ndim}
     return (1 in ends and len(ends) > 1) or threads() > 1

@@ -134,20 +134,9 @@ class Kernel:
         if known is None and self.by_numpy and not self._pays(shapes):
             return evaluate(self.root, arrays)
         if known is not None and not is_interpreted():
-            entry, shape, rows, counts, written = known
-            if written:
-                arrays = list(arrays)
-                for i, over in written:
-                    arrays[i] = _written(arrays[i], over)
-            out = empty(shape, self.dtype)
-            if out.size < self.grain:
-                done = entry(*arrays, out, 1, *counts)
-            else:
-                threads = thread_count(min(out.size // self.grain, rows))
-                done = in_parallel(entry, *arrays, out, max(threads, 1), *counts)
-            if done:
-                self.launches[self.name] += 1
-                return out
+            y = self._known(known, arrays)
+            if y is not None:
+                return y
         shape = np.broadcast_shapes(*shapes)
         if is_interpreted() or any(d != a.dtype for a, d in zip(arrays, self.dtypes, strict=True)):
             return evaluate(self.root, arrays)
@@ -167,6 +156,24 @@ class Kernel:
             return evaluate(self.root, arrays)
         if as_they_are and out.size and len(self.known) < KNOWN:
             self.known[shapes] = (entry, shape, out.size if rows is None else rows, counts, written)
+        self.launches[self.name] += 1
+        return out
+
+    def _known(self, known: Any, arrays: Sequence[Array]) -> Array | None:
+        """The value for shapes that came before."""
+        entry, shape, rows, counts, written = known
+        if written:
+            arrays = list(arrays)
+            for i, over in written:
+                arrays[i] = _written(arrays[i], over)
+        out = empty(shape, self.dtype)
+        if out.size < self.grain:
+            done = entry(*arrays, out, 1, *counts)
+        else:
+            threads = thread_count(min(out.size // self.grain, rows))
+            done = in_parallel(entry, *arrays, out, max(threads, 1), *counts)
+        if not done:
+            return None
         self.launches[self.name] += 1
         return out
 
