@@ -104,3 +104,13 @@ def test_one_thread_takes_one_number_for_each_row(one_thread: None, name: str) -
             before = jit.SET.launches[f"generated:{name}"]
             np.testing.assert_array_equal(op(dl.asarray(x), dl.asarray(y)).numpy(), OPS[name](x, y))
             assert jit.SET.launches[f"generated:{name}"] == before + answered
+
+
+def test_large_arrays_stay_with_generated_code_after_many_calls() -> None:
+    x = dl.asarray(arrays("square", "float32", False)[0])
+    with dl.use_backend("numba"):
+        dl.clip(x, -0.5, 0.5)
+        before = jit.SET.launches["generated:clip"]
+        for _ in range(200):
+            dl.clip(x, -0.5, 0.5)
+    assert jit.SET.launches["generated:clip"] == before + 200
