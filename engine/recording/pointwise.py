@@ -145,11 +145,16 @@ def _of_arrays(found: Answer, least: int) -> Answer:
     return lambda arrays: found(arrays) if _pays(arrays, least) else None
 
 
+_thread_count: list[Callable[[int], int]] = []
+
+
 def threads() -> int:
     """How many threads generated code may use."""
-    from dlengine.kernels.jit.machine.compile import thread_count  # needs Numba
+    if not _thread_count:
+        from dlengine.kernels.jit.machine.compile import thread_count  # needs Numba
 
-    return thread_count(1 << 30)
+        _thread_count.append(thread_count)
+    return _thread_count[0](1 << 30)
 
 
 def _pays(arrays: Sequence[Any], least: int) -> bool:
