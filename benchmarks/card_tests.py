@@ -8,10 +8,7 @@ from __future__ import annotations
 
 import faulthandler
 import os
-from collections.abc import Generator
 from typing import Any
-
-import pytest
 
 from dlengine.kernels.cuda.machine.choice import is_fatal
 
@@ -21,23 +18,21 @@ SECONDS = 30.0
 _errors = os.fdopen(os.dup(2), "w")  # before pytest captures what is written there
 
 
-def pytest_configure(config: pytest.Config) -> None:
+def pytest_configure(config: Any) -> None:
     config.pluginmanager.register(_Process() if hasattr(config, "workerinput") else _Shown(config))
 
 
 class _Process:
     """Ends this process, one of pytest -n, with all that it is at."""
 
-    @pytest.hookimpl(wrapper=True)
-    def pytest_runtest_protocol(self) -> Generator[None, Any, Any]:
+    def pytest_runtest_logstart(self) -> None:
         """If a test takes too long."""
         faulthandler.dump_traceback_later(SECONDS, exit=True, file=_errors)
-        try:
-            return (yield)
-        finally:
-            faulthandler.cancel_dump_traceback_later()
 
-    def pytest_exception_interact(self, node: Any, call: pytest.CallInfo[Any]) -> None:
+    def pytest_runtest_logfinish(self) -> None:
+        faulthandler.cancel_dump_traceback_later()
+
+    def pytest_exception_interact(self, node: Any, call: Any) -> None:
         """After an error that leaves it without a card."""
         if call.excinfo is not None and is_fatal(call.excinfo.value):
             print(f"\n{node.nodeid}: the card is lost: {call.excinfo.value}", file=_errors, flush=True)
@@ -47,10 +42,10 @@ class _Process:
 class _Shown:
     """Shows each failure at once."""
 
-    def __init__(self, config: pytest.Config) -> None:
+    def __init__(self, config: Any) -> None:
         self.config = config
 
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+    def pytest_runtest_logreport(self, report: Any) -> None:
         terminal: Any = self.config.pluginmanager.get_plugin("terminalreporter")
         if report.failed and terminal is not None:
             terminal.ensure_newline()

@@ -32,7 +32,8 @@ def main() -> None:
         sample=s["threshold"], alpha=s["lr"], min_alpha=1e-4, epochs=s["epochs"], workers=given.workers, seed=given.seed,
     )  # fmt: skip
     seconds = time.perf_counter() - start
-    questions = known_questions(data.word_analogies(), model.wv.key_to_index)
+    places = {str(word): int(place) for word, place in model.wv.key_to_index.items()}
+    questions = known_questions(data.word_analogies(), places)
     total = sum(len(rows) for rows in questions.values())
     right = sum(count_right(unit(model.wv.vectors), questions).values())
     print(f"{right} of {total} questions: {100 * right / total:.2f} %; {s['epochs'] * len(tokens) / seconds:.0f} words/s")

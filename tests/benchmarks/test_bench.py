@@ -5,14 +5,13 @@ from __future__ import annotations
 import io
 import json
 import re
-from contextlib import ExitStack
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from bench_made import made, small
+from bench_made import Scripted, Staff, made, small
 
 import dlengine as dl
 from dlengine.benchmarks import import_time, peers, profile, run, with_dlengine
@@ -124,13 +123,6 @@ def test_a_worker_that_ends_is_named_with_what_it_said() -> None:
     assert "unknown backend 'nonsense'" in str(failed.value)
 
 
-def test_a_worker_that_does_not_answer_is_ended() -> None:
-    with WorkerProcess("dlengine", environment("numpy", 1, "default"), limit=0.2) as worker:
-        with pytest.raises(WorkerFailed, match="ended with status -9"):
-            worker.ask("check", workload="tiny-ops", path="unused.npz")
-        worker.__exit__()
-
-
 def test_errors_are_answers() -> None:
     requests = io.StringIO('{"do": "time"}\n{"do": "check", "workload": "import", "path": ""}\nnot json\n')
     answers = io.StringIO()
@@ -162,31 +154,6 @@ def test_peak_memory_sees_what_is_freed_again() -> None:
     assert peak[0] > 15
 
 
-class Scripted:
-    """A worker that gives prepared answers."""
-
-    def __init__(self, name: str, results: dict[str, Any], seconds: float, usual: float = 0.01) -> None:
-        self.name, self.results, self.seconds, self.usual = name, results, seconds, usual
-        self.precision = {"dtype": "float32", "matmul": "highest"}
-
-    def ask(self, what: str, **arguments: Any) -> dict[str, Any]:
-        if what == "check":
-            np.savez(arguments["path"], **self.results)
-        return {
-            "check": {"first": 1.0, "dtypes": ["float32"], "precision": self.precision, "told": {}},
-            "prepare": {"first": 2.0, "usual": self.usual, "peak_mib": 2.0, "fallbacks": ["cuda:lstm"], "kernels": ["lstm"]},
-            "time": {"seconds": self.seconds, "host": None},
-        }[what]
-
-
-class Staff(run.Workers):
-    """Scripted workers; fresh processes would cost the test seconds."""
-
-    def __init__(self, *workers: Scripted, heap: str = "default") -> None:
-        super().__init__(run.Settings("numpy", "torch", repeat=3, heap=heap, threads=1), ExitStack())
-        self.workers = {(w.name, h): w for w in workers for h in run.HEAPS[heap]}
-
-
 def measured(*workers: Scripted, path: Path, monkeypatch: pytest.MonkeyPatch, heap: str = "default") -> list[Row]:
     monkeypatch.setattr(run, "PAUSE_SECONDS", 0.0)
     return run.measure(WORKLOADS["tiny-ops"], Staff(*workers, heap=heap), ["dlengine", "torch"], path, lambda: None)
@@ -202,24 +169,6 @@ def test_ratios_are_of_pairs_on_each_heap(tmp_path: Path, monkeypatch: pytest.Mo
         assert (row.difference, row.error, row.note) == (0.0, None, "run by the reference: cuda:lstm")
         assert row.kernels == ["lstm"]
         assert len(row.timings["dlengine"].turns) == 3
-
-
-def test_a_worker_that_fails_is_ended_and_costs_one_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It may have lost its device, and would fail in all later rows."""
-    ended: list[str] = []
-
-    class Lost(Scripted):
-        def ask(self, what: str, **arguments: Any) -> dict[str, Any]:
-            raise WorkerFailed("dlengine: an illegal memory access was encountered")
-
-        def __exit__(self, *reason: object) -> None:
-            ended.append(self.name)
-
-    y = {"y": np.ones(3, np.float32)}
-    staff = Staff(Lost("dlengine", y, 0.5), Lost("torch", y, 0.5))
-    (row,) = run.measure(WORKLOADS["tiny-ops"], staff, ["dlengine", "torch"], tmp_path, lambda: None)
-    assert "illegal memory access" in str(row.error)
-    assert (ended, staff.workers) == (["dlengine", "torch"], {})
 
 
 def test_slow_workloads_get_fewer_turns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -347,26 +296,6 @@ def test_a_backend_that_is_not_there(capsys: pytest.CaptureFixture[str], monkeyp
     monkeypatch.setattr("dlengine.benchmarks.run.use_backend", absent)
     assert command("--backend", "cuda") == 2
     assert capsys.readouterr().err == "dlengine: backend cuda: there is no GPU; mend: buy one\n"
-
-
-def test_a_run_that_is_ended_leaves_the_rows_that_it_has(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    rows = {"tiny-ops": [made().rows[0]], "embedding": KeyboardInterrupt()}
-
-    def measure(workload: Workload, *more: Any) -> Any:
-        found = rows[workload.name]
-        if isinstance(found, BaseException):
-            raise found
-        return found
-
-    monkeypatch.setattr(run, "measure", measure)
-    monkeypatch.setattr(run.Workers, "worker", lambda self, name, heap: Scripted(name, {}, 0.5))
-    monkeypatch.setattr(run, "require_same_precision", lambda result: None)
-    monkeypatch.setattr(Scripted, "ask", lambda self, what, **more: made().frameworks["dlengine"])
-    file = tmp_path / "result.json"
-    assert command("--filter", "tiny-ops", "--filter", "embedding", "--json", str(file)) != 0
-    assert [row.name for row in Result.load(file).rows] == [made().rows[0].name]
 
 
 @pytest.fixture

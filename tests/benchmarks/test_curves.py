@@ -49,7 +49,7 @@ def test_select() -> None:
 class Proportional:
     """A worker whose time grows with the batch, from 10 ms; its thread count halves it."""
 
-    def __init__(self, name: str, env: dict[str, str], module: str | None = None) -> None:
+    def __init__(self, name: str, env: dict[str, str], module: str | None = None, limit: float | None = None) -> None:
         self.name, self.threads, self.size = name, int(env["OMP_NUM_THREADS"]), 1
 
     def __enter__(self) -> Proportional:
