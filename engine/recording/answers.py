@@ -193,7 +193,7 @@ def _first(op: Any, key: Any, arrays: Sequence[Any], consts: Mapping[str, Any], 
             if not _left(reading):
                 least = generator.least(weight(reading.value))
                 found = (least, Waiting(op, key, least, reading, number, number == 0 and _by_numpy(reading)))
-            elif number == 0 and not reading.by_hand and (len(known) > 1 or threads() > 1):
+            elif number == 0 and not reading.by_hand and known[0].itemsize > 1 and (len(known) > 1 or threads() > 1):
                 found = (WIDE, Waiting(op, key, WIDE, reading, number, True, True))
             elif _left_in_the_other_dtype(op, dtypes, consts, generator):
                 op.readings[number] = None
