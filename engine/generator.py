@@ -12,9 +12,11 @@ from functools import partial
 from math import prod
 from typing import Any, NamedTuple, TypeAlias
 
+import numpy as np
+
 from dlengine.kernels import graph_capture
 
-from .errors import CheckpointError, ConfigError, GradientError
+from .errors import CheckpointError, ConfigError, DTypeError, GradientError, ShapeError
 from .states import count, read_state
 
 Drawn: TypeAlias = tuple[int, int, int]
@@ -147,7 +149,18 @@ class Generator:
         -------
         Draw
             Key and counter for a kernel, and what to take of its values.
+
+        Raises
+        ------
+        DTypeError
+            If a size is no integer; nothing has been reserved then.
+        ShapeError
+            If a size is negative.
         """
+        for size in shape:
+            if type(size) is not int or size < 0:
+                shape = _sizes(shape)
+                break
         n, part = prod(shape), own_part.get()
         if part is not None:
             axis = part.axis if axis is None else axis
@@ -271,3 +284,17 @@ def manual_seed(seed: int) -> Generator:
     True
     """
     return default_generator.manual_seed(seed)
+
+
+def is_count(n: Any) -> bool:
+    """Whether something is an integer, which True and False are not."""
+    return isinstance(n, (int, np.integer)) and not isinstance(n, bool)
+
+
+def _sizes(shape: tuple[Any, ...]) -> tuple[int, ...]:
+    """A shape whose sizes are of any type of integers, which True and False are not, in Python's own."""
+    if not all(map(is_count, shape)):
+        raise DTypeError(f"random numbers: a shape has integers, got {tuple(shape)}")
+    if min(shape) < 0:
+        raise ShapeError(f"random numbers: a size must be at least 0, got shape {tuple(shape)}")
+    return tuple(map(int, shape))

@@ -29,7 +29,7 @@ class ForeignType(DTypeError):
 
 def caller(op: Op) -> Callable[..., Any]:
     """The function that users call: any arguments that the op takes."""
-    definition, n_arrays, promotes, save, dtyped = op.text, len(op.arrays), op.promotes, op.save, op.dtyped
+    definition, n_arrays, promotes, special = op.text, len(op.arrays), op.promotes, op.save or op.dtyped or bool(op.axes)
 
     def call(*args: Any, **consts: Any) -> Any:
         if len(args) != n_arrays:
@@ -51,7 +51,7 @@ def caller(op: Op) -> Callable[..., Any]:
         if needed and not recording.get():
             needed = False
             note_touched(args)
-        settings = settings_of(xp, consts, dtyped, save, needed) if dtyped or save else consts
+        settings = settings_of(op, xp, consts, needed) if special else consts
         token = ignore_fp_errors()
         try:
             found = None if nested else answer(op, arrays, consts, xp.generator)
@@ -80,11 +80,14 @@ def caller(op: Op) -> Callable[..., Any]:
     return call
 
 
-def settings_of(xp: Any, consts: dict[str, Any], dtyped: bool, save: bool, needed: bool) -> dict[str, Any]:
-    """An op's constants as its definition takes them: with the library's own dtype, and with save."""
-    if dtyped and consts.get("dtype") is not None:
+def settings_of(op: Op, xp: Any, consts: dict[str, Any], needed: bool) -> dict[str, Any]:
+    """An op's constants as its definition takes them: with the library's own dtype, and with save; axes are no booleans."""
+    for name in op.axes:
+        if holds_bool(consts.get(name)):
+            raise no_integer(op.name, name, consts[name])
+    if op.dtyped and consts.get("dtype") is not None:
         consts = {**consts, "dtype": xp.dtype(consts["dtype"])}
-    return {**consts, "save": needed} if save else consts
+    return {**consts, "save": needed} if op.save else consts
 
 
 def promoted(xp: Any, arrays: list[Any], kind: Any, mode: str, mixed: bool) -> list[Any]:
@@ -197,6 +200,19 @@ def share(out: Any, args: tuple[Any, ...]) -> None:
         out._view = True
 
 
+def holds_bool(value: Any) -> bool:
+    """Whether a value is True or False, or a list or tuple with such in it."""
+    return isinstance(value, (bool, np.bool_)) or (isinstance(value, (list, tuple)) and any(map(holds_bool, value)))
+
+
+def no_integer(op: str, name: str, value: Any) -> DTypeError:
+    """The error for True or False where integers are asked for."""
+    wanted = "integers" if isinstance(value, (list, tuple)) else "an integer"
+    meant = [int(v) if holds_bool(v) else v for v in value] if isinstance(value, (list, tuple)) else int(value)
+    shown = tuple(meant) if isinstance(meant, list) else meant
+    return DTypeError(f"{op}: {name} must be {wanted}, got {value!r}; write {name}={shown!r} if that is meant")
+
+
 def refuse(op: Op, value: Any) -> DTypeError:
     what = f"{type(value).__module__}.{type(value).__name__}"
     mend = "; make a tensor of it: dl.asarray(x)" if hasattr(value, "__array__") or isinstance(value, (list, tuple)) else ""
@@ -220,6 +236,9 @@ def explained(op: Op, arrays: Sequence[Any], consts: dict[str, Any], error: Exce
     missing = [name for name in op.consts if name not in consts and name not in op.defaults and name != "save"]
     if missing:
         return ArgumentError(f"{op.name}: the argument {missing[0]!r} is missing")
+    flag = next((n for n, v in consts.items() if holds_bool(v) and not isinstance(op.defaults.get(n), bool)), None)
+    if flag is not None and isinstance(error, TypeError) and "integer" in text:
+        return no_integer(op.name, flag, consts[flag])
     got = []
     for name, a in zip(op.arrays, arrays, strict=False):
         parts = a if isinstance(a, list) else [a]

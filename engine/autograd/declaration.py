@@ -10,7 +10,6 @@ from typing import Any, TypedDict, Unpack
 from ..errors import ArgumentError
 from ..recording import GENERATORS
 
-
 PATIENCE = 64
 """Calls of an op after which it is worth looking for a shorter way (small.py)."""
 
@@ -30,13 +29,17 @@ class Options(TypedDict, total=False):
     tensors: Callable[..., Any] | None
 
 
+AXES = ("axis", "axes", "start_axis", "end_axis")
+"""Names of constants that are axes: numbers, which True is not."""
+
+
 class Op:
     """What is known of an op: its definition (text), the names of its arrays and constants, and its options; see @op."""
 
     __slots__ = (
-        "arrays", "bound", "call", "complex", "constants", "consts", "defaults", "dtyped", "guards", "kernel", "listed", "name",
-        "needs", "none_cotangents", "original", "pack", "patience", "policy", "promotes", "readings", "returns", "save", "save_first",
-        "several", "tensor_text", "text", "view", "waits",
+        "arrays", "axes", "bound", "call", "complex", "constants", "consts", "defaults", "dtyped", "guards", "kernel", "listed",
+        "name", "needs", "none_cotangents", "original", "pack", "patience", "policy", "promotes", "readings", "returns", "save",
+        "save_first", "several", "tensor_text", "text", "view", "waits",
     )  # fmt: skip
 
     def __init__(
@@ -58,6 +61,7 @@ class Op:
         self.arrays = tuple(p.name for p in parameters[:count])
         self.listed = count == 1 and "Sequence[Tensor" in str(parameters[0].annotation)
         self.consts = tuple(p.name for p in parameters[count:])
+        self.axes = tuple([name for name in self.consts if name in AXES])
         self.pack: Callable[[Sequence[Any]], Any] = tuple if result is None else result._make
         self.returns = "" if result is None else result.__name__
         self.defaults = {p.name: p.default for p in parameters if p.default is not inspect.Parameter.empty}
@@ -91,7 +95,7 @@ class Op:
 
     def unbind(self) -> None:
         """Let Python answer small calls again."""
-        self.bound = self.policy = None
+        self.policy = None  # bound stays: another thread may be about to call it
         self.waits = self.patience = PATIENCE
 
     def __repr__(self) -> str:

@@ -24,11 +24,11 @@ from ..recording.answers import PLAIN_CONSTANTS, mode
 from ..recording.generators import FEWEST
 from .base import Node, TensorBase, next_sequence, recording, wrap
 from .call import NAMES_ELSEWHERE, array, several
-from .declaration import Op
+from .declaration import AXES, Op
 from .fp_errors import QUIET, SET, restore_fp_errors
 from .promotion import is_inexact
 from .record import anomaly, record, refusal, version_cells
-from .small import bind, when_made
+from .small import bind, tell_if_loaded, when_made
 
 _MISSING: Any = object()
 """Stands for an argument that was not given."""
@@ -36,7 +36,7 @@ _MISSING: Any = object()
 def _word(value: Any) -> str:
     """What stands in a text for a default of a constant; "" for other than these."""
     if type(value) is int:
-        return {-1: "_LAST", 0: "_FIRST"}.get(value, "")
+        return {-1: "_LAST", 0: "_FIRST", 2: "_TWO"}.get(value, "")
     return repr(value) if value is None or value is False else ""
 
 
@@ -58,7 +58,9 @@ def direct(op: Op, general: Callable[..., Any]) -> Callable[..., Any]:
         form = _Form.of(_op)
         function.__kwdefaults__ = dict.fromkeys(theirs for theirs, _ in form.second_names())
         function.__code__ = _code(form)
-        return _general(*args, **consts)
+        found = _general(*args, **consts)
+        tell_if_loaded()
+        return found
 
     op.call = call
     return call
@@ -118,22 +120,30 @@ class _Form(NamedTuple):
         lines = ["if _more or _others: break", *[f"if {name} is _MISSING: break" for name in self.needed]]
         if self.dtyped:
             lines.append("if dtype is not None: break")
+        for n in self.consts:
+            if n in AXES:  # the general function says that these must be integers
+                lines.append(f"if {n} is True or {n} is False or _type({n}) is _tuple and _bool in [*_map(_type, {n})]: break")
         lines += [
             "_policy = _scoped()",
             "if _policy is None:",
             "    if not _default_policy: break",
             "    _policy = _default_policy[0]",
         ]
+        bound: list[str] = []
         if self.usual is not None:
             test = "".join([f" and {name} is {_word(value)}" for name, value in self.usual])
-            lines += [
+            bound = [
                 f"if _op.policy is _policy{test}:",
                 f"    _out = _op.bound({', '.join(self.arrays + self.consts if self.view or self.listed else self.arrays)})",
                 "    if _out is not None: return _out",
             ]
+        lines += bound if self.listed else []
         lines += self._several() if several else self._one()
         lines += [
-            "if _needs and (not _recording() or _anomaly()): break",
+            "if not _needs or not _recording():",
+            *([] if self.listed else [f"    {line}" for line in bound]),
+            "    if _needs: break",
+            "elif _anomaly(): break",
             "try: _xp = _policy.spaces[_ND]",
             "except _Unrecorded: break",
             *self._computed(),
@@ -348,12 +358,14 @@ def _outputs(
 
 
 globals().update({
-    "_T": TensorBase, "_ND": np.ndarray, "_F4": np.dtype("float32"), "_F8": np.dtype("float64"), "_leaf": wrap, "_scoped": scoped, "_default_policy": default_policy, "_recording": recording.get,
+    "_T": TensorBase, "_ND": np.ndarray, "_F4": np.dtype("float32"), "_F8": np.dtype("float64"), "_leaf": wrap,
+    "_scoped": scoped, "_default_policy": default_policy, "_recording": recording.get,
     "_anomaly": anomaly.get, "_mode": mode, "_FEWEST": FEWEST, "_set_fp": SET, "_quiet": QUIET, "_restore": restore_fp_errors,
     "_answer": answer, "_array": array, "_asarray": np.asarray, "_generic": np.generic, "_record": record, "_refusal": refusal,
     "_cells_of": version_cells, "_Node": Node, "_ref": ref, "_next_sequence": next_sequence, "_is_inexact": is_inexact,
-    "_type": type, "_isinstance": isinstance, "_list": list, "_tuple": tuple, "_float": float, "_int": int, "_repr": repr,
-    "_PLAIN": PLAIN_CONSTANTS, "_bind": bind, "_LAST": -1, "_FIRST": 0,
+    "_type": type, "_isinstance": isinstance, "_list": list, "_tuple": tuple, "_bool": bool, "_map": map,
+    "_float": float, "_int": int, "_repr": repr,
+    "_PLAIN": PLAIN_CONSTANTS, "_bind": bind, "_LAST": -1, "_FIRST": 0, "_TWO": 2,
     "_ValueError": ValueError, "_TypeError": TypeError, "_IndexError": IndexError, "_OverflowError": OverflowError,
     "_Unrecorded": Unrecorded,
 })  # fmt: skip

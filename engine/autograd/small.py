@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import cache
 from importlib import import_module
+from sys import modules
 from typing import Any
 
 import numpy as np
@@ -18,10 +19,9 @@ from dlengine.kernels.registry import KERNELS
 
 from ..recording import answer
 from ..recording.answers import changed, mode
-from . import nvtx, small_views
+from . import nvtx
 from .base import tensor_class, wrap
 from .declaration import Op
-from .small_kernels import MAKERS
 
 MORE_PATIENCE = 16
 """How many times as many calls as before go by until an op asks again: its backend may have changed since."""
@@ -125,8 +125,11 @@ def bind(op: Op, policy: Any, xp: Any) -> None:
     op.waits = op.patience
     if xp.generator != 0 or mode() != "auto" or nvtx.ENABLED or op.policy is policy:
         return
-    _tell()
-    found = _function(op, xp)
+    try:
+        _tell()
+        found = _function(op, xp)
+    except (AttributeError, ImportError, OSError, RuntimeError):  # a foreign Python or NumPy, a CPU that LLVM does not know
+        return
     if found is not None:
         op.bound, op.policy = found, policy
         _bound.append(op)
@@ -139,10 +142,19 @@ def small_calls() -> Any:
 @cache
 def _tell() -> Callable[[Any], Any]:
     """What makes leaves, after everyone who makes some was told."""
-    found = small_calls().leaf(tensor_class[0]) or wrap
+    found: Callable[[Any], Any] = small_calls().leaf(tensor_class[0]) or wrap
     for tell in when_made:
         tell(found)
-    return found  # type: ignore[no-any-return]
+    return found
+
+
+def tell_if_loaded() -> None:
+    """Tell them as soon as a kernel has been compiled or loaded, which takes longer than anything here."""
+    if "dlengine.kernels.jit.generated.machine" in modules:
+        try:
+            _tell()
+        except (AttributeError, ImportError, OSError, RuntimeError):  # as in bind()
+            return
 
 
 def _says(op: Op, xp: Any, made: Callable[..., Any]) -> bool:
@@ -157,11 +169,12 @@ def _says(op: Op, xp: Any, made: Callable[..., Any]) -> bool:
 
 
 def _function(op: Op, xp: Any) -> Any:
+    small_views, small_kernels = (import_module(f".{name}", __package__) for name in ("small_views", "small_kernels"))
     if op.name in small_views.MAKERS:
         made, found = small_views.MAKERS[op.name], small_calls().views(tensor_class[0])
         return made(xp, *found) if found is not None and op.text is op.original else None
-    if op.name in MAKERS:
-        made = MAKERS[op.name](xp, _tell())
+    if op.name in small_kernels.MAKERS:
+        made = small_kernels.MAKERS[op.name](xp, _tell())
         return made if _says(op, xp, made) else None
     count, most, ufuncs, names = len(op.arrays), [], set(), set()
     consts = {name: op.defaults[name] for name in op.consts}
@@ -182,7 +195,19 @@ def _function(op: Op, xp: Any) -> Any:
     if numbers:
         x = np.full(BEYOND, 0.75, np.float32)
         numbers = all(ufunc_of(op, xp, given) is ufunc for given in ([x, 0.5], [0.5, x], [x, 3], [3, x]))
-    return small_calls().bound(ufunc, tensor_class[0], (most[0], most[1]), numbers)
+    found = small_calls().bound(ufunc, tensor_class[0], (most[0], most[1]), numbers)
+    return found if found is not None and _agrees(found, ufunc) else None
+
+
+def _agrees(found: Callable[..., Any], ufunc: Any) -> bool:
+    """Whether a function gives what NumPy gives: another NumPy might keep its loops in another way."""
+    for dtype in (np.float32, np.float64):
+        arrays = [np.linspace(0.1, 0.9 - 0.2 * i, 67, dtype=dtype) for i in range(ufunc.nin)]
+        y = found(*[wrap(a) for a in arrays])
+        with np.errstate(all="ignore"):
+            if y is None or not np.array_equal(y.array, ufunc(*arrays), equal_nan=True):
+                return False
+    return True
 
 
 def _kernel(name: str, xp: Any) -> Any:
@@ -224,7 +249,7 @@ def _most(op: Op, xp: Any, arrays: list[Any]) -> int:
     if readings is None:
         return ENOUGH
     found = [value for key, value in readings.items() if _arrays_alone(key, arrays)]
-    return min([ENOUGH, *[value[0] - 1 for value in found if value is not None]])
+    return min([ENOUGH, *[int(value[0]) - 1 for value in found if value is not None]])
 
 
 def _arrays_alone(key: Any, arrays: list[Any]) -> bool:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from .base import TensorBase, recording, touched
+from .base import TensorBase, recording, tensor_class, touched
 from .fp_errors import QUIET, SET, restore_fp_errors
 
 SERIAL = 1 << 16
@@ -132,14 +132,35 @@ def _running(product: bool) -> Callable[[Any, Leaf], Answer]:
 
 
 def _trace(xp: Any, leaf: Leaf) -> Answer:
-    total = xp.sum
+    plain = import_module("dlengine.kernels.jit.generated.plain")
+    launches, label = xp.kernels.launches, "generated:sum"
+    total = plain.small("sum", tensor_class[0], launches)
 
     def small(x: Any) -> Any:
         a = x.array if isinstance(x, TensorBase) else None
         if type(a) is not _ND or a.dtype not in _FLOATS or a.ndim != 2 or (x.needs_grad and not _free()):
             return None
-        y = total(a.diagonal(), axis=-1)
-        return leaf(y) if type(y) is _ND else None
+        y = None if total is None else total(leaf(np.array(a.diagonal())))
+        if y is not None:
+            launches[label] += 1
+        return y
+
+    return small
+
+
+def _vector_norm(xp: Any, leaf: Leaf) -> Answer:
+    euclidean = xp.euclidean
+
+    def small(x: Any) -> Any:
+        a = x.array if isinstance(x, TensorBase) else None
+        if type(a) is not _ND or a.dtype not in _FLOATS or not a.size or (x.needs_grad and not _free()):
+            return None
+        token = SET(QUIET)
+        try:
+            y = euclidean(a, axis=None)
+        finally:
+            restore_fp_errors(token)
+        return leaf(y.reshape(())) if type(y) is _ND else None
 
     return small
 
@@ -157,6 +178,6 @@ def _diagonal(xp: Any, leaf: Leaf) -> Answer:
 MAKERS: dict[str, Callable[[Any, Leaf], Answer]] = {
     "softmax": _by_rows("softmax"), "log_softmax": _by_rows("log_softmax"), "matmul": _matmul, "linear": _linear,
     "tril": _triangle(True), "triu": _triangle(False), "cumulative_sum": _running(False), "cumulative_prod": _running(True),
-    "trace": _trace, "diagonal": _diagonal,
+    "trace": _trace, "diagonal": _diagonal, "vector_norm": _vector_norm,
 }  # fmt: skip
 """By the name of an op."""

@@ -165,7 +165,9 @@ def _stack(xp: Any, held: Held, view: View) -> Answer:
                 return None
         if not -len(shape) - 1 <= axis <= len(shape):
             return None
-        return view(tensors[0], stack(arrays, axis=axis))
+        if axis or not shape:
+            return view(tensors[0], stack(arrays, axis=axis))
+        return view(tensors[0], np.concatenate(arrays).reshape((len(arrays), *shape)))
 
     return small
 

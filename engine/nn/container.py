@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, Self, overload
 
 from ..errors import DTypeError, ShapeError
 from .module import Module, in_dtype_of
@@ -12,10 +12,130 @@ if TYPE_CHECKING:
     from .._tensor import Tensor
 
 
-class Sequential(Module):
+class _ListOfModules(Module):
+    """What Sequential and ModuleList share: the ways of a list."""
+
+    def _of(self, modules: Iterable[Module]) -> Any:
+        """A container of the same kind."""
+        raise NotImplementedError
+
+    def _held(self) -> dict[str, Module]:
+        """The modules by name, in order; a module that was added twice appears twice."""
+        return {name: m for name, m in self.__dict__.items() if isinstance(m, Module)}
+
+    def _arrange(self, modules: Iterable[tuple[str, Module]]) -> None:
+        """Hold these modules alone; names that are numbers become the places in the order."""
+        held = list(modules)
+        for name in self._held():
+            delattr(self, name)
+        for place, (name, m) in enumerate(held):
+            self.add_module(str(place) if name.isdecimal() else name, m)
+
+    def __len__(self) -> int:
+        return len(self._held())
+
+    def __iter__(self) -> Iterator[Module]:
+        return iter(list(self._held().values()))
+
+    @overload
+    def __getitem__(self, index: int) -> Any: ...
+    @overload
+    def __getitem__(self, index: slice) -> Self: ...
+    def __getitem__(self, index: int | slice) -> Any:
+        found = list(self)[index]
+        return self._of(found) if isinstance(found, list) else found
+
+    def __setitem__(self, index: int, module: Module) -> None:
+        setattr(self, list(self._held())[index], _require_module(self, module))
+
+    def __delitem__(self, index: int | slice) -> None:
+        held = list(self._held().items())
+        del held[index]
+        self._arrange(held)
+
+    def __add__(self, modules: Iterable[Module]) -> Self:
+        both: Self = self._of([*self, *modules])
+        return both
+
+    def __iadd__(self, modules: Iterable[Module]) -> Self:
+        return self.extend(modules)
+
+    def append(self, module: Module) -> Self:
+        """Add a module at the end.
+
+        Parameters
+        ----------
+        module : Module
+            The module.
+
+        Returns
+        -------
+        Sequential or ModuleList
+            The container itself.
+        """
+        self.add_module(str(len(self)), _require_module(self, module))
+        return self
+
+    def extend(self, modules: Iterable[Module]) -> Self:
+        """Add modules at the end.
+
+        Parameters
+        ----------
+        modules : iterable of Module
+            The modules.
+
+        Returns
+        -------
+        Sequential or ModuleList
+            The container itself.
+        """
+        for m in list(modules):
+            self.append(m)
+        return self
+
+    def insert(self, index: int, module: Module) -> Self:
+        """Put a module before another.
+
+        Parameters
+        ----------
+        index : int
+            The place that it gets; from the end where it is negative, as for a list.
+        module : Module
+            The module.
+
+        Returns
+        -------
+        Sequential or ModuleList
+            The container itself.
+        """
+        held = list(self._held().items())
+        held.insert(index, ("0", _require_module(self, module)))
+        self._arrange(held)
+        return self
+
+    def pop(self, index: int = -1) -> Any:
+        """Take a module out.
+
+        Parameters
+        ----------
+        index : int
+            Its place, the last by default.
+
+        Returns
+        -------
+        Module
+            The module.
+        """
+        found = self[index]
+        del self[index]
+        return found
+
+
+class Sequential(_ListOfModules):
     """Apply modules one after another.
 
-    ``len``, iteration and indexing work as for a list; a slice is a new Sequential of the same modules.
+    ``len``, iteration, indexing, item assignment, ``del``, ``+`` and ``pop`` work as for a list; a slice is a new Sequential of
+    the same modules.
 
     Parameters
     ----------
@@ -42,39 +162,13 @@ class Sequential(Module):
         for name, m in named.items():
             self.add_module(name, _require_module(self, m))
 
+    def _of(self, modules: Iterable[Module]) -> Any:
+        return Sequential(*modules)
+
     def forward(self, x: Any) -> Any:
-        for m in _members(self):
+        for m in self._held().values():
             x = m(x)
         return x
-
-    def __len__(self) -> int:
-        return len(_members(self))
-
-    def __iter__(self) -> Iterator[Module]:
-        return iter(_members(self))
-
-    @overload
-    def __getitem__(self, index: int) -> Any: ...
-    @overload
-    def __getitem__(self, index: slice) -> Sequential: ...
-    def __getitem__(self, index: int | slice) -> Any:
-        return Sequential(*_members(self)[index]) if isinstance(index, slice) else _members(self)[index]
-
-    def append(self, module: Module) -> Sequential:
-        """Add a module at the end.
-
-        Parameters
-        ----------
-        module : Module
-            The module.
-
-        Returns
-        -------
-        Sequential
-            The container itself.
-        """
-        self.add_module(str(len(self)), _require_module(self, module))
-        return self
 
 
 class Residual(Module):
@@ -114,10 +208,10 @@ class Residual(Module):
         return total
 
 
-class ModuleList(Module):
+class ModuleList(_ListOfModules):
     """A list of modules, whose parameters belong to the model.
 
-    It has no forward of its own. ``len``, iteration, indexing and item assignment work as for a list.
+    It has no forward of its own. ``len``, iteration, indexing, item assignment, ``del``, ``+`` and ``pop`` work as for a list.
 
     Parameters
     ----------
@@ -134,54 +228,8 @@ class ModuleList(Module):
     def __init__(self, modules: Iterable[Module] = ()) -> None:
         self.extend(modules)
 
-    def __len__(self) -> int:
-        return len(_members(self))
-
-    def __iter__(self) -> Iterator[Module]:
-        return iter(_members(self))
-
-    @overload
-    def __getitem__(self, index: int) -> Any: ...
-    @overload
-    def __getitem__(self, index: slice) -> ModuleList: ...
-    def __getitem__(self, index: int | slice) -> Any:
-        return ModuleList(_members(self)[index]) if isinstance(index, slice) else _members(self)[index]
-
-    def __setitem__(self, index: int, module: Module) -> None:
-        setattr(self, str(range(len(self))[index]), _require_module(self, module))
-
-    def append(self, module: Module) -> ModuleList:
-        """Add a module at the end.
-
-        Parameters
-        ----------
-        module : Module
-            The module.
-
-        Returns
-        -------
-        ModuleList
-            The list itself.
-        """
-        self.add_module(str(len(self)), _require_module(self, module))
-        return self
-
-    def extend(self, modules: Iterable[Module]) -> ModuleList:
-        """Add modules at the end.
-
-        Parameters
-        ----------
-        modules : iterable of Module
-            The modules.
-
-        Returns
-        -------
-        ModuleList
-            The list itself.
-        """
-        for m in modules:
-            self.append(m)
-        return self
+    def _of(self, modules: Iterable[Module]) -> Any:
+        return ModuleList(modules)
 
 
 class ModuleDict(Module):
@@ -258,11 +306,6 @@ class ModuleDict(Module):
             The pairs in the order in which they were added.
         """
         return self._by_name().items()
-
-
-def _members(container: Module) -> list[Module]:
-    """List the modules in order; a module that was added twice appears twice."""
-    return [m for m in container.__dict__.values() if isinstance(m, Module)]
 
 
 def _require_module(container: Module, module: object) -> Module:

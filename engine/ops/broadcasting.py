@@ -67,7 +67,7 @@ def broadcast_shapes(*shapes: tuple[int, ...]) -> tuple[int, ...]:
     >>> dl.broadcast_shapes((3, 1), (4,))
     (3, 4)
     """
-    out = list(max(shapes, key=len, default=()))
+    out = [1] * max(map(len, shapes), default=0)
     for s in shapes:
         for i, n in enumerate(s, len(out) - len(s)):
             if n != out[i] and n != 1:

@@ -263,7 +263,8 @@ def arange(
         dtype = np.dtype("int64") if dtype == np.bool_ else dtype
     if stop is None:
         start, stop = 0, start
-    if dtype is not _INT64 and type(start) is type(stop) is type(step) is int and str(dtype).startswith(("int", "uint")):
+    wide = dtype is _INT64 or (isinstance(dtype, np.dtype) and dtype.kind == "f")  # nothing wraps around
+    if not wide and type(start) is type(stop) is type(step) is int and str(dtype).startswith(("int", "uint")):
         integers: Any = (start, stop, step)
         numbers, held = range(*integers), np.iinfo(str(dtype))
         if numbers and not (held.min <= min(numbers[0], numbers[-1]) and max(numbers[0], numbers[-1]) <= held.max):

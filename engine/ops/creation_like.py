@@ -26,7 +26,7 @@ def _like(x: Any, dtype: Any, device: str | None) -> tuple[Any, str]:
 
 
 def _usual(x: Any, dtype: Any, device: str | None) -> Any:
-    """The namespace of a tensor on the host that is to have a like with its dtype; None for others, and where a step is recorded."""
+    """The namespace of a tensor on the host that is to have a like; None for others, and while a step is recorded."""
     if dtype is not None or device is not None or not isinstance(x, TensorBase) or type(x.array) is not np.ndarray:
         return None
     try:
@@ -85,7 +85,7 @@ def zeros_like(x: Tensor, /, *, dtype: DTypeLike | None = None, device: str | No
     """
     xp = _usual(x, dtype, device)
     if xp is not None:
-        return wrap(xp.zeros(x.array.shape, dtype=x.array.dtype))  # type: ignore[attr-defined, no-any-return]
+        return wrap(xp.zeros(x.array.shape, dtype=x.array.dtype))
     dtype, device = _like(x, dtype, device)
     return zeros(x.shape, dtype=dtype, device=device)
 
@@ -114,7 +114,7 @@ def ones_like(x: Tensor, /, *, dtype: DTypeLike | None = None, device: str | Non
     """
     xp = _usual(x, dtype, device)
     if xp is not None:
-        return wrap(xp.ones(x.array.shape, dtype=x.array.dtype))  # type: ignore[attr-defined, no-any-return]
+        return wrap(xp.ones(x.array.shape, dtype=x.array.dtype))
     dtype, device = _like(x, dtype, device)
     return ones(x.shape, dtype=dtype, device=device)
 

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from math import prod
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from ..errors import ConfigError
+import numpy as np
+
+from ..autograd.base import must_be_tensors
+from ..autograd.call import holds_bool
+from ..errors import ConfigError, DTypeError, ShapeError
 from ..generator import Generator, default_generator
 from . import primitives
 from .dtypes import astype
@@ -49,6 +53,8 @@ def dropout(
     ------
     ConfigError
         If ``p`` is not between 0 and 1.
+    DTypeError, ShapeError
+        If ``mask_shape`` is no tuple of integers, or does not broadcast to the shape of ``x``.
 
     References
     ----------
@@ -66,7 +72,7 @@ def dropout(
         return x
     if p == 1:
         return x * 0.0
-    shape = x.shape if mask_shape is None else tuple(mask_shape)
+    shape = _mask_shape("dropout", x, mask_shape)
     own = next((i for i, (n, m) in enumerate(zip(shape, x.shape, strict=False)) if n != m), len(shape))
     draw = (generator or default_generator).draw(shape, axis=batch_axis)
     if not draw.plain or len(shape) != len(x.shape) or any(n != 1 for n in shape[own:]):  # not whole runs of neighbours
@@ -104,6 +110,8 @@ def alpha_dropout(
     ------
     ConfigError
         If ``p`` is not between 0 and 1.
+    DTypeError, ShapeError
+        If ``mask_shape`` is no tuple of integers, or does not broadcast to the shape of ``x``.
 
     References
     ----------
@@ -122,5 +130,17 @@ def alpha_dropout(
         return x * 0.0
     limit = -SELU_ALPHA * SELU_SCALE
     a = ((1 - p) * (1 + p * limit * limit)) ** -0.5
-    keep = bernoulli(1 - p, x.shape if mask_shape is None else mask_shape, device=x.device, generator=generator)
+    keep = bernoulli(1 - p, _mask_shape("alpha_dropout", x, mask_shape), device=x.device, generator=generator)
     return where(keep, x * a - a * limit * p, a * limit * (1 - p))
+
+
+def _mask_shape(name: str, x: Tensor, shape: Any) -> tuple[int, ...]:
+    """The shape of the booleans for x, of which each may stand for several elements."""
+    must_be_tensors(name, x=x)
+    if shape is None:
+        return x.shape
+    if not isinstance(shape, (tuple, list)) or holds_bool(shape) or not all(isinstance(n, (int, np.integer)) for n in shape):
+        raise DTypeError(f"{name}: mask_shape must be a tuple of integers, got {shape!r}; (N, C, 1, 1) drops whole channels")
+    if len(shape) > x.ndim or any(m not in (1, n) for m, n in zip(shape[::-1], x.shape[::-1], strict=False)):
+        raise ShapeError(f"{name}: mask_shape must broadcast to the shape of x, {tuple(x.shape)}, got {tuple(shape)}")
+    return tuple(map(int, shape))

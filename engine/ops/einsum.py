@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from ..autograd.base import TensorBase
@@ -53,13 +54,12 @@ def einsum(equation: str, /, *operands: Tensor) -> Tensor:
     >>> dl.einsum("ii", a)
     tensor(5.)
     """
-    terms, result, sizes = _parse(equation, operands)
+    _must_be_tensors(operands)
+    terms, result, sizes = _parse(equation, tuple([x.array.shape for x in operands]))
     pool = [_take_diagonals(x, letters) for x, letters in zip(operands, terms, strict=True)]
     while len(pool) > 1:
-        i, j = min(
-            ((i, j) for i in range(len(pool)) for j in range(i + 1, len(pool))),
-            key=lambda pair: _size(_kept(pool, pair, result), sizes),
-        )
+        pairs = [(i, j) for i in range(len(pool)) for j in range(i + 1, len(pool))]
+        i, j = pairs[0] if len(pairs) == 1 else min(pairs, key=lambda pair: _size(_kept(pool, pair, result), sizes))
         keep = _kept(pool, (i, j), result)
         b, a = pool.pop(j), pool.pop(i)
         pool.append(_contract(a, b, keep))
@@ -70,20 +70,25 @@ def einsum(equation: str, /, *operands: Tensor) -> Tensor:
 Term = tuple[Any, str]
 
 
-def _parse(equation: str, operands: tuple[Any, ...]) -> tuple[list[str], str, dict[str, int]]:
+def _must_be_tensors(operands: tuple[Any, ...]) -> None:
+    for x in operands:
+        if not isinstance(x, TensorBase):
+            raise DTypeError(f"einsum: operands must be tensors, got {type(x).__name__}; make a tensor of it: dl.asarray(x)")
+
+
+@lru_cache(maxsize=256)
+def _parse(equation: str, shapes: tuple[tuple[int, ...], ...]) -> tuple[list[str], str, dict[str, int]]:
     """The letters of each operand and of the result ("..." as capital letters beyond Z), and the size of each letter."""
     left, arrow, result = equation.replace(" ", "").partition("->")
     terms = left.split(",")
-    if len(terms) != len(operands):
-        raise ShapeError(f"einsum: {equation!r} names {len(terms)} operands, got {len(operands)}")
+    if len(terms) != len(shapes):
+        raise ShapeError(f"einsum: {equation!r} names {len(terms)} operands, got {len(shapes)}")
     spelled = []
     widest = 0
-    for term, x in zip(terms, operands, strict=True):
-        if not isinstance(x, TensorBase):
-            raise DTypeError(f"einsum: operands must be tensors, got {type(x).__name__}; make a tensor of it: dl.asarray(x)")
-        extra = x.ndim - len(term.replace("...", ""))  # type: ignore[attr-defined]
+    for term, shape in zip(terms, shapes, strict=True):
+        extra = len(shape) - len(term.replace("...", ""))
         if extra < 0 or (extra and "..." not in term):
-            raise ShapeError(f"einsum: operand {term!r} of {equation!r} has shape {tuple(x.shape)}")  # type: ignore[attr-defined]
+            raise ShapeError(f"einsum: operand {term!r} of {equation!r} has shape {shape}")
         widest = max(widest, extra)
         spelled.append(extra)
     dots = "".join(chr(0x391 + i) for i in range(widest))  # Greek capitals stand for the axes of "..."
@@ -94,8 +99,8 @@ def _parse(equation: str, operands: tuple[Any, ...]) -> tuple[list[str], str, di
         once = sorted({c for t in full for c in t if "".join(full).count(c) == 1 and c not in dots})
         out = dots + "".join(once)
     sizes: dict[str, int] = {}
-    for term, x in zip(full, operands, strict=True):
-        for c, n in zip(term, x.shape, strict=True):
+    for term, shape in zip(full, shapes, strict=True):
+        for c, n in zip(term, shape, strict=True):
             if sizes.get(c, 1) != 1 and n not in (1, sizes[c]) or c not in dots and sizes.get(c, n) != n:
                 raise ShapeError(f"einsum: letter {c!r} of {equation!r} is {sizes[c]} in one operand and {n} in another")
             sizes[c] = max(n, sizes.get(c, n)) if 0 not in (n, sizes.get(c, n)) else 0

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..default_dtype import get_default_dtype
 from .creation import arange
 from .dtypes import astype
 from .joining import concat
 from .rearrange import roll
+from .shape import refuse_flag
 
 if TYPE_CHECKING:
     from ..typing import Axis, DTypeLike, Tensor
@@ -79,8 +80,14 @@ def _numbers(start: int, stop: int, dtype: DTypeLike | None, device: str | None)
     return astype(arange(start, stop, device=device), dtype)
 
 
-def _shift_axes(x: Any, axes: Any) -> tuple[int, ...]:
-    return tuple(range(x.ndim)) if axes is None else (axes,) if isinstance(axes, int) else tuple(axes)
+def _rolled(name: str, x: Tensor, axes: Axis, up: int) -> Tensor:
+    """The numbers rolled by half of each axis; up: 1 for the other half, which is one more or as many."""
+    refuse_flag(name, "axes", axes)
+    shape = x.shape
+    if axes is None and len(shape) == 1:
+        return roll(x, (shape[0] + up) // 2, axis=0)
+    over = tuple(range(len(shape))) if axes is None else (axes,) if isinstance(axes, int) else tuple(axes)
+    return roll(x, tuple([(shape[a] + up) // 2 for a in over]), axis=over)
 
 
 def fftshift(x: Tensor, /, *, axes: Axis = None) -> Tensor:
@@ -103,8 +110,7 @@ def fftshift(x: Tensor, /, *, axes: Axis = None) -> Tensor:
     >>> dl.fft.fftshift(dl.fft.fftfreq(4, d=0.25))
     tensor([-2., -1.,  0.,  1.])
     """
-    over = _shift_axes(x, axes)
-    return roll(x, tuple(x.shape[a] // 2 for a in over), axis=over)
+    return _rolled("fftshift", x, axes, 0)
 
 
 def ifftshift(x: Tensor, /, *, axes: Axis = None) -> Tensor:
@@ -127,5 +133,4 @@ def ifftshift(x: Tensor, /, *, axes: Axis = None) -> Tensor:
     >>> dl.fft.ifftshift(dl.fft.fftshift(dl.arange(5)))
     tensor([0, 1, 2, 3, 4])
     """
-    over = _shift_axes(x, axes)
-    return roll(x, tuple(-(x.shape[a] // 2) for a in over), axis=over)
+    return _rolled("ifftshift", x, axes, 1)

@@ -14,7 +14,7 @@ from ..autograd.op import op
 from ..autograd.promotion import REAL_FLOATS, is_complex, is_inexact
 from ..errors import DTypeError, ShapeError
 from .elementwise import cc
-from .shape import axis_of, matrix_transpose, permute_dims, reshape
+from .shape import axis_of, matrix_transpose, permute_dims, refuse_flag, reshape
 
 if TYPE_CHECKING:
     from ..typing import DTypeLike, Namespace, Tensor, ValueAndVJP
@@ -230,8 +230,8 @@ def tensordot(x1: Tensor, x2: Tensor, /, *, axes: int | tuple[Sequence[int] | in
             [3., 3., 3., 3.]])
     """
     if isinstance(axes, int):
-        first = tuple(range(x1.ndim - axes, x1.ndim))
-        second = tuple(range(axes))
+        refuse_flag("tensordot", "axes", axes)
+        first, second = tuple(range(x1.ndim - axes, x1.ndim)), tuple(range(axes))
     else:
         first, second = (tuple((a,) if isinstance(a, int) else a) for a in axes)
         first = tuple(axis_of("tensordot", a, x1.ndim) for a in first)

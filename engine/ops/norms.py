@@ -145,7 +145,7 @@ def matrix_norm(x: Tensor, /, *, keepdims: bool = False, ord: Any = "fro") -> Te
     if x.ndim < 2:
         raise ShapeError(f"matrix_norm: x must have two axes at least, it has shape {tuple(x.shape)}")
     if ord in ("fro", None):
-        return vector_norm(x, axis=(-2, -1), keepdims=keepdims)
+        return vector_norm(x, axis=(-2, -1), keepdims=keepdims) if keepdims or x.ndim > 2 else vector_norm(x)
     if ord in ("nuc", 2, -2):
         values = svdvals(x)
         y = sum(values, axis=-1) if ord == "nuc" else extreme(values, -1, False)

@@ -5,7 +5,7 @@ At a kink the derivative is that of the piece to the left, as in PyTorch.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..autograd.op import op
 from ..errors import ConfigError, ShapeError
@@ -291,15 +291,12 @@ def prelu(x: Tensor, weight: Tensor, /) -> Tensor:
     >>> dl.prelu(dl.asarray([-2.0, 2.0]), dl.asarray([0.25]))
     tensor([-0.5,  2. ])
     """
-    if weight.ndim != 1 or weight.shape[0] not in (1, x.shape[1] if x.ndim > 1 else 1):
+    count, shape = weight.shape, x.shape
+    if len(count) != 1 or count[0] not in (1, shape[1] if len(shape) > 1 else 1):
         raise ShapeError(f"prelu: weight must be (1,) or (C,), got {weight.shape} for x (N,C,*S)={x.shape}")
-    slope = reshape(weight, (-1,) + (1,) * _after_channels(x)) if weight.shape[0] > 1 else weight
-    return _prelu(x, slope if x.ndim else reshape(weight, ()))
-
-
-def _after_channels(x: Any) -> int:
-    """Axes after the channels."""
-    return x.ndim - 2 if x.ndim > 2 else 0
+    if not shape:
+        return _prelu(x, reshape(weight, ()))
+    return _prelu(x, reshape(weight, (-1,) + (1,) * (len(shape) - 2)) if count[0] > 1 and len(shape) > 2 else weight)
 
 
 def maxout(x: Tensor, pieces: int, /, *, axis: int = -1) -> Tensor:

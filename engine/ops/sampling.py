@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from .. import backend
 from ..autograd.base import wrap
 from ..backend.arguments import first_place
-from ..errors import ConfigError, DataError, ShapeError
-from ..generator import Generator, default_generator
+from ..errors import ConfigError, DataError, DTypeError, ShapeError
+from ..generator import Generator, default_generator, is_count
 
 if TYPE_CHECKING:
     from ..typing import Tensor
@@ -43,6 +43,8 @@ def multinomial(
     ------
     ShapeError
         If ``probabilities`` has another number of axes.
+    DTypeError
+        If ``num_samples`` is no integer.
     ConfigError
         If there are fewer classes than draws without replacement.
     DataError
@@ -60,6 +62,8 @@ def multinomial(
     name = "multinomial"
     if probabilities.ndim not in (1, 2) or probabilities.shape[-1] < 1:
         raise ShapeError(f"{name}: probabilities must be (V,) or (N,V), got shape {probabilities.shape}")
+    if not is_count(num_samples):
+        raise DTypeError(f"{name}: num_samples must be an integer, got {num_samples!r}")
     if num_samples < 1 or (not replacement and num_samples > probabilities.shape[-1]):
         raise ConfigError(
             f"{name}: num_samples must be at least 1, and without replacement at most V={probabilities.shape[-1]}, "
@@ -118,6 +122,8 @@ def randperm(n: int, *, device: str | None = None, generator: Generator | None =
 
     Raises
     ------
+    DTypeError
+        If ``n`` is no integer.
     ConfigError
         If ``n`` is negative.
 
@@ -126,8 +132,11 @@ def randperm(n: int, *, device: str | None = None, generator: Generator | None =
     >>> dl.sort(dl.randperm(5))
     tensor([0, 1, 2, 3, 4])
     """
+    if not is_count(n):
+        raise DTypeError(f"randperm: n must be an integer, got {n!r}")
     if n < 0:
         raise ConfigError(f"randperm: n must be at least 0, got {n}")
+    n = int(n)
     xp = backend.namespace_for(device)
     key, counter = (generator or default_generator).take(n)
     return wrap(xp.random_permutation(key, counter, n))

@@ -6,6 +6,7 @@ import math
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from ..autograd.call import no_integer
 from ..autograd.op import op
 from ..errors import BadIndexError, ShapeError
 from .reduce import axes_of
@@ -16,8 +17,15 @@ if TYPE_CHECKING:
 __all__ = ["expand_dims", "flatten", "matrix_transpose", "moveaxis", "permute_dims", "reshape", "squeeze"]
 
 
+def refuse_flag(name: str, argument: str, value: Any) -> None:
+    """DTypeError for True and False, which Python would take for 1 and 0."""
+    if value is True or value is False:
+        raise no_integer(name, argument, value)
+
+
 def axis_of(name: str, axis: int, rank: int) -> int:
-    """An axis counted from the front; ShapeError if there is no such axis."""
+    """An axis counted from the front; ShapeError if there is no such axis, DTypeError for True and False."""
+    refuse_flag(name, "axis", axis)
     if not -rank <= axis < rank:
         raise ShapeError(f"{name}: axis {axis} does not exist, the array has {rank} axes")
     return axis % rank

@@ -224,8 +224,8 @@ def _key(call: Call, place: int, facts: Facts) -> Any:
     return call.name, id(call.function), one(call.args), one(call.consts)
 
 
-def divided(calls: list[Call], outs: Any, constant: set[Value]) -> tuple[list[Call], list[Call]]:
-    """The calls that give the same in each replay, and the others.
+def divided(calls: list[Call], outs: Any, constant: set[Value]) -> tuple[list[Call], list[Call], set[Value]]:
+    """The calls that give the same in each replay, the others, and the values that do not change.
 
     constant: values of which it is noticed when their memory is written to.
     """
@@ -245,7 +245,7 @@ def divided(calls: list[Call], outs: Any, constant: set[Value]) -> tuple[list[Ca
             first.append(call)
         else:
             rest.append(call)
-    return first, rest
+    return first, rest, steady
 
 
 def _draws(call: Call) -> bool:

@@ -259,6 +259,9 @@ class Writer:
         return Emitted(self.env["program"], text, passed)
 
     def _one(self, i: int, call: Call) -> None:
+        if call.name == "read" and call.args[0].kind == "scalar" and call.args[1].dtype == np.bool_:
+            self.lines.append(f"if {'not ' if call.args[1] else ''}{self.ref(call.args[0])}: raise Broken({i})")
+            return
         right = self.right(call)
         if call.guards:
             test = f"not {right}" if call.expected is True else f"({right}) != {self.ref(call.expected)}"

@@ -10,6 +10,7 @@ from array import array
 from collections import OrderedDict, deque
 from collections.abc import Callable
 from functools import partial
+from itertools import chain
 from operator import is_
 from types import CellType, MethodType
 from typing import Any
@@ -17,6 +18,7 @@ from typing import Any
 import numpy as np
 
 ATOMS = (bool, int, float, complex, str, bytes, type(None), type(...), np.dtype, np.generic, range, slice)
+_PLAIN = (list, tuple, deque, set, frozenset)
 MISSING: Any = object()
 WHOLE = 1 << 26
 """Bytes up to which a raw array that the step reaches is compared with a copy of what it held."""
@@ -33,8 +35,7 @@ class Places:
 
     def __init__(self) -> None:
         self.refusals: list[str] = []
-        self._whole: list[tuple[str, Any, list[Any] | None, list[Any]]] = []
-        self._single: list[tuple[str, Any, Any, Any]] = []
+        self._whole: list[tuple[str, Any, list[Any]]] = []
         self._asked: list[tuple[str, Callable[[], Any], Any]] = []
         self._arrays: list[tuple[str, Any, Any]] = []
         self._objects: list[Any] = []
@@ -45,14 +46,11 @@ class Places:
     # ------------------------------------------------------------------ noting
     def note_whole(self, what: str, holder: Any) -> None:
         """All that a mapping or a sequence holds."""
-        keys, values = _contents(holder)
-        self._whole.append((what, holder, None if keys is None else list(keys), list(values)))
+        self._whole += [(what, now, list(now)) for now in _contents(holder)]
 
     def note_entry(self, what: str, holder: Any, key: Any) -> Any:
         """One entry of a dictionary; gives what it holds, or MISSING."""
-        value = holder.get(key, MISSING)
-        self._single.append((what, holder, key, value))
-        return value
+        return self.note_answer(what, partial(holder.get, key, MISSING))
 
     def note_answer(self, what: str, ask: Callable[[], Any]) -> Any:
         """What a function of no arguments gives, which is returned."""
@@ -80,25 +78,26 @@ class Places:
     def begin(self) -> None:
         """All is noted: from now on random streams must stand still."""
         self._randomness = self._random_states()
+        parts = [(now, before) for _, now, before in self._whole]
+        self._views = [now for now, _ in parts]
+        self._sizes = [len(before) for _, before in parts]
+        self._held = [*chain.from_iterable(before for _, before in parts)]
+        self._ask = [ask for _, ask, _ in self._asked]
+        self._answers = [answer for *_, answer in self._asked]
 
     # ------------------------------------------------------------------ asking
     def changed(self) -> str | None:
         """What has changed since, or None."""
-        for what, holder, keys, values in self._whole:
-            names, now = _contents(holder)
-            if len(now) != len(values) or not all(map(is_, now, values)):
-                if not _equal(list(now), values):
+        views = self._views
+        if [*map(len, views)] != self._sizes or not all(map(is_, chain.from_iterable(views), self._held)):
+            for what, now, before in self._whole:
+                if not _equal(list(now), before):
                     return what
-            if keys is not None and not _same_keys(names, keys):
-                return what
-        for what, holder, key, value in self._single:
-            now = holder.get(key, MISSING)
-            if now is not value and not _equal([now], [value]):
-                return what
-        for what, ask, value in self._asked:
-            now = ask()
-            if now is not value and not _equal([now], [value]):
-                return what
+            self._held = [*chain.from_iterable(views)]  # equal numbers, which are other objects
+        if not all(map(is_, [ask() for ask in self._ask], self._answers)):
+            for what, ask, answer in self._asked:
+                if not _equal([ask()], [answer]):
+                    return what
         if not all(map(is_, map(type, self._objects), self._classes)):
             return "the class of an object"
         for what, held, numbers in self._arrays:
@@ -117,7 +116,7 @@ class Places:
     @property
     def size(self) -> int:
         """How many places are compared."""
-        return sum(len(values) for *_, values in self._whole) + len(self._single) + len(self._asked)
+        return len(self._held) + len(self._asked)
 
     def _random_states(self) -> list[Any]:
         return [random.getstate(), _numpy_state(np.random.mtrand._rand), *[_stream_state(s) for _, s in self._streams]]
@@ -136,18 +135,26 @@ def attribute(holder: Any, name: str) -> Callable[[], Any]:
     return partial(getattr, holder, name, MISSING)
 
 
-def _contents(holder: Any) -> tuple[Any, Any]:
-    """The keys (None of a sequence) and the values of a container, whatever a subclass has made of its methods."""
-    if type(holder) is dict:
-        return holder, holder.values()
-    if isinstance(holder, (list, tuple, deque, set, frozenset)):
-        return None, list(holder)
+def _contents(holder: Any) -> list[Any]:
+    """The keys (not of a sequence) and the values of a container, which follow it, whatever a class has made of its methods."""
+    if isinstance(holder, _PLAIN):
+        return [holder if type(holder) in _PLAIN else _Items(holder)]
     kind: Any = OrderedDict if isinstance(holder, OrderedDict) else dict if isinstance(holder, dict) else type(holder)
-    return kind.keys(holder), list(kind.values(holder))
+    return [kind.keys(holder), kind.values(holder)]
 
 
-def _same_keys(now: Any, keys: list[Any]) -> bool:
-    return len(now) == len(keys) and (all(map(is_, now, keys)) or _equal(list(now), keys))
+class _Items:
+    """What a container of a user's class holds, by the methods of its base."""
+
+    def __init__(self, holder: Any) -> None:
+        self.holder = holder
+        self.kind: Any = next(kind for kind in _PLAIN if isinstance(holder, kind))
+
+    def __len__(self) -> int:
+        return int(self.kind.__len__(self.holder))
+
+    def __iter__(self) -> Any:
+        return self.kind.__iter__(self.holder)
 
 
 def _equal(now: list[Any], before: list[Any]) -> bool:

@@ -19,6 +19,7 @@ from ..autograd.fp_errors import ignore_fp_errors, restore_fp_errors
 from ..recording.answers import mode
 from ..recording.generators import SMALL
 from ..recording.instructions import Call, Value, mapped, values_in
+from .arranging import arranged
 from .cleaning import divided, live, simplified, without_copies
 from .emitting import Broken, Emitted, Writer, kept_whole, may_raise
 from .fusion import fused
@@ -56,8 +57,9 @@ class Program:
         calls, outs = without_copies(live(calls, values_in(outs)), outs)
         tensors = {id(array): t for t, array, _ in recording.held}
         held = {v for call in calls for v in call.reads() if v.kind == "held" and id(v.array) in tensors and is_private(v.array)}
-        first, calls = divided(calls, outs, held)
+        first, calls, steady = divided(calls, outs, held)
         if fuse and _generates():
+            calls, first = arranged(calls, outs, first, steady)
             calls = live(fused(calls, outs, 1 if mode() == "always" else SMALL), values_in(outs))
         self.calls, self.outs = calls, outs
         self.replays = 0
@@ -66,6 +68,8 @@ class Program:
         self._emitted: Emitted = self._writer.write()
         self._backups = self._written_early()
         self._ranges = self._written_ranges()
+        owners = [owner_of(a) for a in self._compared()]
+        self._owners = {id(a) for a in owners} if all(a.flags.owndata for a in owners) else None
         entered = {v.storage for v in recording.inputs}
         self._writes_inputs = any(w.storage in entered for w in self._targets())
         self._refresh()
@@ -147,13 +151,17 @@ class Program:
     def _targets(self) -> list[Value]:
         return [w for call in self.calls for w in call.writes if w.lasting]
 
-    def _written_ranges(self) -> list[tuple[int, int]]:
-        """Where the arrays lie that the step holds and writes to; one that it only reads, too, if it writes to its arguments."""
+    def _compared(self) -> list[Any]:
+        """The arrays that the step holds and writes to; those that it only reads, too, if it writes to its arguments."""
         written = {w.storage for w in self._targets()}
         both = bool(written & {v.storage for v in self.recording.inputs})
         held = dict.fromkeys(v for call in self.calls for v in call.reads() if v.kind == "held")
+        return [v.array for v in held if both or v.storage in written]
+
+    def _written_ranges(self) -> list[tuple[int, int]]:
+        """Where these arrays lie."""
         merged: list[tuple[int, int]] = []
-        for low, high in sorted({extent(v.array) for v in held if both or v.storage in written}):
+        for low, high in sorted({extent(a) for a in self._compared()}):
             if merged and low < merged[-1][1]:
                 low, high = merged[-1][0], max(high, merged.pop()[1])
             merged.append((low, high))
@@ -163,6 +171,12 @@ class Program:
         """Whether an argument shares memory with something that the step writes to, so that the order of its reads counts."""
         if not self._ranges and not self._writes_inputs:
             return False
+        owners = self._owners
+        if owners is not None:  # then an array that has memory of its own shares it with no other of these
+            arrays = [x.array for x in inputs]
+            if all([a.base is None and a.flags.owndata and id(a) not in owners for a in arrays]):
+                if not self._writes_inputs or len({*map(id, arrays)}) == len(arrays):
+                    return False
         taken: list[tuple[int, int]] = []
         for x in inputs:
             low, high = extent(x.array)
@@ -242,11 +256,16 @@ def _nothing() -> None:
     return None
 
 
+def owner_of(array: Any) -> Any:
+    """The array of whose memory another is a view, or itself."""
+    while isinstance(array.base, np.ndarray):
+        array = array.base
+    return array
+
+
 def is_private(array: Any) -> bool:
     """Whether nobody but dlengine can write to an array's memory, so that each write is noticed."""
-    owner = array
-    while isinstance(owner.base, np.ndarray):
-        owner = owner.base
+    owner = owner_of(array)
     return owner.base is None and (owner is array or sys.getrefcount(owner) <= ALONE)
 
 
@@ -284,7 +303,8 @@ def alike(a: Recording, b: Recording) -> str | None:
     """What two recordings of a step differ in, or None: then a replay of one does what the step does."""
     numbers: tuple[dict[Value, int], dict[Value, int]] = ({}, {})
     for x, y in zip(a.calls, b.calls, strict=False):
-        if x.guards and y.guards and x.name == y.name == "read" and _key(x.args, numbers[0], a) != _key(y.args, numbers[1], b):
+        both = x.guards and y.guards and x.name == y.name == "read"
+        if both and not _is_branch(y.args[1]) and _key(x.args, numbers[0], a) != _key(y.args, numbers[1], b):
             return f"Python reads a number that changes, at {y.where}; return the tensor and read it outside of the step"
         first, second = (_call_key(c, n, r) for c, n, r in ((x, numbers[0], a), (y, numbers[1], b)))
         if first != second:
@@ -295,6 +315,11 @@ def alike(a: Recording, b: Recording) -> str | None:
         return "it makes more calls than before, or fewer"
     ends = [_key((r.results, r.grads), n, r) for r, n in zip((a, b), numbers, strict=True)]
     return None if ends[0] == ends[1] else "it returns something else, or gives gradients to other tensors"
+
+
+def _is_branch(found: Any) -> bool:
+    """Whether what Python reads is one boolean: it takes one of two ways, and each gets a program."""
+    return bool(found.dtype == bool and found.size == 1)
 
 
 def _call_key(call: Call, numbers: dict[Value, int], recording: Recording) -> Any:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from inspect import unwrap
-from typing import Any
+from typing import Any, TypeAlias
 from weakref import ref
 
 import numpy as np
@@ -103,7 +103,7 @@ class _Run:
     def __init__(self, step: Callable[..., Any]) -> None:
         self.reach = Reach(step)
         self.recorder = Recorder(backend.space_of(np.empty(0)))
-        self.recorder.adopt = self.adopt
+        self.recorder.adopt, self.recorder.look = self.adopt, self.refuse_drawn
         self.scalars = _Scalars()
         self.adopted: dict[Any, Any] = {}
         self.flags: dict[Any, bool] = {}
@@ -134,6 +134,14 @@ class _Run:
                 raise NotCapturable("a gradient that is itself recorded (create_graph) is there before the step; clear it")
             self.adopted[held] = held.array
             held.array = self.recorder.held(held.array, "grad", t)
+
+    def refuse_drawn(self) -> None:
+        """Refuse random numbers that are not dlengine's: where the next op is called, which is likely to use them."""
+        drawn = self.reach.drawn()
+        if drawn is not None:
+            raise NotCapturable(
+                f"the step draws from {drawn}, which a replay does not; draw with dlengine, or outside of the step"
+            )
 
     def start(self, inputs: Sequence[Any]) -> list[Any]:
         """Take up all that the step reaches; gives what stands for the tensors among its arguments."""
@@ -237,15 +245,19 @@ def carries_graph(t: Any) -> bool:
     return t.node is not None and t.needs_grad and t.node.pull is not None
 
 
-def record(step: Callable[..., Any], args: tuple[Any, ...], inputs: Sequence[Any]) -> Recording:
+Arguments: TypeAlias = tuple[tuple[Any, ...], dict[str, Any]]
+"""The arguments of a call: those by position and those by name."""
+
+
+def record(step: Callable[..., Any], arguments: Arguments, inputs: Sequence[Any]) -> Recording:
     """Run a step once and note what it does.
 
     Parameters
     ----------
     step : callable
         The step.
-    args : tuple
-        Its arguments.
+    arguments : tuple
+        Its arguments, by position and by name.
     inputs : sequence of Tensor
         The tensors among them, in the order of `inputs_of`.
 
@@ -262,9 +274,9 @@ def record(step: Callable[..., Any], args: tuple[Any, ...], inputs: Sequence[Any
     run = _Run(step)
     try:
         aliases = iter(run.start(inputs))
-        given = mapped(args, lambda a: next(aliases) if isinstance(a, TensorBase) else a)
+        given, named = mapped(arguments, lambda a: next(aliases) if isinstance(a, TensorBase) else a)
         with _scalars_of(run), recording_to(run.recorder):
-            result = step(*given)
+            result = step(*given, **named)
             results, returned = run.results(result), _returned(result, run)
             grads = run.grads()
         made = Recording(
@@ -280,14 +292,15 @@ def record(step: Callable[..., Any], args: tuple[Any, ...], inputs: Sequence[Any
             returned,
             run.take_back,
         )
-        del result, given
+        del result, given, named
         _hand_over(run)
         run.finish()
         _check(run)
     except NotCapturable as error:
         _clean(run)
         run.take_back()
-        told = f"{error}{place_of(error) or _beginning(error, step)}"
+        told = f"{error}{place_of(error)}"
+        told += "" if " at " in told else beginning_of(step)
         raise (NotYet if isinstance(error, NotYet) else NotCapturable)(told) from error
     except BaseException:
         _clean(run)
@@ -339,9 +352,7 @@ def _check(run: _Run) -> None:
     switched = next((t for t, flag in run.flags.items() if t.needs_grad is not flag), None)
     if switched is not None:
         raise NotCapturable("the step changes whether a tensor requires a gradient; do that outside")
-    drawn = run.reach.drawn()
-    if drawn is not None:
-        raise NotCapturable(f"the step draws from {drawn}, which a replay does not; draw with dlengine, or outside of the step")
+    run.refuse_drawn()
 
 
 def _returned(result: Any, run: _Run) -> Any:
@@ -360,7 +371,7 @@ def _plain(t: Any, run: _Run) -> Any:
     return wrap(t.array.plain if isinstance(t.array, Noted) else t.array)
 
 
-def _beginning(error: NotCapturable, step: Any) -> str:
-    """Where the step begins, for an error that has no line."""
+def beginning_of(step: Any) -> str:
+    """Where a step begins, for an error that has no line."""
     code = getattr(unwrap(getattr(step, "func", step)), "__code__", None) or getattr(type(step).__call__, "__code__", None)
-    return "" if code is None or " at " in str(error) else f" (the step at {code.co_filename}:{code.co_firstlineno})"
+    return "" if code is None else f" (the step at {code.co_filename}:{code.co_firstlineno})"

@@ -20,7 +20,7 @@ from ..recording.answers import mode
 from ..recording.instructions import mapped
 from .emitting import Broken
 from .program import Program, alike
-from .recording import GRAPH_LEFT, Recording, carries_graph, record
+from .recording import GRAPH_LEFT, Arguments, Recording, beginning_of, carries_graph, record
 from .report import table
 
 RECORDINGS = 16
@@ -71,33 +71,34 @@ class HostStep:
         self.kinds: dict[Any, Kind] = {}
         self._lock = threading.RLock()
 
-    def __call__(self, *args: Any) -> Any:
+    def __call__(self, *args: Any, **named: Any) -> Any:
         """Run, record or replay the step."""
         if current_capture.get() is not None:  # within another captured step, of which this becomes a part
-            return detached(self.step(*args))
+            return detached(self.step(*args, **named), self.step)
         if anomaly.get() or any(v.get() is not None for v in (touched, generator.draws, generator.replayed)):
             self.reasons["within a checkpoint or in anomaly mode"] += 1
-            return self.step(*args)
+            return self.step(*args, **named)
         with self._lock:
-            key, inputs = kind_of(args)
+            given = args, named
+            key, inputs = kind_of(given)
             try:
-                result = self._answer(key, args, inputs)
+                result = self._answer(key, given, inputs)
             finally:
                 self.calls += 1
         return result
 
-    def _answer(self, key: Any, args: tuple[Any, ...], inputs: list[Any]) -> Any:
+    def _answer(self, key: Any, given: Arguments, inputs: list[Any]) -> Any:
         if self.calls < self.warmup:
-            return detached(self.step(*args))
+            return detached(self.step(*given[0], **given[1]), self.step)
         kind = self.kinds.get(key)
         if kind is None:
             if len(self.kinds) >= KINDS:
-                return self._itself("too many kinds of arguments", args)
+                return self._itself("too many kinds of arguments", given)
             kind = self.kinds[key] = Kind()
         reason: str | None = None
         for program in kind.programs:
             if program.overlaps(inputs):
-                return self._itself("an argument shares memory with what the step writes", args)
+                return self._itself("an argument shares memory with what the step writes", given)
             reason = program.broken()
             if reason is not None:
                 continue
@@ -113,15 +114,15 @@ class HostStep:
             return result
         if reason is not None:
             self.reasons[reason] += 1
-        return self._record(kind, args, inputs)
+        return self._record(kind, given, inputs)
 
     # ------------------------------------------------------------------ what it is
-    def report(self, *args: Any) -> str:
+    def report(self, *args: Any, **named: Any) -> str:
         """What was recorded and why, and the calls of each program; with arguments, one more step is timed."""
         with self._lock:
             timed: dict[Program, list[float]] = {}
-            if args:
-                key, inputs = kind_of(args)
+            if args or named:
+                key, inputs = kind_of((args, named))
                 for program in self.kinds[key].programs[:1] if key in self.kinds else []:
                     if program.broken() is None:
                         _, timed[program] = program.timed(inputs)
@@ -140,20 +141,20 @@ class HostStep:
             raise CaptureError("capture: the step is not captured yet: call it a few times first")
         return max(found, key=lambda program: program.replays)
 
-    def _itself(self, reason: str, args: tuple[Any, ...]) -> Any:
+    def _itself(self, reason: str, given: Arguments) -> Any:
         self.reasons[reason] += 1
-        return detached(self.step(*args))
+        return detached(self.step(*given[0], **given[1]), self.step)
 
-    def _record(self, kind: Kind, args: tuple[Any, ...], inputs: list[Any]) -> Any:
+    def _record(self, kind: Kind, given: Arguments, inputs: list[Any]) -> Any:
         """Record the step; the second of two equal recordings becomes a program."""
         if kind.recordings >= RECORDINGS:
-            return self._itself("recorded too often", args)
+            return self._itself("recorded too often", given)
         kind.recordings += 1
         self.recordings += 1
         try:
-            made = record(self.step, args, inputs)
+            made = record(self.step, given, inputs)
         except NotYet as error:
-            return self._itself(str(error), args)
+            return self._itself(str(error), given)
         except NotCapturable as error:
             raise CaptureError(f"capture: the step cannot be captured: {error}") from error
         returned = made.returned
@@ -191,7 +192,7 @@ def _told(broken: Broken) -> str:
     return f"{type(cause).__name__} in an op"
 
 
-def detached(result: Any) -> Any:
+def detached(result: Any, step: Any) -> Any:
     """The results of a step as a replay gives them: without the graph behind them."""
     made: dict[int, Any] = {}
 
@@ -199,16 +200,18 @@ def detached(result: Any) -> Any:
         if part is None or (isinstance(part, TensorBase) and part.node is None):
             return part
         if not isinstance(part, TensorBase):
-            raise CaptureError(f"capture: a step returns tensors, got {type(part).__name__}, which a replay would not renew")
+            got = f"a step returns tensors, got {type(part).__name__}, which a replay would not renew"
+            raise CaptureError(f"capture: {got}{beginning_of(step)}")
         if carries_graph(part):
-            raise CaptureError(f"capture: {GRAPH_LEFT}")
+            raise CaptureError(f"capture: {GRAPH_LEFT}{beginning_of(step)}")
         return made.setdefault(id(part), wrap(part.array))  # one that is given twice stays one
 
     return mapped(result, one)
 
 
-def kind_of(args: tuple[Any, ...]) -> tuple[Any, list[Any]]:
+def kind_of(given: Arguments) -> tuple[Any, list[Any]]:
     """What a program depends on in a call's arguments and in the modes in force; and the tensors among the arguments."""
+    args, named = given
     inputs: list[Any] = []
 
     def one(part: Any) -> Any:
@@ -220,10 +223,13 @@ def kind_of(args: tuple[Any, ...]) -> tuple[Any, list[Any]]:
             return a.shape, a.dtype, getattr(a, "strides", None), part.needs_grad, grad, again
         if part is None or isinstance(part, (bool, int, float, str)):
             return type(part), repr(part)
-        raise CaptureError(f"capture: a step takes tensors and numbers, got {type(part).__name__}")
+        raise CaptureError(
+            f"capture: a step takes tensors, numbers, and tuples, lists and dicts of them, got {type(part).__name__}; "
+            "pass what is in it, or let the step hold it"
+        )
 
-    flat = not any(isinstance(a, (tuple, list, dict)) for a in args)
-    shapes = tuple([one(a) for a in args]) if flat else _hashable(mapped(args, one))
+    flat = not named and not any(isinstance(a, (tuple, list, dict)) for a in args)
+    shapes = tuple([one(a) for a in args]) if flat else _hashable(mapped(given if named else args, one))
     policy = backend.policy()
     modes = (policy.host.name, policy.creation.name, recording.get(), get_default_dtype(), mode())
     return (shapes, modes), inputs

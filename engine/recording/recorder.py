@@ -54,6 +54,8 @@ class Recorder:
         Whether the step waits for another thread that computes with its tensors.
     adopt : callable
         Gives tensors from before the step recorded arrays; whoever runs the step sets it.
+    look : callable
+        Called before each call is noted, to refuse what the step has done since the last one; set by whoever runs the step.
     """
 
     def __init__(self, inner: Any) -> None:
@@ -63,6 +65,7 @@ class Recorder:
         self.undo: list[tuple[Any, Any]] = []
         self.on = True
         self.adopt: Callable[[Any], None] = lambda tensors: None
+        self.look: Callable[[], None] = lambda: None
         self.finished = threading.Event()
         self.awaited = False
         self._thread = threading.get_ident()
@@ -104,6 +107,7 @@ class Recorder:
             raise NotCapturable(
                 "an array of a captured step is used by another thread, or after the step; let the step return it"
             )
+        self.look()
         consts = consts or {}
         noted = {k: mapped(v, self._noted) for k, v in consts.items()}
         call = Call(name, function, [mapped(a, self._noted) for a in args], noted)

@@ -127,13 +127,15 @@ class CapturedStep:
         """How many of them were replays."""
         return 0 if self._runs is None else self._runs.replays
 
-    def report(self, *inputs: Any) -> str:
+    def report(self, *inputs: Any, **named: Any) -> str:
         """Describe what was recorded: calls, replays and why there were others, and a table of the calls of each program.
 
         Parameters
         ----------
         *inputs : Any
-            Arguments for one more step, whose calls are timed. Without them there are no times.
+            Arguments for one more step, whose calls are timed. Without any there are no times.
+        **named : Any
+            Those by name.
 
         Returns
         -------
@@ -149,7 +151,7 @@ class CapturedStep:
         5 calls, 2 replays, 2 recordings
         """
         if isinstance(self._runs, HostStep):
-            return self._runs.report(*inputs)
+            return self._runs.report(*inputs, **named)
         return f"{self.calls} calls, {self.replays} replays"
 
     def draw(self, form: str = "dot") -> str:
@@ -186,10 +188,17 @@ class CapturedStep:
             raise CaptureError("draw: the step is not captured yet, or runs on a GPU: call it a few times on the CPU")
         return (dot if form == "dot" else svg)(self._runs.first_program())
 
-    def __call__(self, *inputs: Any) -> Any:
+    def __call__(self, *inputs: Any, **named: Any) -> Any:
         """Run, record or replay the step."""
-        if self._runs is None:
+        runs = self._runs
+        if runs is None:
+            given = (*inputs, *named.values())
             on_gpu = backend.policy().creation.library is backend.CUPY
-            on_gpu = on_gpu or any(isinstance(x, TensorBase) and x.device != "cpu" for x in inputs)  # type: ignore[attr-defined]
-            self._runs = GraphStep(self.step, self.warmup) if on_gpu else HostStep(self.step, self.warmup, fuse=self.fuse)
-        return self._runs(*inputs)
+            on_gpu = on_gpu or any(isinstance(x, TensorBase) and x.device != "cpu" for x in given)  # type: ignore[attr-defined]
+            runs = GraphStep(self.step, self.warmup) if on_gpu else HostStep(self.step, self.warmup, fuse=self.fuse)
+            self._runs = runs
+        if named and isinstance(runs, GraphStep):
+            raise CaptureError(
+                f"capture: on a GPU a step takes its arguments by position, got {', '.join(f'{name}=' for name in named)} by name"
+            )
+        return runs(*inputs, **named)

@@ -121,7 +121,8 @@ def tanh(x: Expression) -> Expression:
 def erf(x: Expression) -> Expression:
     a = apply("abs", x)
     near = x * poly("ERF_SMALL", x * x)
-    far = 1 - exp(poly("ERFC_LOG", at_most(a, 4.0 if x.itemsize == 4 else 6.0)))
+    n, p = reduced(poly("ERFC_LOG", at_most(a, 4.0 if x.itemsize == 4 else 6.0)))  # at least -38: exp needs no care at its ends
+    far = fma(apply("pow2", n), -p, 1 - apply("pow2", n))
     y = where(a < 0.9, near, apply("copysign", far, x))
     return where(equal(x, x), y, x)
 

@@ -55,18 +55,18 @@ PARTS = 8
 
 
 class Results(NamedTuple):
-    """What attention returns, flat and dense: y (N, H, T, P); largest scores and sums of weights (N, H, T)."""
+    """What attention returns, flat and dense: y (N, T, H, P); largest scores and sums of weights (N, H, T)."""
 
-    y: Array
+    y: Heads
     tops: Array
     totals: Array
 
 
 class Saved(NamedTuple):
-    """What the gradients are computed from besides the inputs, flat and dense: the cotangent of y, and the results."""
+    """What the gradients are computed from besides the inputs: the cotangent of y, and the results."""
 
-    gy: Array
-    y: Array
+    gy: Heads
+    y: Heads
     tops: Array
     totals: Array
 
@@ -101,10 +101,16 @@ class Work(NamedTuple):
 
 
 @inner()
+def rows_of(x: Heads, p: Place) -> Rows:
+    """The rows of a block of queries."""
+    return Rows(x.data, start_of(x, p) + p.first * x.row, x.row)
+
+
+@inner()
 def load_queries(q: Heads, s: Sizes, p: Place, work: Work, w: int) -> None:
     """Bring a block of queries into the thread's memory, and turned and scaled."""
     lanes = lanes_of(work.rows)
-    pack_columns(work.rows, Rows(q.data, start_of(q, p) + p.first * q.row, q.row), s.depth, p.queries)
+    pack_columns(work.rows, rows_of(q, p), s.depth, p.queries)
     turn_columns(Rows(work.turned, 0, w), work.rows, s.depth, p.queries, (p.queries + lanes - 1) // lanes * lanes)
     fill_row(work.state[:w], work.state.dtype.type(s.scale))
     scale_columns(w // lanes, Rows(work.turned, 0, w), Rows(work.state, 0, w), s.depth)
@@ -143,7 +149,7 @@ def attend(q: Heads, k: Heads, v: Heads, mask: Masks, out: Results, s: Sizes, p:
         out.totals[at + j] = total
         work.state[2 * w + j] = 1 / total
     scale_columns(vectors, sums, Rows(work.state, 2 * w, w), s.width)
-    store_turned(Rows(out.y, at * s.width, s.width), sums, work.rows, s.width, p.queries)
+    store_turned(rows_of(out.y, p), sums, work.rows, s.width, p.queries)
 
 
 @inner()
@@ -154,11 +160,11 @@ def attend_grad(q: Heads, k: Heads, v: Heads, mask: Masks, saved: Saved, s: Size
     w, room = vectors * lanes, (p.queries + lanes - 1) // lanes * lanes
     at = (p.sample * s.heads + p.head) * s.queries + p.first
     load_queries(q, s, p, work, w)
-    cotangents = Rows(saved.gy, at * s.width, s.width)
+    cotangents = rows_of(saved.gy, p)
     pack_columns(work.gy, cotangents, s.width, p.queries)
     turn_columns(Rows(work.gy_turned, 0, w), work.gy, s.width, p.queries, room)
     scores, grads, sums, state = Rows(work.scores, 0, w), Rows(work.grads, 0, w), Rows(work.sums, 0, w), Rows(work.state, 0, w)
-    row_dots(work.state[2 * w :], cotangents, Rows(saved.y, at * s.width, s.width), s.width, p.queries)
+    row_dots(work.state[2 * w :], cotangents, rows_of(saved.y, p), s.width, p.queries)
     for j in range(p.queries):
         work.state[j], work.state[w + j] = saved.tops[at + j], 1 / saved.totals[at + j]
     end = min(s.keys, p.first + p.queries) if s.causal else s.keys
@@ -195,10 +201,10 @@ def store_keys(target: Array, at: int, sums: Array, rows: int, columns: int, sca
 
 @jit()
 def _attention(q: Heads, k: Heads, v: Heads, mask: Masks, out: Results, s: Sizes, threads: int) -> None:
-    lanes = lanes_of(out.y)
+    lanes = lanes_of(out.tops)
     span = PANEL * lanes
     blocks = (s.queries + span - 1) // span
-    columns, kind = padded(max(s.depth, s.width), lanes) * span, out.y.dtype
+    columns, kind = padded(max(s.depth, s.width), lanes) * span, out.tops.dtype
     for t in prange(threads):
         none = np.zeros(0, kind)
         work = Work(
@@ -215,10 +221,10 @@ def _attention(q: Heads, k: Heads, v: Heads, mask: Masks, out: Results, s: Sizes
 def _attention_grad(
     q: Heads, k: Heads, v: Heads, mask: Masks, saved: Saved, grads: Gradients, s: Sizes, threads: int
 ) -> None:
-    lanes = lanes_of(saved.y)
+    lanes = lanes_of(saved.tops)
     span = PANEL * lanes
     blocks = (s.queries + span - 1) // span
-    columns, kind = padded(max(s.depth, s.width), lanes) * span, saved.y.dtype
+    columns, kind = padded(max(s.depth, s.width), lanes) * span, saved.tops.dtype
     for t in prange(threads):
         work = Work(
             np.zeros(columns, kind), np.zeros(columns, kind), np.zeros(KEYS * span, kind), np.zeros(columns, kind),
@@ -240,10 +246,14 @@ def _attention_grad(
 def attention(
     q: Array, k: Array, v: Array, mask: Array | None, scale: float, causal: bool, hides: bool
 ) -> tuple[Array, Array, Array]:
-    """See the reference. q: (N, H, T, D). k: (N, H, K, D). v: (N, H, K, P). Returns y (N, H, T, P) and two of (N, H, T)."""
+    """See the reference. q: (N, H, T, D). k: (N, H, K, D). v: (N, H, K, P). Returns y (N, H, T, P) and two of (N, H, T).
+
+    In memory the heads of y lie side by side, so that layers put them together without a copy.
+    """
     b, h, steps, depth = q.shape
     keys, width = v.shape[2:]
-    y, top, total = np.empty((b, h, steps, width), q.dtype), np.empty((b, h, steps), q.dtype), np.empty((b, h, steps), q.dtype)
+    sides = np.empty((b, steps, h, width), q.dtype)
+    y, top, total = sides.transpose(0, 2, 1, 3), np.empty((b, h, steps), q.dtype), np.empty((b, h, steps), q.dtype)
     if not (y.size and keys):
         y[...], top[...], total[...] = 0, 0, np.inf
         if not keys or not top.size:
@@ -251,7 +261,7 @@ def attention(
     s = Sizes(b, h, steps, keys, depth, width, float(scale), bool(causal), 1)
     units = b * h * -(-steps // SPAN[q.itemsize])
     threads = thread_count(min(units, b * h * steps * keys * (depth + width) // GRAIN))
-    out = Results(as_row(y), as_row(top), as_row(total))
+    out = Results(Heads(as_row(sides), steps * h * width, width, h * width), as_row(top), as_row(total))
     _attention(_heads(q), _heads(k), _heads(v), _masks(mask, q, keys, hides), out, s, max(1, threads))
     return y, top, total
 
@@ -269,7 +279,7 @@ def attention_grad(
     s = Sizes(b, h, steps, keys, depth, width, float(scale), bool(causal), parts)
     gq, gk, gv = (np.empty(shape, q.dtype) for shape in (q.shape, (parts, *k.shape), (parts, *v.shape)))
     threads = thread_count(min(b * h * parts, b * h * steps * keys * (depth + width) // GRAIN))
-    saved = Saved(*(as_row(dense(a)) for a in (gy, y, top, total)))
+    saved = Saved(_heads(gy), _heads(y), as_row(dense(top)), as_row(dense(total)))
     grads = Gradients(as_row(gq), as_row(gk), as_row(gv))
     _attention_grad(_heads(q), _heads(k), _heads(v), _masks(mask, q, keys, hides), saved, grads, s, max(1, threads))
     return (gq, gk[0], gv[0]) if parts == 1 else (gq, gk.sum(0), gv.sum(0))
@@ -280,15 +290,19 @@ SPAN = {4: PANEL * VECTOR_BYTES // 4, 8: PANEL * VECTOR_BYTES // 8}
 
 
 def _heads(x: Array) -> Heads:
-    """Where the rows of all heads lie. An array with its axes in another order, the last one last, is read as it is."""
-    size = x.itemsize
-    if not x.flags.c_contiguous:
-        ordered = x.transpose(*sorted(range(3), key=lambda axis: -x.strides[axis]), 3)
-        if ordered.flags.c_contiguous:
-            b, h, row, _ = x.strides
-            return Heads(as_row(dense(ordered)), b // size, h // size, row // size)
+    """Where the rows of all heads lie. A part of a dense array whose rows are dense themselves is read where it is."""
+    flags, size, owner = x.flags, x.itemsize, x.base
+    if not flags.c_contiguous and isinstance(owner, np.ndarray) and owner.dtype == x.dtype and owner.flags.c_contiguous:
+        b, h, row, element = x.strides
+        if flags.aligned and element == size and min(b, h, row) >= 0:
+            start = (_address(x) - _address(owner)) // size
+            return Heads(as_row(dense(owner))[start:], b // size, h // size, row // size)
     _, heads, rows, columns = x.shape
     return Heads(as_row(dense(x)), heads * rows * columns, rows * columns, columns)
+
+
+def _address(x: Array) -> int:
+    return int(x.__array_interface__["data"][0])
 
 
 NO_MASK = {4: np.empty(0, np.float32), 8: np.empty(0, np.float64)}

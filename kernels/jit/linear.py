@@ -13,8 +13,8 @@ from math import prod
 import numpy as np
 
 from ..types import Array
-from .machine.compile import dense, flat, thread_count, threads_for
-from .machine.gemm import PANEL, ROWS, Product, multiply, multiply_small, outer
+from .machine.compile import dense, flat, threads_for
+from .machine.gemm import PANEL, ROWS, Product, multiply, multiply_small, outer, pack
 from .machine.matvec import matvec
 from .machine.row_products import stacked_dots
 from .machine.vector import VECTOR_BYTES, as_row
@@ -29,6 +29,7 @@ SHORT_ROW = 16  # of an outer product or a stack of matrices times vectors: belo
 WIDTH = PANEL * VECTOR_BYTES // 4
 FLOAT32 = np.dtype(np.float32)
 NO_BIAS = np.empty(0, np.float32)
+SPEED = 40.0  # multiply-adds of the tile in a nanosecond of one thread
 
 
 def matmul(a: Array, b: Array) -> Array:
@@ -92,7 +93,7 @@ def _multiply(a: Array, b: Array, lead: tuple[int, ...], bias: Array) -> Array:
         return np.add(c, bias, out=c) if bias.size else c
     a, a_row, a_depth = _flat(a)
     b, b_depth, b_column = _flat(b)
-    threads = thread_count(1 << 30)
+    threads = threads_for(1 << 30, batch * work / SPEED)
     if small:
         product = Product(batch, rows, depth, columns, a_row, a_depth, b_depth, b_column, rows, False)
         multiply_small(a, b, as_row(c), product, threads)
@@ -100,8 +101,37 @@ def _multiply(a: Array, b: Array, lead: tuple[int, ...], bias: Array) -> Array:
     product = _plan(Product(batch, rows, depth, columns, a_row, a_depth, b_depth, b_column, rows, False), threads)
     if product.turned:
         a, b = b, a
-    multiply(a, b, bias, as_row(c), product, threads)
+    multiply(a, _packed(b, product), bias, as_row(c), product, threads)
     return c
+
+
+def _packed(b: Array, p: Product) -> Array:
+    """b in panels."""
+    packed = np.empty(p.batch * packed_size((p.columns, p.depth)), b.dtype)
+    pack(b, packed, p, threads_for(p.batch * -(-p.columns // WIDTH), 1.0 * p.batch * p.depth * p.columns))
+    return packed
+
+
+def packed_size(shape: tuple[int, ...]) -> int:
+    """Elements of a weight (O, I) in panels."""
+    return -(-shape[0] // WIDTH) * WIDTH * shape[1]
+
+
+def packed_weight(weight: Array) -> Array:
+    """A weight (O, I) of float32 as linear_packed takes it."""
+    outputs, inputs = weight.shape
+    return _packed(as_row(dense(weight)), Product(1, 1, inputs, outputs, inputs, 1, 1, inputs, 1, False))
+
+
+def linear_packed(x: Array, packed: Array, bias: Array | None, outputs: int) -> Array:
+    """linear with packed_weight's weight (outputs, I). x: (..., I), float32, no size zero."""
+    inputs = x.shape[-1]
+    y = np.empty((*x.shape[:-1], outputs), x.dtype)
+    rows = x.size // inputs
+    threads = threads_for(rows, rows * inputs * outputs / SPEED)
+    product = Product(1, rows, inputs, outputs, inputs, 1, 1, inputs, _block_rows(rows, 1, threads), False)
+    multiply(as_row(dense(x)), packed, NO_BIAS if bias is None else dense(bias), as_row(y), product, threads)
+    return y
 
 
 def _by_pieces(a: Array, b: Array, pieces: int, c: Array) -> bool:

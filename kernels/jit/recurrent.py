@@ -52,6 +52,7 @@ AHEAD_ROWS = 192
 BEHIND_ROWS = 512
 """Rows per thread after which gx and the weight gradients are brought up to date."""
 
+NOTHING = np.empty(0, np.float32)
 KEPT = 1 << 22
 """Elements of scratch that a Python thread keeps from call to call, per buffer: fresh pages cost more than arithmetic."""
 
@@ -219,9 +220,11 @@ def _layer(kind: int, w_ih: Array, w_hh: Array) -> Layer:
 
 
 def _backward(
-    kind: int, grads: OutputGrads, x: Array, h0: Array, w_ih: Array, w_hh: Array, reverse: bool, residuals: Any
-) -> tuple[Array, Array, Array, Array, Array, Array]:
-    """Gradients of x, h0, the state, w_ih, w_hh, and of the bias as (4, H)."""
+    kind: int, grads: OutputGrads, x: Array, h0: Array, weights: tuple[Array, Array], reverse: bool, residuals: Any,
+    of_input: bool = True,
+) -> tuple[Array, Array, Array, Array, Array, Array]:  # fmt: skip
+    """Gradients of x (an array of no use unless of_input), h0, the state, w_ih, w_hh, and of the bias as (4, H)."""
+    w_ih, w_hh = weights
     gy, gh, gc = grads
     gy, gh, gc, x, h0, w_ih, w_hh = (dense(a) for a in (gy, gh, gc, x, h0, w_ih, w_hh))
     hidden, inputs = h0.shape[1], x.shape[2]
@@ -235,11 +238,11 @@ def _backward(
         gy, x = gy.take(order, axis=1), x.take(order, axis=1)
         gh, gc, h0 = gh[order], gc[order], h0[order]
     s = _sizes(kind, x, hidden, reverse, len(active), BEHIND_ROWS, True)
-    gx, gh0, gc0, gw_ih, gw_hh = (np.empty_like(a) for a in (x, gh, gc, w_ih, w_hh))
+    gx, gh0, gc0, gw_ih, gw_hh = (np.empty_like(a) for a in (x if of_input else x[:0], gh, gc, w_ih, w_hh))
     along, ragged = panels(hidden), hidden % LANES != 0
     groups, most = blocks(s.I) + s.blocks, -(-s.N // s.threads)
     work = Scratch(
-        w_in=_behind("w_in back", w_ih, GATES_IN[kind], s),
+        w_in=_behind("w_in back", w_ih, GATES_IN[kind], s) if of_input else NOTHING,
         w_hid=_behind("w_hid back", w_hh, GATES_HID[kind], s),
         da=_scratch("da", s.blocks * s.chunk * s.N * BLOCK),
         dh=_scratch("dh", s.N * along * BLOCK, zero=ragged),
@@ -279,9 +282,18 @@ def lstm_grad(
     lengths: Array | None, reverse: bool, residuals: Any,
 ) -> tuple[Array, Array, Array, Array, Array, Array | None]:  # fmt: skip
     """Gradients of x, h0, c0, w_ih, w_hh and bias (None where bias is)."""
-    *grads, gbias = _backward(LSTM, OutputGrads(gy, gh, gc), x, h0, w_ih, w_hh, reverse, residuals)
+    *grads, gbias = _backward(LSTM, OutputGrads(gy, gh, gc), x, h0, (w_ih, w_hh), reverse, residuals)
     gx, gh0, gc0, gw_ih, gw_hh = (np.ascontiguousarray(g) for g in grads)
     return gx, gh0, gc0, gw_ih, gw_hh, None if bias is None else gbias.reshape(-1)
+
+
+def lstm_grad_beyond_input(
+    grads: OutputGrads, x: Array, h0: Array, weights: tuple[Array, Array], bias: Array | None, reverse: bool, residuals: Any
+) -> tuple[None, Array, Array, Array, Array, Array | None]:
+    """lstm_grad for those who need no gradient of x, for which None is returned: a fourth of the arithmetic less if I = H."""
+    _, gh0, gc0, gw_ih, gw_hh, gbias = _backward(LSTM, grads, x, h0, weights, reverse, residuals, of_input=False)
+    gw_ih, gw_hh = np.ascontiguousarray(gw_ih), np.ascontiguousarray(gw_hh)
+    return None, gh0, gc0, gw_ih, gw_hh, None if bias is None else gbias.reshape(-1)
 
 
 def gru(
@@ -309,7 +321,7 @@ def gru_grad(
     lengths: Array | None, reverse: bool, residuals: Any,
 ) -> tuple[Array, Array, Array, Array, Array | None, Array | None]:  # fmt: skip
     """Gradients of x, h0, w_ih, w_hh, b_ih and b_hh (None where the bias is)."""
-    *grads, gbias = _backward(GRU, OutputGrads(gy, gh, np.zeros_like(gh)), x, h0, w_ih, w_hh, reverse, residuals)
+    *grads, gbias = _backward(GRU, OutputGrads(gy, gh, np.zeros_like(gh)), x, h0, (w_ih, w_hh), reverse, residuals)
     gx, through_gates, straight, gw_ih, gw_hh = (np.ascontiguousarray(g) for g in grads)
     gb_ih = None if b_ih is None else gbias[[1, 2, 0]].reshape(-1)
     gb_hh = None if b_hh is None else gbias[1:].reshape(-1)

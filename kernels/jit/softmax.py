@@ -13,7 +13,7 @@ from numba import prange
 
 from ..ranges import FEW, in_range
 from ..types import Array
-from .machine.compile import dense, flat, inner, jit, thread_count
+from .machine.compile import dense, inner, jit, thread_count
 from .machine.gemm import scale_row
 from .machine.norm_rows import RUN, sum_by_runs
 from .machine.short_rows import logs_of, short_rows
@@ -261,9 +261,21 @@ def _by_rows(kernel: Any, inputs: tuple[Array, ...], axis: int) -> Array:
     return _restore(out, inputs[0], axis)
 
 
+def _is_few(x: Array, axis: int) -> bool:
+    """Whether this is a dense matrix, reduced along its rows, that one thread does."""
+    return axis == 1 and x.ndim == 2 and 0 < x.size < GRAIN and x.flags.carray
+
+
+def _few_rows(kernel: Any, x: Array) -> Array:
+    """_by_rows for such a matrix."""
+    out = np.empty(x.shape, x.dtype)
+    kernel(x, out, 1)
+    return out
+
+
 def softmax(x: Array, axis: int) -> Array:
     """y = exp(x) / sum exp(x) along an axis."""
-    return _by_rows(_softmax, (x,), axis)
+    return _few_rows(_softmax, x) if _is_few(x, axis) else _by_rows(_softmax, (x,), axis)
 
 
 def softmax_grad(gy: Array, y: Array, axis: int) -> Array:
@@ -273,7 +285,7 @@ def softmax_grad(gy: Array, y: Array, axis: int) -> Array:
 
 def log_softmax(x: Array, axis: int) -> Array:
     """y = x - log sum exp(x) along an axis."""
-    return _by_rows(_log_softmax, (x,), axis)
+    return _few_rows(_log_softmax, x) if _is_few(x, axis) else _by_rows(_log_softmax, (x,), axis)
 
 
 def log_softmax_grad(gy: Array, y: Array, axis: int) -> Array:
@@ -313,7 +325,7 @@ def cross_entropy(logits: Array, labels: Array, ignore_index: int) -> tuple[Arra
     if logits.size:
         threads = thread_count(min(n, logits.size // GRAIN))
         if v <= RUN and logits.dtype == np.float32:
-            _short_cross_entropy(flat(logits), labels, ignore_index, loss, flat(p), threads)
+            _short_cross_entropy(logits.reshape(-1), labels, ignore_index, loss, p.reshape(-1), threads)
         else:
             _cross_entropy(logits, labels, ignore_index, loss, p, threads)
     else:
@@ -351,5 +363,5 @@ def cross_entropy_grad(gloss: Array, p: Array, labels: Array, ignore_index: int)
     out = np.empty_like(p)
     if out.size:
         threads = thread_count(min(len(p), out.size // GRAIN))
-        _cross_entropy_grad(gloss, flat(p), labels, ignore_index, flat(out), threads)
+        _cross_entropy_grad(gloss, p.reshape(-1), labels, ignore_index, out.reshape(-1), threads)
     return out

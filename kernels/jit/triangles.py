@@ -31,7 +31,7 @@ def _triangle(x: Array, y: Array, k: int, lower: bool, threads: int) -> None:
 def triangle(x: Array, k: int, lower: bool) -> Array:
     """The lower triangle up to diagonal k, or the upper one from it on. x: (..., M, N)."""
     shape = x.shape
-    stack = shape if len(shape) == 3 else (prod(shape[:-2]), *shape[-2:])
+    stack = (1, *shape) if len(shape) == 2 else (prod(shape[:-2]), *shape[-2:])
     y = np.empty(stack, x.dtype)
     if y.size:
         _triangle(dense(x).reshape(stack), y, k, lower, threads_for(stack[0] * stack[1], 0.3 * x.size))

@@ -49,6 +49,24 @@ def test_entries_go_with_their_arrays_and_when_there_are_too_many(monkeypatch: p
     assert kept._bytes == 0
 
 
+def test_constants_are_arrays_of_their_own_and_are_not_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = Kept()
+    w = np.arange(5000, dtype=np.float32)
+    own = kept.constant(w)
+    assert own is not w
+    assert kept.is_constant(own)
+    assert not kept.is_constant(w)
+    monkeypatch.setattr("dlengine.kernels.jit.machine.kept._unchanged", lambda *_: pytest.fail("compared"))
+    first = kept.get(own, 0, own[::-1].copy)
+    w[0] = -1.0
+    again = own.reshape(50, 100).reshape(5000)
+    assert kept.get(again, 0, again.copy) is first
+    del own, again
+    gc.collect()
+    assert not kept._entries
+    assert not kept._constant
+
+
 @pytest.mark.parametrize("channels", [3, 32])
 def test_layers_see_weights_that_were_written(channels: int) -> None:
     rng = np.random.default_rng(0)

@@ -15,7 +15,7 @@ from programs.steps import everything
 from programs.test_equal_to_eager import equal
 
 import dlengine as dl
-from dlengine import nn, optim, training
+from dlengine import nn, optim, torch, training
 from dlengine.errors import LabelError
 
 pytestmark = pytest.mark.usefixtures("host")
@@ -332,3 +332,54 @@ def test_numbers_wherever_they_are(make: Any) -> None:
         return batch(i)
 
     assert both(make, change).replays == 8
+
+
+def test_a_way_that_depends_on_a_tensor() -> None:
+    """Each outcome gets a program, in whatever order they come; the longer way two: there are no gradients after the other."""
+
+    def make() -> tuple[Any, Any, Any]:
+        model = nn.Linear(4, 2)
+        opt = optim.SGD(model.parameters(), lr=0.5)
+
+        def step(x: Any, y: Any) -> Any:
+            opt.zero_grad()
+            loss = nn.CrossEntropyLoss()(model(x), y)
+            if not bool(dl.isfinite(loss)):
+                return loss.detach() * 0.0
+            loss.backward()
+            opt.step()
+            return loss
+
+        return step, None, [model, opt]
+
+    def change(i: int, held: Any) -> Any:
+        x, y = batch(i)
+        return (x * float("inf"), y) if i % 3 == 1 else (x, y)
+
+    train = both(make, change, 18)
+    assert train.replays == 18 - 2 - 2 * 3
+
+
+def test_a_function_of_pytorch_s_kind() -> None:
+    """Its backward gets recorded arrays and does not read them."""
+
+    class Square(torch.autograd.Function):  # type: ignore[misc]
+        @staticmethod
+        def forward(ctx: Any, x: Any) -> Any:
+            ctx.save_for_backward(x)
+            return x * x
+
+        @staticmethod
+        def backward(ctx: Any, g: Any) -> Any:
+            (x,) = ctx.saved_tensors
+            return 2 * x * g
+
+    def make() -> tuple[Any, Any, Any]:
+        step, (model, opt), state = classifier()
+
+        def squared(x: Any, y: Any) -> Any:
+            return step(Square.apply(x), y)
+
+        return squared, (model, opt), state
+
+    assert both(make, lambda i, held: batch(i)).replays == 10

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...autograd.base import TensorBase
+from ...autograd.base import TensorBase, wrap
 from ..names.core import is_tensor, own
 from ..names.engine import dl
 
@@ -90,7 +90,7 @@ def _op(cls: Any, ctx: Any, args: tuple[Any, ...], places: list[int]) -> Any:
 
         def pull(gy: Any) -> list[Any]:
             grads = gy if isinstance(gy, tuple) else (gy,)
-            lifted = [own(g) if isinstance(g, TensorBase) else own(dl.Tensor(g)) for g in grads]
+            lifted = [own(g) if isinstance(g, TensorBase) else own(wrap(g)) for g in grads]
             if again:
                 found = cls.backward(ctx, *lifted)
             else:

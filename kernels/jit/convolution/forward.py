@@ -37,7 +37,8 @@ def has_mirror(g: ConvGeometry) -> bool:
 
 def _run(x: Array, w: Array, g: ConvGeometry, bias: Array, turned: bool) -> Array:
     cost = g.macs / SPEED
-    plan = forward_plan(g, x.itemsize, threads_for(1 << 30, cost))
+    sharing = threads_for(1 << 30, cost)
+    plan = forward_plan(g, x.itemsize, sharing if cost > SHORT else sharing // 2)  # a strip for each thread, not two
     y = np.empty(g.y_shape, x.dtype)
 
     def packed() -> Array:
@@ -54,8 +55,11 @@ def _run(x: Array, w: Array, g: ConvGeometry, bias: Array, turned: bool) -> Arra
     return y
 
 
-SPEED = 20.0
+SPEED = 40.0
 """Multiply-adds of float32 in a nanosecond of one thread."""
+
+SHORT = 200_000
+"""Nanoseconds of a convolution of which the borders between strips would be a large part."""
 
 FEW_IMAGES = 8
 """Up to which the weights are kept in the order of the tiles."""

@@ -27,6 +27,9 @@ LEAST_CHANNELS = 16
 FEW_IMAGES = 8
 """Up to which the transformed filters are kept: transforming them takes as long as an image or more."""
 
+SPEED, SHORT = 5.0, 200_000
+"""Products in a nanosecond of one thread, before filtering; nanoseconds up to which each thread gets one strip, not two."""
+
 MOST_BYTES = 1 << 23  # of transformed data per thread: long units read the transformed filters less often
 
 
@@ -68,8 +71,9 @@ def _run(
     y = np.empty(shape, x.dtype)
     (_, channels, H, W), (images, filters, rows, columns) = x.shape, shape
     row_bytes = 16 * ((columns + 1) // 2 + 1) * (channels + filters) * x.itemsize
-    cost = images * filters * channels * rows * columns / 5  # nanoseconds of one thread
-    strip = tile_rows(rows, row_bytes, images, threads_for(1 << 30, cost))
+    cost = images * filters * channels * rows * columns / SPEED
+    sharing = threads_for(1 << 30, cost)
+    strip = tile_rows(rows, row_bytes, images, sharing if cost > SHORT else sharing // 2)
     threads = threads_for(images * -(-((rows + 1) // 2) // strip), cost)
     phases = np.arange(2)
     packing = Packing(channels, H, W, 2, 2, pad[0], pad[1], strip + 1, (columns + 1) // 2 + 1, phases, phases)

@@ -147,7 +147,7 @@ def as_function(address: int, table: bytes, how: int = FASTCALL) -> Any:
 
 
 def linked(name: str, text: str, functions: tuple[str, ...]) -> tuple[int, ...]:
-    """Where functions of a text in LLVM IR are: from disk, else compiled. Raises RuntimeError where LLVM does not know this CPU."""
+    """Where functions of a text in LLVM IR are: from disk, else compiled. RuntimeError where LLVM does not know this CPU."""
     key = "\n".join([text, *_key_of_process()])
     with global_compiler_lock:
         folder = _folder()

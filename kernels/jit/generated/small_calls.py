@@ -6,8 +6,8 @@ function here looks at its arguments, makes the result and calls NumPy's own loo
     one(x) or two(a, b)           # a tensor, or None where Python has to look at the call
 
 Arguments are of the tensor class itself, need no gradient, hold dense float32 or float64 arrays, two of them of one shape; one of
-two may be a Python number. What it needs of the process (types, loops, places in memory) lies in a table that is passed as `self`,
-so that the code, which is the same for all functions, can be kept on disk.
+two may be a Python number. What it needs of the process (types, loops, places in memory) lies in a table that is passed as
+`self`, so that the code, which is the same for all functions, can be kept on disk.
 """
 
 from __future__ import annotations
@@ -55,6 +55,8 @@ _NEW_FROM_DESCR, _SET_BASE_OBJECT = 94, 282
 _LENGTH_AT, _ITEMS_AT = 16, 24
 """Where a tuple keeps its length and its items."""
 
+_NAMES = ("one", "two", "leaf", "range", "total", "held", "view", "broadcast")
+
 SLOTS = ("array", "node", "needs_grad", "version")
 
 _WORDS = (
@@ -77,7 +79,8 @@ def bound(ufunc: np.ufunc, cls: type, most: tuple[int, int], numbers: bool) -> C
     numbers : bool
         Whether one of two arguments may be a Python number.
     """
-    return _bound([_loop(ufunc, letter, limit) for letter, limit in zip("fd", most, strict=True)], cls, ufunc.nin - 1, numbers)
+    loops = [_loop(ufunc, letter, limit) for letter, limit in zip("fd", most, strict=True)]
+    return _bound(loops, cls, _BY_COUNT[ufunc.nin], numbers)
 
 
 def generated(found: Mapping[int, tuple[int, int, Any]], cls: type, count: int) -> Callable[..., Any] | None:
@@ -93,22 +96,22 @@ def generated(found: Mapping[int, tuple[int, int, Any]], cls: type, count: int) 
     count : int
         The number of arguments: 1 or 2.
     """
-    loop = _addresses()[3]
+    loop = _place("range")
     words = [(most, loop, place, id(dtype), dtype.itemsize) for place, most, dtype in _both(found)]
-    return _bound([w if w[2] else None for w in words], cls, count - 1, False)
+    return _bound([w if w[2] else None for w in words], cls, _BY_COUNT[count], False)
 
 
 def total(found: Mapping[int, tuple[int, int, Any]], cls: type, counted: bool) -> Callable[..., Any] | None:
     """Of one argument, reduced to one number by generated code; counted: whether that takes the number of elements."""
     words = [(most, 0, place, id(dtype), dtype.itemsize) for place, most, dtype in _both(found)]
-    return _bound([w if w[2] else None for w in words], cls, 4, counted)
+    return _bound([w if w[2] else None for w in words], cls, "total", counted)
 
 
 def _both(found: Mapping[int, tuple[int, int, Any]]) -> list[tuple[int, int, Any]]:
     return [found.get(size, (0, 0, np.dtype("f4"))) for size in (4, 8)]
 
 
-def _bound(loops: Sequence[Any], cls: type, place: int, numbers: bool) -> Callable[..., Any] | None:
+def _bound(loops: Sequence[Any], cls: type, name: str, numbers: bool) -> Callable[..., Any] | None:
     shared = _process(cls)
     if shared is None or not any(loops):
         return None
@@ -117,13 +120,15 @@ def _bound(loops: Sequence[Any], cls: type, place: int, numbers: bool) -> Callab
         words = ("most", "loop", "data", "result", "itemsize")
         held |= {f"{word}{size}": value for word, value in zip(words, found or (0,) * 5, strict=True)}
         held[f"descr{size}"] = id(np.dtype(f"f{size}")) if found else 0
-    return machine.as_function(_addresses()[place], _table(held), machine.ONE_OBJECT if place == 4 else machine.FASTCALL)
+    how = machine.ONE_OBJECT if name == "total" else machine.FASTCALL
+    function: Callable[..., Any] = machine.as_function(_place(name), _table(held), how)
+    return function
 
 
 def leaf(cls: type) -> Callable[[Any], Any] | None:
     """What makes a tensor that needs no gradient around an array, whatever its type; None where that cannot be."""
     held = _process(cls)
-    return None if held is None else machine.as_function(_addresses()[2], _table(held), machine.ONE_OBJECT)
+    return None if held is None else machine.as_function(_place("leaf"), _table(held), machine.ONE_OBJECT)
 
 
 def views(cls: type) -> tuple[Callable[[Any], Any], Callable[[Any, Any], Any]] | None:
@@ -133,14 +138,14 @@ def views(cls: type) -> tuple[Callable[[Any], Any], Callable[[Any, Any], Any]] |
     shared = _process(cls)
     if shared is None:
         return None
-    table, places = _table(shared), _addresses()
-    return machine.as_function(places[5], table, machine.ONE_OBJECT), machine.as_function(places[6], table)
+    table = _table(shared)
+    return machine.as_function(_place("held"), table, machine.ONE_OBJECT), machine.as_function(_place("view"), table)
 
 
 def broadcast(cls: type) -> Callable[[Any, Any], Any] | None:
     """What shows a tensor in a shape to which it broadcasts, or returns None; None where that cannot be."""
     held = _process(cls)
-    return None if held is None else machine.as_function(_addresses()[7], _table(held))
+    return None if held is None else machine.as_function(_place("broadcast"), _table(held))
 
 
 def _table(held: dict[str, int]) -> bytes:
@@ -206,11 +211,18 @@ def _usual(cls: type, places: dict[str, int]) -> bool:
 _NUMBER = 0.1875
 
 
+_BY_COUNT = {1: "one", 2: "two"}
+
+
+def _place(name: str) -> int:
+    return _addresses()[_NAMES.index(name)]
+
+
 @cache
 def _addresses() -> tuple[int, ...]:
-    """Where the functions are: of one argument, of two, leaf, a loop of generated code, a total, held, view, broadcast."""
+    """Where the functions of _NAMES are."""
     name = "dlengine_small_calls"
-    return machine.linked(name, _text(name), tuple([f"{name}_{one}" for one in ("one", "two", "leaf", "range", "total", "held", "view", "broadcast")]))
+    return machine.linked(name, _text(name), tuple([f"{name}_{function}" for function in _NAMES]))
 
 
 def _text(name: str) -> str:

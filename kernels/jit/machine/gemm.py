@@ -230,8 +230,23 @@ def multiply_block(
 
 
 @jit()
-def multiply(a: Array, b: Array, bias: Array, c: Array, p: Product, threads: int) -> None:
-    """c[i] = a[i] @ b[i] (+ bias) for a batch of matrices given flat; every size at least 1.
+def pack(b: Array, packed: Array, p: Product, threads: int) -> None:
+    """Copy b, a batch of matrices given flat, to panels: packed (batch, panels, depth, width)."""
+    lanes = lanes_of(b)
+    width = PANEL * lanes
+    panels = (p.columns + width - 1) // width
+    size, units = p.depth * width, p.batch * panels
+    for t in prange(threads):
+        for u in range(t * units // threads, (t + 1) * units // threads):
+            first = u % panels * width
+            source = Matrix(b, u // panels * p.depth * p.columns + first * p.b_column, p.b_depth, p.b_column)
+            columns = min(width, p.columns - first)
+            pack_panel(Panel(packed, u * size, p.depth), source, columns, panel_vectors(columns, lanes))
+
+
+@jit()
+def multiply(a: Array, packed: Array, bias: Array, c: Array, p: Product, threads: int) -> None:
+    """c[i] = a[i] @ b[i] (+ bias) for a batch of matrices given flat, b in panels; every size at least 1.
 
     bias: one number for each column of c, or for each of its rows if they are turned; empty for none.
     """
@@ -239,14 +254,6 @@ def multiply(a: Array, b: Array, bias: Array, c: Array, p: Product, threads: int
     width = PANEL * lanes
     panels = (p.columns + width - 1) // width
     size = p.depth * width
-    packed = np.empty(p.batch * panels * size, a.dtype)
-    units = p.batch * panels
-    for t in prange(threads):
-        for u in range(t * units // threads, (t + 1) * units // threads):
-            first = u % panels * width
-            source = Matrix(b, u // panels * p.depth * p.columns + first * p.b_column, p.b_depth, p.b_column)
-            columns = min(width, p.columns - first)
-            pack_panel(Panel(packed, u * size, p.depth), source, columns, panel_vectors(columns, lanes))
     blocks = (p.rows + p.block_rows - 1) // p.block_rows
     units = p.batch * blocks * panels
     span = (p.block_rows + lanes - 1) // lanes * lanes

@@ -1,8 +1,9 @@
 """Weights in the order that a kernel reads them, kept from call to call while the weights stay what they are.
 
 Putting weights in order takes longer than one sample through the layer. Nothing tells a kernel that an array was written
-to, so a copy of the weights is kept too, and every call compares: reading both takes a tenth of arranging them. Entries go
-when their array does, and the oldest when all together take more than MOST bytes.
+to, so a copy of the weights is kept too, and every call compares: reading both takes a tenth of arranging them. Only those are
+not compared that a captured step has made for itself. Entries go when their array does, and the oldest when all together take
+more than MOST bytes.
 """
 
 from __future__ import annotations
@@ -59,8 +60,25 @@ class Kept:
 
     def __init__(self) -> None:
         self._entries: OrderedDict[Hashable, tuple[Any, Any, int, Any]] = OrderedDict()
+        self._constant: dict[int, ref[Any]] = {}
         self._bytes = 0
         self._lock = Lock()
+
+    def is_constant(self, weight: Array) -> bool:
+        """Whether an array was handed to `constant`."""
+        found = self._constant.get(id(weight))
+        return found is not None and found() is weight
+
+    def constant(self, weight: Array) -> Array:
+        """The weight as an array of its own that nobody writes to again, and that is therefore never compared."""
+        own = np.array(weight, order="C")
+        number = id(own)
+        self._constant[number] = ref(own, lambda gone: self._gone(number, gone))
+        return own
+
+    def _gone(self, number: int, gone: Any) -> None:
+        if self._constant.get(number) is gone:
+            del self._constant[number]
 
     def get(self, weight: Array, form: Hashable, arrange: Callable[[], Array]) -> Array:
         """What arrange() makes of a dense weight, made now or before.
@@ -79,14 +97,18 @@ class Kept:
             whole = whole.base
         key = (id(whole), weight.shape, form)
         entry = self._entries.get(key)
-        if entry is not None and _unchanged(entry[0], weight):
+        if entry is not None and (entry[3]() is whole if entry[0] is None else _unchanged(entry[0], weight)):
             return entry[1]
         made = arrange()
         size = weight.nbytes + made.nbytes
         with self._lock:
             self._drop(key)
             if size <= MOST // 4:
-                kept = weight.tobytes() if weight.nbytes <= SMALL else weight.reshape(-1).view(np.int32).copy()
+                kept: Any = weight.tobytes() if weight.nbytes <= SMALL else None
+                if self.is_constant(whole):
+                    kept = None
+                elif kept is None:
+                    kept = weight.reshape(-1).view(np.int32).copy()
                 self._entries[key] = (kept, made, size, ref(whole, lambda _: self.forget(key)))
                 self._bytes += size
                 while self._bytes > MOST:

@@ -42,6 +42,8 @@ _collects: list[bool] = []  # whether the collector of cycles was at work before
 class KernelLibrary(LIBRARY):  # type: ignore[misc]  # Numba is untyped
     """The code of a kernel or of a function inside it; only the kernel's own becomes machine code."""
 
+    _linking_libraries: list[Any]
+
     @property
     def is_inside(self) -> bool:
         """Whether this is the code of something inside a kernel."""

@@ -221,7 +221,8 @@ def backward_part(
         stop = min(s.T, start + s.chunk)
         for step in range(stop - 1, start - 1, -1):
             recur_back(part, step, start, inputs, saved, grads.gy, w, s)
-        input_grad(part, start, stop, out.gx, w, s)
+        if out.gx.size:
+            input_grad(part, start, stop, out.gx, w, s)
         weight_grad(part, (stop - start) * n, stop == s.T, w, s)
     copy_rows(Rows(out.gh0, first * s.H, s.H), dh, s.H, n)
     for p in range(s.blocks):
@@ -262,7 +263,7 @@ def arrange_back(panels: Array, w: Array, gates: Array, width: int, s: Any, thre
 def backward(
     inputs: Inputs, layer: Layer, saved: Saved, grads: OutputGrads, out: InputGrads, w: Scratch, s: Any, threads: int
 ) -> None:
-    """All gradients; that of the biases is left in w.bias, in panels. threads: s.threads."""
+    """All gradients, gx unless it is empty; that of the biases is left in w.bias, in panels. threads: s.threads."""
     for t in prange(threads):
         backward_part(part_of(signed(t), inputs.active[t], s), inputs, saved, grads, out, w, s)
     for t in prange(threads):
