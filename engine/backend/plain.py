@@ -129,8 +129,8 @@ EXACT = {_F4: 1 << 24, _F8: 1 << 53}
 
 def _counted(start: int, count: int, dtype: Any) -> Array:
     """start, start + 1, ... as floats that hold them: rows of a first number and what is added, in half the time of np.arange."""
-    rows = np.arange(start, start + count, 512, dtype)
-    y: Array = np.add(rows[:, None], np.arange(512, dtype=dtype)).reshape(-1)
+    numbers: Any = np.arange  # whose types ask for every argument by name
+    y: Array = np.add(numbers(start, start + count, 512, dtype)[:, None], numbers(512, dtype=dtype)).reshape(-1)
     return y[:count]
 
 

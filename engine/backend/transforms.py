@@ -8,7 +8,6 @@ Without SciPy, and for what it does not know, the array API's namespace answers.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from functools import lru_cache
 from importlib import import_module
@@ -18,9 +17,6 @@ from typing import Any
 import numpy as np
 
 _OURS = frozenset(("fft", "ifft", "fftn", "ifftn", "rfft", "irfft", "rfftn", "irfftn", "hfft", "ihfft"))
-
-SHARE = 32_768
-"""Values that a thread must have to transform."""
 
 LONG, LONGEST = 4096, 1 << 20
 """Sizes from which on and up to which a single transform is cut."""
@@ -51,29 +47,23 @@ class Transforms:
 def _chosen(own: Any, better: Any) -> Any:
     def transform(x: Any, /, **options: Any) -> Any:
         known = x.size and x.dtype.kind in "fc" and x.dtype.itemsize // (2 if x.dtype.kind == "c" else 1) in (4, 8)
-        return better(x, workers=_threads(x.size), **options) if known else own(x, **options)
+        return (better if known else own)(x, **options)
 
     return transform
-
-
-def _threads(values: int) -> int:
-    """How many threads transform so many values: as many as compiled kernels may use, where these are in use."""
-    kernels = sys.modules.get("dlengine.kernels.jit.machine.compile")
-    return 1 if kernels is None or values < 2 * SHARE else max(1, kernels.thread_count(values // SHARE))
 
 
 def _cut(short: Callable[..., Any], inverse: bool) -> Callable[..., Any]:
     """fft or ifft, of which a single long one of complex64 values is made of short ones: of columns, then of rows."""
 
-    def transform(x: Any, /, *, n: int | None = None, axis: int = -1, norm: str = "backward", workers: int = 1) -> Any:
+    def transform(x: Any, /, *, n: int | None = None, axis: int = -1, norm: str = "backward") -> Any:
         size = x.shape[axis] if n is None else n
         if x.dtype.char == "F" and LONG <= size <= LONGEST and x.size == x.shape[axis] == size:
             columns = _columns(size)
             if columns:
-                grid = short(x.reshape(columns, size // columns), axis=0, norm=norm, workers=workers)
+                grid = short(x.reshape(columns, size // columns), axis=0, norm=norm)
                 np.multiply(grid, _twiddles(columns, size, inverse), out=grid)
-                return short(grid.T, axis=0, norm=norm, workers=workers).reshape(x.shape)
-        return short(x, n=n, axis=axis, norm=norm, workers=workers)
+                return short(grid.T, axis=0, norm=norm).reshape(x.shape)
+        return short(x, n=n, axis=axis, norm=norm)
 
     return transform
 

@@ -38,6 +38,8 @@ class Waiting:
         self.number, self.by_numpy, self.plain = number, by_numpy, plain
 
     def __call__(self, arrays: Sequence[Any]) -> tuple[Any, Any] | None:
+        if self.plain and not _pays(arrays, self.least):
+            return None
         found = self._compiled()
         self.settle(found)
         return None if found is None else found(arrays)
@@ -49,6 +51,8 @@ class Waiting:
             value = generator.kernel(name, self.reading.value, self.by_numpy)
             if not self.by_numpy:
                 value.compile()
+            elif self.plain:  # all calls are of large arrays, so that dense ones need not be looked at again
+                value.entry = value.compile()
             makers: list[Any] = [
                 _maker(root, self.reading.arguments, lambda root: generator.kernel(f"{name}_grad", root, self.plain))
                 for root in self.reading.pullbacks
@@ -59,7 +63,7 @@ class Waiting:
             makers = [_none]
         special = {1: _of_one, 2: _of_two}.get(len(value.takes)) if value.entry is not None else None
         found = (special or _of_several)(value, makers)
-        found = _of_arrays(found) if self.plain else found
+        found = _of_arrays(found, self.least) if self.plain else found
         return _checked(found, self) if self.reading.captured else found
 
     def settle(self, found: Answer | None) -> None:
@@ -136,13 +140,31 @@ def _of_several(value: Any, makers: list[Maker]) -> Answer:
     return found
 
 
-def _of_arrays(found: Answer) -> Answer:
-    """The answer where all arrays are NumPy's own."""
+def _of_arrays(found: Answer, least: int) -> Answer:
+    """The answer where it is faster than NumPy's function."""
+    return lambda arrays: found(arrays) if _pays(arrays, least) else None
 
-    def plain(arrays: Sequence[Any]) -> tuple[Any, Any] | None:
-        return None if any([hasattr(a, "dtype") and type(a) is not np.ndarray for a in arrays]) else found(arrays)
 
-    return plain
+_thread_count: list[Callable[[int], int]] = []
+
+
+def threads() -> int:
+    """How many threads generated code may use."""
+    if not _thread_count:
+        from dlengine.kernels.jit.machine.compile import thread_count  # needs Numba
+
+        _thread_count.append(thread_count)
+    return _thread_count[0](1 << 30)
+
+
+def _pays(arrays: Sequence[Any], least: int) -> bool:
+    """Whether generated code is faster than a function of NumPy that is as fast as one thread: where all arrays are NumPy's own
+    and one is large, with several threads, or with one number for each row of another array."""
+    given = [a for a in arrays if hasattr(a, "dtype")]
+    if any([type(a) is not np.ndarray for a in given]) or all([a.size < least for a in given]):
+        return False
+    ends = {a.shape[-1] for a in given if a.ndim}
+    return (1 in ends and len(ends) > 1) or threads() > 1
 
 
 def _checked(found: Answer, waiting: Waiting) -> Answer:

@@ -1,13 +1,17 @@
-"""Large arrays in functions that NumPy computes as fast as one thread of generated code: several threads share them."""
+"""Large arrays in functions that NumPy computes as fast as one thread of generated code: several threads share them, and one
+thread takes those with one number for each row."""
 
 from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pytest
 
 import dlengine as dl
 from dlengine.kernels import jit
-from dlengine.recording import answers
+from dlengine.recording import answers, pointwise
 
 pytest.importorskip("numba")
 from dlengine.kernels.jit.generated import kernel
@@ -20,7 +24,7 @@ OPS = {
 }  # fmt: skip
 
 
-def arrays(name: str, dtype: str, special: bool) -> list[np.ndarray]:
+def arrays(name: str, dtype: str, special: bool) -> list[Any]:
     rng = np.random.default_rng(0)
     found = [rng.standard_normal(N).astype(dtype) for _ in range(OPS[name].nin if isinstance(OPS[name], np.ufunc) else 2)]
     for shift, x in enumerate(found):
@@ -29,11 +33,11 @@ def arrays(name: str, dtype: str, special: bool) -> list[np.ndarray]:
     return [rng.random(N) < 0.5, *found] if name == "where" else found
 
 
-@pytest.fixture
-def two_threads(monkeypatch: pytest.MonkeyPatch):
-    """Two threads, whatever this process has, and ops that have been read by nobody."""
-    monkeypatch.setattr(answers, "_threads", lambda: 2)
-    monkeypatch.setattr(kernel, "thread_count", lambda units: min(2, max(1, units)))
+def with_threads(monkeypatch: pytest.MonkeyPatch, count: int) -> Iterator[None]:
+    """So many threads, whatever this process has, and ops that have been read by nobody."""
+    for module in (answers, pointwise):
+        monkeypatch.setattr(module, "threads", lambda: count)
+    monkeypatch.setattr(kernel, "thread_count", lambda units: min(count, max(1, units)))
     for name in OPS:
         getattr(dl, name).op.forget_readings()
     with dl.use_backend("numba"):
@@ -42,8 +46,18 @@ def two_threads(monkeypatch: pytest.MonkeyPatch):
         getattr(dl, name).op.forget_readings()
 
 
+@pytest.fixture
+def two_threads(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    yield from with_threads(monkeypatch, 2)
+
+
+@pytest.fixture
+def one_thread(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    yield from with_threads(monkeypatch, 1)
+
+
 @pytest.mark.parametrize("name", OPS)
-def test_large_arrays_are_shared_bit_for_bit(two_threads, name: str) -> None:
+def test_large_arrays_are_shared_bit_for_bit(two_threads: None, name: str) -> None:
     for dtype in ("float32", "float64"):
         given = arrays(name, dtype, True)
         before = jit.SET.launches[f"generated:{name}"]
@@ -59,7 +73,7 @@ def test_large_arrays_are_shared_bit_for_bit(two_threads, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["add", "multiply"])
-def test_small_turned_and_spread_arrays_are_left(two_threads, name: str) -> None:
+def test_small_turned_and_spread_arrays_are_left(two_threads: None, name: str) -> None:
     a, b = (dl.asarray(x) for x in arrays(name, "float32", False))
     op = getattr(dl, name)
     op(a, b)
@@ -72,10 +86,31 @@ def test_small_turned_and_spread_arrays_are_left(two_threads, name: str) -> None
     assert jit.SET.launches[f"generated:{name}"] == before + 1
 
 
-def test_gradients_are_shared(two_threads) -> None:
+def test_gradients_are_shared(two_threads: None) -> None:
     a, b = (dl.asarray(x).requires_grad_() for x in arrays("multiply", "float32", False))
     seed = np.random.default_rng(2).standard_normal(N).astype("float32")
     dl.multiply(a, b).backward(dl.asarray(seed))
     np.testing.assert_array_equal(a.grad.numpy(), seed * b.detach().numpy())
     np.testing.assert_array_equal(b.grad.numpy(), seed * a.detach().numpy())
     assert jit.SET.launches["generated:multiply_grad"] >= 2
+
+
+@pytest.mark.parametrize("name", ["add", "subtract", "multiply", "divide", "maximum", "less"])
+def test_one_thread_takes_one_number_for_each_row(one_thread: None, name: str) -> None:
+    a, b = arrays(name, "float32", True)
+    grid, op = a.reshape(256, 512), getattr(dl, name)
+    with np.errstate(all="ignore"):
+        for x, y, answered in ((grid, b[:256, None], 1), (b[:256, None], grid, 1), (grid, b[:512], 0), (a, b, 0)):
+            before = jit.SET.launches[f"generated:{name}"]
+            np.testing.assert_array_equal(op(dl.asarray(x), dl.asarray(y)).numpy(), OPS[name](x, y))
+            assert jit.SET.launches[f"generated:{name}"] == before + answered
+
+
+def test_large_arrays_stay_with_generated_code_after_many_calls() -> None:
+    x = dl.asarray(arrays("square", "float32", False)[0])
+    with dl.use_backend("numba"):
+        dl.clip(x, -0.5, 0.5)
+        before = jit.SET.launches["generated:clip"]
+        for _ in range(200):
+            dl.clip(x, -0.5, 0.5)
+    assert jit.SET.launches["generated:clip"] == before + 200

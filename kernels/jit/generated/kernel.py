@@ -33,6 +33,9 @@ WRITTEN = 0.03
 SHARE = 4000.0
 """Nanoseconds of work that a thread must have to do: one that is awake begins within 1,000 (see machine/pool.py)."""
 
+ROWS = 16_384
+"""Elements from which on machine code pays where NumPy is as fast but for arrays of one number for each row."""
+
 KNOWN = 64
 """Combinations of shapes for which a kernel remembers how they broadcast."""
 
@@ -122,27 +125,18 @@ class Kernel:
         for a in arrays:
             if type(a) is not np.ndarray and hasattr(a, "__generated__"):  # of a step that is recorded, which notes the call
                 return a.__generated__(self, arrays)
-        if self.by_numpy and not self._pays(arrays):
-            return evaluate(self.root, arrays)
         if not all([a.flags.c_contiguous for a in arrays]):
+            if self.by_numpy:
+                return evaluate(self.root, arrays)
             arrays = [dense(a, a.dtype) for a in arrays]
         shapes = tuple([a.shape for a in arrays])
         known = self.known.get(shapes)
+        if known is None and self.by_numpy and not self._pays(shapes):
+            return evaluate(self.root, arrays)
         if known is not None and not is_interpreted():
-            entry, shape, rows, counts, written = known
-            if written:
-                arrays = list(arrays)
-                for i, over in written:
-                    arrays[i] = _written(arrays[i], over)
-            out = empty(shape, self.dtype)
-            if out.size < self.grain:
-                done = entry(*arrays, out, 1, *counts)
-            else:
-                threads = thread_count(min(out.size // self.grain, rows))
-                done = in_parallel(entry, *arrays, out, max(threads, 1), *counts)
-            if done:
-                self.launches[self.name] += 1
-                return out
+            y = self._known(known, arrays)
+            if y is not None:
+                return y
         shape = np.broadcast_shapes(*shapes)
         if is_interpreted() or any(d != a.dtype for a, d in zip(arrays, self.dtypes, strict=True)):
             return evaluate(self.root, arrays)
@@ -165,13 +159,32 @@ class Kernel:
         self.launches[self.name] += 1
         return out
 
-    def _pays(self, arrays: Sequence[Array]) -> bool:
-        """Whether several threads would share arrays that are read as they lie."""
-        size = max([a.size for a in arrays])
-        if size < 2 * self.grain or thread_count(2) < 2 or not all([a.flags.c_contiguous for a in arrays]):
+    def _known(self, known: Any, arrays: Sequence[Array]) -> Array | None:
+        """The value for shapes that came before."""
+        entry, shape, rows, counts, written = known
+        if written:
+            arrays = list(arrays)
+            for i, over in written:
+                arrays[i] = _written(arrays[i], over)
+        out = empty(shape, self.dtype)
+        if out.size < self.grain:
+            done = entry(*arrays, out, 1, *counts)
+        else:
+            threads = thread_count(min(out.size // self.grain, rows))
+            done = in_parallel(entry, *arrays, out, max(threads, 1), *counts)
+        if not done:
+            return None
+        self.launches[self.name] += 1
+        return out
+
+    def _pays(self, shapes: Sequence[tuple[int, ...]]) -> bool:
+        """Whether NumPy is slower: where threads would share arrays that are read as they lie, and where an array has one number
+        for each row, of which NumPy takes the elements one by one."""
+        shape = max(shapes, key=prod)
+        size, modes = prod(shape), ["f" if own == shape else _mode(own, shape)[0] for own in shapes]
+        if not all(modes):
             return False
-        shape = max([a.shape for a in arrays], key=prod)
-        return all([a.shape == shape or _mode(a.shape, shape)[0] for a in arrays])
+        return ("c" in modes and size >= ROWS) or (size >= 2 * self.grain and thread_count(2) > 1)
 
 
 def grain_of(root: Expression, more: float = WRITTEN) -> int:

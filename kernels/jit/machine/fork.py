@@ -74,12 +74,12 @@ def survive_fork(layer: str, running: Lock) -> None:
     """
     global _engine
     if layer == "own":
-        address, before, after = pool.start(int(config.NUMBA_NUM_THREADS) - 1), "", ""
+        address, get, set_again = pool.start(int(config.NUMBA_NUM_THREADS) - 1), "", ""
     else:
         module = layer_module(layer)
-        before, after = _BEFORE.format(get=module.get_num_threads), _AFTER.format(set=module.set_num_threads)
+        get, set_again = _BEFORE.format(get=module.get_num_threads), _AFTER.format(set=module.set_num_threads)
         address = module.parallel_for
-    text = _PARALLEL_FOR.format(flag=ctypes.addressof(_forked), layer=address, before=before, after=after)
+    text = _PARALLEL_FOR.format(flag=ctypes.addressof(_forked), layer=address, before=get, after=set_again)
     llvm.initialize_native_target()  # Numba does it too, when it first compiles
     llvm.initialize_native_asmprinter()
     machine = llvm.Target.from_default_triple().create_target_machine()

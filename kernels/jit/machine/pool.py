@@ -6,7 +6,8 @@ nothing but the call that woke it: what it did not take is done. Its caller wait
 
 A worker that has no more to do looks for the next loop for up to AWAKE nanoseconds, then sleeps: on an idle machine it takes
 30 us to wake and 5 to be woken, while one that is awake begins within 1. After loops that come one by one, further apart than
-that, it halves its patience each time, so that it does not take time from others; the next two loops in a row restore it.
+that, it halves its patience each time, so that it does not take time from others; the next two loops in a row restore it. And
+for a loop whose parts took less than SHORT when they last ran nobody is woken, unless another came within AWAKE before it.
 
 It is native code without Python's lock, and needs threads, semaphores and the clock of Linux; elsewhere Numba's layers do it.
 """
@@ -28,6 +29,9 @@ AWAKE = 50_000
 LEAST = 1_000
 """Nanoseconds for which it looks at least."""
 
+SHORT = 15_000
+"""Nanoseconds of a part that is too short to wake anyone for, unless loops come one after the other."""
+
 PAUSES = 4000
 """Turns for which the caller waits for parts that workers have begun, before it sleeps: about 100 us."""
 
@@ -44,6 +48,9 @@ _TEXT = """
 @loop = internal global [7 x i64] zeroinitializer, align 64
 @wake = internal global [8 x i64] zeroinitializer, align 64
 @end = internal global [8 x i64] zeroinitializer, align 64
+; When the last loop ended, and what a part of a loop took when it last ran, by the address of its code.
+@ended = internal global i64 0, align 64
+@costs = internal global [256 x i64] zeroinitializer, align 64
 
 define internal void @wait(ptr %semaphore) {
 start:
@@ -119,13 +126,13 @@ call:
   ret void
 }
 
-; Take parts until none is left; whether there was one. The number in the word keeps a late worker from the parts of a loop it
+; Take parts until none is left; how many there were. The number in the word keeps a late worker from the parts of a loop it
 ; did not see: the word has changed, and what stands in @loop stays while a taken part is not done.
-define internal i1 @take() {
+define internal i64 @take() {
 start:
   br label %look
 look:
-  %took = phi i1 [false, %start], [true, %counted], [%took, %missed]
+  %took = phi i64 [0, %start], [%took.more, %counted], [%took, %missed]
   %w = load atomic i64, ptr @word acquire, align 8
   %more = call i1 @left(i64 %w)
   br i1 %more, label %claim, label %none
@@ -151,9 +158,10 @@ tell:
   call i32 @sem_post(ptr @end)
   br label %counted
 counted:
+  %took.more = add i64 %took, 1
   br label %look
 none:
-  ret i1 %took
+  ret i64 %took
 }
 
 define ptr @dlengine_worker(ptr %none) {
@@ -162,7 +170,7 @@ start:
   br label %work
 work:
   %patience = phi i64 [{awake}, %start], [%adapted, %found]
-  %took = call i1 @take()
+  %took = call i64 @take()
   %idle = call i64 @now()
   br label %spin
 spin:
@@ -251,11 +259,26 @@ publish:
   %middle = shl i64 %parts, 16
   %w = or i64 %high, %middle
   store atomic i64 %w, ptr @word seq_cst, align 8
+  ; Nobody is woken for a short loop that comes alone.
+  %begin = call i64 @now()
+  %ended = load i64, ptr @ended
+  %since = sub i64 %begin, %ended
+  %alone.now = icmp sgt i64 %since, {awake}
+  %code = ptrtoint ptr %loop to i64
+  %code.high = lshr i64 %code, 4
+  %place = and i64 %code.high, 255
+  %cost.at = getelementptr i64, ptr @costs, i64 %place
+  %cost = load i64, ptr %cost.at
+  %is.known = icmp sgt i64 %cost, 0
+  %is.short = icmp slt i64 %cost, {short}
+  %known.short = and i1 %is.known, %is.short
+  %asleep.stay = and i1 %known.short, %alone.now
   %others = sub i64 %parts, 1
   %others.32 = trunc i64 %others to i32
+  %roused = select i1 %asleep.stay, i32 0, i32 %others.32
   br label %wake
 wake:
-  %wanted = phi i32 [%others.32, %publish], [%wanted, %again], [%wanted.less, %post]
+  %wanted = phi i32 [%roused, %publish], [%wanted, %again], [%wanted.less, %post]
   %s = load atomic i32, ptr @sleepers seq_cst, align 4
   %asleep = icmp sgt i32 %s, 0
   %lacking = icmp sgt i32 %wanted, 0
@@ -273,8 +296,16 @@ post:
   %wanted.less = sub i32 %wanted, 1
   br label %wake
 work:
-  %took = call i1 @take()
+  %took = call i64 @take()
   %parts.32 = trunc i64 %parts to i32
+  %mine.end = call i64 @now()
+  %mine.took = sub i64 %mine.end, %begin
+  %some = icmp sgt i64 %took, 0
+  %count = select i1 %some, i64 %took, i64 1
+  %each = sdiv i64 %mine.took, %count
+  %each.new = select i1 %some, i64 %each, i64 %cost
+  store i64 %each.new, ptr %cost.at
+  store i64 %mine.end, ptr @ended
   br label %wait
 wait:
   %turn = phi i32 [0, %work], [%turn.next, %turning]
@@ -327,7 +358,8 @@ def supported() -> bool:
 def text() -> str:
     """The pool in LLVM's language."""
     pause, kind, turn = _PAUSE[platform.machine()]
-    words = {"pause": pause, "kind": kind, "turn": turn, "sleeps": _SLEEPS, "awake": AWAKE, "least": LEAST, "pauses": PAUSES}
+    words = {"pause": pause, "kind": kind, "turn": turn, "sleeps": _SLEEPS}
+    words |= {"awake": AWAKE, "least": LEAST, "short": SHORT, "pauses": PAUSES}
     found = _TEXT
     for word, value in words.items():
         found = found.replace(f"{{{word}}}", str(value))
