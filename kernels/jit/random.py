@@ -34,11 +34,11 @@ LOW, HALF = np.uint64(philox.MASK32), np.uint64(32)
 ROUNDS = philox.ROUNDS
 
 
-FEW, FEW_CALLS = 1 << 17, 64
-"""Numbers up to which, and calls in which the reference draws: the initial weights of a training and the orders of its epochs
-take it less time than a kernel takes to compile. Where kernels are compared, they draw always (generated/mode.py)."""
+FEW = 1 << 17
+"""Numbers of a kind that the reference draws before the kernel is compiled: the initial weights of a small training and the orders
+of its epochs take it less time than that. Where kernels are compared, they draw always (generated/mode.py)."""
 
-_calls: Counter[str] = Counter()
+_drawn: Counter[str] = Counter()
 
 
 class _NumPy:
@@ -57,9 +57,10 @@ def _often(draw: F) -> F:
 
     @wraps(draw)
     def drawn(key: int, counter: int, n: int, *dtype: Any) -> Array:
-        if n > FEW or _calls[name] >= FEW_CALLS or mode.get() == "always" or is_interpreted():
+        if _drawn[name] + n > FEW or mode.get() == "always" or is_interpreted():
+            _drawn[name] = FEW
             return draw(key, counter, n, *dtype)
-        _calls[name] += 1
+        _drawn[name] += n
         found: Array = same(_NumPy(), key, counter, n, *map(np.dtype, dtype))
         return found
 

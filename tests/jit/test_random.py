@@ -25,29 +25,32 @@ def test_published_vectors():
     assert [hex(w) for w in ones] == ["0x408f276d", "0x41c83b0e", "0xa20bc7c6", "0x6d5451fd"]
 
 
-@pytest.fixture(params=[0, 1 << 60], ids=["often", "rarely"])
+@pytest.fixture(params=[-1, 1 << 60], ids=["often", "rarely"])
 def calls(request, monkeypatch):
     """Whether small numbers are drawn so often that a kernel is compiled for it."""
-    monkeypatch.setattr(jit, "FEW_CALLS", request.param)
+    monkeypatch.setattr(jit, "FEW", request.param)
     with generating("auto"):
         yield
 
 
 def test_often_is_soon(monkeypatch):
-    """From the call after the last few on, for many numbers, and where kernels are compared, a kernel draws."""
+    """After the first numbers, for many at once, and where kernels are compared, a kernel draws."""
     drawn = []
-    monkeypatch.setattr(jit, "_calls", Counter())
+    monkeypatch.setattr(jit, "FEW", 10)
+    monkeypatch.setattr(jit, "_drawn", Counter())
     monkeypatch.setattr(jit, "_uniform32", lambda *arguments: drawn.append(arguments))
     with generating("always"):
         jit.random_uniform(1, 0, 4, np.float32)
     assert len(drawn) == 1
     with generating("auto"):
-        for i in range(jit.FEW_CALLS + 2):
-            assert len(drawn) == 1 + max(0, i - jit.FEW_CALLS)
+        for count in (1, 1, 2, 3):
             jit.random_uniform(1, 0, 4, np.float32)
-        monkeypatch.setattr(jit, "_calls", Counter())
-        jit.random_uniform(1, 0, jit.FEW + 1, np.float32)
-    assert len(drawn) == 4
+            assert len(drawn) == count
+        jit.random_uniform(1, 0, 1, np.float32)
+        assert len(drawn) == 4, "a kernel that was compiled stays in use"
+        monkeypatch.setattr(jit, "_drawn", Counter())
+        jit.random_uniform(1, 0, 11, np.float32)
+    assert len(drawn) == 5
 
 
 @pytest.mark.usefixtures("calls")
