@@ -138,8 +138,8 @@ def arange(start: Any, /, stop: Any = None, step: Any = 1, *, dtype: Any = None,
     """arange."""
     if type(dtype) in _DTYPES and device is None:
         first, end = (0, start) if stop is None else (start, stop)
-        exact = EXACT.get(dtype)
-        whole = exact is not None and type(first) is type(end) is type(step) is int and step == 1
+        exact = EXACT.get(dtype, 0)
+        whole = type(first) is type(end) is type(step) is int and step == 1
         if whole and end - first >= LONG and max(abs(first), abs(end)) + 512 < exact:
             return _counted(first, end - first, dtype)
         plain: Any = np.arange  # whose types ask for every argument by name

@@ -35,8 +35,8 @@ ROUNDS = philox.ROUNDS
 
 
 FEW = 1 << 17
-"""Numbers of a kind that the reference draws before the kernel is compiled: the initial weights of a small training and the orders
-of its epochs take it less time than that. Where kernels are compared, they draw always (generated/mode.py)."""
+"""Numbers of a kind that the reference draws before the kernel is compiled: the initial weights of a small training and the
+orders of its epochs take it less time than that. Where kernels are compared, they draw always (generated/mode.py)."""
 
 _drawn: Counter[str] = Counter()
 
