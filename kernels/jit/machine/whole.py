@@ -73,7 +73,8 @@ class KernelLibrary(LIBRARY):  # type: ignore[misc]  # Numba is untyped
                 continue
             seen.add(library)
             if isinstance(library, KernelLibrary) and library.is_inside:
-                self._reload_init.update(library._reload_init)
+                if hasattr(library, "_reload_init"):  # what a loaded kernel must run first, where Numba keeps note of it
+                    self._reload_init.update(library._reload_init)
                 self._final_module.link_in(library._alone(), preserve=True)
                 todo += reversed(library._linking_libraries)
             else:
