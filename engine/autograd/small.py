@@ -125,11 +125,15 @@ def bind(op: Op, policy: Any, xp: Any) -> None:
     op.waits = op.patience
     if xp.generator != 0 or mode() != "auto" or nvtx.ENABLED or op.policy is policy:
         return
+    launches = xp.kernels.launches
+    counted = dict(launches)
     try:
         _tell()
         found = _function(op, xp)
     except (AttributeError, ImportError, OSError, RuntimeError):  # a foreign Python or NumPy, a CPU that LLVM does not know
         return
+    finally:
+        launches.subtract({name: n - counted.get(name, 0) for name, n in dict(launches).items()})  # looking is no call
     if found is not None:
         op.bound, op.policy = found, policy
         _bound.append(op)

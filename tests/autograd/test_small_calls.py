@@ -12,6 +12,7 @@ import dlengine as dl
 from dlengine import backend, linalg, nn
 from dlengine.autograd import small, small_kernels, small_views
 from dlengine.autograd.op import OPS
+from dlengine.kernels import jit
 from dlengine.recording import generating
 from dlengine.testing.mutants import replace_definition
 from dlengine.training import capture
@@ -302,3 +303,18 @@ def test_every_maker_is_tested():
         for x in (dl.asarray(np.linspace(-1.0, 2.0, 9)), dl.ones((2, 3)), dl.asarray([1, 2])):
             alike(*both(name, x))
     assert linalg.trace is not None
+
+
+def test_looking_for_a_short_way_counts_no_kernel() -> None:
+    """Where an op asks for its function, the definitions that it tries launch kernels that nobody has called."""
+    with dl.use_backend("numba"):
+        x = dl.asarray(np.ones((3, 5), np.float32))
+        sums = OPS["sum"].op
+        sums.unbind()
+        counts = []
+        for _ in range(200):
+            before = jit.SET.launches["generated:sum"]
+            dl.sum(x, axis=0)
+            counts.append(jit.SET.launches["generated:sum"] - before)
+        assert counts == [0] * 200
+        assert sums.policy is not None, "it has looked"
