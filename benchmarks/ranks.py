@@ -3,8 +3,7 @@
     python -m dlengine.benchmarks.ranks OUT.json [--repeat 3]
 
 Every rank trains on batches of one size: more ranks do more work in a step. Each measurement is a process, or two, of its own,
-and they take turns. Each rank keeps to cores of its own. The step is forward, backward with the sum over ranks, and SGD with
-momentum, in float32.
+and they take turns. The step is forward, backward with the sum over ranks, and SGD with momentum, in float32.
 """
 
 from __future__ import annotations
@@ -24,7 +23,6 @@ from typing import Any, NamedTuple
 import click
 import numpy as np
 
-from .process import keep_to_cores
 from .scaling_model import Link, fitted, slowest, step_seconds
 
 SECONDS = 1.5
@@ -152,9 +150,6 @@ def torch_step(name: str) -> tuple[Callable[[], Any], Callable[[], Any], int]:
 
 def worker(library: str, name: str) -> None:
     """Time steps; rank 0 prints the seconds of a step, as a median over rounds of steps, and of the longer of two steps."""
-    from dlengine.distributed import mpi
-
-    keep_to_cores(int(os.environ.get("RANK", mpi.launched().rank)) * int(os.environ["OMP_NUM_THREADS"]))
     step, barrier, rank = (dlengine_step if library == "dlengine" else torch_step)(name)
     for _ in range(10):
         step()
