@@ -38,17 +38,6 @@ class Bucket:
         self.given = np.zeros(len(parameters) + 1)
         self.held: dict[Tensor, Any] = {}
         self.started = False
-        self._split: list[tuple[Any, list[Any]]] = []
-
-    def views(self) -> list[Any]:
-        """The places of the parameters' gradients in the buffer; a buffer in shared memory has two arrays in turn."""
-        buffer = self.sums.array
-        for array, views in self._split:
-            if array is buffer:
-                return views
-        views = self.divided(buffer)
-        self._split = [*self._split[-1:], (buffer, views)]
-        return views
 
     def divided(self, array: Any) -> list[Any]:
         """Views of an array, one of the shape of each parameter."""
@@ -70,7 +59,7 @@ class Bucket:
         times as much as after another line, because the ops have filled the caches.
         """
         buffer = self.sums.array
-        for number, (p, place) in enumerate(zip(self.parameters, self.views(), strict=True)):
+        for number, (p, place) in enumerate(zip(self.parameters, self.divided(buffer), strict=True)):
             gradient = self.held.get(p)
             if gradient is None:
                 place[...] = 0
