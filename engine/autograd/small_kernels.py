@@ -31,13 +31,19 @@ def _free() -> bool:
     return not _records() and _touched() is None
 
 
+def _floats(x: Any) -> Any:
+    """The array of a tensor of float32 or float64 whose op nobody records; None of anything else."""
+    a = x.array if isinstance(x, TensorBase) else None
+    return None if type(a) is not _ND or a.dtype not in _FLOATS or (x.needs_grad and not _free()) else a
+
+
 def _by_rows(name: str) -> Callable[[Any, Leaf], Answer]:
     def make(xp: Any, leaf: Leaf) -> Answer:
         kernel, launches = xp.kernels.load(name), xp.kernels.launches
 
         def small(x: Any) -> Any:
-            a = x.array if isinstance(x, TensorBase) else None
-            if type(a) is not _ND or a.dtype not in _FLOATS or not a.ndim or (x.needs_grad and not _free()):
+            a = _floats(x)
+            if a is None or not a.ndim:
                 return None
             launches[name] += 1
             return leaf(kernel(a, a.ndim - 1))
@@ -103,8 +109,8 @@ def _triangle(lower: bool) -> Callable[[Any, Leaf], Answer]:
         label = "library:tril" if lower else "library:triu"
 
         def small(x: Any) -> Any:
-            a = x.array if isinstance(x, TensorBase) else None
-            if type(a) is not _ND or a.dtype not in _FLOATS or a.ndim < 2 or (x.needs_grad and not _free()):
+            a = _floats(x)
+            if a is None or a.ndim < 2:
                 return None
             launches[label] += 1
             return leaf(triangle(a, 0, lower))
@@ -120,8 +126,8 @@ def _running(product: bool) -> Callable[[Any, Leaf], Answer]:
         label = "library:cumulative_prod" if product else "library:cumulative_sum"
 
         def small(x: Any) -> Any:
-            a = x.array if isinstance(x, TensorBase) else None
-            if type(a) is not _ND or a.dtype not in _FLOATS or a.ndim != 1 or (x.needs_grad and not _free()):
+            a = _floats(x)
+            if a is None or a.ndim != 1:
                 return None
             launches[label] += 1
             return leaf(running(a, 0, False, product))
@@ -137,8 +143,8 @@ def _trace(xp: Any, leaf: Leaf) -> Answer:
     total = plain.small("sum", tensor_class[0], launches)
 
     def small(x: Any) -> Any:
-        a = x.array if isinstance(x, TensorBase) else None
-        if type(a) is not _ND or a.dtype not in _FLOATS or a.ndim != 2 or (x.needs_grad and not _free()):
+        a = _floats(x)
+        if a is None or a.ndim != 2:
             return None
         y = None if total is None else total(leaf(np.array(a.diagonal())))
         if y is not None:
@@ -152,8 +158,8 @@ def _vector_norm(xp: Any, leaf: Leaf) -> Answer:
     euclidean = xp.euclidean
 
     def small(x: Any) -> Any:
-        a = x.array if isinstance(x, TensorBase) else None
-        if type(a) is not _ND or a.dtype not in _FLOATS or not a.size or (x.needs_grad and not _free()):
+        a = _floats(x)
+        if a is None or not a.size:
             return None
         token = SET(QUIET)
         try:
@@ -167,8 +173,8 @@ def _vector_norm(xp: Any, leaf: Leaf) -> Answer:
 
 def _diagonal(xp: Any, leaf: Leaf) -> Answer:
     def small(x: Any) -> Any:
-        a = x.array if isinstance(x, TensorBase) else None
-        if type(a) is not _ND or a.dtype not in _FLOATS or a.ndim < 2 or (x.needs_grad and not _free()):
+        a = _floats(x)
+        if a is None or a.ndim < 2:
             return None
         return leaf(np.array(a.diagonal(0, -2, -1)))
 
