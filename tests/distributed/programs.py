@@ -163,7 +163,7 @@ class Plain(nn.Module):
 
 
 def buffers(world: Communicator) -> None:
-    """Sums in shared memory and by messages: batches that change, a backward that fails, layers that are frozen midway."""
+    """Sums in shared memory and by messages, in backward: batches that change, a backward that fails, layers that are frozen midway."""
     held = Path("/proc/self/maps").read_text().splitlines() if sys.platform == "linux" else []
     named = [line for line in held if re.search("/dev/shm/mpich.*[^)]$", line)]
     assert not named, "ranks that are killed would leave this memory behind"
@@ -208,6 +208,16 @@ def buffers(world: Communicator) -> None:
             for name in one:
                 np.testing.assert_allclose(other[name], one[name], rtol=1e-12, atol=1e-13, err_msg=f"{name} after step {number}")
         world.require_same("the parameters", [a.tobytes() for a in found[-1].values()])
+    for size, wanted_started in ((200, [True, False]), (1 << 20, [False])):
+        net = nn.Sequential(nn.Linear(4, 5), nn.Linear(5, 5, bias=False))
+        parallel, started = DistributedDataParallel(net, bucket_bytes=size), []
+
+        def note(of: Any = parallel, found: Any = started) -> None:
+            found += [bucket.started for bucket in of._sum._buckets]
+
+        net[0].register_forward_hook(lambda layer, inputs, y, note=note: y.register_hook(lambda g: note()) and None)
+        dl.sum(parallel(dl.ones((2, 4)))).backward()
+        assert started == wanted_started, started
 
 
 class OwnStep(training.Trainer):
