@@ -163,7 +163,7 @@ class Plain(nn.Module):
 
 
 def buffers(world: Communicator) -> None:
-    """Sums in shared memory and by messages, batches that change, a backward that fails, layers that are frozen midway."""
+    """Sums in shared memory and by messages: batches that change, a backward that fails, layers that are frozen midway."""
     held = Path("/proc/self/maps").read_text().splitlines() if sys.platform == "linux" else []
     named = [line for line in held if re.search("/dev/shm/mpich.*[^)]$", line)]
     assert not named, "ranks that are killed would leave this memory behind"
