@@ -15,6 +15,9 @@ from .base import Node, TensorBase, graph
 class Watcher(Protocol):
     """What watches leaves."""
 
+    def early(self, leaf: TensorBase) -> bool:
+        """Whether a leaf's gradient is wanted while the walk goes on; the others are told of at its end."""
+
     def ready(self, leaf: TensorBase, gradient: Any) -> None:
         """Note that the gradient of a leaf, an array that must not be written to, is complete."""
 
@@ -34,9 +37,10 @@ class Watched:
 
     def __init__(self, roots: Iterable[Node]) -> None:
         last: dict[TensorBase, Node] = {}
-        for node in graph(roots):  # oldest first, so the first user of a leaf is the last that the walk comes to
+        early = {leaf for leaf, watcher in watchers.items() if watcher.early(leaf)}
+        for node in graph(roots) if early else ():  # oldest first: the first user of a leaf is the last that the walk comes to
             for source, needed in zip(node.inputs, node.need, strict=True):
-                if needed and type(source) is not tuple and source in watchers:
+                if needed and type(source) is not tuple and source in early:
                     last.setdefault(source, node)
         self.complete: dict[Node, list[TensorBase]] = {}
         for leaf, node in last.items():
@@ -44,7 +48,7 @@ class Watched:
         self.told: set[TensorBase] = set()
 
     def after(self, node: Node, gradients: dict[Any, Any]) -> None:
-        """Tell the watchers of leaves that get nothing more after this node."""
+        """Tell the watchers of early leaves that get nothing more after this node."""
         for leaf in self.complete.pop(node, ()):
             if leaf in gradients:
                 self.told.add(leaf)

@@ -182,6 +182,14 @@ class GradientSum:
         if self.weigh is not None:
             self.weight = None
 
+    def early(self, leaf: TensorBase) -> bool:
+        """Whether a gradient's bucket can be sent before backward ends. The last bucket cannot: it has the first layers.
+
+        What watches a gradient stands between two ops of backward, where it costs the most.
+        """
+        p: Any = leaf
+        return self._of.get(p) not in (None, self._buckets[-1])
+
     def ready(self, leaf: TensorBase, gradient: Any) -> None:
         """Put a gradient that is complete into its bucket, and start every bucket that is full and at its turn."""
         if isinstance(gradient, TensorBase):

@@ -208,6 +208,16 @@ def buffers(world: Communicator) -> None:
             for name in one:
                 np.testing.assert_allclose(other[name], one[name], rtol=1e-12, atol=1e-13, err_msg=f"{name} after step {number}")
         world.require_same("the parameters", [a.tobytes() for a in found[-1].values()])
+    for size, wanted_started in ((200, [True, False]), (1 << 20, [False])):
+        net = nn.Sequential(nn.Linear(4, 5), nn.Linear(5, 5, bias=False))
+        parallel, started = DistributedDataParallel(net, bucket_bytes=size), []
+
+        def note(of: Any = parallel, found: Any = started) -> None:
+            found += [bucket.started for bucket in of._sum._buckets]
+
+        net[0].register_forward_hook(lambda layer, inputs, y, note=note: y.register_hook(lambda g: note()) and None)
+        dl.sum(parallel(dl.ones((2, 4)))).backward()
+        assert started == wanted_started, started
 
 
 class OwnStep(training.Trainer):
