@@ -22,7 +22,7 @@ from ..backend.switch import default_policy, scoped
 from ..recording import answer
 from ..recording.answers import PLAIN_CONSTANTS, mode
 from ..recording.generators import FEWEST
-from .base import Node, TensorBase, next_sequence, recording, wrap
+from .base import Node, TensorBase, next_sequence, recording, touched, wrap
 from .call import NAMES_ELSEWHERE, array, several
 from .declaration import AXES, Op
 from .fp_errors import QUIET, SET, restore_fp_errors
@@ -142,7 +142,9 @@ class _Form(NamedTuple):
         lines += [
             "if not _needs or not _recording():",
             *([] if self.listed else [f"    {line}" for line in bound]),
-            "    if _needs: break",
+            "    if _needs:",
+            "        if _touched() is not None: break  # a checkpoint is told",
+            "        _needs = False",
             "elif _anomaly(): break",
             "try: _xp = _policy.spaces[_ND]",
             "except _Unrecorded: break",
@@ -359,7 +361,7 @@ def _outputs(
 
 globals().update({
     "_T": TensorBase, "_ND": np.ndarray, "_F4": np.dtype("float32"), "_F8": np.dtype("float64"), "_leaf": wrap,
-    "_scoped": scoped, "_default_policy": default_policy, "_recording": recording.get,
+    "_scoped": scoped, "_default_policy": default_policy, "_recording": recording.get, "_touched": touched.get,
     "_anomaly": anomaly.get, "_mode": mode, "_FEWEST": FEWEST, "_set_fp": SET, "_quiet": QUIET, "_restore": restore_fp_errors,
     "_answer": answer, "_array": array, "_asarray": np.asarray, "_generic": np.generic, "_record": record, "_refusal": refusal,
     "_cells_of": version_cells, "_Node": Node, "_ref": ref, "_next_sequence": next_sequence, "_is_inexact": is_inexact,

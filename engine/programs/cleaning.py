@@ -238,7 +238,7 @@ def divided(calls: list[Call], outs: Any, constant: set[Value]) -> tuple[list[Ca
             and all(v in steady for v in call.reads())
             and not any(facts.is_written(v) or v.storage in facts.exposed for v in call.outs)
             and all(v.kind == "made" for v in call.outs)
-            and not _draws(call)
+            and not draws(call)
         )
         if settled:
             steady.update(call.outs)
@@ -248,7 +248,8 @@ def divided(calls: list[Call], outs: Any, constant: set[Value]) -> tuple[list[Ca
     return first, rest, steady
 
 
-def _draws(call: Call) -> bool:
+def draws(call: Call) -> bool:
+    """Whether a call takes a scalar that changes from replay to replay."""
     found: list[Any] = []
     mapped((call.args, call.consts), lambda part: found.append(part) if isinstance(part, ReplayScalar) else None)
     return bool(found)

@@ -23,6 +23,7 @@ from .arranging import arranged
 from .cleaning import divided, live, simplified, without_copies
 from .emitting import Broken, Emitted, Writer, kept_whole, may_raise
 from .fusion import fused
+from .ordering import ordered
 from .recording import Given, Recording
 
 ALONE = 3
@@ -61,6 +62,7 @@ class Program:
         if fuse and _generates():
             calls, first = arranged(calls, outs, first, steady)
             calls = live(fused(calls, outs, 1 if mode() == "always" else SMALL), values_in(outs))
+        calls = ordered(calls, outs)
         self.calls, self.outs = calls, outs
         self.replays = 0
         self._prepare(first, tensors)
