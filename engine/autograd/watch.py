@@ -17,6 +17,7 @@ class Watcher(Protocol):
 
     def early(self, leaf: TensorBase) -> bool:
         """Whether a leaf's gradient is wanted while the walk goes on; the others are told of at its end."""
+        ...
 
     def ready(self, leaf: TensorBase, gradient: Any) -> None:
         """Note that the gradient of a leaf, an array that must not be written to, is complete."""
