@@ -1,7 +1,7 @@
 """The threads of parallel loops: a pool whose workers wait awake for a moment, and whose caller never waits for a sleeper.
 
-A loop has a fixed number of parts. The caller publishes it, wakes workers that sleep, and takes one part after the other itself;
-a worker that comes takes parts too. So a worker that is late, because its core slept or another process has it, costs the caller
+A loop has a fixed number of parts. The caller publishes it, wakes workers that sleep, and takes the first part and then one after
+the other; a worker that comes takes parts too. So a worker that is late, because its core slept or another process has it, costs the caller
 nothing but the call that woke it: what it did not take is done. Its caller waits only for parts that a worker has begun.
 
 A worker that has no more to do looks for the next loop for up to AWAKE nanoseconds, then sleeps: on an idle machine it takes
@@ -257,7 +257,8 @@ publish:
   %number.next = add i64 %number, 1
   %high = shl i64 %number.next, 32
   %middle = shl i64 %parts, 16
-  %w = or i64 %high, %middle
+  %none.taken = or i64 %high, %middle
+  %w = or i64 %none.taken, 1
   store atomic i64 %w, ptr @word seq_cst, align 8
   ; Nobody is woken for a short loop that comes alone.
   %begin = call i64 @now()
@@ -296,15 +297,16 @@ post:
   %wanted.less = sub i32 %wanted, 1
   br label %wake
 work:
-  %took = call i64 @take()
+  ; The first part is the caller's, each time: were it taken now by this core and now by that, its arrays would go to and fro.
+  call void @part(i64 0)
+  %done.before = atomicrmw add ptr @done, i32 1 acq_rel
+  %others.took = call i64 @take()
+  %took = add i64 %others.took, 1
   %parts.32 = trunc i64 %parts to i32
   %mine.end = call i64 @now()
   %mine.took = sub i64 %mine.end, %begin
-  %some = icmp sgt i64 %took, 0
-  %count = select i1 %some, i64 %took, i64 1
-  %each = sdiv i64 %mine.took, %count
-  %each.new = select i1 %some, i64 %each, i64 %cost
-  store i64 %each.new, ptr %cost.at
+  %each = sdiv i64 %mine.took, %took
+  store i64 %each, ptr %cost.at
   store i64 %mine.end, ptr @ended
   br label %wait
 wait:
