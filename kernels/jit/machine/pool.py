@@ -1,8 +1,9 @@
 """The threads of parallel loops: a pool whose workers wait awake for a moment, and whose caller never waits for a sleeper.
 
-A loop has a fixed number of parts. The caller publishes it, wakes workers that sleep, and takes the first part and then one after
-the other; a worker that comes takes parts too. So a worker that is late, because its core slept or another process has it, costs the caller
-nothing but the call that woke it: what it did not take is done. Its caller waits only for parts that a worker has begun.
+A loop has a fixed number of parts. The caller publishes it, wakes workers that sleep, and takes the first part and then one
+after the other; a worker that comes takes parts too. So a worker that is late, because its core slept or another process has
+it, costs the caller nothing but the call that woke it: what it did not take is done. Its caller waits only for parts that a
+worker has begun.
 
 A worker that has no more to do looks for the next loop for up to AWAKE nanoseconds, then sleeps: on an idle machine it takes
 30 us to wake and 5 to be woken, while one that is awake begins within 1. After loops that come one by one, further apart than
@@ -297,7 +298,7 @@ post:
   %wanted.less = sub i32 %wanted, 1
   br label %wake
 work:
-  ; The first part is the caller's, each time: were it taken now by this core and now by that, its arrays would go to and fro.
+  ; The first part is always the caller's: taken now by this core and now by that, its arrays would go to and fro.
   call void @part(i64 0)
   %done.before = atomicrmw add ptr @done, i32 1 acq_rel
   %others.took = call i64 @take()
