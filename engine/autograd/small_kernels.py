@@ -31,9 +31,11 @@ def _free() -> bool:
     return not _records() and _touched() is None
 
 
-def _floats(x: Any) -> Any:
+def _floats(x: object) -> np.ndarray[Any, Any] | None:
     """The array of a tensor of float32 or float64 whose op nobody records; None of anything else."""
-    a = x.array if isinstance(x, TensorBase) else None
+    if not isinstance(x, TensorBase):
+        return None
+    a: Any = x.array
     return None if type(a) is not _ND or a.dtype not in _FLOATS or (x.needs_grad and not _free()) else a
 
 

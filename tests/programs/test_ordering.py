@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pytest
 from programs.steps import STEPS, run
@@ -99,7 +97,7 @@ def test_gradients_of_two_tables(monkeypatch: pytest.MonkeyPatch, host: str) -> 
     ids, near = dl.asarray(rng.integers(0, 30, 20)), dl.asarray(rng.integers(0, 30, (20, 5)))
     opt = optim.SGD([*words.parameters(), *contexts.parameters()], lr=0.1)
 
-    def step() -> Any:
+    def step() -> dl.Tensor:
         opt.zero_grad()
         loss = dl.mean(dl.matmul(contexts(near), words(ids)[:, :, None]) ** 2)
         loss.backward()
