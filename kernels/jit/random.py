@@ -38,6 +38,9 @@ FEW = 1 << 17
 """Numbers of a kind that the reference draws before the kernel is compiled: the initial weights of a small training and the
 orders of its epochs take it less time than that. Where kernels are compared, they draw always (generated/mode.py)."""
 
+LEAST = 1 << 12
+"""Numbers as which a smaller draw counts: the reference takes 100 us for a few, which a kernel draws in one."""
+
 _drawn: Counter[str] = Counter()
 
 
@@ -60,7 +63,7 @@ def _often(draw: F) -> F:
         if _drawn[name] + n > FEW or mode.get() == "always" or is_interpreted():
             _drawn[name] = FEW
             return draw(key, counter, n, *dtype)
-        _drawn[name] += n
+        _drawn[name] += max(n, LEAST)
         found: Array = same(_NumPy(), key, counter, n, *map(np.dtype, dtype))
         return found
 

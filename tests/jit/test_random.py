@@ -34,9 +34,10 @@ def calls(request, monkeypatch):
 
 
 def test_often_is_soon(monkeypatch):
-    """After the first numbers, for many at once, and where kernels are compared, a kernel draws."""
+    """After the first numbers or calls, for many at once, and where kernels are compared, a kernel draws."""
     drawn = []
     monkeypatch.setattr(jit, "FEW", 10)
+    monkeypatch.setattr(jit, "LEAST", 2)
     monkeypatch.setattr(jit, "_drawn", Counter())
     monkeypatch.setattr(jit, "_uniform32", lambda *arguments: drawn.append(arguments))
     with generating("always"):
@@ -51,7 +52,13 @@ def test_often_is_soon(monkeypatch):
         assert len(drawn) == 4, "a kernel that was compiled stays in use"
         monkeypatch.setattr(jit, "_drawn", Counter())
         jit.random_uniform(1, 0, 11, np.float32)
-    assert len(drawn) == 5
+        assert len(drawn) == 5
+        monkeypatch.setattr(jit, "_drawn", Counter())
+        for _ in range(5):
+            jit.random_uniform(1, 0, 1, np.float32)
+        assert len(drawn) == 5
+        jit.random_uniform(1, 0, 1, np.float32)
+    assert len(drawn) == 6, "calls of one number each"
 
 
 @pytest.mark.usefixtures("calls")
