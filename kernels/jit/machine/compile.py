@@ -31,6 +31,7 @@ from numba.extending import register_jitable
 
 from ...types import Array
 from . import pool, shares
+from .entries import MISSED, entry
 from .fork import layer_module, survive_fork
 from .store import Store
 
@@ -41,6 +42,9 @@ FASTMATH = {"contract", "reassoc", "nsz", "arcp", "afn"}  # never "nnan" or "nin
 PARALLEL = {"prange": True} | dict.fromkeys(
     ("comprehension", "fusion", "inplace_binop", "numpy", "reduction", "setitem", "stencil"), False
 )  # only the loops that say so: whole-array expressions inside a thread's share must stay serial
+
+PATIENCE, MORE_PATIENCE = 512, 8
+"""Calls of a kernel after which a short way to it pays, and how many times as many go by until others are looked for."""
 
 _interpreted: ContextVar[bool] = ContextVar("interpreted", default=False)
 _form_lock = threading.RLock()
@@ -158,6 +162,9 @@ class Kernel:
         self.outlined = shares.outlined(function, options) if self.threads_at is not None else None
         self.dispatcher = self._compiled("outlined" if self.outlined else "parallel" if parallel else "serial")
         self._serial: Callable[..., Any] | None = None
+        self.entries: tuple[Callable[..., Any], ...] = ()
+        """Short ways to what is compiled, one for each signature; see entries.py."""
+        self._waits, self._patience = PATIENCE, PATIENCE
 
     def _compiled(self, form: str) -> Any:
         njit: Any = numba.njit  # which its type hints give a narrower argument `parallel`
@@ -175,6 +182,30 @@ class Kernel:
             return serial
 
     def __call__(self, *args: Any) -> Any:
+        if not _interpreted.get():
+            for quick in self.entries:
+                found = quick(*args)
+                if found is not MISSED:
+                    return found
+        found = self._dispatched(*args)
+        self._waits -= 1
+        if self._waits <= 0:
+            self._enter()
+        return found
+
+    def _enter(self) -> None:
+        """Make short ways to all that has been compiled: this is called often enough to pay for them."""
+        self._patience *= MORE_PATIENCE
+        self._waits = self._patience
+        if self.parallel and not self.outlined:  # the form for one thread is another
+            return
+        try:
+            made = [entry(compiled, self.threads_at) for compiled in [*self.dispatcher.overloads.values()]]
+        except (AttributeError, ImportError, OSError, RuntimeError):  # a foreign Python, NumPy or Numba
+            return
+        self.entries = tuple([quick for quick in made if quick is not None])
+
+    def _dispatched(self, *args: Any) -> Any:
         serial = self._serial
         if serial is not None and args[self.threads_at] == 1 and not _interpreted.get():  # type: ignore[index]
             return serial(*args)
