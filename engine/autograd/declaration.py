@@ -13,6 +13,9 @@ from ..recording import GENERATORS
 PATIENCE = 64
 """Calls of an op after which it is worth looking for a shorter way (small.py)."""
 
+replaced: list[Callable[[], None]] = []
+"""What is called when an op's definition was replaced, beside the op's own way to small calls."""
+
 
 class Options(TypedDict, total=False):
     """The options of @op, which describes them."""
@@ -92,6 +95,8 @@ class Op:
         never = self.view or self.save or self.dtyped or self.several or self.kernel or not self.arrays
         self.readings = [*[None if never else {} for _ in GENERATORS], None]
         self.unbind()
+        for tell in replaced:
+            tell()
 
     def unbind(self) -> None:
         """Let Python answer small calls again."""

@@ -128,7 +128,7 @@ def bind(op: Op, policy: Any, xp: Any) -> None:
     launches = xp.kernels.launches
     counted = dict(launches)
     try:
-        _tell()
+        leaf_maker()
         found = _function(op, xp)
     except (AttributeError, ImportError, OSError, RuntimeError):  # a foreign Python or NumPy, a CPU that LLVM does not know
         return
@@ -144,7 +144,7 @@ def small_calls() -> Any:
 
 
 @cache
-def _tell() -> Callable[[Any], Any]:
+def leaf_maker() -> Callable[[Any], Any]:
     """What makes leaves, after everyone who makes some was told."""
     found: Callable[[Any], Any] = small_calls().leaf(tensor_class[0]) or wrap
     for tell in when_made:
@@ -156,7 +156,7 @@ def tell_if_loaded() -> None:
     """Tell them as soon as a kernel has been compiled or loaded, which takes longer than anything here."""
     if "dlengine.kernels.jit.generated.machine" in modules:
         try:
-            _tell()
+            leaf_maker()
         except (AttributeError, ImportError, OSError, RuntimeError):  # as in bind()
             return
 
@@ -178,7 +178,7 @@ def _function(op: Op, xp: Any) -> Any:
         made, found = small_views.MAKERS[op.name], small_calls().views(tensor_class[0])
         return made(xp, *found) if found is not None and op.text is op.original else None
     if op.name in small_kernels.MAKERS:
-        made = small_kernels.MAKERS[op.name](xp, _tell())
+        made = small_kernels.MAKERS[op.name](xp, leaf_maker())
         return made if _says(op, xp, made) else None
     count, most, ufuncs, names = len(op.arrays), [], set(), set()
     consts = {name: op.defaults[name] for name in op.consts}

@@ -26,17 +26,17 @@ Answer = Callable[..., Any]
 Leaf = Callable[[Any], Any]
 
 
-def _free() -> bool:
+def unrecorded() -> bool:
     """Whether an op of tensors that need gradients is not recorded, and nobody asks which tensors it had."""
     return not _records() and _touched() is None
 
 
-def _floats(x: object) -> np.ndarray[Any, Any] | None:
+def floats(x: object) -> np.ndarray[Any, Any] | None:
     """The array of a tensor of float32 or float64 whose op nobody records; None of anything else."""
     if not isinstance(x, TensorBase):
         return None
     a: Any = x.array
-    return None if type(a) is not _ND or a.dtype not in _FLOATS or (x.needs_grad and not _free()) else a
+    return None if type(a) is not _ND or a.dtype not in _FLOATS or (x.needs_grad and not unrecorded()) else a
 
 
 def _by_rows(name: str) -> Callable[[Any, Leaf], Answer]:
@@ -44,7 +44,7 @@ def _by_rows(name: str) -> Callable[[Any, Leaf], Answer]:
         kernel, launches = xp.kernels.load(name), xp.kernels.launches
 
         def small(x: Any) -> Any:
-            a = _floats(x)
+            a = floats(x)
             if a is None or not a.ndim:
                 return None
             launches[name] += 1
@@ -64,7 +64,7 @@ def _matmul(xp: Any, leaf: Leaf) -> Answer:
         a, b = x1.array, x2.array
         if not (type(a) is type(b) is _ND and a.dtype is b.dtype and a.dtype in _FLOATS and a.ndim == b.ndim == 2):
             return None
-        if a.shape[1] != b.shape[0] or a.size * b.size > SERIAL or ((x1.needs_grad or x2.needs_grad) and not _free()):
+        if a.shape[1] != b.shape[0] or a.size * b.size > SERIAL or ((x1.needs_grad or x2.needs_grad) and not unrecorded()):
             return None
         token = SET(QUIET)
         try:
@@ -92,7 +92,7 @@ def _linear(xp: Any, leaf: Leaf) -> Answer:
             if type(b) is not _ND or b.dtype is not a.dtype or b.shape != w.shape[:1]:
                 return None
             needs = needs or bias.needs_grad
-        if a.shape[1] != w.shape[1] or a.shape[0] * w.size > SERIAL or (needs and not _free()):
+        if a.shape[1] != w.shape[1] or a.shape[0] * w.size > SERIAL or (needs and not unrecorded()):
             return None
         token = SET(QUIET)
         try:
@@ -111,7 +111,7 @@ def _triangle(lower: bool) -> Callable[[Any, Leaf], Answer]:
         label = "library:tril" if lower else "library:triu"
 
         def small(x: Any) -> Any:
-            a = _floats(x)
+            a = floats(x)
             if a is None or a.ndim < 2:
                 return None
             launches[label] += 1
@@ -128,7 +128,7 @@ def _running(product: bool) -> Callable[[Any, Leaf], Answer]:
         label = "library:cumulative_prod" if product else "library:cumulative_sum"
 
         def small(x: Any) -> Any:
-            a = _floats(x)
+            a = floats(x)
             if a is None or a.ndim != 1:
                 return None
             launches[label] += 1
@@ -145,7 +145,7 @@ def _trace(xp: Any, leaf: Leaf) -> Answer:
     total = plain.small("sum", tensor_class[0], launches)
 
     def small(x: Any) -> Any:
-        a = _floats(x)
+        a = floats(x)
         if a is None or a.ndim != 2:
             return None
         y = None if total is None else total(leaf(np.array(a.diagonal())))
@@ -160,7 +160,7 @@ def _vector_norm(xp: Any, leaf: Leaf) -> Answer:
     euclidean = xp.euclidean
 
     def small(x: Any) -> Any:
-        a = _floats(x)
+        a = floats(x)
         if a is None or not a.size:
             return None
         token = SET(QUIET)
@@ -175,7 +175,7 @@ def _vector_norm(xp: Any, leaf: Leaf) -> Answer:
 
 def _diagonal(xp: Any, leaf: Leaf) -> Answer:
     def small(x: Any) -> Any:
-        a = _floats(x)
+        a = floats(x)
         if a is None or a.ndim < 2:
             return None
         return leaf(np.array(a.diagonal(0, -2, -1)))

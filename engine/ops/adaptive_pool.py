@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from dlengine.kernels.geometry import Ints, PlaneGeometry
 
+from ..autograd.short import short
 from ..errors import ShapeError
 from . import primitives
 from .avg_pool import means
@@ -28,7 +29,7 @@ def _adaptive(op: str, rank: int, x: Any, output_size: Any, largest: bool, indic
     """Windows from floor(i I/O) to ceil((i+1) I/O): those of an ordinary pooling if they are equal."""
     kind = type(output_size)
     plain = kind is int or output_size is None or kind is tuple and all([type(o) is int or o is None for o in output_size])
-    g = (_known_geometry if plain else _geometry)(op, x.shape, rank, output_size)
+    g = (_known_geometry if plain else geometry)(op, x.shape, rank, output_size)
     if isinstance(g, Window):
         return maxima(op, rank, x, g, indices) if largest else means(op, rank, x, g)
     if not largest:
@@ -37,7 +38,8 @@ def _adaptive(op: str, rank: int, x: Any, output_size: Any, largest: bool, indic
     return (y, places.astype("int64", copy=False)) if indices else y
 
 
-def _geometry(op: str, shape: Ints, rank: int, output_size: Any) -> Window | PlaneGeometry:
+def geometry(op: str, shape: Ints, rank: int, output_size: Any) -> Window | PlaneGeometry:
+    """Where windows lie: those of an ordinary pooling if they are equal."""
     if len(shape) != rank + 2:
         raise ShapeError(f"{op}: input must be {batch_or_sample(SPACE[rank])}, got shape {shape}")
     space = shape[2:]
@@ -49,9 +51,10 @@ def _geometry(op: str, shape: Ints, rank: int, output_size: Any) -> Window | Pla
     return PlaneGeometry(shape[0], shape[1], space, out)
 
 
-_known_geometry = lru_cache(maxsize=1024)(_geometry)
+_known_geometry = lru_cache(maxsize=1024)(geometry)
 
 
+@short("short_pools")
 def adaptive_avg_pool1d(x: Tensor, output_size: AdaptiveSize) -> Tensor:
     """The mean of each window of sequences, so many windows that the output has a given size.
 
@@ -84,6 +87,7 @@ def adaptive_avg_pool1d(x: Tensor, output_size: AdaptiveSize) -> Tensor:
     return _adaptive("adaptive_avg_pool1d", 1, x, output_size, False)
 
 
+@short("short_pools")
 def adaptive_avg_pool2d(x: Tensor, output_size: AdaptiveSize) -> Tensor:
     """The mean of each window of images, so many windows that the output has a given size.
 
@@ -116,6 +120,7 @@ def adaptive_avg_pool2d(x: Tensor, output_size: AdaptiveSize) -> Tensor:
     return _adaptive("adaptive_avg_pool2d", 2, x, output_size, False)
 
 
+@short("short_pools")
 def adaptive_avg_pool3d(x: Tensor, output_size: AdaptiveSize) -> Tensor:
     """The mean of each window of volumes, so many windows that the output has a given size.
 
@@ -149,6 +154,7 @@ def adaptive_avg_pool3d(x: Tensor, output_size: AdaptiveSize) -> Tensor:
 
 
 @adaptive_pool
+@short("short_pools")
 def adaptive_max_pool1d(x: Tensor, output_size: AdaptiveSize, return_indices: bool = False) -> Tensor | tuple[Tensor, Tensor]:
     """The largest value of each window of sequences, so many windows that the output has a given size.
 
@@ -184,6 +190,7 @@ def adaptive_max_pool1d(x: Tensor, output_size: AdaptiveSize, return_indices: bo
 
 
 @adaptive_pool
+@short("short_pools")
 def adaptive_max_pool2d(x: Tensor, output_size: AdaptiveSize, return_indices: bool = False) -> Tensor | tuple[Tensor, Tensor]:
     """The largest value of each window of images, so many windows that the output has a given size.
 
@@ -219,6 +226,7 @@ def adaptive_max_pool2d(x: Tensor, output_size: AdaptiveSize, return_indices: bo
 
 
 @adaptive_pool
+@short("short_pools")
 def adaptive_max_pool3d(x: Tensor, output_size: AdaptiveSize, return_indices: bool = False) -> Tensor | tuple[Tensor, Tensor]:
     """The largest value of each window of volumes, so many windows that the output has a given size.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ..autograd.short import short
 from . import primitives
 from .conv_geometry import IntOrInts, samples
 from .pool_geometry import Window, pool_geometry
@@ -18,6 +19,7 @@ def means(op: str, rank: int, x: Any, window: Window) -> Any:
     return (primitives.avg_pool3d if rank == 3 else primitives.avg_pool2d)(x, g)
 
 
+@short("short_pools")
 def avg_pool1d(
     x: Tensor, kernel_size: IntOrInts, stride: IntOrInts | None = None, padding: IntOrInts = 0, ceil_mode: bool = False,
     count_include_pad: bool = True,
@@ -59,6 +61,7 @@ def avg_pool1d(
     return means("avg_pool1d", 1, x, Window(kernel_size, stride, padding, 1, ceil_mode, count_include_pad))
 
 
+@short("short_pools")
 def avg_pool2d(
     x: Tensor, kernel_size: IntOrInts, stride: IntOrInts | None = None, padding: IntOrInts = 0, ceil_mode: bool = False,
     count_include_pad: bool = True,
@@ -100,6 +103,7 @@ def avg_pool2d(
     return means("avg_pool2d", 2, x, Window(kernel_size, stride, padding, 1, ceil_mode, count_include_pad))
 
 
+@short("short_pools")
 def avg_pool3d(
     x: Tensor, kernel_size: IntOrInts, stride: IntOrInts | None = None, padding: IntOrInts = 0, ceil_mode: bool = False,
     count_include_pad: bool = True,

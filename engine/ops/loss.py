@@ -13,6 +13,7 @@ from .. import backend
 from ..autograd.base import must_be_tensors
 from ..autograd.composed import composed
 from ..autograd.op import op
+from ..autograd.short import short
 from ..backend.arguments import first_place
 from ..errors import BadIndexError, ConfigError, DataError, ShapeError
 from .elementwise import where
@@ -35,6 +36,7 @@ def _class_weight(name: str, weight: Any, classes: int) -> None:
         raise ShapeError(f"{name}: weight must be (V,)=({classes},), got {weight.shape}")
 
 
+@short("short_losses")
 def nll_loss(
     input: Tensor, target: Tensor, weight: Tensor | None = None, ignore_index: int = -100, reduction: str = "mean"
 ) -> Tensor:
@@ -119,6 +121,7 @@ def _per_weight(name: str, loss: Any, chosen: Any, weight: Any, shape: tuple[int
     return sum(loss) / sum(where(chosen, 1.0 if weight is None else weight, 0.0)).astype(loss.dtype)
 
 
+@short("short_losses")
 def cross_entropy(
     input: Tensor, target: Tensor, weight: Tensor | None = None, ignore_index: int = -100, reduction: str = "mean",
     label_smoothing: float = 0.0

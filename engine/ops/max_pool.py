@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from ..autograd.base import recording
 from ..autograd.op import op
 from ..autograd.promotion import is_inexact
+from ..autograd.short import short
 from ..errors import ShapeError
 from . import primitives
 from .bits import bitwise_invert
@@ -55,6 +56,7 @@ def _min(op: str, rank: int, x: Any, window: Window, indices: bool) -> Any:
 
 
 @pool
+@short("short_pools")
 def max_pool1d(
     x: Tensor, kernel_size: IntOrInts, stride: IntOrInts | None = None, padding: IntOrInts = 0, dilation: IntOrInts = 1,
     ceil_mode: bool = False, return_indices: bool = False,
@@ -99,6 +101,7 @@ def max_pool1d(
 
 
 @pool
+@short("short_pools")
 def max_pool2d(
     x: Tensor, kernel_size: IntOrInts, stride: IntOrInts | None = None, padding: IntOrInts = 0, dilation: IntOrInts = 1,
     ceil_mode: bool = False, return_indices: bool = False,
@@ -143,6 +146,7 @@ def max_pool2d(
 
 
 @pool
+@short("short_pools")
 def max_pool3d(
     x: Tensor, kernel_size: IntOrInts, stride: IntOrInts | None = None, padding: IntOrInts = 0, dilation: IntOrInts = 1,
     ceil_mode: bool = False, return_indices: bool = False,

@@ -15,6 +15,7 @@ from .. import backend
 from ..autograd.base import written
 from ..autograd.op import op
 from ..autograd.promotion import is_inexact
+from ..autograd.short import short
 from ..default_dtype import get_default_dtype
 from ..errors import ConfigError, ShapeError
 from .fused import arguments, kernel_op
@@ -110,6 +111,7 @@ def batch_norm(
     return arguments(x, weight, bias, eps)
 
 
+@short("short_norms")
 def batch_norm_inference(
     x: Tensor, mean: Tensor, variance: Tensor, weight: Tensor | None = None, bias: Tensor | None = None, eps: float = 1e-5
 ) -> Tensor:
@@ -175,6 +177,7 @@ def _inference(xp, x, mean, variance, weight, bias, /, *, eps):
     )
 
 
+@short("short_norms")
 @kernel_op(needs="x weight", sizes="M D", wrapper=in_range, also="rstd")
 def layer_norm(
     x: Tensor, normalized_shape: int | Sequence[int], weight: Tensor | None = None, bias: Tensor | None = None, eps: float = 1e-5
@@ -221,6 +224,7 @@ def layer_norm(
     return arguments(x, weight, bias, eps, prod(x.shape[: x.ndim - len(shape)]), prod(shape))
 
 
+@short("short_norms")
 @kernel_op(needs="x weight", wrapper=in_range, also="rstd")
 def group_norm(x: Tensor, num_groups: int, weight: Tensor | None = None, bias: Tensor | None = None, eps: float = 1e-5) -> Tensor:
     """Normalise each sample over groups of channels and space; weight and bias act per channel.

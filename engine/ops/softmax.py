@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from ..autograd.op import op
+from ..autograd.short import short
 from ..errors import DTypeError, ShapeError
 from .fused import arguments, kernel_op
 
@@ -148,6 +149,7 @@ def _averaged(xp: Any, loss: Any, mean: bool) -> tuple[Any, Any]:
     return xp.mean(loss), lambda g: xp.broadcast_to(g / rows[0], rows)
 
 
+@short("short_losses")
 @kernel_op("cross_entropy", needs="labels", then=_averaged)
 def softmax_cross_entropy(logits: Tensor, labels: Tensor, *, ignore_index: int = -100, mean: bool = False) -> Tensor:
     """The cross-entropy of class labels, fused: ``-log softmax(logits)[label]`` for each row.

@@ -59,10 +59,10 @@ def max_pool2d(x: Array, g: Windows) -> tuple[Array, Array]:
     if y.size:
         threads = _threads(g, y.size)
         if type(g) is PoolGeometry and g.pairs:
-            _max_pool_pairs(as_row(dense(x)), as_row(y), as_row(index), g.table, threads)
+            _max_pool_pairs(dense(x), y, index, g.table, threads)
         else:
             like = NARROW if g.places < 1 << 31 else WIDE
-            maxima(as_row(dense(x)), as_row(y), as_row(index), g.table, like, threads)
+            maxima(dense(x), y, index, g.table, like, threads)
     return y, index
 
 
@@ -75,7 +75,7 @@ def max_pool_values(x: Array, g: PoolGeometry) -> Array:
         return max_pool2d(x, g)[0]
     y = np.empty(g.y_shape, x.dtype)
     if y.size:
-        largest_values(as_row(dense(x)), as_row(y), g.table, _threads(g, y.size))
+        largest_values(dense(x), y, g.table, _threads(g, y.size))
     return y
 
 
@@ -83,7 +83,7 @@ def avg_pool2d(x: Array, g: Windows) -> Array:
     """The mean of each window, over as many positions as g.counts says."""
     y = np.empty(g.y_shape, x.dtype)
     if y.size:
-        means(as_row(dense(x)), as_row(y), g.table, _threads(g, y.size))
+        means(dense(x), y, g.table, _threads(g, y.size))
     return y
 
 
@@ -91,7 +91,7 @@ def avg_pool2d_input_grad(gy: Array, g: Windows) -> Array:
     """gx: the adjoint of avg_pool2d."""
     gx = np.empty(g.x_shape, gy.dtype)
     if gx.size:
-        spread_means(as_row(dense(gy)), as_row(gx), g.table, _threads(g, gy.size))
+        spread_means(dense(gy), gx, g.table, _threads(g, gy.size))
     return gx
 
 
@@ -137,7 +137,7 @@ def plane_scatter(gy: Array, index: Array, g: PlaneGeometry) -> Array:
     gx = np.empty(g.x_shape, gy.dtype)
     if gx.size:
         threads = threads_for(g.N * g.C, 0.1 * gx.size + gy.size)
-        if _put(as_row(dense(gy)), as_row(dense(index)), as_row(gx), g.table, threads):
+        if _put(dense(gy), dense(index), gx, g.table, threads):
             _refuse("plane_scatter", index, g)
     return gx
 
@@ -147,7 +147,7 @@ def max_pool2d_gather(x: Array, index: Array, g: Windows) -> Array:
     y = np.empty(g.y_shape, x.dtype)
     if y.size:
         threads = threads_for(g.N * g.C, y.size)
-        if _gather(as_row(dense(x)), as_row(dense(index)), as_row(y), g.table, threads):
+        if _gather(dense(x), dense(index), y, g.table, threads):
             _refuse("max_pool2d_gather", index, g)
     return y
 
@@ -160,7 +160,7 @@ def _refuse(name: str, index: Array, g: Windows) -> NoReturn:
     raise IndexError(f"{name}: index runs from {index.min()} to {index.max()}, expected 0 ... {g.places - 1}")
 
 
-@jit()
+@jit(flat=True)
 def _max_pool_pairs(x: Array, y: Array, index: Array, table: Array, threads: int) -> None:
     planes, H, W, OH, OW = table[0], table[2], table[3], table[5], table[6]
     for t in prange(threads):
@@ -210,7 +210,7 @@ def _scatter(gy: Array, places: Array, gx: Array, s: Sizes, threads: int) -> int
     return count(wrong)
 
 
-@jit()
+@jit(flat=True)
 def _put(gy: Array, places: Array, gx: Array, table: Array, threads: int) -> int:
     """How many places lie outside the plane."""
     wrong = np.zeros(threads, np.int64)
@@ -229,7 +229,7 @@ def _put(gy: Array, places: Array, gx: Array, table: Array, threads: int) -> int
     return count(wrong)
 
 
-@jit()
+@jit(flat=True)
 def _gather(x: Array, places: Array, y: Array, table: Array, threads: int) -> int:
     """How many places lie outside the plane."""
     wrong = np.zeros(threads, np.int64)

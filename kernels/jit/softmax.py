@@ -20,7 +20,7 @@ from .machine.short_rows import logs_of, short_rows
 from .machine.vecmath import exp, log, maximum
 from .machine.vector import as_row, clear
 
-_INT64 = np.dtype(np.int64)
+_INT64, _SINGLE = np.dtype(np.int64), np.dtype(np.float32)
 
 GRAIN = 8192
 """Elements below which another thread does not pay."""
@@ -180,8 +180,21 @@ def _log_softmax_grad(gy: Array, y: Array, gx: Array, threads: int) -> None:
             log_softmax_grad_row(gy[r], y[r], y.dtype.type(sum_by_runs(gy[r])), gx[r])
 
 
+@inner()
+def first_wrong(labels: Array, classes: int, ignore: int) -> int:
+    """The place of the first label outside the classes, or -1."""
+    for i in range(labels.size):
+        if labels[i] != ignore and not 0 <= labels[i] < classes:
+            return i
+    return -1
+
+
 @jit()
-def _cross_entropy(x: Array, labels: Array, ignore: int, loss: Array, p: Array, threads: int) -> None:
+def _cross_entropy(x: Array, labels: Array, ignore: int, loss: Array, p: Array, threads: int) -> int:
+    """Fill loss (N,) and p (N, V), unless a label is wrong: then its place, else -1."""
+    wrong = first_wrong(labels, x.shape[1], ignore)
+    if wrong >= 0:  # it would read or write foreign memory
+        return wrong
     rows, step = x.shape[0], rows_of_block(x.shape[1])
     for t in prange(threads):
         tops, totals, logs = np.empty(step, x.dtype), np.empty(step, x.dtype), np.empty(step, x.dtype)
@@ -193,13 +206,17 @@ def _cross_entropy(x: Array, labels: Array, ignore: int, loss: Array, p: Array, 
             for r in range(lo, hi):
                 label = labels[r]
                 loss[r] = 0.0 if label == ignore else loss_of(x[r, label], tops[r - lo], logs[r - lo])
+    return wrong
 
 
-@jit()
-def _short_cross_entropy(x: Array, labels: Array, ignore: int, loss: Array, p: Array, threads: int) -> None:
+@jit(flat=True)
+def _short_cross_entropy(x: Array, labels: Array, ignore: int, loss: Array, p: Array, threads: int) -> int:
     """The same of float32 rows for short_rows: most networks compile no other. x, p: (N V,)."""
     rows = labels.size
     columns = x.size // rows
+    wrong = first_wrong(labels, columns, ignore)
+    if wrong >= 0:
+        return wrong
     step = rows_of_block(columns)
     for t in prange(threads):
         tops, logs = np.empty(step, x.dtype), np.empty(step, x.dtype)
@@ -211,9 +228,10 @@ def _short_cross_entropy(x: Array, labels: Array, ignore: int, loss: Array, p: A
             for r in range(count):
                 label = labels[lo + r]
                 loss[lo + r] = 0.0 if label == ignore else loss_of(x[at + r * columns + label], tops[r], logs[r])
+    return wrong
 
 
-@jit()
+@jit(flat=True)
 def _cross_entropy_grad(gloss: Array, p: Array, labels: Array, ignore: int, gx: Array, threads: int) -> None:
     """p, gx: (N V,)."""
     rows = labels.size
@@ -295,21 +313,25 @@ def log_softmax_grad(gy: Array, y: Array, axis: int) -> Array:
 
 @jit(parallel=False)
 def _first_wrong(labels: Array, classes: int, ignore: int) -> int:
-    """The place of the first label outside the classes, or -1."""
-    for i in range(labels.size):
-        if labels[i] != ignore and not 0 <= labels[i] < classes:
-            return i
-    return -1
+    return first_wrong(labels, classes, ignore)
+
+
+def _numbers(labels: Array) -> Array:
+    """The labels as int64."""
+    return dense(labels if labels.dtype == _INT64 else labels.astype(np.int64))
+
+
+def _refuse(wrong: int, labels: Array, classes: int) -> None:
+    """Raise IndexError for a label at a place; -1 is none."""
+    if wrong >= 0:
+        raise IndexError(f"cross_entropy: label {labels[wrong]} is outside 0 ... {classes - 1}")
 
 
 def _checked(labels: Array, classes: int, ignore_index: int) -> Array:
     """The labels as int64; one outside the classes would read or write foreign memory."""
-    labels = dense(labels if labels.dtype == _INT64 else labels.astype(np.int64))
-    if labels.size <= FEW and in_range(labels, classes):
-        return labels
-    wrong = _first_wrong(labels, classes, ignore_index)
-    if wrong >= 0:
-        raise IndexError(f"cross_entropy: label {labels[wrong]} is outside 0 ... {classes - 1}")
+    labels = _numbers(labels)
+    if labels.size > FEW or not in_range(labels, classes):
+        _refuse(_first_wrong(labels, classes, ignore_index), labels, classes)
     return labels
 
 
@@ -320,15 +342,14 @@ def cross_entropy(logits: Array, labels: Array, ignore_index: int) -> tuple[Arra
     """
     logits = dense(logits)
     n, v = logits.shape
-    labels = _checked(labels, v, ignore_index)
-    loss, p = np.empty(n, logits.dtype), np.empty_like(logits)
+    labels, dtype = _numbers(labels), logits.dtype
+    loss, p = np.empty(n, dtype), np.empty((n, v), dtype)
     if logits.size:
-        threads = thread_count(min(n, logits.size // GRAIN))
-        if v <= RUN and logits.dtype == np.float32:
-            _short_cross_entropy(logits.reshape(-1), labels, ignore_index, loss, p.reshape(-1), threads)
-        else:
-            _cross_entropy(logits, labels, ignore_index, loss, p, threads)
+        threads = 1 if logits.size < 2 * GRAIN else thread_count(min(n, logits.size // GRAIN))
+        kernel = _short_cross_entropy if v <= RUN and dtype == _SINGLE else _cross_entropy
+        _refuse(kernel(logits, labels, ignore_index, loss, p, threads), labels, v)
     else:
+        _checked(labels, v, ignore_index)
         loss.fill(0)
     return loss, p
 
@@ -363,5 +384,5 @@ def cross_entropy_grad(gloss: Array, p: Array, labels: Array, ignore_index: int)
     out = np.empty_like(p)
     if out.size:
         threads = thread_count(min(len(p), out.size // GRAIN))
-        _cross_entropy_grad(gloss, p.reshape(-1), labels, ignore_index, out.reshape(-1), threads)
+        _cross_entropy_grad(gloss, p, labels, ignore_index, out, threads)
     return out

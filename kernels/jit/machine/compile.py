@@ -153,8 +153,9 @@ class Kernel:
     on an idle machine and 70 on a busy one, where the arithmetic on a small array takes less than one.
     """
 
-    def __init__(self, function: Callable[..., Any], options: dict[str, Any], parallel: bool) -> None:
+    def __init__(self, function: Callable[..., Any], options: dict[str, Any], parallel: bool, flat: bool) -> None:
         self.py_func = function
+        self.flat = flat
         self.parallel = parallel
         self.options = options
         names = function.__code__.co_varnames[: function.__code__.co_argcount]
@@ -200,12 +201,14 @@ class Kernel:
         if self.parallel and not self.outlined:  # the form for one thread is another
             return
         try:
-            made = [entry(compiled, self.threads_at) for compiled in [*self.dispatcher.overloads.values()]]
+            made = [entry(compiled, self.threads_at, self.flat) for compiled in [*self.dispatcher.overloads.values()]]
         except (AttributeError, ImportError, OSError, RuntimeError):  # a foreign Python, NumPy or Numba
             return
         self.entries = tuple([quick for quick in made if quick is not None])
 
     def _dispatched(self, *args: Any) -> Any:
+        if self.flat:
+            args = tuple([a.reshape(-1) if type(a) is np.ndarray and a.ndim != 1 else a for a in args])
         serial = self._serial
         if serial is not None and args[self.threads_at] == 1 and not _interpreted.get():  # type: ignore[index]
             return serial(*args)
@@ -221,9 +224,12 @@ class Kernel:
         return in_parallel(self.dispatcher, *args)
 
 
-def jit(*, parallel: bool = True, exact: bool = False) -> Callable[[Callable[..., Any]], Kernel]:
-    """Make an entry point. parallel: whether it uses prange. exact: keep the order and rounding of every operation."""
-    return lambda function: Kernel(function, _options(exact), parallel)
+def jit(*, parallel: bool = True, exact: bool = False, flat: bool = False) -> Callable[[Callable[..., Any]], Kernel]:
+    """Make an entry point. parallel: whether it uses prange. exact: keep the order and rounding of every operation.
+
+    flat: whether all arrays that it takes are vectors, in whose place it is given dense arrays of any shape.
+    """
+    return lambda function: Kernel(function, _options(exact), parallel, flat)
 
 
 def inner(*, exact: bool = False, inline: bool = False) -> Callable[[F], F]:

@@ -37,13 +37,13 @@ _WORDS = (
     "ndarray", "int", "float", "none", "true", "false", "incref", "as_long", "save", "restore", "no_memory", "missed",
     "from_long", "from_float", "new_tuple", "set_item", "code",
 )  # fmt: skip
-"""The head of a table; the dtypes of the arrays follow."""
+"""The head of a table; for each array its dtype and the size of its elements follow."""
 
 _FLOAT_AT = 16
 """Where a Python float keeps its value."""
 
 
-def entry(compiled: Any, single: int | None) -> Callable[..., Any] | None:
+def entry(compiled: Any, single: int | None, flat: bool = False) -> Callable[..., Any] | None:
     """A function for a kernel that Numba has compiled; None for arguments or results of other kinds than are known here.
 
     Parameters
@@ -52,6 +52,8 @@ def entry(compiled: Any, single: int | None) -> Callable[..., Any] | None:
         The kernel for one signature.
     single : int, optional
         The place of an argument that must be the integer 1.
+    flat : bool
+        Whether the elements of an array in any shape are taken where a vector is.
     """
     signature, machine = compiled.signature, import_module("dlengine.kernels.jit.generated.machine")
     kinds, returns = [_kind(argument) for argument in signature.args], _returned(signature.return_type)
@@ -65,10 +67,12 @@ def entry(compiled: Any, single: int | None) -> Callable[..., Any] | None:
         return None
     if single is not None:
         kinds[single] = "1"
+    if flat:
+        kinds = ["f1" if kind == "a1" else kind for kind in kinds]
     name = "_".join(["dlengine_entry", *kinds, "gives", *returns])
     (address,) = machine.linked(name, _text(name, kinds, returns), (name,))
-    dtypes = [id(as_dtype(argument.dtype)) for argument in signature.args if isinstance(argument, types.Array)]
-    words = [*_process(), place, *dtypes]
+    dtypes = [as_dtype(argument.dtype) for argument in signature.args if isinstance(argument, types.Array)]
+    words = [*_process(), place, *[word for dtype in dtypes for word in (id(dtype), dtype.itemsize)]]
     found: Callable[..., Any] = machine.as_function(address, struct.pack(f"={len(words)}Q", *words))
     return found
 
@@ -136,17 +140,21 @@ class _Text:
     def type_is(self, o: str, word: str) -> None:
         self.require(self.put(f"icmp eq ptr {self.field(o, _layout().TYPE_AT)}, {self.word(word)}"))
 
-    def array(self, o: str, axes: int) -> list[str]:
+    def array(self, o: str, kind: str) -> list[str]:
         """An array as Numba hands it on: who holds the memory and who shows it, sizes, address, shape, strides."""
-        at = _layout()
-        descr, flags = self.word(len(_WORDS) + len(self.sizes)), at.DENSE | at.WRITEABLE
+        at, axes, place = _layout(), int(kind[1:]), len(_WORDS) + 2 * len(self.sizes)
+        descr, flags = self.word(place), at.DENSE | at.WRITEABLE
         self.require(self.put(f"call i1 @fits(ptr {o}, ptr {self.word('ndarray')}, ptr {descr}, i32 {flags})"))
-        self.require(self.put(f"icmp eq i32 {self.field(o, at.NDIM_AT, 'i32')}, {axes}"))
         size = self.put(f"call i64 @size(ptr {o})")
         self.sizes.append(size)
-        dims, strides = self.field(o, at.DIMS_AT), self.field(o, at.DIMS_AT + 8)
-        numbers = [self.field(place, 8 * i, "i64") for place in (dims, strides) for i in range(axes)]
-        address, item = self.field(o, at.DATA_AT), numbers[-1]
+        item = self.put(f"ptrtoint ptr {self.word(place + 1)} to i64")
+        if kind[0] == "f":
+            numbers = [size, item]
+        else:
+            self.require(self.put(f"icmp eq i32 {self.field(o, at.NDIM_AT, 'i32')}, {axes}"))
+            dims, strides = self.field(o, at.DIMS_AT), self.field(o, at.DIMS_AT + 8)
+            numbers = [self.field(start, 8 * i, "i64") for start in (dims, strides) for i in range(axes)]
+        address = self.field(o, at.DATA_AT)
         return ["ptr null", f"ptr {o}", f"i64 {size}", f"i64 {item}", f"ptr {address}", *[f"i64 {n}" for n in numbers]]
 
     def number(self, o: str, kind: str) -> str:
@@ -189,7 +197,7 @@ def _text(name: str, kinds: list[str], returns: list[str]) -> str:
     handed = ["ptr %result", "ptr %error"]
     for k, kind in enumerate(kinds):
         o = t.field("%given", 8 * k)
-        handed += t.array(o, int(kind[1:])) if kind[0] == "a" else [t.number(o, kind)]
+        handed += t.array(o, kind) if kind[0] in "af" else [t.number(o, kind)]
     total = "0"
     for size in t.sizes:
         total = t.put(f"add i64 {total}, {size}")

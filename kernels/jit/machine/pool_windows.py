@@ -142,7 +142,7 @@ def along(best: Array, places: Array, first: int, count: int, step: int) -> tupl
     return held, place
 
 
-@jit()
+@jit(flat=True)
 def maxima(x: Array, y: Array, index: Array, table: Array, like: Array, threads: int) -> None:
     """y: the largest value of each window, index: its place in the plane; 0 and -1 for a window without positions.
 
@@ -198,7 +198,7 @@ def maxima(x: Array, y: Array, index: Array, table: Array, like: Array, threads:
             image, od, oh = next_row(image, od, oh, outputs, size)
 
 
-@jit()
+@jit(flat=True)
 def largest_values(x: Array, y: Array, table: Array, threads: int) -> None:
     """y: the largest value of each window; 0 for a window without positions."""
     W, OW, step, stride, taps, outputs = table[3], table[6], table[9], table[12], table[13], (table[4], table[5])
@@ -254,7 +254,7 @@ def total_of(x: Array) -> Any:
     return total
 
 
-@jit()
+@jit(flat=True)
 def means(x: Array, y: Array, table: Array, threads: int) -> None:
     """y: the sum of each window, divided by its count."""
     W, OW, step, stride, taps, outputs = table[3], table[6], table[9], table[12], table[13], (table[4], table[5])
@@ -294,7 +294,7 @@ def means(x: Array, y: Array, table: Array, threads: int) -> None:
             image, od, oh = next_row(image, od, oh, outputs, size)
 
 
-@jit()
+@jit(flat=True)
 def spread_means(gy: Array, gx: Array, table: Array, threads: int) -> None:
     """gx: each gy divided by the count of its window, and added to all its positions."""
     W, OW, step, stride, taps, outputs = table[3], table[6], table[9], table[12], table[13], (table[4], table[5])

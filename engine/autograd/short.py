@@ -1,0 +1,121 @@
+"""Public functions that answer their commonest small calls at once, from tensors to a tensor.
+
+    @short("short_pools")
+    def max_pool1d(x, kernel_size, ...):
+
+Between such a function and the kernel that computes it lie checks, an op and its caller, which take longer than the arithmetic on
+1,000 numbers. After some calls the function asks a module of dlengine.ops for a shorter way: MAKERS["max_pool1d"] is given the
+backend's namespace and what makes a leaf of an array, and returns a function of the same arguments, which answers calls that
+record nothing, or returns None. It is taken only if it gives, bit for bit, what the last call gave. Where it raises what a wrong
+argument would raise, the function itself is asked and says what is wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from importlib import import_module
+from typing import Any, TypeVar, cast
+
+import numpy as np
+
+from ..backend.switch import default_policy, scoped
+from ..recording.answers import changed, mode
+from . import nvtx
+from .base import TensorBase
+from .declaration import PATIENCE, replaced
+from .small import MORE_PATIENCE, leaf_maker
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_taken: list[_Short] = []
+
+
+class _Short:
+    """What is known of a function's shorter way. policy: the one under which `bound` answers; None for none."""
+
+    __slots__ = ("bound", "module", "name", "patience", "policy", "waits")
+
+    def __init__(self, name: str, module: str) -> None:
+        self.name, self.module = name, module
+        self.bound: Any = None
+        self.policy: Any = None
+        self.waits = self.patience = PATIENCE
+
+    def release(self) -> None:
+        self.policy = None  # bound stays: another thread may be about to call it
+        self.waits = self.patience = PATIENCE
+
+    def bind(self, policy: Any, args: tuple[Any, ...], options: dict[str, Any], y: Any) -> None:
+        """Look for a shorter way to the result y of a call."""
+        self.patience *= MORE_PATIENCE
+        self.waits = self.patience
+        xp = policy.spaces[np.ndarray]
+        if xp.generator != 0 or mode() != "auto" or nvtx.ENABLED:
+            return
+        launches = xp.kernels.launches
+        counted = dict(launches)
+        try:
+            makers = import_module(f"dlengine.ops.{self.module}").MAKERS
+            found = makers[self.name](xp, leaf_maker())
+            answer = found(*args, **options)
+        except (*WRONG, ImportError, OSError, RuntimeError):  # a call that it does not take, or a foreign Python
+            return
+        finally:
+            launches.subtract({name: n - counted.get(name, 0) for name, n in dict(launches).items()})  # looking is no call
+        if answer is not None and _alike(answer, y):
+            self.bound, self.policy = found, policy
+            _taken.append(self)
+
+
+WRONG = (AttributeError, IndexError, OverflowError, TypeError, ValueError)
+"""What wrong arguments raise where nobody looks at them."""
+
+
+def short(module: str) -> Callable[[F], F]:
+    """Let a function answer by its entry in MAKERS of a module of dlengine.ops, once it is called often."""
+
+    def decorate(function: F) -> F:
+        way = _Short(function.__name__, module)
+
+        @wraps(function)
+        def call(*args: Any, **options: Any) -> Any:
+            policy = scoped()
+            if policy is None and default_policy:
+                policy = default_policy[0]
+            if way.policy is policy is not None:
+                try:
+                    y = way.bound(*args, **options)
+                except WRONG:
+                    y = None
+                return function(*args, **options) if y is None else y
+            y = function(*args, **options)
+            way.waits -= 1
+            if way.waits <= 0 and policy is not None:
+                way.bind(policy, args, options, y)
+            return y
+
+        call.short = way  # type: ignore[attr-defined]
+        return cast(F, call)
+
+    return decorate
+
+
+def _alike(found: Any, y: Any) -> bool:
+    """Whether two results are the same: leaves around arrays that are equal bit for bit."""
+    if isinstance(y, tuple):
+        return type(found) is type(y) and len(found) == len(y) and all(map(_alike, found, y))
+    if not (type(found) is type(y) and isinstance(y, TensorBase)) or y.needs_grad or found._view or y._view:
+        return False
+    a, b = found.array, y.array
+    return type(a) is type(b) is np.ndarray and (a.dtype, a.shape) == (b.dtype, b.shape) and a.tobytes() == b.tobytes()
+
+
+def _release() -> None:
+    for way in _taken:
+        way.release()
+    _taken.clear()
+
+
+changed.append(_release)
+replaced.append(_release)
