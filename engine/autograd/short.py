@@ -105,7 +105,7 @@ def _alike(found: Any, y: Any) -> bool:
     """Whether two results are the same: leaves around arrays that are equal bit for bit."""
     if isinstance(y, tuple):
         return type(found) is type(y) and len(found) == len(y) and all(map(_alike, found, y))
-    if not (type(found) is type(y) and isinstance(y, TensorBase)) or y.needs_grad or found._view or y._view:
+    if not (type(found) is type(y) and isinstance(y, TensorBase)) or y.needs_grad or found._view != y._view:
         return False
     a, b = found.array, y.array
     return type(a) is type(b) is np.ndarray and (a.dtype, a.shape) == (b.dtype, b.shape) and a.tobytes() == b.tobytes()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+from ..autograd.short import short
 from ..errors import ShapeError
 from .broadcasting import broadcast_arrays
 from .elementwise import maximum
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["cosine_similarity", "normalize", "pairwise_distance", "squared_distances"]
 
 
+@short("short_products")
 @real
 @wide
 def pairwise_distance(x1: Tensor, x2: Tensor, p: float = 2.0, eps: float = 1e-06, keepdim: bool = False) -> Tensor:

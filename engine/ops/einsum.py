@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from ..autograd.base import TensorBase
+from ..autograd.short import short
 from ..errors import DTypeError, ShapeError
 from .elementwise import multiply
 from .linalg import diagonal, matmul
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["einsum"]
 
 
+@short("short_products")
 def einsum(equation: str, /, *operands: Tensor) -> Tensor:
     """Return a sum of products of tensors whose axes are named by letters.
 
@@ -55,7 +57,7 @@ def einsum(equation: str, /, *operands: Tensor) -> Tensor:
     tensor(5.)
     """
     _must_be_tensors(operands)
-    terms, result, sizes = _parse(equation, tuple([x.array.shape for x in operands]))
+    terms, result, sizes = parse(equation, tuple([x.array.shape for x in operands]))
     pool = [_take_diagonals(x, letters) for x, letters in zip(operands, terms, strict=True)]
     while len(pool) > 1:
         pairs = [(i, j) for i in range(len(pool)) for j in range(i + 1, len(pool))]
@@ -77,7 +79,7 @@ def _must_be_tensors(operands: tuple[Any, ...]) -> None:
 
 
 @lru_cache(maxsize=256)
-def _parse(equation: str, shapes: tuple[tuple[int, ...], ...]) -> tuple[list[str], str, dict[str, int]]:
+def parse(equation: str, shapes: tuple[tuple[int, ...], ...]) -> tuple[list[str], str, dict[str, int]]:
     """The letters of each operand and of the result ("..." as capital letters beyond Z), and the size of each letter."""
     left, arrow, result = equation.replace(" ", "").partition("->")
     terms = left.split(",")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..autograd.base import must_be_tensors
+from ..autograd.short import short
 from ..errors import BadIndexError, ConfigError, DTypeError, ShapeError
 from . import primitives
 from .conversion import asarray
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["embedding", "embedding_bag"]
 
 
+@short("short_places")
 def embedding(weight: Tensor, ids: Tensor) -> Tensor:
     """Return rows of a table.
 

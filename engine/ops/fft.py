@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..autograd.op import op
 from ..autograd.promotion import is_complex
+from ..autograd.short import short
 from ..errors import ConfigError, ShapeError
 from .shape import axis_of
 
@@ -51,6 +52,7 @@ def _fit(xp: Any, g: Any, shape: Sequence[int], axes: Sequence[int]) -> Any:
     return g
 
 
+@short("short_products")
 @op(needs="", promotes="float", complex=True)
 def fft(xp: Namespace, x: Tensor, /, *, n: int | None = None, axis: int = -1, norm: str = "backward") -> ValueAndVJP:
     """Return the discrete Fourier transform along an axis.
@@ -88,6 +90,7 @@ def fft(xp: Namespace, x: Tensor, /, *, n: int | None = None, axis: int = -1, no
     )
 
 
+@short("short_products")
 @op(needs="", promotes="float", complex=True)
 def ifft(xp: Namespace, x: Tensor, /, *, n: int | None = None, axis: int = -1, norm: str = "backward") -> ValueAndVJP:
     """Return the inverse of `fft` along an axis.
@@ -132,6 +135,7 @@ def _axes(x: Any, s: Any, axes: Any) -> tuple[int, ...]:
     return tuple(range(-len(s) if s is not None else -x.ndim, 0))
 
 
+@short("short_products")
 @op(needs="", promotes="float", complex=True)
 def fftn(
     xp: Namespace, x: Tensor, /, *, s: Sequence[int] | None = None, axes: Sequence[int] | None = None, norm: str = "backward"
@@ -173,6 +177,7 @@ def fftn(
     )
 
 
+@short("short_products")
 @op(needs="", promotes="float", complex=True)
 def ifftn(
     xp: Namespace, x: Tensor, /, *, s: Sequence[int] | None = None, axes: Sequence[int] | None = None, norm: str = "backward"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ..autograd.op import op
+from ..autograd.short import short
 from ..default_dtype import get_default_dtype
 from ..errors import DTypeError, ShapeError
 from .ids import check_ids, on_host
@@ -81,6 +82,7 @@ def added_along(xp: Any, gy: Any, places: Any, at: int, shape: tuple[int, ...]) 
     return xp.reshape(xp.add_along(xp.reshape(gy, lines), xp.reshape(places, lines), shape[at]), shape)
 
 
+@short("short_places")
 @op(needs=("indices", ""), complex=True, arrays=2)
 def take_along_axis(xp: Namespace, x: Tensor, indices: Tensor, /, *, axis: int = -1) -> ValueAndVJP:
     """Return the elements of a tensor that indices name along an axis, one for each index.

@@ -12,6 +12,7 @@ import numpy as np
 from ..autograd.base import TensorBase, must_be_tensors
 from ..autograd.op import op
 from ..autograd.promotion import REAL_FLOATS, is_complex, is_inexact
+from ..autograd.short import short
 from ..errors import DTypeError, ShapeError
 from .elementwise import cc
 from .shape import axis_of, matrix_transpose, permute_dims, refuse_flag, reshape
@@ -201,6 +202,7 @@ def vecdot(xp: Namespace, x1: Tensor, x2: Tensor, /, *, axis: int = -1) -> Value
     return xp.vecdot(x1, x2, axis=axis), (lambda gy: cc(xp, back(gy)) * x2, right)
 
 
+@short("short_products")
 def tensordot(x1: Tensor, x2: Tensor, /, *, axes: int | tuple[Sequence[int] | int, Sequence[int] | int] = 2) -> Tensor:
     """Return the sum of products of two tensors over axes.
 
@@ -247,6 +249,7 @@ def tensordot(x1: Tensor, x2: Tensor, /, *, axes: int | tuple[Sequence[int] | in
     return reshape(matmul(a, b), m + n)
 
 
+@short("short_products")
 @op(needs=("x2", "x1"), promotes="join", complex=True)
 def outer(xp: Namespace, x1: Tensor, x2: Tensor, /) -> ValueAndVJP:
     """Return the products of all pairs of elements of two vectors.
@@ -395,6 +398,3 @@ def trace(xp: Namespace, x: Tensor, /, *, offset: int = 0, dtype: DTypeLike | No
         return _on_diagonal(xp, xp.broadcast_to(gy[..., None], line.shape), offset, shape)
 
     return xp.sum(line, axis=-1, dtype=dtype), pull
-
-
-# ---------------------------------------------------------------------- norms

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..autograd.op import op
 from ..autograd.promotion import is_complex
+from ..autograd.short import short
 from ..errors import ConfigError, ShapeError
 from .factorizations import svdvals
 from .half import wide_text
@@ -106,6 +107,7 @@ def _norm(xp: Any, size: Any, axis: Any, ord: Any) -> Any:
     return unit * xp.where(none, 0, xp.pow(xp.where(none, 1, total), 1 / ord))
 
 
+@short("short_products")
 def matrix_norm(x: Tensor, /, *, keepdims: bool = False, ord: Any = "fro") -> Tensor:
     """Return a norm of matrices.
 

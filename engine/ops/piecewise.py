@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..autograd.op import op
+from ..autograd.short import short
 from ..errors import ConfigError, ShapeError
 from .reduce import max
 from .shape import axis_of, reshape
@@ -254,7 +255,7 @@ def step(xp: Namespace, x: Tensor, /) -> ValueAndVJP:
 
 
 @op(needs=("x slope", "x"), promotes="float", name="prelu")
-def _prelu(xp, x, slope, /):
+def plain_prelu(xp, x, slope, /):
     """See prelu. Chosen, not only guarded: Inf, which is not scaled, sends the slope no Inf 0."""
     return xp.where(x > 0, x, xp.where(x > 0, 0, x) * slope), (
         lambda gy: xp.where(x > 0, gy, gy * slope),
@@ -262,6 +263,7 @@ def _prelu(xp, x, slope, /):
     )
 
 
+@short("short_products")
 def prelu(x: Tensor, weight: Tensor, /) -> Tensor:
     """Parametric rectified linear unit: ``x`` where positive, ``weight * x`` elsewhere, with learned slopes.
 
@@ -295,8 +297,8 @@ def prelu(x: Tensor, weight: Tensor, /) -> Tensor:
     if len(count) != 1 or count[0] not in (1, shape[1] if len(shape) > 1 else 1):
         raise ShapeError(f"prelu: weight must be (1,) or (C,), got {weight.shape} for x (N,C,*S)={x.shape}")
     if not shape:
-        return _prelu(x, reshape(weight, ()))
-    return _prelu(x, reshape(weight, (-1,) + (1,) * (len(shape) - 2)) if count[0] > 1 and len(shape) > 2 else weight)
+        return plain_prelu(x, reshape(weight, ()))
+    return plain_prelu(x, reshape(weight, (-1,) + (1,) * (len(shape) - 2)) if count[0] > 1 and len(shape) > 2 else weight)
 
 
 def maxout(x: Tensor, pieces: int, /, *, axis: int = -1) -> Tensor:

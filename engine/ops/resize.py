@@ -16,6 +16,7 @@ import numpy as np
 
 from ..autograd.op import op
 from ..autograd.promotion import is_inexact
+from ..autograd.short import short
 from ..default_dtype import get_default_dtype
 from ..errors import ConfigError, ShapeError
 from .conv_geometry import int_tuple
@@ -293,6 +294,7 @@ def pixel_unshuffle(x: Tensor, downscale_factor: int) -> Tensor:
     return reshape(x, (*lead, c * r * r, h // r, w // r))
 
 
+@short("short_places")
 def channel_shuffle(x: Tensor, groups: int) -> Tensor:
     """Deal the channels of each group out over all groups: channel ``g C / G + i`` becomes channel ``i G + g``.
 

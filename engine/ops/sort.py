@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..autograd.op import op
+from ..autograd.short import short
 from ..errors import ConfigError, ShapeError
 from .gather import added_along
 from .index import plain
@@ -95,6 +96,7 @@ class TopK(NamedTuple):
     indices: Any
 
 
+@short("short_places")
 @op(needs="y1", arrays=1, result=TopK)
 def topk(xp: Namespace, x: Tensor, k: int, /, *, axis: int = -1, largest: bool = True) -> tuple[Any, Any]:
     """Return the ``k`` largest (or smallest) elements along an axis and their indices.

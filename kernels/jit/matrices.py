@@ -124,7 +124,7 @@ def cross(a: Array, b: Array) -> Array:
 def outer(a: Array, b: Array) -> Array:
     """The products of all pairs of elements of two vectors."""
     y = np.empty((a.size, b.size), a.dtype)
-    products(dense(a), dense(b), y.reshape(-1), a.size, b.size, threads_for(a.size, 0.1 * y.size))
+    products(dense(a), dense(b), y, a.size, b.size, threads_for(a.size, 0.1 * y.size))
     return y
 
 

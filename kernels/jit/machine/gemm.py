@@ -302,7 +302,7 @@ def scale_row(x: Array, factor: Any, y: Array) -> None:
         y[i] = x[i] * factor
 
 
-@jit()
+@jit(flat=True)
 def outer(a: Array, b: Array, c: Array, rows: int, columns: int, threads: int) -> None:
     """Outer products of vectors a and b, of which there are as many: c[i, r] = a[i, r] b[i], all of them in one row."""
     for t in prange(threads):

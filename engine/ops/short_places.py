@@ -1,0 +1,92 @@
+"""Small calls that choose, look up and rearrange elements, see dlengine.autograd.short."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from ..autograd.base import TensorBase
+from ..autograd.small_kernels import Answer, Leaf, floats
+from .shape import lines_along
+from .sort import TopK
+
+_PLACES = np.dtype(np.int64)
+
+
+def _places(t: Any) -> Any:
+    """The array of a tensor of int64, else None."""
+    a = t.array if isinstance(t, TensorBase) else None
+    return a if type(a) is np.ndarray and a.dtype is _PLACES else None
+
+
+def _topk(xp: Any, leaf: Leaf) -> Answer:
+    kernel, launches = xp.kernels.load("top_k"), xp.kernels.launches
+
+    def small(x: Any, k: Any, *, axis: Any = -1, largest: Any = True) -> Any:
+        a = floats(x)
+        if a is None or not (type(k) is type(axis) is int) or type(largest) is not bool or not -a.ndim <= axis < a.ndim:
+            return None
+        shape, at = a.shape, axis % a.ndim
+        if not 0 <= k <= shape[at]:
+            return None
+        values, places = kernel(a.reshape(lines_along(shape, at)), k, largest)
+        launches["top_k"] += 1
+        chosen = (*shape[:at], k, *shape[at + 1 :])
+        return TopK(leaf(values.reshape(chosen)), leaf(places.reshape(chosen)))
+
+    return small
+
+
+def _take_along_axis(xp: Any, leaf: Leaf) -> Answer:
+    taken = import_module("dlengine.kernels.jit.functions").FUNCTIONS["take_along_axis"]
+    launches = xp.kernels.launches
+
+    def small(x: Any, indices: Any, *, axis: Any = -1) -> Any:
+        a, places = floats(x), _places(indices)
+        if a is None or places is None or type(axis) is not int:
+            return None
+        y = taken(a, places, axis=axis)  # which looks at the places
+        if y is None:
+            return None
+        launches["library:take_along_axis"] += 1
+        return leaf(y)
+
+    return small
+
+
+def _embedding(xp: Any, leaf: Leaf) -> Answer:
+    kernel, launches = xp.kernels.load("embedding"), xp.kernels.launches
+
+    def small(weight: Any, ids: Any) -> Any:
+        a, places = floats(weight), _places(ids)
+        if a is None or places is None or a.ndim != 2:
+            return None
+        y = kernel(a, places)
+        launches["embedding"] += 1
+        return leaf(y)
+
+    return small
+
+
+def _channel_shuffle(xp: Any, leaf: Leaf) -> Answer:
+    def small(x: Any, groups: Any) -> Any:
+        a = floats(x)
+        if a is None or type(groups) is not int or a.ndim < 3 or not a.size:
+            return None
+        shape = a.shape
+        n, c = shape[:2]
+        if groups < 2 or c % groups or c == groups:  # without groups, or with one channel each, the result may be a view
+            return None
+        return leaf(a.reshape(n, groups, c // groups, prod(shape[2:])).transpose(0, 2, 1, 3).reshape(shape))
+
+    return small
+
+
+MAKERS: dict[str, Callable[[Any, Leaf], Answer]] = {
+    "topk": _topk, "take_along_axis": _take_along_axis, "embedding": _embedding, "channel_shuffle": _channel_shuffle,
+}  # fmt: skip
+"""By the name of a function."""
