@@ -137,11 +137,16 @@ class _Form(NamedTuple):
                 f"    _out = _op.bound({', '.join(self.arrays + self.consts if self.view or self.listed else self.arrays)})",
                 "    if _out is not None: return _out",
             ]
-        lines += bound if self.listed else []
+        asked = [f"    {line}" for line in bound]
+        if self.listed:
+            lines += bound
+        elif not several and bound:  # what answers looks at the array itself
+            (x,) = self.arrays
+            lines += [f"if not _isinstance({x}, _T): break", f"if not {x}.needs_grad or not _recording():", *asked]
         lines += self._several() if several else self._one()
         lines += [
             "if not _needs or not _recording():",
-            *([] if self.listed else [f"    {line}" for line in bound]),
+            *(asked if several else []),
             "    if _needs:",
             "        if _touched() is not None: break  # a checkpoint is told",
             "        _needs = False",
@@ -206,9 +211,8 @@ class _Form(NamedTuple):
                 "    if _t.needs_grad: _needs = True",
                 "if _a0 is None: break",
             ]  # fmt: skip
-        lines = [
-            f"if not _isinstance({x}, _T): break", f"_a0 = {x}.array", "if _type(_a0) is not _ND: break", "_d = _a0.dtype",
-        ]  # fmt: skip
+        lines = [f"if not _isinstance({x}, _T): break"] if self.usual is None else []
+        lines += [f"_a0 = {x}.array", "if _type(_a0) is not _ND: break", "_d = _a0.dtype"]
         if self.promotes:
             lines.append("if _d is not _F4 and _d is not _F8: break")
         else:

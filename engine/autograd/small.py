@@ -199,7 +199,10 @@ def _function(op: Op, xp: Any) -> Any:
     if numbers:
         x = np.full(BEYOND, 0.75, np.float32)
         numbers = all(ufunc_of(op, xp, given) is ufunc for given in ([x, 0.5], [0.5, x], [x, 3], [3, x]))
-    found = small_calls().bound(ufunc, tensor_class[0], (most[0], most[1]), numbers)
+    if ufunc is np.positive and min(most) > BEYOND:
+        found = import_module("dlengine.kernels.jit.functions").copies(tensor_class[0])
+    else:
+        found = small_calls().bound(ufunc, tensor_class[0], (most[0], most[1]), numbers)
     return found if found is not None and _agrees(found, ufunc) else None
 
 

@@ -217,6 +217,20 @@ def _outer(x1: Array, x2: Array, /) -> Array | None:
     return found
 
 
+def copies(cls: type) -> Callable[[Any], Any] | None:
+    """What copies small tensors of floats from tensor to tensor: NumPy's loop for `positive` takes one number after the other."""
+    expression, machine, small_calls = (
+        import_module(f"dlengine.kernels.{name}")
+        for name in ("generated.expression", "jit.generated.machine", "jit.generated.small_calls")
+    )
+    found = {}
+    for dtype in _FLOATS:
+        x = expression.argument(0, dtype.name)
+        found[dtype.itemsize] = machine.Request((x,), x, "f", "copy").range(), small_calls.MOST, dtype
+    made: Callable[[Any], Any] | None = small_calls.generated(found, cls, 1)
+    return made
+
+
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     "take_along_axis": _take_along_axis,
     "scatter_add": _scatter_add,

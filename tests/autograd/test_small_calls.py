@@ -250,6 +250,20 @@ def test_calls_are_counted():
         assert launches[label] == before + 1, name
 
 
+@pytest.mark.parametrize("name", ["positive", "conj"])
+def test_copies_keep_every_bit(name):
+    op = bound(name)
+    for bits, dtype in (("u4", np.float32), ("u8", np.float64)):
+        a = np.arange(33, dtype=bits) << (8 * np.dtype(dtype).itemsize - 9)
+        a[1] = 0x7F800001 if bits == "u4" else 0x7FF0000000000001  # a NaN that arithmetic would change
+        x = dl.asarray(a.view(dtype))
+        y = op.bound(x)
+        assert y.array.tobytes() == x.array.tobytes()
+        assert not np.shares_memory(y.array, x.array)
+        assert op.bound(dl.asarray(np.zeros((3, 3), dtype).T[:2])) is None
+        assert op.bound(dl.asarray(a)) is None
+
+
 def test_an_op_asks_after_some_calls():
     op = OPS["cosh"].op
     op.unbind()
