@@ -5,6 +5,10 @@ from __future__ import annotations
 from math import inf
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from dlengine.kernels.ranges import FEW
+
 from .. import backend
 from ..autograd.base import wrap
 from ..backend.arguments import first_place
@@ -91,7 +95,10 @@ def multinomial(
 
 def _distributions(name: str, xp: Any, p: Any, needed: int) -> None:
     """DataError unless every row is finite, not negative, and has as many positive entries as are needed."""
-    if float(xp.min(p)) > 0 and float(xp.max(p)) < inf:  # all of them can be drawn
+    if type(p) is np.ndarray and p.size <= FEW:
+        if all([_drawable(row, needed) for row in p.tolist()]):
+            return
+    elif float(xp.min(p)) > 0 and float(xp.max(p)) < inf:  # all of them can be drawn
         return
     wrong = ~(xp.isfinite(p) & (p >= 0))
     if bool(xp.any(wrong)):
@@ -101,6 +108,11 @@ def _distributions(name: str, xp: Any, p: Any, needed: int) -> None:
     if bool(xp.any(few)):
         row = first_place(few)[0]
         raise DataError(f"{name}: row {row} of probabilities has fewer than the {needed} positive entries that are to be drawn")
+
+
+def _drawable(row: list[float], needed: int) -> bool:
+    """Whether a row is a distribution with so many entries to draw; the sum of NaN and others is NaN."""
+    return min(row) >= 0 and sum(row) < inf and sum([x > 0 for x in row]) >= needed
 
 
 def randperm(n: int, *, device: str | None = None, generator: Generator | None = None) -> Tensor:

@@ -19,6 +19,9 @@ from .piecewise import plain_prelu
 
 Ints = tuple[int, ...]
 
+REPEATED = 4096
+"""Elements up to which slopes are written out one for each."""
+
 
 class _Plan(NamedTuple):
     """A product of two matrices. first, second: the order of each operand's axes in its matrix, None for as they are."""
@@ -159,11 +162,13 @@ def _pairwise_distance(xp: Any, leaf: Leaf) -> Answer:
 def _prelu(xp: Any, leaf: Leaf) -> Answer:
     def small(x: Any, weight: Any, /) -> Any:
         a, w = floats(x), floats(weight)
-        if a is None or w is None or a.dtype is not w.dtype or a.ndim < 2 or w.ndim != 1 or w.size not in (1, a.shape[1]):
+        if a is None or w is None or a.dtype is not w.dtype or a.ndim < 2 or w.ndim != 1:
             return None
-        if w.size > 1 and a.ndim > 2:
-            w = w.reshape((-1,) + (1,) * (a.ndim - 2))
-        return plain_prelu(leaf(a), leaf(w))
+        if w.size not in (1, a.shape[1]) or a.size > REPEATED:
+            return None
+        slopes = np.empty(a.shape, a.dtype)  # one for each element takes less time than to see which rows have one
+        slopes[...] = w.reshape((-1,) + (1,) * (a.ndim - 2)) if w.size > 1 and a.ndim > 2 else w
+        return plain_prelu(leaf(a), leaf(slopes))
 
     return small
 

@@ -95,6 +95,12 @@ def fill(words: Array, seed: Any, first: int, count: int) -> None:
 
 
 @inner(exact=True)
+def seed_of(key: int, lower: int, upper: int) -> Any:
+    """A seed as `fill` takes it, of the three words that Python hands over."""
+    return np.uint64(np.int64(key)), np.uint64(np.int64(lower)), np.uint64(np.int64(upper))
+
+
+@inner(exact=True)
 def slabs(n: int, t: int, threads: int) -> Any:
     """First and last slab of thread t of a stream of n words."""
     total = (n + SLAB - 1) // SLAB
@@ -102,7 +108,8 @@ def slabs(n: int, t: int, threads: int) -> Any:
 
 
 @jit(exact=True)
-def _bits(out: Array, seed: Any, threads: int) -> None:
+def _bits(out: Array, key: int, lower: int, upper: int, threads: int) -> None:
+    seed = seed_of(key, lower, upper)
     for t in prange(threads):
         first, last = slabs(out.size, t, threads)
         words = np.empty(SLAB, np.uint32)
@@ -114,7 +121,8 @@ def _bits(out: Array, seed: Any, threads: int) -> None:
 
 
 @jit(exact=True)
-def _uniform32(out: Array, seed: Any, drop: int, scale: Any, threads: int) -> None:
+def _uniform32(out: Array, key: int, lower: int, upper: int, drop: int, scale: float, threads: int) -> None:
+    seed, unit = seed_of(key, lower, upper), np.float32(scale)
     for t in prange(threads):
         first, last = slabs(out.size, t, threads)
         words = np.empty(SLAB, np.uint32)
@@ -122,7 +130,7 @@ def _uniform32(out: Array, seed: Any, drop: int, scale: Any, threads: int) -> No
             part = out[s * SLAB : (s + 1) * SLAB]
             fill(words, seed, s * SLAB, part.size)
             for i in range(part.size):
-                part[i] = np.float32(words[i] >> np.uint32(drop)) * scale
+                part[i] = np.float32(words[i] >> np.uint32(drop)) * unit
 
 
 @inner(exact=True)
@@ -135,7 +143,8 @@ def bits53(words: Array, out: Array) -> None:
 
 
 @jit(exact=True)
-def _uniform64(out: Array, seed: Any, threads: int) -> None:
+def _uniform64(out: Array, key: int, lower: int, upper: int, threads: int) -> None:
+    seed = seed_of(key, lower, upper)
     for t in prange(threads):
         first, last = slabs(2 * out.size, t, threads)
         words = np.empty(SLAB, np.uint32)
@@ -148,7 +157,8 @@ def _uniform64(out: Array, seed: Any, threads: int) -> None:
 
 
 @jit(exact=True)
-def _integers(out: Array, seed: Any, low: int, count: float, threads: int) -> None:
+def _integers(out: Array, key: int, lower: int, upper: int, low: int, count: float, threads: int) -> None:
+    seed = seed_of(key, lower, upper)
     for t in prange(threads):
         first, last = slabs(2 * out.size, t, threads)
         words, u = np.empty(SLAB, np.uint32), np.empty(SLAB // 2, np.float64)
@@ -161,7 +171,8 @@ def _integers(out: Array, seed: Any, low: int, count: float, threads: int) -> No
 
 
 @jit(exact=True)
-def _bernoulli(out: Array, seed: Any, bound: Any, threads: int) -> None:
+def _bernoulli(out: Array, key: int, lower: int, upper: int, bound: int, threads: int) -> None:
+    seed, limit = seed_of(key, lower, upper), np.uint64(bound)
     for t in prange(threads):
         first, last = slabs(out.size, t, threads)
         words = np.empty(SLAB, np.uint32)
@@ -169,11 +180,12 @@ def _bernoulli(out: Array, seed: Any, bound: Any, threads: int) -> None:
             part = out[s * SLAB : (s + 1) * SLAB]
             fill(words, seed, s * SLAB, part.size)
             for i in range(part.size):
-                part[i] = np.uint64(words[i]) < bound
+                part[i] = np.uint64(words[i]) < limit
 
 
 @jit(exact=True)
-def _normal(out: Array, seed: Any, threads: int) -> None:
+def _normal(out: Array, key: int, lower: int, upper: int, threads: int) -> None:
+    seed = seed_of(key, lower, upper)
     for t in prange(threads):
         first, last = slabs(out.size, t, threads)
         words, q = np.empty(SLAB, np.uint32), np.empty(SLAB, np.float64)
@@ -186,7 +198,8 @@ def _normal(out: Array, seed: Any, threads: int) -> None:
 
 
 @jit(exact=True)
-def _normal64(out: Array, seed: Any, threads: int) -> None:
+def _normal64(out: Array, key: int, lower: int, upper: int, threads: int) -> None:
+    seed = seed_of(key, lower, upper)
     for t in prange(threads):
         first, last = slabs(2 * out.size, t, threads)
         words, q = np.empty(SLAB, np.uint32), np.empty(SLAB // 2, np.float64)
@@ -229,10 +242,14 @@ def _ranked(words: Array, bits: int) -> Array:
     return out
 
 
-def _seed(key: int, counter: int) -> tuple[np.uint64, np.uint64, np.uint64]:
-    """Key, low and high half of the counter, as kernels take them."""
-    mask = (1 << 64) - 1
-    return np.uint64(key & mask), np.uint64(counter & mask), np.uint64(counter >> 64 & mask)
+def _seed(key: int, counter: int) -> tuple[int, int, int]:
+    """Key, low and high half of the counter as signed integers, which cost kernels less than NumPy's unsigned ones."""
+    return _signed(key), _signed(counter), _signed(counter >> 64)
+
+
+def _signed(word: int) -> int:
+    word &= (1 << 64) - 1
+    return word - (1 << 64) if word >> 63 else word
 
 
 def _threads(words: int) -> int:
@@ -243,7 +260,7 @@ def _threads(words: int) -> int:
 def random_bits(key: int, counter: int, n: int) -> Array:
     """n random words, uint32."""
     out = np.empty(n, np.uint32)
-    _bits(out, _seed(key, counter), _threads(n))
+    _bits(out, *_seed(key, counter), _threads(n))
     return out
 
 
@@ -253,11 +270,11 @@ def random_uniform(key: int, counter: int, n: int, dtype: Any) -> Array:
     dtype = np.dtype(dtype)
     if dtype == np.float64:
         out = np.empty(n, np.float64)
-        _uniform64(out, _seed(key, counter), _threads(2 * n))
+        _uniform64(out, *_seed(key, counter), _threads(2 * n))
         return out
     kept = 24 if dtype == np.float32 else 8 if "bfloat16" in str(dtype) else 11
     out = np.empty(n, np.float32)
-    _uniform32(out, _seed(key, counter), 32 - kept, np.float32(2.0**-kept), _threads(n))
+    _uniform32(out, *_seed(key, counter), 32 - kept, 2.0**-kept, _threads(n))
     return out.astype(dtype, copy=False)
 
 
@@ -267,24 +284,24 @@ def random_normal(key: int, counter: int, n: int, dtype: Any) -> Array:
     dtype = np.dtype(dtype)
     if dtype == np.float64:
         out = np.empty(n, np.float64)
-        _normal64(out, _seed(key, counter), _threads(2 * n))
+        _normal64(out, *_seed(key, counter), _threads(2 * n))
         return out
     out = np.empty(n, np.float32 if dtype == np.float32 else np.float64)
-    _normal(out, _seed(key, counter), _threads(n))
+    _normal(out, *_seed(key, counter), _threads(n))
     return out.astype(dtype, copy=False)
 
 
 def random_integers(key: int, counter: int, n: int, low: int, count: int) -> Array:
     """Integers from low to low + count - 1, count at most 2**32. Returns int64 (n,)."""
     out = np.empty(n, np.int64)
-    _integers(out, _seed(key, counter), low, float(count), _threads(2 * n))
+    _integers(out, *_seed(key, counter), low, float(count), _threads(2 * n))
     return out
 
 
 def random_bernoulli(key: int, counter: int, n: int, p: float) -> Array:
     """n booleans, each True with probability p, a multiple of 2 ** -32."""
     out = np.empty(n, np.bool_)
-    _bernoulli(out, _seed(key, counter), np.uint64(round(p * 2.0**32)), _threads(n))
+    _bernoulli(out, *_seed(key, counter), round(p * 2.0**32), _threads(n))
     return out
 
 

@@ -44,7 +44,7 @@ def test_the_same_seed_draws_the_same_on_every_backend(backend: str) -> None:
     assert dl.multinomial(dl.asarray([0.0, 2.0, 0.0]), 1).numpy_copy().tolist() == [1]
 
 
-@pytest.mark.parametrize("weights", [[0.0, 0.0], [1.0, -1.0], [np.nan, 1.0], [np.inf, 1.0]])
+@pytest.mark.parametrize("weights", [[0.0, 0.0], [1.0, -1.0], [np.nan, 1.0], [1.0, np.nan], [np.inf, 1.0]])
 def test_what_is_no_distribution_is_refused(backend: str, weights: list[float]) -> None:
     with pytest.raises(DataError, match="multinomial: .*row 1"):
         dl.multinomial(dl.asarray(np.array([[0.5, 0.5], weights])), 1)
