@@ -142,7 +142,8 @@ class _Form(NamedTuple):
             lines += bound
         elif not several and bound:  # what answers looks at the array itself
             (x,) = self.arrays
-            lines += [f"if not _isinstance({x}, _T): break", f"if not {x}.needs_grad or not _recording():", *asked]
+            lines += [f"try: _needs = {x}.needs_grad", "except _AttributeError: break"]
+            lines += ["if not _needs or not _recording():", *asked]
         lines += self._several() if several else self._one()
         lines += [
             "if not _needs or not _recording():",
@@ -211,13 +212,14 @@ class _Form(NamedTuple):
                 "    if _t.needs_grad: _needs = True",
                 "if _a0 is None: break",
             ]  # fmt: skip
-        lines = [f"if not _isinstance({x}, _T): break"] if self.usual is None else []
-        lines += [f"_a0 = {x}.array", "if _type(_a0) is not _ND: break", "_d = _a0.dtype"]
+        lines = [
+            f"if not _isinstance({x}, _T): break", f"_a0 = {x}.array", "if _type(_a0) is not _ND: break", "_d = _a0.dtype",
+        ]  # fmt: skip
         if self.promotes:
             lines.append("if _d is not _F4 and _d is not _F8: break")
         else:
             lines += ["_fast = _d is _F4 or _d is _F8", 'if not _fast and _d.kind == "V": break']
-        return [*lines, f"_needs = {x}.needs_grad"]
+        return lines if self.usual is not None else [*lines, f"_needs = {x}.needs_grad"]
 
     def _several(self) -> list[str]:
         """The lines that recognise arrays and numbers."""
@@ -373,7 +375,7 @@ globals().update({
     "_float": float, "_int": int, "_repr": repr,
     "_PLAIN": PLAIN_CONSTANTS, "_bind": bind, "_LAST": -1, "_FIRST": 0, "_TWO": 2,
     "_ValueError": ValueError, "_TypeError": TypeError, "_IndexError": IndexError, "_OverflowError": OverflowError,
-    "_Unrecorded": Unrecorded,
+    "_Unrecorded": Unrecorded, "_AttributeError": AttributeError,
 })  # fmt: skip
 
 

@@ -47,7 +47,11 @@ class _Short:
         self.waits = self.patience = PATIENCE
 
     def bind(self, policy: Any, args: tuple[Any, ...], options: dict[str, Any], y: Any) -> None:
-        """Look for a shorter way to the result y of a call."""
+        """Look for a shorter way to the result y of a call; if that was recorded, at the next one."""
+        parts = y if isinstance(y, tuple) else (y,)
+        if any([isinstance(t, TensorBase) and t.needs_grad for t in parts]):
+            self.waits = 1
+            return
         self.patience *= MORE_PATIENCE
         self.waits = self.patience
         xp = policy.spaces[np.ndarray]

@@ -28,6 +28,8 @@ F = TypeVar("F", bound=Callable[..., Array])
 SLAB = 2048
 """Words a thread makes at a time: a whole number of blocks, and small enough for the innermost cache."""
 
+_SINGLE, _DOUBLE = np.dtype(np.float32), np.dtype(np.float64)
+
 M0, M1 = np.uint64(philox.MULTIPLIER_0), np.uint64(philox.MULTIPLIER_1)
 W0, W1 = np.uint64(philox.WEYL_0), np.uint64(philox.WEYL_1)
 LOW, HALF = np.uint64(philox.MASK32), np.uint64(32)
@@ -244,6 +246,8 @@ def _ranked(words: Array, bits: int) -> Array:
 
 def _seed(key: int, counter: int) -> tuple[int, int, int]:
     """Key, low and high half of the counter as signed integers, which cost kernels less than NumPy's unsigned ones."""
+    if key < 1 << 63 and counter < 1 << 63:
+        return key, counter, 0
     return _signed(key), _signed(counter), _signed(counter >> 64)
 
 
@@ -268,27 +272,27 @@ def random_bits(key: int, counter: int, n: int) -> Array:
 def random_uniform(key: int, counter: int, n: int, dtype: Any) -> Array:
     """n uniform numbers in [0, 1): 24 bits each in float32, 53 in float64, 11 in float16."""
     dtype = np.dtype(dtype)
-    if dtype == np.float64:
+    if dtype == _DOUBLE:
         out = np.empty(n, np.float64)
         _uniform64(out, *_seed(key, counter), _threads(2 * n))
         return out
-    kept = 24 if dtype == np.float32 else 8 if "bfloat16" in str(dtype) else 11
+    kept = 24 if dtype == _SINGLE else 8 if "bfloat16" in str(dtype) else 11
     out = np.empty(n, np.float32)
     _uniform32(out, *_seed(key, counter), 32 - kept, 2.0**-kept, _threads(n))
-    return out.astype(dtype, copy=False)
+    return out if dtype == _SINGLE else out.astype(dtype)
 
 
 @_often
 def random_normal(key: int, counter: int, n: int, dtype: Any) -> Array:
     """n standard normal numbers by inversion, worked out in float64 and rounded once."""
     dtype = np.dtype(dtype)
-    if dtype == np.float64:
+    if dtype == _DOUBLE:
         out = np.empty(n, np.float64)
         _normal64(out, *_seed(key, counter), _threads(2 * n))
         return out
-    out = np.empty(n, np.float32 if dtype == np.float32 else np.float64)
+    out = np.empty(n, dtype if dtype == _SINGLE else _DOUBLE)
     _normal(out, *_seed(key, counter), _threads(n))
-    return out.astype(dtype, copy=False)
+    return out if dtype == _SINGLE else out.astype(dtype)
 
 
 def random_integers(key: int, counter: int, n: int, low: int, count: int) -> Array:

@@ -126,8 +126,17 @@ def test_a_function_asks_after_some_calls():
 def test_calls_that_record_bind_nothing():
     x = dl.tensor(LINE.array, requires_grad=True)
     dl.avg_pool1d.short.release()
-    for _ in range(dl.avg_pool1d.short.waits):
+    for _ in range(dl.avg_pool1d.short.waits + 3):
         dl.avg_pool1d(x, 2)
+    assert dl.avg_pool1d.short.policy is None
+    dl.avg_pool1d(LINE, 2)
+    assert dl.avg_pool1d.short.policy is backend.policy(), "the next call that records nothing binds"
+
+
+def test_unusual_calls_make_it_ask_rarely():
+    dl.avg_pool1d.short.release()
+    for _ in range(dl.avg_pool1d.short.waits):
+        dl.avg_pool1d(LINE, [2])
     assert dl.avg_pool1d.short.policy is None
     assert dl.avg_pool1d.short.waits == 64 * 16
 
