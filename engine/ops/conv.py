@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ..autograd.short import short
 from . import primitives
 from .conv_geometry import (
     IntOrInts,
@@ -31,6 +32,7 @@ def _conv(op: str, rank: int, x: Tensor, weight: Tensor, bias: Tensor | None, wi
     return (primitives.conv3d if rank == 3 else primitives.conv2d)(x, weight, bias, g)
 
 
+@short("short_pools")
 def conv2d(
     x: Tensor, weight: Tensor, bias: Tensor | None = None, stride: IntOrInts = 1, padding: Padding = 0, dilation: IntOrInts = 1,
     groups: int = 1,
@@ -82,6 +84,7 @@ def conv2d(
     return _conv("conv2d", 2, x, weight, bias, Windows(stride, padding, dilation, groups))
 
 
+@short("short_pools")
 def conv3d(
     x: Tensor, weight: Tensor, bias: Tensor | None = None, stride: IntOrInts = 1, padding: Padding = 0, dilation: IntOrInts = 1,
     groups: int = 1,
@@ -132,6 +135,7 @@ def conv3d(
     return _conv("conv3d", 3, x, weight, bias, Windows(stride, padding, dilation, groups))
 
 
+@short("short_pools")
 def conv1d(
     x: Tensor, weight: Tensor, bias: Tensor | None = None, stride: IntOrInts = 1, padding: Padding = 0, dilation: IntOrInts = 1,
     groups: int = 1,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ..autograd.base import TensorBase
 from ..autograd.op import op
 from ..autograd.promotion import promote
+from ..autograd.short import short
 from ..errors import ConfigError, DTypeError, ShapeError
 from .logic import not_equal
 from .shape import axis_of, key_along
@@ -155,6 +156,7 @@ def unstack(xp: Namespace, x: Tensor, /, *, axis: int = 0) -> tuple[tuple[Tensor
     return tuple([x[(*before, i, ...)] for i in range(x.shape[at])]), lambda gy: xp.stack(list(gy), axis=at)
 
 
+@short("short_places")
 @op(needs="", view=True, complex=True)
 def split(xp: Namespace, x: Tensor, /, sizes: Shape, *, axis: int = 0) -> tuple[tuple[Tensor, ...], Any]:
     """Return consecutive parts of a tensor along an axis.
@@ -202,6 +204,7 @@ def split(xp: Namespace, x: Tensor, /, sizes: Shape, *, axis: int = 0) -> tuple[
     return parts, lambda gy: xp.concat(list(gy), axis=at)
 
 
+@short("short_places")
 def chunk(x: Tensor, chunks: int, /, *, axis: int = 0) -> tuple[Tensor, ...]:
     """Return at most a number of consecutive parts of equal size; the last may be smaller.
 

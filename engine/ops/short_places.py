@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from ..autograd.base import TensorBase
+from ..autograd.base import TensorBase, tensor_class
+from ..autograd.small import small_calls
 from ..autograd.small_kernels import Answer, Leaf, floats
 from .shape import lines_along
 from .sort import TopK
@@ -86,7 +87,45 @@ def _channel_shuffle(xp: Any, leaf: Leaf) -> Answer:
     return small
 
 
+def _parts(xp: Any, leaf: Leaf, lengths: Callable[[int, int], int]) -> Answer:
+    """Views of consecutive parts; lengths: of a part, of the size of the axis and what is asked for."""
+    found = small_calls().views(tensor_class[0])
+    if found is None:
+        raise RuntimeError("tensors lie in memory in another way")
+    held, view = found
+
+    def small(x: Any, asked: Any, axis: Any) -> Any:
+        a = held(x)
+        if a is None or not (type(asked) is type(axis) is int) or asked < 1 or not -a.ndim <= axis < a.ndim or not a.size:
+            return None
+        at = axis % a.ndim
+        n, before = a.shape[at], (slice(None),) * at
+        step = lengths(n, asked)
+        return tuple([view(x, a[(*before, slice(i, i + step))]) for i in range(0, n, step)])
+
+    return small
+
+
+def _split(xp: Any, leaf: Leaf) -> Answer:
+    parts = _parts(xp, leaf, lambda n, size: size)
+
+    def small(x: Any, /, sizes: Any, *, axis: Any = 0) -> Any:
+        return parts(x, sizes, axis)
+
+    return small
+
+
+def _chunk(xp: Any, leaf: Leaf) -> Answer:
+    parts = _parts(xp, leaf, lambda n, chunks: -(-n // chunks))
+
+    def small(x: Any, chunks: Any, /, *, axis: Any = 0) -> Any:
+        return parts(x, chunks, axis)
+
+    return small
+
+
 MAKERS: dict[str, Callable[[Any, Leaf], Answer]] = {
     "topk": _topk, "take_along_axis": _take_along_axis, "embedding": _embedding, "channel_shuffle": _channel_shuffle,
+    "split": _split, "chunk": _chunk,
 }  # fmt: skip
 """By the name of a function."""

@@ -1,4 +1,4 @@
-"""Small calls of poolings, see dlengine.autograd.short: from tensors to the kernels, where windows lie worked out once."""
+"""Small calls of poolings and convolutions, see dlengine.autograd.short: where windows lie is worked out once."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from ..autograd.small_kernels import Answer, Leaf, floats
 from .adaptive_pool import geometry as adaptive_geometry
-from .conv_geometry import plain
+from .conv_geometry import conv_geometry, plain
 from .pool_geometry import Window, pool_geometry
 
 MOST = 512
@@ -108,7 +108,40 @@ def _adaptive(name: str, rank: int, largest: bool) -> Callable[[Any, Leaf], Answ
     return make
 
 
+def _conv(name: str, rank: int) -> Callable[[Any, Leaf], Answer]:
+    def make(xp: Any, leaf: Leaf) -> Answer:
+        label = "conv3d" if rank == 3 else "conv2d"
+        kernel, launches = xp.kernels.load(label), xp.kernels.launches
+        known: dict[Any, Any] = {}
+
+        def small(
+            x: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: Any = 1
+        ) -> Any:
+            a, w = floats(x), floats(weight)
+            if a is None or w is None or a.dtype is not w.dtype or not (a.ndim == w.ndim == rank + 2) or type(groups) is not int:
+                return None
+            if not (type(stride) is type(padding) is type(dilation) is int):
+                if not (plain(stride) and plain(padding) and plain(dilation)):
+                    return None
+            key = a.shape, w.shape, stride, padding, dilation, groups
+            g = known.get(key)
+            if g is None:
+                g = _kept(known, key, conv_geometry(name, a.shape, w.shape, stride, padding, dilation, groups))
+            b = None
+            if bias is not None:
+                b = floats(bias)
+                if b is None or b.dtype is not a.dtype or b.shape != (g.K,):
+                    return None
+            launches[label] += 1
+            return leaf(kernel(a, w, b, g))
+
+        return small
+
+    return make
+
+
 MAKERS: dict[str, Callable[[Any, Leaf], Answer]] = {
+    **{f"conv{rank}d": _conv(f"conv{rank}d", rank) for rank in (1, 2, 3)},
     **{f"max_pool{rank}d": _largest(f"max_pool{rank}d", rank) for rank in (1, 2, 3)},
     **{f"avg_pool{rank}d": _mean(f"avg_pool{rank}d", rank) for rank in (1, 2, 3)},
     **{f"adaptive_max_pool{rank}d": _adaptive(f"adaptive_max_pool{rank}d", rank, True) for rank in (1, 2, 3)},

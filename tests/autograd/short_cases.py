@@ -25,6 +25,7 @@ def frozen(x):
     return dl.asarray(a)
 
 
+WAVE = dl.asarray((RNG.standard_normal((4, 6)) + 1j * RNG.standard_normal((4, 6))).astype(np.complex64))
 LINE, PLANE, SOLID = numbers(2, 3, 12), numbers(1, 2, 8, 9), numbers(2, 1, 4, 6, 5)
 ROWS, NAMES = numbers(5, 7), labels(5, 7)
 IMAGE, CHANNELS = numbers(2, 6, 5), [numbers(6) for _ in range(4)]
@@ -69,6 +70,27 @@ ADAPTIVE = {
 }  # fmt: skip
 for rank in (1, 2, 3):
     ADAPTIVE[f"adaptive_max_pool{rank}d"][1].append(((LINE, 2), {"return_indices": True}))
+
+FILTERS = {rank: numbers(4, x.shape[1], *(2,) * rank) for rank, x in ((1, LINE), (2, PLANE), (3, SOLID))}
+CONVS = {
+    f"conv{rank}d": (
+        [
+            ((x, w), {}), ((x, w, numbers(4)), {}), ((x, w), {"stride": 2, "padding": 1}),
+            ((dl.flip(x, axis=-1), w, None, (2,) * rank), {}),
+            ((x, w), {"padding": "same"}), ((x, w), {"dilation": 2}), ((x[:0], w), {}), ((frozen(x), frozen(w)), {}),
+            ((x.astype("float64"), w.astype("float64"), numbers(4, dtype=np.float64)), {}),
+            ((dl.concat([x, x], axis=1), w), {"groups": 2}), ((x, numbers(*w.shape[:2], *x.shape[2:])), {}),
+        ],
+        [
+            ((x[0], w), {}), ((x, w, numbers(3)), {}), ((x, w, numbers(4, dtype=np.float64)), {}), ((x, w[:, :0]), {}),
+            ((x, w.astype("float64")), {}), ((x, w), {"stride": 0}), ((x, w), {"stride": 1.0}), ((x, w), {"stride": True}),
+            ((x, w), {"padding": "half"}), ((x, w), {"padding": [1] * rank}), ((x, w), {"padding": ((1, 0),) * rank}),
+            ((x, w), {"groups": 3}), ((x, w), {"groups": 1.0}), ((x, w), {"dilation": 99}), ((x, w[0]), {}), ((x,), {}),
+            ((x.astype("float16"), w.astype("float16")), {}), ((x.astype("int64"), w.astype("int64")), {}), ((x, w.array), {}),
+        ],
+    )
+    for rank, x, w in ((1, LINE, FILTERS[1]), (2, PLANE, FILTERS[2]), (3, SOLID, FILTERS[3]))
+}  # fmt: skip
 
 WRONG_LABELS = [
     ((ROWS, dl.asarray([0, 1, 2, 3, 7])), {}), ((ROWS, dl.asarray([0, 1, -1, 3, 4])), {}), ((ROWS, NAMES[:4]), {}),
@@ -153,6 +175,17 @@ PLACES = {
          ((ROWS, ROWS), {}), ((ROWS.astype("int64"), NAMES % 5), {}), ((ROWS, [1, 2]), {}), ((ROWS,), {}),
          ((None, NAMES), {})],
     ),
+    "split": (
+        [((ROWS, 2), {}), ((ROWS, 3), {"axis": 1}), ((ROWS.mT, 9), {"axis": -2}), ((NAMES, 2), {}), ((WAVE, 3), {"axis": 1})],
+        [((ROWS, 0), {}), ((ROWS, (2, 3)), {}), ((ROWS, (2, 4)), {}), ((ROWS, 2.0), {}), ((ROWS, True), {}),
+         ((ROWS, 2), {"axis": 2}), ((ROWS, 2), {"axis": True}), ((ROWS[:0], 2), {}), ((dl.asarray(1.0), 1), {}), ((ROWS,), {}),
+         ((ROWS.array, 2), {}), ((ROWS, 2), {"dim": 1})],
+    ),
+    "chunk": (
+        [((ROWS, 2), {}), ((ROWS, 3), {"axis": 1}), ((ROWS.mT, 9), {"axis": -2}), ((NAMES, 2), {})],
+        [((ROWS, 0), {}), ((ROWS, 2.0), {}), ((ROWS, True), {}), ((ROWS, 2), {"axis": 2}), ((ROWS, 2), {"axis": True}),
+         ((ROWS[:0], 2), {}), ((dl.asarray(1.0), 1), {}), ((ROWS,), {}), ((ROWS.array, 2), {}), ((ROWS, 2), {"dim": 1})],
+    ),
     "channel_shuffle": (
         [((IMAGE, 2), {}), ((CUBE, 3), {}), ((IMAGE.mT.mT, 3), {}), ((numbers(1, 4, 1), 2), {}),
          ((IMAGE.astype("float64"), 2), {}), ((numbers(2, 5, 6).mT, 2), {})],
@@ -162,7 +195,6 @@ PLACES = {
 }  # fmt: skip
 
 SQUARE, LONG = numbers(5, 5), numbers(5, 7, 3)
-WAVE = dl.asarray((RNG.standard_normal((4, 6)) + 1j * RNG.standard_normal((4, 6))).astype(np.complex64))
 NOT_WAVES = [((ROWS,), {}), ((ROWS.astype("int64"),), {}), ((WAVE[:0],), {}), ((2.0,), {}), ((WAVE.array,), {}), ((), {})]
 PRODUCTS = {
     "einsum": (
@@ -242,7 +274,7 @@ PRODUCTS = {
     },
 }  # fmt: skip
 
-CASES = {**POOLS, **ADAPTIVE, **LOSSES, **NORMS, **PLACES, **PRODUCTS}
+CASES = {**CONVS, **POOLS, **ADAPTIVE, **LOSSES, **NORMS, **PLACES, **PRODUCTS}
 HOMES = (dl, F, dl.linalg, dl.fft)
 FUNCTIONS = {
     name: next((f for f in (getattr(home, name, None) for home in HOMES) if hasattr(f, "short")), None) for name in CASES
