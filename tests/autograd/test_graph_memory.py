@@ -184,7 +184,7 @@ def _own_function(lib: Any, w: Any) -> Any:
         def backward(ctx: Any, g: Any) -> Any:
             return g * 2
 
-    return Doubled.apply(w)
+    return Doubled.apply(w * 1.0)
 
 
 @pytest.mark.parametrize("make", [_written, _added, _own_function], ids=["written", "added", "function"])
@@ -198,13 +198,13 @@ def test_what_was_written_in_place_is_freed_too(make: Callable[..., Any], walked
     gc.disable()
     try:
         y = make(lib, w)
-        node = weakref.ref(y.node)
+        nodes = [weakref.ref(y.node), *[weakref.ref(source[0]) for source in y.node.inputs if type(source) is tuple]]
         if walked:
             y.sum().backward()
             assert w.grad.tolist() == [2.0 if make is not _added else 1.0] * 3
-        assert node() is not None
+        assert all(node() is not None for node in nodes)
         del y
-        assert node() is None
+        assert [node() for node in nodes] == [None] * len(nodes)
     finally:
         gc.enable()
 
