@@ -153,7 +153,7 @@ class Kernel:
     on an idle machine and 70 on a busy one, where the arithmetic on a small array takes less than one.
     """
 
-    def __init__(self, function: Callable[..., Any], options: dict[str, Any], parallel: bool, flat: bool) -> None:
+    def __init__(self, function: Callable[..., Any], options: dict[str, Any], parallel: bool, flat: bool = False) -> None:
         self.py_func = function
         self.flat = flat
         self.parallel = parallel
