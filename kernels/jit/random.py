@@ -43,7 +43,11 @@ orders of its epochs take it less time than that. Where kernels are compared, th
 LEAST = 1 << 12
 """Numbers as which a smaller draw counts: the reference takes 100 us for a few, which a kernel draws in one."""
 
+EARLY = 8 * LEAST
+"""After so many numbers a kernel is looked for on disk, from where it comes at once."""
+
 _drawn: Counter[str] = Counter()
+_looked: set[str] = set()
 
 
 class _NumPy:
@@ -66,10 +70,23 @@ def _often(draw: F) -> F:
             _drawn[name] = FEW
             return draw(key, counter, n, *dtype)
         _drawn[name] += max(n, LEAST)
+        if _drawn[name] >= EARLY and name not in _looked:
+            _looked.add(name)
+            if all([kernel.dispatcher._cache.has_any() for kernel in _kernels(name, *dtype)]):
+                _drawn[name] = FEW
         found: Array = same(_NumPy(), key, counter, n, *map(np.dtype, dtype))
         return found
 
     return cast(F, drawn)
+
+
+def _kernels(name: str, dtype: Any = np.float32) -> tuple[Any, ...]:
+    """Those of a draw."""
+    wide = np.dtype(dtype).itemsize == 8
+    return {
+        "random_bits": (_bits,), "random_permutation": (_bits, _ranked),
+        "random_uniform": (_uniform64 if wide else _uniform32,), "random_normal": (_normal64 if wide else _normal,),
+    }[name]  # fmt: skip
 
 
 @inner(exact=True)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from dlengine.kernels.jit import random as jit
+from dlengine.kernels.jit.machine import store
 from dlengine.kernels.jit.machine.compile import interpreted
 from dlengine.kernels.reference import random as reference
 from dlengine.recording import generating
@@ -38,6 +39,7 @@ def test_often_is_soon(monkeypatch):
     drawn = []
     monkeypatch.setattr(jit, "FEW", 10)
     monkeypatch.setattr(jit, "LEAST", 2)
+    monkeypatch.setattr(jit, "EARLY", 1 << 60)
     monkeypatch.setattr(jit, "_drawn", Counter())
     monkeypatch.setattr(jit, "_uniform32", lambda *arguments: drawn.append(arguments))
     with generating("always"):
@@ -59,6 +61,43 @@ def test_often_is_soon(monkeypatch):
         assert len(drawn) == 5
         jit.random_uniform(1, 0, 1, np.float32)
     assert len(drawn) == 6, "calls of one number each"
+
+
+@pytest.mark.parametrize("stored", [True, False])
+def test_what_lies_on_disk_is_used_early(monkeypatch, stored):
+    drawn, asked = [], []
+    monkeypatch.setattr(jit, "_drawn", Counter())
+    monkeypatch.setattr(jit, "_looked", set())
+    monkeypatch.setattr(type(jit._uniform32.dispatcher._cache), "has_any", lambda self: asked.append(self) or stored)
+    uniform = jit._uniform32
+    monkeypatch.setattr(jit, "_uniform32", Draws(uniform, drawn))
+    with generating("auto"):
+        for _ in range(20):
+            jit.random_uniform(1, 0, 4, np.float32)
+    assert asked == [uniform.dispatcher._cache], "once"
+    assert len(drawn) == (12 if stored else 0)
+
+
+class Draws:
+    """A kernel that notes its calls."""
+
+    def __init__(self, kernel, calls):
+        self.dispatcher, self.kernel, self.calls = kernel.dispatcher, kernel, calls
+
+    def __call__(self, *arguments):
+        self.calls.append(arguments)
+        return self.kernel(*arguments)
+
+
+@pytest.mark.skipif(store._folder() is None, reason="compiled kernels cannot be kept here")
+def test_every_draw_names_its_kernels():
+    for name in ("random_bits", "random_permutation", "random_uniform", "random_normal"):
+        for dtype in DTYPES:
+            extra = () if name in ("random_bits", "random_permutation") else (dtype,)
+            with generating("always"):
+                getattr(jit, name)(1, 0, 9, *extra)
+            assert all(kernel.dispatcher._cache.has_any() for kernel in jit._kernels(name, *extra))
+    assert jit._kernels("random_normal", np.float64) != jit._kernels("random_normal", np.float32)
 
 
 @pytest.mark.usefixtures("calls")

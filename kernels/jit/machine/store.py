@@ -73,14 +73,22 @@ class Store(FunctionCache):  # type: ignore[misc]  # Numba is untyped
             name, key = self._names(signature, result.codegen)
             disk.save(folder / name, key, dumps(result._reduce()))
 
+    def has_any(self) -> bool:
+        """Whether an earlier process, or this one, has kept the function for some signature."""
+        folder = _folder()
+        return folder is not None and any(folder.glob(f"{self._label()}-*.nbc"))
+
+    def _label(self) -> str:
+        function = self._py_func
+        return f"{function.__module__.rpartition('.')[2]}.{function.__qualname__.replace('<locals>.', '')}"
+
     def _names(self, signature: Any, codegen: Any) -> tuple[str, str]:
         """The file of a signature, and its key: all that the machine code depends on beside the sources."""
         function = self._py_func
         version = (numba.__version__, llvmlite.__version__, sys.version_info[:3], getattr(sys, "abiflags", ""))
         place = f"{function.__module__}.{function.__qualname__}:{function.__code__.co_firstlineno}"
         key = repr((version, place, self._form, self._index_key(signature, codegen)))
-        family, name = function.__module__.rpartition(".")[2], function.__qualname__.replace("<locals>.", "")
-        return f"{family}.{name}-{hashlib.sha256(key.encode()).hexdigest()[:24]}.nbc", key
+        return f"{self._label()}-{hashlib.sha256(key.encode()).hexdigest()[:24]}.nbc", key
 
 
 class _Listener(event.Listener):  # type: ignore[misc]  # Numba is untyped
