@@ -10,6 +10,7 @@ from ..autograd.promotion import is_complex
 from ..errors import ConfigError, ShapeError
 from .factorizations import svdvals
 from .half import wide_text
+from .pieces import pointwise
 from .reduce import axes_of, expand, extremum_pull, max, min, sum
 
 if TYPE_CHECKING:
@@ -54,6 +55,8 @@ def vector_norm(xp: Namespace, x: Tensor, /, *, axis: Axis = None, keepdims: boo
     def pull(gy):
         if ord == 0:
             return None
+        if ord == 2:
+            return _along(xp, x, y, gy if keepdims else _kept(xp, gy, x.shape, axis))
         g = expand(xp, gy, x.shape, axis, keepdims)
         if ord == 1:
             return g * xp.sign(x)
@@ -62,13 +65,19 @@ def vector_norm(xp: Namespace, x: Tensor, /, *, axis: Axis = None, keepdims: boo
             return extremum_pull(xp, size, y, axis, True)(whole) * xp.sign(x)
         none = y == 0
         safe = xp.where(none, 1, y)
-        if ord == 2:  # chosen at the end, not only guarded: else the second derivative at 0 would be that of x
-            return xp.where(none, 0, g * (x / safe))
         zero = size == 0
         ratio = xp.where(zero, 1, size) / safe
         return xp.where(zero | none, 0, g * (xp.sign(x) * xp.pow(ratio, ord - 1)))
 
     return (y if keepdims else xp.reshape(y, () if axis is None else _left(x.shape, axis))), pull
+
+
+@pointwise
+def _along(xp: Any, x: Any, norm: Any, gy: Any) -> Any:
+    """gy in the direction of x, 0 where the norm is 0: chosen at the end, not only guarded, else the second derivative at 0
+    would be that of x."""
+    none = norm == 0
+    return xp.where(none, 0, gy * (x / xp.where(none, 1, norm)))
 
 
 def _left(shape: tuple[int, ...], axis: Any) -> tuple[int, ...]:

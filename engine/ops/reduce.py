@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ..autograd.op import op
 from ..autograd.promotion import FLOATS
 from .half import wide_text
+from .pieces import pointwise
 
 if TYPE_CHECKING:
     from ..typing import Axis, DTypeLike, Namespace, Tensor, ValueAndVJP
@@ -303,6 +304,18 @@ def prod(
     return xp.prod(x, axis=axis, dtype=dtype, keepdims=keepdims), pull
 
 
+@pointwise
+def _exp_below(xp: Any, x: Any, top: Any) -> Any:
+    """exp(x - top)."""
+    return xp.exp(xp.where(x == math.inf, 0, x - top))  # Inf from Inf is the distance 0
+
+
+@pointwise
+def _shared(xp: Any, x: Any, top: Any, total: Any, gy: Any) -> Any:
+    """gy in the shares that the exponentials have of their total."""
+    return _exp_below(xp, x, top) / xp.where(total == 0, 1, total) * gy
+
+
 @op(needs="x", promotes="float")
 @wide_text
 def logsumexp(xp: Namespace, x: Tensor, /, *, axis: Axis = None, keepdims: bool = False) -> ValueAndVJP:
@@ -328,20 +341,16 @@ def logsumexp(xp: Namespace, x: Tensor, /, *, axis: Axis = None, keepdims: bool 
     tensor(1000.)
     """
 
-    def shares():
-        top = xp.max(x, axis=axis, keepdims=True) if count(x.shape, axis) else xp.sum(x, axis=axis, keepdims=True)
-        top = xp.where(top == -math.inf, 0, top)
-        e = xp.exp(xp.where(x == math.inf, 0, x - top))  # Inf from Inf is the distance 0
-        return e, xp.sum(e, axis=axis, keepdims=True), top
-
-    _, total, top = shares()
+    top = xp.max(x, axis=axis, keepdims=True) if count(x.shape, axis) else xp.sum(x, axis=axis, keepdims=True)
+    top = xp.where(top == -math.inf, 0, top)
+    total = xp.sum(_exp_below(xp, x, top), axis=axis, keepdims=True)
     y = xp.log(total) + top
+    reduced = axes_of(axis, x.ndim)
     if not keepdims:
-        reduced = axes_of(axis, x.ndim)
         y = xp.reshape(y, tuple(n for i, n in enumerate(x.shape) if i not in reduced))
 
     def pull(gy):
-        e, total, _ = shares()
-        return expand(xp, gy, x.shape, axis, keepdims) * (e / xp.where(total == 0, 1, total))
+        whole = gy if keepdims else xp.reshape(gy, tuple(1 if i in reduced else n for i, n in enumerate(x.shape)))
+        return _shared(xp, x, top, total, whole)
 
     return y, pull
