@@ -230,3 +230,21 @@ def test_stacks_of_matrices_times_vectors(monkeypatch, shapes, plain):
         got = module._multiply(a, np.broadcast_to(b, (*a.shape[:-2], *b.shape[-2:])), a.shape[:-2], module.NO_BIAS)
     assert called == [1]
     np.testing.assert_allclose(got, np.matmul(a.astype(np.float64), b), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("count", [module.MANY - 1, module.MANY, module.MANY + 13, 8 * module.MANY + 1])
+def test_a_lane_for_each_matrix(count, monkeypatch):
+    """Whole blocks and not, by any number of threads, and NaN and Inf in their own matrix alone."""
+    a, b = operands((count, 3, 5), (count, 5, 7), b_transposed=True)
+    a[count // 2, 1, 2], b[3, 0, 0] = np.inf, np.nan
+    called, found = [], set()
+    monkeypatch.setattr(module, "SERIAL_MULTIPLY_ADDS", 1 << 9)
+    monkeypatch.setattr(module, "multiply_small", lambda *given, of=module.multiply_small: (called.append(1), of(*given)))
+    for threads in (1, 2, 5):
+        monkeypatch.setattr(module, "threads_for", lambda units, _, threads=threads: max(1, min(threads, units)))
+        with np.errstate(invalid="ignore"):
+            y, want = matmul(a, b), np.matmul(a.astype(np.float64), b.astype(np.float64))
+        np.testing.assert_allclose(y, want, rtol=1e-4, atol=1e-5)
+        found.add(y.tobytes())
+    assert len(found) == 1
+    assert bool(called) == (count >= module.MANY)

@@ -281,20 +281,6 @@ def dot(a: Array, b: Array) -> Any:
     return total
 
 
-@jit()
-def multiply_small(a: Array, b: Array, c: Array, p: Product, threads: int) -> None:
-    """The same for many small matrices, all of whose rows of a and columns of b run along the depth: dot products."""
-    for t in prange(threads):
-        for i in range(t * p.batch // threads, (t + 1) * p.batch // threads):
-            for r in range(p.rows):
-                first = i * p.rows * p.depth + r * p.a_row
-                row = a[first : first + p.depth]
-                target = c[(i * p.rows + r) * p.columns : (i * p.rows + r + 1) * p.columns]
-                for j in range(p.columns):
-                    start = i * p.depth * p.columns + j * p.b_column
-                    target[j] = dot(row, b[start : start + p.depth])
-
-
 @inner(exact=True)
 def scale_row(x: Array, factor: Any, y: Array) -> None:
     """y = x factor."""
