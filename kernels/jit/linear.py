@@ -14,7 +14,7 @@ import numpy as np
 
 from ..types import Array
 from .machine.compile import dense, flat, threads_for
-from .machine.gemm import PANEL, ROWS, Product, multiply, outer, pack
+from .machine.gemm import PANEL, ROWS, Product, multiply, outer, pack, pack_slices
 from .machine.matvec import matvec
 from .machine.row_products import stacked_dots
 from .machine.small_products import multiply_small
@@ -24,7 +24,7 @@ SERIAL_MULTIPLY_ADDS = 1 << 18  # up to here OpenBLAS too stays on the calling t
 PIECES = 4  # one product is cut into up to so many of that size: BLAS is through with them before our threads begin
 FEW_ROWS, MANY_BOTH = 8, 64
 BLOCK_ROWS = 16 * ROWS
-SMALL_MULTIPLY_ADDS, MANY = 1 << 9, 64  # of one matrix of a stack, and of matrices: up to here and from here a lane for each is faster
+SMALL_MULTIPLY_ADDS, MANY = 1 << 9, 64  # of one matrix of a stack, and matrices: so small and many get a lane for each
 MANY_ROWS = 1 << 17  # elements of a stack of matrices times vectors: below, NumPy's loop over them costs as much
 SHORT_ROW = 16  # of an outer product or a stack of matrices times vectors: below, NumPy's loop costs less than ours per row
 LANES = VECTOR_BYTES // 4
@@ -110,7 +110,8 @@ def _multiply(a: Array, b: Array, lead: tuple[int, ...], bias: Array) -> Array:
 def _packed(b: Array, p: Product) -> Array:
     """b in panels."""
     packed = np.empty(p.batch * packed_size((p.columns, p.depth)), b.dtype)
-    pack(b, packed, p, threads_for(p.batch * -(-p.columns // WIDTH), 1.0 * p.batch * p.depth * p.columns))
+    units = p.batch * -(-p.columns // WIDTH) * pack_slices(p.depth)
+    pack(b, packed, p, threads_for(units, (0.25 if p.b_column == 1 else 1.0) * p.batch * p.depth * p.columns))
     return packed
 
 
@@ -186,10 +187,10 @@ PANEL_COST, TURNED_PANEL_COST, TURN_COST = 40, 60, 30  # of moving an element, i
 
 
 def _cost(p: Product) -> int:
-    """What a product takes, in multiply-adds: those of the tiles, and the copies before. One or two vectors beyond the last whole
-    panel have tiles of their own, which take 0.4 and 0.6 of the time of a whole one."""
+    """What a product takes, in multiply-adds: those of the tiles, and the copies before. One, two or three vectors beyond the
+    last whole panel have tiles of their own, which take 0.4, 0.6 and 0.8 of the time of a whole one."""
     whole, rest = divmod(p.columns, WIDTH)
-    narrow = 0.0 if not rest else 0.4 if 4 * rest <= WIDTH else 0.6 if 2 * rest <= WIDTH else 1.0
+    narrow = (0.0, 0.4, 0.6, 0.8, 1.0)[-(-rest // LANES)]
     work = int(p.rows * p.depth * (whole + narrow) * WIDTH)
     copies = p.depth * p.columns * (PANEL_COST if p.b_column == 1 else TURNED_PANEL_COST)
     return work + copies
