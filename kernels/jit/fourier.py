@@ -82,7 +82,7 @@ def transformed(a: Array, b: Array, n: int, radices: Array, weights: Array) -> i
             butterflies(a, b, radix, m, s, weights, at)
         at += 2 * (radix - 1) * m
         s *= radix
-    return radices.size % 2
+    return int(radices.size % 2)
 
 
 class Job(NamedTuple):
@@ -96,7 +96,7 @@ class Job(NamedTuple):
 
     n: int
     groups: int
-    count: int
+    signals: int
     group: int
     step: int
     ahead: int
@@ -120,7 +120,7 @@ def load(x: Array, job: Job, group: int, first: int, z: Array, places: Array) ->
     """A block of signals, from the one called `first` on."""
     start = group * job.group
     if job.ahead == 2:
-        rows_of(start, first, job.count, job.step, places)
+        rows_of(start, first, job.signals, job.step, places)
         load_rows(x, places, job.n, z, 0, job.swap)
     else:
         load_columns(Rows(x, start + first * job.step, job.ahead), job.n, z, job.swap)
@@ -130,7 +130,7 @@ def load(x: Array, job: Job, group: int, first: int, z: Array, places: Array) ->
 def store(z: Array, y: Array, job: Job, group: int, first: int, scale: Array, turns: Array, places: Array) -> None:
     start = group * job.group
     if job.to_ahead == 2:
-        rows_of(start, first, job.count, job.to_step, places)
+        rows_of(start, first, job.signals, job.to_step, places)
         store_rows(z, 0, job.n, y, places, job.to_swap, scale)
     else:
         target = Rows(y, start + first * job.to_step, job.to_ahead)
@@ -141,8 +141,8 @@ def store(z: Array, y: Array, job: Job, group: int, first: int, scale: Array, tu
 def _complex(
     x: Array, y: Array, job: Job, radices: Array, weights: Array, scale: Array, turns: Array, threads: int
 ) -> None:  # fmt: skip
-    blocks = (job.count - job.begin + LANES - 1) // LANES
-    units, last = job.groups * blocks, max(0, job.count - LANES)
+    blocks = (job.signals - job.begin + LANES - 1) // LANES
+    units, last = job.groups * blocks, max(0, job.signals - LANES)
     for t in prange(threads):
         a, b = np.empty(2 * job.n * LANES, x.dtype), np.empty(2 * job.n * LANES, x.dtype)
         places = np.empty(LANES, np.int64)
@@ -211,7 +211,7 @@ def _run(x: Array, y: Array, job: Job, passes: Passes, scale: Array, turns: Arra
     if job.to_step == 2:
         after = -y.__array_interface__["data"][0] % VECTOR_BYTES // 8
         job = job._replace(begin=after - LANES if after else 0)
-    threads = _threads(job.groups * -(-job.count // LANES), x.size, job.n)
+    threads = _threads(job.groups * -(-job.signals // LANES), x.size, job.n)
     _complex(_numbers(x), _numbers(y), job, passes.radices, passes.weights, scale, turns, threads)
 
 

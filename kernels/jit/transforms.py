@@ -129,7 +129,7 @@ def _real_several(own: Any, inverse: bool) -> Callable[..., Array | None]:
         y, ours = _over(own, x, axes[:-1], True, norm)
         whole = one(y, axis=axes[-1], norm=norm)
         if whole is None:
-            return own.irfft(y, axis=axes[-1], norm=norm) if ours else None  # type: ignore[no-any-return]
+            return own.irfft(y, axis=axes[-1], norm=norm) if ours else None
         return whole
 
     return backward if inverse else forward

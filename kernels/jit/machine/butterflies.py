@@ -292,20 +292,25 @@ def _emit_store_columns(
     b, numbers, factor = e.b, _Numbers(e), e.broadcast(scale)
     low, high = ([i // 2 + half + e.lanes * (i % 2) for i in range(e.lanes)] for half in (0, e.lanes // 2))
 
-    def position(k: Value, weighted: bool) -> None:
-        places = [e.vectors(z, b.add(b.mul(int64(2), k), b.xor(swap, int64(i)))) for i in range(2)]
-        offset = b.add(target.at, b.mul(k, target.pitch))
-        v = b.fmul(factor, e.load(places[0])), b.fmul(factor, e.load(places[1]))
-        if weighted:
-            v = numbers.times(v, _apart(e, e.at(turns, offset)))
-        here = e.at(target.data, offset)
-        e.store(e.shuffle(*v, low), here)
-        e.store(e.shuffle(*v, high), e.vectors(here, int64(1)))
+    def along(weighted: bool) -> None:
+        def position(k: Value, _: list[Value]) -> list[Value]:
+            places = [e.vectors(z, b.add(b.mul(int64(2), k), b.xor(swap, int64(i)))) for i in range(2)]
+            offset = b.add(target.at, b.mul(k, target.pitch))
+            v = b.fmul(factor, e.load(places[0])), b.fmul(factor, e.load(places[1]))
+            if weighted:
+                v = numbers.times(v, _apart(e, e.at(turns, offset)))
+            here = e.at(target.data, offset)
+            e.store(e.shuffle(*v, low), here)
+            e.store(e.shuffle(*v, high), e.vectors(here, int64(1)))
+            return []
+
+        e.loop(n, [], position)
 
     with b.if_else(b.icmp_signed("==", turned, int64(1))) as (turning, plain):
-        for branch, weighted in ((turning, True), (plain, False)):
-            with branch:
-                e.loop(n, [], lambda k, _, weighted=weighted: position(k, weighted) or [])
+        with turning:
+            along(True)
+        with plain:
+            along(False)
 
 
 @emits(_emit_store_columns)
