@@ -141,7 +141,7 @@ def butterflies(x: Array, y: Array, radix: int, m: int, s: int, weights: Array, 
     w = window(weights, first, 2 * (radix - 1) * m).reshape(m, radix - 1, 2)
     z[1:] *= (w[..., 0] + 1j * w[..., 1]).T[:, :, None, None]
     out = window(y, 0, 2 * radix * m * s * lanes).reshape(m, radix, s, 2, lanes)
-    out[:, :, :, 0], out[:, :, :, 1] = z.real.swapaxes(0, 1), z.imag.swapaxes(0, 1)
+    out[:, :, :, 0], out[:, :, :, 1] = np.real(z).swapaxes(0, 1), np.imag(z).swapaxes(0, 1)
 
 
 def _chunks(e: Emitter, n: Value, size: int, rows: Value, body: Callable[[Value], None]) -> None:
