@@ -67,6 +67,10 @@ class Namespace:
         from dlengine.kernels.jit.functions import FUNCTIONS, LinearAlgebra, answered
         from dlengine.kernels.jit.generated.plain import REDUCED, plain
 
+        if name == "fft":
+            from dlengine.kernels.jit.transforms import FourierTransforms
+
+            return FourierTransforms(function, self.kernels.launches)
         if name == "linalg":
             return LinearAlgebra(function, self.kernels.launches)
         if name in FUNCTIONS:
