@@ -64,11 +64,14 @@ class Namespace:
             return sums(function, self.kernels.launches)
         if not self.generates or self.kernels is None:
             return function
+        from dlengine.kernels.jit.copying import COPYING, copying
         from dlengine.kernels.jit.functions import FUNCTIONS, LinearAlgebra, answered
         from dlengine.kernels.jit.generated.plain import REDUCED, plain
 
         if name == "linalg":
             return LinearAlgebra(function, self.kernels.launches)
+        if name in COPYING:
+            return copying(name, function, self.kernels.launches)
         if name in FUNCTIONS:
             return answered(name, function, self.kernels.launches)
         return plain(name, function, self.kernels.launches) if name in REDUCED else function

@@ -1,0 +1,284 @@
+"""What a namespace has in place of NumPy's functions that copy or fill: machine code for large arrays (generated/copies.py).
+
+Each function takes the calls of one in the array API's signature; what is small, or of another kind, goes to NumPy's function.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from functools import cache, lru_cache
+from itertools import accumulate, product
+from math import prod
+from operator import mul
+from typing import Any
+
+import numpy as np
+
+from ..generated.expression import argument, cast
+from ..types import Array
+from .generated.copies import ALONE, assign, copied, shared, write
+from .generated.kernel import Kernel
+from .machine.compile import is_interpreted
+
+_ND = np.ndarray
+_SINGLE, _DOUBLE = np.dtype(np.float32), np.dtype(np.float64)
+_FROM = frozenset(("bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "float32", "float64"))
+
+_SHAPES, _NUMBERS = (tuple, list), (float, int)
+
+Function = Callable[..., Any]
+Launched = Callable[[], None]
+
+MOST = 1 << 22
+"""Bytes beyond which zeros may be memory that the system has just cleared, which costs nothing more."""
+
+PIECE = 1 << 15
+"""Bytes that arrays to be joined must have on average for threads to pay."""
+
+
+def _asarray(fallback: Function, launched: Launched) -> Function:
+    def asarray(obj: Any, /, *, dtype: Any = None, device: Any = None, copy: bool | None = None, **options: Any) -> Array:
+        if copy and type(obj) is _ND and obj.nbytes >= ALONE and dtype is None and device is None:
+            y = copied(obj)
+            if y is not None:
+                launched()
+                return y
+        return fallback(obj, dtype=dtype, device=device, copy=copy, **options)
+
+    return asarray
+
+
+def _positive(fallback: Function, launched: Launched) -> Function:
+    def positive(x: Array, /) -> Array:
+        y = copied(x) if type(x) is _ND and x.nbytes >= ALONE and x.dtype.kind in "fiuc" else None
+        if y is None:
+            return fallback(x)
+        launched()
+        return y
+
+    return positive
+
+
+def _astype(fallback: Function, launched: Launched) -> Function:
+    def astype(x: Array, dtype: Any, /, *, copy: bool = True, **options: Any) -> Array:
+        if type(x) is _ND and x.nbytes >= ALONE and not options.get("device"):
+            own = x.dtype
+            y = (copied(x) if copy else None) if dtype is own else _converted(x, own, dtype)
+            if y is not None:
+                launched()
+                return y
+        return fallback(x, dtype, copy=copy, **options)
+
+    return astype
+
+
+def _converted(x: Array, own: Any, dtype: Any) -> Array | None:
+    """Numbers as floats, each rounded once; None for other conversions."""
+    if (dtype is not _SINGLE and dtype is not _DOUBLE) or not x.flags.c_contiguous or is_interpreted() or not shared(x.nbytes):
+        return None
+    kernel = _conversion(own, dtype)
+    return None if kernel is None else kernel(x)
+
+
+@cache
+def _conversion(own: Any, dtype: Any) -> Kernel | None:
+    if own.name not in _FROM or not own.isnative or own == dtype:
+        return None
+    return Kernel("generated:astype", cast(argument(0, own), dtype), Counter(), by_numpy=True)
+
+
+def _reshape(fallback: Function, launched: Launched) -> Function:
+    def reshape(x: Array, /, shape: Any, *, copy: bool | None = None) -> Array:
+        if type(x) is not _ND or copy is not None:
+            return fallback(x, shape, copy=copy)
+        if x.nbytes >= ALONE and type(shape) is tuple and not x.flags.c_contiguous and not _is_view(x.shape, x.strides, shape):
+            y = np.empty(x.shape, x.dtype)
+            if assign(y, x):
+                launched()
+                return y.reshape(shape)
+        return x.reshape(shape)
+
+    return reshape
+
+
+@lru_cache(maxsize=1024)
+def _is_view(own: tuple[int, ...], strides: tuple[int, ...], shape: tuple[int, ...]) -> bool:
+    """Whether the elements in another shape can be shown where they lie: no axis of it crosses a border of stretches that go on
+    with one step."""
+    known = prod(shape)
+    sizes = [n if n >= 0 else prod(own) // -known for n in shape] if known else shape
+    borders, done, last = set(), 1, None
+    for n, step in zip(own, strides, strict=True):
+        if n > 1:
+            if last is not None and last != n * step:
+                borders.add(done)
+            done, last = done * n, step
+    return borders <= set(accumulate(sizes, mul))
+
+
+def _filling(number: int) -> Callable[[Function, Launched], Function]:
+    """zeros and ones."""
+
+    def make(fallback: Function, launched: Launched) -> Function:
+        def filled(shape: Any, *, dtype: Any = None, device: Any = None) -> Array:
+            if type(shape) in _SHAPES and (dtype is _SINGLE or dtype is _DOUBLE) and device is None:
+                size = prod(shape) * dtype.itemsize
+                if ALONE <= size and (number or size <= MOST):
+                    y = np.empty(shape, dtype)
+                    if assign(y, _number(number, dtype)):
+                        launched()
+                        return y
+            return fallback(shape, dtype=dtype, device=device)
+
+        return filled
+
+    return make
+
+
+@cache
+def _number(number: Any, dtype: Any) -> Array:
+    y = np.array(number, dtype)
+    y.flags.writeable = False
+    return y
+
+
+def _full(fallback: Function, launched: Launched) -> Function:
+    def full(shape: Any, fill_value: Any, *, dtype: Any = None, device: Any = None) -> Array:
+        if type(shape) in _SHAPES and (dtype is _SINGLE or dtype is _DOUBLE) and type(fill_value) in _NUMBERS and device is None:
+            if prod(shape) * dtype.itemsize >= ALONE:
+                y = np.empty(shape, dtype)
+                if assign(y, np.array(fill_value, dtype)):
+                    launched()
+                    return y
+        return fallback(shape, fill_value, dtype=dtype, device=device)
+
+    return full
+
+
+def _parts(arrays: Any) -> int:
+    """The bytes of arrays of one dtype that are to be joined, where threads pay; else 0."""
+    size, dtype = 0, None
+    if len(arrays) * getattr(arrays[0], "nbytes", 0) < PIECE and getattr(arrays[-1], "nbytes", 0) < PIECE:  # the commonest case
+        return 0
+    for a in arrays:
+        if type(a) is not _ND or (dtype is not None and a.dtype is not dtype):
+            return 0
+        size, dtype = size + a.nbytes, a.dtype
+    return size if size >= PIECE * len(arrays) and shared(size) else 0
+
+
+def _concat(fallback: Function, launched: Launched) -> Function:
+    def concat(arrays: Any, /, *, axis: Any = 0) -> Array:
+        if type(axis) is int and type(arrays) in (list, tuple) and _parts(arrays):
+            shape = arrays[0].shape
+            if -len(shape) <= axis < len(shape):
+                at = axis % len(shape)
+                rest = shape[:at] + shape[at + 1 :]
+                if all([a.ndim == len(shape) and a.shape[:at] + a.shape[at + 1 :] == rest for a in arrays]):
+                    launched()
+                    return _joined(arrays, at)
+        return fallback(arrays, axis=axis)
+
+    return concat
+
+
+def _joined(arrays: Any, at: int) -> Array:
+    shape = arrays[0].shape
+    y = np.empty((*shape[:at], sum([a.shape[at] for a in arrays]), *shape[at + 1 :]), arrays[0].dtype)
+    before, begin = (slice(None),) * at, 0
+    for a in arrays:
+        end = begin + a.shape[at]
+        write(y[(*before, slice(begin, end))], a)
+        begin = end
+    return y
+
+
+def _stack(fallback: Function, launched: Launched) -> Function:
+    def stack(arrays: Any, /, *, axis: int = 0) -> Array:
+        if type(axis) is int and type(arrays) in (list, tuple) and _parts(arrays):
+            shape = arrays[0].shape
+            rank = len(shape) + 1
+            if -rank <= axis < rank and all([a.shape == shape for a in arrays]):
+                launched()
+                at = axis % rank
+                y = np.empty((*shape[:at], len(arrays), *shape[at:]), arrays[0].dtype)
+                for i, a in enumerate(arrays):
+                    write(y[(slice(None),) * at + (i,)], a)
+                return y
+        return fallback(arrays, axis=axis)
+
+    return stack
+
+
+def _roll(fallback: Function, launched: Launched) -> Function:
+    def roll(x: Array, /, shift: Any, *, axis: Any = None) -> Array:
+        if type(x) is _ND and x.size and shared(x.nbytes):
+            if axis is None and type(shift) is int:
+                launched()
+                return _rolled(x.reshape(-1), {0: shift}).reshape(x.shape)
+            shifts, axes = (v if type(v) is tuple else (v,) for v in (shift, axis))
+            whole = len(shifts) == len(axes) and {*map(type, (*shifts, *axes))} == {int}
+            if whole and all([-x.ndim <= a < x.ndim for a in axes]):
+                total: dict[int, int] = {}
+                for a, by in zip(axes, shifts, strict=True):
+                    total[a % x.ndim] = total.get(a % x.ndim, 0) + by
+                launched()
+                return _rolled(x, total)
+        return fallback(x, shift, axis=axis)
+
+    return roll
+
+
+def _rolled(x: Array, shifts: dict[int, int]) -> Array:
+    """x moved along axes, each of its parts in one go."""
+    y = np.empty(x.shape, x.dtype)
+    halves: list[Any] = [((slice(None), slice(None)),)] * x.ndim
+    for a, by in shifts.items():
+        n = x.shape[a]
+        cut = by % n
+        halves[a] = (slice(cut, None), slice(None, n - cut)), (slice(None, cut), slice(n - cut, None))
+    for parts in product(*halves):
+        write(y[tuple([to for to, _ in parts])], x[tuple([of for _, of in parts])])
+    return y
+
+
+def _tile(fallback: Function, launched: Launched) -> Function:
+    def tile(x: Array, repetitions: Any, /) -> Array:
+        if type(x) is _ND and type(repetitions) is tuple and {*map(type, repetitions)} == {int} and min(repetitions) > 0:
+            rank = max(x.ndim, len(repetitions))
+            sizes = (1,) * (rank - x.ndim) + x.shape
+            times = (1,) * (rank - len(repetitions)) + repetitions
+            if x.nbytes * prod(times) >= ALONE:
+                y = np.empty([n for both in zip(times, sizes, strict=True) for n in both], x.dtype)
+                write(y, x.reshape([n for size in sizes for n in (1, size)]))
+                launched()
+                return y.reshape([n * m for n, m in zip(times, sizes, strict=True)])
+        return fallback(x, repetitions)
+
+    return tile
+
+
+COPYING: dict[str, Callable[[Function, Launched], Function]] = {
+    "asarray": _asarray,
+    "positive": _positive,
+    "astype": _astype,
+    "reshape": _reshape,
+    "zeros": _filling(0),
+    "ones": _filling(1),
+    "full": _full,
+    "concat": _concat,
+    "stack": _stack,
+    "roll": _roll,
+    "tile": _tile,
+}
+
+
+def copying(name: str, fallback: Function, launches: Counter[str]) -> Function:
+    """A function under its name in the array API; fallback: the library's, launches: where calls are counted."""
+    label = f"library:{name}"
+
+    def launched() -> None:
+        launches[label] += 1
+
+    return COPYING[name](fallback, launched)
