@@ -28,7 +28,7 @@ class ForeignType(DTypeError):
 
 
 def caller(op: Op) -> Callable[..., Any]:
-    """The function that users call: any arguments that the op takes."""
+    """The function that users call: any arguments that the op takes. It does not hold itself, and so goes with the op."""
     definition, n_arrays, promotes, special = op.text, len(op.arrays), op.promotes, op.save or op.dtyped or bool(op.axes)
 
     def call(*args: Any, **consts: Any) -> Any:
@@ -43,7 +43,7 @@ def caller(op: Op) -> Callable[..., Any]:
             xp = spaces()[kind]
         except Unrecorded as met:  # a step is recorded, and has not met these tensors before
             met.recorder.adopt(args)
-            return call(*args, **consts)
+            return caller(op)(*args, **consts)
         if xp.several:
             compute_on_gpu_of(op, args, arrays)
         if promotes is not None and (n_arrays > 1 or mixed or arrays[0].dtype not in FLOATS):
@@ -61,7 +61,7 @@ def caller(op: Op) -> Callable[..., Any]:
         except (ValueError, TypeError, IndexError, OverflowError) as e:
             again = renamed(op, consts)
             if again is not None:
-                return call(*args, **again)
+                return caller(op)(*args, **again)
             raise explained(op, arrays, consts, e) from e
         finally:
             restore_fp_errors(token)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import backend
-from ..autograd.base import TensorBase, recording, written
+from ..autograd.base import TensorBase, recording, wrap, written
 from ..autograd.fp_errors import ignore_fp_errors, restore_fp_errors
 from ..autograd.op import op
 from ..autograd.promotion import is_complex
@@ -200,6 +200,10 @@ def become(t: Any, new: Any, what: str) -> None:
             f"{what}: the result has shape {new.array.shape} and dtype {new.array.dtype}, but t has "
             f"{t.array.shape} and {t.array.dtype}; assign to a new name instead"
         )
+    if new.node is not None and t.node is None:  # else t would hold the node that holds t, and both would stay
+        before = wrap(t.array)
+        before.version = t.version
+        new.node.inputs = [before if source is t else source for source in new.node.inputs]
     t.array, t.node, t._index = new.array, new.node, new._index
     t.needs_grad, t.version = new.needs_grad, new.version
     if t.node is not None:  # older nodes that hold t itself must see that it is another value now

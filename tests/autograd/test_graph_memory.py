@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import gc
 import tracemalloc
+import weakref
 from collections.abc import Callable, Iterator
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -155,6 +157,56 @@ def test_the_graph_is_freed_without_the_garbage_collector() -> None:
     finally:
         gc.enable()
     assert after - before < 100_000
+
+
+def _written(lib: Any, w: Any) -> Any:
+    """A tensor filled element by element, as decoders and attention loops do."""
+    scores = lib.zeros(3)
+    for i in range(3):
+        scores[i] = w[i] * 2
+    return scores
+
+
+def _added(lib: Any, w: Any) -> Any:
+    total = lib.zeros(3)
+    total.add_(w)
+    return total
+
+
+def _own_function(lib: Any, w: Any) -> Any:
+    class Doubled(lib.autograd.Function):  # type: ignore[misc, name-defined]
+        @staticmethod
+        def forward(ctx: Any, x: Any) -> Any:
+            ctx.save_for_backward(x)
+            return x * 2
+
+        @staticmethod
+        def backward(ctx: Any, g: Any) -> Any:
+            return g * 2
+
+    return Doubled.apply(w * 1.0)
+
+
+@pytest.mark.parametrize("make", [_written, _added, _own_function], ids=["written", "added", "function"])
+@pytest.mark.parametrize("walked", [False, True])
+def test_what_was_written_in_place_is_freed_too(make: Callable[..., Any], walked: bool) -> None:
+    """A graph that nobody walked goes with its output as well, without the garbage collector."""
+    lib = import_module("dlengine.torch")
+    w = lib.ones(3).requires_grad_()
+    make(lib, w)  # what is made once is made now
+    gc.collect()
+    gc.disable()
+    try:
+        y = make(lib, w)
+        nodes = [weakref.ref(y.node), *[weakref.ref(source[0]) for source in y.node.inputs if type(source) is tuple]]
+        if walked:
+            y.sum().backward()
+            assert w.grad.tolist() == [2.0 if make is not _added else 1.0] * 3
+        assert all(node() is not None for node in nodes)
+        del y
+        assert [node() for node in nodes] == [None] * len(nodes)
+    finally:
+        gc.enable()
 
 
 def test_backward_frees_as_it_goes() -> None:

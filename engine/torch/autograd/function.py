@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from copy import copy
+from functools import cache
 from typing import Any
 
 from ...autograd.base import TensorBase, wrap
+from ...autograd.call import caller
+from ...autograd.declaration import Op
 from ..names.core import is_tensor, own
 from ..names.engine import dl
 
@@ -65,7 +69,7 @@ def once_differentiable(backward: Any) -> Any:
 
 
 def _computed(cls: Any, ctx: Any, args: tuple[Any, ...]) -> Any:
-    if "setup_context" in dir(cls):
+    if hasattr(cls, "setup_context"):
         y = cls.forward(*args)
         cls.setup_context(ctx, args, y)
         return y
@@ -103,7 +107,19 @@ def _op(cls: Any, ctx: Any, args: tuple[Any, ...], places: list[int]) -> Any:
         bare = tuple(o if again else _bare(o) for o in outs)
         return (bare if several else bare[0]), pull
 
-    return dl.op(text, needs=None, name=f"_{cls.__name__}") if False else dl.op(name=f"_function_{cls.__name__}", needs="")(text)
+    op = copy(_declared(f"_function_{cls.__name__}"))
+    op.text = op.original = op.tensor_text = text
+    return caller(op)
+
+
+@cache
+def _declared(name: str) -> Op:
+    """The declaration of an op of a list of tensors, without its definition, which each call has of its own."""
+
+    def text(xp: Any, tensors: list[Any], /) -> Any:
+        raise NotImplementedError
+
+    return Op(text, name=name, needs="")
 
 
 def _leaf(source: Any, array: Any) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .... import optim
+from ....errors import GradientError
 from ...names.core import is_tensor, own
 from ...names.engine import dl
 from . import parametrizations as parametrizations
@@ -27,15 +28,24 @@ def clip_grad_norm_(parameters: Any, max_norm: float, norm_type: float = 2.0, er
     chosen = [p for p in _listed(parameters) if p.grad is not None]
     if not chosen:
         return own(dl.asarray(0.0))
-    norms = dl.stack([dl.linalg.vector_norm(p.grad, ord=float(norm_type)) for p in chosen])
-    total = dl.linalg.vector_norm(norms, ord=float(norm_type))
-    if error_if_nonfinite and not bool(dl.isfinite(total)):
-        raise RuntimeError(f"The total norm of order {norm_type} for gradients from `parameters` is non-finite")
+    usual = max_norm >= 0 and norm_type > 0 and all(p.grad.dtype in ("float32", "float64") for p in chosen)
+    try:
+        if usual:  # a few calls for all gradients together
+            return own(optim.clip_grad_norm_(chosen, float(max_norm), float(norm_type), error_if_nonfinite))
+        total = _norm([p.grad for p in chosen], float(norm_type))
+        if error_if_nonfinite and not bool(dl.isfinite(total)):
+            raise GradientError
+    except GradientError:
+        raise RuntimeError(f"The total norm of order {norm_type} for gradients from `parameters` is non-finite") from None
     factor = dl.clip(max_norm / (total + 1e-6), max=1.0)
     with dl.no_grad():
         for p in chosen:
             p.grad[...] = p.grad * factor
     return own(total)
+
+
+def _norm(gradients: list[Any], order: float) -> Any:
+    return dl.linalg.vector_norm(dl.stack([dl.linalg.vector_norm(g, ord=order) for g in gradients]), ord=order)
 
 
 def clip_grad_norm(parameters: Any, max_norm: float, norm_type: float = 2.0) -> Any:
