@@ -109,7 +109,7 @@ class Namespace:
         """dlengine's dtype (a numpy.dtype, or its name) as the library's own."""
         dtype = known(dtype)
         if self.library.native_dtypes or dtype is None:
-            return dtype
+            return np.dtype(dtype) if type(dtype) is str else dtype
         if dtype not in self._to_native:
             name = np.dtype(dtype).name
             if not hasattr(self.library.load(), name):

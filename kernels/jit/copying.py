@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable
 from functools import cache, lru_cache
 from itertools import accumulate, product
-from math import prod
+from math import isfinite, prod
 from operator import mul
 from typing import Any
 
@@ -17,9 +17,9 @@ import numpy as np
 
 from ..generated.expression import argument, cast
 from ..types import Array
-from .generated.copies import ALONE, assign, copied, shared, write
+from .generated.copies import assign, copied, shared, write
 from .generated.kernel import Kernel
-from .machine.compile import is_interpreted
+from .machine.compile import LARGE, is_interpreted
 
 _ND = np.ndarray
 _SINGLE, _DOUBLE = np.dtype(np.float32), np.dtype(np.float64)
@@ -39,7 +39,7 @@ PIECE = 1 << 15
 
 def _asarray(fallback: Function, launched: Launched) -> Function:
     def asarray(obj: Any, /, *, dtype: Any = None, device: Any = None, copy: bool | None = None, **options: Any) -> Array:
-        if copy and type(obj) is _ND and obj.nbytes >= ALONE and dtype is None and device is None:
+        if copy and type(obj) is _ND and obj.nbytes >= LARGE and dtype is None and device is None:
             y = copied(obj)
             if y is not None:
                 launched()
@@ -51,7 +51,7 @@ def _asarray(fallback: Function, launched: Launched) -> Function:
 
 def _positive(fallback: Function, launched: Launched) -> Function:
     def positive(x: Array, /) -> Array:
-        y = copied(x) if type(x) is _ND and x.nbytes >= ALONE and x.dtype.kind in "fiuc" else None
+        y = copied(x) if type(x) is _ND and x.nbytes >= LARGE and x.dtype.kind in "fiuc" else None
         if y is None:
             return fallback(x)
         launched()
@@ -62,7 +62,7 @@ def _positive(fallback: Function, launched: Launched) -> Function:
 
 def _astype(fallback: Function, launched: Launched) -> Function:
     def astype(x: Array, dtype: Any, /, *, copy: bool = True, **options: Any) -> Array:
-        if type(x) is _ND and x.nbytes >= ALONE and not options.get("device"):
+        if type(x) is _ND and x.nbytes >= LARGE and not options.get("device"):
             own = x.dtype
             y = (copied(x) if copy else None) if dtype is own else _converted(x, own, dtype)
             if y is not None:
@@ -92,7 +92,7 @@ def _reshape(fallback: Function, launched: Launched) -> Function:
     def reshape(x: Array, /, shape: Any, *, copy: bool | None = None) -> Array:
         if type(x) is not _ND or copy is not None:
             return fallback(x, shape, copy=copy)
-        if x.nbytes >= ALONE and type(shape) is tuple and not x.flags.c_contiguous and not _is_view(x.shape, x.strides, shape):
+        if x.nbytes >= LARGE and type(shape) is tuple and not x.flags.c_contiguous and not _is_view(x.shape, x.strides, shape):
             y = np.empty(x.shape, x.dtype)
             if assign(y, x):
                 launched()
@@ -124,7 +124,7 @@ def _filling(number: int) -> Callable[[Function, Launched], Function]:
         def filled(shape: Any, *, dtype: Any = None, device: Any = None) -> Array:
             if type(shape) in _SHAPES and (dtype is _SINGLE or dtype is _DOUBLE) and device is None:
                 size = prod(shape) * dtype.itemsize
-                if ALONE <= size and (number or size <= MOST):
+                if LARGE <= size and (number or size <= MOST):
                     y = np.empty(shape, dtype)
                     if assign(y, _number(number, dtype)):
                         launched()
@@ -146,7 +146,7 @@ def _number(number: Any, dtype: Any) -> Array:
 def _full(fallback: Function, launched: Launched) -> Function:
     def full(shape: Any, fill_value: Any, *, dtype: Any = None, device: Any = None) -> Array:
         if type(shape) in _SHAPES and (dtype is _SINGLE or dtype is _DOUBLE) and type(fill_value) in _NUMBERS and device is None:
-            if prod(shape) * dtype.itemsize >= ALONE:
+            if prod(shape) * dtype.itemsize >= LARGE:
                 y = np.empty(shape, dtype)
                 if assign(y, np.array(fill_value, dtype)):
                     launched()
@@ -249,7 +249,7 @@ def _tile(fallback: Function, launched: Launched) -> Function:
             rank = max(x.ndim, len(repetitions))
             sizes = (1,) * (rank - x.ndim) + x.shape
             times = (1,) * (rank - len(repetitions)) + repetitions
-            if x.nbytes * prod(times) >= ALONE:
+            if x.nbytes * prod(times) >= LARGE:
                 y = np.empty([n for both in zip(times, sizes, strict=True) for n in both], x.dtype)
                 write(y, x.reshape([n for size in sizes for n in (1, size)]))
                 launched()
@@ -257,6 +257,67 @@ def _tile(fallback: Function, launched: Launched) -> Function:
         return fallback(x, repetitions)
 
     return tile
+
+
+_WIDE = 512
+"""Elements of a row of what is counted."""
+
+LONG = 1 << 14
+"""Numbers from which on it pays to count by rows."""
+
+_EXACT = {_SINGLE: 1 << 24, _DOUBLE: 1 << 53}
+"""Up to where floats hold every integer."""
+
+
+@cache
+def _line(dtype: Any) -> Kernel:
+    """(first of a row + place in it) step + start in float64, rounded to dtype."""
+    row, place, step, start = [argument(i, _DOUBLE) for i in range(4)]
+    return Kernel("generated:linspace", cast((row + place) * step + start, dtype), Counter())
+
+
+@cache
+def _sums(dtype: Any) -> Kernel:
+    return Kernel("generated:arange", argument(0, dtype) + argument(1, dtype), Counter())
+
+
+@lru_cache(maxsize=64)
+def _counts(start: int, step: int, rows: int, dtype: Any) -> tuple[Array, Array]:
+    """The first numbers of rows, and what is added to them along a row."""
+    firsts = start + step * _WIDE * np.arange(rows)
+    return firsts.astype(dtype)[:, None], (step * np.arange(_WIDE)).astype(dtype)[None]
+
+
+def _arange(fallback: Function, launched: Launched) -> Function:
+    def arange(start: Any, /, stop: Any = None, step: Any = 1, *, dtype: Any = None, device: Any = None) -> Array:
+        if (dtype is _SINGLE or dtype is _DOUBLE) and device is None and type(start) is int and type(step) is int and step:
+            first, end = (0, start) if stop is None else (start, stop)
+            count = -((first - end) // step) if type(end) is int else 0
+            if count >= LONG and max(abs(first), abs(end)) + abs(step) * _WIDE <= _EXACT[dtype] and not is_interpreted():
+                launched()
+                y: Array = _sums(dtype)(*_counts(first, step, -(-count // _WIDE), dtype))
+                return y.reshape(-1)[:count]
+        return fallback(start, stop, step, dtype=dtype, device=device)
+
+    return arange
+
+
+def _linspace(fallback: Function, launched: Launched) -> Function:
+    def linspace(start: Any, stop: Any, /, num: int, *, dtype: Any = None, device: Any = None, endpoint: bool = True) -> Array:
+        real = (dtype is _SINGLE or dtype is _DOUBLE) and type(start) in _NUMBERS and type(stop) in _NUMBERS and device is None
+        if real and type(num) is int and num >= LONG and not is_interpreted():
+            first, last = float(start), float(stop)
+            step = (last - first) / (num - 1 if endpoint else num)
+            if step and isfinite(step):
+                counts = _counts(0, 1, -(-num // _WIDE), _DOUBLE)
+                y: Array = _line(dtype)(*counts, np.array([[step]]), np.array([[first]])).reshape(-1)[:num]
+                if endpoint:
+                    y[-1] = last
+                launched()
+                return y
+        return fallback(start, stop, num, dtype=dtype, device=device, endpoint=endpoint)
+
+    return linspace
 
 
 COPYING: dict[str, Callable[[Function, Launched], Function]] = {
@@ -271,6 +332,8 @@ COPYING: dict[str, Callable[[Function, Launched], Function]] = {
     "stack": _stack,
     "roll": _roll,
     "tile": _tile,
+    "arange": _arange,
+    "linspace": _linspace,
 }
 
 

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from ..types import Array
-from .machine.compile import is_interpreted
+from .machine.compile import is_interpreted, laid_out
 
 _INT, _SINGLE, _DOUBLE = np.dtype(np.int64), np.dtype(np.float32), np.dtype(np.float64)
 _FLOATS = (_SINGLE, _DOUBLE)  # which `in` compares by identity first
@@ -48,7 +48,7 @@ def _take_along_axis(x: Array, indices: Array, /, *, axis: int = -1) -> Array | 
 def _scatter_add(x: Array, indices: Array, updates: Array) -> Array | None:
     if x.dtype not in _FLOATS or updates.dtype != x.dtype or indices.dtype != _INT or not updates.size:
         return None
-    out = np.array(x, order="C")
+    out = laid_out(x)
     rows = out.shape[0]
     _module("gather").add_rows("scatter_add", out.reshape(1, rows, -1), indices, updates.reshape(1, indices.size, -1))
     return out

@@ -31,7 +31,7 @@ def spaces() -> tuple[Any, Any]:
 def eager(monkeypatch: pytest.MonkeyPatch, rng: np.random.Generator) -> None:
     """Machine code copies arrays of any size, in any number of parts."""
     plan = copies._plan
-    monkeypatch.setattr(copies, "ALONE", 1)
+    monkeypatch.setattr(copies, "LARGE", 1)
     monkeypatch.setattr(copies, "_plan", lambda *layouts: (found := plan(*layouts)) and found._replace(alone=True))
     monkeypatch.setattr(copies, "threads_for", lambda parts, ns: int(rng.integers(1, min(parts, 7) + 1)))
 
@@ -212,3 +212,23 @@ def test_a_view_is_one_where_numpy_has_one(rng: np.random.Generator) -> None:
         assert copying._is_view(x.shape, x.strides, shape) == view, (x.shape, x.strides, shape)
         seen.add(view)
     assert seen == {True, False}
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_counting(spaces: tuple[Any, Any], dtype: str) -> None:
+    """Numbers in a row, as NumPy rounds them; what floats do not hold exactly is left to it."""
+    d = np.dtype(dtype)
+    counted = [("arange", (70_001,)), ("arange", (-30_000, 40_000)), ("arange", (5, 200_000, 7)), ("arange", (9, -80_000, -3))]
+    counted += [("linspace", (0, 1, 65_537)), ("linspace", (-3.5, 2e5, 20_000)), ("linspace", (7, -1, 16_384))]
+    for name, args in counted:
+        for options in ({}, {"endpoint": False})[: 1 + (name == "linspace")]:
+            before = jit.SET.launches[f"library:{name}"]
+            y, wanted = (getattr(space, name)(*args, dtype=d, **options) for space in spaces)
+            assert bits(y) == bits(wanted), (name, args, options)
+            assert (y.dtype, y.shape) == (wanted.dtype, wanted.shape)
+            assert jit.SET.launches[f"library:{name}"] == before + 1
+    left = [("arange", (2**24 - 20_000, 2**24 + 9)), ("arange", (0.5, 40_000)), ("arange", (0, 40_000, 0.5)), ("arange", (5, 5))]
+    left += [("linspace", (1, 1, 20_000)), ("linspace", (0, 1, 100))]
+    for name, args in left:
+        y, wanted = (getattr(space, name)(*args, dtype=d) for space in spaces)
+        np.testing.assert_array_equal(y, wanted)

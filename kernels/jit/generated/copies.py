@@ -15,14 +15,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ...types import Array
-from ..machine.compile import in_parallel, is_interpreted, start_threads, thread_count, threads_for
+from ..machine.compile import LARGE, in_parallel, is_interpreted, start_threads, thread_count, threads_for
 from . import copies_code, machine
 from .copies_code import AXES
 from .copies_planes import PLANES, SIDES
 from .entry import BYTES_AT, DATA_AT, ENTRIES, TYPE_AT
-
-ALONE = 1 << 16
-"""Bytes from which on copies may be faster than NumPy's on one thread, for some layouts."""
 
 SHARED = 400_000
 """Bytes from which on threads share the copy of memory as it lies."""
@@ -77,7 +74,7 @@ def assign(y: Array, x: Array) -> bool:
         Of one dtype; x broadcasts to y. y: written; no element of it lies where another one does.
     """
     dtype = y.dtype
-    if (x.dtype is not dtype and x.dtype != dtype) or y.nbytes < ALONE or is_interpreted() or not _taken(dtype):
+    if (x.dtype is not dtype and x.dtype != dtype) or y.nbytes < LARGE or is_interpreted() or not _taken(dtype):
         return False
     plan = _plan(y.shape, y.strides, x.shape, x.strides, dtype.itemsize)
     if plan is None:
