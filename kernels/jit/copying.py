@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from functools import cache, lru_cache
-from itertools import accumulate, product
+from itertools import accumulate
 from math import isfinite, prod
 from operator import mul
 from typing import Any
@@ -17,7 +17,7 @@ import numpy as np
 
 from ..generated.expression import argument, cast
 from ..types import Array
-from .generated.copies import assign, copied, shared, write
+from .generated.copies import assemble, assign, copied, joined, rolled, shared, write
 from .generated.kernel import Kernel
 from .machine.compile import LARGE, is_interpreted
 
@@ -34,7 +34,7 @@ MOST = 1 << 22
 """Bytes beyond which zeros may be memory that the system has just cleared, which costs nothing more."""
 
 PIECE = 1 << 15
-"""Bytes that arrays to be joined must have on average for threads to pay."""
+"""Bytes that arrays to be joined must have on average, and the first one, for threads to pay."""
 
 
 def _asarray(fallback: Function, launched: Launched) -> Function:
@@ -156,91 +156,61 @@ def _full(fallback: Function, launched: Launched) -> Function:
     return full
 
 
-def _parts(arrays: Any) -> int:
-    """The bytes of arrays of one dtype that are to be joined, where threads pay; else 0."""
-    size, dtype = 0, None
-    if len(arrays) * getattr(arrays[0], "nbytes", 0) < PIECE and getattr(arrays[-1], "nbytes", 0) < PIECE:  # the commonest case
-        return 0
+def _layouts(arrays: Any) -> tuple[Any, ...] | None:
+    """The layouts of large arrays of one dtype that are to be joined; None for others."""
+    if type(arrays) not in _SHAPES or not arrays or type(arrays[0]) is not _ND or arrays[0].nbytes < PIECE:
+        return None
+    dtype, size = arrays[0].dtype, 0
     for a in arrays:
-        if type(a) is not _ND or (dtype is not None and a.dtype is not dtype):
-            return 0
-        size, dtype = size + a.nbytes, a.dtype
-    return size if size >= PIECE * len(arrays) and shared(size) else 0
+        if type(a) is not _ND or a.dtype is not dtype:
+            return None
+        size += a.nbytes
+    return tuple([(a.shape, a.strides) for a in arrays]) if size >= PIECE * len(arrays) and shared(size) else None
 
 
-def _concat(fallback: Function, launched: Launched) -> Function:
-    def concat(arrays: Any, /, *, axis: Any = 0) -> Array:
-        if type(axis) is int and type(arrays) in (list, tuple) and _parts(arrays):
-            shape = arrays[0].shape
-            if -len(shape) <= axis < len(shape):
-                at = axis % len(shape)
-                rest = shape[:at] + shape[at + 1 :]
-                if all([a.ndim == len(shape) and a.shape[:at] + a.shape[at + 1 :] == rest for a in arrays]):
+def _joining(new: bool) -> Callable[[Function, Launched], Function]:
+    """concat and stack."""
+
+    def make(fallback: Function, launched: Launched) -> Function:
+        def join(arrays: Any, /, *, axis: Any = 0) -> Array:
+            layouts = _layouts(arrays) if type(axis) is int else None
+            if layouts is not None:
+                dtype = arrays[0].dtype
+                pieces = joined(layouts, axis if axis >= 0 else axis + arrays[0].ndim + new, dtype.itemsize, new)
+                y = None if pieces is None else assemble(pieces, dtype, arrays)
+                if y is not None:
                     launched()
-                    return _joined(arrays, at)
-        return fallback(arrays, axis=axis)
+                    return y
+            return fallback(arrays, axis=axis)
 
-    return concat
+        return join
 
-
-def _joined(arrays: Any, at: int) -> Array:
-    shape = arrays[0].shape
-    y = np.empty((*shape[:at], sum([a.shape[at] for a in arrays]), *shape[at + 1 :]), arrays[0].dtype)
-    before, begin = (slice(None),) * at, 0
-    for a in arrays:
-        end = begin + a.shape[at]
-        write(y[(*before, slice(begin, end))], a)
-        begin = end
-    return y
-
-
-def _stack(fallback: Function, launched: Launched) -> Function:
-    def stack(arrays: Any, /, *, axis: int = 0) -> Array:
-        if type(axis) is int and type(arrays) in (list, tuple) and _parts(arrays):
-            shape = arrays[0].shape
-            rank = len(shape) + 1
-            if -rank <= axis < rank and all([a.shape == shape for a in arrays]):
-                launched()
-                at = axis % rank
-                y = np.empty((*shape[:at], len(arrays), *shape[at:]), arrays[0].dtype)
-                for i, a in enumerate(arrays):
-                    write(y[(slice(None),) * at + (i,)], a)
-                return y
-        return fallback(arrays, axis=axis)
-
-    return stack
+    return make
 
 
 def _roll(fallback: Function, launched: Launched) -> Function:
     def roll(x: Array, /, shift: Any, *, axis: Any = None) -> Array:
         if type(x) is _ND and x.size and shared(x.nbytes):
             if axis is None and type(shift) is int:
+                line = x.reshape(-1)
+                y = _rolled(line, ((0, shift),))
+                y = y if y is None else y.reshape(x.shape)
+            else:
+                shifts, axes = (v if type(v) is tuple else (v,) for v in (shift, axis))
+                whole = len(shifts) == len(axes) and {*map(type, (*shifts, *axes))} == {int}
+                each = {a % x.ndim: by for a, by in zip(axes, shifts, strict=True) if -x.ndim <= a < x.ndim} if whole else {}
+                y = _rolled(x, tuple(each.items())) if len(each) == len(axes) else None
+            if y is not None:
                 launched()
-                return _rolled(x.reshape(-1), {0: shift}).reshape(x.shape)
-            shifts, axes = (v if type(v) is tuple else (v,) for v in (shift, axis))
-            whole = len(shifts) == len(axes) and {*map(type, (*shifts, *axes))} == {int}
-            if whole and all([-x.ndim <= a < x.ndim for a in axes]):
-                total: dict[int, int] = {}
-                for a, by in zip(axes, shifts, strict=True):
-                    total[a % x.ndim] = total.get(a % x.ndim, 0) + by
-                launched()
-                return _rolled(x, total)
+                return y
         return fallback(x, shift, axis=axis)
 
     return roll
 
 
-def _rolled(x: Array, shifts: dict[int, int]) -> Array:
-    """x moved along axes, each of its parts in one go."""
-    y = np.empty(x.shape, x.dtype)
-    halves: list[Any] = [((slice(None), slice(None)),)] * x.ndim
-    for a, by in shifts.items():
-        n = x.shape[a]
-        cut = by % n
-        halves[a] = (slice(cut, None), slice(None, n - cut)), (slice(None, cut), slice(n - cut, None))
-    for parts in product(*halves):
-        write(y[tuple([to for to, _ in parts])], x[tuple([of for _, of in parts])])
-    return y
+def _rolled(x: Array, shifts: tuple[tuple[int, int], ...]) -> Array | None:
+    pieces = rolled(x.shape, x.strides, shifts, x.itemsize)
+    return None if pieces is None else assemble(pieces, x.dtype, [x] * len(pieces.words))
 
 
 def _tile(fallback: Function, launched: Launched) -> Function:
@@ -328,8 +298,8 @@ COPYING: dict[str, Callable[[Function, Launched], Function]] = {
     "zeros": _filling(0),
     "ones": _filling(1),
     "full": _full,
-    "concat": _concat,
-    "stack": _stack,
+    "concat": _joining(False),
+    "stack": _joining(True),
     "roll": _roll,
     "tile": _tile,
     "arange": _arange,

@@ -8,8 +8,11 @@ each pair of layouts, so that a call has little to look at.
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
 from functools import cache, lru_cache
+from itertools import accumulate, product
 from math import prod
+from operator import mul
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -65,6 +68,15 @@ class Plan(NamedTuple):
     alone: bool
 
 
+class Pieces(NamedTuple):
+    """How to make an array of that shape by some copies at once, none of which writes where another one does."""
+
+    shape: tuple[int, ...]
+    words: tuple[bytes, ...]
+    parts: int
+    nanoseconds: float
+
+
 def assign(y: Array, x: Array) -> bool:
     """y[...] = x, for arrays that share no memory; False, and nothing is written, where NumPy is to do it.
 
@@ -73,21 +85,55 @@ def assign(y: Array, x: Array) -> bool:
     y, x : ndarray
         Of one dtype; x broadcasts to y. y: written; no element of it lies where another one does.
     """
-    dtype = y.dtype
-    if (x.dtype is not dtype and x.dtype != dtype) or y.nbytes < LARGE or is_interpreted() or not _taken(dtype):
-        return False
-    plan = _plan(y.shape, y.strides, x.shape, x.strides, dtype.itemsize)
+    plan = _planned(y, x) if y.nbytes >= LARGE else None
     if plan is None:
         return False
     threads = threads_for(plan.parts, _EAGER * plan.nanoseconds)
     run = _run() if threads > 1 or plan.alone else None
-    return run is not None and bool(in_parallel(run, plan.words, y, x, threads))
+    return run is not None and bool(in_parallel(run, threads, plan.words, y, x))
 
 
 def write(y: Array, x: Array) -> None:
     """y[...] = x, likewise, by whom it may be."""
     if not assign(y, x):
         y[...] = x
+
+
+def _planned(y: Array, x: Array) -> Plan | None:
+    dtype = y.dtype
+    if (x.dtype is not dtype and x.dtype != dtype) or is_interpreted() or not _taken(dtype):
+        return None
+    return _plan(y.shape, y.strides, x.shape, x.strides, dtype.itemsize)
+
+
+def assemble(pieces: Pieces, dtype: Any, arrays: Sequence[Array], alone: bool = False) -> Array | None:
+    """A new array made of copies of others.
+
+    Parameters
+    ----------
+    pieces : Pieces
+        How.
+    dtype : numpy.dtype
+        Of all arrays.
+    arrays : sequence of ndarray
+        One for each copy.
+    alone : bool
+        Whether one thread is faster than NumPy.
+
+    Returns
+    -------
+    ndarray or None
+        None where NumPy is to do it.
+    """
+    threads = threads_for(pieces.parts, _EAGER * pieces.nanoseconds)
+    run = _run() if (threads > 1 or alone) and _taken(dtype) and not is_interpreted() else None
+    if run is None:
+        return None
+    y = np.empty(pieces.shape, dtype)
+    given: list[Any] = [threads]
+    for words, x in zip(pieces.words, arrays, strict=True):
+        given += words, y, x
+    return y if in_parallel(run, *given) else None
 
 
 def shared(size: int) -> bool:
@@ -134,21 +180,21 @@ Axis = tuple[int, int, int]
 
 @lru_cache(maxsize=1024)
 def _plan(
-    shape: tuple[int, ...], y_strides: tuple[int, ...], x_shape: tuple[int, ...], x_strides: tuple[int, ...], size: int
-) -> Plan | None:
-    """How to copy; None where x does not broadcast, or there are too many axes."""
+    shape: tuple[int, ...], y_strides: tuple[int, ...], x_shape: tuple[int, ...], x_strides: tuple[int, ...], size: int,
+    y_begin: int = 0, x_begin: int = 0,
+) -> Plan | None:  # fmt: skip
+    """How to copy, from so many bytes of y and x on; None where x does not broadcast, or there are too many axes."""
     ahead = len(shape) - len(x_shape)
     if ahead < 0 or any(m not in (1, n) for m, n in zip(x_shape, shape[ahead:], strict=True)):
         return None
     steps = [0] * ahead + [s if m > 1 else 0 for m, s in zip(x_shape, x_strides, strict=True)]
     axes: list[Axis] = []
-    y_begin = x_begin = 0
     for n, dy, dx in zip(shape, y_strides, steps, strict=True):
         if dy < 0:  # from its last element on
             y_begin, x_begin, dy, dx = y_begin + (n - 1) * dy, x_begin + (n - 1) * dx, -dy, -dx
         if n > 1:
             axes.append((n, dy, dx))
-    axes = _joined(sorted(axes, key=lambda axis: (-axis[1], -abs(axis[2]))))
+    axes = _merged(sorted(axes, key=lambda axis: (-axis[1], -abs(axis[2]))))
     if len(axes) > AXES:
         return None
     axes, kind = _ordered([(1, 0, 0)] * (2 - len(axes)) + axes, size)
@@ -164,7 +210,73 @@ def _plan(
     return Plan(struct.pack(f"={len(words)}q", *words), max(1, axes[shared][0] // grain), nanoseconds, alone)
 
 
-def _joined(axes: list[Axis]) -> list[Axis]:
+Layout = tuple[tuple[int, ...], tuple[int, ...]]
+"""The shape and the strides of an array."""
+
+
+@lru_cache(maxsize=256)
+def joined(layouts: tuple[Layout, ...], at: int, size: int, new: bool) -> Pieces | None:
+    """How to put arrays one behind the other along an axis, or along a new one; None where they do not fit."""
+    shapes = [(*shape[:at], 1, *shape[at:]) if new else shape for shape, _ in layouts]
+    first = shapes[0]
+    if not 0 <= at < len(first) or any((*s[:at], *s[at + 1 :]) != (*first[:at], *first[at + 1 :]) for s in shapes):
+        return None
+    whole = (*first[:at], sum([s[at] for s in shapes]), *first[at + 1 :])
+    steps, plans, begin = _dense(whole, size), [], 0
+    for shape, (_, strides) in zip(shapes, layouts, strict=True):
+        if 0 not in shape:
+            plans.append(_plan(shape, steps, shape, (*strides[:at], 0, *strides[at:]) if new else strides, size, begin))
+        begin += shape[at] * steps[at]
+    return _pieces(whole, plans) if len(plans) == len(shapes) else None
+
+
+@lru_cache(maxsize=256)
+def rolled(shape: tuple[int, ...], strides: tuple[int, ...], shifts: tuple[tuple[int, int], ...], size: int) -> Pieces | None:
+    """How to move an array along axes, given with how far: it is cut in two along each."""
+    steps, by = _dense(shape, size), dict(shifts)
+    cuts = [by.get(a, 0) % n for a, n in enumerate(shape)]
+    plans = []
+    for corner in product(*[((0, n - k, k), (n - k, k, 0)) if k else ((0, n, 0),) for n, k in zip(shape, cuts, strict=True)]):
+        part = tuple([n for _, n, _ in corner])
+        begins = [sum([c[i] * step for c, step in zip(corner, over, strict=True)]) for i, over in ((2, steps), (0, strides))]
+        plans.append(_plan(part, steps, part, strides, size, *begins))
+    return _pieces(shape, plans)
+
+
+@lru_cache(maxsize=256)
+def framed(layout: Layout, begins: tuple[int, ...], whole: tuple[int, ...], size: int) -> Pieces | None:
+    """How to put an array at a place in a larger one, and one number everywhere else: all copies but the last are of that."""
+    shape, strides = layout
+    ends = [b + n for b, n in zip(begins, shape, strict=True)]
+    if 0 in shape or any(b < 0 or e > n for b, e, n in zip(begins, ends, whole, strict=True)):
+        return None
+    steps = _dense(whole, size)
+    place = [(b, n) for b, n in zip(begins, shape, strict=True)]
+    plans = []
+    for a, n in enumerate(whole):  # the slabs before and behind it along each axis, within it along the axes before
+        for slab in ((0, begins[a]), (ends[a], n - ends[a])):
+            box = [*place[:a], slab, *[(0, m) for m in whole[a + 1 :]]]
+            if all([m for _, m in box]):
+                begin = sum([b * step for (b, _), step in zip(box, steps, strict=True)])
+                plans.append(_plan(tuple([m for _, m in box]), steps, (), (), size, begin))
+    plans.append(_plan(shape, steps, shape, strides, size, sum([b * step for b, step in zip(begins, steps, strict=True)])))
+    return _pieces(whole, plans)
+
+
+def _dense(shape: tuple[int, ...], size: int) -> tuple[int, ...]:
+    """The strides of a new array."""
+    return tuple(accumulate(shape[:0:-1], mul, initial=size))[::-1]
+
+
+def _pieces(shape: tuple[int, ...], plans: list[Plan | None]) -> Pieces | None:
+    known = [plan for plan in plans if plan is not None]
+    if len(known) < len(plans) or not known:
+        return None
+    parts, nanoseconds = max([plan.parts for plan in known]), sum([plan.nanoseconds for plan in known])
+    return Pieces(shape, tuple([plan.words for plan in known]), parts, nanoseconds)
+
+
+def _merged(axes: list[Axis]) -> list[Axis]:
     """Axes of which one goes on where its neighbour ends, put together."""
     found: list[Axis] = []
     for n, dy, dx in axes:

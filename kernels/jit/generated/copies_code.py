@@ -19,7 +19,10 @@ AXES = 16
 
 
 def text(name: str, places: dict[str, int]) -> str:
-    """The function `name`, called by Python with a plan, y, x and the number of threads; places: of what the table holds."""
+    """The function `name`, called by Python with the number of threads, then a plan, y and x for each copy.
+
+    places: of what the table holds.
+    """
     kinds = "\n".join([f"    i64 {i}, label %{plane}" for i, plane in enumerate(PLANES)])
     given = "ptr %y, ptr %x, i64 %n1, i64 %dy1, i64 %dx1, i64 %n0, i64 %dy0, i64 %dx0, i64 %length"
     calls = "\n".join([f"{plane}:\n  call void @{plane}({given})\n  br label %done" for plane in PLANES])
@@ -65,17 +68,16 @@ done:
   ret void
 }
 
-; Parts first ... end of what a box holds: a plan, y, x, and the number of parts.
-define internal void @part(ptr %box, i64 %first, i64 %end) {
+; Parts first ... end of one copy.
+define internal void @part(ptr %plan.object, ptr %y.object, ptr %x.object, i64 %parts, i64 %first, i64 %end) {
 start:
   %counts = alloca i64, i64 $AXES
   %at = alloca i64, i64 $AXES
-  %plan = load ptr, ptr %box
-  %y.at = getelementptr ptr, ptr %box, i64 1
-  %y.given = load ptr, ptr %y.at
-  %x.at = getelementptr ptr, ptr %box, i64 2
-  %x.given = load ptr, ptr %x.at
-  %parts = call i64 @word(ptr %box, i64 3)
+  %plan = getelementptr i8, ptr %plan.object, i64 $BYTES
+  %y.data = getelementptr i8, ptr %y.object, i64 $DATA
+  %y.given = load ptr, ptr %y.data
+  %x.data = getelementptr i8, ptr %x.object, i64 $DATA
+  %x.given = load ptr, ptr %x.data
   %y.begin = call i64 @word(ptr %plan, i64 0)
   %x.begin = call i64 @word(ptr %plan, i64 1)
   %rank = call i64 @word(ptr %plan, i64 2)
@@ -157,12 +159,36 @@ end.here:
   ret void
 }
 
+; Parts first ... end of each copy. A box: the number of parts, how many objects Python gave, and where they are.
+define internal void @parts(ptr %box, i64 %first, i64 %end) {
+start:
+  %parts = call i64 @word(ptr %box, i64 0)
+  %count = call i64 @word(ptr %box, i64 1)
+  %given.at = getelementptr ptr, ptr %box, i64 2
+  %given = load ptr, ptr %given.at
+  br label %copy
+copy:
+  %k = phi i64 [1, %start], [%k.next, %copy]
+  %plan.at = getelementptr ptr, ptr %given, i64 %k
+  %plan = load ptr, ptr %plan.at
+  %y.at = getelementptr ptr, ptr %plan.at, i64 1
+  %y = load ptr, ptr %y.at
+  %x.at = getelementptr ptr, ptr %plan.at, i64 2
+  %x = load ptr, ptr %x.at
+  call void @part(ptr %plan, ptr %y, ptr %x, i64 %parts, i64 %first, i64 %end)
+  %k.next = add i64 %k, 3
+  %more = icmp slt i64 %k.next, %count
+  br i1 %more, label %copy, label %done
+done:
+  ret void
+}
+
 define void @${NAME}_share(ptr %args, ptr %sizes, ptr %steps, ptr %box) {
   %first.word = load ptr, ptr %args
   %first = ptrtoint ptr %first.word to i64
   %many = load i64, ptr %sizes
   %end = add i64 %first, %many
-  call void @part(ptr %box, i64 %first, i64 %end)
+  call void @parts(ptr %box, i64 %first, i64 %end)
   ret void
 }
 
@@ -174,43 +200,45 @@ define internal ptr @entry(ptr %self, i64 %k) alwaysinline {
   ret ptr %p
 }
 
+define internal i1 @is_array(ptr %o, ptr %ndarray) alwaysinline {
+  %type.at = getelementptr i8, ptr %o, i64 $TYPE
+  %type = load ptr, ptr %type.at
+  %is = icmp eq ptr %type, %ndarray
+  ret i1 %is
+}
+
 define ptr @${NAME}(ptr %self, ptr %given, i64 %count) {
 start:
-  %box = alloca ptr, i64 4
+  %box = alloca ptr, i64 3
   %base = alloca ptr
   %parts = alloca i64
   %step = alloca i64
   %ndarray = call ptr @entry(ptr %self, i64 $ndarray)
-  %y.given = getelementptr ptr, ptr %given, i64 1
-  %y = load ptr, ptr %y.given
-  %x.given = getelementptr ptr, ptr %given, i64 2
-  %x = load ptr, ptr %x.given
-  %y.type.at = getelementptr i8, ptr %y, i64 $TYPE
-  %y.type = load ptr, ptr %y.type.at
-  %x.type.at = getelementptr i8, ptr %x, i64 $TYPE
-  %x.type = load ptr, ptr %x.type.at
-  %y.is = icmp eq ptr %y.type, %ndarray
-  %x.is = icmp eq ptr %x.type, %ndarray
+  br label %look
+look:
+  %k = phi i64 [1, %start], [%k.next, %looked]
+  %more = icmp slt i64 %k, %count
+  br i1 %more, label %looked, label %run
+looked:
+  %y.index = add i64 %k, 1
+  %y.at = getelementptr ptr, ptr %given, i64 %y.index
+  %y = load ptr, ptr %y.at
+  %y.is = call i1 @is_array(ptr %y, ptr %ndarray)
+  %x.at = getelementptr ptr, ptr %y.at, i64 1
+  %x = load ptr, ptr %x.at
+  %x.is = call i1 @is_array(ptr %x, ptr %ndarray)
   %both = and i1 %y.is, %x.is
-  br i1 %both, label %fill, label %answer
-fill:
-  %plan.object = load ptr, ptr %given
-  %plan = getelementptr i8, ptr %plan.object, i64 $BYTES
-  store ptr %plan, ptr %box
-  %y.data = getelementptr i8, ptr %y, i64 $DATA
-  %y.bytes = load ptr, ptr %y.data
-  %y.at = getelementptr ptr, ptr %box, i64 1
-  store ptr %y.bytes, ptr %y.at
-  %x.data = getelementptr i8, ptr %x, i64 $DATA
-  %x.bytes = load ptr, ptr %x.data
-  %x.at = getelementptr ptr, ptr %box, i64 2
-  store ptr %x.bytes, ptr %x.at
-  %threads.given = getelementptr ptr, ptr %given, i64 3
-  %threads.object = load ptr, ptr %threads.given
+  %k.next = add i64 %k, 3
+  br i1 %both, label %look, label %answer
+run:
+  %threads.object = load ptr, ptr %given
   %as.long = call ptr @entry(ptr %self, i64 $as_long)
   %threads = call i64 %as.long(ptr %threads.object)
-  %threads.at = getelementptr ptr, ptr %box, i64 3
-  store i64 %threads, ptr %threads.at
+  store i64 %threads, ptr %box
+  %count.at = getelementptr i64, ptr %box, i64 1
+  store i64 %count, ptr %count.at
+  %given.at = getelementptr ptr, ptr %box, i64 2
+  store ptr %given, ptr %given.at
   %save = call ptr @entry(ptr %self, i64 $save)
   %restore = call ptr @entry(ptr %self, i64 $restore)
   %state = call ptr %save()
@@ -225,14 +253,14 @@ shared:
   call void %parallel(ptr @${NAME}_share, ptr %base, ptr %parts, ptr %step, ptr %box, i64 0, i64 1, i32 %threads.32)
   br label %done
 alone:
-  call void @part(ptr %box, i64 0, i64 1)
+  call void @parts(ptr %box, i64 0, i64 1)
   br label %done
 done:
   call void %restore(ptr %state)
   br label %answer
 answer:
-  %k = phi i64 [$false, %start], [$true, %done]
-  %found = call ptr @entry(ptr %self, i64 %k)
+  %found.at = phi i64 [$false, %looked], [$true, %done]
+  %found = call ptr @entry(ptr %self, i64 %found.at)
   %incref = call ptr @entry(ptr %self, i64 $incref)
   call void %incref(ptr %found)
   ret ptr %found
