@@ -10,6 +10,7 @@ import pytest
 import dlengine as dl
 from dlengine import backend
 from dlengine.kernels import jit
+from dlengine.kernels.jit import gather
 from dlengine.kernels.jit.functions import FUNCTIONS
 
 RNG = np.random.default_rng(7)
@@ -274,3 +275,18 @@ def test_blocks_in_zeros(spaces: tuple[Any, Any], dtype: str) -> None:
     for key, shape in others:
         ours, theirs = (space.put_at(x, key=key, shape=shape) for space in spaces)
         np.testing.assert_array_equal(ours, theirs)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("rows", [3, 500])
+def test_rows_are_added_alike_by_any_number_of_threads(monkeypatch: pytest.MonkeyPatch, dtype: str, rows: int) -> None:
+    ids, updates = RNG.integers(-rows, rows, 200), numbers(2, 200, 100, dtype=dtype)
+    wanted = np.zeros((2, rows, 100))
+    np.add.at(wanted, (slice(None), ids), updates.astype(np.float64))
+    found = []
+    for threads in (1, 2, 3, 7):
+        monkeypatch.setattr(gather, "threads_for", lambda units, ns, threads=threads: threads)
+        out = np.zeros((2, rows, 100), dtype)
+        found.append(gather.add_rows("put_at", out, ids, updates))
+        np.testing.assert_allclose(out, wanted, rtol=1e-6, atol=1e-5)
+    assert all([np.array_equal(y, found[0]) for y in found])
