@@ -12,7 +12,7 @@ from numba import prange
 
 from ..settings import AdamSettings, SGDSettings
 from ..types import Array
-from .machine.compile import dense, inner, jit, thread_count
+from .machine.compile import inner, jit, thread_count
 from .machine.table import PointerTable, elements
 
 GRAIN = 16384
@@ -168,7 +168,7 @@ def sgd(
     for buf in bufs if bufs and first else ():
         buf[...] = 0  # whatever it held: 0 * NaN would stay
     keep, take = (0.0, 1.0) if first else (momentum, 1 - dampening)
-    table = PointerTable(ps, [dense(g) for g in gs], *([] if bufs is None else [bufs]), written=(0, 2))
+    table = PointerTable(ps, gs, *([] if bufs is None else [bufs]), written=(0, 2))
     kind = table.like.dtype.type
     s = (kind(lr), kind(momentum), kind(keep), kind(take), kind(weight_decay))
     _sgd(table.addresses, table.ends, table.like, s, bool(nesterov), thread_count(table.size // GRAIN))
@@ -191,7 +191,7 @@ def adam(
     lr, beta1, beta2, eps, weight_decay, decoupled, step = settings
     shrink, decay = (1 - lr * weight_decay, 0.0) if decoupled else (1.0, weight_decay)
     rate, root = lr / (1 - beta1**step), (1 - beta2**step) ** -0.5
-    table = PointerTable(ps, [dense(g) for g in gs], ms, vs, *([] if vmaxs is None else [vmaxs]), written=(0, 2, 3, 4))
+    table = PointerTable(ps, gs, ms, vs, *([] if vmaxs is None else [vmaxs]), written=(0, 2, 3, 4))
     kind = table.like.dtype.type
     s = tuple([kind(value) for value in (shrink, decay, beta1, 1 - beta1, beta2, 1 - beta2, rate, root, eps)])
     update = _adam if vmaxs is None else _amsgrad
@@ -201,7 +201,7 @@ def adam(
 
 def sum_of_squares(gs: list[Array]) -> Array:
     """The sum of the squares of all elements, 0-d: short runs in their own dtype, what they come to in float64."""
-    table = PointerTable([dense(g) for g in gs])
+    table = PointerTable(gs)
     sums = np.empty(sum(-(-g.size // PIECE) for g in gs))
     _sum_of_squares(table.addresses, table.ends, table.like, sums, thread_count(sums.size * PIECE // GRAIN))
     return np.asarray(sums.sum(), gs[0].dtype)

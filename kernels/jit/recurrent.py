@@ -1,4 +1,4 @@
-"""LSTM and GRU over whole sequences in float32.
+"""LSTM and GRU over whole sequences in float32; float64, plain networks and what is small are in recurrence/stepwise.py.
 
 The launchers bring the arguments into the form that the sequence code wants and give it memory.
 """
@@ -17,6 +17,7 @@ from ..types import Array
 from .machine.compile import dense, threads_for
 from .machine.kept import KEPT as kept_weights
 from .machine.vector import as_row
+from .recurrence import stepwise
 from .recurrence.gates import GRU, LSTM
 from .recurrence.layout import (
     GRUSizes,
@@ -52,7 +53,8 @@ AHEAD_ROWS = 192
 BEHIND_ROWS = 512
 """Rows per thread after which gx and the weight gradients are brought up to date."""
 
-NOTHING = np.empty(0, np.float32)
+FLOAT32 = np.dtype(np.float32)
+NOTHING = np.empty(0, FLOAT32)
 KEPT = 1 << 22
 """Elements of scratch that a Python thread keeps from call to call, per buffer: fresh pages cost more than arithmetic."""
 
@@ -273,6 +275,8 @@ def lstm(
     x: (T, N, I). h0, c0: (N, H). w_ih: (4H, I). w_hh: (4H, H). bias: (4H,) or None. lengths: (N,) int or None.
     Returns y (T, N, H), hT (N, H), cT (N, H), and what lstm_grad needs if save, else None.
     """
+    if x.dtype != FLOAT32 or stepwise.is_better(x, w_ih, w_hh, lengths):
+        return stepwise.lstm(x, h0, c0, w_ih, w_hh, bias, lengths, reverse, save)
     bias4 = np.zeros((4, h0.shape[1]), x.dtype) if bias is None else bias.reshape(4, -1)
     return _forward(LSTM, x, (h0, c0), (w_ih, w_hh, bias4), lengths, reverse, save)
 
@@ -282,6 +286,8 @@ def lstm_grad(
     lengths: Array | None, reverse: bool, residuals: Any,
 ) -> tuple[Array, Array, Array, Array, Array, Array | None]:  # fmt: skip
     """Gradients of x, h0, c0, w_ih, w_hh and bias (None where bias is)."""
+    if stepwise.is_own(residuals):
+        return stepwise.lstm_grad(gy, gh, gc, x, h0, c0, w_ih, w_hh, bias, lengths, reverse, residuals)
     *grads, gbias = _backward(LSTM, OutputGrads(gy, gh, gc), x, h0, (w_ih, w_hh), reverse, residuals)
     gx, gh0, gc0, gw_ih, gw_hh = (np.ascontiguousarray(g) for g in grads)
     return gx, gh0, gc0, gw_ih, gw_hh, None if bias is None else gbias.reshape(-1)
@@ -291,6 +297,8 @@ def lstm_grad_beyond_input(
     grads: OutputGrads, x: Array, h0: Array, weights: tuple[Array, Array], bias: Array | None, reverse: bool, residuals: Any
 ) -> tuple[None, Array, Array, Array, Array, Array | None]:
     """lstm_grad for those who need no gradient of x, for which None is returned: a fourth of the arithmetic less if I = H."""
+    if stepwise.is_own(residuals):
+        return None, *stepwise.lstm_grad(*grads, x, h0, h0, *weights, bias, None, reverse, residuals)[1:]
     _, gh0, gc0, gw_ih, gw_hh, gbias = _backward(LSTM, grads, x, h0, weights, reverse, residuals, of_input=False)
     gw_ih, gw_hh = np.ascontiguousarray(gw_ih), np.ascontiguousarray(gw_hh)
     return None, gh0, gc0, gw_ih, gw_hh, None if bias is None else gbias.reshape(-1)
@@ -307,6 +315,8 @@ def gru(
     x: (T, N, I). h0: (N, H). w_ih: (3H, I). w_hh: (3H, H). b_ih, b_hh: (3H,) or None. lengths: (N,) int or None.
     Returns y (T, N, H), hT (N, H), and what gru_grad needs if save, else None.
     """
+    if x.dtype != FLOAT32 or stepwise.is_better(x, w_ih, w_hh, lengths):
+        return stepwise.gru(x, h0, w_ih, w_hh, b_ih, b_hh, lengths, reverse, save)
     bias4 = np.zeros((4, h0.shape[1]), x.dtype)
     if b_ih is not None:
         bias4[[1, 2, 0]] += b_ih.reshape(3, -1)
@@ -321,8 +331,13 @@ def gru_grad(
     lengths: Array | None, reverse: bool, residuals: Any,
 ) -> tuple[Array, Array, Array, Array, Array | None, Array | None]:  # fmt: skip
     """Gradients of x, h0, w_ih, w_hh, b_ih and b_hh (None where the bias is)."""
+    if stepwise.is_own(residuals):
+        return stepwise.gru_grad(gy, gh, x, h0, w_ih, w_hh, b_ih, b_hh, lengths, reverse, residuals)
     *grads, gbias = _backward(GRU, OutputGrads(gy, gh, np.zeros_like(gh)), x, h0, (w_ih, w_hh), reverse, residuals)
     gx, through_gates, straight, gw_ih, gw_hh = (np.ascontiguousarray(g) for g in grads)
     gb_ih = None if b_ih is None else gbias[[1, 2, 0]].reshape(-1)
     gb_hh = None if b_hh is None else gbias[1:].reshape(-1)
     return gx, through_gates + straight, gw_ih, gw_hh, gb_ih, gb_hh
+
+
+rnn, rnn_grad = stepwise.rnn, stepwise.rnn_grad

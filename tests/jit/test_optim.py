@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 
 from dlengine.kernels.jit import optim as jit
+from dlengine.kernels.jit.generated import addresses
+from dlengine.kernels.jit.machine import table
 from dlengine.kernels.jit.machine.compile import interpreted
 from dlengine.kernels.reference import optim as reference
 from dlengine.kernels.settings import AdamSettings, SGDSettings
@@ -90,3 +92,90 @@ def test_garbage_in_a_new_buffer_is_not_read():
     jit.sgd([p], [np.ones(3, np.float32)], [buf], SGDSettings(0.5, 0.9, 0.0, 0.0, True, True))
     np.testing.assert_allclose(p, 1 - 0.5 * 1.9, rtol=1e-6)
     np.testing.assert_array_equal(buf, 1)
+
+
+# ---------------------------------------------------------------------- where the arrays lie
+def arrays(count=3, dtype=np.float32):
+    return [np.arange(4 * i + 4, dtype=dtype).reshape(2, -1) for i in range(count)]
+
+
+def noted(table):
+    return table.addresses.tolist(), table.ends.tolist(), table.size
+
+
+@pytest.fixture(params=["noted", "looked at"])
+def way(request, monkeypatch):
+    if request.param == "looked at":
+        monkeypatch.setattr(table, "noter", lambda: None)
+    return request.param
+
+
+@pytest.mark.usefixtures("way")
+def test_a_table_says_where_arrays_lie():
+    ps, gs = arrays(), arrays()
+    found = table.PointerTable(ps, gs, written=(0,))
+    assert noted(found) == ([[p.ctypes.data, g.ctypes.data] for p, g in zip(ps, gs, strict=True)], [0, 4, 12, 24], 24)
+    assert not found.copies
+    assert found.like.dtype == np.float32
+
+
+def test_common_tables_need_no_look(monkeypatch):
+    """Nor those of numbers, of no elements, or with a role that is only read and read-only."""
+    monkeypatch.setattr(table.PointerTable, "_look", lambda self, written: pytest.fail("looked at"))
+    read_only = arrays()
+    for a in read_only:
+        a.flags.writeable = False
+    table.PointerTable(arrays(), read_only, written=(0,))
+    found = table.PointerTable([np.array(1.0), np.zeros((0, 3)), np.zeros((2, 1))], written=(0,))
+    assert found.ends.tolist() == [0, 1, 1, 3]
+
+
+@pytest.mark.usefixtures("way")
+@pytest.mark.parametrize("role", [0, 1])
+def test_arrays_in_other_layouts_are_copied(role):
+    def strange(a):
+        return [a.T, a[:, ::2], a.astype(a.dtype.newbyteorder("S"))]
+
+    for k in range(3):
+        roles = [arrays(1), arrays(1)]
+        roles = [[strange(r[0])[k]] if i == role else [np.ascontiguousarray(strange(r[0])[k].astype(np.float32))]
+                 for i, r in enumerate(roles)]  # fmt: skip
+        before = [r[0].copy() for r in roles]
+        found = table.PointerTable(*roles, written=(0,))
+        assert found.addresses[0, role] != roles[role][0].ctypes.data
+        assert found.addresses[0, 1 - role] == roles[1 - role][0].ctypes.data
+        assert len(found.copies) == (role == 0)
+        seen = table.elements(found.addresses[0, role], 0, found.size, found.like)
+        assert seen.tolist() == before[role].reshape(-1).tolist()
+        seen += 1
+        found.give_back()
+        assert roles[role][0].tolist() == (before[role] + (role == 0)).tolist()
+
+
+@pytest.mark.usefixtures("way")
+def test_what_is_to_be_written_must_be_writeable():
+    ps = arrays()
+    ps[2].flags.writeable = False
+    with pytest.raises(ValueError, match="read-only"):
+        table.PointerTable(ps, arrays(), written=(0,))
+
+
+@pytest.mark.usefixtures("way")
+def test_lists_of_different_lengths_are_refused():
+    with pytest.raises(ValueError, match="zip"):
+        table.PointerTable(arrays(), arrays(2), written=(0,))
+
+
+def test_other_objects_are_not_read_as_arrays():
+    """The C function refuses what is no list of arrays of one dtype and size."""
+    note = addresses.noter()
+    ps, more, ends = arrays(), arrays(), np.zeros(4, np.int64)
+    room = np.zeros((3, 2), np.int64)
+    assert note(room, ends, 1, ps, more) is True
+    for other in (tuple(more), [*more[:2], "no array"], [*more[:2], more[2].astype(np.float64)], [more[2], *more[:2]], more[:2]):
+        assert note(room, ends, 1, ps, other) is False
+    for first in (["no array"] * 3, tuple(ps), [], 5):
+        assert note(room, ends, 1, first, more) is False
+    more[1].flags.writeable = False
+    assert note(room, ends, 1, ps, more) is True
+    assert note(room, ends, 3, ps, more) is False

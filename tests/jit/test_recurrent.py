@@ -8,6 +8,7 @@ import pytest
 
 from dlengine.kernels.jit import recurrent as jit
 from dlengine.kernels.jit.machine.compile import interpreted
+from dlengine.kernels.jit.recurrence import few, stepwise
 from dlengine.kernels.reference import recurrent as reference
 
 # T, N, I, H: less than a vector, exactly one, a vector and a bit, more than a panel, one row, many rows, many steps
@@ -22,6 +23,13 @@ SIZES = [
 ]
 EMPTY = [(0, 3, 4, 5), (3, 0, 4, 5), (3, 2, 0, 5), (3, 2, 4, 0)]
 KINDS = ["lstm", "gru"]
+
+
+@pytest.fixture(autouse=True, params=["panels", "steps", "few"])
+def way(request, monkeypatch):
+    """How small sequences are done: in panels of weights, step by step, or in one loop."""
+    monkeypatch.setattr(stepwise, "is_better", lambda x, w_ih, w_hh, lengths: request.param != "panels" and lengths is None)
+    monkeypatch.setattr(few, "is_few", lambda x, w_ih, w_hh: request.param == "few" and bool(x.size and w_hh.size))
 
 
 def sample(kind, sizes, bias=True, seed=0):

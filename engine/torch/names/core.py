@@ -225,6 +225,9 @@ def _as_complex(wide: Any, number: Any) -> Any:
 
 def sizes(given: tuple[Any, ...]) -> tuple[int, ...]:
     """Sizes or axes given one by one or as one sequence."""
+    listed = given[0] if len(given) == 1 and type(given[0]) in (tuple, list) else given
+    if {*map(type, listed)} == {int}:
+        return tuple(listed)
     if len(given) == 1 and not isinstance(given[0], int | np.integer):
         if given[0] is None:
             return ()

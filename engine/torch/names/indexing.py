@@ -93,7 +93,7 @@ def set_item(self: Any, given: Any, value: Any) -> None:
     """x[...] = value."""
     if isinstance(value, np.ndarray | list | tuple):
         value = dl.asarray(value, dtype=self.dtype)
-    if is_tensor(value) and value.device != self.device and value.ndim == 0:
+    if is_tensor(value) and value.array.ndim == 0 and value.device != self.device:
         value = value.to(self.device)
     if dl.is_grad_enabled() and self.is_leaf and self.requires_grad:
         raise RuntimeError("a view of a leaf Variable that requires grad is being used in an in-place operation.")

@@ -57,6 +57,9 @@ class device(str):  # noqa: N801 - PyTorch's name
         """Never reached."""
 
 
+CPU = device("cpu")
+
+
 class Size(tuple):  # type: ignore[type-arg]
     """A shape: a tuple with the number of its elements."""
 

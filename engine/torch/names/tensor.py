@@ -24,7 +24,7 @@ from . import (
 )
 from .core import CLASSES, METHODS, Plain, assigning, demoted, is_tensor, own
 from .engine import dl
-from .places import Size, Sizes, device
+from .places import CPU, Size, Sizes, device
 
 _RECORDED = {
     "multiply": "mul", "subtract": "sub", "divide": "div", "negative": "neg", "power": "pow", "concat": "cat", "linear": "addmm",
@@ -83,7 +83,7 @@ class Tensor(Plain):  # type: ignore[misc]
     @property
     def device(self) -> device:
         """The device."""
-        return device(super().device)
+        return CPU if type(self.array) is np.ndarray else device(super().device)
 
     @property
     def data(self) -> Any:

@@ -16,7 +16,8 @@ from numba import carray, types
 from numba.extending import overload
 
 from ...types import Array
-from .compile import dense, intrinsic, jit
+from ..generated.addresses import noter
+from .compile import dense, flat, intrinsic, jit
 
 
 class PointerTable:
@@ -27,19 +28,30 @@ class PointerTable:
     dtype. An array that is no dense block of memory is copied; give_back() after the kernel.
     """
 
-    def __init__(self, *roles: Sequence[Array], written: Sequence[int] = ()) -> None:
+    def __init__(self, *roles: list[Array], written: Sequence[int] = ()) -> None:
         self.copies: list[tuple[Array, Array]] = []
-        self.held = [[self._flat(a, i in written) for a in role] for i, role in enumerate(roles)]  # kernels see addresses alone
-        count = len(self.held[0])
-        self.addresses, self.ends = np.empty((count, len(roles)), np.int64), np.zeros(count + 1, np.int64)
-        for row, arrays in enumerate(zip(*self.held, strict=True)):
-            _note(arrays, row, self.addresses, self.ends)
+        self.held = list(roles)  # kernels see addresses alone
+        first = roles[0][0]
+        count = len(roles[0])
+        self.addresses, self.ends = np.empty((count, len(roles)), np.int64), np.empty(count + 1, np.int64)
+        note = noter() if first.dtype.isnative else None
+        if note is None or not note(self.addresses, self.ends, sum([1 << i for i in written if i < len(roles)]), *roles):
+            self._look(written)
         self.size = int(self.ends[-1])
         self.like = np.empty(0, self.held[0][0].dtype)
 
+    def _look(self, written: Sequence[int]) -> None:
+        """Note the arrays one by one, after copies of those that are no dense blocks."""
+        self.held = [[self._flat(a, i in written) for a in role] for i, role in enumerate(self.held)]
+        self.ends[0] = 0
+        for row, arrays in enumerate(zip(*self.held, strict=True)):
+            _note(arrays, row, self.addresses, self.ends)
+
     def _flat(self, a: Array, written: bool) -> Array:
         flags = a.flags
-        if written and not flags.writeable:
+        if not written:
+            return flat(a)
+        if not flags.writeable:
             raise ValueError("a tensor that is to be written in place is read-only")
         if flags.c_contiguous and flags.aligned and a.dtype.isnative:
             return a.reshape(-1)
