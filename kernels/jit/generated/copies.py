@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ...types import Array
-from ..machine.compile import LARGE, in_parallel, is_interpreted, start_threads, thread_count, threads_for
+from ..machine.compile import LARGE, in_parallel, is_interpreted, start_threads, thread_count, threads_for, writers
 from . import copies_code, machine
 from .copies_code import AXES
 from .copies_planes import PLANES, SIDES
@@ -97,6 +97,9 @@ def write(y: Array, x: Array) -> None:
     """y[...] = x, likewise, by whom it may be."""
     if not assign(y, x):
         y[...] = x
+
+
+writers.append(write)
 
 
 def _planned(y: Array, x: Array) -> Plan | None:

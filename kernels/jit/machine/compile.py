@@ -129,19 +129,18 @@ def dense(x: Array) -> Array:
 def laid_out(x: Array) -> Array:
     """A copy of x in the order of its axes, whose memory is dense."""
     y = np.empty(x.shape, x.dtype)
-    if not x.nbytes:
-        return y
-    if x.nbytes < LARGE:
-        y[...] = x
+    if x.nbytes >= LARGE and writers:
+        writers[0](y, x)
     else:
-        from ..generated.copies import write  # which is made of what is here
-
-        write(y, x)
+        y[...] = x
     return y
 
 
 LARGE = 1 << 16
 """Bytes from which on copies may be faster than NumPy's on one thread, for some layouts."""
+
+writers: list[Callable[[Array, Array], None]] = []
+"""What copies one large array to another, once that is loaded (generated/copies.py)."""
 
 
 def flat(x: Array) -> Array:
