@@ -17,7 +17,7 @@ SET = KernelSet("jit", __name__, {
     "dropout.*": FLOATS,
     "embedding.*": FLOATS,
     "gather.*": FLOATS,
-    "linear.*": "float32",
+    "linear.*": FLOATS,
     "loss.*": FLOATS,
     "norm.*": FLOATS,
     "norm.batch_norm_tracked": "",

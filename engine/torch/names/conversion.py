@@ -173,6 +173,9 @@ def _unused(self: Any) -> Any:
 # ---------------------------------------------------------------------- memory
 @method("fill_")
 def _fill_(self: Any, value: Any) -> Any:
+    if type(value) in (int, float) and self.array.dtype.kind == "f" and not (self.requires_grad and dl.is_grad_enabled()):
+        Plain.__setitem__(self, ..., value)
+        return self
     return assign(
         self,
         dl.broadcast_to(dl.astype(value, self.dtype), self.shape)
