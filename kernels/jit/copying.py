@@ -196,7 +196,8 @@ def _roll(fallback: Function, launched: Launched) -> Function:
                 y = _rolled(line, ((0, shift),))
                 y = y if y is None else y.reshape(x.shape)
             else:
-                shifts, axes = (v if type(v) is tuple else (v,) for v in (shift, axis))
+                shifts: Any = shift if type(shift) is tuple else (shift,)
+                axes: Any = axis if type(axis) is tuple else (axis,)
                 whole = len(shifts) == len(axes) and {*map(type, (*shifts, *axes))} == {int}
                 each = {a % x.ndim: by for a, by in zip(axes, shifts, strict=True) if -x.ndim <= a < x.ndim} if whole else {}
                 y = _rolled(x, tuple(each.items())) if len(each) == len(axes) else None
