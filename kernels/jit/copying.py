@@ -17,7 +17,7 @@ import numpy as np
 
 from ..generated.expression import argument, cast
 from ..types import Array
-from .generated.copies import assemble, assign, copied, joined, rolled, shared, write
+from .generated.copies import assemble, assign, copied, in_order, joined, rolled, shared, write
 from .generated.kernel import Kernel
 from .machine.compile import LARGE, is_interpreted
 
@@ -93,8 +93,8 @@ def _reshape(fallback: Function, launched: Launched) -> Function:
         if type(x) is not _ND or copy is not None:
             return fallback(x, shape, copy=copy)
         if x.nbytes >= LARGE and type(shape) is tuple and not x.flags.c_contiguous and not _is_view(x.shape, x.strides, shape):
-            y = np.empty(x.shape, x.dtype)
-            if assign(y, x):
+            y = in_order(x)
+            if y is not None:
                 launched()
                 return y.reshape(shape)
         return x.reshape(shape)
@@ -216,15 +216,15 @@ def _rolled(x: Array, shifts: tuple[tuple[int, int], ...]) -> Array | None:
 
 def _tile(fallback: Function, launched: Launched) -> Function:
     def tile(x: Array, repetitions: Any, /) -> Array:
-        if type(x) is _ND and type(repetitions) is tuple and {*map(type, repetitions)} == {int} and min(repetitions) > 0:
+        usual = type(x) is _ND and type(repetitions) is tuple and {*map(type, repetitions)} == {int}
+        if usual and x.nbytes * prod(repetitions) >= LARGE and min(repetitions) > 0:
             rank = max(x.ndim, len(repetitions))
             sizes = (1,) * (rank - x.ndim) + x.shape
             times = (1,) * (rank - len(repetitions)) + repetitions
-            if x.nbytes * prod(times) >= LARGE:
-                y = np.empty([n for both in zip(times, sizes, strict=True) for n in both], x.dtype)
-                write(y, x.reshape([n for size in sizes for n in (1, size)]))
-                launched()
-                return y.reshape([n * m for n, m in zip(times, sizes, strict=True)])
+            y = np.empty([n for both in zip(times, sizes, strict=True) for n in both], x.dtype)
+            write(y, x.reshape([n for size in sizes for n in (1, size)]))
+            launched()
+            return y.reshape([n * m for n, m in zip(times, sizes, strict=True)])
         return fallback(x, repetitions)
 
     return tile

@@ -85,12 +85,31 @@ def assign(y: Array, x: Array) -> bool:
     y, x : ndarray
         Of one dtype; x broadcasts to y. y: written; no element of it lies where another one does.
     """
-    plan = _planned(y, x) if y.nbytes >= LARGE else None
+    dtype = y.dtype
+    if (x.dtype is not dtype and x.dtype != dtype) or y.nbytes < LARGE or is_interpreted() or not _taken(dtype):
+        return False
+    plan = _plan(y.shape, y.strides, x.shape, x.strides, dtype.itemsize)
     if plan is None:
         return False
     threads = threads_for(plan.parts, _EAGER * plan.nanoseconds)
     run = _run() if threads > 1 or plan.alone else None
     return run is not None and bool(in_parallel(run, threads, plan.words, y, x))
+
+
+def in_order(x: Array) -> Array | None:
+    """A copy of x in the order of its axes; None where NumPy is to make it."""
+    size = x.itemsize
+    if x.nbytes < LARGE or is_interpreted() or not _taken(x.dtype):
+        return None
+    plan = _plan(x.shape, _dense(x.shape, size), x.shape, x.strides, size)
+    if plan is None:
+        return None
+    threads = threads_for(plan.parts, _EAGER * plan.nanoseconds)
+    run = _run() if threads > 1 or plan.alone else None
+    if run is None:
+        return None
+    y = np.empty(x.shape, x.dtype)
+    return y if in_parallel(run, threads, plan.words, y, x) else None
 
 
 def write(y: Array, x: Array) -> None:
@@ -100,13 +119,6 @@ def write(y: Array, x: Array) -> None:
 
 
 writers.append(write)
-
-
-def _planned(y: Array, x: Array) -> Plan | None:
-    dtype = y.dtype
-    if (x.dtype is not dtype and x.dtype != dtype) or is_interpreted() or not _taken(dtype):
-        return None
-    return _plan(y.shape, y.strides, x.shape, x.strides, dtype.itemsize)
 
 
 def assemble(pieces: Pieces, dtype: Any, arrays: Sequence[Array], alone: bool = False) -> Array | None:
@@ -266,6 +278,7 @@ def framed(layout: Layout, begins: tuple[int, ...], whole: tuple[int, ...], size
     return _pieces(whole, plans)
 
 
+@lru_cache(maxsize=1024)
 def _dense(shape: tuple[int, ...], size: int) -> tuple[int, ...]:
     """The strides of a new array."""
     return tuple(accumulate(shape[:0:-1], mul, initial=size))[::-1]
