@@ -174,6 +174,7 @@ FUNCTIONS = {
     "minimum": "min", "less": "lt", "less_equal": "le", "greater": "gt", "greater_equal": "ge", "equal": "eq",
     "not_equal": "ne", "logical_and": "and", "logical_or": "or", "logical_not": "not", "logical_xor": "xor",
     "bitwise_and": "and", "bitwise_or": "or", "bitwise_xor": "xor", "bitwise_invert": "not",
+    "bitwise_left_shift": "shl", "bitwise_right_shift": "shr",
 } | {
     name: name
     for name in (

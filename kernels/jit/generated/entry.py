@@ -37,7 +37,7 @@ DENSE = 0x1 | ALIGNED
 UNLOCKED = 32768
 """From this many elements on, Python's lock is released during the loop."""
 
-_ENTRIES = (
+ENTRIES = (
     "ndarray", *DTYPES, "int", "true", "false", "parallel", "as_long", "save", "restore", "incref"
 )  # fmt: skip
 
@@ -123,7 +123,7 @@ def _entry(formula: Formula, name: str, count: int) -> str:
     wanted = count + (3 if formula.by_rows else 1)
     t.require(t.put(f"icmp eq i64 %count, {wanted}"))
     base = t.put(f"getelementptr i8, ptr %self, i64 {BYTES_AT}")
-    held = {word: t.field(base, 8 * i) for i, word in enumerate(_ENTRIES)}
+    held = {word: t.field(base, 8 * i) for i, word in enumerate(ENTRIES)}
     objects = [t.field("%given", 8 * k) for k in range(wanted)]
     for dtype, o, mode in zip((*[e.dtype for e in formula.inputs], formula.dtype), objects, (*formula.modes, "y"), strict=False):
         flags = {"y": DENSE | WRITEABLE, "p": ALIGNED}.get(mode, DENSE)
@@ -150,14 +150,14 @@ def _entry(formula: Formula, name: str, count: int) -> str:
         "  %base = alloca ptr", "  %parts = alloca i64", "  %step = alloca i64",
         *t.lines,
         "refuse:",
-        f"  %false.at = getelementptr i8, ptr %self, i64 {BYTES_AT + 8 * _ENTRIES.index('false')}",
+        f"  %false.at = getelementptr i8, ptr %self, i64 {BYTES_AT + 8 * ENTRIES.index('false')}",
         "  %false = load ptr, ptr %false.at",
         "  br label %end",
         "done:",
         "  br label %end",
         "end:",
         f"  %answer = phi ptr [%false, %refuse], [{held['true']}, %done]",
-        f"  %incref.at = getelementptr i8, ptr %self, i64 {BYTES_AT + 8 * _ENTRIES.index('incref')}",
+        f"  %incref.at = getelementptr i8, ptr %self, i64 {BYTES_AT + 8 * ENTRIES.index('incref')}",
         "  %incref = load ptr, ptr %incref.at",
         "  call void %incref(ptr %answer)",
         "  ret ptr %answer",
@@ -288,7 +288,7 @@ def process_table(bfloat16: bool) -> bytes:
         "restore": address(api.PyEval_RestoreThread), "incref": address(api.Py_IncRef),
     }  # fmt: skip
     held |= {name: id(np.dtype(name)) if name != "bfloat16" or bfloat16 else 0 for name in DTYPES}
-    return struct.pack(f"={len(_ENTRIES)}Q", *[held[word] or 0 for word in _ENTRIES])
+    return struct.pack(f"={len(ENTRIES)}Q", *[held[word] or 0 for word in ENTRIES])
 
 
 def _check_layout() -> None:

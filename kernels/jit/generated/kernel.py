@@ -13,7 +13,7 @@ from ...generated.evaluate import evaluate
 from ...generated.expansions import NoExpansion
 from ...generated.expression import Expression, argument, in_order, in_places, inputs_of
 from ...types import Array
-from ..machine.compile import in_parallel, is_interpreted, thread_count
+from ..machine.compile import in_parallel, is_interpreted, laid_out, thread_count
 from ..machine.vector import VECTOR_BYTES
 from .machine import Request
 
@@ -245,7 +245,7 @@ def dense(x: Array, dtype: Any) -> Array:
     flags = x.flags
     if type(x) is np.ndarray and x.dtype is dtype and flags.c_contiguous and flags.aligned:
         return x
-    return np.array(x, dtype, order="C")
+    return laid_out(x) if type(x) is np.ndarray and x.dtype is dtype else np.array(x, dtype, order="C")
 
 
 def _run(x: Array) -> int:
@@ -298,9 +298,7 @@ def _modes(arrays: list[Array], shape: tuple[int, ...]) -> tuple[str, int | None
 
 def _written(x: Array, over: tuple[int, ...]) -> Array:
     """The array repeated to a shape to which it broadcasts."""
-    y = empty(over, x.dtype)
-    y[...] = x
-    return y
+    return laid_out(np.broadcast_to(x, over))
 
 
 def _mode(own: tuple[int, ...], shape: tuple[int, ...]) -> tuple[str, int | None]:
