@@ -158,6 +158,6 @@ def take_ownership(grads: dict[Any, Any]) -> list[tuple[Any, Any]]:
         if isinstance(g, SCALARS):
             g = solid(g)
         elif _holders(g) > _ALONE or not _whole(g):
-            g = backend.space_of(g).asarray(g, copy=True)
+            g = g.copy() if type(g) is np.ndarray else backend.space_of(g).asarray(g, copy=True)  # in rows
         out.append((key, g))
     return out

@@ -64,11 +64,18 @@ class Namespace:
             return sums(function, self.kernels.launches)
         if not self.generates or self.kernels is None:
             return function
+        from dlengine.kernels.jit.copying import COPYING, copying
         from dlengine.kernels.jit.functions import FUNCTIONS, LinearAlgebra, answered
         from dlengine.kernels.jit.generated.plain import REDUCED, plain
 
+        if name == "fft":
+            from dlengine.kernels.jit.transforms import FourierTransforms
+
+            return FourierTransforms(function, self.kernels.launches)
         if name == "linalg":
             return LinearAlgebra(function, self.kernels.launches)
+        if name in COPYING:
+            return copying(name, function, self.kernels.launches)
         if name in FUNCTIONS:
             return answered(name, function, self.kernels.launches)
         return plain(name, function, self.kernels.launches) if name in REDUCED else function
@@ -106,7 +113,7 @@ class Namespace:
         """dlengine's dtype (a numpy.dtype, or its name) as the library's own."""
         dtype = known(dtype)
         if self.library.native_dtypes or dtype is None:
-            return dtype
+            return np.dtype(dtype) if type(dtype) is str else dtype
         if dtype not in self._to_native:
             name = np.dtype(dtype).name
             if not hasattr(self.library.load(), name):

@@ -42,11 +42,17 @@ def _generic_scatter_add(xp: Any, x: Array, indices: Array, updates: Array) -> A
 
 def _basic(key: Any) -> bool:
     """Whether an index names each element at most once: integers, slices, None, Ellipsis only."""
-    parts = key if isinstance(key, tuple) else (key,)
-    return all(isinstance(k, (int, slice, type(None), type(...))) for k in parts)
+    return {*map(type, key if isinstance(key, tuple) else (key,))} <= _BASIC
+
+
+_BASIC = {int, bool, slice, type(None), type(...)}
 
 
 def _generic_put_at(xp: Any, gy: Array, *, key: Any, shape: tuple[int, ...]) -> Array:
+    if type(key) is tuple and {*map(type, key)} == {slice}:
+        out = xp.zeros(shape, dtype=gy.dtype)
+        out[(*key, ...)] = gy
+        return out
     size = math.prod(shape)
     places = xp.asarray(np.arange(size).reshape(shape)[_host(key)])
     return xp.reshape(xp.scatter_add(xp.zeros(size, dtype=gy.dtype), places, gy), shape)

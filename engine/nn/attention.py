@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ..errors import ConfigError, ShapeError
@@ -10,7 +11,7 @@ from ..ops.creation import arange, zeros
 from ..ops.dropout import dropout
 from ..ops.elementwise import where
 from ..ops.joining import split
-from ..ops.linalg import matmul
+from ..ops.linalg import linear, matmul
 from ..ops.reduce import mean
 from ..ops.shape import permute_dims, reshape
 from . import init
@@ -150,17 +151,17 @@ class MultiheadAttention(Module):
         """
         single = query.ndim == 2
         if single:
-            query, key, value = query[:, None], key[:, None], value[:, None]
+            query, key, value = _each((query, key, value), lambda t: t[:, None])
             key_padding_mask = key_padding_mask if key_padding_mask is None else key_padding_mask[None]
         elif self.batch_first:
-            query, key, value = (permute_dims(t, (1, 0, 2)) for t in (query, key, value))
+            query, key, value = _each((query, key, value), lambda t: permute_dims(t, (1, 0, 2)))
         sizes = (self.embed_dim, self.kdim, self.vdim)
         if any(t.ndim != 3 or t.shape[2] != e for t, e in zip((query, key, value), sizes, strict=True)):
             raise ShapeError(
                 f"MultiheadAttention: query (L,N,E), key (S,N,kdim) and value (S,N,vdim) must end in {sizes}, got "
                 f"{query.shape}, {key.shape}, {value.shape}"
             )
-        query, key, value = (in_dtype_of(self.out_proj.weight, t) for t in (query, key, value))
+        query, key, value = _each((query, key, value), lambda t: in_dtype_of(self.out_proj.weight, t))
         q, k, v = self._project(query, key, value)
         mask = self._merge_masks(q, k, key_padding_mask, attn_mask)
         is_causal = is_causal and attn_mask is None
@@ -186,18 +187,17 @@ class MultiheadAttention(Module):
 
     def _project(self, query: Tensor, key: Tensor, value: Tensor) -> list[Tensor]:
         """Compute q, k and v of all heads, each of shape (N,heads,L,E/heads)."""
-        e = self.embed_dim
-        if self.kdim == self.vdim == e:
-            weights = split(self.in_proj_weight, e)
+        e, heads = self.embed_dim, (self.num_heads, self.embed_dim // self.num_heads)
+        if query is key is value and self.kdim == self.vdim == e:  # self-attention: one product for all three
+            found = split(linear(query, self.in_proj_weight, self.in_proj_bias), e, axis=-1)
         else:
-            weights = (self.q_proj_weight, self.k_proj_weight, self.v_proj_weight)
-        biases = (None,) * 3 if self.in_proj_bias is None else split(self.in_proj_bias, e)
-        found = []
-        for t, w, b in zip((query, key, value), weights, biases, strict=True):
-            y = matmul(t, w.T) if b is None else matmul(t, w.T) + b
-            heads = reshape(y, (*t.shape[:2], self.num_heads, e // self.num_heads))
-            found.append(permute_dims(heads, (1, 2, 0, 3)))
-        return found
+            if self.kdim == self.vdim == e:
+                weights = split(self.in_proj_weight, e)
+            else:
+                weights = (self.q_proj_weight, self.k_proj_weight, self.v_proj_weight)
+            biases = (None,) * 3 if self.in_proj_bias is None else split(self.in_proj_bias, e)
+            found = tuple([linear(t, w, b) for t, w, b in zip((query, key, value), weights, biases, strict=True)])
+        return [permute_dims(reshape(y, (*y.shape[:2], *heads)), (1, 2, 0, 3)) for y in found]
 
     def _merge_masks(self, q: Tensor, k: Tensor, padding: Tensor | None, mask: Tensor | None) -> Tensor | None:
         """Combine the given masks into one that is added to the scores (N,heads,L,S), or None without a mask."""
@@ -220,6 +220,15 @@ class MultiheadAttention(Module):
 
     def extra_repr(self) -> str:
         return f"{self.embed_dim}, num_heads={self.num_heads}, dropout={self.dropout}, batch_first={self.batch_first}"
+
+
+def _each(tensors: tuple[Tensor, ...], change: Callable[[Tensor], Tensor]) -> list[Tensor]:
+    """A change of each tensor, made once of one that is given several times."""
+    changed: dict[int, Tensor] = {}
+    for t in tensors:
+        if id(t) not in changed:
+            changed[id(t)] = change(t)
+    return [changed[id(t)] for t in tensors]
 
 
 def _as_added(mask: Tensor, q: Tensor) -> Tensor:

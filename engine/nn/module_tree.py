@@ -185,12 +185,19 @@ class ModuleTree:
     def modules(self) -> Iterator[Module]:
         """Iterate over this module and all modules inside it.
 
-        Returns
-        -------
-        Iterator of Module
+        Yields
+        ------
+        Module
             The modules, each once, outer ones first.
         """
-        return (m for _, m in self.named_modules())
+        seen: set[int] = set()
+        rest: list[Module] = [cast("Module", self)]
+        while rest:
+            m = rest.pop()
+            if id(m) not in seen:
+                seen.add(id(m))
+                yield m
+                rest += [v for v in reversed(m.__dict__.values()) if is_module(v)]
 
     def named_parameters(self, prefix: str = "", recurse: bool = True) -> Iterator[tuple[str, Parameter]]:
         """Iterate over the parameters, with their dotted names.
@@ -222,12 +229,17 @@ class ModuleTree:
         recurse : bool
             Whether the parameters of modules inside are included.
 
-        Returns
-        -------
-        Iterator of Parameter
+        Yields
+        ------
+        Parameter
             The parameters, each once.
         """
-        return (p for _, p in self.named_parameters(recurse=recurse))
+        seen: set[int] = set()
+        for m in self.modules() if recurse else (self,):
+            for value in tuple(m.__dict__.values()):
+                if isinstance(value, Parameter) and id(value) not in seen:
+                    seen.add(id(value))
+                    yield value
 
     def named_buffers(self, prefix: str = "", recurse: bool = True) -> Iterator[tuple[str, Tensor]]:
         """Iterate over the buffers, with their dotted names.

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..autograd.op import op
 from ..errors import ConfigError, ShapeError
 from .elementwise import logistic
 from .half import wide_text
+from .pieces import pointwise
 from .rectifiers import add_relu as add_relu
 from .rectifiers import celu as celu
 from .rectifiers import elu as elu
@@ -329,8 +330,16 @@ def glu(xp: Namespace, x: Tensor, /, *, axis: int = -1) -> ValueAndVJP:
     half = x.shape[at] // 2
     a, b = x[key_along(at, slice(None, half))], x[key_along(at, slice(half, None))]
 
-    def pull(gy):
-        s = xp.sigmoid(b)
-        return xp.concat([gy * s, xp.sigmoid_grad(gy * a, s)], axis=at)
+    return _gated(xp, a, b), lambda gy: xp.concat([_gated(xp, gy, b), _gate_grad(xp, gy, a, b)], axis=at)
 
-    return a * xp.sigmoid(b), pull
+
+@pointwise
+def _gated(xp: Any, a: Any, b: Any) -> Any:
+    """a, opened as far as b says."""
+    return a * xp.sigmoid(b)
+
+
+@pointwise
+def _gate_grad(xp: Any, gy: Any, a: Any, b: Any) -> Any:
+    """The gradient of b."""
+    return xp.sigmoid_grad(gy * a, xp.sigmoid(b))

@@ -143,5 +143,9 @@ def full_like(x: Tensor, /, fill_value: TensorLike, *, dtype: DTypeLike | None =
     >>> dl.full_like(dl.asarray([1, 2]), 7)
     tensor([7, 7])
     """
+    plain = type(fill_value) is float or (type(fill_value) is int and abs(fill_value) < 1 << 53)
+    xp = _usual(x, dtype, device) if plain else None
+    if xp is not None and x.array.dtype.kind == "f":
+        return wrap(xp.full(x.array.shape, fill_value, dtype=x.array.dtype))
     dtype, device = _like(x, dtype, device)
     return full(x.shape, fill_value, dtype=dtype, device=device)

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from ..default_dtype import get_default_dtype
 from .creation import arange
 from .dtypes import astype
-from .joining import concat
 from .rearrange import roll
 from .shape import refuse_flag
 
@@ -41,8 +40,7 @@ def fftfreq(n: int, /, *, d: float = 1.0, dtype: DTypeLike | None = None, device
     >>> dl.fft.fftfreq(4, d=0.5)
     tensor([ 0. ,  0.5, -1. , -0.5])
     """
-    halves = _numbers(0, (n + 1) // 2, dtype, device), _numbers(-(n // 2), 0, dtype, device)
-    return concat(halves) / (n * d)
+    return roll(_numbers(-(n // 2), (n + 1) // 2, dtype, device), -(n // 2)) / (n * d)
 
 
 def rfftfreq(n: int, /, *, d: float = 1.0, dtype: DTypeLike | None = None, device: str | None = None) -> Tensor:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from builtins import sum as add
 from math import inf
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dlengine.kernels.ranges import in_range
+from dlengine.kernels.ranges import FEW, in_range
 
 from ..autograd.base import wrap
 from ..errors import ConfigError, DataError, ShapeError
@@ -23,12 +24,15 @@ if TYPE_CHECKING:
 
 __all__ = ["ctc_loss"]
 
+_INT64 = np.dtype(np.int64)
+
+
 def _host(name: str, what: str, values: Any, n: int) -> Any:
     """Lengths as a NumPy array (N,)."""
-    found = np.asarray(values.numpy_copy() if hasattr(values, "numpy_copy") else values)
+    found = np.array(values.numpy_copy() if hasattr(values, "numpy_copy") else values)
     if found.shape != (n,) or found.dtype.kind not in "iu":
         raise ShapeError(f"{name}: {what} must be (N,)=({n},) integers, got {found.dtype} {found.shape}")
-    return np.array(found, np.int64)
+    return found if found.dtype is _INT64 else found.astype(np.int64)
 
 
 def ctc_loss(
@@ -88,12 +92,14 @@ def ctc_loss(
     lengths, counts = _host(name, "input_lengths", input_lengths, n), _host(name, "target_lengths", target_lengths, n)
     if not in_range(lengths, steps + 1):
         raise ShapeError(f"{name}: input_lengths must be from 0 to T={steps}, got {lengths.tolist()}")
-    if counts.size and int(counts.min()) < 0:
-        raise ShapeError(f"{name}: target_lengths must not be negative, got {counts.tolist()}")
-    labels = _padded(name, targets, counts, n)
-    if not counts.size or int(counts.min()) < labels.shape[1]:
+    each = counts.tolist()
+    least = min(each, default=0)
+    if least < 0:
+        raise ShapeError(f"{name}: target_lengths must not be negative, got {each}")
+    labels = _padded(name, targets, each, n)
+    if least < labels.shape[1]:
         labels = np.where(np.arange(labels.shape[1]) < counts[:, None], labels, (blank + 1) % classes)
-    if not in_range(labels, classes) or (labels == blank).any():
+    if not in_range(labels, classes) or blank in (labels if labels.size > FEW else labels.reshape(-1).tolist()):
         raise DataError(f"{name}: targets must be classes below V={classes} other than blank={blank}")
     device = log_probs.device
     plain = type(log_probs.array) is np.ndarray
@@ -107,8 +113,8 @@ def ctc_loss(
         return sum(loss)
     if not n:
         return mean(loss)
-    share = 1.0 / (np.maximum(counts, 1) * n)
-    return vecdot(loss, asarray(share, dtype=log_probs.dtype, device=device))
+    share = np.array([1.0 / (max(count, 1) * n) for count in each], log_probs.dtype)
+    return vecdot(loss, wrap(share) if plain else asarray(share, device=device))
 
 
 @kernel_op("ctc_loss", needs="log_probs labels steps counts")
@@ -117,15 +123,16 @@ def _ctc_loss(log_probs: Any, labels: Any, steps: Any, counts: Any, *, blank: in
     return arguments(log_probs, labels, steps, counts, blank)
 
 
-def _padded(name: str, targets: Any, counts: Any, n: int) -> Any:
+def _padded(name: str, targets: Any, counts: list[int], n: int) -> Any:
     """Targets as a NumPy array (N,S)."""
     found = np.asarray(targets.numpy_copy() if hasattr(targets, "numpy_copy") else targets)
     if found.dtype.kind not in "iu" and found.size:
         raise DataError(f"{name}: targets must be integers (class numbers), got {found.dtype}")
-    if found.ndim == 2 and found.shape[0] == n and found.shape[1] >= counts.max(initial=0):
-        return found[:, : counts.max(initial=0)]
-    if found.ndim == 1 and found.size == counts.sum():
-        rows = np.zeros((n, counts.max(initial=0)), np.int64)
+    longest = max(counts, default=0)
+    if found.ndim == 2 and found.shape[0] == n and found.shape[1] >= longest:
+        return found[:, :longest]
+    if found.ndim == 1 and found.size == add(counts):
+        rows = np.zeros((n, longest), np.int64)
         for i, part in enumerate(np.split(found, np.cumsum(counts)[:-1])):
             rows[i, : counts[i]] = part
         return rows

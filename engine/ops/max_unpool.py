@@ -5,6 +5,8 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from dlengine.kernels.geometry import Ints, PlaneGeometry
 
 from ..errors import ShapeError
@@ -28,6 +30,12 @@ def _unpool(op: str, rank: int, x: Any, indices: Any, output_size: Any) -> Any:
         g = _known_geometry(op, rank, x.shape, output_size)
     else:
         g = _geometry(op, rank, x.shape, output_size)
+    if type(getattr(indices, "array", None)) is np.ndarray:
+        try:
+            return primitives.plane_scatter(x, indices, g)  # which looks at each place, too
+        except IndexError:
+            check_ids(op, "indices", indices, g.places, of=f"places of output_size {g.in_shape}")
+            raise
     check_ids(op, "indices", indices, g.places, of=f"places of output_size {g.in_shape}")
     return primitives.plane_scatter(x, indices, g)
 

@@ -11,7 +11,8 @@ from ..autograd.short import short
 from ..errors import ConfigError, ShapeError
 from .factorizations import svdvals
 from .half import wide_text
-from .reduce import axes_of, expand, extremum_pull, max, min, sum
+from .pieces import pointwise
+from .reduce import axes_of, expand, extremum_pull, kept, max, min, sum
 
 if TYPE_CHECKING:
     from ..typing import Axis, Namespace, Tensor, ValueAndVJP
@@ -55,16 +56,16 @@ def vector_norm(xp: Namespace, x: Tensor, /, *, axis: Axis = None, keepdims: boo
     def pull(gy):
         if ord == 0:
             return None
+        if ord == 2:
+            return _along(xp, x, y, gy if keepdims else kept(xp, gy, x.shape, axis))
         g = expand(xp, gy, x.shape, axis, keepdims)
         if ord == 1:
             return g * xp.sign(x)
         if ord in (math.inf, -math.inf):
-            whole = gy if keepdims else _kept(xp, gy, x.shape, axis)
+            whole = gy if keepdims else kept(xp, gy, x.shape, axis)
             return extremum_pull(xp, size, y, axis, True)(whole) * xp.sign(x)
         none = y == 0
         safe = xp.where(none, 1, y)
-        if ord == 2:  # chosen at the end, not only guarded: else the second derivative at 0 would be that of x
-            return xp.where(none, 0, g * (x / safe))
         zero = size == 0
         ratio = xp.where(zero, 1, size) / safe
         return xp.where(zero | none, 0, g * (xp.sign(x) * xp.pow(ratio, ord - 1)))
@@ -72,16 +73,18 @@ def vector_norm(xp: Namespace, x: Tensor, /, *, axis: Axis = None, keepdims: boo
     return (y if keepdims else xp.reshape(y, () if axis is None else _left(x.shape, axis))), pull
 
 
+@pointwise
+def _along(xp: Any, x: Any, norm: Any, gy: Any) -> Any:
+    """gy in the direction of x, 0 where the norm is 0: chosen at the end, not only guarded, else the second derivative at 0
+    would be that of x."""
+    none = norm == 0
+    return xp.where(none, 0, gy * (x / xp.where(none, 1, norm)))
+
+
 def _left(shape: tuple[int, ...], axis: Any) -> tuple[int, ...]:
     """What a reduction leaves of a shape."""
     reduced = axes_of(axis, len(shape))
     return tuple(n for i, n in enumerate(shape) if i not in reduced)
-
-
-def _kept(xp: Any, gy: Any, shape: tuple[int, ...], axis: Any) -> Any:
-    """A reduction's cotangent with the reduced axes kept."""
-    reduced = axes_of(axis, len(shape))
-    return xp.reshape(gy, tuple(1 if i in reduced else n for i, n in enumerate(shape)))
 
 
 def _norm(xp: Any, size: Any, axis: Any, ord: Any) -> Any:

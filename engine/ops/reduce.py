@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ..autograd.op import op
 from ..autograd.promotion import FLOATS
 from .half import wide_text
+from .pieces import pointwise
 
 if TYPE_CHECKING:
     from ..typing import Axis, DTypeLike, Namespace, Tensor, ValueAndVJP
@@ -32,6 +33,12 @@ def expand(xp: Any, g: Any, shape: tuple[int, ...], axis: Any, keepdims: bool) -
         reduced = axes_of(axis, len(shape))
         g = xp.reshape(g, tuple(1 if i in reduced else n for i, n in enumerate(shape)))
     return xp.broadcast_to(g, shape)
+
+
+def kept(xp: Any, g: Any, shape: tuple[int, ...], axis: Any) -> Any:
+    """A reduction's cotangent (or result) with the reduced axes as axes of size 1."""
+    reduced = axes_of(axis, len(shape))
+    return xp.reshape(g, tuple(1 if i in reduced else n for i, n in enumerate(shape)))
 
 
 def count(shape: Any, axis: Any) -> Any:
@@ -135,10 +142,20 @@ def var(xp: Namespace, x: Tensor, /, *, axis: Axis = None, correction: float = 0
     """
 
     def pull(gy):
-        spread = x - xp.mean(x, axis=axis, keepdims=True)
-        return expand(xp, gy, x.shape, axis, keepdims) * (spread * (2 / _degrees(count(x.shape, axis), correction)))
+        g = (gy if keepdims else kept(xp, gy, x.shape, axis)) * (2 / _degrees(count(x.shape, axis), correction))
+        return _slope(xp, x, xp.mean(x, axis=axis, keepdims=True), g)
 
     return xp.var(x, axis=axis, correction=correction, keepdims=keepdims), pull
+
+
+@pointwise
+def _slope(xp: Any, x: Any, middle: Any, g: Any) -> Any:
+    return g * (x - middle)
+
+
+@pointwise
+def _slope_unless(xp: Any, x: Any, middle: Any, g: Any, none: Any, share: Any) -> Any:
+    return xp.where(none, 0, g * ((x - middle) * share))
 
 
 def _degrees(n: int, correction: float) -> float:
@@ -177,22 +194,27 @@ def std(xp: Namespace, x: Tensor, /, *, axis: Axis = None, correction: float = 0
 
     def pull(gy):
         none = y == 0
-        g = expand(xp, gy / xp.where(none, 1, y), x.shape, axis, keepdims)
-        spread = x - xp.mean(x, axis=axis, keepdims=True)
-        slope = g * (spread / _degrees(count(x.shape, axis), correction))
-        return xp.where(expand(xp, none, x.shape, axis, keepdims), 0, slope)
+        g = gy / xp.where(none, 1, y)
+        g, none = ((v if keepdims else kept(xp, v, x.shape, axis)) for v in (g, none))
+        share = xp.full_like(g, 1 / _degrees(count(x.shape, axis), correction))
+        return _slope_unless(xp, x, xp.mean(x, axis=axis, keepdims=True), g, none, share)
 
     return y, pull
+
+
+@pointwise
+def _chosen(xp: Any, x: Any, top: Any) -> Any:
+    """1 where x is the extremum, or NaN, else 0."""
+    return xp.astype((x == top) | (x != x), x.dtype)
 
 
 def extremum_pull(xp: Any, x: Any, y: Any, axis: Any, keepdims: bool) -> Any:
     """Equal extrema share the gradient evenly; where there is a NaN, the NaNs get it."""
 
     def pull(gy):
-        chosen = (x == expand(xp, y, x.shape, axis, keepdims)) | (x != x)
-        share = xp.astype(chosen, x.dtype)
-        n = xp.sum(share, axis=axis, keepdims=True)
-        return expand(xp, gy, x.shape, axis, keepdims) * (share / n)
+        top, g = ((v if keepdims else kept(xp, v, x.shape, axis)) for v in (y, gy))
+        share = _chosen(xp, x, top)
+        return g / xp.sum(share, axis=axis, keepdims=True) * share
 
     return pull
 
@@ -303,6 +325,18 @@ def prod(
     return xp.prod(x, axis=axis, dtype=dtype, keepdims=keepdims), pull
 
 
+@pointwise
+def _exp_below(xp: Any, x: Any, top: Any) -> Any:
+    """exp(x - top)."""
+    return xp.exp(xp.where(x == math.inf, 0, x - top))  # Inf from Inf is the distance 0
+
+
+@pointwise
+def _shared(xp: Any, x: Any, top: Any, total: Any, gy: Any) -> Any:
+    """gy in the shares that the exponentials have of their total."""
+    return _exp_below(xp, x, top) / xp.where(total == 0, 1, total) * gy
+
+
 @op(needs="x", promotes="float")
 @wide_text
 def logsumexp(xp: Namespace, x: Tensor, /, *, axis: Axis = None, keepdims: bool = False) -> ValueAndVJP:
@@ -328,20 +362,15 @@ def logsumexp(xp: Namespace, x: Tensor, /, *, axis: Axis = None, keepdims: bool 
     tensor(1000.)
     """
 
-    def shares():
-        top = xp.max(x, axis=axis, keepdims=True) if count(x.shape, axis) else xp.sum(x, axis=axis, keepdims=True)
-        top = xp.where(top == -math.inf, 0, top)
-        e = xp.exp(xp.where(x == math.inf, 0, x - top))  # Inf from Inf is the distance 0
-        return e, xp.sum(e, axis=axis, keepdims=True), top
-
-    _, total, top = shares()
+    top = xp.max(x, axis=axis, keepdims=True) if count(x.shape, axis) else xp.sum(x, axis=axis, keepdims=True)
+    top = xp.where(top == -math.inf, 0, top)
+    total = xp.sum(_exp_below(xp, x, top), axis=axis, keepdims=True)
     y = xp.log(total) + top
     if not keepdims:
         reduced = axes_of(axis, x.ndim)
         y = xp.reshape(y, tuple(n for i, n in enumerate(x.shape) if i not in reduced))
 
     def pull(gy):
-        e, total, _ = shares()
-        return expand(xp, gy, x.shape, axis, keepdims) * (e / xp.where(total == 0, 1, total))
+        return _shared(xp, x, top, total, gy if keepdims else kept(xp, gy, x.shape, axis))
 
     return y, pull

@@ -144,6 +144,20 @@ def _pairs_of(padding: Any) -> None:
     raise ShapeError(f"pad: padding must be a pair (before, after) for each of the last axes, got {padding!r}{mend}")
 
 
+def _places(shape: tuple[int, ...], pairs: list[tuple[int, ...]]) -> tuple[Any, tuple[int, ...], Any, bool]:
+    """Where x lies in the result, whose sizes are next, what of x that is, and whether it is not all."""
+    there, sizes, here, cut = [], [], [], False
+    for n, (lo, hi) in zip(shape, pairs, strict=True):
+        before, first = (lo, 0) if lo >= 0 else (0, -lo)
+        last = n if hi >= 0 else n + hi
+        count = last - first if last > first else 0  # one end may take all that there is
+        there.append(slice(before, before + count))
+        sizes.append(n + lo + hi)
+        here.append(slice(first, first + count))
+        cut = cut or lo < 0 or hi < 0
+    return tuple(there), tuple(sizes), tuple(here), cut
+
+
 @op(needs="", complex=True)
 def pad(
     xp: Namespace, x: Tensor, /, padding: Sequence[tuple[int, int]], *, mode: str = "constant", value: float = 0.0
@@ -186,15 +200,14 @@ def pad(
     if len(pairs) > len(shape) or any([len(p) != 2 or n + sum(p) < 0 for n, p in zip(shape, pairs, strict=False)]):
         raise ShapeError(f"pad: padding must be a pair of sizes for each of the axes of {shape} at most, got {padding}")
     if mode == "constant":
-        there = tuple([slice(max(lo, 0), n + lo + min(hi, 0)) for n, (lo, hi) in zip(shape, pairs, strict=True)])
-        sizes = tuple([n + lo + hi for n, (lo, hi) in zip(shape, pairs, strict=True)])
-        y = xp.full(sizes, value, dtype=x.dtype) if value else xp.zeros(sizes, dtype=x.dtype)
-        if all([min(p) >= 0 for p in pairs]):
-            y[there] = x
-            return y, lambda gy: gy[there]
-        here = tuple([slice(max(-lo, 0), n + min(hi, 0)) for n, (lo, hi) in zip(shape, pairs, strict=True)])
-        y[there] = x[here]
-        return y, lambda gy: xp.put_at(gy[there], key=here, shape=shape)
+        there, sizes, here, cut = _places(shape, pairs)
+        kept = x[here] if cut else x
+        if value:
+            y = xp.full(sizes, value, dtype=x.dtype)
+            y[there] = kept
+        else:
+            y = xp.put_at(kept, key=there, shape=sizes)
+        return y, lambda gy: xp.put_at(gy[there], key=here, shape=shape) if cut else gy[there]
     if mode not in _SOURCES:
         raise ConfigError(f"pad: mode must be one of constant, {', '.join(_SOURCES)}, got {mode!r}")
     steps = [

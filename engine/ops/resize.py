@@ -324,8 +324,8 @@ def channel_shuffle(x: Tensor, groups: int) -> Tensor:
     >>> dl.channel_shuffle(dl.reshape(dl.arange(4.0), (1, 4, 1)), 2).tolist()
     [[[0.0], [2.0], [1.0], [3.0]]]
     """
-    if x.ndim < 3 or groups < 1 or x.shape[1] % groups:
-        raise ShapeError(f"channel_shuffle: input must be (N,C,*S) with C a multiple of groups={groups}, got shape {x.shape}")
-    n, c, *space = x.shape
-    parts = reshape(x, (n, groups, c // groups, math.prod(space)))
-    return reshape(permute_dims(parts, (0, 2, 1, 3)), x.shape)
+    shape = x.shape
+    if len(shape) < 3 or groups < 1 or shape[1] % groups:
+        raise ShapeError(f"channel_shuffle: input must be (N,C,*S) with C a multiple of groups={groups}, got shape {shape}")
+    parts = reshape(x, (shape[0], groups, shape[1] // groups, math.prod(shape[2:])))
+    return reshape(permute_dims(parts, (0, 2, 1, 3)), shape)

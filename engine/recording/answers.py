@@ -36,7 +36,7 @@ FAILURES = 4
 
 PLAIN = frozenset(
     "add sub mul div neg abs sqrt max min floor ceil trunc round copy square tanh "
-    "lt le gt ge eq ne and or xor not isnan isinf isfinite signbit cast".split()
+    "lt le gt ge eq ne and or xor not shl shr isnan isinf isfinite signbit cast".split()
 )
 """Functions that NumPy alone computes as fast: with one thread 13 us for the square of 131,072 float32 values, NumPy 18; tanh
 53 and 54. So they pay for several threads, from WIDE elements on, and where an array has one number for each row of another:

@@ -14,6 +14,7 @@ import numpy as np
 
 from dlengine.kernels import jit, reference
 from dlengine.kernels.generated import expression as graph
+from dlengine.kernels.generated.activations import EXPONENTIAL
 from dlengine.kernels.generated.expression import DTYPES, HALVES, Expression
 from dlengine.kernels.registry import KernelSet
 
@@ -173,6 +174,7 @@ FUNCTIONS = {
     "minimum": "min", "less": "lt", "less_equal": "le", "greater": "gt", "greater_equal": "ge", "equal": "eq",
     "not_equal": "ne", "logical_and": "and", "logical_or": "or", "logical_not": "not", "logical_xor": "xor",
     "bitwise_and": "and", "bitwise_or": "or", "bitwise_xor": "xor", "bitwise_invert": "not",
+    "bitwise_left_shift": "shl", "bitwise_right_shift": "shr",
 } | {
     name: name
     for name in (
@@ -223,8 +225,12 @@ class SymbolSpace:
         return refuse
 
     def _kernel(self, name: str, values: tuple[Any, ...], consts: dict[str, Any]) -> Any:
-        """A kernel is read through: the reference's formula takes its place."""
-        result = reference.SET.load(name)(self, *values, **consts)
+        """A kernel is read through: a formula takes its place, that of the reference where there is no faster one."""
+        if name in EXPONENTIAL:
+            numbers = {n: part(v) for n, v in consts.items()}
+            result: Any = Symbol(EXPONENTIAL[name](*map(part, values), **numbers), shape_of((*values, *consts.values())))
+        else:
+            result = reference.SET.load(name)(self, *values, **consts)
         first = next((v for v in values if isinstance(v, Symbol)), None)
         if isinstance(result, Symbol) and first is not None and self.kernels.has(name, (self.half or first.dtype).name):
             self.by_hand.add(result.expression)

@@ -1,9 +1,9 @@
 """Elementary functions in steps that a vector unit has, each written once for float32 and float64.
 
 expand() turns a formula into one of primitives only: input const cast add sub mul div fma neg abs max min lt le gt ge eq ne and
-or xor not where rint floor ceil trunc sqrt copysign nextafter, pow2 (2 ** n of a whole n), exponent and mantissa (x = mantissa
-times 2 ** exponent, 1 <= mantissa < 2), guarded (a fast value, where it holds, and what the C library's function is given for the
-other lanes), and reduced (the number that a row was reduced to).
+or xor not where rint floor ceil trunc sqrt copysign nextafter shl shr, pow2 (2 ** n of a whole n), exponent and mantissa
+(x = mantissa times 2 ** exponent, 1 <= mantissa < 2), guarded (a fast value, where it holds, and what the C library's function is
+given for the other lanes), and reduced (the number that a row was reduced to).
 
 Reference: Muller, 2016, "Elementary Functions", chapters 5 (polynomials) and 11 (range reduction).
 """
@@ -39,7 +39,7 @@ __all__ = ["NoExpansion", "expand"]
 
 PRIMITIVES = frozenset(
     "input const cast add sub mul div fma neg abs max min lt le gt ge eq ne and or xor not where rint floor ceil trunc sqrt "
-    "copysign nextafter pow2 exponent mantissa guarded reduced".split()
+    "copysign nextafter shl shr pow2 exponent mantissa guarded reduced".split()
 )
 
 

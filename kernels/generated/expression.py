@@ -18,7 +18,10 @@ import numpy as np
 COMPARISONS = frozenset(("lt", "le", "gt", "ge", "eq", "ne"))
 PREDICATES = COMPARISONS | {"isnan", "isinf", "isfinite", "signbit"}
 LOGIC = frozenset(("and", "or", "xor", "not"))
-OF_INTEGERS = COMPARISONS | LOGIC | {"add", "sub", "mul", "neg", "abs", "max", "min", "copy", "square", "sign"}
+SHIFTS = frozenset(("shl", "shr"))
+"""Bits moved up or down; by as many places as there are, or more, or fewer than none, only the sign is left, as in NumPy."""
+
+OF_INTEGERS = COMPARISONS | LOGIC | SHIFTS | {"add", "sub", "mul", "neg", "abs", "max", "min", "copy", "square", "sign"}
 """What is computed of integers, wrapping around as in NumPy. Divisions, which must raise for 0, are left to it."""
 
 DTYPES = (
@@ -171,6 +174,8 @@ def apply(kind: str, *values: Any) -> Expression:
             raise TypeError(f"{kind} of {dtype}")
     elif dtype == _BOOL and kind not in COMPARISONS:
         raise TypeError(f"{kind} of booleans is no arithmetic")
+    elif kind in SHIFTS and dtype.kind not in "iu":
+        raise TypeError(f"{kind} of {dtype}")
     elif dtype.kind in "iu":
         if kind == "div":
             dtype = _DOUBLE

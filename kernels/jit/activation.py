@@ -1,8 +1,4 @@
-"""Activation functions and their gradients: a formula each, of which generated code is one pass over memory.
-
-The formulas with exponentials are written so that they are exact to an ulp or two at both ends of the range: only exp(-|x|) is
-computed, and a factor is bounded where another one is 0.
-"""
+"""Activation functions and their gradients: a formula each, of which generated code is one pass over memory."""
 
 from __future__ import annotations
 
@@ -12,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from ..generated.expression import Expression, apply, argument, where
+from ..generated.activations import EXPONENTIAL
+from ..generated.expression import Expression, argument, where
 from ..registry import declaration
 from ..types import Array
 from . import SET
@@ -20,40 +17,15 @@ from .generated.kernel import Kernel
 from .generated.small_calls import generated
 from .machine.compile import is_interpreted
 
-BOUND = 1000.0
-"""Beyond it, exp(-x) is 0: a factor is bounded there, so that an infinite x gives the limit and not Inf 0."""
-
-
-def _logistic(x: Expression) -> Expression:
-    """1 / (1 + exp(-x)), of which only exp(-|x|) is computed."""
-    e = apply("exp", -apply("abs", x))
-    return where(x < 0, e, 1) / (e + 1)
-
-
-def _silu_grad(gy: Expression, x: Expression) -> Expression:
-    p, low = _logistic(x), where(x < -BOUND, -BOUND, x)
-    b = where(low > BOUND, BOUND, low)
-    return gy * (p * (b * (1 - p) + 1))
-
-
-def _softplus(x: Expression, beta: Expression) -> Expression:
-    z = x * beta
-    return where(z > 0, x, 0) + apply("log1p", apply("exp", -apply("abs", z))) / beta
-
-
 _FORMULAS: dict[str, Callable[..., Expression]] = {
     "relu": lambda x: where(x <= 0, 0, x),  # NaN is not below 0
     "add_relu": lambda a, b: where(a + b <= 0, 0, a + b),
     "relu_grad": lambda gy, y: where(y > 0, gy, 0),
     "leaky_relu": lambda x, slope: where(x > 0, x, x * slope),
     "leaky_relu_grad": lambda gy, x, slope: where(x > 0, gy, gy * slope),
-    "sigmoid": _logistic,
     "sigmoid_grad": lambda gy, y: gy * (y * (1 - y)),
     "tanh_grad": lambda gy, y: gy * (1 - y * y),
-    "silu": lambda x: where(x < -BOUND, -BOUND, x) * _logistic(x),
-    "silu_grad": _silu_grad,
-    "softplus": _softplus,
-    "softplus_grad": lambda gy, x, beta: gy * _logistic(x * beta),
+    **EXPONENTIAL,
 }
 
 _kernels: dict[str, dict[Any, Kernel]] = {name: {} for name in _FORMULAS}  # by name, then by dtype

@@ -103,7 +103,8 @@ def _checked(log_probs: Array, labels: Array, steps: Array, counts: Array, blank
     times, _, classes = log_probs.shape
     if not in_range(labels, classes):
         raise IndexError(f"ctc_loss: labels run from {labels.min()} to {labels.max()}, expected 0 ... {classes - 1}")
-    steps = np.clip(steps, 0, times)
+    if not in_range(steps, times + 1):
+        steps = np.clip(steps, 0, times)
     if not in_range(counts, labels.shape[1] + 1):  # a target that is not there
         counts = np.where((counts < 0) | (counts > labels.shape[1]), -1, counts)
     if not 0 <= blank < classes:

@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 
 from ..types import Array
-from .machine.compile import is_interpreted
+from .generated.copies import assemble, framed
+from .machine.compile import LARGE, is_interpreted, laid_out
 
 _INT, _SINGLE, _DOUBLE = np.dtype(np.int64), np.dtype(np.float32), np.dtype(np.float64)
 _FLOATS = (_SINGLE, _DOUBLE)  # which `in` compares by identity first
@@ -48,14 +49,16 @@ def _take_along_axis(x: Array, indices: Array, /, *, axis: int = -1) -> Array | 
 def _scatter_add(x: Array, indices: Array, updates: Array) -> Array | None:
     if x.dtype not in _FLOATS or updates.dtype != x.dtype or indices.dtype != _INT or not updates.size:
         return None
-    out = np.array(x, order="C")
+    out = laid_out(x)
     rows = out.shape[0]
     _module("gather").add_rows("scatter_add", out.reshape(1, rows, -1), indices, updates.reshape(1, indices.size, -1))
     return out
 
 
 def _put_at(gy: Array, *, key: Any, shape: tuple[int, ...]) -> Array | None:
-    """Of an index of one vector among whole axes, or of one integer array per axis."""
+    """Of an index of one vector among whole axes, of one integer array per axis, or of a block of a large array."""
+    if gy.nbytes >= LARGE and type(key) is tuple and {*map(type, key)} == {slice}:
+        return _put_block(gy, key, shape)
     if gy.dtype not in _FLOATS or not gy.size:
         return None
     parts = key if type(key) is tuple else (key,)
@@ -70,6 +73,22 @@ def _put_at(gy: Array, *, key: Any, shape: tuple[int, ...]) -> Array | None:
     out = np.zeros((prod(shape[:lead]), shape[lead], prod(shape[lead + 1 :])), gy.dtype)
     _module("gather").add_rows("put_at", out, places, gy.reshape(out.shape[0], places.size, out.shape[2]))
     return out.reshape(shape)
+
+
+def _put_block(gy: Array, key: tuple[slice, ...], shape: tuple[int, ...]) -> Array | None:
+    if len(key) > len(shape) or len(shape) != gy.ndim:
+        return None
+    key = (*key, *[_WHOLE] * (len(shape) - len(key)))
+    places = [part.indices(n) for part, n in zip(key, shape, strict=True)]
+    if any([step != 1 for _, _, step in places]) or gy.shape != tuple([max(0, end - begin) for begin, end, _ in places]):
+        return None
+    pieces = framed((gy.shape, gy.strides), tuple([begin for begin, _, _ in places]), shape, gy.itemsize)
+    return None if pieces is None else assemble(pieces, gy.dtype, [*[_zero(gy.dtype)] * (len(pieces.words) - 1), gy], alone=True)
+
+
+@cache
+def _zero(dtype: Any) -> Array:
+    return np.zeros((), dtype)
 
 
 def _put_at_points(gy: Array, parts: tuple[Any, ...], shape: tuple[int, ...]) -> Array | None:

@@ -120,41 +120,47 @@ def add_numbers(out: Array, ids: Array, updates: Array) -> bool:
 
 
 @inner()
-def add_in_order(out: Array, ids: Array, updates: Array) -> None:
+def add_in_order(out: Array, ids: Array, updates: Array, lo: int, hi: int) -> None:
+    """To columns lo ... hi of the rows."""
     for a in range(len(out)):
         for i in range(ids.size):
             if out.shape[2] == 1:
                 out[a, placed(ids[i], out.shape[1]), 0] += updates[a, i, 0]
             else:
-                add_row(updates[a, i], out[a, placed(ids[i], out.shape[1])])
+                add_row(updates[a, i, lo:hi], out[a, placed(ids[i], out.shape[1]), lo:hi])
 
 
 @inner()
-def add_by_row(out: Array, ids: Array, updates: Array, begins: Array) -> None:
-    """Row by row, in float64. begins: how many ids there are of each row, behind a 0."""
-    rows = out.shape[1]
+def in_groups(ids: Array, begins: Array, order: Array) -> None:
+    """order: the numbers of the ids, those of each row together. begins: how many each row has, behind a 0; then their places."""
+    rows = begins.size - 1
     for p in range(rows):
         begins[p + 1] += begins[p]
-    free, order = begins[:rows].copy(), np.empty(ids.size, np.int64)
+    free = begins[:rows].copy()
     for i in range(ids.size):
         p = placed(ids[i], rows)
         order[free[p]] = i
         free[p] += 1
-    total = np.empty(out.shape[2], np.float64)
+
+
+@inner()
+def add_by_row(out: Array, updates: Array, begins: Array, order: Array, lo: int, hi: int) -> None:
+    """To columns lo ... hi, row by row, in float64."""
+    total = np.empty(hi - lo, np.float64)
     for a in range(len(out)):
-        for p in range(rows):
+        for p in range(out.shape[1]):
             if begins[p + 1] > begins[p]:
-                copy_row(out[a, p], total)
+                copy_row(out[a, p, lo:hi], total)
                 for i in range(begins[p], begins[p + 1]):
-                    add_row(updates[a, order[i]], total)
-                copy_row(total, out[a, p])
+                    add_row(updates[a, order[i], lo:hi], total)
+                copy_row(total, out[a, p, lo:hi])
 
 
-@jit(parallel=False)
-def _add_rows(out: Array, ids: Array, updates: Array) -> bool:
+@jit()
+def _add_rows(out: Array, ids: Array, updates: Array, threads: int) -> bool:
     """updates[a, i] added to out[a, ids[i]], in order; False, and nothing is added, where a row does not exist."""
-    rows = out.shape[1]
-    if out.shape[2] == 1 and out.itemsize < 8 and ids.size > BLOCK:
+    rows, width = out.shape[1:]
+    if width == 1 and out.itemsize < 8 and ids.size > BLOCK:
         return add_numbers(out, ids, updates)
     begins, most = np.zeros(rows + 1, np.int64), 0
     for i in range(ids.size):
@@ -163,16 +169,27 @@ def _add_rows(out: Array, ids: Array, updates: Array) -> bool:
             return False
         begins[p + 1] += 1
         most = max(most, begins[p + 1])
-    if most <= BLOCK or out.itemsize == 8:
-        add_in_order(out, ids, updates)
-    else:
-        add_by_row(out, ids, updates, begins)
+    grouped = most > BLOCK and out.itemsize < 8
+    order = np.empty(ids.size if grouped else 0, np.int64)
+    if grouped:
+        in_groups(ids, begins, order)
+    for t in prange(threads):
+        lo, hi = t * width // threads, (t + 1) * width // threads
+        if grouped:
+            add_by_row(out, updates, begins, order, lo, hi)
+        else:
+            add_in_order(out, ids, updates, lo, hi)
     return True
+
+
+COLUMNS = 32
+"""Columns that a thread has at least: all threads go through all rows."""
 
 
 def add_rows(name: str, out: Array, ids: Array, updates: Array) -> Array:
     """out with updates[a, i] added to out[a, ids[i]]. out: (A, R, W), written. ids: (K,). updates: (A, K, W)."""
-    if updates.size and not _add_rows(out, flat(ids), dense(updates)):
+    threads = threads_for(out.shape[2] // COLUMNS, 0.15 * updates.size)
+    if updates.size and not _add_rows(out, flat(ids), dense(updates), threads):
         raise IndexError(f"{name}: indices must be in 0 ... {out.shape[1] - 1}, got {ids.min()} ... {ids.max()}")
     return out
 

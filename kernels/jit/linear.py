@@ -14,19 +14,21 @@ import numpy as np
 
 from ..types import Array
 from .machine.compile import dense, flat, threads_for
-from .machine.gemm import PANEL, ROWS, Product, multiply, multiply_small, outer, pack
+from .machine.gemm import PANEL, ROWS, Product, multiply, outer, pack, pack_slices
 from .machine.matvec import matvec
 from .machine.row_products import stacked_dots
+from .machine.small_products import multiply_small
 from .machine.vector import VECTOR_BYTES, as_row
 
 SERIAL_MULTIPLY_ADDS = 1 << 18  # up to here OpenBLAS too stays on the calling thread
 PIECES = 4  # one product is cut into up to so many of that size: BLAS is through with them before our threads begin
 FEW_ROWS, MANY_BOTH = 8, 64
 BLOCK_ROWS = 16 * ROWS
-SMALL_MULTIPLY_ADDS = 1 << 6  # of one matrix of a stack: up to here dot products are faster than NumPy's loop over b transposed
+SMALL_MULTIPLY_ADDS, MANY = 1 << 9, 64  # of one matrix of a stack, and matrices: so small and many get a lane for each
 MANY_ROWS = 1 << 17  # elements of a stack of matrices times vectors: below, NumPy's loop over them costs as much
 SHORT_ROW = 16  # of an outer product or a stack of matrices times vectors: below, NumPy's loop costs less than ours per row
-WIDTH = PANEL * VECTOR_BYTES // 4
+LANES = VECTOR_BYTES // 4
+WIDTH = PANEL * LANES
 FLOAT32 = np.dtype(np.float32)
 NO_BIAS = np.empty(0, np.float32)
 SPEED = 40.0  # multiply-adds of the tile in a nanosecond of one thread
@@ -79,8 +81,7 @@ def _multiply(a: Array, b: Array, lead: tuple[int, ...], bias: Array) -> Array:
     work = rows * depth * columns
     pieces = -(-work // max(1, SERIAL_MULTIPLY_ADDS))
     c = np.empty((*lead, rows, columns), a.dtype)
-    along_depth = bool(lead) and a.flags.c_contiguous and (columns == 1 or b.swapaxes(-1, -2).flags.c_contiguous)
-    small = along_depth and work <= SMALL_MULTIPLY_ADDS
+    small = batch >= MANY and work <= SMALL_MULTIPLY_ADDS
     if columns == 1 and a.flags.c_contiguous and pieces <= 1 and depth >= SHORT_ROW and a.size >= MANY_ROWS and lead:
         stacked_dots(flat(a), flat(b), as_row(c), rows, depth, threads_for(batch * rows, 0.04 * a.size))
         return np.add(c, bias, out=c) if bias.size else c
@@ -93,11 +94,12 @@ def _multiply(a: Array, b: Array, lead: tuple[int, ...], bias: Array) -> Array:
         return np.add(c, bias, out=c) if bias.size else c
     a, a_row, a_depth = _flat(a)
     b, b_depth, b_column = _flat(b)
-    threads = threads_for(1 << 30, batch * work / SPEED)
     if small:
         product = Product(batch, rows, depth, columns, a_row, a_depth, b_depth, b_column, rows, False)
+        threads = threads_for(batch // LANES, batch * (0.02 * work + 0.15 * (rows * depth + depth * columns + rows * columns)))
         multiply_small(a, b, as_row(c), product, threads)
         return np.add(c, bias, out=c) if bias.size else c
+    threads = threads_for(1 << 30, batch * work / SPEED)
     product = _plan(Product(batch, rows, depth, columns, a_row, a_depth, b_depth, b_column, rows, False), threads)
     if product.turned:
         a, b = b, a
@@ -108,7 +110,8 @@ def _multiply(a: Array, b: Array, lead: tuple[int, ...], bias: Array) -> Array:
 def _packed(b: Array, p: Product) -> Array:
     """b in panels."""
     packed = np.empty(p.batch * packed_size((p.columns, p.depth)), b.dtype)
-    pack(b, packed, p, threads_for(p.batch * -(-p.columns // WIDTH), 1.0 * p.batch * p.depth * p.columns))
+    units = p.batch * -(-p.columns // WIDTH) * pack_slices(p.depth)
+    pack(b, packed, p, threads_for(units, (0.25 if p.b_column == 1 else 1.0) * p.batch * p.depth * p.columns))
     return packed
 
 
@@ -184,10 +187,10 @@ PANEL_COST, TURNED_PANEL_COST, TURN_COST = 40, 60, 30  # of moving an element, i
 
 
 def _cost(p: Product) -> int:
-    """What a product takes, in multiply-adds: those of the tiles, and the copies before. One or two vectors beyond the last whole
-    panel have tiles of their own, which take 0.4 and 0.6 of the time of a whole one."""
+    """What a product takes, in multiply-adds: those of the tiles, and the copies before. One, two or three vectors beyond the
+    last whole panel have tiles of their own, which take 0.4, 0.6 and 0.8 of the time of a whole one."""
     whole, rest = divmod(p.columns, WIDTH)
-    narrow = 0.0 if not rest else 0.4 if 4 * rest <= WIDTH else 0.6 if 2 * rest <= WIDTH else 1.0
+    narrow = (0.0, 0.4, 0.6, 0.8, 1.0)[-(-rest // LANES)]
     work = int(p.rows * p.depth * (whole + narrow) * WIDTH)
     copies = p.depth * p.columns * (PANEL_COST if p.b_column == 1 else TURNED_PANEL_COST)
     return work + copies

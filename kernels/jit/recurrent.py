@@ -276,7 +276,7 @@ def lstm(
     Returns y (T, N, H), hT (N, H), cT (N, H), and what lstm_grad needs if save, else None.
     """
     if x.dtype != FLOAT32 or stepwise.is_better(x, w_ih, w_hh, lengths):
-        return stepwise.lstm(x, h0, c0, w_ih, w_hh, bias, lengths, reverse, save)
+        return stepwise.lstm(x, (h0, c0), (w_ih, w_hh), bias, lengths, reverse, save)
     bias4 = np.zeros((4, h0.shape[1]), x.dtype) if bias is None else bias.reshape(4, -1)
     return _forward(LSTM, x, (h0, c0), (w_ih, w_hh, bias4), lengths, reverse, save)
 
@@ -287,7 +287,7 @@ def lstm_grad(
 ) -> tuple[Array, Array, Array, Array, Array, Array | None]:  # fmt: skip
     """Gradients of x, h0, c0, w_ih, w_hh and bias (None where bias is)."""
     if stepwise.is_own(residuals):
-        return stepwise.lstm_grad(gy, gh, gc, x, h0, c0, w_ih, w_hh, bias, lengths, reverse, residuals)
+        return stepwise.lstm_grad((gy, gh, gc), x, (h0, c0), (w_ih, w_hh), bias, lengths, reverse, residuals)
     *grads, gbias = _backward(LSTM, OutputGrads(gy, gh, gc), x, h0, (w_ih, w_hh), reverse, residuals)
     gx, gh0, gc0, gw_ih, gw_hh = (np.ascontiguousarray(g) for g in grads)
     return gx, gh0, gc0, gw_ih, gw_hh, None if bias is None else gbias.reshape(-1)
@@ -298,7 +298,7 @@ def lstm_grad_beyond_input(
 ) -> tuple[None, Array, Array, Array, Array, Array | None]:
     """lstm_grad for those who need no gradient of x, for which None is returned: a fourth of the arithmetic less if I = H."""
     if stepwise.is_own(residuals):
-        return None, *stepwise.lstm_grad(*grads, x, h0, h0, *weights, bias, None, reverse, residuals)[1:]
+        return None, *stepwise.lstm_grad(tuple(grads), x, (h0, h0), weights, bias, None, reverse, residuals)[1:]
     _, gh0, gc0, gw_ih, gw_hh, gbias = _backward(LSTM, grads, x, h0, weights, reverse, residuals, of_input=False)
     gw_ih, gw_hh = np.ascontiguousarray(gw_ih), np.ascontiguousarray(gw_hh)
     return None, gh0, gc0, gw_ih, gw_hh, None if bias is None else gbias.reshape(-1)
@@ -316,7 +316,7 @@ def gru(
     Returns y (T, N, H), hT (N, H), and what gru_grad needs if save, else None.
     """
     if x.dtype != FLOAT32 or stepwise.is_better(x, w_ih, w_hh, lengths):
-        return stepwise.gru(x, h0, w_ih, w_hh, b_ih, b_hh, lengths, reverse, save)
+        return stepwise.gru(x, h0, (w_ih, w_hh), (b_ih, b_hh), lengths, reverse, save)
     bias4 = np.zeros((4, h0.shape[1]), x.dtype)
     if b_ih is not None:
         bias4[[1, 2, 0]] += b_ih.reshape(3, -1)
@@ -332,7 +332,7 @@ def gru_grad(
 ) -> tuple[Array, Array, Array, Array, Array | None, Array | None]:  # fmt: skip
     """Gradients of x, h0, w_ih, w_hh, b_ih and b_hh (None where the bias is)."""
     if stepwise.is_own(residuals):
-        return stepwise.gru_grad(gy, gh, x, h0, w_ih, w_hh, b_ih, b_hh, lengths, reverse, residuals)
+        return stepwise.gru_grad((gy, gh), x, h0, (w_ih, w_hh), (b_ih, b_hh), lengths, reverse, residuals)
     *grads, gbias = _backward(GRU, OutputGrads(gy, gh, np.zeros_like(gh)), x, h0, (w_ih, w_hh), reverse, residuals)
     gx, through_gates, straight, gw_ih, gw_hh = (np.ascontiguousarray(g) for g in grads)
     gb_ih = None if b_ih is None else gbias[[1, 2, 0]].reshape(-1)

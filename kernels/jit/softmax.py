@@ -16,7 +16,7 @@ from ..types import Array
 from .machine.compile import dense, inner, jit, thread_count
 from .machine.gemm import scale_row
 from .machine.norm_rows import RUN, sum_by_runs
-from .machine.short_rows import logs_of, short_rows
+from .machine.short_rows import logs_of, short_log_rows, short_rows
 from .machine.vecmath import exp, log, maximum
 from .machine.vector import as_row, clear
 
@@ -109,14 +109,18 @@ def exp_sum(x: Array, m: Any) -> float:
     return total
 
 
+@inner(exact=True)
+def log_softmax_short(x: Array, y: Array, rows: int, columns: int) -> None:
+    """short_log_rows, its order kept."""
+    short_log_rows(x, y, rows, columns)
+
+
 @inner()
-def log_softmax_rows(x: Array, y: Array, tops: Array, totals: Array) -> None:
-    """y = x - log sum exp(x), row by row; what softmax leaves beside its rows is what short ones need."""
+def log_softmax_rows(x: Array, y: Array) -> None:
+    """y = x - log sum exp(x), row by row."""
     rows, columns = x.shape
     if x.itemsize == 4 and columns <= RUN:
-        short_rows(as_row(x), as_row(y), rows, columns, tops, totals)
-        for r in range(rows):
-            shift_row(x[r], tops[r], np.log(np.float64(totals[r])), y[r])
+        log_softmax_short(as_row(x), as_row(y), rows, columns)
         return
     for r in range(rows):
         m = row_max(x[r])
@@ -166,10 +170,9 @@ def _softmax_grad(gy: Array, y: Array, gx: Array, threads: int) -> None:
 def _log_softmax(x: Array, y: Array, threads: int) -> None:
     rows, step = x.shape[0], rows_of_block(x.shape[1])
     for t in prange(threads):
-        tops, totals = np.empty(step, x.dtype), np.empty(step, x.dtype)
         end = (t + 1) * rows // threads
         for lo in range(t * rows // threads, end, step):
-            log_softmax_rows(x[lo : min(end, lo + step)], y[lo : min(end, lo + step)], tops, totals)
+            log_softmax_rows(x[lo : min(end, lo + step)], y[lo : min(end, lo + step)])
 
 
 @jit()

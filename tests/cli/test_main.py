@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import subprocess
 import sys
 
 import click
 import pytest
 
-from dlengine.cli.main import app, describe, main
+from dlengine.cli.main import COLLECTED_AFTER, app, describe, main
 from dlengine.environment import Report, report
 from dlengine.errors import DataError, DLEngineError
 
@@ -142,3 +143,15 @@ def test_the_shell_completes_names_of_recipes() -> None:
     complete = ShellComplete(app, {}, "dlengine", "_DLENGINE_COMPLETE")
     assert [item.value for item in complete.get_completions(["train"], "digits")] == ["digits-cnn"]
     assert "mlp" in [item.value for item in complete.get_completions(["explain"], "m")]
+
+
+def test_the_cyclic_collector_is_set_in_a_process_of_ones_own_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    found: list[tuple[int, ...]] = []
+    monkeypatch.setattr(gc, "set_threshold", lambda *given: found.append(given))
+    with pytest.raises(SystemExit):
+        main(["--version"])
+    assert not found
+    monkeypatch.setattr(sys, "argv", ["dlengine", "--version"])
+    with pytest.raises(SystemExit):
+        main()
+    assert found == [COLLECTED_AFTER]

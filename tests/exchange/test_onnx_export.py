@@ -185,6 +185,7 @@ FUNCTIONS: dict[str, Callable[[Any], Any]] = {
     "every second": lambda x: x[:, ::2, ::-1],
     "new axis": lambda x: x[:, None] * x[:, :, None],
     "pad": lambda x: dl.pad(x, [(0, 0), (2, 1), (0, 3)], value=1.5),
+    "pad with zeros": lambda x: dl.pad(x, [(0, 0), (2, 1), (0, 3)]),
     "roll": lambda x: dl.roll(x, 1, axis=1),
     "repeat": lambda x: dl.tile(x, (1, 2, 1)),
     "statistics": lambda x: (x - x.mean(axis=1, keepdims=True)) / (x.std(axis=1, correction=1.0, keepdims=True) + 1e-5),

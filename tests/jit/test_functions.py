@@ -10,6 +10,7 @@ import pytest
 import dlengine as dl
 from dlengine import backend
 from dlengine.kernels import jit
+from dlengine.kernels.jit import gather
 from dlengine.kernels.jit.functions import FUNCTIONS
 
 RNG = np.random.default_rng(7)
@@ -253,3 +254,39 @@ def test_gradients_reach_what_is_taken_twice(backend_numba: None) -> None:
 def backend_numba() -> Any:
     with dl.use_backend("numba"):
         yield
+
+
+@pytest.mark.parametrize("dtype", ["float32", "int64", "bool"])
+def test_blocks_in_zeros(spaces: tuple[Any, Any], dtype: str) -> None:
+    """The gradient of a slice, and a border of zeros; a slice with steps is left to NumPy."""
+    before = jit.SET.launches["library:put_at"]
+    x = (10 * numbers(150, 33, 40)).astype(dtype)
+    places = [
+        ((slice(0, 150), slice(2, 35), slice(1, 41)), (150, 37, 43)),
+        ((slice(5, 155),), (160, 33, 40)),
+        ((slice(None), slice(None), slice(-40, None)), (150, 33, 41)),
+        ((slice(None), slice(None, 33)), (150, 33, 40)),
+    ]
+    for y in layouts(x):
+        for key, shape in places:
+            same(spaces, "put_at", y, key=key, shape=shape)
+    assert jit.SET.launches["library:put_at"] == before + 4 * len(layouts(x))
+    others = [((slice(0, 300, 2),), (300, 33, 40)), ((slice(None), 3), (150, 5, 33, 40)), ((slice(0, 10**9),), (150, 33, 40))]
+    for key, shape in others:
+        ours, theirs = (space.put_at(x, key=key, shape=shape) for space in spaces)
+        np.testing.assert_array_equal(ours, theirs)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("rows", [3, 500])
+def test_rows_are_added_alike_by_any_number_of_threads(monkeypatch: pytest.MonkeyPatch, dtype: str, rows: int) -> None:
+    ids, updates = RNG.integers(-rows, rows, 200), numbers(2, 200, 100, dtype=dtype)
+    wanted = np.zeros((2, rows, 100))
+    np.add.at(wanted, (slice(None), ids), updates.astype(np.float64))
+    found = []
+    for threads in (1, 2, 3, 7):
+        monkeypatch.setattr(gather, "threads_for", lambda units, ns, threads=threads: threads)
+        out = np.zeros((2, rows, 100), dtype)
+        found.append(gather.add_rows("put_at", out, ids, updates))
+        np.testing.assert_allclose(out, wanted, rtol=1e-6, atol=1e-5)
+    assert all([np.array_equal(y, found[0]) for y in found])

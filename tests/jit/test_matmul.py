@@ -179,9 +179,9 @@ def test_stacks_of_small_matrices(shapes, a_transposed, b_transposed, plain):
 
 
 @pytest.mark.parametrize("plain", [False, True], ids=["compiled", "interpreted"])
-@pytest.mark.parametrize("columns", [1, 16, 17, 32, 33, 64, 65, 81, 97, 128])
+@pytest.mark.parametrize("columns", [1, 16, 17, 32, 33, 48, 49, 64, 65, 81, 97, 128])
 def test_narrow_panels(orientation, columns, plain):
-    """One or two vectors of columns have tiles of their own, alone or behind whole panels, also where the depth is in slices."""
+    """One, two or three vectors of columns have tiles of their own, alone or behind whole panels, also of a depth in slices."""
     rng = np.random.default_rng(0)
     x, w, b = (rng.standard_normal(s).astype(np.float32) for s in ((7, 260), (columns, 260), (columns,)))
     with interpreted() if plain else nullcontext():
@@ -230,3 +230,33 @@ def test_stacks_of_matrices_times_vectors(monkeypatch, shapes, plain):
         got = module._multiply(a, np.broadcast_to(b, (*a.shape[:-2], *b.shape[-2:])), a.shape[:-2], module.NO_BIAS)
     assert called == [1]
     np.testing.assert_allclose(got, np.matmul(a.astype(np.float64), b), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("b_transposed", [False, True])
+def test_panels_are_copied_in_slices(b_transposed, monkeypatch):
+    """By several threads, and the last slice is a short one."""
+    a, b = operands((30, 1100), (1100, 70), b_transposed=b_transposed)
+    found = set()
+    for threads in (1, 2, 7):
+        monkeypatch.setattr(module, "threads_for", lambda units, _, threads=threads: max(1, min(threads, units)))
+        agree(a, b)
+        found.add(matmul(a, b).tobytes())
+    assert len(found) == 1
+
+
+@pytest.mark.parametrize("count", [module.MANY - 1, module.MANY, module.MANY + 13, 8 * module.MANY + 1])
+def test_a_lane_for_each_matrix(count, monkeypatch):
+    """Whole blocks and not, by any number of threads, and NaN and Inf in their own matrix alone."""
+    a, b = operands((count, 3, 5), (count, 5, 7), b_transposed=True)
+    a[count // 2, 1, 2], b[3, 0, 0] = np.inf, np.nan
+    called, found = [], set()
+    monkeypatch.setattr(module, "SERIAL_MULTIPLY_ADDS", 1 << 9)
+    monkeypatch.setattr(module, "multiply_small", lambda *given, of=module.multiply_small: (called.append(1), of(*given)))
+    for threads in (1, 2, 5):
+        monkeypatch.setattr(module, "threads_for", lambda units, _, threads=threads: max(1, min(threads, units)))
+        with np.errstate(invalid="ignore"):
+            y, want = matmul(a, b), np.matmul(a.astype(np.float64), b.astype(np.float64))
+        np.testing.assert_allclose(y, want, rtol=1e-4, atol=1e-5)
+        found.add(y.tobytes())
+    assert len(found) == 1
+    assert bool(called) == (count >= module.MANY)

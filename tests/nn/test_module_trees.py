@@ -82,3 +82,16 @@ def test_lists_and_dicts_of_modules_say_what_to_use() -> None:
         net.sizes, net.names, net.teacher = [1, 2], {"a": "b"}, (nn.Linear(2, 2),)
         net.layers = nn.ModuleList([nn.Linear(2, 2)])
     assert len(list(net.parameters())) == 2
+
+
+def test_iterating_with_and_without_names_gives_the_same():
+    """Also for modules and parameters that are reached in several ways."""
+    model = dl.nn.Sequential(dl.nn.Linear(3, 2), dl.nn.Sequential(dl.nn.Linear(2, 2), dl.nn.BatchNorm1d(2)))
+    model.first, model.again, model.tied = model[1], model[0], dl.nn.Linear(2, 2)
+    model.tied.weight = model[1][0].weight
+    model.own = dl.nn.Parameter(dl.zeros(2))
+    assert [id(m) for m in model.modules()] == [id(m) for _, m in model.named_modules()]
+    for recurse in (True, False):
+        named = [id(p) for _, p in model.named_parameters(recurse=recurse)]
+        assert [id(p) for p in model.parameters(recurse=recurse)] == named
+        assert len(set(named)) == len(named)

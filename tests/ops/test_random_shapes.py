@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -113,3 +114,15 @@ def test_moving_axes_and_joining(data: Any) -> None:
     u, g = pulled(y, x)
     first, second = np.split(u, 2, axis)
     np.testing.assert_allclose(g, np.transpose(first + 2 * second, np.argsort(order)), atol=1e-12)
+
+
+@pytest.mark.parametrize("padding", [(-3, 3), (3, -3), (-1, 4), (-2, 1), (0, -2)])
+def test_a_border_may_cut_off_all_there_is(padding: tuple[int, int]) -> None:
+    x = dl.asarray([1.0, 2.0]).requires_grad_()
+    wide = np.zeros(12)
+    wide[5:7] = 1, 2
+    y = dl.pad(x, [padding])
+    np.testing.assert_array_equal(y.numpy_copy(), wide[5 - padding[0] : 7 + padding[1]])
+    y.sum().backward()
+    inside = np.arange(2)
+    np.testing.assert_array_equal(x.grad.numpy_copy(), (inside >= -padding[0]) & (inside < 2 + padding[1]))

@@ -111,6 +111,23 @@ def test_masks_of_floats() -> None:
     assert launches("between") == before + 1
 
 
+@pytest.mark.parametrize("dtype", INTEGERS)
+def test_shifts_are_numpys(dtype: str) -> None:
+    """Also by more places than there are, and by fewer than none."""
+    bounds, rng = np.iinfo(dtype), np.random.default_rng(6)
+    x = rng.integers(bounds.min, bounds.max, 999, dtype=dtype, endpoint=True)
+    by = rng.integers(max(bounds.min, -9), bounds.bits + 9, 999).astype(dtype)
+    a, b = argument(0, dtype), argument(1, dtype)
+    for kind, function in (("shl", np.left_shift), ("shr", np.right_shift)):
+        root = apply(kind, a, b)
+        y = Kernel("shift", root, Counter())(x, by)
+        assert y.dtype == dtype
+        np.testing.assert_array_equal(y, function(x, by))
+        np.testing.assert_array_equal(evaluate(root, [x, by]), y)
+    with pytest.raises(TypeError, match="shl of float32"):
+        apply("shl", argument(0, "float32"), argument(1, "float32"))
+
+
 def test_integers_that_do_not_fit_are_refused_as_before() -> None:
     with pytest.raises(dl.errors.DLEngineError, match="out of bounds"):
         mixed(dl.asarray([1, 2], dtype="int8"), 300)

@@ -20,99 +20,30 @@ import llvmlite.binding as llvm
 import numpy as np
 
 from ...generated.expression import DTYPES
-from .loops import Formula
+from .entry_code import HELPERS
+from .loops import PITCHES, Formula
 from .reductions import PART
 
 BYTES_AT = 32
 """Where a bytes object of CPython keeps its bytes."""
 
-TYPE_AT, DATA_AT, NDIM_AT, DIMS_AT, DESCR_AT, FLAGS_AT = 8, 16, 24, 32, 56, 64
-"""Where an ndarray keeps its type, data pointer, number of axes, shape, dtype and flags: NumPy's public struct."""
+TYPE_AT, DATA_AT, NDIM_AT, DIMS_AT, STRIDES_AT, DESCR_AT, FLAGS_AT = 8, 16, 24, 32, 40, 56, 64
+"""Where an ndarray keeps its type, data pointer, number of axes, shape, strides, dtype and flags: NumPy's public struct."""
 
-DENSE, WRITEABLE = 0x1 | 0x100, 0x400
-"""NumPy's flags C_CONTIGUOUS and ALIGNED, and WRITEABLE."""
+ALIGNED, WRITEABLE = 0x100, 0x400
+DENSE = 0x1 | ALIGNED
+"""NumPy's flags: DENSE is C_CONTIGUOUS, too."""
 
 UNLOCKED = 32768
 """From this many elements on, Python's lock is released during the loop."""
 
-_ENTRIES = (
+ENTRIES = (
     "ndarray", *DTYPES, "int", "true", "false", "parallel", "as_long", "save", "restore", "incref"
 )  # fmt: skip
 
-_HELPERS = """
-define internal i64 @size(ptr %o) {
-start:
-  %dims.at = getelementptr i8, ptr %o, i64 DIMS
-  %dims = load ptr, ptr %dims.at
-  %nd.at = getelementptr i8, ptr %o, i64 NDIM
-  %nd.32 = load i32, ptr %nd.at
-  %nd = sext i32 %nd.32 to i64
-  br label %head
-head:
-  %i = phi i64 [0, %start], [%next, %loop]
-  %n = phi i64 [1, %start], [%product, %loop]
-  %more = icmp slt i64 %i, %nd
-  br i1 %more, label %loop, label %end
-loop:
-  %at = getelementptr i64, ptr %dims, i64 %i
-  %d = load i64, ptr %at
-  %product = mul i64 %n, %d
-  %next = add i64 %i, 1
-  br label %head
-end:
-  ret i64 %n
-}
-
-define internal i1 @alike(ptr %a, ptr %b) {
-start:
-  %a.dims.at = getelementptr i8, ptr %a, i64 DIMS
-  %a.dims = load ptr, ptr %a.dims.at
-  %b.dims.at = getelementptr i8, ptr %b, i64 DIMS
-  %b.dims = load ptr, ptr %b.dims.at
-  %a.nd.at = getelementptr i8, ptr %a, i64 NDIM
-  %a.nd = load i32, ptr %a.nd.at
-  %b.nd.at = getelementptr i8, ptr %b, i64 NDIM
-  %b.nd = load i32, ptr %b.nd.at
-  %nd = sext i32 %a.nd to i64
-  %same.nd = icmp eq i32 %a.nd, %b.nd
-  br i1 %same.nd, label %head, label %no
-head:
-  %i = phi i64 [0, %start], [%next, %loop]
-  %more = icmp slt i64 %i, %nd
-  br i1 %more, label %loop, label %yes
-loop:
-  %a.at = getelementptr i64, ptr %a.dims, i64 %i
-  %a.d = load i64, ptr %a.at
-  %b.at = getelementptr i64, ptr %b.dims, i64 %i
-  %b.d = load i64, ptr %b.at
-  %next = add i64 %i, 1
-  %same = icmp eq i64 %a.d, %b.d
-  br i1 %same, label %head, label %no
-yes:
-  ret i1 true
-no:
-  ret i1 false
-}
-
-define internal i1 @fits(ptr %o, ptr %type, ptr %descr, i32 %wanted) {
-  %type.at = getelementptr i8, ptr %o, i64 TYPE
-  %its.type = load ptr, ptr %type.at
-  %is.array = icmp eq ptr %its.type, %type
-  br i1 %is.array, label %look, label %no
-look:
-  %descr.at = getelementptr i8, ptr %o, i64 DESCR
-  %its.descr = load ptr, ptr %descr.at
-  %same = icmp eq ptr %its.descr, %descr
-  %flags.at = getelementptr i8, ptr %o, i64 FLAGS
-  %flags = load i32, ptr %flags.at
-  %held = and i32 %flags, %wanted
-  %dense = icmp eq i32 %held, %wanted
-  %fine = and i1 %same, %dense
-  ret i1 %fine
-no:
-  ret i1 false
-}
-"""
+_WORDS = (
+    ("DIMS", DIMS_AT), ("NDIM", NDIM_AT), ("TYPE", TYPE_AT), ("DESCR", DESCR_AT), ("FLAGS", FLAGS_AT), ("STRIDES", STRIDES_AT),
+)  # fmt: skip
 
 
 class _Text:
@@ -145,9 +76,10 @@ class _Text:
 
 
 def helpers() -> str:
-    """The IR of functions that look at arrays: `size` of one, whether two are `alike` in shape, whether one `fits`."""
-    text = _HELPERS
-    for word, offset in (("DIMS", DIMS_AT), ("NDIM", NDIM_AT), ("TYPE", TYPE_AT), ("DESCR", DESCR_AT), ("FLAGS", FLAGS_AT)):
+    """The IR of functions that look at arrays: `size` of one, whether two are `alike` in shape, whether one is a matrix of dense
+    rows (`in_rows`), whether one `fits`."""
+    text = HELPERS
+    for word, offset in _WORDS:
         text = text.replace(f"i64 {word}", f"i64 {offset}")
     return text
 
@@ -191,10 +123,10 @@ def _entry(formula: Formula, name: str, count: int) -> str:
     wanted = count + (3 if formula.by_rows else 1)
     t.require(t.put(f"icmp eq i64 %count, {wanted}"))
     base = t.put(f"getelementptr i8, ptr %self, i64 {BYTES_AT}")
-    held = {word: t.field(base, 8 * i) for i, word in enumerate(_ENTRIES)}
+    held = {word: t.field(base, 8 * i) for i, word in enumerate(ENTRIES)}
     objects = [t.field("%given", 8 * k) for k in range(wanted)]
-    for dtype, o in zip((*[e.dtype for e in formula.inputs], formula.dtype), objects, strict=False):
-        flags = DENSE | WRITEABLE if o is objects[count - 1] else DENSE
+    for dtype, o, mode in zip((*[e.dtype for e in formula.inputs], formula.dtype), objects, (*formula.modes, "y"), strict=False):
+        flags = {"y": DENSE | WRITEABLE, "p": ALIGNED}.get(mode, DENSE)
         t.require(t.put(f"call i1 @fits(ptr {o}, ptr {held['ndarray']}, ptr {held[dtype.name]}, i32 {flags})"))
     out = objects[count - 1]
     size = t.put(f"call i64 @size(ptr {out})")
@@ -214,18 +146,18 @@ def _entry(formula: Formula, name: str, count: int) -> str:
     return "\n".join([
         f"define ptr @{name}(ptr %self, ptr %given, i64 %count) {{",
         "start:",
-        f"  %arrays = alloca ptr, i64 {count + 5}",
+        f"  %arrays = alloca ptr, i64 {2 * count - 2 + PITCHES}",
         "  %base = alloca ptr", "  %parts = alloca i64", "  %step = alloca i64",
         *t.lines,
         "refuse:",
-        f"  %false.at = getelementptr i8, ptr %self, i64 {BYTES_AT + 8 * _ENTRIES.index('false')}",
+        f"  %false.at = getelementptr i8, ptr %self, i64 {BYTES_AT + 8 * ENTRIES.index('false')}",
         "  %false = load ptr, ptr %false.at",
         "  br label %end",
         "done:",
         "  br label %end",
         "end:",
         f"  %answer = phi ptr [%false, %refuse], [{held['true']}, %done]",
-        f"  %incref.at = getelementptr i8, ptr %self, i64 {BYTES_AT + 8 * _ENTRIES.index('incref')}",
+        f"  %incref.at = getelementptr i8, ptr %self, i64 {BYTES_AT + 8 * ENTRIES.index('incref')}",
         "  %incref = load ptr, ptr %incref.at",
         "  call void %incref(ptr %answer)",
         "  ret ptr %answer",
@@ -251,6 +183,12 @@ def _sizes_fit(t: _Text, formula: Formula, objects: list[str], size: str, number
     for o, mode in zip(objects, formula.modes, strict=False):
         if mode == "f":
             t.require(t.put(f"call i1 @alike(ptr {o}, ptr {out})"))
+        elif mode == "p":
+            item = formula.inputs[objects.index(o)].dtype.itemsize
+            t.require(t.put(f"call i1 @in_rows(ptr {o}, i64 {units}, i64 {numbers[-1]}, i64 {item})"))
+            pitch = t.field(t.field(o, STRIDES_AT), 0, "i64")
+            place = len(formula.inputs) + PITCHES + objects.index(o)
+            t.do(f"store i64 {pitch}, ptr {t.put(f'getelementptr ptr, ptr %arrays, i64 {place}')}")
         else:
             expected = {"s": "1", "r": numbers[-1], "c": units}[mode]
             t.require(t.put(f"icmp eq i64 {t.put(f'call i64 @size(ptr {o})')}, {expected}"))
@@ -350,7 +288,7 @@ def process_table(bfloat16: bool) -> bytes:
         "restore": address(api.PyEval_RestoreThread), "incref": address(api.Py_IncRef),
     }  # fmt: skip
     held |= {name: id(np.dtype(name)) if name != "bfloat16" or bfloat16 else 0 for name in DTYPES}
-    return struct.pack(f"={len(_ENTRIES)}Q", *[held[word] or 0 for word in _ENTRIES])
+    return struct.pack(f"={len(ENTRIES)}Q", *[held[word] or 0 for word in ENTRIES])
 
 
 def _check_layout() -> None:
@@ -360,12 +298,13 @@ def _check_layout() -> None:
     def word(o: Any, offset: int, kind: Any = ctypes.c_size_t) -> Any:
         return kind.from_address(id(o) + offset).value
 
-    dims = word(x, DIMS_AT)
+    dims, strides = word(x, DIMS_AT), word(x, STRIDES_AT)
     fine = (
         ctypes.sizeof(ctypes.c_void_p) == 8
         and (word(x, TYPE_AT), word(x, DATA_AT), word(x, DESCR_AT)) == (id(np.ndarray), x.ctypes.data, id(np.dtype("f4")))
         and word(x, NDIM_AT, ctypes.c_int32) == 2
         and list((ctypes.c_int64 * 2).from_address(dims)) == [3, 5]
+        and list((ctypes.c_int64 * 2).from_address(strides)) == [20, 4]
         and word(x, FLAGS_AT, ctypes.c_int32) & (DENSE | WRITEABLE) == DENSE | WRITEABLE
         and ctypes.string_at(id(b"dlengine") + BYTES_AT, 8) == b"dlengine"
     )

@@ -13,7 +13,7 @@ from ...generated.evaluate import evaluate
 from ...generated.expansions import NoExpansion
 from ...generated.expression import Expression, argument, in_order, in_places, inputs_of
 from ...types import Array
-from ..machine.compile import in_parallel, is_interpreted, thread_count
+from ..machine.compile import in_parallel, is_interpreted, laid_out, thread_count
 from ..machine.vector import VECTOR_BYTES
 from .machine import Request
 
@@ -128,6 +128,9 @@ class Kernel:
         if not all([a.flags.c_contiguous for a in arrays]):
             if self.by_numpy:
                 return evaluate(self.root, arrays)
+            y = self._in_rows(arrays)
+            if y is not None:
+                return y
             arrays = [dense(a, a.dtype) for a in arrays]
         shapes = tuple([a.shape for a in arrays])
         known = self.known.get(shapes)
@@ -177,6 +180,49 @@ class Kernel:
         self.launches[self.name] += 1
         return out
 
+    def _in_rows(self, arrays: Sequence[Array]) -> Array | None:
+        """The value for arrays of which some are slices whose rows are dense, read as they lie; None where copies are needed."""
+        if is_interpreted() or any(d != a.dtype for a, d in zip(arrays, self.dtypes, strict=True)):
+            return None
+        key = tuple([(a.shape, a.strides) for a in arrays])
+        known = self.known.get(key)
+        if known is None:
+            if len(self.known) >= KNOWN:
+                return None
+            known = self.known[key] = self._rows_known(arrays)
+        if not known:
+            return None
+        entry, modes, shape, rows, n = known
+        given = [a.reshape(rows, n) if letter == "p" else a for a, letter in zip(arrays, modes, strict=True)]
+        out = empty(shape, self.dtype)
+        threads = max(1, min(thread_count(out.size // self.grain), rows))
+        if not in_parallel(entry, *given, out, threads, rows, n):
+            return None
+        self.launches[self.name] += 1
+        return out
+
+    def _rows_known(self, arrays: Sequence[Array]) -> Any:
+        """Entry point, modes, shape, rows and their length; () where the arrays do not lie so."""
+        shape = np.broadcast_shapes(*[a.shape for a in arrays])
+        runs = [_run(a) for a in arrays if a.shape == shape and not a.flags.c_contiguous]
+        n = min(runs, default=0)
+        if n < SHORT or 0 in shape:
+            return ()
+        rows, modes = prod(shape) // n, ""
+        for a in arrays:
+            letter, wanted = _mode(a.shape, shape)
+            if letter == "f" and not a.flags.c_contiguous and rows > 1:
+                letter = "p" if shares(a, a.reshape(rows, n)) else ""
+            if not letter or wanted not in (None, rows):
+                return ()
+            if letter != "p" and not a.flags.c_contiguous:
+                return ()
+            modes += letter
+        try:
+            return self.compile(modes), modes, shape, rows, n
+        except (NoExpansion, RuntimeError):
+            return ()
+
     def _pays(self, shapes: Sequence[tuple[int, ...]]) -> bool:
         """Whether NumPy is slower: where threads would share arrays that are read as they lie, and where an array has one number
         for each row, of which NumPy takes the elements one by one."""
@@ -199,7 +245,22 @@ def dense(x: Array, dtype: Any) -> Array:
     flags = x.flags
     if type(x) is np.ndarray and x.dtype is dtype and flags.c_contiguous and flags.aligned:
         return x
-    return np.array(x, dtype, order="C")
+    return laid_out(x) if type(x) is np.ndarray and x.dtype is dtype else np.array(x, dtype, order="C")
+
+
+def _run(x: Array) -> int:
+    """How many elements of an array lie one after the other at least."""
+    n, step = 1, x.itemsize
+    for size, stride in zip(reversed(x.shape), reversed(x.strides), strict=True):
+        if stride != step and size > 1:
+            break
+        n, step = n * size, step * size
+    return n
+
+
+def shares(x: Array, y: Array) -> bool:
+    """Whether y, made of x in another shape, is no copy."""
+    return bool(np.may_share_memory(x, y))
 
 
 Written = tuple[int, tuple[int, ...]]
@@ -237,9 +298,7 @@ def _modes(arrays: list[Array], shape: tuple[int, ...]) -> tuple[str, int | None
 
 def _written(x: Array, over: tuple[int, ...]) -> Array:
     """The array repeated to a shape to which it broadcasts."""
-    y = empty(over, x.dtype)
-    y[...] = x
-    return y
+    return laid_out(np.broadcast_to(x, over))
 
 
 def _mode(own: tuple[int, ...], shape: tuple[int, ...]) -> tuple[str, int | None]:

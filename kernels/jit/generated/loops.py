@@ -2,7 +2,8 @@
 
 The function is `range(arrays, lo, hi)`, where arrays[i] is the address of input i, and of the output behind the inputs. A mode
 says with a letter how each input is read: f, an element for each of the output; s, one number for all. With rows, the output
-is rows x n, arrays[inputs + 1] is n, and lo ... hi are rows: r, one row that all rows share; c, one number for each row.
+is rows x n, arrays[inputs + 1] is n, and lo ... hi are rows: r, one row that all rows share; c, one number for each row; p, rows
+as f has, apart from one another by arrays[inputs + PITCHES + i] bytes.
 """
 
 from __future__ import annotations
@@ -14,6 +15,9 @@ from llvmlite import ir
 
 from ...generated.expression import HALVES, Expression, in_order
 from .vectors import I32, I64, POINTER, Vectors, broadcast, in_memory
+
+PITCHES = 6
+"""Where in the table behind the addresses of inputs the distances of rows begin, behind what a reduction needs."""
 
 WIDE = 2
 """Registers per vector: two independent chains hide the latency of one another. 1 was slower for every formula measured."""
@@ -35,7 +39,7 @@ class Formula:
 
     @property
     def by_rows(self) -> bool:
-        return bool(self.reduction) or "r" in self.modes or "c" in self.modes
+        return bool(self.reduction) or not {*self.modes} <= {*"fs"}
 
     @property
     def dtype(self) -> Any:
@@ -133,7 +137,8 @@ class Loop:
                 place = self.address(i, e.dtype, ir.Constant(I64, 0) if mode == "s" else self.row)
                 x = broadcast(b, b.load(place), self.lanes)
             else:
-                x = self._load(v, self.address(i, e.dtype, column if mode == "r" else at), e.dtype, mask)
+                place = self.address(i, e.dtype, at if mode == "f" else column)
+                x = self._load(v, self._moved(place, i) if mode == "p" else place, e.dtype, mask)
             if e.dtype.kind == "b":
                 x = b.icmp_unsigned("!=", x, ir.Constant(x.type, [0] * self.lanes))
             v.done[e] = x
@@ -143,6 +148,12 @@ class Loop:
 
     def address(self, i: int, dtype: Any, at: Any) -> Any:
         return self.b.gep(self.b.bitcast(self.bases[i], ir.PointerType(in_memory(dtype))), [at])
+
+    def _moved(self, place: Any, i: int) -> Any:
+        """A place in the first row of input i, in the row at hand."""
+        b = self.b
+        pitch = b.load(b.gep(self.table, [ir.Constant(I64, len(self.formula.inputs) + PITCHES + i)]))
+        return b.gep(b.bitcast(place, POINTER), [b.mul(self.row, b.ptrtoint(pitch, I64))])
 
     def _suffix(self, dtype: Any) -> str:
         return f"v{self.lanes}{'f' if dtype.kind == 'f' else 'i'}{8 * dtype.itemsize}.p0"

@@ -126,7 +126,7 @@ FASTCALL, ONE_OBJECT = 0x80, 0x08
 
 
 def _link(code: bytes, name: str) -> Any:
-    return as_function(_loaded(code, (name,))[0], _table("ml_dtypes" in sys.modules))
+    return as_function(_loaded(code, (name,))[0], table("ml_dtypes" in sys.modules))
 
 
 def _loaded(code: bytes, names: tuple[str, ...]) -> tuple[int, ...]:
@@ -162,7 +162,7 @@ def linked(name: str, text: str, functions: tuple[str, ...]) -> tuple[int, ...]:
 
 
 @cache
-def _table(bfloat16: bool) -> bytes:
+def table(bfloat16: bool) -> bytes:
     return process_table(bfloat16)
 
 

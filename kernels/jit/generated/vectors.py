@@ -6,7 +6,7 @@ from typing import Any
 
 from llvmlite import ir
 
-from ...generated.expression import COMPARISONS, LOGIC, Expression
+from ...generated.expression import COMPARISONS, LOGIC, SHIFTS, Expression
 
 I1, I8, I32, I64 = ir.IntType(1), ir.IntType(8), ir.IntType(32), ir.IntType(64)
 POINTER = ir.PointerType(I8)
@@ -82,6 +82,8 @@ class Vectors:
             made = self._compared(e, a)
         elif kind in LOGIC:
             made = {"and": b.and_, "or": b.or_, "xor": b.xor, "not": b.not_}[kind](*a)
+        elif kind in SHIFTS:
+            made = self._shifted(kind, e.dtype.kind == "i", *a)
         elif kind == "where":
             made = b.select(*a)
         elif kind == "cast":
@@ -105,6 +107,13 @@ class Vectors:
         if kind == "abs":
             return b.select(b.icmp_signed("<", x, ir.Constant(x.type, [0] * self.lanes)), b.neg(x), x) if signs else x
         return getattr(b, kind)(x, *others)
+
+    def _shifted(self, kind: str, signs: bool, x: Any, by: Any) -> Any:
+        b, bits = self.b, x.type.element.width
+        fits = b.icmp_unsigned("<", by, ir.Constant(x.type, [bits] * self.lanes))
+        if kind == "shr" and signs:
+            return b.ashr(x, b.select(fits, by, ir.Constant(x.type, [bits - 1] * self.lanes)))
+        return b.select(fits, (b.shl if kind == "shl" else b.lshr)(x, by), ir.Constant(x.type, [0] * self.lanes))
 
     def converted(self, x: Any, old: Any, new: Any) -> Any:
         """A vector in another dtype."""

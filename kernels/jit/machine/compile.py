@@ -123,9 +123,28 @@ def dense(x: Array) -> Array:
     flags = x.flags
     if flags.carray and x.dtype.isnative:  # all of it in one question
         return x
-    if not flags.c_contiguous or not flags.aligned or not x.dtype.isnative:
+    if not x.dtype.isnative:
         return np.array(x, x.dtype.newbyteorder("="), order="C")
+    if not flags.c_contiguous or not flags.aligned:
+        return laid_out(x)
     return x if flags.writeable else np.asarray(_Writable(x))
+
+
+def laid_out(x: Array) -> Array:
+    """A copy of x in the order of its axes, whose memory is dense."""
+    y = np.empty(x.shape, x.dtype)
+    if x.nbytes >= LARGE and writers:
+        writers[0](y, x)
+    else:
+        y[...] = x
+    return y
+
+
+LARGE = 1 << 16
+"""Bytes from which on copies may be faster than NumPy's on one thread, for some layouts."""
+
+writers: list[Callable[[Array, Array], None]] = []
+"""What copies one large array to another, once that is loaded (generated/copies.py)."""
 
 
 def flat(x: Array) -> Array:

@@ -23,6 +23,7 @@ from .views import Matrix, Panel, Rows, Tail, head, row_of, window
 
 ROWS = 6 if MANY_REGISTERS else 3  # rows of the tile, which is a panel wide: 24 sums of 32 registers, or 12 of 16
 PANEL = 4  # vectors
+SLICE = 512  # rows of a panel that one thread copies
 DEPTH = 256  # rows of a panel used in one go: 64 KiB at 64 bytes a vector, well within the second-level cache
 
 
@@ -90,7 +91,7 @@ def make_tile(vectors: int) -> Callable[..., None]:
     return tile
 
 
-tile, tile2, tile1 = make_tile(PANEL), make_tile(2), make_tile(1)
+tile, tile3, tile2, tile1 = make_tile(PANEL), make_tile(3), make_tile(2), make_tile(1)
 
 
 def _emit_turn(e: Emitter, target: Rows, source: Rows, *row: Tail) -> None:
@@ -126,7 +127,7 @@ def turn_sum(target: Rows, source: Rows, row: Tail) -> None:
 @inner()
 def panel_vectors(columns: int, lanes: int) -> int:
     """Vectors of the narrowest tile that covers so many columns."""
-    return 1 if columns <= lanes else 2 if columns <= 2 * lanes else PANEL
+    return min(PANEL, (columns + lanes - 1) // lanes)
 
 
 @inner()
@@ -216,6 +217,8 @@ def multiply_block(
                 tile1(height, left, panel, sums, add)
             elif vectors == 2:
                 tile2(height, left, panel, sums, add)
+            elif vectors == 3:
+                tile3(height, left, panel, sums, add)
             else:
                 tile(height, left, panel, sums, add)
     if p.turned:
@@ -229,19 +232,29 @@ def multiply_block(
         copy_rows(c, target, columns, rows)
 
 
+@inner()
+def pack_slices(depth: int) -> int:
+    """In how many parts a panel is copied, which threads share."""
+    return (depth + SLICE - 1) // SLICE
+
+
 @jit()
 def pack(b: Array, packed: Array, p: Product, threads: int) -> None:
     """Copy b, a batch of matrices given flat, to panels: packed (batch, panels, depth, width)."""
     lanes = lanes_of(b)
     width = PANEL * lanes
     panels = (p.columns + width - 1) // width
-    size, units = p.depth * width, p.batch * panels
+    slices = pack_slices(p.depth)
+    size, units = p.depth * width, p.batch * panels * slices
     for t in prange(threads):
-        for u in range(t * units // threads, (t + 1) * units // threads):
-            first = u % panels * width
-            source = Matrix(b, u // panels * p.depth * p.columns + first * p.b_column, p.b_depth, p.b_column)
+        for v in range(t * units // threads, (t + 1) * units // threads):
+            u, k = v // slices, v % slices * SLICE
+            first, depth = u % panels * width, min(SLICE, p.depth - k)
             columns = min(width, p.columns - first)
-            pack_panel(Panel(packed, u * size, p.depth), source, columns, panel_vectors(columns, lanes))
+            vectors = panel_vectors(columns, lanes)
+            start = u // panels * p.depth * p.columns + first * p.b_column + k * p.b_depth
+            source = Matrix(b, start, p.b_depth, p.b_column)
+            pack_panel(Panel(packed, u * size + k * vectors * lanes, depth), source, columns, vectors)
 
 
 @jit()
@@ -279,20 +292,6 @@ def dot(a: Array, b: Array) -> Any:
     for k in range(a.size):
         total += a[k] * b[k]
     return total
-
-
-@jit()
-def multiply_small(a: Array, b: Array, c: Array, p: Product, threads: int) -> None:
-    """The same for many small matrices, all of whose rows of a and columns of b run along the depth: dot products."""
-    for t in prange(threads):
-        for i in range(t * p.batch // threads, (t + 1) * p.batch // threads):
-            for r in range(p.rows):
-                first = i * p.rows * p.depth + r * p.a_row
-                row = a[first : first + p.depth]
-                target = c[(i * p.rows + r) * p.columns : (i * p.rows + r + 1) * p.columns]
-                for j in range(p.columns):
-                    start = i * p.depth * p.columns + j * p.b_column
-                    target[j] = dot(row, b[start : start + p.depth])
 
 
 @inner(exact=True)

@@ -14,7 +14,18 @@ from .views import window
 def _emit_short_rows(
     e: Emitter, x: Value, y: Value, rows: Value, n: Value, tops: Value, totals: Value
 ) -> None:
-    """Of float32 alone: nothing is emitted for float64, whose exponential is a call of the C library."""
+    _emit_rows(e, x, y, rows, n, (tops, totals))
+
+
+def _emit_short_logs(e: Emitter, x: Value, y: Value, rows: Value, n: Value) -> None:
+    _emit_rows(e, x, y, rows, n, ())
+
+
+def _emit_rows(e: Emitter, x: Value, y: Value, rows: Value, n: Value, kept: tuple[Value, ...]) -> None:
+    """Softmax of rows, whose largest numbers and sums are kept, or with nothing to keep its logarithm.
+
+    Of float32 alone: nothing is emitted for float64, whose exponential is a call of the C library.
+    """
     if e.size != 4:
         return
     b = e.b
@@ -35,7 +46,8 @@ def _emit_short_rows(
         def exponential(v: Value, carried: list[Value]) -> list[Value]:
             mask = mask_of(v)
             here = emit_exp(e, b.fsub(e.masked_load(e.vectors(source, v), mask), top))
-            e.masked_store(here, e.vectors(target, v), mask)
+            if kept:
+                e.masked_store(here, e.vectors(target, v), mask)
             return [b.fadd(carried[0], b.select(mask, here, e.zero))]
 
         def scaled(v: Value, _: list[Value]) -> list[Value]:
@@ -43,11 +55,22 @@ def _emit_short_rows(
             e.masked_store(b.fmul(e.masked_load(at, mask), share), at, mask)
             return []
 
+        def less(v: Value, _: list[Value]) -> list[Value]:
+            mask = mask_of(v)
+            # In this order: next to a large top the logarithm would lose digits.
+            here = b.fsub(b.fsub(e.masked_load(e.vectors(source, v), mask), top), log_total)
+            e.masked_store(here, e.vectors(target, v), mask)
+            return []
+
         top = e.across(e.loop(vectors, [lowest], larger)[0], lambda p, q: b.select(b.fcmp_ordered(">", p, q), p, q))
         total = e.across(e.loop(vectors, [e.zero], exponential)[0], b.fadd)
+        if not kept:
+            log_total = emit_log(e, total)
+            e.loop(vectors, [], less)
+            return []
         share = b.fdiv(ir.Constant(e.type, [1.0] * e.lanes), total)
         e.loop(vectors, [], scaled)
-        for vector, out in ((top, tops), (total, totals)):
+        for vector, out in zip((top, total), kept, strict=True):
             e.store_one(b.extract_element(vector, ir.Constant(I32, 0)), e.at(out, r))
         return []
 
@@ -68,6 +91,15 @@ def short_rows(x: Array, y: Array, rows: int, n: int, tops: Array, totals: Array
         target[:] = np.exp(here - tops[r])
         totals[r] = target.sum()
         target[:] = target * (np.float32(1) / totals[r])
+
+
+@emits(_emit_short_logs)
+def short_log_rows(x: Array, y: Array, rows: int, n: int) -> None:
+    """The logarithms of softmax of so many rows of n float32 numbers."""
+    for r in range(rows):
+        here, target = window(x, r * n, n), window(y, r * n, n)
+        below = here - np.fmax.reduce(here)
+        target[:] = below - np.log(np.exp(below).sum())
 
 
 def _emit_logs(e: Emitter, x: Value, y: Value, n: Value) -> None:

@@ -18,7 +18,7 @@ MOST = 1 << 16
 
 def is_few(x: Array, w_ih: Array, w_hh: Array) -> bool:
     """Whether a sequence (T, N, I) is so short, and its layer so small."""
-    return 0 < x.shape[0] * x.shape[1] * (w_ih.size + w_hh.size) <= MOST
+    return bool(0 < x.shape[0] * x.shape[1] * (w_ih.size + w_hh.size) <= MOST)
 
 
 @inner()
@@ -42,10 +42,10 @@ def _logistic(z: Any, half: Any) -> Any:
 
 @jit(parallel=False)
 def _lstm(
-    x: Array, h0: Array, c0: Array, weights: tuple[Array, Array, Array], gates: Array, y: Array, c: Array, squashed: Array,
-    reverse: bool,
-) -> None:  # fmt: skip
+    x: Array, h0: Array, c0: Array, weights: tuple[Array, Array, Array], out: tuple[Array, Array, Array, Array], reverse: bool
+) -> None:
     w_ih, w_hh, bias = weights
+    y, gates, c, squashed = out
     steps, batch, hidden = y.shape
     half, h, state = y.dtype.type(0.5), h0, c0
     for s in range(steps):
@@ -157,15 +157,16 @@ def lstm(
     gates = np.empty((steps, batch, 4 * hidden), x.dtype)
     y, c, squashed = (np.empty((steps, batch, hidden), x.dtype) for _ in range(3))
     shift = np.zeros(4 * hidden, x.dtype) if bias is None else dense(bias)
-    _lstm(dense(x), dense(h0), dense(c0), (dense(w_ih), dense(w_hh), shift), gates, y, c, squashed, bool(reverse))
-    return y, gates, c, squashed
+    out = y, gates, c, squashed
+    _lstm(dense(x), dense(h0), dense(c0), (dense(w_ih), dense(w_hh), shift), out, bool(reverse))
+    return out
 
 
 def lstm_grad(
     gy: Array, states: tuple[Array, Array], x: Array, w_ih: Array, w_hh: Array, reverse: bool, saved: Any
 ) -> tuple[Array, Array, Array, Array, Array, Array]:
     """Gradients of x, h0, c0, w_ih, w_hh and the bias. states: the gradients of the last h and c."""
-    dh, dc = (np.array(g, order="C") for g in states)
+    dh, dc = np.array(states[0], order="C"), np.array(states[1], order="C")
     gx, gw_ih, gw_hh = np.zeros(x.shape, x.dtype), np.zeros(w_ih.shape, x.dtype), np.zeros(w_hh.shape, x.dtype)
     grads = gx, dh, dc, gw_ih, gw_hh, np.zeros(w_ih.shape[0], x.dtype)
     _lstm_grad(dense(gy), dense(x), (dense(w_ih), dense(w_hh)), saved, grads, bool(reverse))
@@ -189,6 +190,6 @@ def gru_grad(
 ) -> tuple[Array, Array, Array, Array, Array, Array]:
     """Gradients of x, h0, w_ih, w_hh and both biases. gh: that of the last h."""
     gx, gw_ih, gw_hh = np.zeros(x.shape, x.dtype), np.zeros(w_ih.shape, x.dtype), np.zeros(w_hh.shape, x.dtype)
-    grads = gx, np.array(gh, order="C"), gw_ih, gw_hh, *(np.zeros(w_ih.shape[0], x.dtype) for _ in range(2))
+    grads = gx, np.array(gh, order="C"), gw_ih, gw_hh, np.zeros(w_ih.shape[0], x.dtype), np.zeros(w_ih.shape[0], x.dtype)
     _gru_grad(dense(gy), dense(x), (dense(w_ih), dense(w_hh)), saved, grads, bool(reverse))
     return grads

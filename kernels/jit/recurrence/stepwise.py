@@ -21,6 +21,8 @@ from ..machine.compile import dense
 from . import few
 
 Residuals = Any
+Pair = tuple[Array, Array]
+Biases = tuple[Array | None, Array | None]
 
 MOST_ROWS = 2
 """Sequences of one step up to which a product is a matrix times a vector, which NumPy's BLAS does as fast as memory allows."""
@@ -89,10 +91,10 @@ def _constants(gates: int, hidden: int, plain: int, dtype: Any) -> tuple[Array, 
 
 
 def lstm(
-    x: Array, h0: Array, c0: Array, w_ih: Array, w_hh: Array, bias: Array | None,
-    lengths: Array | None, reverse: bool, save: bool,
-) -> tuple[Array, Array, Array, Residuals]:  # fmt: skip
-    """See the reference."""
+    x: Array, states: Pair, weights: Pair, bias: Array | None, lengths: Array | None, reverse: bool, save: bool
+) -> tuple[Array, Array, Array, Residuals]:
+    """See the reference. states: h0 and c0. weights: w_ih and w_hh."""
+    (h0, c0), (w_ih, w_hh) = states, weights
     if lengths is not None:
         return reference.lstm(library, x, h0, c0, w_ih, w_hh, bias, lengths, reverse, save)
     if few.is_few(x, w_ih, w_hh):
@@ -121,15 +123,16 @@ def lstm(
 
 
 def lstm_grad(
-    gy: Array, gh: Array, gc: Array, x: Array, h0: Array, c0: Array, w_ih: Array, w_hh: Array, bias: Array | None,
-    lengths: Array | None, reverse: bool, residuals: Residuals,
+    grads: tuple[Array, Array, Array], x: Array, states: Pair, weights: Pair, bias: Array | None, lengths: Array | None,
+    reverse: bool, residuals: Residuals,
 ) -> tuple[Array, Array, Array, Array, Array, Array | None]:  # fmt: skip
-    """See the reference."""
+    """See the reference. grads: gy, gh and gc."""
+    (gy, gh, gc), (h0, c0), (w_ih, w_hh) = grads, states, weights
     if lengths is not None:
         return reference.lstm_grad(library, gy, gh, gc, x, h0, c0, w_ih, w_hh, bias, lengths, reverse, residuals)
     if few.is_few(x, w_ih, w_hh):
-        *grads, gbias = few.lstm_grad(gy, (gh, gc), x, w_ih, w_hh, reverse, residuals)
-        return *grads, None if bias is None else gbias
+        *found, gbias = few.lstm_grad(gy, (gh, gc), x, w_ih, w_hh, reverse, residuals)
+        return *found, None if bias is None else gbias
     gates, before, c, squashed = residuals
     (steps, batch), hidden = x.shape[:2], h0.shape[1]
     i, f, g, o = (gates[:, :, k * hidden : (k + 1) * hidden] for k in range(4))
@@ -156,10 +159,10 @@ def lstm_grad(
 
 
 def gru(
-    x: Array, h0: Array, w_ih: Array, w_hh: Array, b_ih: Array | None, b_hh: Array | None,
-    lengths: Array | None, reverse: bool, save: bool,
-) -> tuple[Array, Array, Residuals]:  # fmt: skip
-    """See the reference."""
+    x: Array, h0: Array, weights: Pair, biases: Biases, lengths: Array | None, reverse: bool, save: bool
+) -> tuple[Array, Array, Residuals]:
+    """See the reference. weights: w_ih and w_hh. biases: b_ih and b_hh."""
+    (w_ih, w_hh), (b_ih, b_hh) = weights, biases
     if lengths is not None:
         return reference.gru(library, x, h0, w_ih, w_hh, b_ih, b_hh, lengths, reverse, save)
     if few.is_few(x, w_ih, w_hh):
@@ -189,15 +192,15 @@ def gru(
 
 
 def gru_grad(
-    gy: Array, gh: Array, x: Array, h0: Array, w_ih: Array, w_hh: Array, b_ih: Array | None, b_hh: Array | None,
-    lengths: Array | None, reverse: bool, residuals: Residuals,
-) -> tuple[Array, Array, Array, Array, Array | None, Array | None]:  # fmt: skip
-    """See the reference."""
+    grads: Pair, x: Array, h0: Array, weights: Pair, biases: Biases, lengths: Array | None, reverse: bool, residuals: Residuals
+) -> tuple[Array, Array, Array, Array, Array | None, Array | None]:
+    """See the reference. grads: gy and gh."""
+    (gy, gh), (w_ih, w_hh), (b_ih, b_hh) = grads, weights, biases
     if lengths is not None:
         return reference.gru_grad(library, gy, gh, x, h0, w_ih, w_hh, b_ih, b_hh, lengths, reverse, residuals)
     if few.is_few(x, w_ih, w_hh):
-        *grads, gb_ih, gb_hh = few.gru_grad(gy, gh, x, w_ih, w_hh, reverse, residuals)
-        return *grads, None if b_ih is None else gb_ih, None if b_hh is None else gb_hh
+        *found, gb_ih, gb_hh = few.gru_grad(gy, gh, x, w_ih, w_hh, reverse, residuals)
+        return *found, None if b_ih is None else gb_ih, None if b_hh is None else gb_hh
     gates, before, v_new = residuals
     (steps, batch), hidden = x.shape[:2], h0.shape[1]
     r, z, n = (gates[:, :, k * hidden : (k + 1) * hidden] for k in range(3))

@@ -52,12 +52,24 @@ def nll_loss(e, outs, log_probs, labels, ignore_index, reduction):
     return [e.node("Div", [loss, count]) if reduction == "mean" else loss, count]
 
 
-@primitive("cross_entropy")
-def cross_entropy(e, outs, logits, labels, ignore_index):
-    """The loss of each row, 0 where the label is ignored; and the probabilities."""
+def row_losses(e, logits, labels, ignore_index):
+    """The loss of each row, 0 where the label is ignored; the probabilities; and which labels are ignored."""
     loss, ignored = picked(e, e.node("LogSoftmax", [e.name(logits)], axis=1), labels, ignore_index)
     loss = e.node("Where", [ignored, e.number(0, logits.dtype), loss])
-    return [loss, e.node("Softmax", [e.name(logits)], axis=1)]
+    return loss, e.node("Softmax", [e.name(logits)], axis=1), ignored
+
+
+@primitive("cross_entropy")
+def cross_entropy(e, outs, logits, labels, ignore_index):
+    return list(row_losses(e, logits, labels, ignore_index)[:2])
+
+
+@primitive("cross_entropy_mean")
+def cross_entropy_mean(e, outs, logits, labels, ignore_index):
+    """The mean over the labels that are not ignored, and how many these are."""
+    loss, p, ignored = row_losses(e, logits, labels, ignore_index)
+    count = e.node("ReduceSum", [e.cast(e.node("Not", [ignored]), logits.dtype)], keepdims=0)
+    return [e.node("Div", [e.node("ReduceSum", [loss], keepdims=0), count]), p, count]
 
 
 @primitive("random_integers")

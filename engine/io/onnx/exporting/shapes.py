@@ -297,6 +297,15 @@ def setitem(e, outs, x, key, value):
     return _written(e, e.name(x), parts, shape, e.node("Unsqueeze", [name, e.ints(new)]) if new else name, 0)
 
 
+@primitive("put_at")
+def put_at(e, outs, value, *, key, shape):
+    """Zeros with values written at an index of slices."""
+    parts = expanded(key, len(shape))
+    if not all(isinstance(p, slice) and p.step in (None, 1) for p in parts):
+        raise OnnxError("writing into zeros at this index is not written; use dl.where")
+    return _written(e, filled(e, outs[0], 0), parts, e.merged.shape(outs[0]), e.name(value), 0)
+
+
 def _written(e, name, parts, shape, value, axis):
     """x[parts] = value along the axes from one on: what lies before, the inner part, what lies behind, joined."""
     if axis == len(parts):

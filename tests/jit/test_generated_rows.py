@@ -1,0 +1,90 @@
+"""Generated kernels read slices whose rows are dense as they lie: no copy, and the same bits."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+pytest.importorskip("numba")
+
+from collections import Counter
+
+from dlengine.kernels.generated.expression import apply, argument
+from dlengine.kernels.jit.generated import kernel as module
+from dlengine.kernels.jit.generated.kernel import Kernel
+
+RNG = np.random.default_rng(0)
+
+
+def drawn(*shape: int) -> np.ndarray:
+    return RNG.standard_normal(shape).astype("f4")
+
+
+def of_two() -> Kernel:
+    a, b = argument(0, "float32"), argument(1, "float32")
+    return Kernel("rows", apply("exp", a) * b + a, Counter())
+
+
+WIDE = drawn(6, 80)
+DEEP = drawn(5, 6, 40)
+READ = {
+    "columns": (WIDE[:, :33], WIDE[:, 47:]),
+    "columns and dense": (WIDE[:, 3:40], drawn(6, 37)),
+    "other distances": (WIDE[:, :40], DEEP[0, :, :40]),
+    "every second row": (WIDE[::2, :33], drawn(3, 33)),
+    "rows backwards": (WIDE[::-1, :33], drawn(6, 33)),
+    "one row for all": (WIDE[:, :33], WIDE[:1, :33]),
+    "a middle axis": (DEEP[:, 1:4], DEEP[:, 2:5]),
+    "a row for all": (WIDE[:, :33], drawn(33)),
+    "a number for each row": (WIDE[:, :33], drawn(6, 1)),
+    "nothing": (WIDE[:, :33][:0], drawn(0, 33)),
+    "a number": (WIDE[:, :33], drawn(1)),
+}
+COPIED = {
+    "runs of two lengths": (DEEP[:, 1:4, :40], drawn(5, 9, 40)[:, ::3]),
+    "columns apart": (WIDE[:, ::2], WIDE[:, 1::2]),
+    "short rows": (WIDE[:, :7], WIDE[:, 8:15]),
+    "transposed": (WIDE.T, drawn(80, 6)),
+    "rows of two kinds": (DEEP[:, 1:4], drawn(3, 1)),
+    "axes that do not join": (drawn(4, 6, 5, 40)[:, :3, :3], drawn(4, 3, 3, 40)),
+    "a strided row for all": (WIDE[:, :33], drawn(66)[::2]),
+}
+
+
+@pytest.mark.parametrize("name", [*READ, *COPIED])
+def test_slices(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    arrays = (READ | COPIED)[name]
+    k = of_two()
+    expected = k(*[a.copy() for a in arrays])
+    copies = []
+    dense = module.dense
+    monkeypatch.setattr(module, "dense", lambda x, dtype: copies.append(x) or dense(x, dtype))
+    for _ in range(2):  # the second time, how they lie is known
+        before = k.launches["rows"]
+        found = k(*arrays)
+        assert found.tobytes() == expected.tobytes()
+        assert found.shape == expected.shape
+        assert k.launches["rows"] == before + 1
+    assert bool(copies) == (name in COPIED)
+
+
+def test_threads_and_more_kinds_than_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    k, x = of_two(), drawn(64, 200)
+    expected = k(x[:, :100].copy(), x[:, 100:].copy())
+    k.grain = 100
+    for threads in (2, 3):
+        monkeypatch.setattr(module, "thread_count", lambda units, threads=threads: max(1, min(threads, units)))
+        assert k(x[:, :100], x[:, 100:]).tobytes() == expected.tobytes()
+    monkeypatch.setattr(module, "KNOWN", 0)
+    assert of_two()(x[:, :100], x[:, 100:]).tobytes() == expected.tobytes()
+
+
+def test_what_the_entry_point_refuses() -> None:
+    entry = of_two().compile("pf")
+    x, y, out = drawn(4, 40), drawn(4, 20), np.zeros((4, 20), "f4")
+    assert entry(x[:, :20], y, out, 1, 4, 20) is True
+    assert np.allclose(out, np.exp(x[:, :20]) * y + x[:, :20], rtol=1e-5)
+    crooked = np.zeros(4 * 160 + 1, np.uint8)[1:].view("f4").reshape(4, 40)[:, :20]
+    shapes = (x[:, ::2], x[:3, :20], x[:, :19], x[:, :20].reshape(-1), x.reshape(4, 2, 20)[:, 0:1])
+    for wrong in (*shapes, crooked, x.astype("f8")[:, :20]):
+        assert entry(wrong, y, out, 1, 4, 20) is False
