@@ -28,6 +28,9 @@ from .small import MORE_PATIENCE, leaf_maker
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+UNUSUAL = 4 * PATIENCE
+"""How many calls go by after one that has no shorter way."""
+
 _taken: list[_Short] = []
 
 
@@ -67,7 +70,9 @@ class _Short:
             return
         finally:
             launches.subtract({name: n - counted.get(name, 0) for name, n in dict(launches).items()})  # looking is no call
-        if answer is not None and _alike(answer, y):
+        if answer is None:  # an unusual call; others may be usual
+            self.waits = UNUSUAL
+        elif _alike(answer, y):
             self.bound, self.policy = found, policy
             _taken.append(self)
 

@@ -139,8 +139,14 @@ def test_unusual_calls_make_it_ask_rarely():
     dl.avg_pool1d.short.release()
     for _ in range(dl.avg_pool1d.short.waits):
         dl.avg_pool1d(LINE, [2])
-    assert dl.avg_pool1d.short.policy is None
-    assert dl.avg_pool1d.short.waits == 64 * 16
+    for _ in range(2):
+        assert dl.avg_pool1d.short.policy is None
+        assert dl.avg_pool1d.short.waits == short.UNUSUAL
+        for _ in range(short.UNUSUAL):
+            dl.avg_pool1d(LINE, [2])
+    dl.avg_pool1d.short.waits = 1
+    dl.avg_pool1d(LINE, 2)
+    assert dl.avg_pool1d.short.policy is backend.policy()
 
 
 def test_a_definition_that_is_replaced_answers():
