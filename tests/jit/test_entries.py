@@ -7,7 +7,9 @@ import sys
 import numpy as np
 import pytest
 
+from dlengine.kernels.compiling import compilations
 from dlengine.kernels.jit import loss
+from dlengine.kernels.jit.generated import machine
 from dlengine.kernels.jit.machine import compile as compiling
 from dlengine.kernels.jit.machine import entries
 from dlengine.kernels.jit.machine.compile import interpreted, jit
@@ -112,6 +114,15 @@ def test_no_memory_raises():
     assert type(quick(x, 3)) is float
     with pytest.raises(MemoryError):
         quick(x, 1 << 60)
+
+
+def test_making_one_counts_no_kernel(arguments, monkeypatch):
+    every_kind.dispatcher(*arguments)
+    monkeypatch.setattr(machine, "_folder", lambda: None)  # so that it is compiled
+    before = compilations.kernels
+    quick = entries.entry(next(iter(every_kind.dispatcher.overloads.values())), None)
+    assert compilations.kernels == before
+    assert quick(*arguments) == every_kind.dispatcher(*arguments)
 
 
 def test_unknown_kinds_have_no_entry():

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import hashlib
 import sys
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -146,15 +147,18 @@ def as_function(address: int, table: bytes, how: int = FASTCALL) -> Any:
     return make(ctypes.addressof(method), table, None)
 
 
-def linked(name: str, text: str, functions: tuple[str, ...]) -> tuple[int, ...]:
-    """Where functions of a text in LLVM IR are: from disk, else compiled. RuntimeError where LLVM does not know this CPU."""
+def linked(name: str, text: str, functions: tuple[str, ...], shown: bool = True) -> tuple[int, ...]:
+    """Where functions of a text in LLVM IR are: from disk, else compiled. RuntimeError where LLVM does not know this CPU.
+
+    shown: whether compiling it counts; it does not for what takes no time that a user would notice.
+    """
     key = "\n".join([text, *_key_of_process()])
     with global_compiler_lock:
         folder = _folder()
         file = f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.obj"
         code = None if folder is None else disk.load(folder / file, key)
         if code is None:
-            with compiling(name):
+            with compiling(name) if shown else nullcontext():
                 code = _object(f'target triple = "{llvm.get_process_triple()}"\n{text}')
             if folder is not None:
                 disk.save(folder / file, key, code)

@@ -70,7 +70,7 @@ def entry(compiled: Any, single: int | None, flat: bool = False) -> Callable[...
     if flat:
         kinds = ["f1" if kind == "a1" else kind for kind in kinds]
     name = "_".join(["dlengine_entry", *kinds, "gives", *returns])
-    (address,) = machine.linked(name, _text(name, kinds, returns), (name,))
+    (address,) = machine.linked(name, _text(name, kinds, returns), (name,), shown=False)
     dtypes = [as_dtype(argument.dtype) for argument in signature.args if isinstance(argument, types.Array)]
     words = [*_process(), place, *[word for dtype in dtypes for word in (id(dtype), dtype.itemsize)]]
     found: Callable[..., Any] = machine.as_function(address, struct.pack(f"={len(words)}Q", *words))
