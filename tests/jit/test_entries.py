@@ -119,6 +119,7 @@ def test_no_memory_raises():
 def test_making_one_counts_no_kernel(arguments, monkeypatch):
     every_kind.dispatcher(*arguments)
     monkeypatch.setattr(machine, "_folder", lambda: None)  # so that it is compiled
+    entries._place.cache_clear()
     before = compilations.kernels
     quick = entries.entry(next(iter(every_kind.dispatcher.overloads.values())), None)
     assert compilations.kernels == before

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import ctypes
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from importlib import import_module
 from typing import Any
@@ -69,12 +69,18 @@ def entry(compiled: Any, single: int | None, flat: bool = False) -> Callable[...
         kinds[single] = "1"
     if flat:
         kinds = ["f1" if kind == "a1" else kind for kind in kinds]
-    name = "_".join(["dlengine_entry", *kinds, "gives", *returns])
-    (address,) = machine.linked(name, _text(name, kinds, returns), (name,), shown=False)
     dtypes = [as_dtype(argument.dtype) for argument in signature.args if isinstance(argument, types.Array)]
     words = [*_process(), place, *[word for dtype in dtypes for word in (id(dtype), dtype.itemsize)]]
-    found: Callable[..., Any] = machine.as_function(address, struct.pack(f"={len(words)}Q", *words))
+    found: Callable[..., Any] = machine.as_function(_place(tuple(kinds), tuple(returns)), struct.pack(f"={len(words)}Q", *words))
     return found
+
+
+@cache
+def _place(kinds: tuple[str, ...], returns: tuple[str, ...]) -> int:
+    """Where the code for arguments and results of these kinds is."""
+    name = "_".join(["dlengine_entry", *kinds, "gives", *returns])
+    linked = import_module("dlengine.kernels.jit.generated.machine").linked
+    return int(linked(name, _text(name, kinds, returns), (name,), shown=False)[0])
 
 
 def _kind(argument: Any) -> str:
@@ -190,7 +196,7 @@ class _Text:
         return self.put(f"call ptr {self.word(make)}({type_} {self.put(f'load {type_}, ptr {place}')})")
 
 
-def _text(name: str, kinds: list[str], returns: list[str]) -> str:
+def _text(name: str, kinds: Sequence[str], returns: Sequence[str]) -> str:
     """The IR of a function of arguments of these kinds."""
     t = _Text()
     t.require(t.put(f"icmp eq i64 %count, {len(kinds)}"))
@@ -222,7 +228,7 @@ def _text(name: str, kinds: list[str], returns: list[str]) -> str:
     return "\n".join([_layout().helpers(), *head, *t.lines, "}"])
 
 
-def _tuple(t: _Text, kinds: list[str]) -> None:
+def _tuple(t: _Text, kinds: Sequence[str]) -> None:
     """Return a tuple of the numbers that the machine code has written."""
     types_ = ", ".join([{"i": "i64", "d": "double", "b": "i8"}[kind] for kind in kinds])
     t.do(f"%tuple = call ptr {t.word('new_tuple')}(i64 {len(kinds)})", "%made = icmp ne ptr %tuple, null")
