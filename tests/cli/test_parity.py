@@ -75,7 +75,7 @@ def test_bad_input_is_one_line_and_2(arguments: list[str], line: str, capsys: py
 
 
 def test_fallbacks_are_told() -> None:
-    cells = parity("linear", backends=["numba"], dtypes=["float64"])
-    assert all(any("linear" in name for name in c.fallbacks) for c in cells)
+    cells = parity("matmul", backends=["numba"], dtypes=["float32"])  # some samples are complex, or integers
+    assert all(any("matmul" in name for name in c.fallbacks) for c in cells)
     assert reports.summaries(cells)[0].fell_back == len(cells)
-    assert "fell back: jit:linear" in reports.kernels_text(cells[0])
+    assert "fell back: jit:matmul" in reports.kernels_text(cells[0])
