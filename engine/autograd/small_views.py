@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from ..backend import plain
 from .base import tensor_class
 from .fp_errors import QUIET, SET, restore_fp_errors
 
@@ -140,6 +141,10 @@ def _arrays(held: Held, tensors: Any) -> list[Any] | None:
     return arrays or None
 
 
+FEW = 4096
+"""Elements up to which arrays are joined by NumPy, without asking who joins large ones."""
+
+
 def _concat(xp: Any, held: Held, view: View) -> Answer:
     concat = xp.concat
 
@@ -148,7 +153,7 @@ def _concat(xp: Any, held: Held, view: View) -> Answer:
         if arrays is None:
             return None
         try:
-            y = concat(arrays, axis=axis)
+            y = np.concatenate(arrays, axis) if arrays[0].size * len(arrays) <= FEW else concat(arrays, axis=axis)
         except (TypeError, ValueError, IndexError):
             return None
         return view(tensors[0], y)
@@ -169,7 +174,8 @@ def _stack(xp: Any, held: Held, view: View) -> Answer:
                 return None
         if not -len(shape) - 1 <= axis <= len(shape):
             return None
-        return view(tensors[0], stack(arrays, axis=axis))
+        few = arrays[0].size * len(arrays) <= FEW
+        return view(tensors[0], plain.stack(arrays, axis=axis) if few else stack(arrays, axis=axis))
 
     return small
 
