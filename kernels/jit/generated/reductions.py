@@ -91,10 +91,9 @@ class _Reducer(Loop):
             return b.fadd(x, y) if self.of.kind == "f" else b.add(x, y)
         if reduction == "prod":
             return b.fmul(x, y) if self.of.kind == "f" else b.mul(x, y)
-        if self.of.kind == "f":
-            v = Vectors(b, x.type.count)
-            name = f"llvm.{reduction}imum.v{x.type.count}f{8 * self.of.itemsize}"
-            return b.call(v.function(name, x.type, [x.type] * 2), [x, y])
+        if self.of.kind == "f":  # what is not a number stays; of zeros the one that came first
+            better = b.select(b.fcmp_ordered(">" if reduction == "max" else "<", y, x), y, x)
+            return b.select(b.fcmp_unordered("uno", y, y), y, better)
         compare = b.icmp_unsigned if self.of.kind in "ub" else b.icmp_signed
         return b.select(compare(">" if reduction == "max" else "<", x, y), x, y)
 
