@@ -19,8 +19,11 @@ from typing import Any, TypeVar, cast
 
 import numpy as np
 
+from dlengine.kernels.graph_capture import NotCapturable
+
 from ..backend.switch import default_policy, scoped
 from ..recording.answers import changed, mode
+from ..recording.symbols import NotPointwise
 from . import nvtx
 from .base import TensorBase
 from .declaration import PATIENCE, replaced
@@ -57,7 +60,11 @@ class _Short:
             return
         self.patience *= MORE_PATIENCE
         self.waits = self.patience
-        xp = policy.spaces[np.ndarray]
+        try:
+            xp = policy.spaces[np.ndarray]
+        except (NotCapturable, NotPointwise):  # a step is recorded, or a formula is read: not the time to look
+            self.waits = 1
+            return
         if xp.generator != 0 or mode() != "auto" or nvtx.ENABLED:
             return
         launches = xp.kernels.launches

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator
+from functools import cache
 from typing import TYPE_CHECKING, Any, TypeGuard, TypeVar, cast
 
 from .._tensor import Tensor
@@ -190,6 +191,9 @@ class ModuleTree:
         Module
             The modules, each once, outer ones first.
         """
+        if not _is_own(type(self), "named_modules"):
+            yield from (m for _, m in self.named_modules())
+            return
         seen: set[int] = set()
         rest: list[Module] = [cast("Module", self)]
         while rest:
@@ -197,7 +201,9 @@ class ModuleTree:
             if id(m) not in seen:
                 seen.add(id(m))
                 yield m
-                rest += [v for v in reversed(m.__dict__.values()) if is_module(v)]
+                plain = _is_own(type(m), "named_children")
+                inner = [v for v in m.__dict__.values() if is_module(v)] if plain else [v for _, v in m.named_children()]
+                rest += reversed(inner)
 
     def named_parameters(self, prefix: str = "", recurse: bool = True) -> Iterator[tuple[str, Parameter]]:
         """Iterate over the parameters, with their dotted names.
@@ -234,6 +240,9 @@ class ModuleTree:
         Parameter
             The parameters, each once.
         """
+        if not (_is_own(type(self), "named_parameters") and _is_own(type(self), "named_modules")):
+            yield from (p for _, p in self.named_parameters(recurse=recurse))
+            return
         seen: set[int] = set()
         for m in self.modules() if recurse else (self,):
             for value in tuple(m.__dict__.values()):
@@ -293,6 +302,12 @@ class ModuleTree:
                 if id(value) not in seen:
                     seen.add(id(value))
                     yield _dotted(path, name), value
+
+
+@cache
+def _is_own(cls: type, name: str) -> bool:
+    """Whether a method is this package's, not one of a user's class that names other things."""
+    return bool(getattr(cls, name).__module__.partition(".")[0] == __name__.partition(".")[0])
 
 
 def is_module(value: object) -> TypeGuard[Module]:

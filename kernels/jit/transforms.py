@@ -86,7 +86,7 @@ def _over(own: Any, x: Array, axes: Sequence[int], inverse: bool, norm: str) -> 
 
 def _distinct(x: Array, s: Any, axes: Any) -> bool:
     """Whether an array is transformed as it is, once along each of these axes."""
-    return s is None and bool(axes) and len({a % x.ndim for a in axes}) == len(axes)
+    return s is None and bool(axes) and {*map(type, axes)} == {int} and len({a % x.ndim for a in axes}) == len(axes)
 
 
 def _along_several(own: Any, inverse: bool) -> Callable[..., Array | None]:

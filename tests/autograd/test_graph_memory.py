@@ -224,3 +224,12 @@ def test_backward_frees_as_it_goes() -> None:
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak - forward < 5 * N * 256 * 4
+
+
+def test_clipping_takes_the_largest_entry_by_name() -> None:
+    """In the torch names an order may be a word."""
+    lib = import_module("dlengine.torch")
+    w = lib.ones(3).requires_grad_()
+    (w * lib.tensor([3.0, -4.0, 1.0])).sum().backward()
+    assert float(lib.nn.utils.clip_grad_norm_([w], 2.0, "inf")) == 4.0
+    np.testing.assert_allclose(w.grad.numpy(), [1.5, -2.0, 0.5], rtol=1e-6)

@@ -195,3 +195,19 @@ def test_a_captured_step_has_the_same_calls():
     bound("max_pool1d"), bound("layer_norm")
     after = dl.training.capture(step)
     assert float(after(LINE)) == float(wanted) == float(after(LINE))
+
+
+def test_a_step_may_be_recorded_when_it_is_time_to_look():
+    """Looking is put off: under a recording the backend has no plain arrays."""
+    x = dl.asarray(np.ones((3, 8), np.float32))
+
+    def step(t):
+        for _ in range(40):
+            t = dl.nn.functional.layer_norm(t, (8,)) + 1.0
+        return t
+
+    with dl.use_backend("numba"), generating("auto"):
+        captured = dl.training.capture(step, warmup=1)
+        for _ in range(4):
+            y = captured(x)
+        np.testing.assert_array_equal(np.asarray(y), np.asarray(step(x)))

@@ -122,3 +122,10 @@ def test_sizes_and_repeated_axes_are_the_librarys(name: str) -> None:
         before = SET.launches.copy()
         agree(getattr(dl.fft, name)(dl.asarray(x), s=(48, 32)).numpy(), getattr(np.fft, name)(wide, s=(48, 32), axes=(0, 1)))
         assert SET.launches[f"library:fft.{name}"] == before[f"library:fft.{name}"]
+
+
+def test_axes_that_are_no_integers_are_refused_alike() -> None:
+    x = dl.asarray(drawn(64, 64))
+    for name in ("fftn", "ifftn", "irfftn"):
+        with dl.use_backend("numba"), pytest.raises(dl.errors.ShapeError, match="integers"):
+            getattr(dl.fft, name)(dl.asarray(np.asarray(x)), axes=(0.0, 1))

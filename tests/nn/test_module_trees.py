@@ -95,3 +95,28 @@ def test_iterating_with_and_without_names_gives_the_same():
         named = [id(p) for _, p in model.named_parameters(recurse=recurse)]
         assert [id(p) for p in model.parameters(recurse=recurse)] == named
         assert len(set(named)) == len(named)
+
+
+def test_a_class_may_name_other_parameters_and_modules():
+    """What such a class leaves out is left out without names, too."""
+
+    class Partly(nn.Module):
+        def __init__(self) -> None:
+            self.a, self.b = nn.Linear(2, 2), nn.Linear(2, 2)
+
+    class FewParameters(Partly):
+        def named_parameters(self, prefix: str = "", recurse: bool = True) -> Any:
+            return ((n, p) for n, p in super().named_parameters(prefix, recurse) if n[0] != "b")
+
+    class FewModules(Partly):
+        def named_modules(self, prefix: str = "") -> Any:
+            return ((n, m) for n, m in super().named_modules(prefix) if n != "b")
+
+    class Childless(Partly):
+        def named_children(self) -> Any:
+            return iter(())
+
+    assert len(list(FewParameters().parameters())) == 2
+    assert len(list(FewModules().parameters())) == len(list(FewModules().modules())) == 2
+    assert [type(m) for m in nn.Sequential(Childless()).modules()] == [nn.Sequential, Childless]
+    assert len(list(Partly().parameters())) == 4

@@ -25,14 +25,14 @@ def _listed(parameters: Any) -> list[Any]:
 def clip_grad_norm_(parameters: Any, max_norm: float, norm_type: float = 2.0, error_if_nonfinite: bool = False,
                     foreach: Any = None) -> Any:  # fmt: skip
     """Scale gradients so that their common norm is max_norm at most; return the norm before."""
-    chosen = [p for p in _listed(parameters) if p.grad is not None]
+    chosen, norm_type = [p for p in _listed(parameters) if p.grad is not None], float(norm_type)
     if not chosen:
         return own(dl.asarray(0.0))
     usual = max_norm >= 0 and norm_type > 0 and all(p.grad.dtype in ("float32", "float64") for p in chosen)
     try:
         if usual:  # a few calls for all gradients together
-            return own(optim.clip_grad_norm_(chosen, float(max_norm), float(norm_type), error_if_nonfinite))
-        total = _norm([p.grad for p in chosen], float(norm_type))
+            return own(optim.clip_grad_norm_(chosen, float(max_norm), norm_type, error_if_nonfinite))
+        total = _norm([p.grad for p in chosen], norm_type)
         if error_if_nonfinite and not bool(dl.isfinite(total)):
             raise GradientError
     except GradientError:
