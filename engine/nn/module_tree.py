@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator
-from functools import cache
 from typing import TYPE_CHECKING, Any, TypeGuard, TypeVar, cast
 
 from .._tensor import Tensor
@@ -304,7 +303,6 @@ class ModuleTree:
                     yield _dotted(path, name), value
 
 
-@cache
 def _is_own(cls: type, name: str) -> bool:
     """Whether a method is this package's, not one of a user's class that names other things."""
     return bool(getattr(cls, name).__module__.partition(".")[0] == __name__.partition(".")[0])
