@@ -85,16 +85,20 @@ class Op:
         """What answers the op's small calls from tensors to tensor under `policy`; see small.py."""
         self.policy: Any = None
         self.waits, self.patience = PATIENCE, PATIENCE
-        self.forget_readings()
+        self._begin()
 
-    def forget_readings(self) -> None:
-        """Forget what generated code there is for calls of a kind (see dlengine.recording), as when the text was replaced.
+    def _begin(self) -> None:
+        """Have no generated code for calls of any kind yet (see dlengine.recording), nor a way to small calls.
 
         A dict for each generator of dlengine.recording, or None where this op is never answered so, as at the last place.
         """
         never = self.view or self.save or self.dtyped or self.several or self.kernel or not self.arrays
         self.readings = [*[None if never else {} for _ in GENERATORS], None]
         self.unbind()
+
+    def forget_readings(self) -> None:
+        """Begin anew, as when the text was replaced, and tell those who answer in this op's place."""
+        self._begin()
         for tell in replaced:
             tell()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..autograd.op import op
 from ..errors import ConfigError, ShapeError
@@ -334,12 +334,12 @@ def glu(xp: Namespace, x: Tensor, /, *, axis: int = -1) -> ValueAndVJP:
 
 
 @pointwise
-def _gated(xp: Any, a: Any, b: Any) -> Any:
+def _gated(xp: Namespace, a: Tensor, b: Tensor) -> Tensor:
     """a, opened as far as b says."""
     return a * xp.sigmoid(b)
 
 
 @pointwise
-def _gate_grad(xp: Any, gy: Any, a: Any, b: Any) -> Any:
+def _gate_grad(xp: Namespace, gy: Tensor, a: Tensor, b: Tensor) -> Tensor:
     """The gradient of b."""
     return xp.sigmoid_grad(gy * a, xp.sigmoid(b))

@@ -211,3 +211,17 @@ def test_a_step_may_be_recorded_when_it_is_time_to_look():
         for _ in range(4):
             y = captured(x)
         np.testing.assert_array_equal(np.asarray(y), np.asarray(step(x)))
+
+
+def test_declaring_an_op_leaves_short_ways_as_they_are():
+    """Only a definition that is replaced may be behind one of them."""
+    function = bound("layer_norm")
+
+    @dl.op
+    def doubled(xp, x, /):
+        return x + x, lambda gy: gy + gy
+
+    assert doubled(LINE).shape == LINE.shape
+    assert function.short.policy is backend.policy()
+    doubled.op.forget_readings()
+    assert function.short.policy is None
