@@ -162,7 +162,9 @@ class Vectors:
         width, fraction, bias = (32, 23, 127) if e.itemsize == 4 else (64, 52, 1023)
         t = ir.VectorType(ir.IntType(width), self.lanes)
         if kind == "pow2":
-            return b.bitcast(b.shl(b.add(b.fptosi(x, t), Splat(t, bias)), Splat(t, fraction)), self.type(e.dtype))
+            # so large that its last bits are those of n + bias, and what they are shifted over are zeros
+            shifted = b.fadd(x, Splat(x.type, 1.5 * 2.0**fraction + bias))
+            return b.bitcast(b.shl(b.bitcast(shifted, t), Splat(t, fraction)), self.type(e.dtype))
         raw = b.bitcast(x, t)
         if kind == "mantissa":
             low = b.and_(raw, Splat(t, (1 << fraction) - 1))
