@@ -75,26 +75,20 @@ class _Kernel:
         self.reduce, self.whole, self.counted = reduce, whole, counted
 
     def total(self, x: Array) -> Array | None:
-        """Of all elements of a small array, whose code is there: the commonest call, written out; else None."""
+        """Of all elements, where the code for them is there: the commonest call, written out; else None."""
         whole = self.whole
         if whole is None:
             return None
-        size = x.size
-        entry = whole.entries.get("fs" if self.counted else "f")
-        if entry is None or size >= whole.grain:
-            return None
-        if not x.flags.c_contiguous:
-            x = x.copy() if x.ndim == 1 else x
-        y = np.empty((), whole.dtype)
-        if not (entry(x, _number(size), y, 1, 1, size) if self.counted else entry(x, y, 1, 1, size)):
-            return None
-        whole.launches[whole.name] += 1
-        return y
+        if x.ndim == 1 and not x.flags.c_contiguous:
+            x = x.copy()
+        return whole.by_code(x, 0, _number(x.size)) if self.counted else whole.by_code(x, 0)
 
 
-def small(name: str, cls: type, launches: Counter[str]) -> Callable[[Any], Any] | None:
-    """A reduction of all elements of a small tensor to a tensor, without Python between (small_calls.py)."""
+def small(name: str, cls: type, launches: Counter[str]) -> tuple[Callable[[Any], Any], Callable[[Array], Array | None]] | None:
+    """A reduction of all elements of a small tensor to a tensor, without Python between (small_calls.py), and one of an array of
+    any size, where the code for it is there."""
     found, counted, label = {}, False, f"generated:{name}"
+    totals: dict[Any, Callable[[Array], Array | None]] = {}
     for size in (4, 8):
         dtype = np.dtype(f"f{size}")
         kernel = _kernel(name, dtype, label, launches)
@@ -102,7 +96,15 @@ def small(name: str, cls: type, launches: Counter[str]) -> Callable[[Any], Any] 
         if whole is None:
             return None
         found[size] = whole.range("fs" if counted else "f"), min(whole.grain - 1, PART), whole.dtype
-    return total(found, cls, counted)
+        whole.compile("fs" if counted else "f")
+        totals[dtype] = kernel.total
+    of_tensor = total(found, cls, counted)
+
+    def of_array(x: Array) -> Array | None:
+        function = totals.get(x.dtype)
+        return None if function is None or is_interpreted() else function(x)
+
+    return None if of_tensor is None else (of_tensor, of_array)
 
 
 REDUCED = ("sum", "prod", "mean", "max", "min", "any", "all", "var", "std", "all_finite", "euclidean")
