@@ -213,3 +213,31 @@ def test_totals_of_any_size_are_answered_alike_at_once_and_later(name: str, thre
                 assert jit.SET.launches[label] - before == 4  # not those without elements or of foreign bytes
     finally:
         numba.set_num_threads(numba.config.NUMBA_NUM_THREADS)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("axis", [None, 1])
+def test_norms_of_any_size_lose_nothing(dtype: str, axis: Any) -> None:
+    """Squares leave the range of the dtype long before the norm does."""
+    rng = np.random.default_rng(7)
+    drawn = rng.standard_normal((6, 2000))
+    sizes = (1e-45, 1e-38, 3e-22, 1e-12, 1e-3, 1.0, 1e15, 1e19, 1e25, 1e38 / 50) if dtype == "float32" else (
+        5e-324, 1e-300, 1e-162, 1e-150, 1e-20, 1.0, 1e140, 1e153, 1e160, 1e306
+    )  # fmt: skip
+    with dl.use_backend("numba"):
+        for size in sizes:
+            for rows in (slice(None), slice(2, 3)):  # all of that size, or one row among others
+                x = drawn.copy()
+                x[rows] *= size
+                x = x.astype(dtype)
+                got = dl.linalg.vector_norm(dl.asarray(x), axis=axis).numpy_copy()
+                want = np.sqrt(np.sum(x.astype("longdouble") ** 2, axis=axis))
+                unit = 5e-7 if dtype == "float32" else 2e-15
+                assert np.all(np.abs(got - want) <= want * unit + np.finfo(dtype).smallest_subnormal)
+        for special in (np.inf, np.nan):
+            x = drawn.astype(dtype)
+            x[1, 3] = special
+            got = np.atleast_1d(dl.linalg.vector_norm(dl.asarray(x), axis=axis).numpy_copy())
+            assert np.array_equal(got[axis or 0], np.asarray(special, dtype), equal_nan=True)
+            assert axis is None or np.all(np.isfinite(got[[0, 2, 3, 4, 5]]))
+        assert dl.linalg.vector_norm(dl.zeros((4, 30), dtype=dtype), axis=axis).sum() == 0

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from functools import lru_cache
+from math import inf
 from typing import Any
 
 import numpy as np
@@ -156,14 +157,25 @@ def _kernel(name: str, dtype: Any, label: str, launches: Counter[str]) -> _Kerne
     return _Kernel(lambda a, kept, correction: plain_one.of_one(a, kept), plain_one)
 
 
+_LEAST = {4: 2.0**-40, 8: 1e-140}
+"""A norm above which no square that counts is too small for its dtype; if one is too large, the norm is infinite."""
+
+
 def _euclidean(x: Expression, dtype: Any, label: str, launches: Counter[str]) -> Callable[..., Array | None]:
-    """The root of a sum of squares in float64; None where squares of float64 left its range."""
-    wide = cast(x, "float64")
-    norm = Reduction(label, wide * wide, "sum", cast(apply("sqrt", finished("sum", "float64")), dtype), launches)
+    """The root of a sum of squares, of float32 in float64 where they leave the range of float32; None where those of float64
+    leave theirs."""
+    y, least = argument(0, dtype), _LEAST[dtype.itemsize]
+    inside = Reduction(label, (y > least) & (y < inf), "all", None, Counter())
+
+    def root(v: Expression) -> Reduction:
+        return Reduction(label, v * v, "sum", cast(apply("sqrt", finished("sum", v.dtype)), dtype), launches)
+
+    norm, wide = root(x), root(cast(x, "float64"))
 
     def of(a: Array, kept: int, correction: float) -> Array | None:
         y = norm.of_one(a, kept)
-        return y if dtype.itemsize == 4 or bool(np.all((y > 1e-140) & (y < 1e150))) else None
+        fine = least < float(y) < inf if not kept else bool(inside.of_one(y, 0))
+        return y if fine else wide.of_one(a, kept) if dtype.itemsize == 4 else None
 
     return of
 
