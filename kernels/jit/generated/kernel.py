@@ -13,7 +13,7 @@ from ...generated.evaluate import evaluate
 from ...generated.expansions import NoExpansion
 from ...generated.expression import Expression, argument, in_order, in_places, inputs_of
 from ...types import Array
-from ..machine.compile import in_parallel, is_interpreted, laid_out, thread_count
+from ..machine.compile import LARGE, in_parallel, is_interpreted, laid_out, thread_count
 from ..machine.vector import VECTOR_BYTES
 from .machine import Request
 
@@ -298,7 +298,11 @@ def _modes(arrays: list[Array], shape: tuple[int, ...]) -> tuple[str, int | None
 
 def _written(x: Array, over: tuple[int, ...]) -> Array:
     """The array repeated to a shape to which it broadcasts."""
-    return laid_out(np.broadcast_to(x, over))
+    y = empty(over, x.dtype)
+    if y.nbytes >= LARGE:
+        return laid_out(np.broadcast_to(x, over))
+    y[...] = x
+    return y
 
 
 def _mode(own: tuple[int, ...], shape: tuple[int, ...]) -> tuple[str, int | None]:
