@@ -266,14 +266,14 @@ def _reduction(name: str, launches: Any) -> Any:
 
 
 def _most(op: Op, xp: Any, arrays: list[Any]) -> int:
-    """The number of elements up to which the op's definition computes."""
+    """The number of elements up to which NumPy's function computes the value."""
     if answer(op, arrays, {}, xp.generator) is not None:
         return 0
     readings = op.readings[xp.generator]
     if readings is None:
         return ENOUGH
     found = [value for key, value in readings.items() if _arrays_alone(key, arrays)]
-    return min([ENOUGH, *[int(value[0]) - 1 for value in found if value is not None]])
+    return min([ENOUGH, *[int(value[2]) - 1 for value in found if value is not None]])
 
 
 def _arrays_alone(key: Any, arrays: list[Any]) -> bool:
