@@ -144,7 +144,7 @@ def _worth(channels: int, item_bytes: int) -> float:
 
 
 ALONE = 4_000_000  # multiply-adds that one thread does while the others would be waking and meeting again
-LEAST_PIXELS, LEAST_WORK = 36, 2_000_000  # a convolution with fewer of both is not worth compiling another kernel
+LEAST_PIXELS, LEAST_WORK = 36, 12_000_000  # with fewer of both, compiling another kernel takes longer than it saves
 LEAST_DEPTH = 16
 
 
