@@ -172,12 +172,23 @@ def _euclidean(x: Expression, dtype: Any, label: str, launches: Counter[str]) ->
 
     norm, wide = root(x), root(cast(x, "float64"))
 
-    def of(a: Array, kept: int, correction: float) -> Array | None:
+    def of(a: Array, kept: int, correction: float = 0.0) -> Array | None:
         y = norm.of_one(a, kept)
         fine = least < float(y) < inf if not kept else bool(inside.of_one(y, 0))
         return y if fine else wide.of_one(a, kept) if dtype.itemsize == 4 else None
 
     return of
+
+
+def norm_of_all(launches: Counter[str]) -> Callable[[Array], Array | None]:
+    """The Euclidean norm of all elements of a dense array; None where NumPy must compute it."""
+    kernels = {d: _euclidean(argument(0, d), d, "generated:euclidean", launches) for d in map(np.dtype, ("f4", "f8"))}
+
+    def norm(x: Array) -> Array | None:
+        kernel = kernels.get(x.dtype)
+        return None if kernel is None or is_interpreted() or not x.flags.c_contiguous else kernel(x, 0)
+
+    return norm
 
 
 def _single(x: Expression, half: bool) -> Expression:
