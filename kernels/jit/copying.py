@@ -49,6 +49,20 @@ def _asarray(fallback: Function, launched: Launched) -> Function:
     return asarray
 
 
+def _copy(fallback: Function, launched: Launched) -> Function:
+    """In the order of the axes."""
+
+    def copy(x: Array, /) -> Array:
+        if type(x) is _ND and x.nbytes >= LARGE and (not x.flags.c_contiguous or shared(x.nbytes)):
+            y = in_order(x)
+            if y is not None:
+                launched()
+                return y
+        return fallback(x)
+
+    return copy
+
+
 def _positive(fallback: Function, launched: Launched) -> Function:
     def positive(x: Array, /) -> Array:
         y = copied(x) if type(x) is _ND and x.nbytes >= LARGE and x.dtype.kind in "fiuc" else None
@@ -293,6 +307,7 @@ def _linspace(fallback: Function, launched: Launched) -> Function:
 
 COPYING: dict[str, Callable[[Function, Launched], Function]] = {
     "asarray": _asarray,
+    "copy": _copy,
     "positive": _positive,
     "astype": _astype,
     "reshape": _reshape,
