@@ -125,11 +125,12 @@ def weight_grad_pays(g: ConvGeometry, item_bytes: int, threads: int) -> bool:
 
 
 WORTH = 0.95  # the share of full speed that filling and emptying panels leaves; 14 x 14 pixels fill 0.94 of their vectors
-STRIDED = 0.55  # what scattering rows over every second column costs tiles along pixels
+STRIDED = 0.75  # what writing rows to every second row and column costs tiles along pixels
 
 
 ALONE = 4_000_000  # multiply-adds that one thread does while the others would be waking and meeting again
-LEAST_PIXELS, LEAST_DEPTH = 36, 16  # below, there is nothing to gain, and another kernel would be compiled for it
+LEAST_PIXELS, LEAST_WORK = 36, 2_000_000  # a convolution with fewer of both is not worth compiling another kernel
+LEAST_DEPTH = 16
 
 
 def _sharing(g: ConvGeometry, threads: int) -> int:
@@ -142,7 +143,7 @@ def _fits(g: ConvGeometry, item_bytes: int, threads: int) -> bool:
     height, width = (size + a + b for size, a, b in zip(g.in_shape, g.pad_lo, g.pad_hi, strict=True))
     pixels = g.out_shape[0] * g.out_shape[1]
     cached = item_bytes * (g.C * height * width + g.K * pixels) <= 3 * STRIP_BYTES // 2
-    enough = pixels >= LEAST_PIXELS and g.C * g.kernel[0] * g.kernel[1] >= LEAST_DEPTH
+    enough = (pixels >= LEAST_PIXELS or g.macs >= LEAST_WORK) and g.C * g.kernel[0] * g.kernel[1] >= LEAST_DEPTH
     return g.groups == 1 and g.N >= 4 * threads and cached and enough
 
 

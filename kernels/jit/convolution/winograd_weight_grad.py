@@ -25,13 +25,18 @@ from .pack import pack_image
 from .panel import tiles
 from .panel_plan import fill, panel_width
 from .plan import Packing
-from .winograd import is_form, tile_rows
+from .winograd import LARGE_IMAGE, is_form, tile_rows
 from .winograd_transform import A_T, transform_patches
+
+SMALL_IMAGE, MANY_PIXELS = 64, 2048
+"""Pixels of an image, and of all together, for which the transforms of the filters' gradients at the end do not count."""
 
 
 def pays(g: ConvGeometry, item_bytes: int) -> bool:
     """Whether the saved products outweigh the transforms. Junk between patches costs nothing here: it is skipped."""
-    return is_form(g) and g.C >= 16 and fill(g.K, item_bytes) >= 0.75 and g.out_shape[0] * g.out_shape[1] >= 160
+    pixels = g.out_shape[0] * g.out_shape[1]
+    enough = pixels >= LARGE_IMAGE or (pixels >= SMALL_IMAGE and g.N * pixels >= MANY_PIXELS)
+    return is_form(g) and g.C >= 16 and fill(g.K, item_bytes) >= 0.75 and enough
 
 
 def weight_grad(x: Array, gy: Array, g: ConvGeometry) -> Array:
