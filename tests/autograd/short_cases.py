@@ -209,6 +209,9 @@ PLACES = {
 }  # fmt: skip
 
 SQUARE, LONG = numbers(5, 5), numbers(5, 7, 3)
+NOT_REAL = [((WAVE,), {}), ((ROWS.astype("int64"),), {}), ((ROWS[:0],), {}), ((2.0,), {}), ((ROWS.array,), {}), ((), {})]
+MANY_ROWS = numbers(40, 3, 22)
+FIELD = dl.asarray(RNG.standard_normal((33, 2, 64)).astype(np.float32).view(np.complex64))
 NOT_WAVES = [((ROWS,), {}), ((ROWS.astype("int64"),), {}), ((WAVE[:0],), {}), ((2.0,), {}), ((WAVE.array,), {}), ((), {})]
 PRODUCTS = {
     "einsum": (
@@ -271,12 +274,12 @@ PRODUCTS = {
     ),
     **{
         name: (
-            [((WAVE,), {}), ((WAVE.mT,), {}), ((WAVE.astype("complex128"),), {}), ((WAVE,), {"norm": "backward"})],
+            [((WAVE,), {}), ((WAVE.mT,), {}), ((WAVE.astype("complex128"),), {}), ((WAVE,), {"norm": "backward"}), ((FIELD,), {})],
             [*NOT_WAVES, ((WAVE,), {"s": (2, 3)}), ((WAVE,), {"axes": (0,)}), ((WAVE,), {"norm": "ortho"}),
              ((WAVE,), {"norm": "no"}),
              ((WAVE,), {"s": (0, 3)})],
         )
-        for name in ("fftn", "ifftn")
+        for name in ("fftn", "ifftn", "irfftn")
     },
     **{
         name: (
@@ -284,7 +287,7 @@ PRODUCTS = {
             [*NOT_WAVES, ((WAVE,), {"n": 4}), ((WAVE,), {"n": 0}), ((WAVE,), {"axis": 2}), ((WAVE,), {"axis": True}),
              ((WAVE,), {"norm": "ortho"}), ((WAVE,), {"dim": 0})],
         )
-        for name in ("fft", "ifft")
+        for name in ("fft", "ifft", "irfft", "hfft")
     },
 }  # fmt: skip
 
@@ -315,7 +318,21 @@ CREATION = {
 }  # fmt: skip
 CREATION["full"][1].extend([((2, value), {}) for value in (1, True, 2j, "a", None, np.float64(0.1), LAST_ROW[0], ROWS)])
 
-CASES = {**CREATION, **CONVS, **POOLS, **ADAPTIVE, **LOSSES, **NORMS, **PLACES, **PRODUCTS}
+REAL_WAVES = {
+    "rfftn": (
+        [((ROWS,), {}), ((ROWS.mT,), {}), ((MANY_ROWS.astype("float64"),), {}), ((MANY_ROWS,), {"norm": "backward"})],
+        [*NOT_REAL, ((ROWS,), {"s": (2, 3)}), ((ROWS,), {"axes": (0,)}), ((ROWS,), {"norm": "ortho"}), ((ROWS,), {"s": (0, 3)})],
+    ),
+    **{
+        name: (
+            [((ROWS,), {}), ((ROWS,), {"axis": 0}), ((MANY_ROWS.mT.astype("float64"),), {"axis": -2}), ((MANY_ROWS,), {})],
+            [*NOT_REAL, ((ROWS,), {"n": 4}), ((ROWS,), {"n": 0}), ((ROWS,), {"axis": 2}), ((ROWS,), {"axis": True}),
+             ((ROWS,), {"norm": "ortho"}), ((ROWS,), {"dim": 0})],
+        )
+        for name in ("rfft", "ihfft")
+    },
+}  # fmt: skip
+CASES = {**REAL_WAVES, **CREATION, **CONVS, **POOLS, **ADAPTIVE, **LOSSES, **NORMS, **PLACES, **PRODUCTS}
 HOMES = (dl, F, dl.linalg, dl.fft)
 FUNCTIONS = {
     name: next((f for f in (getattr(home, name, None) for home in HOMES) if hasattr(f, "short")), None) for name in CASES
