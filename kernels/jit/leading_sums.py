@@ -90,7 +90,7 @@ def leading_sum(x: Array, axes: int, count: float = 1.0) -> Array:
     for n in shape:
         columns *= n
     y: Any = _sum(dense(x).reshape(-1), columns, count, x.dtype)
-    return y.reshape(shape)  # type: ignore[no-any-return]
+    return y.reshape(shape)
 
 
 def _sum(x: Array, columns: int, count: float, dtype: Any) -> Array:

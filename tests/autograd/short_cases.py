@@ -274,7 +274,8 @@ PRODUCTS = {
     ),
     **{
         name: (
-            [((WAVE,), {}), ((WAVE.mT,), {}), ((WAVE.astype("complex128"),), {}), ((WAVE,), {"norm": "backward"}), ((FIELD,), {})],
+            [((WAVE,), {}), ((WAVE.mT,), {}), ((WAVE.astype("complex128"),), {}), ((FIELD,), {}),
+             ((WAVE,), {"norm": "backward"})],
             [*NOT_WAVES, ((WAVE,), {"s": (2, 3)}), ((WAVE,), {"axes": (0,)}), ((WAVE,), {"norm": "ortho"}),
              ((WAVE,), {"norm": "no"}),
              ((WAVE,), {"s": (0, 3)})],
