@@ -31,13 +31,13 @@ def weight_grad(x: Array, gy: Array, g: ConvGeometry) -> Array:
     cost = g.macs / SPEED
     plan = _plan(g, x.itemsize, threads_for(1 << 30, cost))
     gw = np.empty(g.w_shape, x.dtype)
-    in_rows = _reads_rows(g, x.itemsize)
+    in_rows = reads_rows(g, x.itemsize)
     at_once, threads = _units_at_once(plan, x.itemsize, in_rows), threads_for(g.N * plan.reading.strips, cost)
     _weight_grad(as_row(x), as_row(gy), as_row(gw), plan.table, at_once, in_rows, threads)
     return gw
 
 
-def _reads_rows(g: ConvGeometry, item_bytes: int) -> bool:
+def reads_rows(g: ConvGeometry, item_bytes: int) -> bool:
     """Whether gy is read row by row where it lies. With strides copies were faster."""
     whole = g.K == g.groups or not g.K // g.groups % DOT_ROWS
     return whole and g.stride == (1, 1) and not g.out_shape[1] % (VECTOR_BYTES // item_bytes)

@@ -23,9 +23,9 @@ from .pack import pack_image
 from .plan import Packing
 from .winograd_transform import transform_patches, transform_products
 
-LEAST_CHANNELS = 16
+LEAST_CHANNELS, MANY_CHANNELS = 16, 32
 LEAST_PIXELS, LARGE_IMAGE = 49, 144
-"""Of an image: in smaller ones the patches at the borders are too many; up to the other it takes twice as many channels."""
+"""Of an image: in smaller ones the patches at the borders are too many; up to the other it takes many channels."""
 
 MOST_TOGETHER = 8
 """Images in one unit of work."""
@@ -47,7 +47,9 @@ def is_form(g: ConvGeometry) -> bool:
 def pays(g: ConvGeometry, item_bytes: int) -> bool:
     """Whether the saved products outweigh the transforms, and the junk among the patches of a small image."""
     pixels = g.in_shape[0] * g.in_shape[1]
-    if not is_form(g) or pixels < LEAST_PIXELS or min(g.C, g.K) < LEAST_CHANNELS * (1 if pixels >= LARGE_IMAGE else 2):
+    if not is_form(g) or pixels < LEAST_PIXELS or min(g.C, g.K) < LEAST_CHANNELS:
+        return False
+    if pixels < LARGE_IMAGE and g.C * g.K <= MANY_CHANNELS**2:
         return False
     return all(_fill(shape, g.N, VECTOR_BYTES // item_bytes) > 0.65 for shape in (g.in_shape, g.out_shape))
 
