@@ -7,6 +7,7 @@ error is that of a run for any number of rows. Threads share columns, so their n
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -86,10 +87,7 @@ def leading_sum(x: Array, axes: int, count: float = 1.0) -> Array:
         What the sum is divided by.
     """
     shape = x.shape[axes:]
-    columns = 1
-    for n in shape:
-        columns *= n
-    y: Any = _sum(dense(x).reshape(-1), columns, count, x.dtype)
+    y: Array = _sum(dense(x).reshape(-1), prod(shape), count, x.dtype)
     return y.reshape(shape)
 
 
