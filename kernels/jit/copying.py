@@ -64,19 +64,6 @@ def _copy(fallback: Function, launched: Launched) -> Function:
     return copy
 
 
-def _set_at(fallback: Function, launched: Launched) -> Function:
-    copy = _copy(np.ndarray.copy, launched)
-
-    def set_at(x: Array, value: Any, /, *, key: Any) -> Array:
-        if type(x) is not _ND:
-            return fallback(x, value, key=key)
-        out = copy(x)
-        out[key] = value
-        return out
-
-    return set_at
-
-
 def _positive(fallback: Function, launched: Launched) -> Function:
     def positive(x: Array, /) -> Array:
         y = copied(x) if type(x) is _ND and x.nbytes >= LARGE and x.dtype.kind in "fiuc" else None
@@ -322,7 +309,6 @@ def _linspace(fallback: Function, launched: Launched) -> Function:
 COPYING: dict[str, Callable[[Function, Launched], Function]] = {
     "asarray": _asarray,
     "copy": _copy,
-    "set_at": _set_at,
     "positive": _positive,
     "astype": _astype,
     "reshape": _reshape,
