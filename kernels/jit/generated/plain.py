@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from functools import lru_cache
-from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -73,6 +72,14 @@ def plain(name: str, fallback: Callable[..., Any], launches: Counter[str]) -> Ca
     return reduce
 
 
+@lru_cache(maxsize=1)
+def _leading_sum() -> Callable[[Array, int, float], Array]:
+    """Where the loops are, imported when they are first needed."""
+    from ..leading_sums import leading_sum
+
+    return leading_sum
+
+
 def _over_rows(x: Array, axis: Any, keepdims: bool, averaged: bool) -> Array | None:
     """The sum or mean over the first axes, where these are many rows; else None."""
     axes = axis if type(axis) is tuple else (axis,)
@@ -80,7 +87,7 @@ def _over_rows(x: Array, axis: Any, keepdims: bool, averaged: bool) -> Array | N
     count = _product(x.shape[:ahead])
     if count < ROWS:
         return None
-    y: Array = import_module("dlengine.kernels.jit.leading_sums").leading_sum(x, ahead, float(count) if averaged else 1.0)
+    y = _leading_sum()(x, ahead, float(count) if averaged else 1.0)
     return y.reshape((1,) * ahead + y.shape) if keepdims else y
 
 
