@@ -15,9 +15,7 @@ from ..recording.recorded import SCALARS, Recorded, solid
 from .base import Node, TensorBase, second_reading, tensor_class
 from .promotion import is_complex_dtype
 
-
-def _holders(value: Any) -> int:
-    return sys.getrefcount(value)
+_holders = sys.getrefcount
 
 
 def _baseline() -> int:
@@ -26,6 +24,9 @@ def _baseline() -> int:
 
 
 _ALONE = _baseline()  # what _holders says of an object that one local variable of its caller holds; differs between Pythons
+
+LARGE = 1 << 16
+"""Bytes from which on the namespace's copy may be faster than NumPy's."""
 
 
 class Accumulator:
@@ -158,6 +159,13 @@ def take_ownership(grads: dict[Any, Any]) -> list[tuple[Any, Any]]:
         if isinstance(g, SCALARS):
             g = solid(g)
         elif _holders(g) > _ALONE or not _whole(g):
-            g = g.copy() if type(g) is np.ndarray else backend.space_of(g).asarray(g, copy=True)  # in rows
+            g = _copied(g)
         out.append((key, g))
     return out
+
+
+def _copied(g: Any) -> Any:
+    """A copy of a gradient, in the order of its axes."""
+    if type(g) is not np.ndarray:
+        return backend.space_of(g).asarray(g, copy=True)
+    return g.copy() if g.nbytes < LARGE else backend.space_of(g).copy(g)

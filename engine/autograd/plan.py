@@ -49,3 +49,7 @@ class Plan:
         if type(source) is tuple:
             return source[0] in self.relevant or (source[0], source[1]) in self.inner  # type: ignore[operator]
         return source in self.leaves
+
+
+EVERYWHERE = Plan((), None, False)
+"""To all leaves."""

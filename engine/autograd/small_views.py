@@ -36,7 +36,7 @@ def _reshape(xp: Any, held: Held, view: View) -> Answer:
         try:
             if prod(shape) != a.size and (shape.count(-1) != 1 or min(shape) < -1):
                 return None
-            return view(x, reshape(a, shape))
+            return view(x, a.reshape(shape) if a.flags.c_contiguous else reshape(a, shape))
         except (TypeError, ValueError, IndexError):
             return None
 

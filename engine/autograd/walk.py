@@ -21,7 +21,7 @@ from .accumulate import Accumulator
 from .base import Node, TensorBase, graph, recording, touched, wrap
 from .fp_errors import ignore_fp_errors, restore_fp_errors
 from .hooks import run_hooks
-from .plan import Plan
+from .plan import EVERYWHERE, Plan
 from .replay import read_again, replay
 from .watch import Watched, watchers
 
@@ -46,7 +46,10 @@ def run(
     silence = ignore_fp_errors()
     watched: Watched | None = None
     try:
-        plan = Plan([t.node for t, _ in roots if t.node is not None], targets, upto)
+        if targets is None and not upto:
+            plan = EVERYWHERE
+        else:
+            plan = Plan([t.node for t, _ in roots if t.node is not None], targets, upto)
         watched = Watched(t.node for t, _ in roots if t.node is not None) if watchers and targets is None else None
         return _Walk(plan, create_graph, retain_graph).run(roots, watched)
     except BaseException:
@@ -113,6 +116,8 @@ class _Walk:
         Zeros are not carried through the graph: there they could meet an infinite value and become NaN.
         """
         reached = self.without_gradient
+        if not reached:
+            return
         behind = [s for node in graph([s[0] for s in reached if type(s) is tuple]) for s in node.inputs]
         for leaf in (*reached, *behind):
             if isinstance(leaf, TensorBase) and leaf.needs_grad and leaf not in leaves:

@@ -110,10 +110,12 @@ class Namespace:
         return picked
 
     def dtype(self, dtype: Any) -> Any:
-        """dlengine's dtype (a numpy.dtype, or its name) as the library's own."""
+        """dlengine's dtype (a numpy.dtype, or its name) as the library's own, which stays as it is."""
         dtype = known(dtype)
         if self.library.native_dtypes or dtype is None:
             return np.dtype(dtype) if type(dtype) is str else dtype
+        if type(dtype) is type(self.library.load().float64):
+            return dtype
         if dtype not in self._to_native:
             name = np.dtype(dtype).name
             if not hasattr(self.library.load(), name):

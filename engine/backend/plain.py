@@ -150,6 +150,11 @@ def arange(start: Any, /, stop: Any = None, step: Any = 1, *, dtype: Any = None,
 def eye(n_rows: int, n_cols: int | None = None, /, *, k: int = 0, dtype: Any = None, device: Any = None) -> Array:
     """eye."""
     if type(dtype) in _DTYPES and device is None:
+        if type(n_rows) is type(k) is int and n_rows > 0 and n_cols is None and dtype is not None:
+            y = np.zeros((n_rows, n_rows), dtype)
+            if abs(k) < n_rows:
+                y[max(0, -k) : n_rows - max(0, k)].reshape(-1)[max(0, k) :: n_rows + 1] = 1
+            return y
         return np.eye(n_rows, n_cols, k, dtype)
     return _eye(n_rows, n_cols, k=k, dtype=dtype, device=device)
 

@@ -333,6 +333,7 @@ NUMPY: Shims = {
     "reshape": plain.reshape,
     "astype": plain.astype,
     "asarray": plain.asarray,
+    "copy": np.ndarray.copy,
     "permute_dims": plain.permute_dims,
     "matrix_transpose": plain.matrix_transpose,
     "clip": plain.clip,

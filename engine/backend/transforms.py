@@ -45,17 +45,28 @@ class Transforms:
 
 
 def _chosen(own: Any, better: Any) -> Any:
-    def transform(x: Any, /, **options: Any) -> Any:
-        known = x.size and x.dtype.kind in "fc" and x.dtype.itemsize // (2 if x.dtype.kind == "c" else 1) in (4, 8)
-        return (better if known else own)(x, **options)
+    """A function whose attribute `shared` is the same with a number of threads: SciPy gives each some of many transforms."""
 
-    return transform
+    def transform(x: Any, /, **options: Any) -> Any:
+        return (better if _known(x) else own)(x, **options)
+
+    def shared(x: Any, threads: int, /, **options: Any) -> Any:
+        return better(x, workers=threads, **options) if _known(x) else own(x, **options)
+
+    made: Any = transform
+    made.shared = shared
+    return made
+
+
+def _known(x: Any) -> bool:
+    """Whether these are numbers of single or double precision."""
+    return bool(x.size) and x.dtype.kind in "fc" and x.dtype.itemsize // (2 if x.dtype.kind == "c" else 1) in (4, 8)
 
 
 def _cut(short: Callable[..., Any], inverse: bool) -> Callable[..., Any]:
     """fft or ifft, of which a single long one of complex64 values is made of short ones: of columns, then of rows."""
 
-    def transform(x: Any, /, *, n: int | None = None, axis: int = -1, norm: str = "backward") -> Any:
+    def transform(x: Any, /, *, n: int | None = None, axis: int = -1, norm: str = "backward", workers: int | None = None) -> Any:
         size = x.shape[axis] if n is None else n
         if x.dtype.char == "F" and LONG <= size <= LONGEST and x.size == x.shape[axis] == size:
             columns = _columns(size)
@@ -63,7 +74,7 @@ def _cut(short: Callable[..., Any], inverse: bool) -> Callable[..., Any]:
                 grid = short(x.reshape(columns, size // columns), axis=0, norm=norm)
                 np.multiply(grid, _twiddles(columns, size, inverse), out=grid)
                 return short(grid.T, axis=0, norm=norm).reshape(x.shape)
-        return short(x, n=n, axis=axis, norm=norm)
+        return short(x, n=n, axis=axis, norm=norm, workers=workers)
 
     return transform
 

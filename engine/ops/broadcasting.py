@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..autograd.op import op
+from ..autograd.short import short
 from ..errors import ConfigError, ShapeError
 
 if TYPE_CHECKING:
@@ -78,6 +79,7 @@ def broadcast_shapes(*shapes: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(out)
 
 
+@short("short_places")
 def broadcast_arrays(*arrays: Tensor) -> tuple[Tensor, ...]:
     """Return tensors broadcast to the shape that they share.
 
@@ -107,6 +109,7 @@ def broadcast_arrays(*arrays: Tensor) -> tuple[Tensor, ...]:
     return tuple([broadcast_to(a, shape) for a in arrays])
 
 
+@short("short_places")
 def meshgrid(*arrays: Tensor, indexing: str = "xy") -> tuple[Tensor, ...]:
     """Return the coordinates of a grid from one vector per axis.
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from .. import backend
 from ..autograd.base import TensorBase, wrap
+from ..autograd.short import short
 from ..default_dtype import get_default_dtype
 from ..errors import NumberTooLarge, ShapeError
 from .broadcasting import broadcast_to
@@ -72,6 +73,7 @@ def empty(
     return asked(wrap(xp.empty(_sizes(shape, more), dtype=xp.dtype(default_or(dtype)))), requires_grad)
 
 
+@short("short_creation")
 @named_errors
 def zeros(
     shape: Shape, *more: int, dtype: DTypeLike | None = None, device: str | None = None, requires_grad: bool = False
@@ -104,6 +106,7 @@ def zeros(
     return asked(wrap(xp.zeros(_sizes(shape, more), dtype=xp.dtype(default_or(dtype)))), requires_grad)
 
 
+@short("short_creation")
 @named_errors
 def ones(
     shape: Shape, *more: int, dtype: DTypeLike | None = None, device: str | None = None, requires_grad: bool = False
@@ -135,6 +138,7 @@ def ones(
     return asked(wrap(xp.ones(_sizes(shape, more), dtype=xp.dtype(default_or(dtype)))), requires_grad)
 
 
+@short("short_creation")
 @named_errors
 def full(
     shape: Shape, fill_value: TensorLike, *, dtype: DTypeLike | None = None, device: str | None = None,
@@ -174,6 +178,7 @@ def full(
     return asked(made, requires_grad)
 
 
+@short("short_creation")
 @named_errors
 def eye(
     n_rows: int, n_cols: int | None = None, /, *, k: int = 0, dtype: DTypeLike | None = None, device: str | None = None,
@@ -275,6 +280,7 @@ def arange(
     return asked(wrap(xp.arange(start, stop, step, dtype=xp.dtype(dtype))), requires_grad)
 
 
+@short("short_creation")
 @named_errors
 def linspace(
     start: Scalar, stop: Scalar, /, num: int, *, dtype: DTypeLike | None = None, device: str | None = None, endpoint: bool = True,

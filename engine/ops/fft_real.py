@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..autograd.op import op
 from ..autograd.promotion import is_complex
+from ..autograd.short import short
 from ..errors import ConfigError, DTypeError
 from .elementwise import conj
 
@@ -26,6 +27,7 @@ def _real(name: str, x: Any) -> None:
         raise DTypeError(f"{name}: x must be real, it is {x.dtype}; use the complex transform")
 
 
+@short("short_products")
 @op(needs="", promotes="float", complex=True)
 def rfft(xp: Namespace, x: Tensor, /, *, n: int | None = None, axis: int = -1, norm: str = "backward") -> ValueAndVJP:
     """Return the first half of the discrete Fourier transform of real values along an axis.
@@ -76,6 +78,7 @@ def _doubled(xp: Any, g: Any, axis: int, size: int) -> Any:
     return g * xp.reshape(weights, tuple(-1 if i == axis else 1 for i in range(g.ndim)))
 
 
+@short("short_products")
 @op(needs="", promotes="float", complex=True)
 def irfft(xp: Namespace, x: Tensor, /, *, n: int | None = None, axis: int = -1, norm: str = "backward") -> ValueAndVJP:
     """Return the inverse of `rfft`, real values.
@@ -117,6 +120,7 @@ def irfft(xp: Namespace, x: Tensor, /, *, n: int | None = None, axis: int = -1, 
     return xp.fft.irfft(_complex(xp, x), n=n, axis=axis, norm=norm), pull
 
 
+@short("short_products")
 @op(needs="", promotes="float", complex=True)
 def rfftn(
     xp: Namespace, x: Tensor, /, *, s: Sequence[int] | None = None, axes: Sequence[int] | None = None, norm: str = "backward"
@@ -162,6 +166,7 @@ def rfftn(
     return xp.fft.rfftn(x, s=s, axes=named, norm=norm), pull
 
 
+@short("short_products")
 @op(needs="", promotes="float", complex=True)
 def irfftn(
     xp: Namespace, x: Tensor, /, *, s: Sequence[int] | None = None, axes: Sequence[int] | None = None, norm: str = "backward"
@@ -207,6 +212,7 @@ def irfftn(
     return xp.fft.irfftn(_complex(xp, x), s=s, axes=named, norm=norm), pull
 
 
+@short("short_products")
 def hfft(x: Tensor, /, *, n: int | None = None, axis: int = -1, norm: str = "backward") -> Tensor:
     """Return the real transform of the first half of a Hermitian signal.
 
@@ -239,6 +245,7 @@ def hfft(x: Tensor, /, *, n: int | None = None, axis: int = -1, norm: str = "bac
     return irfft(conj(x), n=n, axis=axis, norm=_swapped("hfft", norm))
 
 
+@short("short_products")
 def ihfft(x: Tensor, /, *, n: int | None = None, axis: int = -1, norm: str = "backward") -> Tensor:
     """Return the inverse of `hfft`, its first half.
 

@@ -129,7 +129,31 @@ cat = concat
 """concat under PyTorch's name."""
 
 
-@op(needs="", view=True, complex=True)
+def _put_together(
+    xp: Namespace, join: Any, parts: Sequence[Any], ends: Sequence[int], shape: tuple[int, ...], at: int
+) -> Tensor:
+    """The gradient of what was taken apart along an axis, from those of the parts: where one is None it is 0.
+
+    join: what joins parts. ends: where each part begins, and where the last one ends.
+    """
+    given = [i for i, g in enumerate(parts) if g is not None]
+    first, last = given[0], given[-1]
+    one, within = parts[first], list(parts[first : last + 1])
+    if len(within) > len(given):
+        rest = list(one.shape)
+        for i, g in enumerate(within, first):
+            if g is None:
+                if len(rest) == len(shape):
+                    rest[at] = ends[i + 1] - ends[i]
+                within[i - first] = xp.zeros(tuple(rest), dtype=one.dtype)
+    y = join(within, axis=at)
+    begin, end = ends[first], ends[last + 1]
+    if begin == 0 and end == shape[at]:
+        return y
+    return xp.put_at(y, key=(*(slice(None),) * at, slice(begin, end)), shape=shape)
+
+
+@op(needs="", view=True, complex=True, none_cotangents=True)
 def unstack(xp: Namespace, x: Tensor, /, *, axis: int = 0) -> tuple[tuple[Tensor, ...], Any]:
     """Return the slices of a tensor along an axis.
 
@@ -152,12 +176,14 @@ def unstack(xp: Namespace, x: Tensor, /, *, axis: int = 0) -> tuple[tuple[Tensor
     tensor([1, 3])
     """
     at = axis_of("unstack", axis, x.ndim)
-    before = (slice(None),) * at
-    return tuple([x[(*before, i, ...)] for i in range(x.shape[at])]), lambda gy: xp.stack(list(gy), axis=at)
+    shape, before = x.shape, (slice(None),) * at
+    ends = range(shape[at] + 1)
+    parts = tuple([x[(*before, i, ...)] for i in ends[:-1]])
+    return parts, lambda gy: _put_together(xp, xp.stack, gy, ends, shape, at)
 
 
 @short("short_places")
-@op(needs="", view=True, complex=True)
+@op(needs="", view=True, complex=True, none_cotangents=True)
 def split(xp: Namespace, x: Tensor, /, sizes: Shape, *, axis: int = 0) -> tuple[tuple[Tensor, ...], Any]:
     """Return consecutive parts of a tensor along an axis.
 
@@ -200,8 +226,9 @@ def split(xp: Namespace, x: Tensor, /, sizes: Shape, *, axis: int = 0) -> tuple[
             raise ShapeError(f"split: sizes {lengths} do not add up to the {n} of axis {axis}")
         ends = [0, *accumulate(lengths)] if lengths else [0]
     before = (slice(None),) * at
+    shape = x.shape
     parts = tuple([x[(*before, slice(a, b), ...)] for a, b in zip(ends, ends[1:], strict=False)])
-    return parts, lambda gy: xp.concat(list(gy), axis=at)
+    return parts, lambda gy: _put_together(xp, xp.concat, gy, ends, shape, at)
 
 
 @short("short_places")

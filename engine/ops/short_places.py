@@ -12,6 +12,7 @@ import numpy as np
 from ..autograd.base import TensorBase, tensor_class
 from ..autograd.small import small_calls
 from ..autograd.small_kernels import Answer, Leaf, floats
+from .broadcasting import broadcast_shapes
 from .shape import lines_along
 from .sort import TopK
 
@@ -74,6 +75,8 @@ def _embedding(xp: Any, leaf: Leaf) -> Answer:
 
 
 def _channel_shuffle(xp: Any, leaf: Leaf) -> Answer:
+    reshape = xp.reshape
+
     def small(x: Any, groups: Any) -> Any:
         a = floats(x)
         if a is None or type(groups) is not int or a.ndim < 3 or not a.size:
@@ -82,17 +85,68 @@ def _channel_shuffle(xp: Any, leaf: Leaf) -> Answer:
         n, c = shape[:2]
         if groups < 2 or c % groups or c == groups:  # without groups, or with one channel each, the result may be a view
             return None
-        return leaf(a.reshape(n, groups, c // groups, prod(shape[2:])).transpose(0, 2, 1, 3).reshape(shape))
+        return leaf(reshape(a.reshape(n, groups, c // groups, prod(shape[2:])).transpose(0, 2, 1, 3), shape))
+
+    return small
+
+
+def _shown() -> tuple[Answer, Answer, Answer]:
+    """What gives the array of a tensor that needs no gradient, what makes a view of a tensor, and what broadcasts one."""
+    found, shown = small_calls().views(tensor_class[0]), small_calls().broadcast(tensor_class[0])
+    if found is None or shown is None:
+        raise RuntimeError("tensors lie in memory in another way")
+    return (*found, shown)
+
+
+def _whole(found: list[Any]) -> tuple[Any, ...] | None:
+    """Some results, if there are any and none is missing."""
+    for t in found:
+        if t is None:
+            return None
+    return tuple(found) or None
+
+
+def _broadcast_arrays(xp: Any, leaf: Leaf) -> Answer:
+    held, _, shown = _shown()
+
+    def small(*tensors: Any) -> Any:
+        shapes = []
+        for t in tensors:
+            a = held(t)
+            if a is None:
+                return None
+            shapes.append(a.shape)
+        shape = shapes[0] if shapes.count(shapes[0]) == len(shapes) else broadcast_shapes(*shapes)
+        return _whole([shown(t, shape) for t in tensors])
+
+    return small
+
+
+def _meshgrid(xp: Any, leaf: Leaf) -> Answer:
+    held, view, shown = _shown()
+
+    def small(*vectors: Any, indexing: Any = "xy") -> Any:
+        arrays = [held(t) for t in vectors]
+        if indexing not in ("xy", "ij"):
+            return None
+        for a in arrays:
+            if a is None or a.ndim != 1:
+                return None
+        n = len(arrays)
+        places = [1, 0, *range(2, n)] if indexing == "xy" and n > 1 else range(n)
+        shape = tuple([arrays[places[i]].size for i in range(n)])
+        found = []
+        for t, a, p in zip(vectors, arrays, places, strict=True):
+            flat = a if p == n - 1 else a.reshape(-1, *(1,) * (n - 1 - p))
+            found.append(shown(t if flat is a else view(t, flat), shape))
+        return _whole(found)
 
     return small
 
 
 def _parts(xp: Any, leaf: Leaf, lengths: Callable[[int, int], int]) -> Answer:
     """Views of consecutive parts; lengths: of a part, of the size of the axis and what is asked for."""
-    found = small_calls().views(tensor_class[0])
-    if found is None:
-        raise RuntimeError("tensors lie in memory in another way")
-    held, view = found
+    held, view, _ = _shown()
 
     def small(x: Any, asked: Any, axis: Any) -> Any:
         a = held(x)
@@ -126,6 +180,6 @@ def _chunk(xp: Any, leaf: Leaf) -> Answer:
 
 MAKERS: dict[str, Callable[[Any, Leaf], Answer]] = {
     "topk": _topk, "take_along_axis": _take_along_axis, "embedding": _embedding, "channel_shuffle": _channel_shuffle,
-    "split": _split, "chunk": _chunk,
+    "split": _split, "chunk": _chunk, "broadcast_arrays": _broadcast_arrays, "meshgrid": _meshgrid,
 }  # fmt: skip
 """By the name of a function."""

@@ -176,38 +176,46 @@ def _prelu(xp: Any, leaf: Leaf) -> Answer:
     return small
 
 
-def _transform(name: str, several: bool) -> Callable[[Any, Leaf], Answer]:
+def _transform(name: str, letters: str) -> Callable[[Any, Leaf], Answer]:
+    """A Fourier transform over one axis, or (fftn) over all, of NumPy's dtypes with these letters."""
+    hermitian = name in ("hfft", "ihfft")
+
     def make(xp: Any, leaf: Leaf) -> Answer:
-        function = getattr(xp.fft, name)
+        function = getattr(xp.fft, {"hfft": "irfft", "ihfft": "rfft"}.get(name, name))
+        norm_of_it, conj = "forward" if hermitian else "backward", xp.conj
 
         def answer(x: Any, options: dict[str, Any]) -> Any:
             a: Any = x.array if isinstance(x, TensorBase) else None
-            if type(a) is not np.ndarray or a.dtype.char not in "FD" or not a.size or not a.ndim:
+            if type(a) is not np.ndarray or a.dtype.char not in letters or not a.size or not a.ndim:
                 return None
             if x.needs_grad and not unrecorded():
                 return None
             token = SET(QUIET)
             try:
-                return leaf(function(a, **options, norm="backward"))
+                y = function(conj(a) if name == "hfft" else a, **options, norm=norm_of_it)
+                return leaf(conj(y) if name == "ihfft" else y)
             finally:
                 restore_fp_errors(token)
 
         def over_all(x: Any, /, *, s: Any = None, axes: Any = None, norm: Any = "backward") -> Any:
             if s is not None or axes is not None or norm != "backward":
                 return None
-            return answer(x, {"s": None, "axes": None})
+            return answer(x, {"s": None, "axes": tuple(range(x.ndim))})
 
         def over_one(x: Any, /, *, n: Any = None, axis: Any = -1, norm: Any = "backward") -> Any:
             return answer(x, {"axis": axis}) if n is None and type(axis) is int and norm == "backward" else None
 
-        return over_all if several else over_one
+        return over_all if name.endswith("n") else over_one
 
     return make
 
 
+_COMPLEX = ("fft", "ifft", "fftn", "ifftn", "irfft", "irfftn", "hfft")
+_REAL = ("rfft", "rfftn", "ihfft")
+
 MAKERS: dict[str, Callable[[Any, Leaf], Answer]] = {
     "einsum": _einsum, "tensordot": _tensordot, "outer": _outer, "matrix_norm": _matrix_norm,
     "pairwise_distance": _pairwise_distance, "prelu": _prelu,
-    **{name: _transform(name, name.endswith("n")) for name in ("fft", "ifft", "fftn", "ifftn")},
+    **{name: _transform(name, "FD") for name in _COMPLEX}, **{name: _transform(name, "fd") for name in _REAL},
 }  # fmt: skip
 """By the name of a function."""

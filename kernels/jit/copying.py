@@ -30,8 +30,9 @@ _SHAPES, _NUMBERS = (tuple, list), (float, int)
 Function = Callable[..., Any]
 Launched = Callable[[], None]
 
-MOST = 1 << 22
-"""Bytes beyond which zeros may be memory that the system has just cleared, which costs nothing more."""
+CLEARED, MOST = 1 << 20, 1 << 22
+"""Bytes up to which the C library clears memory as fast as two threads, and beyond which zeros may be memory that the system has
+just cleared, which costs nothing more."""
 
 PIECE = 1 << 15
 """Bytes that arrays to be joined must have on average, and the first one, for threads to pay."""
@@ -47,6 +48,20 @@ def _asarray(fallback: Function, launched: Launched) -> Function:
         return fallback(obj, dtype=dtype, device=device, copy=copy, **options)
 
     return asarray
+
+
+def _copy(fallback: Function, launched: Launched) -> Function:
+    """In the order of the axes."""
+
+    def copy(x: Array, /) -> Array:
+        if type(x) is _ND and x.nbytes >= LARGE and (not x.flags.c_contiguous or shared(x.nbytes)):
+            y = in_order(x)
+            if y is not None:
+                launched()
+                return y
+        return fallback(x)
+
+    return copy
 
 
 def _positive(fallback: Function, launched: Launched) -> Function:
@@ -124,7 +139,7 @@ def _filling(number: int) -> Callable[[Function, Launched], Function]:
         def filled(shape: Any, *, dtype: Any = None, device: Any = None) -> Array:
             if type(shape) in _SHAPES and (dtype is _SINGLE or dtype is _DOUBLE) and device is None:
                 size = prod(shape) * dtype.itemsize
-                if LARGE <= size and (number or size <= MOST):
+                if LARGE <= size and (number or (CLEARED <= size <= MOST and shared(size))):
                     y = np.empty(shape, dtype)
                     if assign(y, _number(number, dtype)):
                         launched()
@@ -293,6 +308,7 @@ def _linspace(fallback: Function, launched: Launched) -> Function:
 
 COPYING: dict[str, Callable[[Function, Launched], Function]] = {
     "asarray": _asarray,
+    "copy": _copy,
     "positive": _positive,
     "astype": _astype,
     "reshape": _reshape,

@@ -7,17 +7,20 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from functools import cache
+from functools import cache, partial
 from importlib import import_module
 from typing import Any
 
 import numpy as np
 
 from ..types import Array
-from .machine.compile import is_interpreted
+from .machine.compile import is_interpreted, thread_count
 
 LEAST = 1024
 """Numbers from which on this is faster than the library."""
+
+SHARED = 1 << 15
+"""Numbers that each of the library's threads must have, which it takes some 10 us to begin with."""
 
 _COMPLEX, _REAL = np.dtype(np.complex64), np.dtype(np.float32)
 
@@ -41,6 +44,8 @@ class FourierTransforms:
         if name in _MADE:
             make, inverse = _MADE[name]
             function = _counted(name, make(self._own, inverse), function, self._launches)
+        elif hasattr(function, "shared"):
+            function = partial(_by_library, function)
         self.__dict__[name] = function
         return function
 
@@ -55,9 +60,17 @@ def _counted(name: str, ours: Callable[..., Any], library: Callable[..., Any], l
             if y is not None:
                 launches[label] += 1
                 return y
-        return library(x, **options)
+        return _by_library(library, x, **options)
 
     return function
+
+
+def _by_library(function: Callable[..., Any], x: Array, **options: Any) -> Array:
+    """What the library's function says, on all threads where there is much to do."""
+    shared = getattr(function, "shared", None)
+    threads = thread_count(x.size // SHARED) if shared is not None and type(x) is np.ndarray and not is_interpreted() else 1
+    y: Array = function(x, **options) if threads == 1 or shared is None else shared(x, threads, **options)
+    return y
 
 
 def _along_one(own: Any, inverse: bool) -> Callable[..., Array | None]:
@@ -80,7 +93,7 @@ def _over(own: Any, x: Array, axes: Sequence[int], inverse: bool, norm: str) -> 
         else:
             y = z
     if left:
-        y = (own.ifftn if inverse else own.fftn)(y, axes=tuple(left), norm=norm)
+        y = _by_library(own.ifftn if inverse else own.fftn, y, axes=tuple(left), norm=norm)
     return y, len(left) < len(axes)
 
 
@@ -120,7 +133,7 @@ def _real_several(own: Any, inverse: bool) -> Callable[..., Array | None]:
         if x.dtype != _REAL or not _distinct(x, s, axes):
             return None
         half = one(x, axis=axes[-1], norm=norm)
-        y, ours = _over(own, own.rfft(x, axis=axes[-1], norm=norm) if half is None else half, axes[:-1], False, norm)
+        y, ours = _over(own, _by_library(own.rfft, x, axis=axes[-1], norm=norm) if half is None else half, axes[:-1], False, norm)
         return y if ours or half is not None else None
 
     def backward(x: Array, *, s: Any = None, axes: Any = None, norm: str = "backward") -> Array | None:
@@ -129,7 +142,7 @@ def _real_several(own: Any, inverse: bool) -> Callable[..., Array | None]:
         y, ours = _over(own, x, axes[:-1], True, norm)
         whole = one(y, axis=axes[-1], norm=norm)
         if whole is None:
-            return own.irfft(y, axis=axes[-1], norm=norm) if ours else None
+            return _by_library(own.irfft, y, axis=axes[-1], norm=norm) if ours else None
         return whole
 
     return backward if inverse else forward

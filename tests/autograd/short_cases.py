@@ -163,6 +163,7 @@ NORMS = {
 }  # fmt: skip
 
 ALONG, CUBE = labels((5, 3), 7), numbers(2, 6, 3, 2)
+LAST_ROW = ROWS[-1]
 PLACES = {
     "topk": (
         [((ROWS, 3), {}), ((ROWS, 2), {"axis": 0, "largest": False}), ((ROWS.mT, 5), {"axis": -1}), ((ROWS, 0), {}),
@@ -203,6 +204,19 @@ PLACES = {
         [((ROWS, 0), {}), ((ROWS, 2.0), {}), ((ROWS, True), {}), ((ROWS, 2), {"axis": 2}), ((ROWS, 2), {"axis": True}),
          ((ROWS[:0], 2), {}), ((dl.asarray(1.0), 1), {}), ((ROWS,), {}), ((ROWS.array, 2), {}), ((ROWS, 2), {"dim": 1})],
     ),
+    "broadcast_arrays": (
+        [((ROWS, ROWS), {}), ((ROWS, LAST_ROW), {}), ((ROWS[:, :1], NAMES), {}), ((dl.asarray(2.0), ROWS.mT, ROWS[0, :5]), {}),
+         ((WAVE,), {})],
+        [((ROWS[:1], ROWS[:0]), {}), ((ROWS, NAMES[:4]), {}), ((ROWS, 2.0), {}), ((), {}), ((ROWS.array, ROWS), {}),
+         ((ROWS,), {"shape": 2})],
+    ),
+    "meshgrid": (
+        [((LAST_ROW, NAMES), {}), ((LAST_ROW, NAMES), {"indexing": "ij"}), ((LAST_ROW,), {}), ((NAMES, WAVE[0], LAST_ROW), {}),
+         ((NAMES, WAVE[:, 1], LAST_ROW, NAMES), {"indexing": "ij"})],
+        [((NAMES[:0], LAST_ROW), {}), ((LAST_ROW, dl.asarray(2.0)), {}), ((), {}), ((ROWS, NAMES), {}),
+         ((NAMES, NAMES), {"indexing": "yx"}), ((NAMES, 2.0), {}), ((NAMES, NAMES), {"indexing": None}),
+         ((NAMES.array, NAMES), {})],
+    ),
     "channel_shuffle": (
         [((IMAGE, 2), {}), ((CUBE, 3), {}), ((IMAGE.mT.mT, 3), {}), ((numbers(1, 4, 1), 2), {}),
          ((IMAGE.astype("float64"), 2), {}), ((numbers(2, 5, 6).mT, 2), {})],
@@ -212,6 +226,9 @@ PLACES = {
 }  # fmt: skip
 
 SQUARE, LONG = numbers(5, 5), numbers(5, 7, 3)
+NOT_REAL = [((WAVE,), {}), ((ROWS.astype("int64"),), {}), ((ROWS[:0],), {}), ((2.0,), {}), ((ROWS.array,), {}), ((), {})]
+MANY_ROWS = numbers(40, 3, 22)
+FIELD = dl.asarray(RNG.standard_normal((33, 2, 64)).astype(np.float32).view(np.complex64))
 NOT_WAVES = [((ROWS,), {}), ((ROWS.astype("int64"),), {}), ((WAVE[:0],), {}), ((2.0,), {}), ((WAVE.array,), {}), ((), {})]
 PRODUCTS = {
     "einsum": (
@@ -274,12 +291,13 @@ PRODUCTS = {
     ),
     **{
         name: (
-            [((WAVE,), {}), ((WAVE.mT,), {}), ((WAVE.astype("complex128"),), {}), ((WAVE,), {"norm": "backward"})],
+            [((WAVE,), {}), ((WAVE.mT,), {}), ((WAVE.astype("complex128"),), {}), ((FIELD,), {}),
+             ((WAVE,), {"norm": "backward"})],
             [*NOT_WAVES, ((WAVE,), {"s": (2, 3)}), ((WAVE,), {"axes": (0,)}), ((WAVE,), {"norm": "ortho"}),
              ((WAVE,), {"norm": "no"}),
              ((WAVE,), {"s": (0, 3)})],
         )
-        for name in ("fftn", "ifftn")
+        for name in ("fftn", "ifftn", "irfftn")
     },
     **{
         name: (
@@ -287,11 +305,52 @@ PRODUCTS = {
             [*NOT_WAVES, ((WAVE,), {"n": 4}), ((WAVE,), {"n": 0}), ((WAVE,), {"axis": 2}), ((WAVE,), {"axis": True}),
              ((WAVE,), {"norm": "ortho"}), ((WAVE,), {"dim": 0})],
         )
-        for name in ("fft", "ifft")
+        for name in ("fft", "ifft", "irfft", "hfft")
     },
 }  # fmt: skip
 
-CASES = {**CONVS, **POOLS, **ADAPTIVE, **LOSSES, **NORMS, **PLACES, **PRODUCTS}
+FORM = [((2,), {}), (((2, 3),), {}), (([4, 1],), {}), ((0,), {}), (((),), {})]
+"""Shapes, after which options may come."""
+ASKED = [{"dtype": "float64"}, {"device": "cpu"}, {"requires_grad": True}, {"dtype": "no"}, {"device": "no"}, {"kind": 1}]
+NO_SHAPE = [(-1,), (2.0,), ("2",), ((2, -3),), (None,), ()]
+CREATION = {
+    **{
+        name: ([((*args, *number), {}) for args, _ in FORM], [
+            *[((2, *number), options) for options in ASKED], *[((*args, *number), {}) for args in NO_SHAPE],
+            ((2, 3, *number), {}),
+        ])
+        for name, number in (("zeros", ()), ("ones", ()), ("full", (0.1,)))
+    },
+    "eye": (
+        [((4,), {}), ((4,), {"k": 1}), ((4,), {"k": -3}), ((4,), {"k": 4}), ((4,), {"k": -9}), ((3, 5), {}), ((1,), {}),
+         ((5, 3), {"k": -1}), ((0,), {})],
+        [*[((3,), options) for options in ASKED], ((-2,), {}), ((2.0,), {}), ((True,), {}), ((3,), {"k": 0.5}), ((), {}),
+         ((3,), {"k": True}), ((3, -2), {})],
+    ),
+    "linspace": (
+        [((0, 1, 5), {}), ((0.5, -2.5, 7), {}), ((1.0, 1.0, 3), {}), ((0, 1, 1), {}), ((0, 1, 0), {}),
+         ((0, 3, 6), {"endpoint": False}), ((0.0, 1e300, 3), {})],
+        [*[((0.0, 1.0, 3), options) for options in ASKED], ((0, 1), {}), ((0, 1, -2), {}), ((0, 1, 2.0), {}), ((0, 1j, 3), {}),
+         ((0, float("inf"), 3), {}), ((0, float("nan"), 3), {}), ((True, 2, 3), {}), ((0, "1", 3), {})],
+    ),
+}  # fmt: skip
+CREATION["full"][1].extend([((2, value), {}) for value in (1, True, 2j, "a", None, np.float64(0.1), LAST_ROW[0], ROWS)])
+
+REAL_WAVES = {
+    "rfftn": (
+        [((ROWS,), {}), ((ROWS.mT,), {}), ((MANY_ROWS.astype("float64"),), {}), ((MANY_ROWS,), {"norm": "backward"})],
+        [*NOT_REAL, ((ROWS,), {"s": (2, 3)}), ((ROWS,), {"axes": (0,)}), ((ROWS,), {"norm": "ortho"}), ((ROWS,), {"s": (0, 3)})],
+    ),
+    **{
+        name: (
+            [((ROWS,), {}), ((ROWS,), {"axis": 0}), ((MANY_ROWS.mT.astype("float64"),), {"axis": -2}), ((MANY_ROWS,), {})],
+            [*NOT_REAL, ((ROWS,), {"n": 4}), ((ROWS,), {"n": 0}), ((ROWS,), {"axis": 2}), ((ROWS,), {"axis": True}),
+             ((ROWS,), {"norm": "ortho"}), ((ROWS,), {"dim": 0})],
+        )
+        for name in ("rfft", "ihfft")
+    },
+}  # fmt: skip
+CASES = {**REAL_WAVES, **CREATION, **CONVS, **POOLS, **ADAPTIVE, **LOSSES, **NORMS, **PLACES, **PRODUCTS}
 HOMES = (dl, F, dl.linalg, dl.fft)
 FUNCTIONS = {
     name: next((f for f in (getattr(home, name, None) for home in HOMES) if hasattr(f, "short")), None) for name in CASES

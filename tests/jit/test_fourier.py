@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from contextlib import nullcontext
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,7 +12,9 @@ import pytest
 pytest.importorskip("numba")
 
 import dlengine as dl
-from dlengine.kernels.jit import SET, fourier
+from dlengine import backend
+from dlengine.backend.transforms import Transforms
+from dlengine.kernels.jit import SET, fourier, transforms
 from dlengine.kernels.jit.machine.compile import interpreted
 
 RNG = np.random.default_rng(0)
@@ -129,3 +133,44 @@ def test_axes_that_are_no_integers_are_refused_alike() -> None:
     for name in ("fftn", "ifftn", "irfftn"):
         with dl.use_backend("numba"), pytest.raises(dl.errors.ShapeError, match="integers"):
             getattr(dl.fft, name)(dl.asarray(np.asarray(x)), axes=(0.0, 1))
+
+
+@pytest.mark.parametrize("name", ["fft", "ifft", "fftn", "ifftn", "rfft", "irfft", "rfftn", "irfftn", "hfft", "ihfft"])
+def test_the_library_shares_what_it_is_left(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """Sizes with a large prime factor: SciPy is told how many threads, and every bit is as with one."""
+    pytest.importorskip("scipy")
+    real = np.random.default_rng(6).standard_normal((138, 3 * 79)).astype(np.float32)
+    x = real if name in ("rfft", "rfftn", "ihfft") else (real + 1j * real[::-1]).astype(np.complex64)
+    xp = backend.namespace_of(backend.NUMPY, SET)
+    asked: list[int] = []
+    found = {}
+    for threads in (1, 2, 5):
+        monkeypatch.setattr(transforms, "thread_count", lambda units, threads=threads: asked.append(units) or threads)
+        y = getattr(xp.fft, name)(x, **({"axes": (0, 1)} if name.endswith("n") else {}))
+        found[threads] = y.tobytes()
+    assert asked
+    assert set(found.values()) == {found[1]}
+    told: list[int] = []
+    library = transforms.FourierTransforms(_Told(told), Counter())
+    getattr(library, name)(x, **({"axes": (0, 1)} if name.endswith("n") else {}))
+    assert set(told) == {5}
+
+
+class _Told:
+    """Transforms that note how many threads they are given."""
+
+    def __init__(self, told: list[int]) -> None:
+        self.told = told
+
+    def __getattr__(self, name: str) -> Any:
+        own = getattr(Transforms(), name)
+
+        def function(x: Any, **options: Any) -> Any:
+            return own(x, **options)
+
+        def shared(x: Any, threads: int, **options: Any) -> Any:
+            self.told.append(threads)
+            return own.shared(x, threads, **options)
+
+        function.shared = shared  # type: ignore[attr-defined]
+        return function

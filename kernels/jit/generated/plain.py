@@ -25,6 +25,10 @@ from .small_calls import total
 SHORT = 8
 """Fewer elements in a row than this are NumPy's, which does many rows at once."""
 
+ROWS, LEAST = 8, 2048
+"""Rows, and elements of them all, from which on sums over rows are machine code (leading_sums.py)."""
+
+_EXACT = (np.dtype("float32"), np.dtype("float64"))
 _FLOATS = frozenset(("float32", "float64", "float16", "bfloat16"))
 _TAKEN: dict[str, frozenset[str]] = dict.fromkeys(("sum", "prod", "mean", "var", "std", "max", "min", "all_finite"), _FLOATS)
 _TAKEN["euclidean"] = frozenset(("float32", "float64"))
@@ -36,7 +40,8 @@ def plain(name: str, fallback: Callable[..., Any], launches: Counter[str]) -> Ca
     of_dtype: dict[Any, _Kernel] = {}
     taken = _TAKEN.get(name, _BOOL)
     label = f"generated:{name}"
-    kept_axes = name == "euclidean"
+    kept_axes, averaged = name == "euclidean", name == "mean"
+    added = averaged or name == "sum"
 
     def reduce(x: Array, /, *, axis: Any = None, keepdims: bool = kept_axes, dtype: Any = None, **options: Any) -> Any:
         if type(x) is np.ndarray and mode.get() != "off" and dtype is None and x.size and not is_interpreted():
@@ -54,6 +59,11 @@ def plain(name: str, fallback: Callable[..., Any], launches: Counter[str]) -> Ca
                 y = kernel.reduce(x, kept, options.get("correction", 0.0))
                 if y is not None:
                     return y.reshape(y.shape + (1,) * (x.ndim - kept)) if keepdims else y
+            if added and kept < 0 and x.size >= LEAST and x.dtype in _EXACT:
+                y = _over_rows(x, axis, keepdims, averaged)
+                if y is not None:
+                    launches[f"library:{name}"] += 1
+                    return y
         if kept_axes:
             return fallback(x, axis=axis)
         if dtype is not None:
@@ -61,6 +71,25 @@ def plain(name: str, fallback: Callable[..., Any], launches: Counter[str]) -> Ca
         return fallback(x, axis=axis, keepdims=keepdims, **options)
 
     return reduce
+
+
+@lru_cache(maxsize=1)
+def _leading_sum() -> Callable[[Array, int, float], Array]:
+    """Where the loops are, imported when they are first needed."""
+    from ..leading_sums import leading_sum
+
+    return leading_sum
+
+
+def _over_rows(x: Array, axis: Any, keepdims: bool, averaged: bool) -> Array | None:
+    """The sum or mean over the first axes, where these are many rows; else None."""
+    axes = axis if type(axis) is tuple else (axis,)
+    ahead = _first(x.ndim, axes) if {*map(type, axes)} == {int} else 0
+    count = _product(x.shape[:ahead])
+    if count < ROWS:
+        return None
+    y = _leading_sum()(x, ahead, float(count) if averaged else 1.0)
+    return y.reshape((1,) * ahead + y.shape) if keepdims else y
 
 
 class _Kernel:
@@ -118,6 +147,14 @@ def leading(rank: int, axis: Any) -> int:
     if type(axis) is int:
         return rank - 1 if axis in (-1, rank - 1) and rank else -1
     return _trailing(rank, axis) if type(axis) is tuple and {*map(type, axis)} == {int} else -1
+
+
+@lru_cache(maxsize=256)
+def _first(rank: int, axes: tuple[int, ...]) -> int:
+    """How many axes are reduced where these are the first ones, but not all; else 0."""
+    if len(axes) >= rank or not all([-rank <= a < rank for a in axes]):
+        return 0
+    return len(axes) if sorted([a % rank for a in axes]) == [*range(len(axes))] else 0
 
 
 @lru_cache(maxsize=256)
