@@ -61,6 +61,7 @@ class Node:
     pull: a list of pullbacks (None where no gradient is needed), or one function (gy, need) for all; None once used.
     dtypes: of the outputs; None for one that no gradient flows through.
     guards: the version cells of the values that the pullbacks need.
+    rare: whether it has several outputs, hooks, a refusal or a trace, which backward asks first.
     """
 
     # what only some nodes have is a class attribute until it is set, so that recording a tiny op stays cheap
@@ -75,6 +76,7 @@ class Node:
     need: tuple[bool, ...]
     guards: list[list[int]]
     single: bool = True
+    rare: bool = False
     shapes: tuple[tuple[int, ...], ...]
     dtypes: tuple[Any, ...]
     seq: int

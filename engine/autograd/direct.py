@@ -332,7 +332,7 @@ class _Form(NamedTuple):
             "    _node.need = _need",
             "    _node.pull = _pull",
             f"    _node.guards = _cells_of(_slots, ({arguments}), (_out,)) if _slots else []",
-            "    if _pull is None: _node.refusal = _refusal(_op)",
+            "    if _pull is None: _node.refusal, _node.rare = _refusal(_op), True",
             "    _node.shapes = (_y.shape,)",
             "    _node.dtypes = (_dy,)",
             "    _node.seq = _next_sequence()",

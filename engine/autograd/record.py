@@ -43,9 +43,9 @@ def make_node(
     node.pull = pull
     node.guards = guards
     if pull is None:
-        node.refusal = refusal(op)
+        node.refusal, node.rare = refusal(op), True
     if isinstance(outputs, list):
-        node.single = False
+        node.single, node.rare = False, True
         node.shapes = tuple([out.array.shape for out in outputs])
         node.dtypes = tuple([out.array.dtype if carries_gradient(op, i, out) else None for i, out in enumerate(outputs)])
         for i, out in enumerate(outputs):
@@ -98,7 +98,7 @@ def record(
     if not op.complex:
         refuse_complex(op, node, outs)
     if anomaly.get():
-        node.trace = trace(op, [out.array for out in outs])
+        node.trace, node.rare = trace(op, [out.array for out in outs]), True
 
 
 def version_cells(slots: Sequence[int], inputs: Sequence[Any], outputs: Sequence[TensorBase]) -> list[list[int]]:
@@ -120,6 +120,7 @@ def refuse_complex(op: Op, node: Node, outputs: Sequence[TensorBase]) -> None:
     dtypes = [s[0].dtypes[s[1]] if type(s) is tuple else s.array.dtype for s, n in zip(node.inputs, node.need, strict=True) if n]
     if any(is_complex_dtype(d) for d in (*dtypes, *[out.array.dtype for out in outputs])):
         node.refusal = f"{op.name} has no derivative for complex values; work on real and imaginary parts"
+        node.rare = True
 
 
 def trace(op: Op, ys: Sequence[Any]) -> str:
