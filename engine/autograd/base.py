@@ -5,7 +5,7 @@ A tensor is an array and its place in the graph. A node is one recorded op. Neit
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextvars import ContextVar, Token
 from itertools import count
 from typing import Any
@@ -74,7 +74,7 @@ class Node:
     consts: Mapping[str, Any]
     pull: Any
     need: tuple[bool, ...]
-    guards: list[list[int]]
+    guards: Sequence[list[int]]
     single: bool = True
     rare: bool = False
     shapes: tuple[tuple[int, ...], ...]

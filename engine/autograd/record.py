@@ -26,7 +26,7 @@ def refusal(op: Op) -> str:
 
 
 def make_node(
-    op: Op, xp: Any, consts: dict[str, Any], inputs: list[Any], need: tuple[bool, ...], pull: Any, guards: list[list[int]],
+    op: Op, xp: Any, consts: dict[str, Any], inputs: list[Any], need: tuple[bool, ...], pull: Any, guards: Sequence[list[int]],
     outputs: Outputs,
 ) -> Node:  # fmt: skip
     """Record an op that was just computed: the only place where nodes are made and outputs are tied to them.
@@ -91,7 +91,7 @@ def record(
     need = tuple(wanted)
     slots = op.guards.get(need) or op.guarded(need)
     outs = outputs if isinstance(outputs, list) else [outputs]
-    guards = version_cells(slots, flat, outs) if slots else []
+    guards = version_cells(slots, flat, outs) if slots else ()
     node = make_node(op, xp, consts, inputs, need, pull, guards, outputs)
     if nested:
         node.layout = layout

@@ -116,4 +116,5 @@ def test_a_hook_may_register_hooks_where_the_walk_has_yet_to_come():
     last.register_hook(lambda g: seen.append("last"))
     first.register_hook(lambda g: y.register_hook(lambda g: (seen.append(g.tolist()), g * 2)[1]) and None)
     (first + last).sum().backward()
-    assert seen == ["last", [7.0, 7.0]] and x.grad.tolist() == [42.0, 42.0]
+    assert seen == ["last", [7.0, 7.0]]
+    assert x.grad.tolist() == [42.0, 42.0]
