@@ -24,7 +24,7 @@ def index_of(x: Any, given: Any) -> tuple[Any, Any]:
     """
     if isinstance(given, bool):
         return x, (None, dl.asarray([given])) if x.ndim == 0 else (None, given)
-    if isinstance(given, int | slice) or given is None or given is ...:
+    if isinstance(given, (int, slice)) or given is None or given is ...:
         _check_step(given)
         return x, given
     parts = list(given) if isinstance(given, tuple) else [given]
@@ -45,7 +45,7 @@ def _check_step(p: Any) -> None:
 def _part(p: Any) -> Any:
     if isinstance(p, np.integer):
         return int(p)
-    if isinstance(p, list | range | np.ndarray):
+    if isinstance(p, (list, range, np.ndarray)):
         return dl.asarray(np.asarray(p) if len(p) else np.zeros(0, np.int64))
     if is_tensor(p):
         if p.dtype == np.uint8:
@@ -91,7 +91,7 @@ def get_item(self: Any, given: Any) -> Any:
 
 def set_item(self: Any, given: Any, value: Any) -> None:
     """x[...] = value."""
-    if isinstance(value, np.ndarray | list | tuple):
+    if isinstance(value, (np.ndarray, list, tuple)):
         value = dl.asarray(value, dtype=self.dtype)
     if is_tensor(value) and value.array.ndim == 0 and value.device != self.device:
         value = value.to(self.device)
