@@ -88,7 +88,7 @@ class _Form(NamedTuple):
         read = not (op.view or op.dtyped or op.several)
         promotes = op.promotes is not None
         usual: tuple[tuple[str, Any], ...] | None = None
-        if (op.view or op.listed) and not op.several and len(op.arrays) == 1:
+        if (op.view or op.listed) and not (op.several or op.dtyped) and len(op.arrays) == 1:
             usual = ()
         elif len(op.arrays) <= 3 and not (op.several or op.view or op.listed or op.kernel or needed):
             usual = tuple([(name, op.defaults[name]) for name in op.consts])
@@ -120,7 +120,7 @@ class _Form(NamedTuple):
         several = len(self.arrays) > 1
         lines = ["if _more or _others: break", *[f"if {name} is _MISSING: break" for name in self.needed]]
         if self.dtyped:
-            lines.append("if dtype is not None: break")
+            lines.append("if dtype is not None and (_type(dtype) not in _DTYPES or dtype.kind == 'V'): break")
         for n in self.consts:
             if n in AXES:  # the general function says that these must be integers
                 lines.append(f"if {n} is True or {n} is False or _type({n}) is _tuple and _bool in [*_map(_type, {n})]: break")
@@ -155,6 +155,7 @@ class _Form(NamedTuple):
             "elif _anomaly(): break",
             "try: _xp = _policy.spaces[_ND]",
             "except _Unrecorded: break",
+            *(["if dtype is not None and not _xp.library.native_dtypes: break"] if self.dtyped else []),
             *self._computed(),
             "if _type(_y) is not _ND:",
             "    if _type(_y) is tuple:",
@@ -324,6 +325,7 @@ globals().update({
     "_type": type, "_isinstance": isinstance, "_list": list, "_tuple": tuple, "_bool": bool, "_map": map,
     "_float": float, "_int": int, "_repr": repr,
     "_PLAIN": PLAIN_CONSTANTS, "_bind": bind, "_LAST": -1, "_FIRST": 0, "_TWO": 2,
+    "_DTYPES": frozenset([type(np.dtype(char)) for char in np.typecodes["AllInteger"] + "?efdFD"]),
     "_F4_ALONE": (np.dtype("float32"),), "_F8_ALONE": (np.dtype("float64"),), "_NONE": MappingProxyType({}),
     "_ValueError": ValueError, "_TypeError": TypeError, "_IndexError": IndexError, "_OverflowError": OverflowError,
     "_Unrecorded": Unrecorded, "_AttributeError": AttributeError,
