@@ -202,7 +202,7 @@ class ModuleTree:
                 yield m
                 plain = type(m).named_children is ModuleTree.named_children or _is_own(type(m), "named_children")
                 own = m.__dict__.values()
-                inner = [v for v in own if isinstance(v, ModuleTree)] if plain else [v for _, v in m.named_children()]
+                inner: list[Any] = [v for v in own if isinstance(v, ModuleTree)] if plain else [v for _, v in m.named_children()]
                 rest += reversed(inner)
 
     def named_parameters(self, prefix: str = "", recurse: bool = True) -> Iterator[tuple[str, Parameter]]:
