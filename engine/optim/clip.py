@@ -6,8 +6,6 @@ from collections.abc import Iterable
 from math import inf
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from .. import backend
 from ..autograd.base import TensorBase, wrap, written
 from ..autograd.fp_errors import ignore_fp_errors, restore_fp_errors
@@ -177,8 +175,9 @@ def _scaled_norm(xp: Any, a: Any, norm_type: float) -> Any:
 def _by_dtype(arrays: list[Any]) -> list[list[Any]]:
     """The arrays in groups of one dtype and device."""
     groups: dict[Any, list[Any]] = {}
+    host = backend.NUMPY.array_type()
     for a in arrays:
-        key = a.dtype if type(a) is np.ndarray else (type(a), a.dtype, backend.device_of(a))
+        key = a.dtype if type(a) is host else (type(a), a.dtype, backend.device_of(a))
         groups.setdefault(key, []).append(a)
     return list(groups.values())
 
