@@ -164,10 +164,13 @@ def _prelu(xp: Any, leaf: Leaf) -> Answer:
         a, w = floats(x), floats(weight)
         if a is None or w is None or a.dtype is not w.dtype or a.ndim < 2 or w.ndim != 1:
             return None
-        if w.size not in (1, a.shape[1]) or a.size > REPEATED:
+        if w.size not in (1, a.shape[1]):
             return None
-        slopes = np.empty(a.shape, a.dtype)  # one for each element takes less time than to see which rows have one
-        slopes[...] = w.reshape((-1,) + (1,) * (a.ndim - 2)) if w.size > 1 and a.ndim > 2 else w
+        slopes = w.reshape((-1,) + (1,) * (a.ndim - 2)) if w.size > 1 and a.ndim > 2 else w
+        if a.size <= REPEATED:  # one for each element takes less time than to see which rows have one
+            every = np.empty(a.shape, a.dtype)
+            every[...] = slopes
+            slopes = every
         return plain_prelu(leaf(a), leaf(slopes))
 
     return small

@@ -19,11 +19,11 @@ from typing import Any
 
 import numpy as np
 
-from dlengine.kernels.generated.expression import Expression, in_order
+from dlengine.kernels.generated.expression import EXACT, Expression, in_order
 from dlengine.kernels.generated.mode import Mode
 from dlengine.kernels.generated.mode import mode as mode_in_force
 
-from .generators import GENERATORS, Generator
+from .generators import GENERATORS, SMALL, WIDE, Generator
 from .pointwise import Waiting, threads
 from .reading import Reading, halves, read, steps
 from .symbols import NotPointwise, NotThisCall
@@ -34,15 +34,9 @@ FORMULAS = 32
 FAILURES = 4
 """After so many calls of different kinds, none of which gave a formula, an op is not read any more."""
 
-PLAIN = frozenset(
-    "add sub mul div neg abs sqrt max min floor ceil trunc round copy square tanh "
-    "lt le gt ge eq ne and or xor not shl shr isnan isinf isfinite signbit cast".split()
-)
-"""Functions that NumPy alone computes as fast: with one thread 13 us for the square of 131,072 float32 values, NumPy 18; tanh
-53 and 54. So they pay for several threads, from WIDE elements on, and where an array has one number for each row of another:
-NumPy divides 420 x 315 numbers by 420 x 1 in 29 us, one thread of generated code in 18."""
-
-WIDE = 65_536
+PLAIN = EXACT | {"tanh"}
+"""Functions that NumPy computes as fast as one thread of generated code: 131,072 float32 values of tanh, whose pullback is a
+kernel written by hand, take 53 and 54 us."""
 
 SLOW = frozenset("erf erfc hypot logaddexp mod floordiv nextafter pow sign where".split())
 """Functions that NumPy computes number by number, in eight times the time of a simple one: they pay for smaller arrays."""
@@ -52,7 +46,8 @@ VECTOR_LIBRARY = {
     8: frozenset("log log1p log2 log10 sinh asinh acosh atanh".split()),
 }
 """By itemsize: functions for which NumPy calls a vector library where the CPU has AVX-512, which takes 0.4 to 0.9 of the time of
-the code here; elsewhere it computes most of them number by number, in ten times that."""
+the code here; elsewhere it computes most of them number by number, in ten times that. Their last bits are not those of the code
+here, so with several threads too they are NumPy's."""
 
 mode = mode_in_force.get
 """Whether generated code answers, as generating() has it."""
@@ -190,11 +185,14 @@ def _first(op: Any, key: Any, arrays: Sequence[Any], consts: Mapping[str, Any], 
                 _never(op)
                 return None
         else:
+            plain = number == 0 and not reading.by_hand and known[0].itemsize > 1 and reading.value.kind in EXACT
             if not _left(reading):
                 least = generator.least(weight(reading.value))
-                found = (least, Waiting(op, key, least, reading, number, number == 0 and _by_numpy(reading)))
-            elif number == 0 and not reading.by_hand and known[0].itemsize > 1 and (len(known) > 1 or threads() > 1):
-                found = (WIDE, Waiting(op, key, WIDE, reading, number, True, True))
+                found = Waiting(op, key, least, reading, number, number == 0 and _by_numpy(reading)).known()
+            elif plain and _pulls_slowly(reading):
+                found = Waiting(op, key, SMALL, reading, number, True).known()
+            elif plain and (len(known) > 1 or threads() > 1):
+                found = Waiting(op, key, WIDE, reading, number, True, True).known()
             elif _left_in_the_other_dtype(op, dtypes, consts, generator):
                 op.readings[number] = None
                 return None
@@ -210,6 +208,11 @@ def weight(root: Expression) -> int:
 def _left(reading: Reading) -> bool:
     """Whether a value is better computed as it is: by one function of NumPy, or by a kernel written by hand."""
     return reading.by_hand or (steps(reading.value) <= 1 and reading.value.kind in PLAIN and not halves(reading.value))
+
+
+def _pulls_slowly(reading: Reading) -> bool:
+    """Whether NumPy would compute some pullback number by number, though the value is one fast function."""
+    return any(root is not None and weight(root) > 8 for root in reading.pullbacks)
 
 
 def _by_numpy(reading: Reading) -> bool:

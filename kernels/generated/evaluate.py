@@ -35,6 +35,14 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
 }  # fmt: skip
 
 
+def function_of(root: Expression) -> Callable[..., Any] | None:
+    """NumPy's function that a formula calls with its inputs, in their order; None where it is more than that."""
+    if not root.args or any(e.kind != "input" or e.value != i for i, e in enumerate(root.args)):
+        return None
+    function = _FUNCTIONS.get(root.kind) or getattr(np, root.kind, None)
+    return function if isinstance(function, np.ufunc) else None
+
+
 def evaluate(root: Expression, arrays: Sequence[Array]) -> Array:
     """The value of a formula; input n of it is arrays[n].
 
