@@ -43,7 +43,8 @@ class Border(TensorBase):
         """
         if self.array.size != 1:
             raise ShapeError(f"item: expected one element, this tensor has shape {self.array.shape}")
-        return self.numpy_copy().reshape(()).item()
+        a = self.array
+        return a.item() if type(a) is np.ndarray and a.dtype.kind != "V" else self.numpy_copy().reshape(()).item()
 
     def tolist(self) -> Any:
         """Return the values as nested Python lists.
@@ -58,7 +59,8 @@ class Border(TensorBase):
         >>> dl.asarray([[1, 2], [3, 4]]).tolist()
         [[1, 2], [3, 4]]
         """
-        return self.numpy_copy().tolist()
+        a = self.array
+        return a.tolist() if type(a) is np.ndarray and a.dtype.kind != "V" else self.numpy_copy().tolist()
 
     def __repr__(self) -> str:
         a = self.array

@@ -187,7 +187,7 @@ class Tensor(Attributes, Border, Shaping, InPlace):
                 self._hooks = {}
             return Handle(self._hooks, hook)
         if self.node.hooks is None:
-            self.node.hooks = {}
+            self.node.hooks, self.node.rare = {}, True
         return Handle(self.node.hooks.setdefault(self._index, {}), hook)
 
     # ------------------------------------------------------------------ devices and dtypes

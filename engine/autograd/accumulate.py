@@ -37,11 +37,13 @@ class Accumulator:
     leaves : dict
         Leaf, or an output (node, index) at which the walk stops, to its gradient so far.
     pending : dict
-        Output (node, index) to its cotangent so far.
+        Output to its cotangent so far: a node for its first output, (node, index) for the others.
     owned : set
         The keys of pending and leaves whose buffers only this walk holds: these are added to in place.
-    heap, queued
+    heap : list
         The nodes that have a cotangent, newest first.
+    queued : set
+        Those of them that have several outputs.
     """
 
     __slots__ = ("create_graph", "heap", "leaves", "owned", "pending", "queued", "stop")
@@ -61,30 +63,27 @@ class Accumulator:
         node: the op whose pullback returned it, None at the start. source: the input, a leaf or (its node, output index, _).
         """
         kind: Any = type(source)
-        if kind is tuple:
-            parent, index, _ = source
-            shape, dtype = parent.shapes[index], parent.dtypes[index]
-        else:
-            parent, index = None, 0
-            shape, dtype = source.array.shape, source.array.dtype
-        if node is not None:
-            if node.trace is not None:
-                _check_finite(node, g)
-            if g.shape != shape or g.dtype != dtype:
-                g = _fit(node, g, shape, dtype)
-        key: Any
-        if parent is None:
+        if kind is not tuple:
+            array = source.array
+            if g.shape != array.shape or g.dtype != array.dtype or node is None or node.rare:
+                g = _checked(node, g, array.shape, array.dtype)
             if not source.needs_grad:
                 return
             store, key = self.leaves, source
         else:
-            key = (parent, index)
-            if self.stop and key in self.stop:
-                store = self.leaves
+            parent, index, _ = source
+            if g.shape != parent.shapes[index] or g.dtype is not parent.dtypes[index] or node is None or node.rare:
+                g = _checked(node, g, parent.shapes[index], parent.dtypes[index])
+            key = (parent, index) if index else parent
+            if self.stop and (parent, index) in self.stop:
+                store, key = self.leaves, (parent, index)
             else:
                 store = self.pending
-                if parent not in self.queued:
-                    self.queued.add(parent)
+                if not parent.single:
+                    if parent not in self.queued:
+                        self.queued.add(parent)
+                        heappush(self.heap, (-parent.seq, parent))
+                elif key not in store:
                     heappush(self.heap, (-parent.seq, parent))
         held = store.get(key)
         if held is None:
@@ -102,6 +101,15 @@ class Accumulator:
         self.owned.discard(key)
         g = self.pending.pop(key, None)
         return solid(g) if isinstance(g, SCALARS) else g
+
+
+def _checked(node: Node | None, g: Any, shape: tuple[int, ...], dtype: Any) -> Any:
+    """A gradient that was searched for NaN, if that is asked for, and fits its input."""
+    if node is None:
+        return g
+    if node.trace is not None:
+        _check_finite(node, g)
+    return _fit(node, g, shape, dtype) if g.shape != shape or g.dtype != dtype else g
 
 
 def _fit(node: Node, g: Any, shape: tuple[int, ...], dtype: Any) -> Any:

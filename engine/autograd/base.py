@@ -5,7 +5,7 @@ A tensor is an array and its place in the graph. A node is one recorded op. Neit
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextvars import ContextVar, Token
 from itertools import count
 from typing import Any
@@ -61,6 +61,7 @@ class Node:
     pull: a list of pullbacks (None where no gradient is needed), or one function (gy, need) for all; None once used.
     dtypes: of the outputs; None for one that no gradient flows through.
     guards: the version cells of the values that the pullbacks need.
+    rare: whether it has several outputs, hooks, a refusal or a trace, which backward asks first.
     """
 
     # what only some nodes have is a class attribute until it is set, so that recording a tiny op stays cheap
@@ -73,8 +74,9 @@ class Node:
     consts: Mapping[str, Any]
     pull: Any
     need: tuple[bool, ...]
-    guards: list[list[int]]
+    guards: Sequence[list[int]]
     single: bool = True
+    rare: bool = False
     shapes: tuple[tuple[int, ...], ...]
     dtypes: tuple[Any, ...]
     seq: int

@@ -9,9 +9,9 @@ The text of an op is compiled when the op is first called, so that importing the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import cache
-from types import CodeType
+from types import CodeType, MappingProxyType
 from typing import Any, NamedTuple
 from weakref import ref
 
@@ -25,6 +25,7 @@ from ..recording.generators import FEWEST
 from .base import Node, TensorBase, next_sequence, recording, touched, wrap
 from .call import NAMES_ELSEWHERE, array, several
 from .declaration import AXES, Op
+from .direct_record import constants_of, listed, recorded
 from .fp_errors import QUIET, SET, restore_fp_errors
 from .promotion import is_inexact
 from .record import anomaly, record, refusal, version_cells
@@ -87,7 +88,7 @@ class _Form(NamedTuple):
         read = not (op.view or op.dtyped or op.several)
         promotes = op.promotes is not None
         usual: tuple[tuple[str, Any], ...] | None = None
-        if (op.view or op.listed) and not op.several and len(op.arrays) == 1:
+        if (op.view or op.listed) and not (op.several or op.dtyped) and len(op.arrays) == 1:
             usual = ()
         elif len(op.arrays) <= 3 and not (op.several or op.view or op.listed or op.kernel or needed):
             usual = tuple([(name, op.defaults[name]) for name in op.consts])
@@ -119,7 +120,7 @@ class _Form(NamedTuple):
         several = len(self.arrays) > 1
         lines = ["if _more or _others: break", *[f"if {name} is _MISSING: break" for name in self.needed]]
         if self.dtyped:
-            lines.append("if dtype is not None: break")
+            lines.append("if dtype is not None and (_type(dtype) not in _DTYPES or dtype.kind == 'V'): break")
         for n in self.consts:
             if n in AXES:  # the general function says that these must be integers
                 lines.append(f"if {n} is True or {n} is False or _type({n}) is _tuple and _bool in [*_map(_type, {n})]: break")
@@ -154,22 +155,23 @@ class _Form(NamedTuple):
             "elif _anomaly(): break",
             "try: _xp = _policy.spaces[_ND]",
             "except _Unrecorded: break",
+            *(["if dtype is not None and not _xp.library.native_dtypes: break"] if self.dtyped else []),
             *self._computed(),
             "if _type(_y) is not _ND:",
             "    if _type(_y) is tuple:",
-            f"        return _outputs(_op, _xp, ({self._listed(self.arrays)}), {self._dict()}, _y, _pull, _needs, {self.listed})",
+            f"        return _outputs(_op, _xp, ({listed(self.arrays)}), {constants_of(self)}, _y, _pull, _needs, {self.listed})",
             "    _y = _asarray(_y) if _isinstance(_y, _generic) else _array(_xp, _y)",
             "_out = _leaf(_y)",
             *([] if self.listed else self._shared()),
             "if _needs:",
-            *[f"    {line}" for line in self._recorded()],
+            *[f"    {line}" for line in recorded(self)],
             *self._counted(),
             "return _out",
         ]
         parameters = ", ".join([f"{name}=None" for name in self.arrays + self.consts])  # the values are given below
         constants = "".join([f", {name}={name}" for name in self.consts])
         second = "".join([f"{theirs}=None, " for theirs, _ in self.second_names()])
-        every = self._listed(self.arrays + self.consts)
+        every = listed(self.arrays + self.consts)
         wanted = " or ".join([f"{name} is _MISSING" for name in (*self.arrays, *self.needed)])
         return "\n".join([
             "def make(_definition, _general, _guards, _op):",
@@ -189,12 +191,6 @@ class _Form(NamedTuple):
         if self.usual is None:
             return []
         return ["else:", "    _op.waits -= 1", "    if not _op.waits: _bind(_op, _policy, _xp)"]
-
-    def _listed(self, names: Sequence[str]) -> str:
-        return "".join([f"{name}, " for name in names])
-
-    def _dict(self) -> str:
-        return f"{{{', '.join([f'{name!r}: {name}' for name in self.consts])}}}" if self.consts else "_others"
 
     def _one(self) -> list[str]:
         """The lines that recognise the only array."""
@@ -265,7 +261,7 @@ class _Form(NamedTuple):
                 f"if _readings is not None and ({size.format('> _FEWEST')} or _mode() != 'auto'):",
                 f"    _known = {known}",
                 "    if _known is _MISSING or _mode() != 'auto':",
-                f"        _found = _answer(_op, ({arrays[2:]},), {self._dict()}, _xp.generator)",
+                f"        _found = _answer(_op, ({arrays[2:]},), {constants_of(self)}, _xp.generator)",
                 f"    elif _known is not None and ({size.format('>= _known[0]')}): _found = _known[1](({arrays[2:]},))",
                 f"if _found is None: {own}",
                 "else: _y, _pull = _found",
@@ -295,51 +291,6 @@ class _Form(NamedTuple):
             "if _y is _a0 or _base is not None and (_base is _a0 or _base is _a0.base):",
             f"    _out.version = {x}.version",
             "    _out._view = True",
-        ]
-
-    def _recorded(self) -> list[str]:
-        """The lines that record the op: record() and make_node() for this number of arrays."""
-        if self.listed:
-            return [f"if _is_inexact(_y): _record(_op, _xp, ({self._listed(self.arrays)}), {self._dict()}, True, _pull, _out)"]
-        several = len(self.arrays) > 1
-        pulls = ", ".join([f"_pull[{i}] if _n{i} else None" for i in range(len(self.arrays))] if several else ["_pull[0]"])
-        inputs = [
-            line
-            for i, x in enumerate(self.arrays)
-            for line in (
-                f"_in{i} = {x}",
-                f"if {f'_isinstance({x}, _T) and ' if several else ''}{x}.node is not None:",
-                f"    _in{i} = ({x}.node, {x}._index, _ref({x}))",
-            )
-        ]
-        need = "".join([f"_n{i}, " for i in range(len(self.arrays))]) if several else "True,"
-        arguments = self._listed(self.arrays)
-        return [
-            "_dy = _y.dtype",
-            f"if {'' if self.promotes else '_fast and '}(_dy is _F4 or _dy is _F8):",
-            f"    _need = ({need})",
-            "    _slots = _guards.get(_need)",
-            "    if _slots is None: _slots = _op.guarded(_need)",
-            "    if _type(_pull) is tuple:",
-            f"        _pull = [{pulls}]",
-            *([] if several else ["    elif _pull is not None:", "        _pull = [_pull]"]),
-            *[f"    {line}" for line in inputs],
-            "    _node = _Node()",
-            "    _node.op = _op",
-            "    _node.xp = _xp",
-            f"    _node.consts = {self._dict()}",
-            f"    _node.inputs = [{', '.join([f'_in{i}' for i in range(len(self.arrays))])}]",
-            "    _node.need = _need",
-            "    _node.pull = _pull",
-            f"    _node.guards = _cells_of(_slots, ({arguments}), (_out,)) if _slots else []",
-            "    if _pull is None: _node.refusal = _refusal(_op)",
-            "    _node.shapes = (_y.shape,)",
-            "    _node.dtypes = (_dy,)",
-            "    _node.seq = _next_sequence()",
-            "    _out.node = _node",
-            "    _out.needs_grad = True",
-            "elif _is_inexact(_y):",
-            f"    _record(_op, _xp, ({arguments}), {self._dict()}, False, _pull, _out)",
         ]
 
 
@@ -374,6 +325,8 @@ globals().update({
     "_type": type, "_isinstance": isinstance, "_list": list, "_tuple": tuple, "_bool": bool, "_map": map,
     "_float": float, "_int": int, "_repr": repr,
     "_PLAIN": PLAIN_CONSTANTS, "_bind": bind, "_LAST": -1, "_FIRST": 0, "_TWO": 2,
+    "_DTYPES": frozenset([type(np.dtype(char)) for char in np.typecodes["AllInteger"] + "?efdFD"]),
+    "_F4_ALONE": (np.dtype("float32"),), "_F8_ALONE": (np.dtype("float64"),), "_NONE": MappingProxyType({}),
     "_ValueError": ValueError, "_TypeError": TypeError, "_IndexError": IndexError, "_OverflowError": OverflowError,
     "_Unrecorded": Unrecorded, "_AttributeError": AttributeError,
 })  # fmt: skip

@@ -26,7 +26,7 @@ def refusal(op: Op) -> str:
 
 
 def make_node(
-    op: Op, xp: Any, consts: dict[str, Any], inputs: list[Any], need: tuple[bool, ...], pull: Any, guards: list[list[int]],
+    op: Op, xp: Any, consts: dict[str, Any], inputs: list[Any], need: tuple[bool, ...], pull: Any, guards: Sequence[list[int]],
     outputs: Outputs,
 ) -> Node:  # fmt: skip
     """Record an op that was just computed: the only place where nodes are made and outputs are tied to them.
@@ -43,9 +43,9 @@ def make_node(
     node.pull = pull
     node.guards = guards
     if pull is None:
-        node.refusal = refusal(op)
+        node.refusal, node.rare = refusal(op), True
     if isinstance(outputs, list):
-        node.single = False
+        node.single, node.rare = False, True
         node.shapes = tuple([out.array.shape for out in outputs])
         node.dtypes = tuple([out.array.dtype if carries_gradient(op, i, out) else None for i, out in enumerate(outputs)])
         for i, out in enumerate(outputs):
@@ -91,14 +91,14 @@ def record(
     need = tuple(wanted)
     slots = op.guards.get(need) or op.guarded(need)
     outs = outputs if isinstance(outputs, list) else [outputs]
-    guards = version_cells(slots, flat, outs) if slots else []
+    guards = version_cells(slots, flat, outs) if slots else ()
     node = make_node(op, xp, consts, inputs, need, pull, guards, outputs)
     if nested:
         node.layout = layout
     if not op.complex:
         refuse_complex(op, node, outs)
     if anomaly.get():
-        node.trace = trace(op, [out.array for out in outs])
+        node.trace, node.rare = trace(op, [out.array for out in outs]), True
 
 
 def version_cells(slots: Sequence[int], inputs: Sequence[Any], outputs: Sequence[TensorBase]) -> list[list[int]]:
@@ -120,6 +120,7 @@ def refuse_complex(op: Op, node: Node, outputs: Sequence[TensorBase]) -> None:
     dtypes = [s[0].dtypes[s[1]] if type(s) is tuple else s.array.dtype for s, n in zip(node.inputs, node.need, strict=True) if n]
     if any(is_complex_dtype(d) for d in (*dtypes, *[out.array.dtype for out in outputs])):
         node.refusal = f"{op.name} has no derivative for complex values; work on real and imaginary parts"
+        node.rare = True
 
 
 def trace(op: Op, ys: Sequence[Any]) -> str:

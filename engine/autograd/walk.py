@@ -77,30 +77,19 @@ class _Walk:
             self.values = replay(nodes, plan.stop, plan.targets if plan.upto else ())
         for t, g in roots:
             sums.add(None, t if t.node is None else (t.node, t._index, None), g)
-        heap, pending, owned, queued = sums.heap, sums.pending, sums.owned, sums.queued
-        inner, relevant = plan.inner, plan.relevant
+        heap = sums.heap
         found: dict[Any, Any] = {}
+        everything = not (self.create_graph or plan.inner or plan.relevant is not None)
         while heap:
             node = heappop(heap)[1]
-            queued.discard(node)
-            if node.single:
-                key = (node, 0)
-                g = pending.pop(key)
-                owned.discard(key)
-                if isinstance(g, SCALARS):
-                    g = solid(g)
-                if node.hooks is not None:
-                    g = run_hooks(node.hooks.get(0), g, self.create_graph)
-                if key in inner:
-                    found[key] = g
+            if everything and not node.rare:
+                self.usual_step(node)
             else:
-                g = self.cotangents(node, found)
-            if relevant is None or node in relevant:
-                self.step(node, g)
+                self.rare_step(node, found)
             if watched is not None:
                 watched.after(node, sums.leaves)
         leaves = sums.leaves
-        if relevant is None:
+        if plan.relevant is None:
             self.give_zeros(leaves)
         if watched is not None:
             watched.finish(leaves)
@@ -109,6 +98,41 @@ class _Walk:
                 if leaf._hooks is not None:
                     leaves[leaf] = run_hooks(leaf._hooks, g, self.create_graph)
         return {**leaves, **found}
+
+    def usual_step(self, node: Node) -> None:
+        """What `rare_step` does, for a node with nothing unusual about it in a walk to all leaves. Hot: no call too many."""
+        sums = self.sums
+        g = sums.pending.pop(node)
+        if sums.owned:
+            sums.owned.discard(node)
+        if isinstance(g, SCALARS):
+            g = solid(g)
+        seq = node.seq
+        for cell in node.guards:
+            if cell[0] > seq:
+                raise overwritten(node)
+        pull = node.pull
+        if pull is None or node.xp.several:
+            pull = self.pullback(node, g)
+        if not self.retain:
+            node.pull = None
+        if type(pull) is not list:
+            self.propagate(node, pull, g)
+            return
+        add = sums.add
+        for source, p in zip(node.inputs, pull):  # noqa: B905 - of equal length
+            if p is not None:
+                found = p(g)
+                if found is not None:
+                    add(node, source, found)
+                else:
+                    self.without_gradient.append(source)
+
+    def rare_step(self, node: Node, found: dict[Any, Any]) -> None:
+        """One node: its cotangent, after its hooks, and the gradients of its inputs. found: those of the walk's targets."""
+        g = self.cotangents(node, found)
+        if self.plan.relevant is None or node in self.plan.relevant:
+            self.step(node, g[0] if node.single else g)
 
     def give_zeros(self, leaves: dict[Any, Any]) -> None:
         """A gradient of zeros for the leaves that are reached by way of zero derivatives alone (floor, x**0).
@@ -125,15 +149,15 @@ class _Walk:
                 leaves[leaf] = wrap(zeros) if self.create_graph else zeros
 
     def cotangents(self, node: Node, found: dict[Any, Any]) -> tuple[Any, ...]:
-        """The cotangents of an op with several outputs; the missing ones are zeros unless the op takes None."""
+        """The cotangents of an op's outputs; of several, the missing ones are zeros unless the op takes None."""
         out = []
+        self.sums.queued.discard(node)
         for i, (shape, dtype) in enumerate(zip(node.shapes, node.dtypes, strict=True)):
-            key = (node, i)
-            g = self.sums.take(key)
+            g = self.sums.take((node, i) if i else node)
             if g is not None and node.hooks is not None:
                 g = run_hooks(node.hooks.get(i), g, self.create_graph)
-            if g is not None and key in self.plan.inner:
-                found[key] = g
+            if g is not None and (node, i) in self.plan.inner:
+                found[node, i] = g
             if g is None and dtype is not None and not node.op.none_cotangents:
                 zeros = node.xp.zeros(shape, dtype=dtype)
                 g = wrap(zeros) if self.create_graph else zeros
@@ -146,10 +170,7 @@ class _Walk:
             raise GradientError(node.refusal)
         for cell in node.guards:
             if cell[0] > node.seq:
-                raise GradientError(
-                    f"{node.op.name}: a value that its gradient needs was overwritten in place after the forward; "
-                    "write to a copy, or write before the op uses it"
-                )
+                raise overwritten(node)
         pull = node.pull
         if pull is None or self.create_graph or node.xp.several:
             pull = self.pullback(node, gy)
@@ -193,6 +214,14 @@ class _Walk:
                 self.sums.add(node, source, g)
             elif n:
                 self.without_gradient.append(source)
+
+
+def overwritten(node: Node) -> GradientError:
+    """The error for a node whose pullbacks would compute with other values than its forward did."""
+    return GradientError(
+        f"{node.op.name}: a value that its gradient needs was overwritten in place after the forward; "
+        "write to a copy, or write before the op uses it"
+    )
 
 
 def _spread(grads: Any, layout: tuple[int, ...]) -> list[Any]:

@@ -275,11 +275,20 @@ def _to_device(x: Array, device: str) -> Array:
     return cupy.asarray(x)
 
 
+_SAFE = {_SINGLE: (2.0**-100, 2.0**100), _DOUBLE: (2.0**-800, 2.0**800)}
+"""Between which the squares of the largest numbers must lie for Euclidean norms to need no unit."""
+
+
 def euclidean(xp: Any, x: Array, *, axis: Any = None) -> Array:
     """The Euclidean norm over axes, which are kept: scaled by powers of 2, which are exact, only where squares would leave the
     range."""
     if 0 in x.shape:
         return xp.sum(x, axis=axis, keepdims=True)
+    if type(x) is np.ndarray and x.size <= sums.SMALL and x.dtype in _SAFE:
+        y = xp.sum(x * x, axis=axis, keepdims=True)
+        least, most = _SAFE[x.dtype]
+        if least * x.size <= y.min() and y.max() <= most:  # then the unit below is 1 everywhere
+            return np.sqrt(y)
     size = xp.abs(x)
     top = xp.max(size, axis=axis, keepdims=True)
     far, near = (2.0**800, 2.0**400) if size.dtype == xp.float64 else (2.0**96, 2.0**50)

@@ -63,18 +63,20 @@ class Module(ModuleState):
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         own = self.__dict__
-        for hook in tuple(own.get("_pre_hooks", {}).values()):
-            changed = hook(self, args)
-            if changed is not None:
-                args = changed if isinstance(changed, tuple) else (changed,)
+        if "_pre_hooks" in own:
+            for hook in tuple(own["_pre_hooks"].values()):
+                changed = hook(self, args)
+                if changed is not None:
+                    args = changed if isinstance(changed, tuple) else (changed,)
         try:
             y = self.forward(*args, **kwargs)
         except AttributeError as error:
-            _raise_if_not_tensor(self, args, error)
+            raise_if_not_tensor(self, args, error)
             raise
-        for hook in tuple(own.get("_post_hooks", {}).values()):
-            changed = hook(self, args, y)
-            y = y if changed is None else changed
+        if "_post_hooks" in own:
+            for hook in tuple(own["_post_hooks"].values()):
+                changed = hook(self, args, y)
+                y = y if changed is None else changed
         return y
 
     # ------------------------------------------------------------------ mode
@@ -216,7 +218,7 @@ class Module(ModuleState):
         return "\n  ".join((f"{type(self).__name__}(", *([self.extra_repr()] if self.extra_repr() else []), *lines)) + "\n)"
 
 
-def _raise_if_not_tensor(module: Module, args: tuple[Any, ...], error: AttributeError) -> None:
+def raise_if_not_tensor(module: Module, args: tuple[Any, ...], error: AttributeError) -> None:
     """Raise a clear error if an AttributeError came from an argument that is no tensor."""
     for i, given in enumerate(args):
         if given is not error.obj or isinstance(given, TensorBase):

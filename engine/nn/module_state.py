@@ -174,7 +174,7 @@ class ModuleState(ModuleTree):
         """
         for p in self.parameters():
             if set_to_none:
-                p.grad = None
+                p._grad = None
             elif p.grad is not None:
                 with no_grad():
                     p.grad[...] = 0.0

@@ -200,8 +200,9 @@ class ModuleTree:
             if id(m) not in seen:
                 seen.add(id(m))
                 yield m
-                plain = _is_own(type(m), "named_children")
-                inner = [v for v in m.__dict__.values() if is_module(v)] if plain else [v for _, v in m.named_children()]
+                plain = type(m).named_children is ModuleTree.named_children or _is_own(type(m), "named_children")
+                own = m.__dict__.values()
+                inner: list[Any] = [v for v in own if isinstance(v, ModuleTree)] if plain else [v for _, v in m.named_children()]
                 rest += reversed(inner)
 
     def named_parameters(self, prefix: str = "", recurse: bool = True) -> Iterator[tuple[str, Parameter]]:

@@ -9,7 +9,9 @@ from ..autograd.base import no_grad
 from ..autograd.checkpoint import recomputing
 from ..errors import ShapeError
 from ..ops import norm as ops
+from ..ops.arithmetic import add
 from ..ops.creation import ones, zeros
+from ..ops.index import overwrite
 from .linear import require_positive
 from .module import Module, Parameter, in_dtype_of
 
@@ -89,12 +91,13 @@ class _BatchNorm(Module):
         if self.num_batches_tracked is None:
             return
         with no_grad():
-            self.num_batches_tracked += 1
+            overwrite(self.num_batches_tracked, add(self.num_batches_tracked, 1))
             part = 1.0 / int(self.num_batches_tracked) if self.momentum is None else self.momentum
             if self.running_mean is not None and self.running_var is not None:
-                self.running_mean[...] = ops.running_mean(self.running_mean, mean, part=part)
+                overwrite(self.running_mean, ops.running_mean(self.running_mean, mean, part=part))
                 unbiased = count / (count - 1)
-                self.running_var[...] = ops.running_variance(self.running_var, rstd, part=part, eps=self.eps, factor=unbiased)
+                variance = ops.running_variance(self.running_var, rstd, part=part, eps=self.eps, factor=unbiased)
+                overwrite(self.running_var, variance)
 
     def _blend(self, part: float, mean: Tensor, variance: Tensor) -> None:
         """Move the running statistics towards new ones by a fraction of the difference."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from math import prod, sqrt
 from typing import TYPE_CHECKING
 
@@ -153,7 +154,11 @@ def _is_fusible(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) 
 def has_fused_attention(query: Tensor) -> bool:
     """Whether there is a kernel for it, or no kernels at all. A set without it has one of softmax: the composition is faster."""
     kernels = space_of(query.array).kernels
-    return kernels is None or kernels.has("attention", str(query.dtype))
+    return kernels is None or kernels.has("attention", _name(query.dtype))
+
+
+_name = cache(str)
+"""The name of a dtype, which NumPy makes anew each time."""
 
 
 @kernel_op("attention", needs="q k v mask y")

@@ -139,7 +139,7 @@ def asarray(obj: Any, /, *, dtype: DTypeLike | None = None, device: str | None =
         elif host.dtype == np.complex128:
             dtype = default_complex_dtype()
     host = np.array(host, dtype=dtype, copy=None if copy is False or not typed else True)
-    return wrap(xp.asarray(host, dtype=xp.dtype(host.dtype)))
+    return wrap(host if xp.library is backend.NUMPY else xp.asarray(host, dtype=xp.dtype(host.dtype)))
 
 
 def _bfloat16_of_torch(obj: Any) -> np.ndarray[Any, Any]:

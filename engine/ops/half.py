@@ -45,7 +45,10 @@ def wide(function: F) -> F:
     @wraps(function)
     def call(*args: Any, **options: Any) -> Any:
         values = (*args, *options.values())
-        if not any(isinstance(v, TensorBase) and is_half(v.array) for v in values):
+        for v in values:
+            if isinstance(v, TensorBase) and is_half(v.array):
+                break
+        else:
             return function(*args, **options)
         dtypes = [v.array.dtype for v in values if isinstance(v, TensorBase) and is_inexact(v.array)]
         halves = {dtype for dtype in dtypes if dtype.itemsize == 2}

@@ -169,9 +169,11 @@ def set_item(t: Any, key: Any, value: Any) -> None:
         become(t, set_at(t, value, key=key), "t[k] = v")
         return
     array = value.array if isinstance(value, TensorBase) else value
-    if hasattr(array, "dtype") and is_complex(array) and not is_complex(t.array):
+    if type(array) is type(t.array) is np.ndarray and array.dtype is t.array.dtype:
+        pass  # nothing of what follows can be wrong
+    elif hasattr(array, "dtype") and is_complex(array) and not is_complex(t.array):
         raise DTypeError(f"t[k] = v: complex values do not fit into {t.array.dtype}; write their real or imaginary part")
-    if isinstance(value, TensorBase) and backend.device_of(array) != backend.device_of(t.array):
+    elif isinstance(value, TensorBase) and backend.device_of(array) != backend.device_of(t.array):
         there, here = backend.device_of(array), backend.device_of(t.array)
         raise DeviceError(f"t[k] = v: t is on {here}, v on {there}; move it with v.to(device)")
     backend.space_of(t.array)
@@ -186,6 +188,13 @@ def set_item(t: Any, key: Any, value: Any) -> None:
         raise BadIndexError(f"t[k] = v: {e}; t has shape {tuple(t.array.shape)}") from e
     finally:
         restore_fp_errors(token)
+    written(t)
+
+
+def overwrite(t: Any, new: Any) -> None:
+    """t[...] = new, a tensor of its shape and dtype, under no_grad: what layers do to their running statistics."""
+    backend.space_of(t.array)
+    t.array[...] = new.array
     written(t)
 
 

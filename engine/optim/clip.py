@@ -66,15 +66,16 @@ def clip_grad_norm_(
     try:
         if not arrays:
             return _tensor(grad_norm(arrays))
-        if norm_type == 2.0 and not error_if_nonfinite and len(_by_dtype(arrays)) == 1:
+        groups = _by_dtype(arrays)
+        if norm_type == 2.0 and not error_if_nonfinite and len(groups) == 1:
             xp = backend.space_of(arrays[0])
             kernels = xp.kernels if isinstance(xp, backend.Namespace) and backend.device_of(arrays[0]) != "cpu" else None
             if kernels is not None and kernels.has("clip_by_norm", str(arrays[0].dtype)):
                 return _tensor(xp.clip_by_norm(arrays, float(max_norm)))
-        total = _norm(arrays, norm_type)
+        total = _norm(groups, norm_type)
         if error_if_nonfinite and not float(total) < inf:
             raise GradientError(f"clip_grad_norm_: the norm of the gradients is {float(total)}")
-        for together in _by_dtype(arrays):
+        for together in groups:
             xp = backend.space_of(together[0])
             # Computed on the device: reading the norm on the host would wait for the GPU.
             factor = max_norm / (xp.to_device(total, backend.device_of(together[0])) + 1e-6)
@@ -127,7 +128,7 @@ def grad_norm(arrays: list[Any], norm_type: float = 2.0) -> Any:
     """
     if not arrays:
         return backend.namespace_for().zeros((), dtype=backend.namespace_for().float32)
-    return _rounded(_norm(arrays, norm_type), arrays)
+    return _rounded(_norm(_by_dtype(arrays), norm_type), arrays)
 
 
 def _rounded(norm: Any, arrays: list[Any]) -> Any:
@@ -136,11 +137,12 @@ def _rounded(norm: Any, arrays: list[Any]) -> Any:
     return xp.astype(xp.asarray(norm), xp.float64 if any(a.dtype == xp.float64 for a in arrays) else xp.float32)
 
 
-def _norm(arrays: list[Any], norm_type: float) -> Any:
-    """The norm in float64, so that a norm slightly too large for float32 can still be divided by."""
-    home = backend.device_of(arrays[0])
+def _norm(groups: list[list[Any]], norm_type: float) -> Any:
+    """The norm in float64, so that a norm slightly too large for float32 can still be divided by. groups: see _by_dtype."""
+    first = groups[0][0]
+    home = backend.device_of(first)
     parts = []
-    for together in _by_dtype(arrays):
+    for together in groups:
         xp = backend.space_of(together[0])
         if norm_type == 2.0:
             squares = xp.sum_of_squares(together)
@@ -148,7 +150,7 @@ def _norm(arrays: list[Any], norm_type: float) -> Any:
                 parts.append(xp.sqrt(xp.astype(squares, xp.float64)))
                 continue
         parts += [_scaled_norm(xp, a, norm_type) for a in together]
-    xp = backend.space_of(arrays[0])
+    xp = backend.space_of(first)
     norms = xp.stack([xp.astype(xp.to_device(xp.asarray(part), home), xp.float64) for part in parts])
     return norms[0] if len(parts) == 1 else _scaled_norm(xp, norms, norm_type)
 
@@ -173,8 +175,10 @@ def _scaled_norm(xp: Any, a: Any, norm_type: float) -> Any:
 def _by_dtype(arrays: list[Any]) -> list[list[Any]]:
     """The arrays in groups of one dtype and device."""
     groups: dict[Any, list[Any]] = {}
+    host = backend.NUMPY.array_type()
     for a in arrays:
-        groups.setdefault((type(a), a.dtype, backend.device_of(a)), []).append(a)
+        key = a.dtype if type(a) is host else (type(a), a.dtype, backend.device_of(a))
+        groups.setdefault(key, []).append(a)
     return list(groups.values())
 
 

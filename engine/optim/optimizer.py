@@ -181,7 +181,7 @@ class Optimizer(metaclass=Constructor):
         for group in self.param_groups:
             for p in group["params"]:
                 if set_to_none:
-                    p.grad = None
+                    p._grad = None
                 elif p.grad is not None:
                     with no_grad():
                         p.grad[...] = 0.0

@@ -16,6 +16,7 @@ import numpy as np
 from numba import prange
 
 from ..types import Array
+from .machine.address import address
 from .machine.attend import (
     Heads,
     Masks,
@@ -295,14 +296,10 @@ def _heads(x: Array) -> Heads:
     if not flags.c_contiguous and isinstance(owner, np.ndarray) and owner.dtype == x.dtype and owner.flags.c_contiguous:
         b, h, row, element = x.strides
         if flags.aligned and element == size and min(b, h, row) >= 0:
-            start = (_address(x) - _address(owner)) // size
+            start = (address(x) - address(owner)) // size
             return Heads(as_row(dense(owner))[start:], b // size, h // size, row // size)
     _, heads, rows, columns = x.shape
     return Heads(as_row(dense(x)), heads * rows * columns, rows * columns, columns)
-
-
-def _address(x: Array) -> int:
-    return int(x.__array_interface__["data"][0])
 
 
 NO_MASK = {4: np.empty(0, np.float32), 8: np.empty(0, np.float64)}

@@ -17,6 +17,7 @@ import numpy as np
 from numba import prange
 
 from ..types import Array
+from .machine.address import address
 from .machine.butterflies import (
     RADICES,
     butterflies,
@@ -209,7 +210,7 @@ def _threads(units: int, numbers: int, n: int) -> int:
 
 def _run(x: Array, y: Array, job: Job, passes: Passes, scale: Array, turns: Array) -> None:
     if job.to_step == 2:
-        after = -y.__array_interface__["data"][0] % VECTOR_BYTES // 8
+        after = -address(y) % VECTOR_BYTES // 8
         job = job._replace(begin=after - LANES if after else 0)
     threads = _threads(job.groups * -(-job.signals // LANES), x.size, job.n)
     _complex(_numbers(x), _numbers(y), job, passes.radices, passes.weights, scale, turns, threads)

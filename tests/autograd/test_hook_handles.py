@@ -104,3 +104,17 @@ def test_copies_of_a_module_have_their_own_hooks(how: str) -> None:
     handle.remove()
     np.testing.assert_array_equal(twin(dl.ones(2)).numpy_copy(), 2.0)
     np.testing.assert_array_equal(m(dl.ones(2)).numpy_copy(), 1.0)
+
+
+def test_a_hook_may_register_hooks_where_the_walk_has_yet_to_come():
+    """The tensor before has a part of its gradient by then, and gets the rest after."""
+    x = dl.tensor([1.0, 2.0], requires_grad=True)
+    seen = []
+    y = x * 3
+    first = y * 2
+    last = y * 5
+    last.register_hook(lambda g: seen.append("last"))
+    first.register_hook(lambda g: y.register_hook(lambda g: (seen.append(g.tolist()), g * 2)[1]) and None)
+    (first + last).sum().backward()
+    assert seen == ["last", [7.0, 7.0]]
+    assert x.grad.tolist() == [42.0, 42.0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -107,6 +108,60 @@ def test_nothing_is_kept_alive(quick, arguments):
     assert max(abs(a - b) for a, b in zip(after, before, strict=True)) < 100
 
 
+class Inner(NamedTuple):
+    data: np.ndarray
+    at: int
+    pitch: int
+
+
+class Outer(NamedTuple):
+    rows: Inner
+    scale: float
+    doubled: bool
+    nothing: None
+
+
+class Alike(NamedTuple):
+    data: np.ndarray
+    at: int
+    pitch: int
+
+
+@jit(parallel=False)
+def of_tuples(outer, n, y, other):
+    for i in range(n):
+        y[i] = outer.rows.data[outer.rows.at + i * outer.rows.pitch] * outer.scale + other.data[other.at]
+    return 2 * n if outer.doubled else n
+
+
+def tuples():
+    data = np.arange(12, dtype=np.float32)
+    return Outer(Inner(data, 1, 4), 0.5, True, None), 3, np.zeros(3), Inner(np.array([100.0]), 0, 7)
+
+
+def test_named_tuples_also_within_each_other():
+    outer, n, y, other = tuples()
+    assert of_tuples.dispatcher(outer, n, y, other) == 6
+    quick = entries.entry(next(iter(of_tuples.dispatcher.overloads.values())), None)
+    y[:] = 0
+    held = [outer, outer.rows, outer.rows.data, other, Outer, Inner]
+    before = [sys.getrefcount(o) for o in held]
+    assert [quick(outer, n, y, other) for _ in range(200)] == [6] * 200
+    assert y.tolist() == [100.5, 102.5, 104.5]
+    assert quick(outer._replace(doubled=False), 2, y, other._replace(at=0)) == 2
+    y[:] = 0
+    rows = outer.rows
+    for wrong in (
+        tuple(outer), outer._replace(rows=Alike(*rows)), outer._replace(rows=tuple(rows)), outer._replace(rows=None),
+        outer._replace(rows=rows._replace(data=rows.data.astype(float))), outer._replace(rows=rows._replace(at=1.0)),
+        outer._replace(rows=rows._replace(data=rows.data[::2])), outer._replace(doubled=1), outer._replace(nothing=0),
+    ):  # fmt: skip
+        assert quick(wrong, n, y, other) is entries.MISSED
+    assert quick(outer, n, y, outer) is quick(outer, n, other, y) is quick(outer, n, y, rows) is entries.MISSED
+    assert y.tolist() == [0.0] * 3
+    assert max(abs(sys.getrefcount(o) - a) for o, a in zip(held, before, strict=True)) < 20
+
+
 def test_no_memory_raises():
     x = np.ones(1)
     greedy.dispatcher(x, 1)
@@ -128,7 +183,7 @@ def test_making_one_counts_no_kernel(arguments, monkeypatch):
 
 def test_unknown_kinds_have_no_entry():
     @jit(parallel=False)
-    def pair(x, sizes):
+    def pair(x, sizes):  # an ordinary tuple
         x[0] = sizes[0]
 
     pair.dispatcher(np.zeros(2), (1, 2))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,15 @@ from ..names.core import own
 from ..names.engine import dl
 from ..special import gammaln, xlogy
 from .shapes import Distribution, parameters
+
+_INDEX = np.dtype("int64")
+
+
+@cache
+def _limits(dtype: Any) -> tuple[float, float]:
+    """The spacing of numbers at 1, and the least number."""
+    found = dl.finfo(dtype)
+    return float(found.eps), float(found.min)
 
 
 class _ByProbability(Distribution):
@@ -24,7 +34,7 @@ class _ByProbability(Distribution):
             (self.probs,) = parameters(probs)
             if bool(dl.any(~((self.probs >= 0) & (self.probs <= 1 + 1e-6)))):
                 raise ValueError(f"{type(self).__name__}: probs must be from 0 to 1")
-            tiny = float(dl.finfo(self.probs.dtype).eps)
+            tiny = _limits(self.probs.dtype)[0]
             p = dl.clip(self.probs, min=tiny, max=1 - tiny)
             self.logits = own(dl.log(p) - dl.log1p(-p))
         else:
@@ -122,10 +132,10 @@ class Categorical(Distribution):
         if (probs is None) == (logits is None):
             raise ValueError(f"{type(self).__name__}: give one of probs and logits")
         if probs is not None:
-            if bool(dl.any(~(probs >= 0))):
+            if not bool(dl.all(probs >= 0)):
                 raise ValueError("Categorical: probs must be at least 0 with a positive sum")
             self.probs = own(probs / dl.sum(probs, axis=-1, keepdims=True))
-            tiny = float(dl.finfo(self.probs.dtype).eps)
+            tiny = _limits(self.probs.dtype)[0]
             self.logits = own(dl.log(dl.clip(self.probs, min=tiny, max=1 - tiny)))
         else:
             self.logits = own(logits - dl.logsumexp(logits, axis=-1, keepdims=True))
@@ -144,13 +154,16 @@ class Categorical(Distribution):
         return dl.reshape(dl.matrix_transpose(drawn), shape)
 
     def _log_prob(self, value: Any) -> Any:
-        index = dl.expand_dims(dl.astype(value, "int64"), axis=-1)
-        lead = dl.broadcast_shapes(index.shape[:-1], self.logits.shape[:-1])
-        logits = dl.broadcast_to(self.logits, (*lead, self.logits.shape[-1]))
-        return dl.take_along_axis(logits, dl.broadcast_to(index, (*lead, 1)), axis=-1)[..., 0]
+        index = dl.expand_dims(value if value.dtype == _INDEX else dl.astype(value, _INDEX), axis=-1)
+        logits = self.logits
+        lead = logits.array.shape[:-1]
+        if index.array.shape[:-1] != lead:
+            lead = dl.broadcast_shapes(index.shape[:-1], lead)
+            logits, index = dl.broadcast_to(logits, (*lead, logits.shape[-1])), dl.broadcast_to(index, (*lead, 1))
+        return dl.take_along_axis(logits, index, axis=-1)[..., 0]
 
     def _entropy(self) -> Any:
-        low = float(dl.finfo(self.logits.dtype).min)
+        low = _limits(self.logits.dtype)[1]
         return -dl.sum(dl.clip(self.logits, min=low) * self.probs, axis=-1)
 
 

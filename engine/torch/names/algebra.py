@@ -14,8 +14,8 @@ from .engine import dl
 
 
 def _same_dtype(name: str, *tensors: Any) -> None:
-    kinds = {t.dtype for t in tensors}
-    if len(kinds) > 1:
+    first = tensors[0].dtype
+    if any([t.dtype is not first for t in tensors]) and len(kinds := {t.dtype for t in tensors}) > 1:
         raise RuntimeError(f"{name}: expected scalar type {' and '.join(sorted(map(str, kinds)))} to be the same")
 
 

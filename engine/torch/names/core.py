@@ -26,14 +26,18 @@ METHODS: dict[str, Function] = {}
 """Tensor.NAME for every name that is also a method, the tensor being the first argument."""
 CLASSES: dict[type, type] = {dl.Tensor: dl.Tensor}
 """The engine's classes of tensors and those of this namespace; filled by `tensor` and `nn.parameter`."""
+OWN: set[type] = set()
+"""Those of this namespace."""
 
 
 def own(value: Any) -> Any:
     """Give tensors that the engine made this namespace's class, also inside tuples, lists and dicts."""
     kind = type(value)
-    if kind in CLASSES:
+    if kind is Plain or kind in CLASSES:
         value.__class__ = CLASSES[kind]
-    elif isinstance(value, tuple | list):
+    elif kind in OWN:
+        return value
+    elif isinstance(value, (tuple, list)):
         for part in value:
             own(part)
     elif kind is dict:
@@ -63,11 +67,14 @@ def lifted(f: Function, result: Function = own) -> Function:
     listed = next((p.name for p in parameters.values() if p.kind is p.VAR_POSITIONAL), None)
     listed = {"shape": "size"}.get(listed or "", listed)
     renamed = {old: new for old, new in _RENAMED.items() if new in known and old not in known}
+    second = {*renamed, listed, *(() if "out" in known else ("out",)), *(("shape",) if listed == "size" else ())}
 
     @functools.wraps(f)
     def call(*args: Any, **options: Any) -> Any:
         if not options:
             return result(f(*args))
+        if second.isdisjoint(options):
+            return result(f(*args, **options))
         out = options.pop("out", None) if "out" not in known else None
         if listed in options:
             args = (*args, options.pop(listed))
@@ -200,15 +207,18 @@ HELD_ONCE = _held_once()
 """What getrefcount says of the version cell of a tensor that shares its memory with no other."""
 
 
+_OF_NUMPY = (np.ndarray, np.generic)
+
+
 def demoted(a: Any, b: Any) -> tuple[Any, Any]:
     """Two operands under PyTorch's rule that a tensor without axes does not raise the dtype of one with axes in its category."""
-    if type(a) is np.ndarray or isinstance(a, np.generic):
+    if isinstance(a, _OF_NUMPY):
         a = dl.asarray(a)
-    if type(b) is np.ndarray or isinstance(b, np.generic):
+    if isinstance(b, _OF_NUMPY):
         b = dl.asarray(b)
     if isinstance(a, Plain) and isinstance(b, Plain):
         x, y = a.array, b.array
-        if x.dtype != y.dtype and (x.ndim == 0) != (y.ndim == 0):
+        if x.dtype is not y.dtype and x.dtype != y.dtype and (x.ndim == 0) != (y.ndim == 0):
             if y.ndim == 0 and kind_of(b.dtype) <= kind_of(a.dtype):
                 b = dl.astype(b, a.dtype)
             elif x.ndim == 0 and kind_of(a.dtype) <= kind_of(b.dtype):

@@ -13,7 +13,7 @@ from .engine import dl
 from .shaping import key
 
 # ---------------------------------------------------------------------- x[...]
-_SIMPLE = (int, slice, type(None), type(...))
+_BOUNDS = {int, type(None)}
 
 
 def index_of(x: Any, given: Any) -> tuple[Any, Any]:
@@ -24,7 +24,7 @@ def index_of(x: Any, given: Any) -> tuple[Any, Any]:
     """
     if isinstance(given, bool):
         return x, (None, dl.asarray([given])) if x.ndim == 0 else (None, given)
-    if isinstance(given, int | slice) or given is None or given is ...:
+    if isinstance(given, (int, slice)) or given is None or given is ...:
         _check_step(given)
         return x, given
     parts = list(given) if isinstance(given, tuple) else [given]
@@ -45,7 +45,7 @@ def _check_step(p: Any) -> None:
 def _part(p: Any) -> Any:
     if isinstance(p, np.integer):
         return int(p)
-    if isinstance(p, list | range | np.ndarray):
+    if isinstance(p, (list, range, np.ndarray)):
         return dl.asarray(np.asarray(p) if len(p) else np.zeros(0, np.int64))
     if is_tensor(p):
         if p.dtype == np.uint8:
@@ -83,21 +83,33 @@ def get_item(self: Any, given: Any) -> Any:
     kind = type(given)
     if kind is int or (kind is slice and given.step is None):
         return own(Plain.__getitem__(self, (given, ...) if self.array.ndim == 1 else given))
-    x, k = index_of(self, given)
-    if type(k) is tuple and len(k) == x.array.ndim and all(type(p) is int for p in k):
+    x, k = (self, given) if kind is tuple and _is_simple(given) else index_of(self, given)
+    if type(k) is tuple and len(k) == x.array.ndim and {*map(type, k)} == {int}:
         k = (*k, ...)  # NumPy then gives a view and no number
     return own(Plain.__getitem__(x, k))
 
 
+def _is_simple(parts: tuple[Any, ...]) -> bool:
+    """Whether an index has integers, slices forwards, None and ... alone, which mean here what they mean to NumPy."""
+    for p in parts:
+        kind = type(p)
+        if kind is slice:
+            if p.step is not None or type(p.start) not in _BOUNDS or type(p.stop) not in _BOUNDS:
+                return False
+        elif kind is not int and p is not None and p is not ...:
+            return False
+    return True
+
+
 def set_item(self: Any, given: Any, value: Any) -> None:
     """x[...] = value."""
-    if isinstance(value, np.ndarray | list | tuple):
+    if isinstance(value, (np.ndarray, list, tuple)):
         value = dl.asarray(value, dtype=self.dtype)
-    if is_tensor(value) and value.array.ndim == 0 and value.device != self.device:
+    if isinstance(value, Plain) and value.array.ndim == 0 and value.device != self.device:
         value = value.to(self.device)
     if dl.is_grad_enabled() and self.is_leaf and self.requires_grad:
         raise RuntimeError("a view of a leaf Variable that requires grad is being used in an in-place operation.")
-    x, k = index_of(self, given)
+    x, k = (self, given) if type(given) is int or given is ... else index_of(self, given)
     if x is self:
         Plain.__setitem__(self, k, _fitting(self, k, value))
     elif dl.is_grad_enabled() and (self.requires_grad or (is_tensor(value) and value.requires_grad)):

@@ -15,7 +15,7 @@ from .shaping import at_least, key
 def joined(tensors: Any) -> list[Any]:
     """Tensors of one dtype, as PyTorch promotes them where they are joined."""
     parts = list(tensors)
-    if len({t.dtype for t in parts}) > 1:
+    if parts and len({t.array.dtype for t in parts}) > 1:
         dtype = dl.result_type(*(dl.zeros(1, dtype=d) for d in {t.dtype for t in parts}))
         if any(t.dtype.kind == "f" for t in parts):
             floats = [t.dtype for t in parts if t.dtype.kind in "fc"]
@@ -29,10 +29,12 @@ def cat(tensors: Any, dim: int = 0) -> Any:
     parts = joined(tensors)
     if not parts:
         raise RuntimeError("torch.cat(): expected a non-empty list of Tensors")
-    if any(t.ndim == 0 for t in parts):
+    ranks = {t.array.ndim for t in parts}
+    if 0 in ranks:
         raise RuntimeError("zero-dimensional tensor (at position 0) cannot be concatenated")
-    kept = [t for t in parts if t.shape != (0,)]  # PyTorch leaves empty vectors out beside anything
-    return dl.concat(kept if kept and any(t.ndim != 1 for t in kept) else parts, axis=dim)
+    if len(ranks) > 1:
+        parts = [t for t in parts if t.shape != (0,)]  # PyTorch leaves empty vectors out beside anything
+    return dl.concat(parts, axis=dim)
 
 
 @define("stack", method=False)

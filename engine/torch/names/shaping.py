@@ -68,8 +68,11 @@ def _unflatten(input: Any, dim: int, sizes: Any) -> Any:
 
 @define("squeeze")
 def squeeze(input: Any, dim: Any = None) -> Any:
+    shape: tuple[int, ...] = input.array.shape
     if dim is None:
-        gone = tuple(i for i, n in enumerate(input.shape) if n == 1)
+        gone = tuple([i for i, n in enumerate(shape) if n == 1])
+    elif type(dim) is int and -len(shape) <= dim < len(shape):
+        gone = (dim % len(shape),) if shape[dim] == 1 else ()
     else:
         asked = (dim,) if isinstance(dim, int) else tuple(dim)
         for d in asked:

@@ -22,7 +22,7 @@ from . import (
     sets,
     shaping,
 )
-from .core import CLASSES, METHODS, Plain, assigning, demoted, is_tensor, own
+from .core import CLASSES, METHODS, OWN, Plain, assigning, demoted, is_tensor, own
 from .engine import dl
 from .places import CPU, Size, Sizes, device
 
@@ -238,6 +238,9 @@ class Tensor(Plain):  # type: ignore[misc]
 
 
 # ---------------------------------------------------------------------- operators
+given = (Plain, np.ndarray, np.generic)
+
+
 def _operator(name: str, reflected: bool) -> Callable[[Any, Any], Any]:
     plain = getattr(Plain, name)
     forward = getattr(Plain, name.replace("__r", "__", 1)) if reflected else plain
@@ -247,11 +250,15 @@ def _operator(name: str, reflected: bool) -> Callable[[Any, Any], Any]:
         if kind is not float and kind is not int:
             if other is None:
                 return NotImplemented
-            if isinstance(other, Plain | np.ndarray | np.generic):
+            if isinstance(other, given):
                 a, b = demoted(self, other)
-                if (a is not self or b is not other) and not isinstance(a, int | float | complex):
+                if (a is not self or b is not other) and not isinstance(a, (int, float, complex)):
                     return own(forward(b, a) if reflected else forward(a, b))
-        return own(plain(self, other))
+        y = plain(self, other)
+        if type(y) is Plain:
+            y.__class__ = Tensor
+            return y
+        return own(y)
 
     method.__name__ = name
     return method
@@ -279,4 +286,5 @@ def finish() -> None:
 
 
 CLASSES[Plain] = Tensor
+OWN.add(Tensor)
 _ = (algebra, chance, conversion, elementwise, joining, sets, reductions, running, shaping)

@@ -30,8 +30,9 @@ class Sequential(Module, nn.Sequential):  # type: ignore[misc]
         return Sequential(*modules)
 
     def forward(self, input: Any) -> Any:
-        for m in list(self._modules.values()):
-            input = m(input)
+        for m in list(self.__dict__.values()):
+            if isinstance(m, nn.Module):
+                input = m(input)
         return input
 
 

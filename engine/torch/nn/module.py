@@ -7,12 +7,15 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from ... import nn
+from ...nn.module import raise_if_not_tensor
 from ..names.core import CLASSES, is_tensor, own, refuse
 from ..names.engine import dl
 from ..names.places import device as _device
 from ..names.places import looks_like_device
 from . import hooks
 from .parameter import Parameter
+
+_HOOKS = {"_pre_hooks", "_post_hooks", "_backward_hooks", "_backward_pre_hooks"}
 
 LAYERS: dict[type, type] = {}
 """dlengine's classes of modules and those of this namespace."""
@@ -41,9 +44,15 @@ class Module(nn.Module):
         def __getattr__(self, name: str) -> Any: ...
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if "_backward_hooks" in self.__dict__ or "_backward_pre_hooks" in self.__dict__:
-            return hooks.called(self, super().__call__, args, kwargs)
-        return own(super().__call__(*args, **kwargs))
+        if not _HOOKS.isdisjoint(self.__dict__):
+            if "_backward_hooks" in self.__dict__ or "_backward_pre_hooks" in self.__dict__:
+                return hooks.called(self, super().__call__, args, kwargs)
+            return own(super().__call__(*args, **kwargs))
+        try:
+            return own(self.forward(*args, **kwargs))
+        except AttributeError as error:
+            raise_if_not_tensor(self, args, error)
+            raise
 
     def __setattr__(self, name: str, value: Any) -> None:
         if type(value) in LAYERS:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ... import nn
-from ..names.core import CLASSES, is_tensor, own, refuse
+from ..names.core import CLASSES, OWN, is_tensor, own, refuse
 from ..names.engine import dl
 from ..names.tensor import Tensor
 
@@ -26,6 +26,7 @@ class Parameter(Tensor, nn.Parameter):  # type: ignore[misc]
 
 
 CLASSES[nn.Parameter] = Parameter
+OWN.add(Parameter)
 
 
 def Buffer(data: Any = None, *, persistent: bool = True) -> Any:  # noqa: N802 - PyTorch's name

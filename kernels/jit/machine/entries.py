@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import ctypes
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from importlib import import_module
 from typing import Any
@@ -37,10 +37,10 @@ _WORDS = (
     "ndarray", "int", "float", "none", "true", "false", "incref", "as_long", "save", "restore", "no_memory", "missed",
     "from_long", "from_float", "new_tuple", "set_item", "code",
 )  # fmt: skip
-"""The head of a table; for each array its dtype and the size of its elements follow."""
+"""The head of a table; what `_own_words` says of each argument follows."""
 
-_FLOAT_AT = 16
-"""Where a Python float keeps its value."""
+_FLOAT_AT, _ITEMS_AT = 16, 24
+"""Where a Python float keeps its value, and a tuple its items."""
 
 
 def entry(compiled: Any, single: int | None, flat: bool = False) -> Callable[..., Any] | None:
@@ -57,10 +57,11 @@ def entry(compiled: Any, single: int | None, flat: bool = False) -> Callable[...
     """
     signature, machine = compiled.signature, import_module("dlengine.kernels.jit.generated.machine")
     kinds, returns = [_kind(argument) for argument in signature.args], _returned(signature.return_type)
-    if "" in kinds or returns is None:
+    parts = [part for kind in kinds for part in kind.split("_")]
+    if "" in parts or returns is None:
         return None
     native = compiled.target_context.call_conv.get_function_type(signature.return_type, signature.args)
-    if [_plain(native.return_type), *map(_plain, native.args)] != ["i32", "ptr", "ptr", *_handed(kinds)]:
+    if [_plain(native.return_type), *map(_plain, native.args)] != ["i32", "ptr", "ptr", *_handed(parts)]:
         return None  # another Numba hands arguments on in another way
     place = compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name)
     if not place:
@@ -69,8 +70,7 @@ def entry(compiled: Any, single: int | None, flat: bool = False) -> Callable[...
         kinds[single] = "1"
     if flat:
         kinds = ["f1" if kind == "a1" else kind for kind in kinds]
-    dtypes = [as_dtype(argument.dtype) for argument in signature.args if isinstance(argument, types.Array)]
-    words = [*_process(), place, *[word for dtype in dtypes for word in (id(dtype), dtype.itemsize)]]
+    words = [*_process(), place, *[word for argument in signature.args for word in _own_words(argument)]]
     found: Callable[..., Any] = machine.as_function(_place(tuple(kinds), tuple(returns)), struct.pack(f"={len(words)}Q", *words))
     return found
 
@@ -84,12 +84,28 @@ def _place(kinds: tuple[str, ...], returns: tuple[str, ...]) -> int:
 
 
 def _kind(argument: Any) -> str:
-    """What an argument is: an array of so many axes, an integer, a float, a boolean, None; "" for all else."""
+    """What an argument is: an array of so many axes, an integer, a float, a boolean, None; "" for all else.
+
+    A named tuple is T and the number of its fields, followed by what these are.
+    """
+    if isinstance(argument, types.BaseNamedTuple):
+        fields = [_kind(field) for field in argument]
+        return "_".join([f"T{len(fields)}", *fields]) if fields else ""
     if type(argument) is types.Array:
         dense = argument.layout == "C" and argument.aligned and argument.mutable and 1 <= argument.ndim <= MOST_AXES
         number = isinstance(argument.dtype, (types.Integer, types.Float, types.Boolean))
         return f"a{argument.ndim}" if dense and number else ""
     return {types.int64: "i", types.float64: "d", types.boolean: "b", types.none: "n"}.get(argument, "")
+
+
+def _own_words(argument: Any) -> list[int]:
+    """What a table says of an argument: a named tuple's class, an array's dtype and the size of its elements."""
+    if isinstance(argument, types.BaseNamedTuple):
+        return [id(argument.instance_class), *[word for field in argument for word in _own_words(field)]]
+    if not isinstance(argument, types.Array):
+        return []
+    dtype = as_dtype(argument.dtype)
+    return [id(dtype), dtype.itemsize]
 
 
 def _returned(result: Any) -> list[str] | None:
@@ -105,9 +121,11 @@ def _plain(kind: Any) -> str:
 
 
 def _handed(kinds: list[str]) -> list[str]:
-    """The types of what the machine code of a kernel is given, as Numba spreads its arguments out."""
+    """The types of what the machine code of a kernel is given, as Numba spreads its arguments out, fields of tuples too."""
     found: list[str] = []
     for kind in kinds:
+        if kind[0] == "T":
+            continue
         number = {"i": "i64", "d": "double", "b": "i8", "n": "ptr"}.get(kind)
         found += [number] if number else ["ptr", "ptr", "i64", "i64", "ptr", *["i64"] * 2 * int(kind[1:])]
     return found
@@ -120,6 +138,7 @@ class _Text:
         self.lines: list[str] = []
         self.count = 0
         self.sizes: list[str] = []
+        self.words = len(_WORDS)
 
     def put(self, text: str) -> str:
         """A line with a result; gives its name."""
@@ -146,9 +165,19 @@ class _Text:
     def type_is(self, o: str, word: str) -> None:
         self.require(self.put(f"icmp eq ptr {self.field(o, _layout().TYPE_AT)}, {self.word(word)}"))
 
+    def argument(self, o: str, parts: Iterator[str]) -> list[str]:
+        """An argument as Numba hands it on; of a named tuple, which must be of its class, the fields one by one."""
+        kind = next(parts)
+        if kind[0] != "T":
+            return self.array(o, kind) if kind[0] in "af" else [self.number(o, kind)]
+        self.require(self.put(f"icmp eq ptr {self.field(o, _layout().TYPE_AT)}, {self.word(self.words)}"))
+        self.words += 1
+        return [part for i in range(int(kind[1:])) for part in self.argument(self.field(o, _ITEMS_AT + 8 * i), parts)]
+
     def array(self, o: str, kind: str) -> list[str]:
         """An array as Numba hands it on: who holds the memory and who shows it, sizes, address, shape, strides."""
-        at, axes, place = _layout(), int(kind[1:]), len(_WORDS) + 2 * len(self.sizes)
+        at, axes, place = _layout(), int(kind[1:]), self.words
+        self.words += 2
         descr, flags = self.word(place), at.DENSE | at.WRITEABLE
         self.require(self.put(f"call i1 @fits(ptr {o}, ptr {self.word('ndarray')}, ptr {descr}, i32 {flags})"))
         size = self.put(f"call i64 @size(ptr {o})")
@@ -202,8 +231,7 @@ def _text(name: str, kinds: Sequence[str], returns: Sequence[str]) -> str:
     t.require(t.put(f"icmp eq i64 %count, {len(kinds)}"))
     handed = ["ptr %result", "ptr %error"]
     for k, kind in enumerate(kinds):
-        o = t.field("%given", 8 * k)
-        handed += t.array(o, kind) if kind[0] in "af" else [t.number(o, kind)]
+        handed += t.argument(t.field("%given", 8 * k), iter(kind.split("_")))
     total = "0"
     for size in t.sizes:
         total = t.put(f"add i64 {total}, {size}")
@@ -248,6 +276,8 @@ def _layout() -> Any:
     pair = (1.5, 2)
     if ctypes.c_double.from_address(id(pair[0]) + _FLOAT_AT).value != pair[0]:
         raise RuntimeError("this Python lays out its numbers in another way")
+    if list((ctypes.c_size_t * 2).from_address(id(pair) + _ITEMS_AT)) != [*map(id, pair)]:
+        raise RuntimeError("this Python lays out its tuples in another way")
     a = np.zeros((2, 3), np.float32)
     strides = ctypes.c_size_t.from_address(id(a) + layout.DIMS_AT + 8).value
     if list((ctypes.c_int64 * 2).from_address(strides)) != [*a.strides]:

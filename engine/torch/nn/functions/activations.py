@@ -31,8 +31,12 @@ def entry(*names: str, root: bool = False) -> Callable[[Callable[..., Any]], Cal
 def activation(name: str, f: Any, *, parameters: dict[str, Any] | None = None, root: bool = False) -> None:
     """An activation that can be computed in place, with named settings after the input."""
     order = list(parameters or {})
+    usual = (parameters or {}).values()
 
     def call(input: Any, *args: Any, inplace: bool = False, **options: Any) -> Any:
+        if not args and not options:
+            y = f(input, *usual)
+            return assign(input, y, name) if inplace else y
         settings = dict(parameters or {})
         values = list(args)
         if len(values) == len(order) + 1:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from .... import optim
 from ....errors import GradientError
 from ...names.core import is_tensor, own
@@ -17,6 +19,8 @@ from .legacy import remove_weight_norm as remove_weight_norm
 from .legacy import spectral_norm as spectral_norm
 from .legacy import weight_norm as weight_norm
 
+USUAL = {np.dtype("float32"), np.dtype("float64")}
+
 
 def _listed(parameters: Any) -> list[Any]:
     return [parameters] if is_tensor(parameters) else list(parameters)
@@ -25,10 +29,10 @@ def _listed(parameters: Any) -> list[Any]:
 def clip_grad_norm_(parameters: Any, max_norm: float, norm_type: float = 2.0, error_if_nonfinite: bool = False,
                     foreach: Any = None) -> Any:  # fmt: skip
     """Scale gradients so that their common norm is max_norm at most; return the norm before."""
-    chosen, norm_type = [p for p in _listed(parameters) if p.grad is not None], float(norm_type)
+    chosen, norm_type = [p for p in _listed(parameters) if p._grad is not None], float(norm_type)
     if not chosen:
         return own(dl.asarray(0.0))
-    usual = max_norm >= 0 and norm_type > 0 and all(p.grad.dtype in ("float32", "float64") for p in chosen)
+    usual = max_norm >= 0 and norm_type > 0 and {p._grad.dtype for p in chosen} <= USUAL
     try:
         if usual:  # a few calls for all gradients together
             return own(optim.clip_grad_norm_(chosen, float(max_norm), norm_type, error_if_nonfinite))
