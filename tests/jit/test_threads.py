@@ -73,3 +73,31 @@ def test_every_part_runs_once(threads: int) -> None:
     assert done.returncode == 0, done.stderr
     if sys.platform == "linux":
         assert done.stdout == "own\n"
+
+
+FIRST_CALLS = """
+    import threading
+    import numpy as np
+    from dlengine.kernels.jit.linear import matmul
+
+    a, b = (np.random.default_rng(i).integers(-9, 9, (300, 300)).astype(np.float32) for i in range(2))
+    wanted, found, all_here = a.astype(np.float64) @ b.astype(np.float64), [], threading.Barrier(6)
+
+    def call():
+        all_here.wait()
+        found.extend(matmul(a, b) for _ in range(5))
+
+    threads = [threading.Thread(target=call) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(found) == 30
+    assert all((y == wanted).all() for y in found)
+"""
+
+
+def test_the_first_calls_of_many_threads_start_the_pool_once() -> None:
+    for _ in range(3):
+        done = subprocess.run([sys.executable, "-c", textwrap.dedent(FIRST_CALLS)], capture_output=True, text=True, timeout=100)
+        assert done.returncode == 0, done.stderr

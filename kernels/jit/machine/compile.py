@@ -20,7 +20,6 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from functools import cache
 from typing import Any, TypeVar
 
 import numba
@@ -84,15 +83,25 @@ def threads_for(units: int, nanoseconds: float) -> int:
     return 1 if nanoseconds < 2 * SHARE else thread_count(min(units, int(nanoseconds // SHARE)))
 
 
-@cache
 def start_threads() -> Callable[[], int]:
     """Start the workers that share loops: our own (see pool.py), or Numba's where that cannot run or the user has chosen.
 
     Returns what says how many threads this one may use: Numba's number, without the lock that numba.get_num_threads takes.
     """
-    numba.get_num_threads()  # links Numba's layer, which ours must come after
-    survive_fork(layer(), _layer_lock)
-    return ctypes.PYFUNCTYPE(ctypes.c_int)(layer_module(str(numba.threading_layer())).get_num_threads)
+    return _started[0] if _started else _start()
+
+
+_started: list[Callable[[], int]] = []
+_starting = threading.Lock()
+
+
+def _start() -> Callable[[], int]:
+    with _starting:  # several threads may call their first kernel at once
+        if not _started:
+            numba.get_num_threads()  # links Numba's layer, which ours must come after
+            survive_fork(layer(), _layer_lock)
+            _started.append(ctypes.PYFUNCTYPE(ctypes.c_int)(layer_module(str(numba.threading_layer())).get_num_threads))
+    return _started[0]
 
 
 def layer() -> str:
