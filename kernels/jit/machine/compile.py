@@ -220,7 +220,8 @@ class Kernel:
         if self.parallel and not self.outlined:  # the form for one thread is another
             return
         try:
-            made = [entry(compiled, self.threads_at, self.flat) for compiled in [*self.dispatcher.overloads.values()]]
+            single = self.threads_at if layer() == "workqueue" else None  # see in_parallel
+            made = [entry(compiled, single, self.flat) for compiled in [*self.dispatcher.overloads.values()]]
         except (AttributeError, ImportError, OSError, RuntimeError):  # a foreign Python, NumPy or Numba
             return
         self.entries = tuple([quick for quick in made if quick is not None])
