@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from dlengine.kernels.generated.evaluate import VECTOR_LIBRARY
 from dlengine.kernels.generated.expression import Expression, in_order
 from dlengine.kernels.generated.mode import Mode
 from dlengine.kernels.generated.mode import mode as mode_in_force
@@ -46,13 +47,6 @@ WIDE = 65_536
 
 SLOW = frozenset("erf erfc hypot logaddexp mod floordiv nextafter pow sign where".split())
 """Functions that NumPy computes number by number, in eight times the time of a simple one: they pay for smaller arrays."""
-
-VECTOR_LIBRARY = {
-    4: frozenset("log log1p log2 log10 sin cos tan asin acos atan sinh cosh asinh acosh atanh atan2".split()),
-    8: frozenset("log log1p log2 log10 sinh asinh acosh atanh".split()),
-}
-"""By itemsize: functions for which NumPy calls a vector library where the CPU has AVX-512, which takes 0.4 to 0.9 of the time of
-the code here; elsewhere it computes most of them number by number, in ten times that."""
 
 mode = mode_in_force.get
 """Whether generated code answers, as generating() has it."""

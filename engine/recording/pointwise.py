@@ -49,7 +49,7 @@ class Waiting:
         generator, name = GENERATORS[self.number], f"generated:{self.op.name}"
         try:
             value = generator.kernel(name, self.reading.value, self.by_numpy)
-            if not self.by_numpy:
+            if not self.by_numpy or value.library is not None:
                 value.compile()
             elif self.plain:  # all calls are of large arrays, so that dense ones need not be looked at again
                 value.entry = value.compile()

@@ -35,6 +35,19 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
 }  # fmt: skip
 
 
+VECTOR_LIBRARY = {
+    4: frozenset("log log1p log2 log10 sin cos tan asin acos atan sinh cosh asinh acosh atanh atan2 tanh".split()),
+    8: frozenset("log log1p log2 log10 sinh asinh acosh atanh tanh".split()),
+}
+"""By itemsize: functions for which NumPy calls a vector library where the CPU has AVX-512, which takes 0.4 to 0.9 of the time of
+the code here; elsewhere it computes most of them number by number, in ten times that."""
+
+
+def function_of(kind: str) -> Callable[..., Any]:
+    """What computes a step of this kind."""
+    return _FUNCTIONS.get(kind) or getattr(np, kind)  # type: ignore[no-any-return]
+
+
 def evaluate(root: Expression, arrays: Sequence[Array]) -> Array:
     """The value of a formula; input n of it is arrays[n].
 
@@ -61,6 +74,5 @@ def evaluate(root: Expression, arrays: Sequence[Array]) -> Array:
             elif e.kind == "cast":
                 values[e] = np.asarray(args[0]).astype(e.dtype)
             else:
-                function = _FUNCTIONS.get(e.kind) or getattr(np, e.kind)
-                values[e] = function(*args)
+                values[e] = function_of(e.kind)(*args)
     return np.asarray(values[root], e.dtype)

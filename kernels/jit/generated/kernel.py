@@ -9,12 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from ...generated.evaluate import evaluate
+from ...generated.evaluate import VECTOR_LIBRARY, evaluate
 from ...generated.expansions import NoExpansion
 from ...generated.expression import Expression, argument, in_order, in_places, inputs_of
 from ...types import Array
 from ..machine.compile import in_parallel, is_interpreted, laid_out, thread_count
 from ..machine.vector import VECTOR_BYTES
+from .library import library
 from .machine import Request
 
 _COST = {
@@ -29,6 +30,9 @@ OTHER = 0.015
 
 WRITTEN = 0.03
 """Nanoseconds for an element of the output."""
+
+LIBRARY = 0.45
+"""Nanoseconds for a float32 element of NumPy's vector library; a float64 takes 2.8 times that."""
 
 SHARE = 4000.0
 """Nanoseconds of work that a thread must have to do: one that is awake begins within 1,000 (see machine/pool.py)."""
@@ -54,10 +58,13 @@ class Kernel:
     launches : Counter
         Calls answered by machine code are added up here.
     by_numpy : bool
-        Whether NumPy computes it where one thread would: one function, for which NumPy has code as fast.
+        Whether NumPy computes it where one thread would: one function, for which NumPy has code as fast. That of its vector
+        library computes it for several threads too, whose results would else depend on their number.
     """
 
-    __slots__ = ("by_numpy", "dtype", "dtypes", "entries", "entry", "grain", "known", "launches", "name", "root", "takes")
+    __slots__ = (
+        "by_numpy", "dtype", "dtypes", "entries", "entry", "grain", "known", "launches", "library", "name", "root", "takes",
+    )  # fmt: skip
 
     def __init__(self, name: str, root: Expression, launches: Counter[str], by_numpy: bool = False) -> None:
         self.root, self.takes = in_places(root)
@@ -67,12 +74,15 @@ class Kernel:
         self.entries: dict[str, Any] = {}
         self.entry: Any = None
         self.known: dict[Any, Any] = {}
-        self.grain = grain_of(root)
+        known = by_numpy and root.kind in VECTOR_LIBRARY.get(root.itemsize, ())
+        self.library = library(self.root) if known else None
+        self.grain = grain_of(root) if self.library is None else int(SHARE / (LIBRARY * (root.itemsize / 4) ** 1.5))
 
     def request(self, modes: str = "") -> Request:
         """The code for these modes (see loops.py); by default for arrays of one shape."""
         inputs = tuple(argument(i, d) for i, d in enumerate(self.dtypes))
-        return Request(inputs, self.root, modes or "f" * len(inputs), self.name)
+        modes = modes or "f" * len(inputs)
+        return Request(inputs, self.root, modes, self.name, library=self.library if {*modes} <= {*"fs"} else None)
 
     def compile(self, modes: str = "") -> Any:
         """The entry point for these modes. Raises NoExpansion."""
@@ -80,7 +90,7 @@ class Kernel:
         found = self.entries.get(modes)
         if found is None:
             found = self.entries[modes] = self.request(modes).function()
-            if modes == "f" * len(self.dtypes) and not self.by_numpy:
+            if modes == "f" * len(self.dtypes) and (self.library is not None or not self.by_numpy):
                 self.entry = found
         return found
 
@@ -224,13 +234,15 @@ class Kernel:
             return ()
 
     def _pays(self, shapes: Sequence[tuple[int, ...]]) -> bool:
-        """Whether NumPy is slower: where threads would share arrays that are read as they lie, and where an array has one number
-        for each row, of which NumPy takes the elements one by one."""
+        """Whether NumPy is slower: where threads would share arrays that are read as they lie, where its loop is called here, and
+        where an array has one number for each row, of which NumPy takes the elements one by one."""
         shape = max(shapes, key=prod)
         size, modes = prod(shape), ["f" if own == shape else _mode(own, shape)[0] for own in shapes]
         if not all(modes):
             return False
-        return ("c" in modes and size >= ROWS) or (size >= 2 * self.grain and thread_count(2) > 1)
+        if self.library is not None and {*modes} <= {*"fs"}:
+            return True
+        return ("c" in modes and size >= ROWS) or (self.library is None and size >= 2 * self.grain and thread_count(2) > 1)
 
 
 def grain_of(root: Expression, more: float = WRITTEN) -> int:
