@@ -26,7 +26,7 @@ class Waiting:
     """A reading whose kernels are not made yet; puts the answer in its place among an op's readings when they are.
 
     least: from how many elements on it is asked. number: which of GENERATORS makes them. by_numpy: NumPy's function computes the
-    value as fast as one thread. plain: the pullbacks too, and no call is answered that is recorded.
+    value of small arrays, or of all, as fast as one thread. plain: the pullbacks too, and no call is answered that is recorded.
     """
 
     __slots__ = ("by_numpy", "key", "least", "number", "op", "plain", "reading")
@@ -64,7 +64,10 @@ class Waiting:
         special = {1: _of_one, 2: _of_two}.get(len(value.takes)) if value.entry is not None else None
         found = (special or _of_several)(value, makers)
         found = _of_arrays(found, self.least) if self.plain else found
-        return _checked(found, self) if self.reading.captured else found
+        if self.reading.captured:
+            return _checked(found, self)
+        found.kernel = value  # type: ignore[attr-defined]  # for who has another way to it, see autograd/small.py
+        return found
 
     def settle(self, found: Answer | None) -> None:
         """What answers the op's calls of this kind from now on; None for its definition."""
@@ -145,26 +148,10 @@ def _of_arrays(found: Answer, least: int) -> Answer:
     return lambda arrays: found(arrays) if _pays(arrays, least) else None
 
 
-_thread_count: list[Callable[[int], int]] = []
-
-
-def threads() -> int:
-    """How many threads generated code may use."""
-    if not _thread_count:
-        from dlengine.kernels.jit.machine.compile import thread_count  # needs Numba
-
-        _thread_count.append(thread_count)
-    return _thread_count[0](1 << 30)
-
-
 def _pays(arrays: Sequence[Any], least: int) -> bool:
-    """Whether generated code is faster than a function of NumPy that is as fast as one thread: where all arrays are NumPy's own
-    and one is large, with several threads, or with one number for each row of another array."""
+    """Whether generated code is faster than a function of NumPy: where all arrays are NumPy's own and one is large."""
     given = [a for a in arrays if hasattr(a, "dtype")]
-    if any([type(a) is not np.ndarray for a in given]) or all([a.size < least for a in given]):
-        return False
-    ends = {a.shape[-1] for a in given if a.ndim}
-    return (1 in ends and len(ends) > 1) or threads() > 1
+    return not any([type(a) is not np.ndarray for a in given]) and any([a.size >= least for a in given])
 
 
 def _checked(found: Answer, waiting: Waiting) -> Answer:

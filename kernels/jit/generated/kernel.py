@@ -234,7 +234,7 @@ class Kernel:
             return ()
 
     def _pays(self, shapes: Sequence[tuple[int, ...]]) -> bool:
-        """Whether NumPy is slower: where threads would share arrays that are read as they lie, where its loop is called here, and
+        """Whether NumPy is slower: where threads could share arrays that are read as they lie, where its loop is called here, and
         where an array has one number for each row, of which NumPy takes the elements one by one."""
         shape = max(shapes, key=prod)
         size, modes = prod(shape), ["f" if own == shape else _mode(own, shape)[0] for own in shapes]
@@ -242,7 +242,7 @@ class Kernel:
             return False
         if self.library is not None and {*modes} <= {*"fs"}:
             return True
-        return ("c" in modes and size >= ROWS) or (self.library is None and size >= 2 * self.grain and thread_count(2) > 1)
+        return ("c" in modes and size >= ROWS) or (self.library is None and size >= 2 * self.grain)
 
 
 def grain_of(root: Expression, more: float = WRITTEN) -> int:

@@ -90,9 +90,15 @@ def start_threads() -> Callable[[], int]:
 
     Returns what says how many threads this one may use: Numba's number, without the lock that numba.get_num_threads takes.
     """
+    return ctypes.PYFUNCTYPE(ctypes.c_int)(threads_asked_at())
+
+
+@cache
+def threads_asked_at() -> int:
+    """Where that function is, in C; its threads have been started."""
     numba.get_num_threads()  # links Numba's layer, which ours must come after
     survive_fork(layer(), _layer_lock)
-    return ctypes.PYFUNCTYPE(ctypes.c_int)(layer_module(str(numba.threading_layer())).get_num_threads)
+    return int(layer_module(str(numba.threading_layer())).get_num_threads)
 
 
 def layer() -> str:
