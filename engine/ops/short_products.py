@@ -14,6 +14,7 @@ from ..autograd.base import TensorBase, tensor_class
 from ..autograd.fp_errors import QUIET, SET, restore_fp_errors
 from ..autograd.small import small_calls
 from ..autograd.small_kernels import Answer, Leaf, floats, unrecorded
+from ..recording import answer as answered
 from .einsum import parse
 from .piecewise import plain_prelu
 
@@ -164,8 +165,11 @@ def _prelu(xp: Any, leaf: Leaf) -> Answer:
         a, w = floats(x), floats(weight)
         if a is None or w is None or a.dtype is not w.dtype or a.ndim < 2 or w.ndim != 1:
             return None
-        if w.size not in (1, a.shape[1]) or a.size > REPEATED:
+        if w.size not in (1, a.shape[1]):
             return None
+        if a.size > REPEATED:
+            found = answered(plain_prelu.op, (a, w.reshape(w.size, *[1] * (a.ndim - 2))), {}, xp.generator)  # type: ignore[attr-defined]
+            return None if found is None else leaf(found[0])
         slopes = np.empty(a.shape, a.dtype)  # one for each element takes less time than to see which rows have one
         slopes[...] = w.reshape((-1,) + (1,) * (a.ndim - 2)) if w.size > 1 and a.ndim > 2 else w
         return plain_prelu(leaf(a), leaf(slopes))

@@ -88,8 +88,7 @@ def _of_one(value: Any, makers: list[Maker]) -> Answer:
 
     def found(arrays: Sequence[Any]) -> tuple[Any, Any]:
         x = arrays[place]
-        y = empty(x.shape, dtype)
-        if y.size < grain and not is_interpreted() and entry(x, y, 1):
+        if x.size < grain and not is_interpreted() and entry(x, y := empty(x.shape, dtype), 1):
             launches[name] += 1
         else:
             y = value(x)
@@ -112,8 +111,7 @@ def _of_two(value: Any, makers: list[Maker]) -> Answer:
         x1, x2 = arrays[first], arrays[second]
         shape = x2.shape
         if x1.shape == shape:
-            y = empty(shape, dtype)
-            if y.size < grain and not is_interpreted() and entry(x1, x2, y, 1):
+            if x2.size < grain and not is_interpreted() and entry(x1, x2, y := empty(shape, dtype), 1):
                 launches[name] += 1
             else:
                 y = value(x1, x2)
@@ -150,8 +148,13 @@ def _of_arrays(found: Answer, least: int) -> Answer:
 
 def _pays(arrays: Sequence[Any], least: int) -> bool:
     """Whether generated code is faster than a function of NumPy: where all arrays are NumPy's own and one is large."""
-    given = [a for a in arrays if hasattr(a, "dtype")]
-    return not any([type(a) is not np.ndarray for a in given]) and any([a.size >= least for a in given])
+    large = False
+    for a in arrays:
+        if type(a) is np.ndarray:
+            large = large or a.size >= least
+        elif hasattr(a, "dtype"):
+            return False
+    return large
 
 
 def _checked(found: Answer, waiting: Waiting) -> Answer:

@@ -249,10 +249,10 @@ PRODUCTS = {
     ),
     "prelu": (
         [((IMAGE, W), {}), ((IMAGE, W[:1]), {}), ((numbers(3, 6), W), {}), ((CUBE, W), {}), ((IMAGE.mT, LAST[0]), {}),
+         ((numbers(2, 6, 400), W), {}),
          ((IMAGE.astype("float64"), W.astype("float64")), {}),
          ((dl.asarray(np.array([[np.nan, np.inf, -np.inf, -0.0, 0.0, -2.0]], np.float32)), W), {}), ((IMAGE[:0], W), {})],
         [((W, W), {}), ((W, W[:1]), {}), ((IMAGE, LAST[0]), {}), ((IMAGE, W.astype("float64")), {}), ((IMAGE, 0.5), {}),
-         ((numbers(2, 6, 400), W), {}),
          ((IMAGE.astype("int64"), W), {}), ((IMAGE, ROWS), {}), ((IMAGE,), {}), ((dl.asarray(-1.0), W[:1]), {})],
     ),
     **{
