@@ -15,12 +15,14 @@ from .convolution.columns import fold2d as fold2d
 from .convolution.columns import unfold2d as unfold2d
 from .convolution.forward import direct, has_mirror, mirrored
 from .convolution.input_grad import input_grad
-from .convolution.panel_plan import forward_pays, input_grad_pays, panel_width, weight_grad_pays
+from .convolution.panel_plan import forward_pays, input_grad_pays, weight_grad_pays
 from .convolution.weight_grad import weight_grad
 from .linear import matmul
 from .machine.compile import dense, thread_count
+from .machine.gemm import PANEL
+from .machine.vector import VECTOR_BYTES
 
-MOST_CHANNELS = panel_width(4)
+MOST_CHANNELS = PANEL * VECTOR_BYTES // 4
 
 
 def is_product(g: ConvGeometry, x: Array) -> bool:

@@ -45,7 +45,8 @@ SMALL = [
     geometry(1, 3, (2, 140), 3, (1, 5), (1, 2), (1, 25), (0, 30), (0, 20), groups=3),
 ]
 WINOGRAD = [
-    geometry(2, 64, (7, 6), 64, (3, 3), low=(1, 1), high=(1, 1)),
+    geometry(9, 64, (8, 7), 64, (3, 3), low=(1, 1), high=(1, 1)),
+    geometry(23, 32, (8, 12), 33, (3, 3), low=(1, 1), high=(1, 1)),  # four images in a unit of work, then three
     geometry(1, 64, (14, 9), 67, (3, 3), low=(0, 3), high=(2, 0)),
 ]
 PANEL = [
@@ -61,10 +62,13 @@ LARGE = [
     geometry(5, 3, (7, 6), 4, (7, 6)),  # one place: a matrix product
     geometry(2, 3, (64, 70), 16, (7, 7), (2, 2), low=(3, 3), high=(3, 3)),
     geometry(1, 300, (40, 41), 40, (3, 2)),  # strips
+    geometry(9, 7, (5, 32), 8, (3, 3), low=(1, 1), high=(1, 1)),  # rows of whole vectors
+    geometry(3, 6, (9, 16), 8, (3, 2), (1, 1), (2, 1), groups=2, low=(2, 1)),
 ]
 WINOGRAD_WEIGHTS = [
     geometry(3, 16, (14, 13), 50, (3, 3), low=(1, 1), high=(1, 1)),
     geometry(1, 17, (16, 15), 64, (3, 3), low=(0, 2), high=(1, 0)),
+    geometry(32, 17, (8, 8), 50, (3, 3), low=(1, 1), high=(1, 1)),
 ]
 
 DEPTHWISE = [
@@ -248,7 +252,7 @@ def test_panels_answer_where_pixels_fill_no_vectors():
     assert not panel_plan.weight_grad_pays(little, 4, 2)
     assert not panel_plan.forward_pays(thin, 4, 2)
     assert panel_plan.input_grad_pays(thin, 4, 2)
-    assert not panel_plan.forward_pays(geometry(32, 64, (4, 4), 64, (3, 3), low=(1, 1), high=(1, 1)), 4, 2)
+    assert not panel_plan.forward_pays(geometry(8, 16, (4, 4), 64, (3, 3), low=(1, 1), high=(1, 1)), 4, 2)
 
 
 @pytest.mark.timeout(900)  # it compiles everything anew, which takes minutes where other processes share the cores

@@ -15,7 +15,7 @@ from ..machine.compile import inner, jit, threads_for
 from ..machine.tile import rows_for, tiles
 from ..machine.vector import as_row, clear, copy_rows, lanes_of
 from ..machine.views import Panel, Rows, Tail
-from .pack import pack_image, put
+from .pack import interleave, pack_image, put
 from .plan import InputGradPlan, Packing, Sizes, input_grad_plan
 
 
@@ -62,6 +62,21 @@ def spread(gx: Tail, strip: Rows, s: Sizes, p: InputGradPlan, first: int, count:
             put(gx.data[target : gx.at + s.H * s.W], strip.data[source : source + columns], s.SW)
 
 
+@inner()
+def spread_pair(gx: Tail, strip: Rows, ahead: int, s: Sizes, p: InputGradPlan, first: int, count: int, a: int) -> None:
+    """The same for a phase of the rows and both phases of the columns, where these are two: that of the odd columns of padded gx
+    begins `ahead` elements after the other's.
+    """
+    even, odd = (strip.at + ahead, strip.at + 1) if s.left % 2 else (strip.at, strip.at + ahead)
+    for q in range(count):
+        row = (first + q + p.first_row) * s.SH + a - s.top
+        if 0 <= row < s.H:
+            target, here = gx.at + row * s.W, q * strip.pitch
+            interleave(Tail(gx.data, target), Tail(strip.data, even + here), Tail(strip.data, odd + here), s.W // 2)
+            if s.W % 2:
+                gx.data[target + s.W - 1] = strip.data[even + here + s.W // 2]
+
+
 @jit()
 def _input_grad(gy: Array, w: Array, gx: Array, s: Sizes, packing: Packing, p: InputGradPlan, threads: int) -> None:
     width = packing.width
@@ -82,7 +97,8 @@ def _input_grad(gy: Array, w: Array, gx: Array, s: Sizes, packing: Packing, p: I
     pitch = (p.strip * width + lanes - 1) // lanes * lanes
     for t in prange(threads):
         buffer = np.zeros(s.K * plane + width + lanes, gy.dtype)  # the last tap's last vector runs over
-        out = np.empty(blocks * rows * pitch, gy.dtype)
+        ahead, together = blocks * rows * pitch, 2 if s.SW == 2 else 1  # the phases that are written at once
+        out = np.empty(together * ahead, gy.dtype)
         for u in range(t * units // threads, (t + 1) * units // threads):
             n, first = u // p.strips, u % p.strips * p.strip
             count = min(p.strip, p.rows - first)
@@ -90,12 +106,17 @@ def _input_grad(gy: Array, w: Array, gx: Array, s: Sizes, packing: Packing, p: I
             pack_image(buffer, 0, gy, n * image, first, packing)
             for g in range(s.G):
                 for f in range(phases):
-                    panel = Panel(packed, (f * s.G + g) * weights, Kg * p.counts[f])
+                    panel, place = Panel(packed, (f * s.G + g) * weights, Kg * p.counts[f]), f % together * ahead
                     if panel.depth == 0:
-                        clear(out)
+                        clear(out[place : place + ahead])
                     else:
                         pixels, taps = Tail(buffer, g * Kg * plane), Tail(offsets, f * most)
-                        tiles(rows, panel, blocks, taps, pixels, vectors, Rows(out, 0, pitch))
+                        tiles(rows, panel, blocks, taps, pixels, vectors, Rows(out, place, pitch))
+                    if f % together < together - 1:
+                        continue
                     for c in range(Cg):
-                        channel = Tail(gx, (n * s.C + g * Cg + c) * s.H * s.W)
-                        spread(channel, Rows(out, c * pitch, width), s, p, first, count, f)
+                        channel, strip = Tail(gx, (n * s.C + g * Cg + c) * s.H * s.W), Rows(out, c * pitch, width)
+                        if together == 2:
+                            spread_pair(channel, strip, ahead, s, p, first, count, f // 2)
+                        else:
+                            spread(channel, strip, s, p, first, count, f)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ...types import Array
 from ..machine.compile import inner
 from ..machine.vector import Emitter, Value, clear, copy_rows, emits, int64
-from ..machine.views import Rows, window
+from ..machine.views import Rows, Tail, head, window
 from .plan import Packing
 
 
@@ -45,15 +45,42 @@ def take(target: Array, to: int, source: Array, start: int, n: int, stride: int)
         window(target, to, n)[:] = window(source, start, (n - 1) * stride + 1)[::stride]
 
 
+def _emit_interleave(e: Emitter, target: Tail, even: Tail, odd: Tail, n: Value) -> None:
+    b, half = e.b, e.lanes // 2
+    to, left, right = e.start(target), e.start(even), e.start(odd)
+    low = [lane for i in range(half) for lane in (i, e.lanes + i)]
+    high = [lane + half for lane in low]
+
+    def vector(v: Value, _: list[Value]) -> list[Value]:
+        pair = [e.load(e.vectors(side, v)) for side in (left, right)]
+        here = e.vectors(to, b.shl(v, int64(1)))
+        e.store(e.shuffle(*pair, low), here)
+        e.store(e.shuffle(*pair, high), e.at(here, e.lanes))
+        return []
+
+    full = b.sdiv(n, int64(e.lanes))
+    with e.when_positive(full):
+        e.loop(full, [], vector)
+    rest = b.sub(n, b.mul(full, int64(e.lanes)))
+    with e.when_positive(rest):
+        pair = [e.masked_load(e.vectors(side, full), e.first_lanes(rest)) for side in (left, right)]
+        here, reach = e.vectors(to, b.shl(full, int64(1))), b.shl(rest, int64(1))
+        e.masked_store(e.shuffle(*pair, low), here, e.first_lanes(reach))
+        e.masked_store(e.shuffle(*pair, high), e.at(here, e.lanes), e.first_lanes(b.sub(reach, int64(e.lanes))))
+
+
+@emits(_emit_interleave)
+def interleave(target: Tail, even: Tail, odd: Tail, n: int) -> None:
+    """target[2 i], target[2 i + 1] = even[i], odd[i] for i < n."""
+    pairs = head(target, 2 * n)
+    pairs[::2], pairs[1::2] = head(even, n), head(odd, n)
+
+
 @inner(inline=True)
 def put(target: Array, source: Array, stride: int) -> None:
     """target[stride i] = source[i]."""
-    if stride == 2:
-        for i in range(source.size):
-            target[2 * i] = source[i]
-    else:
-        for i in range(source.size):
-            target[stride * i] = source[i]
+    for i in range(source.size):
+        target[stride * i] = source[i]
 
 
 @inner()

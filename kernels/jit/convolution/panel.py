@@ -12,7 +12,7 @@ gradient: its rows are taps and its depth runs over pixels. Squares are turned i
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 
 import numpy as np
 from numba import prange
@@ -25,49 +25,77 @@ from ..machine.kept import KEPT
 from ..machine.vector import Emitter, Value, add_to, as_row, clear, copy_rows, emits, int64, lanes_of
 from ..machine.views import Matrix, Panel, Rows, Scattered, Tail, head, window
 from .pack import pack_image
-from .panel_plan import Job, Phases, Plan, forward_plan, input_grad_plan, panel_width
+from .panel_plan import Job, Phases, Plan, forward_plan, input_grad_plan, panel_vectors, panel_width
 from .plan import Packing
 
 
-def _emit_tile(e: Emitter, rows: Value, pixels: Scattered, taps: Tail, b: Panel, out: Scattered, add: Value) -> None:
-    ir = e.b
-    image, target, panel = e.start(pixels), e.start(out), e.start(b)
-    tables = (pixels.places, pixels.first), (out.places, out.first), taps
-    spots, places, off = (ir.add(table, ir.shl(first, int64(3))) for table, first in tables)
-    for height in range(1, ROWS + 1):
-        with ir.if_then(ir.icmp_signed("==", rows, int64(height))):
-            starts = [e.at(image, e.integer(spots, m)) for m in range(height)]
-            targets = [e.at(target, e.integer(places, m)) for m in range(height)]
-            emit_sums(e, starts, lambda k: ir.mul(e.integer(off, k), int64(e.size)), panel, b.depth, targets, add)
+def make_tile(vectors: int, most: int) -> Callable[..., None]:
+    """The tile of up to `most` rows over a panel of so many vectors."""
+
+    def emit(e: Emitter, rows: Value, pixels: Scattered, taps: Tail, b: Panel, out: Scattered, add: Value) -> None:
+        ir = e.b
+        image, target, panel = e.start(pixels), e.start(out), e.start(b)
+        tables = (pixels.places, pixels.first), (out.places, out.first), taps
+        spots, places, off = (ir.add(table, ir.shl(first, int64(3))) for table, first in tables)
+        for height in range(1, most + 1):
+            with ir.if_then(ir.icmp_signed("==", rows, int64(height))):
+                starts = [e.at(image, e.integer(spots, m)) for m in range(height)]
+                targets = [e.at(target, e.integer(places, m)) for m in range(height)]
+                emit_sums(e, starts, lambda k: ir.mul(e.integer(off, k), int64(e.size)), panel, b.depth, targets, add, vectors)
+
+    @emits(emit)
+    def tile(rows: int, pixels: Scattered, taps: Tail, b: Panel, out: Scattered, add: int) -> None:
+        """Vector m of out (+)= sum over k < b.depth of (the element of pixels at place m, taps[k] further) * b[k], for m < rows.
+
+        The depth is at least 1; add: whether to add to what out holds.
+        """
+        width = vectors * lanes_of(b.data)
+        columns, offsets = head(b, b.depth * width).reshape(b.depth, width), head(taps, b.depth)
+        spots, places = window(pixels.places, pixels.first, rows), window(out.places, out.first, rows)
+        for spot, place in zip(spots, places, strict=True):
+            values = np.array([window(pixels.data, pixels.at + int(spot + tap), 1)[0] for tap in offsets])
+            target = window(out.data, out.at + int(place), width)
+            target[:] = (target if add else 0) + values @ columns
+
+    return tile
 
 
-@emits(_emit_tile)
-def tile(rows: int, pixels: Scattered, taps: Tail, b: Panel, out: Scattered, add: int) -> None:
-    """Vector m of out (+)= sum over k < b.depth of (the element of pixels at place m, taps[k] further) * b[k], for m < rows.
+def make_tiles(vectors: int) -> Callable[..., None]:
+    """`tile` for any number of rows over panels of so many vectors."""
+    most = ROWS if vectors == PANEL else NARROW_ROWS
+    tile = make_tile(vectors, most)
 
-    rows <= ROWS; the depth is at least 1; add: whether to add to what out holds.
-    """
-    width = PANEL * lanes_of(b.data)
-    columns, offsets = head(b, b.depth * width).reshape(b.depth, width), head(taps, b.depth)
-    spots, places = window(pixels.places, pixels.first, rows), window(out.places, out.first, rows)
-    for spot, place in zip(spots, places, strict=True):
-        values = np.array([window(pixels.data, pixels.at + int(spot + tap), 1)[0] for tap in offsets])
-        target = window(out.data, out.at + int(place), width)
-        target[:] = (target if add else 0) + values @ columns
+    @inner()
+    def tiles(rows: int, pixels: Scattered, taps: Tail, b: Panel, out: Scattered, add: bool) -> None:
+        """In slices of the depth whose panel stays in the cache."""
+        count, width = (rows + most - 1) // most, vectors * lanes_of(b.data)
+        for k in range(0, b.depth, DEPTH):
+            some, panel = Tail(taps.data, taps.at + k), Panel(b.data, b.at + k * width, min(DEPTH, b.depth - k))
+            adding = 1 if add or k > 0 else 0
+            for i in range(count):  # rows in equal parts: five take as long as six
+                row, end = i * rows // count, (i + 1) * rows // count
+                source = Scattered(pixels.data, pixels.at, pixels.places, pixels.first + row)
+                target = Scattered(out.data, out.at, out.places, out.first + row)
+                tile(end - row, source, some, panel, target, adding)
+
+    return tiles
+
+
+NARROW_ROWS = 8
+"""Rows of the tiles over one or two vectors: twelve would need more addresses than there are registers."""
+
+single, double, full = make_tiles(1), make_tiles(2), make_tiles(PANEL)
 
 
 @inner()
-def tiles(rows: int, pixels: Scattered, taps: Tail, b: Panel, out: Scattered, add: bool) -> None:
-    """`tile` for any number of rows, in slices of the depth whose panel stays in the cache."""
-    count, width = (rows + ROWS - 1) // ROWS, PANEL * lanes_of(b.data)
-    for k in range(0, b.depth, DEPTH):
-        some, panel = Tail(taps.data, taps.at + k), Panel(b.data, b.at + k * width, min(DEPTH, b.depth - k))
-        adding = 1 if add or k > 0 else 0
-        for i in range(count):  # rows in equal parts: five take as long as six
-            row, end = i * rows // count, (i + 1) * rows // count
-            source = Scattered(pixels.data, pixels.at, pixels.places, pixels.first + row)
-            target = Scattered(out.data, out.at, out.places, out.first + row)
-            tile(end - row, source, some, panel, target, adding)
+def tiles(vectors: int, rows: int, pixels: Scattered, taps: Tail, b: Panel, out: Scattered, add: bool) -> None:
+    """The product over a panel of 1, 2 or PANEL vectors."""
+    if vectors == 1:
+        single(rows, pixels, taps, b, out, add)
+    elif vectors == 2:
+        double(rows, pixels, taps, b, out, add)
+    else:
+        full(rows, pixels, taps, b, out, add)
 
 
 def forward(x: Array, w: Array, g: ConvGeometry, bias: Array) -> Array:
@@ -77,7 +105,7 @@ def forward(x: Array, w: Array, g: ConvGeometry, bias: Array) -> Array:
 
 def input_grad(gy: Array, w: Array, g: ConvGeometry) -> Array:
     """gx; gy and w dense, w finite, no size zero, groups == 1."""
-    width = panel_width(gy.itemsize)
+    width = panel_width(g.C, gy.itemsize)
     bias = np.zeros(-(-g.C // width) * width, gy.dtype)
     return _run(gy, w, bias, g.x_shape, input_grad_plan(g, gy.itemsize), ("panel back", g))
 
@@ -86,17 +114,17 @@ def _run(x: Array, w: Array, bias: Array, shape: tuple[int, ...], plan: Plan, fo
     """form: what the order of the weights depends on beside them."""
     y = np.empty(shape, x.dtype)
     job, _, phases = plan
-    depth = phases.offsets.size
+    depth, vectors = phases.offsets.size, panel_vectors(job.K, w.itemsize)
     cost = job.N * job.area * depth * job.K / SPEED
 
     def packed() -> Array:
-        width = panel_width(w.itemsize)
+        width = panel_width(job.K, w.itemsize)
         panels = np.empty(-(-job.K // width) * depth * width, w.dtype)
-        _packed(as_row(w), panels, job, phases, threads_for(depth, 2.0 * w.size))
+        _packed(as_row(w), panels, job, phases, vectors, threads_for(depth, 2.0 * w.size))
         return panels
 
     panels = KEPT.get(w, form, packed) if job.N <= FEW_IMAGES else packed()
-    _convolve(as_row(x), panels, bias, as_row(y), *plan, threads_for(job.N, cost))
+    _convolve(as_row(x), panels, bias, as_row(y), *plan, vectors, threads_for(job.N, cost))
     return y
 
 
@@ -108,11 +136,11 @@ FEW_IMAGES = 8
 
 
 @inner()
-def pack_weights(panel: Panel, w: Array, channel: int, columns: int, s: Job, taps: Tail) -> None:
+def pack_weights(panel: Panel, w: Array, channel: int, columns: int, s: Job, taps: Tail, vectors: int) -> None:
     """A panel of weights (taps, channels), or some rows of it. Missing channels are zero."""
-    width = PANEL * lanes_of(w)
+    width = vectors * lanes_of(w)
     if s.straight:
-        pack_panel(panel, Matrix(w, channel * s.step + taps.at, 1, s.step), columns)
+        pack_panel(panel, Matrix(w, channel * s.step + taps.at, 1, s.step), columns, vectors)
         return
     for r in range(panel.depth):
         start, at = channel * s.step + taps.data[taps.at + r], panel.at + r * width
@@ -123,20 +151,22 @@ def pack_weights(panel: Panel, w: Array, channel: int, columns: int, s: Job, tap
 
 
 @jit()
-def _packed(w: Array, panels: Array, s: Job, p: Phases, threads: int) -> None:
-    width, depth = PANEL * lanes_of(w), p.offsets.size
+def _packed(w: Array, panels: Array, s: Job, p: Phases, vectors: int, threads: int) -> None:
+    width, depth = vectors * lanes_of(w), p.offsets.size
     blocks = (s.K + width - 1) // width
     for t in prange(threads):
         lo, hi = t * depth // threads, (t + 1) * depth // threads
         for block in range(blocks):
             rows, columns = Panel(panels, (block * depth + lo) * width, hi - lo), min(width, s.K - block * width)
-            pack_weights(rows, w, block * width, columns, s, Tail(p.taps, lo))
+            pack_weights(rows, w, block * width, columns, s, Tail(p.taps, lo), vectors)
 
 
 @jit()
-def _convolve(x: Array, packed: Array, bias: Array, y: Array, s: Job, packing: Packing, p: Phases, threads: int) -> None:
+def _convolve(
+    x: Array, packed: Array, bias: Array, y: Array, s: Job, packing: Packing, p: Phases, vectors: int, threads: int
+) -> None:
     lanes = lanes_of(x)
-    width = PANEL * lanes
+    width = vectors * lanes
     blocks, depth = (s.K + width - 1) // width, p.offsets.size
     pitch = (s.area + lanes - 1) // lanes * lanes
     for t in prange(threads):
@@ -152,7 +182,7 @@ def _convolve(x: Array, packed: Array, bias: Array, y: Array, s: Job, packing: P
                 for f in range(p.tap_ends.size):
                     count, panel = p.pixel_ends[f] - pixel, Panel(packed, (block * depth + tap) * width, p.tap_ends[f] - tap)
                     pixels, results = Scattered(source, start, p.spots, pixel), Scattered(out, 0, p.places, pixel)
-                    tiles(count, pixels, Tail(p.offsets, tap), panel, results, False)
+                    tiles(vectors, count, pixels, Tail(p.offsets, tap), panel, results, False)
                     pixel, tap = p.pixel_ends[f], p.tap_ends[f]
                 for k in range(block * width, min((block + 1) * width, s.K), lanes):
                     for q in range(0, pitch, lanes):
@@ -166,16 +196,19 @@ def weight_grad(x: Array, gy: Array, g: ConvGeometry) -> Array:
     """gw; x and gy dense, no size zero, groups == 1."""
     job, packing, phases = forward_plan(g, x.itemsize)
     gw = np.empty(g.w_shape, x.dtype)
-    places = np.arange(phases.offsets.size) * panel_width(x.itemsize)
-    _weight_grad(as_row(x), as_row(gy), as_row(gw), job, packing, phases, places, thread_count(g.N))
+    vectors = panel_vectors(g.K, x.itemsize)
+    places = np.arange(phases.offsets.size) * panel_width(g.K, x.itemsize)
+    _weight_grad(as_row(x), as_row(gy), as_row(gw), job, packing, phases, places, vectors, thread_count(g.N))
     return gw
 
 
 @jit()
-def _weight_grad(x: Array, gy: Array, gw: Array, s: Job, packing: Packing, p: Phases, places: Array, threads: int) -> None:
+def _weight_grad(
+    x: Array, gy: Array, gw: Array, s: Job, packing: Packing, p: Phases, places: Array, vectors: int, threads: int
+) -> None:
     """Every thread adds up its own images; the shares are added in fixed order, so results do not depend on timing."""
     lanes = lanes_of(x)
-    width = PANEL * lanes
+    width = vectors * lanes
     blocks, depth, area = (s.K + width - 1) // width, p.offsets.size, s.area
     squares = (depth + lanes - 1) // lanes
     size = squares * lanes * width
@@ -188,9 +221,9 @@ def _weight_grad(x: Array, gy: Array, gw: Array, s: Job, packing: Packing, p: Ph
             source, start = (x, n * s.image) if s.in_place else (buffer, 0)
             for block in range(blocks):
                 first, panel = block * width, Panel(grads, 0, area)
-                pack_panel(panel, Matrix(gy, (n * s.K + first) * area, 1, area), min(width, s.K - first))
+                pack_panel(panel, Matrix(gy, (n * s.K + first) * area, 1, area), min(width, s.K - first), vectors)
                 results = Scattered(sums, (t * blocks + block) * size, places, 0)
-                tiles(depth, Scattered(source, start, p.offsets, 0), Tail(p.spots, 0), panel, results, True)
+                tiles(vectors, depth, Scattered(source, start, p.offsets, 0), Tail(p.spots, 0), panel, results, True)
     units = blocks * squares
     for t in prange(threads):
         turned = np.empty(lanes * lanes, x.dtype)

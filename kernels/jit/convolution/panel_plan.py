@@ -12,6 +12,7 @@ from ...types import Array
 from ..machine.gemm import PANEL
 from ..machine.vector import VECTOR_BYTES
 from .plan import STRIP_BYTES, Packing
+from .weight_grad import reads_rows
 
 
 class Job(NamedTuple):
@@ -57,7 +58,7 @@ def forward_plan(g: ConvGeometry, item_bytes: int) -> Plan:
     spots = np.arange(OH)[:, None] * SH * width + np.arange(OW) * SW
     channels, rows = np.arange(g.C)[:, None, None], np.arange(KH)[:, None]
     offsets = channels * height * width + rows * DH * width + np.arange(KW) * DW
-    places = np.arange(spots.size) * panel_width(item_bytes)
+    places = np.arange(spots.size) * panel_width(g.K, item_bytes)
     depth = offsets.size
     phases = Phases(spots.ravel(), places, np.array([spots.size]), offsets.ravel(), np.arange(depth), np.array([depth]))
     job = Job(g.N, g.K, g.C * H * W, OH * OW, height * width, not any(g.pad_lo + g.pad_hi), depth, True)
@@ -71,7 +72,7 @@ def input_grad_plan(g: ConvGeometry, item_bytes: int) -> Plan:
     above, before = max(0, -((top - (KH - 1) * DH) // SH)), max(0, -((left - (KW - 1) * DW) // SW))
     height = above + max((H - 1 + top) // SH + 1, g.out_shape[0])
     width = before + max((W - 1 + left) // SW + 1, g.out_shape[1])
-    filters = np.arange(g.K)[:, None]
+    filters, panel = np.arange(g.K)[:, None], panel_width(g.C, item_bytes)
     lists: list[tuple[Array, ...]] = []
     for a in range(SH):
         for b in range(SW):
@@ -80,7 +81,7 @@ def input_grad_plan(g: ConvGeometry, item_bytes: int) -> Plan:
             met = (i * DH % SH == a) & (j * DW % SW == b)
             back, tap = (i * DH // SH * width + j * DW // SW)[met], (i * KW + j)[met]
             spots = ((rows + top) // SH + above) * width + (columns + left) // SW + before
-            places = (rows * W + columns) * panel_width(item_bytes)
+            places = (rows * W + columns) * panel
             lists.append((spots, places, filters * height * width - back, filters * g.C * KH * KW + tap))
     spots, places, offsets, taps = (np.concatenate([some.ravel() for some in each]) for each in zip(*lists, strict=True))
     ends = (np.cumsum([phase[which].size for phase in lists]) for which in (0, 2))
@@ -97,39 +98,54 @@ def _whole(channels: int, shape: tuple[int, ...], pad: tuple[int, ...], height: 
     return Packing(channels, shape[0], shape[1], 1, 1, pad[0], pad[1], height, width, one, one)
 
 
-def panel_width(item_bytes: int) -> int:
-    """Channels in a panel."""
-    return PANEL * VECTOR_BYTES // item_bytes
+def panel_vectors(channels: int, item_bytes: int) -> int:
+    """Vectors of a panel: fewer where one or two hold all channels."""
+    return next((n for n in (1, 2) if channels * item_bytes <= n * VECTOR_BYTES), PANEL)
+
+
+def panel_width(channels: int, item_bytes: int) -> int:
+    """Lanes of a panel for so many channels."""
+    return panel_vectors(channels, item_bytes) * VECTOR_BYTES // item_bytes
 
 
 @lru_cache(maxsize=512)
 def forward_pays(g: ConvGeometry, item_bytes: int, threads: int) -> bool:
     """Whether tiles along channels waste less than tiles along pixels, whose rows end in junk (see plan.py)."""
     width = g.out_shape[1] + (g.kernel[1] - 1) * g.dilation[1] // g.stride[1]
-    useful = _pixel_fill(g.out_shape, width, item_bytes)
-    return _fits(g, item_bytes, _sharing(g, threads)) and useful < WORTH * fill(g.K, item_bytes)
+    useful = _pixel_fill(g.out_shape, width, item_bytes) * (1.0 if g.stride == (1, 1) else READ_IN_STEPS)
+    return _fits(g, item_bytes, _sharing(g, threads)) and useful < _worth(g.K, item_bytes)
 
 
 @lru_cache(maxsize=512)
 def input_grad_pays(g: ConvGeometry, item_bytes: int, threads: int) -> bool:
     shape = tuple(-(-size // s) for size, s in zip(g.in_shape, g.stride, strict=True))
     width = shape[1] + (g.kernel[1] - 1) * g.dilation[1] // g.stride[1]
-    useful = _pixel_fill(shape, width, item_bytes) * (1.0 if g.stride == (1, 1) else STRIDED)
-    return _fits(g, item_bytes, _sharing(g, threads)) and useful < WORTH * fill(g.C, item_bytes)
+    useful = _pixel_fill(shape, width, item_bytes) * (1.0 if g.stride == (1, 1) else WRITTEN_IN_STEPS)
+    return _fits(g, item_bytes, _sharing(g, threads)) and useful < _worth(g.C, item_bytes)
 
 
 @lru_cache(maxsize=512)
 def weight_grad_pays(g: ConvGeometry, item_bytes: int, threads: int) -> bool:
     """Here tiles along pixels lose more: to junk, and to adding up their lanes."""
-    return _fits(g, item_bytes, threads) and fill(g.K, item_bytes) >= 0.75
+    narrow = panel_vectors(g.K, item_bytes) == 1
+    return _fits(g, item_bytes, threads) and fill(g.K, item_bytes) >= 0.75 and not (narrow and reads_rows(g, item_bytes))
 
 
-WORTH = 0.95  # the share of full speed that filling and emptying panels leaves; 14 x 14 pixels fill 0.94 of their vectors
-STRIDED = 0.55  # what scattering rows over every second column costs tiles along pixels
+WORTH, NARROW_WORTH = 0.95, 0.82
+"""The share of full speed that filling and emptying panels leaves, and of panels of one or two vectors, where more of the loads
+are of single numbers. 14 x 14 pixels fill 0.94 of their vectors.
+"""
+READ_IN_STEPS, WRITTEN_IN_STEPS = 0.85, 0.75
+"""What it costs tiles along pixels to read every second row and column, and to write them."""
+
+
+def _worth(channels: int, item_bytes: int) -> float:
+    return fill(channels, item_bytes) * (WORTH if panel_vectors(channels, item_bytes) == PANEL else NARROW_WORTH)
 
 
 ALONE = 4_000_000  # multiply-adds that one thread does while the others would be waking and meeting again
-LEAST_PIXELS, LEAST_DEPTH = 36, 16  # below, there is nothing to gain, and another kernel would be compiled for it
+LEAST_PIXELS, LEAST_WORK = 36, 12_000_000  # with fewer of both, compiling another kernel takes longer than it saves
+LEAST_DEPTH = 16
 
 
 def _sharing(g: ConvGeometry, threads: int) -> int:
@@ -142,13 +158,13 @@ def _fits(g: ConvGeometry, item_bytes: int, threads: int) -> bool:
     height, width = (size + a + b for size, a, b in zip(g.in_shape, g.pad_lo, g.pad_hi, strict=True))
     pixels = g.out_shape[0] * g.out_shape[1]
     cached = item_bytes * (g.C * height * width + g.K * pixels) <= 3 * STRIP_BYTES // 2
-    enough = pixels >= LEAST_PIXELS and g.C * g.kernel[0] * g.kernel[1] >= LEAST_DEPTH
+    enough = (pixels >= LEAST_PIXELS or g.macs >= LEAST_WORK) and g.C * g.kernel[0] * g.kernel[1] >= LEAST_DEPTH
     return g.groups == 1 and g.N >= 4 * threads and cached and enough
 
 
 def fill(channels: int, item_bytes: int) -> float:
     """The share of a panel's lanes that hold channels."""
-    width = panel_width(item_bytes)
+    width = panel_width(channels, item_bytes)
     return channels / (-(-channels // width) * width)
 
 

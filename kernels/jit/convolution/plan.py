@@ -190,7 +190,7 @@ def input_grad_plan(g: ConvGeometry, item_bytes: int, threads: int) -> tuple[Siz
     rows, cols = (s.H - 1 + s.top) // s.SH - first_row + 1, (s.W - 1 + s.left) // s.SW - first_col + 1
     last_i, last_j = (s.KH - 1) * s.DH // s.SH, (s.KW - 1) * s.DW // s.SW
     width = cols + last_j
-    strip = strip_rows(rows, item_bytes * width * (s.K + s.C // s.G), s.N, threads)
+    strip = strip_rows(rows, item_bytes * width * (s.K + (2 if s.SW == 2 else 1) * (s.C // s.G)), s.N, threads)
     height = strip + last_i
     offsets, taps = [], []
     for a in range(s.SH):

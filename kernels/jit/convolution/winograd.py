@@ -17,13 +17,19 @@ from ...types import Array
 from ..machine.compile import inner, jit, threads_for
 from ..machine.kept import KEPT
 from ..machine.tile import ROWS, tiles
-from ..machine.vector import VECTOR_BYTES, as_row, copy_rows, lanes_of
+from ..machine.vector import VECTOR_BYTES, as_row, clear, copy_rows, lanes_of
 from ..machine.views import Panel, Rows, Tail
 from .pack import pack_image
 from .plan import Packing
 from .winograd_transform import transform_patches, transform_products
 
-LEAST_CHANNELS = 16
+LEAST_CHANNELS, MANY_CHANNELS = 16, 32
+LEAST_PIXELS, LARGE_IMAGE = 49, 144
+"""Of an image: in smaller ones the patches at the borders are too many; up to the other it takes many channels."""
+
+MOST_TOGETHER = 8
+"""Images in one unit of work."""
+
 FEW_IMAGES = 8
 """Up to which the transformed filters are kept: transforming them takes as long as an image or more."""
 
@@ -40,15 +46,25 @@ def is_form(g: ConvGeometry) -> bool:
 
 def pays(g: ConvGeometry, item_bytes: int) -> bool:
     """Whether the saved products outweigh the transforms, and the junk among the patches of a small image."""
-    lanes = VECTOR_BYTES // item_bytes
-    return is_form(g) and min(g.C, g.K) >= LEAST_CHANNELS and all(_fill(s, lanes) > 0.65 for s in (g.in_shape, g.out_shape))
+    pixels = g.in_shape[0] * g.in_shape[1]
+    if not is_form(g) or pixels < LEAST_PIXELS or min(g.C, g.K) < LEAST_CHANNELS:
+        return False
+    if pixels < LARGE_IMAGE and g.C * g.K <= MANY_CHANNELS**2:
+        return False
+    return all(_fill(shape, g.N, VECTOR_BYTES // item_bytes) > 0.65 for shape in (g.in_shape, g.out_shape))
 
 
-def _fill(shape: tuple[int, ...], lanes: int) -> float:
-    """The share of lanes that hold patches, of an image in one piece."""
+def _fill(shape: tuple[int, ...], images: int, lanes: int) -> float:
+    """The share of lanes that hold patches, of images in one piece."""
     rows, columns = shape
     patches = (rows + 1) // 2 * ((columns + 1) // 2 + 1)
-    return rows * columns / 4 / (-(-patches // lanes) * lanes)
+    together = images_together(patches, min(images, MOST_TOGETHER), lanes)
+    return rows * columns / 4 * together / (-(-together * patches // lanes) * lanes)
+
+
+def images_together(patches: int, most: int, lanes: int) -> int:
+    """How many images of so many patches leave the fewest lanes of their last vector empty."""
+    return min(range(1, most + 1), key=lambda n: -n * patches % lanes / n, default=1)
 
 
 def forward(x: Array, w: Array, g: ConvGeometry, bias: Array) -> Array | None:
@@ -74,10 +90,15 @@ def _run(
     cost = images * filters * channels * rows * columns / SPEED
     sharing = threads_for(1 << 30, cost)
     strip = tile_rows(rows, row_bytes, images, sharing if cost > SHORT else sharing // 2)
-    threads = threads_for(images * -(-((rows + 1) // 2) // strip), cost)
+    lanes, width, together = VECTOR_BYTES // x.itemsize, (columns + 1) // 2 + 1, 1
+    if strip >= (rows + 1) // 2:  # enough units for every thread to get two, as memory allows
+        most = min(MOST_TOGETHER, images // (2 * sharing), MOST_BYTES // (row_bytes * strip))
+        together = images_together(strip * width, most, lanes)
+    threads = threads_for(-(-images // together) * -(-((rows + 1) // 2) // strip), cost)
     phases = np.arange(2)
-    packing = Packing(channels, H, W, 2, 2, pad[0], pad[1], strip + 1, (columns + 1) // 2 + 1, phases, phases)
+    packing = Packing(channels, H, W, 2, 2, pad[0], pad[1], strip + 1, width, phases, phases)
     spoilt = np.zeros((threads, 128), np.int8)
+
     def transformed() -> Array:
         u = np.zeros(16 * -(-filters // ROWS) * channels * ROWS, x.dtype)
         _transformed(w, u, turned, filters, channels, threads_for(filters, 20.0 * filters * channels))
@@ -85,7 +106,7 @@ def _run(
 
     few = images <= FEW_IMAGES
     u = KEPT.get(w, ("winograd", turned), transformed) if few else transformed()
-    _winograd(x, u, bias, y, packing, spoilt, threads)
+    _winograd(x, u, bias, y, packing, together, spoilt, threads)
     return None if spoilt.any() else y
 
 
@@ -129,39 +150,51 @@ def _transformed(w: Array, u: Array, turned: bool, filters: int, channels: int, 
 
 
 @jit()
-def _winograd(x: Array, u16: Array, bias: Array, y: Array, packing: Packing, spoilt: Array, threads: int) -> None:
+def _winograd(
+    x: Array, u16: Array, bias: Array, y: Array, packing: Packing, together: int, spoilt: Array, threads: int
+) -> None:
     N, C, H, W = x.shape
     K, OH, OW = y.shape[1], y.shape[2], y.shape[3]
     lanes = lanes_of(x)
     blocks = (K + ROWS - 1) // ROWS
     tile_rows_all, width, strip = (OH + 1) // 2, packing.width, packing.height - 1  # patches reach one row further
-    plane, strips = packing.height * width, (tile_rows_all + strip - 1) // strip
-    pitch = (strip * width + lanes - 1) // lanes * lanes
+    plane, strips, patches = packing.height * width, (tile_rows_all + strip - 1) // strip, strip * width
+    pitch = (together * patches + lanes - 1) // lanes * lanes
     offsets = np.empty(C, np.int64)
     for c in range(C):
         offsets[c] = c * pitch
-    units, pixels, result = N * strips, as_row(x), as_row(y)
+    units, pixels, result = (N + together - 1) // together * strips, as_row(x), as_row(y)
     v_step, m_step = C * pitch + 16, blocks * ROWS * pitch + 16  # + 16: the sixteen streams must not share a cache set
     for t in prange(threads):
-        buffer = np.zeros(C * 4 * plane + 4 * lanes, x.dtype)
+        buffer = np.zeros(together * C * 4 * plane + 4 * lanes, x.dtype)
         v, m = np.empty(16 * v_step, x.dtype), np.empty(16 * m_step, x.dtype)
         even, odd, finite = np.empty(2 * pitch, x.dtype), np.empty(2 * pitch, x.dtype), np.zeros(lanes, x.dtype)
         for unit in range(t * units // threads, (t + 1) * units // threads):
-            n, first = unit // strips, unit % strips * strip
-            count = min(strip, tile_rows_all - first)
-            vectors = (count * width + lanes - 1) // lanes
-            pack_image(buffer, 0, pixels, n * C * H * W, first, packing)
+            n, first = unit // strips * together, unit % strips * strip
+            images, count = min(together, N - n), min(strip, tile_rows_all - first)
+            vectors, whole = (count * width + lanes - 1) // lanes, ((images - 1) * patches + count * width + lanes - 1) // lanes
+            for q in range(images):
+                pack_image(buffer, q * C * 4 * plane, pixels, (n + q) * C * H * W, first, packing)
             for c in range(C):
-                transform_patches(Rows(buffer, c * 4 * plane, width), plane, Rows(v, c * pitch, v_step), vectors)
+                # the end of an image's last vector is overwritten by the next image, or the next channel
+                for q in range(images):
+                    image = Rows(buffer, (q * C + c) * 4 * plane, width)
+                    transform_patches(image, plane, Rows(v, c * pitch + q * patches, v_step), vectors)
+            known = (images - 1) * patches + vectors * lanes
+            if known < whole * lanes:
+                for row in range(16 * C):
+                    at = row // C * v_step + row % C * pitch
+                    clear(v[at + known : at + whole * lanes])
             for i in range(16):
                 panel, spot = Panel(u16, i * blocks * C * ROWS, C), Tail(v, i * v_step)
-                tiles(ROWS, panel, blocks, Tail(offsets, 0), spot, vectors, Rows(m, i * m_step, pitch))
+                tiles(ROWS, panel, blocks, Tail(offsets, 0), spot, whole, Rows(m, i * m_step, pitch))
+            lower = min(count, (OH - 2 * first) // 2)
             for k in range(K):
-                transform_products(Rows(m, k * pitch, m_step), Tail(bias, k), even, odd, finite, vectors)
-                d = ((n * K + k) * OH + 2 * first) * OW
-                copy_rows(Rows(result, d, 2 * OW), Rows(even, 0, 2 * width), OW, count)
-                lower = min(count, (OH - 2 * first) // 2)
-                copy_rows(Rows(result, d + OW, 2 * OW), Rows(odd, 0, 2 * width), OW, lower)
+                transform_products(Rows(m, k * pitch, m_step), Tail(bias, k), even, odd, finite, whole)
+                for q in range(images):
+                    d = (((n + q) * K + k) * OH + 2 * first) * OW
+                    copy_rows(Rows(result, d, 2 * OW), Rows(even, 2 * q * patches, 2 * width), OW, count)
+                    copy_rows(Rows(result, d + OW, 2 * OW), Rows(odd, 2 * q * patches, 2 * width), OW, lower)
         for lane in range(lanes):
             if np.isnan(finite[lane]):
                 spoilt[t, 0] = 1

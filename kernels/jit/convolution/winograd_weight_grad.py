@@ -23,23 +23,30 @@ from ..machine.vector import VECTOR_BYTES, Emitter, Value, add_to, as_row, clear
 from ..machine.views import Matrix, Panel, Rows, Scattered, Tail, row_of, window
 from .pack import pack_image
 from .panel import tiles
-from .panel_plan import fill, panel_width
+from .panel_plan import fill, panel_vectors, panel_width
 from .plan import Packing
-from .winograd import is_form, tile_rows
+from .winograd import LARGE_IMAGE, is_form, tile_rows
 from .winograd_transform import A_T, transform_patches
+
+SMALL_IMAGE, MANY_PIXELS = 64, 2048
+"""Pixels of an image, and of all together, for which the transforms of the filters' gradients at the end do not count."""
 
 
 def pays(g: ConvGeometry, item_bytes: int) -> bool:
     """Whether the saved products outweigh the transforms. Junk between patches costs nothing here: it is skipped."""
-    return is_form(g) and g.C >= 16 and fill(g.K, item_bytes) >= 0.75 and g.out_shape[0] * g.out_shape[1] >= 160
+    pixels = g.out_shape[0] * g.out_shape[1]
+    small = pixels >= SMALL_IMAGE and g.N * pixels >= MANY_PIXELS and panel_vectors(g.K, item_bytes) == PANEL
+    enough = pixels >= LARGE_IMAGE or small
+    return is_form(g) and g.C >= 16 and fill(g.K, item_bytes) >= 0.75 and enough
 
 
 def weight_grad(x: Array, gy: Array, g: ConvGeometry) -> Array:
     """gw; x and gy dense. Where they are not all finite, more of gw may be NaN than should: the caller checks."""
+    vectors = panel_vectors(g.K, x.itemsize)
     strip, packing, tables = _plan(g, x.itemsize, thread_count(1 << 30))
     strips = -(-((g.out_shape[0] + 1) // 2) // strip)
     gw = np.empty(g.w_shape, x.dtype)
-    _weight_grad(x, gy, as_row(gw), strip, packing, tables, thread_count(g.N * strips))
+    _weight_grad(x, gy, as_row(gw), strip, packing, tables, vectors, thread_count(g.N * strips))
     return gw
 
 
@@ -56,14 +63,14 @@ def _plan(g: ConvGeometry, item_bytes: int, threads: int) -> tuple[int, Packing,
     """Rows of patches per unit of work, the packing of x, the tables."""
     (rows, columns), (H, W), (top, left) = g.out_shape, g.in_shape, g.pad_lo
     lanes, width = VECTOR_BYTES // item_bytes, (columns + 1) // 2 + 1
-    row_bytes = 16 * width * (g.C + panel_width(item_bytes)) * item_bytes
+    row_bytes = 16 * width * (g.C + panel_width(g.K, item_bytes)) * item_bytes
     strip = tile_rows(rows, row_bytes, g.N, threads)
     phases = np.arange(2)
     packing = Packing(g.C, H, W, 2, 2, top, left, strip + 1, width, phases, phases)
     pitch = -(-strip * width // lanes) * lanes
     patches = (np.arange(strip)[:, None] * width + np.arange(width - 1)).ravel()
     channels = np.arange(g.C)
-    return strip, packing, Tables(channels * pitch, patches, channels * panel_width(item_bytes))
+    return strip, packing, Tables(channels * pitch, patches, channels * panel_width(g.K, item_bytes))
 
 
 class Corners(NamedTuple):
@@ -75,26 +82,29 @@ class Corners(NamedTuple):
     lr: int
 
 
-def _emit_patch(e: Emitter, g: Value, pixels: Corners, out: Rows) -> None:
+def _emit_patch(e: Emitter, g: Value, pixels: Corners, vectors: Value, out: Rows) -> None:
     b = e.b
+    corners, start = [e.at(g, row) for row in pixels], e.start(out)
 
     def spread(u: Value, v: Value) -> list[Value]:
         return [u, b.fadd(u, v), b.fsub(u, v), b.fsub(e.zero, v)]
 
-    corners = [e.at(g, row) for row in pixels]
-    for vector in range(PANEL):
-        ul, ur, ll, lr = (e.load(e.at(corner, vector * e.lanes)) for corner in corners)
-        target = e.at(e.start(out), vector * e.lanes)
+    def body(i: Value, _: list[Value]) -> list[Value]:
+        ul, ur, ll, lr = (e.load(e.vectors(corner, i)) for corner in corners)
+        target = e.vectors(start, i)
         for left, right in zip(spread(ul, ll), spread(ur, lr), strict=True):
             for value in spread(left, right):
                 e.store(value, target)
                 target = e.at(target, out.pitch)
+        return []
+
+    e.loop(vectors, [], body)
 
 
 @emits(_emit_patch)
-def transform_patch_of_grads(g: Array, pixels: Corners, out: Rows) -> None:
+def transform_patch_of_grads(g: Array, pixels: Corners, vectors: int, out: Rows) -> None:
     """Row 4 i + j of out = (A gy A^T)[i, j] for a panel of channels, from four rows of pixels x channels."""
-    width = PANEL * lanes_of(g)
+    width = vectors * lanes_of(g)
     corners = np.array([window(g, at, width) for at in pixels])
     result = np.einsum("ri,cj,rck->ijk", A_T, A_T, corners.reshape(2, 2, width)).reshape(16, width)
     for i in range(16):
@@ -102,9 +112,9 @@ def transform_patch_of_grads(g: Array, pixels: Corners, out: Rows) -> None:
 
 
 @inner()
-def transform_grads(m: Array, step: int, grads: Array, rows: int, columns: int, patch_rows: int) -> None:
+def transform_grads(m: Rows, grads: Array, rows: int, columns: int, patch_rows: int, vectors: int) -> None:
     """All patches of a strip. grads: (rows x columns, panel) and at its end a row of zeros, for pixels outside."""
-    width, across = PANEL * lanes_of(m), (columns + 1) // 2
+    width, across = vectors * lanes_of(grads), (columns + 1) // 2
     outside = rows * columns * width
     for r in range(patch_rows):
         for c in range(across):
@@ -116,7 +126,7 @@ def transform_grads(m: Array, step: int, grads: Array, rows: int, columns: int, 
                 ll=pixel + columns * width if below else outside,
                 lr=pixel + (columns + 1) * width if below and right else outside,
             )
-            transform_patch_of_grads(grads, corners, Rows(m, (r * across + c) * width, step))
+            transform_patch_of_grads(grads, corners, vectors, Rows(m.data, m.at + (r * across + c) * width, m.pitch))
 
 
 @inner(exact=True)
@@ -139,11 +149,13 @@ def gather_filter(row: Array, u: Array, at: int, step: int, i: int, j: int) -> N
 
 
 @jit()
-def _weight_grad(x: Array, gy: Array, gw: Array, strip: int, packing: Packing, tables: Tables, threads: int) -> None:
+def _weight_grad(
+    x: Array, gy: Array, gw: Array, strip: int, packing: Packing, tables: Tables, vectors: int, threads: int
+) -> None:
     N, C, H, W = x.shape
     K, OH, OW = gy.shape[1], gy.shape[2], gy.shape[3]
     lanes = lanes_of(x)
-    width = PANEL * lanes
+    width = vectors * lanes
     blocks, all_rows, across = (K + width - 1) // width, (OH + 1) // 2, (OW + 1) // 2
     strips, plane = (all_rows + strip - 1) // strip, packing.height * packing.width
     units, pixels, outputs = N * strips, as_row(x), as_row(gy)
@@ -159,18 +171,19 @@ def _weight_grad(x: Array, gy: Array, gw: Array, strip: int, packing: Packing, t
             n, first = unit // strips, unit % strips * strip
             count, rows = min(strip, all_rows - first), min(2 * strip, OH - 2 * first)
             pack_image(buffer, 0, pixels, n * C * H * W, first, packing)
-            vectors = (count * packing.width + lanes - 1) // lanes
+            patches = (count * packing.width + lanes - 1) // lanes
             for c in range(C):
-                transform_patches(Rows(buffer, c * 4 * plane, packing.width), plane, Rows(v, c * pitch, v_step), vectors)
+                transform_patches(Rows(buffer, c * 4 * plane, packing.width), plane, Rows(v, c * pitch, v_step), patches)
             for block in range(blocks):
                 start = ((n * K + block * width) * OH + 2 * first) * OW
-                pack_panel(Panel(grads, 0, rows * OW), Matrix(outputs, start, 1, OH * OW), min(width, K - block * width))
+                columns = min(width, K - block * width)
+                pack_panel(Panel(grads, 0, rows * OW), Matrix(outputs, start, 1, OH * OW), columns, vectors)
                 clear(grads[rows * OW * width : (rows * OW + 1) * width])
-                transform_grads(m, m_step, grads, rows, OW, count)
+                transform_grads(Rows(m, 0, m_step), grads, rows, OW, count, vectors)
                 for i in range(16):
                     source, products = Scattered(v, i * v_step, tables.channels, 0), Panel(m, i * m_step, count * across)
                     results = Scattered(sums, t * size + (block * 16 + i) * u_step, tables.places, 0)
-                    tiles(C, source, Tail(tables.patches, 0), products, results, True)
+                    tiles(vectors, C, source, Tail(tables.patches, 0), products, results, True)
     for t in prange(threads):
         row = np.empty(width, x.dtype)
         for u in range(t * blocks * C // threads, (t + 1) * blocks * C // threads):

@@ -21,7 +21,7 @@ import numpy as np
 from ...types import Array
 from .compile import inner
 from .vector import MANY_REGISTERS, Emitter, Value, emits, int64, lanes_of
-from .views import Panel, Pieces, Rows, Tail, head, row_of, window
+from .views import Panel, Rows, Segments, Tail, head, row_of, window
 
 ROWS = 8 if MANY_REGISTERS else 4  # output channels of the main tile; it is 3 vectors wide
 FEW = 4  # output channels of the tile for thin layers
@@ -125,20 +125,21 @@ DOT_TAPS_ALONE = 9  # taps of the dot tile for one output channel
 
 
 def make_dot(rows: int, taps_at_once: int) -> Callable[..., None]:
-    """The tile of weight gradients: dot products over pixels of `rows` channels of gy with `taps` shifted images."""
+    """The tile of weight gradients: dot products over pixels of `rows` channels of gy with `taps` shifts of an image."""
 
-    def emit(e: Emitter, grads: Pieces, images: Rows, taps: Tail, vectors: Value, out: Tail) -> None:
+    def emit(e: Emitter, grads: Rows, image: Tail, taps: Tail, segments: Segments, out: Tail) -> None:
         b = e.b
         table = b.add(taps.data, b.shl(taps.at, int64(3)))
         shifts = [e.integer(table, n) for n in range(taps_at_once)]
-        g, x = e.start(grads), e.start(images)
+        g, x = e.start(grads), e.start(image)
 
         def segment(s: Value, sums: list[Value]) -> list[Value]:
-            channels = [e.at(g, b.mul(s, grads.ahead))]
+            twice = b.shl(s, int64(1))
+            channels = [e.at(g, e.integer(segments.starts, twice))]
             for _ in range(rows - 1):
                 channels.append(e.at(channels[-1], grads.pitch))
-            image = e.at(x, b.mul(s, images.pitch))
-            shifted = [e.at(image, shift) for shift in shifts]
+            begin = e.at(x, e.integer(segments.starts, b.add(twice, int64(1))))
+            shifted = [e.at(begin, shift) for shift in shifts]
 
             def step(v: Value, sums: list[Value]) -> list[Value]:
                 gv = [e.load(e.vectors(channel, v)) for channel in channels]
@@ -150,28 +151,26 @@ def make_dot(rows: int, taps_at_once: int) -> Callable[..., None]:
                         new[i] = e.fma(gv[m], xv, sums[i])
                 return new
 
-            return e.loop(vectors, sums, step)
+            return e.loop(segments.vectors, sums, step)
 
-        sums = e.loop(grads.pieces, [e.zero] * (rows * taps_at_once), segment)
+        sums = e.loop(segments.count, [e.zero] * (rows * taps_at_once), segment)
         sums += [e.zero] * (-len(sums) % e.lanes)
         for q in range(0, len(sums), e.lanes):
             target = e.at(e.start(out), q)
             e.store(b.fadd(e.load(target), e.lane_sums(sums[q : q + e.lanes])), target)
 
     @emits(emit)
-    def dot(grads: Pieces, images: Rows, taps: Tail, vectors: int, out: Tail) -> None:
-        """out[m taps + n] += sum over segments and pixels of row m of grads * the image from taps[n] on.
-
-        The grads of a segment are a piece of each row, and its image is a row of images; segments and vectors >= 1.
-        """
-        width = vectors * lanes_of(images.data)
-        head(out, dot_size(rows * taps_at_once, lanes_of(images.data)))
-        for s in range(grads.pieces):
+    def dot(grads: Rows, image: Tail, taps: Tail, segments: Segments, out: Tail) -> None:
+        """out[m taps + n] += sum over all segments of row m of grads * the image from taps[n] on; one vector at least."""
+        width = segments.vectors * lanes_of(image.data)
+        head(out, dot_size(rows * taps_at_once, lanes_of(image.data)))
+        for s in range(segments.count):
+            start, begin = (int(place) for place in segments.starts[2 * s : 2 * s + 2])
             for m in range(rows):
-                grad = window(grads.data, grads.at + s * grads.ahead + m * grads.pitch, width)
+                grad = window(grads.data, grads.at + m * grads.pitch + start, width)
                 for n, tap in enumerate(head(taps, taps_at_once)):
-                    image = window(images.data, images.at + s * images.pitch + int(tap), width)
-                    out.data[out.at + m * taps_at_once + n] += np.sum(grad * image)
+                    shifted = window(image.data, image.at + begin + int(tap), width)
+                    out.data[out.at + m * taps_at_once + n] += np.sum(grad * shifted)
 
     return dot
 
@@ -186,18 +185,16 @@ dot_main, dot_alone = make_dot(DOT_ROWS, DOT_TAPS), make_dot(1, DOT_TAPS_ALONE)
 
 
 @inner()
-def dots(
-    alone: bool, grads: Pieces, images: Rows, taps: Array, blocks: tuple[int, int], vectors: int, out: Tail
-) -> None:
+def dots(alone: bool, grads: Rows, image: Tail, taps: Array, blocks: tuple[int, int], segments: Segments, out: Tail) -> None:
     """All weight gradients of one group: out (*blocks, dot_size) += ... blocks: of channels, of taps."""
-    size = dot_size(DOT_TAPS_ALONE if alone else DOT_ROWS * DOT_TAPS, lanes_of(images.data))
+    size = dot_size(DOT_TAPS_ALONE if alone else DOT_ROWS * DOT_TAPS, lanes_of(image.data))
     rows = 1 if alone else DOT_ROWS
     for first in range(0, blocks[1], 4):  # four blocks of taps stay in the first-level cache while the channels pass
         for r in range(blocks[0]):
-            channels = Pieces(grads.data, grads.at + r * rows * grads.pitch, grads.pitch, grads.ahead, grads.pieces)
+            channels = Rows(grads.data, grads.at + r * rows * grads.pitch, grads.pitch)
             for t in range(first, min(blocks[1], first + 4)):
                 target = Tail(out.data, out.at + (r * blocks[1] + t) * size)
                 if alone:
-                    dot_alone(channels, images, Tail(taps, t * DOT_TAPS_ALONE), vectors, target)
+                    dot_alone(channels, image, Tail(taps, t * DOT_TAPS_ALONE), segments, target)
                 else:
-                    dot_main(channels, images, Tail(taps, t * DOT_TAPS), vectors, target)
+                    dot_main(channels, image, Tail(taps, t * DOT_TAPS), segments, target)

@@ -58,6 +58,16 @@ class Pieces(NamedTuple):
     pieces: int
 
 
+class Segments(NamedTuple):
+    """`count` stretches of so many whole vectors, in two operands: stretch i begins starts[2 i] elements after the begin of
+    the first and starts[2 i + 1] after that of the second.
+    """
+
+    starts: Array
+    count: int
+    vectors: int
+
+
 class Scattered(NamedTuple):
     """Vectors at places from a table: vector m begins at data[at + places[first + m]]."""
 
