@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from ..types import Array
-from .generated.copies import assemble, framed, shared
+from .generated.copies import assemble, framed
 from .machine.compile import LARGE, is_interpreted, laid_out
 
 _INT, _SINGLE, _DOUBLE = np.dtype(np.int64), np.dtype(np.float32), np.dtype(np.float64)
@@ -52,15 +52,6 @@ def _scatter_add(x: Array, indices: Array, updates: Array) -> Array | None:
     out = laid_out(x)
     rows = out.shape[0]
     _module("gather").add_rows("scatter_add", out.reshape(1, rows, -1), indices, updates.reshape(1, indices.size, -1))
-    return out
-
-
-def _set_at(x: Array, value: Any, *, key: Any) -> Array | None:
-    """Of a large array that several threads copy."""
-    if x.nbytes < LARGE or not shared(x.nbytes):
-        return None
-    out = laid_out(x)
-    out[key] = value
     return out
 
 
@@ -262,7 +253,6 @@ def copies(cls: type) -> Callable[[Any], Any] | None:
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     "take_along_axis": _take_along_axis,
     "scatter_add": _scatter_add,
-    "set_at": _set_at,
     "put_at": _put_at,
     "nonzero": _nonzero,
     "cumulative_sum": _running(False),

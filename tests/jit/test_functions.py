@@ -10,7 +10,7 @@ import pytest
 import dlengine as dl
 from dlengine import backend
 from dlengine.kernels import jit
-from dlengine.kernels.jit import functions, gather
+from dlengine.kernels.jit import gather
 from dlengine.kernels.jit.functions import FUNCTIONS
 
 RNG = np.random.default_rng(7)
@@ -55,28 +55,11 @@ def same(spaces: tuple[Any, Any], name: str, *args: Any, rtol: float = 0.0, **op
 
 def test_each_function_is_tried_below() -> None:
     assert set(FUNCTIONS) == {
-        "take_along_axis", "scatter_add", "set_at", "put_at", "nonzero", "cumulative_sum", "cumulative_prod", "tril", "triu",
-        "argsort", "sort", "searchsorted", "unique_values", "unique_counts", "unique_inverse", "linalg.det", "linalg.slogdet",
-        "linalg.inv", "linalg.solve", "linalg.cross", "linalg.outer", "linalg.cholesky", "linalg.eigvalsh", "linalg.svdvals",
-        "linalg.qr", "linalg.matrix_rank",
+        "take_along_axis", "scatter_add", "put_at", "nonzero", "cumulative_sum", "cumulative_prod", "tril", "triu", "argsort",
+        "sort", "searchsorted", "unique_values", "unique_counts", "unique_inverse", "linalg.det", "linalg.slogdet", "linalg.inv",
+        "linalg.solve", "linalg.cross", "linalg.outer", "linalg.cholesky", "linalg.eigvalsh", "linalg.svdvals", "linalg.qr",
+        "linalg.matrix_rank",
     }  # fmt: skip
-
-
-def test_elements_set_in_a_copy(spaces: tuple[Any, Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(functions, "shared", lambda size: True)
-    x = numbers(300, 200)
-    for a in layouts(x):
-        for key, value in ((1, numbers(200)), ((slice(None), 3), 2.0), ((slice(5, 9), slice(None, None, 2)), numbers(4, 100))):
-            same(spaces, "set_at", a, value, key=key)
-            np.testing.assert_array_equal(a, x)
-        same(spaces, "set_at", a.astype(">f4"), 1.5, key=np.array([3, 3]))
-    with pytest.raises(IndexError):
-        spaces[0].set_at(x, 1.0, key=300)
-    before = jit.SET.launches["library:set_at"]
-    spaces[0].set_at(x[:3], 1.0, key=1)
-    monkeypatch.setattr(functions, "shared", lambda size: False)
-    spaces[0].set_at(x, 1.0, key=1)
-    assert jit.SET.launches["library:set_at"] == before
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64", "int64"])
