@@ -45,7 +45,7 @@ the code here; elsewhere it computes most of them number by number, in ten times
 
 def function_of(kind: str) -> Callable[..., Any]:
     """What computes a step of this kind."""
-    return _FUNCTIONS.get(kind) or getattr(np, kind)  # type: ignore[no-any-return]
+    return _FUNCTIONS.get(kind) or getattr(np, kind)
 
 
 def evaluate(root: Expression, arrays: Sequence[Array]) -> Array:

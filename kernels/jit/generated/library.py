@@ -30,6 +30,12 @@ class _Ufunc(ctypes.Structure):
     ]  # fmt: skip
 
 
+def loop_at(function: np.ufunc, place: int) -> tuple[int, int]:
+    """Where a function's loop for its types at that place is, and what it is given beside the arrays; 0 for nothing."""
+    held = _Ufunc.from_address(id(function))
+    return held.functions[place] or 0, (held.data[place] or 0) if held.data else 0
+
+
 @dataclass(frozen=True)
 class Library:
     """One loop of NumPy: its name in machine code, and whether it is given data beside the arrays."""
@@ -56,8 +62,8 @@ def library(root: Expression) -> Library | None:
     if {*held.types[place * count : (place + 1) * count]} != {root.dtype.num}:
         return None
     name = f"dlengine_numpy_{function.__name__}_{root.dtype.char}"
-    data = held.data[place] if held.data else None
-    llvm.add_symbol(name, held.functions[place])
+    loop, data = loop_at(function, place)
+    llvm.add_symbol(name, loop)
     if data:
         llvm.add_symbol(f"{name}_data", data)
     return Library(name, bool(data))

@@ -19,12 +19,15 @@ from typing import Any
 import numba
 import numba.extending
 from llvmlite import ir
-from numba.core import cgutils, types
+from numba.core import cgutils
+from numba.core import types as numba_types
+
+types: Any = numba_types  # which its type hints leave empty
 
 PARTS = "threads"
 """The argument that says how many parts a loop has."""
 
-INTP: Any = types.intp
+INTP = types.intp
 
 ENDS = ("first_part", "last_part")
 """What a loop is given beside the variables that it reads."""
