@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from math import prod
 from typing import Any
 
@@ -87,7 +88,7 @@ class _Arranging:
             shapes = np.empty(weight.shape, weight.dtype), np.empty(weight.shape[0], weight.dtype)
             new = self._made("fold batch norm", folded_norm, [weight, bias, *norm.args[1:]], shapes)
             name = f"{call.name}+{norm.name}"
-            folded[call] = Call(name, call.function, [x, *new, *rest], call.consts, norm.outs, norm.result, where=call.where)
+            folded[call] = replace(call, name=name, args=[x, *new, *rest], outs=norm.outs, result=norm.result)
             gone.add(norm)
         return [folded.get(call, call) for call in calls if call not in gone]
 
@@ -152,7 +153,7 @@ class _Arranging:
             unread = isinstance(gx, Value) and not self.readers[gx] and gx not in self.wanted
             if unread and not call.consts and all(v.dtype == FLOAT32 for v in call.outs):
                 outs, kernel = [v for v in call.outs if v is not gx], _beyond_input(call.function)
-                new.append(Call(f"{call.name}, no gx", kernel, call.args, {}, outs, (None, *rest), where=call.where))
+                new.append(replace(call, name=f"{call.name}, no gx", function=kernel, outs=outs, result=(None, *rest)))
             else:
                 new.append(call)
         return new
@@ -173,7 +174,7 @@ class _Arranging:
                         size = np.empty(packed_size(weight.shape), weight.dtype)
                         known[weight] = self._made("pack weight", packed_weight, [weight], [size])[0]
                     args = [x, known[weight], bias, weight.shape[0]]
-                    new.append(Call("linear, packed", linear_packed, args, {}, call.outs, call.result, where=call.where))
+                    new.append(replace(call, name="linear, packed", function=linear_packed, args=args, consts={}))
                     continue
             new.append(call)
         return new

@@ -29,7 +29,8 @@ class Emitted:
     Attributes
     ----------
     function : callable
-        Takes the arrays of the arguments and of the gradients that are read; returns the results and the new gradients.
+        Takes the arrays of the arguments and of the gradients that are read, and what to call where the step has given up the
+        gradients from before it, or later; returns the results and the new gradients.
     text : str
         Its source.
     passed : list
@@ -234,8 +235,8 @@ class Writer:
         passed = [False]
         self.env["passed"] = passed
         last_check = max((i for i, call in enumerate(self.calls) if may_raise(call)), default=-1)
-        if last_check < 0:
-            self.lines.append("passed[0] = True")
+        last_held = max((i for i, call in enumerate(self.calls) if may_raise(call) and not call.cleared), default=-1)
+        self._after(-1, last_check, last_held)
         dying = defaultdict(list)
         for v, i in self._last.items():
             dying[i].append(v)
@@ -247,16 +248,22 @@ class Writer:
             gone = [self.names[v] for v in dead if self.names.get(v, "k")[0] == "v"]
             if gone:
                 self.lines.append(f"del {', '.join(dict.fromkeys(gone))}")
-            if i == last_check:
-                self.lines.append("passed[0] = True")
+            self._after(i, last_check, last_held)
             if timed:
                 self.lines.append(f"clock({i})")
         self._refresh_to(len(self.sources))
         body = "\n    ".join([*self.lines, f"return {self.ref(self.outs)}"])
-        names = [*(self.names[v] for v in self.inputs), *(self.names[v] for v in self.grads)]
+        names = [*(self.names[v] for v in self.inputs), *(self.names[v] for v in self.grads), "release"]
         text = f"def program({', '.join(names)}):\n    {body}\n"
         exec(compile(text, "<captured step, as its recording has it>", "exec"), self.env)  # noqa: S102 - the text is our own
         return Emitted(self.env["program"], text, passed)
+
+    def _after(self, i: int, last_check: int, last_held: int) -> None:
+        """What follows the last call that may raise, and the last of those before the step had given up its gradients."""
+        if i == last_check:
+            self.lines.append("passed[0] = True")
+        if i == last_held:
+            self.lines.append("release()")
 
     def _one(self, i: int, call: Call) -> None:
         if call.name == "read" and call.args[0].kind == "scalar" and call.args[1].dtype == np.bool_:

@@ -102,7 +102,21 @@ class _Fusion:
                     continue
                 members.add(i)
                 open_ends.append(i)
-        return members
+        return self._without_hoards(root, members)
+
+    def _without_hoards(self, root: int, members: set[int]) -> set[int]:
+        """A chain without the calls whose arguments would wait for its root, and take more memory than their results do.
+
+        A sum of gradients, to which each step of a loop adds, is such a chain: as one kernel it would need all of them at once.
+        """
+        others = (i for i in range(root - 1, min(members), -1) if i not in members and any(v.nbytes for v in self.calls[i].outs))
+        border = next(others, -1)
+        early = {i for i in members if i < border}
+        results = [v for i in early for v in self.calls[i].outs if any(reader > border for reader in self.readers[v])]
+        waiting = {v for i in early for v in self.calls[i].reads() if v.kind == "made" and not v.lasting}
+        ended = [v for v in waiting if v not in self.wanted and self.place[v] not in members and self.readers[v][-1] < border]
+        hoards = sum(v.nbytes for v in ended) > sum(v.nbytes for v in results)
+        return members - early if hoards else members
 
     def _kernel(self, root: int, members: set[int]) -> Call | None:
         """The call of a generated kernel in place of a chain, or None where it would not pay."""

@@ -92,7 +92,7 @@ class Program:
         if self._begin is not None:
             token = ignore_fp_errors()
             try:
-                self._writer.env.update(zip(self._constants.values(), self._begin(), strict=True))
+                self._writer.env.update(zip(self._constants.values(), self._begin(_nothing), strict=True))
             finally:
                 restore_fp_errors(token)
 
@@ -207,14 +207,19 @@ class Program:
         Raises
         ------
         Broken
-            If Python would read something else than in the recording, or an op raises; all is as before then.
+            If Python would read something else than in the recording, or an op raises; all is as before then, but for gradients
+            that the step had given up by then.
         """
         if [cell[0] for cell in self._cells] != self._versions:
             self._refresh()
-        results, grads = self._guarded([*[x.array for x in inputs], *self._held_grads(inputs)])
         recording = self.recording
-        for (leaf, _), g in zip(recording.grads, grads, strict=True):
-            (inputs[leaf] if isinstance(leaf, int) else leaf)._grad = None if g is None else wrap(kept_whole(g))
+        read = [inputs[v.source] if isinstance(v.source, int) else v.source for v in self._writer.grads]
+        replaced = [inputs[leaf] if isinstance(leaf, int) else leaf for leaf, _ in recording.grads]
+
+        given_up = _GivenUp([leaf for leaf in replaced if leaf._grad is not None and not any(leaf is other for other in read)])
+        results, grads = self._guarded([*[x.array for x in inputs], *[x._grad.array for x in read]], given_up)
+        for leaf, g in zip(replaced, grads, strict=True):
+            leaf._grad = None if g is None else wrap(kept_whole(g))
         for weak in recording.written:
             t = weak()
             if t is not None:
@@ -222,10 +227,7 @@ class Program:
         self.replays += 1
         return _filled(recording.results, results, inputs, {})
 
-    def _held_grads(self, inputs: Sequence[Any]) -> list[Any]:
-        return [(inputs[v.source] if isinstance(v.source, int) else v.source)._grad.array for v in self._writer.grads]
-
-    def _guarded(self, arrays: list[Any]) -> Any:
+    def _guarded(self, arrays: list[Any], given_up: _GivenUp) -> Any:
         """Call the function; after an error before its last check, take back what it has done and raise Broken."""
         emitted = self._emitted
         emitted.passed[0] = False
@@ -233,7 +235,7 @@ class Program:
         marks = [s.mark() for s in self.recording.sources if s.mark is not None]
         token = ignore_fp_errors()
         try:
-            return emitted.function(*arrays)
+            return emitted.function(*arrays, given_up.release)
         except Exception as error:
             if emitted.passed[0]:
                 raise
@@ -241,6 +243,7 @@ class Program:
                 a[...] = before
             for take_back in reversed(marks):
                 take_back()
+            given_up.take_back()
             raise Broken(error) from error
         finally:
             restore_fp_errors(token)
@@ -252,6 +255,25 @@ class Program:
         read = dict.fromkeys(v for call in self.calls for v in call.reads() if v.by is None and v.storage in targets)
         place = {v: i for i, v in enumerate((*self.recording.inputs, *self._writer.grads))}
         return [place.get(v, v.array) for v in read]
+
+
+class _GivenUp:
+    """The gradients from before a step that it gives up without having read them."""
+
+    def __init__(self, leaves: list[Any]) -> None:
+        self.leaves = leaves
+        self.released: list[tuple[Any, Any, Any]] = []
+
+    def release(self) -> None:
+        """Give them up where the step does, so that their memory serves it."""
+        for leaf in self.leaves:
+            self.released.append((leaf, leaf._grad.shape, leaf._grad.array.dtype))
+            leaf._grad = None
+
+    def take_back(self) -> None:
+        """Let there be gradients again for the step, which gives them up again: NaN, since nothing may read them."""
+        for leaf, shape, dtype in self.released:
+            leaf._grad = wrap(np.full(shape, np.nan, dtype))
 
 
 def _nothing() -> None:

@@ -103,7 +103,7 @@ class _Run:
     def __init__(self, step: Callable[..., Any]) -> None:
         self.reach = Reach(step)
         self.recorder = Recorder(backend.space_of(np.empty(0)))
-        self.recorder.adopt, self.recorder.look = self.adopt, self.refuse_drawn
+        self.recorder.adopt, self.recorder.look, self.recorder.cleared = self.adopt, self.refuse_drawn, self.cleared
         self.scalars = _Scalars()
         self.adopted: dict[Any, Any] = {}
         self.flags: dict[Any, bool] = {}
@@ -134,6 +134,10 @@ class _Run:
                 raise NotCapturable("a gradient that is itself recorded (create_graph) is there before the step; clear it")
             self.adopted[held] = held.array
             held.array = self.recorder.held(held.array, "grad", t)
+
+    def cleared(self) -> bool:
+        """Whether the step has given up all gradients from before it."""
+        return all(held is None or leaf._grad is not held for leaf, held in self.tensors.items())
 
     def refuse_drawn(self) -> None:
         """Refuse random numbers that are not dlengine's: where the next op is called, which is likely to use them."""

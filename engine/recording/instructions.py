@@ -95,6 +95,8 @@ class Call:
         For a call that is a guard: what it must return again. `NOTHING` for all others.
     moving : bool
         Whether the shape of its result may depend on the values of its arguments, so that a replay checks it.
+    cleared : bool
+        Whether the step had given up all gradients from before it when it made the call.
     where : str
         The line of the user's code that it comes from.
     """
@@ -109,6 +111,7 @@ class Call:
     expected: Any = None
     guards: bool = False
     moving: bool = False
+    cleared: bool = False
     where: str = ""
 
     @property

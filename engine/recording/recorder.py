@@ -66,6 +66,7 @@ class Recorder:
         self.on = True
         self.adopt: Callable[[Any], None] = lambda tensors: None
         self.look: Callable[[], None] = lambda: None
+        self.cleared: Callable[[], bool] = lambda: False
         self.finished = threading.Event()
         self.awaited = False
         self._thread = threading.get_ident()
@@ -111,7 +112,7 @@ class Recorder:
         consts = consts or {}
         noted = {k: mapped(v, self._noted) for k, v in consts.items()}
         call = Call(name, function, [mapped(a, self._noted) for a in args], noted)
-        call.where = where()
+        call.where, call.cleared = where(), self.cleared()
         call.moving = moving or (name in ("getitem", "get_at", "take") and _by_mask(args))
         call.writes = tuple(w.value for w in writes if isinstance(w, Noted))
         for w in writes:
@@ -136,6 +137,7 @@ class Recorder:
         if self._thread != threading.get_ident():  # another thread looks at a tensor: that is no part of the step
             return found if isinstance(noted, Recorded) else found[()]
         call = Call("read", same, [noted.value, found.copy()], {}, guards=True, expected=True, result=True, where=where())
+        call.cleared = self.cleared()
         self.calls.append(call)
         return found if isinstance(noted, Recorded) else found[()]
 
