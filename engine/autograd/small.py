@@ -233,10 +233,13 @@ def _wide(op: Op, xp: Any) -> Any:
     if readings is None or not 1 <= count <= 2 or op.consts or op.view or op.listed:
         return None
     for size, char in ((4, "f"), (8, "d")):
-        least, made = readings.get(char if count == 1 else (np.ndarray, char) * count) or (0, None)
+        least, made, numpys = readings.get(char if count == 1 else (np.ndarray, char) * count) or (0, None, 0)
         kernel = getattr(made, "kernel", None)  # there is none yet, or it does not compute every such call
-        if kernel is not None and kernel.entry is not None and kernel.takes == tuple(range(count)):
-            found[size] = kernel.entry, least, kernel.grain, kernel.dtype
+        if kernel is None or kernel.takes != tuple(range(count)):
+            continue
+        entry = kernel.entry or kernel.entries.get("f" * count)
+        if entry is not None:
+            found[size] = entry, least if numpys >= ENOUGH else max(least, numpys), kernel.grain, kernel.dtype
             label = kernel.name
     if not found:
         return None
@@ -264,16 +267,12 @@ def _wide(op: Op, xp: Any) -> Any:
 def _kernel(name: str, xp: Any) -> Any:
     """A kernel, or a reduction of all elements, from tensors to a tensor; its calls are counted as ever."""
     launches = xp.kernels.launches
-    if KERNELS.get(name) == "activation":
-        activation = import_module("dlengine.kernels.jit.activation")
-        if xp.kernels.load(name) is not getattr(activation, name):
-            return None
-        found, label = activation.small(name, tensor_class[0]), name
-    else:
-        plain = import_module("dlengine.kernels.jit.generated.plain")
-        if name not in ("sum", "prod", "mean", "max", "min"):
-            return None
-        found, label = plain.small(name, tensor_class[0], launches), f"generated:{name}"
+    if KERNELS.get(name) != "activation":
+        return _reduction(name, launches)
+    activation = import_module("dlengine.kernels.jit.activation")
+    if xp.kernels.load(name) is not getattr(activation, name):
+        return None
+    found, label = activation.small(name, tensor_class[0]), name
     if found is None:
         return None
 
@@ -292,15 +291,36 @@ def _kernel(name: str, xp: Any) -> Any:
     return two if label == "add_relu" else one
 
 
+def _reduction(name: str, launches: Any) -> Any:
+    """A reduction of all elements: of few by one C function, of many by its code with threads."""
+    plain = import_module("dlengine.kernels.jit.generated.plain")
+    made = plain.small(name, tensor_class[0], launches) if name in ("sum", "prod", "mean", "max", "min") else None
+    if made is None:
+        return None
+    (few, many), leaf, label = made, leaf_maker(), f"generated:{name}"
+    floats = import_module(".small_kernels", __package__).floats
+
+    def one(x: Any) -> Any:
+        t = few(x)
+        if t is not None:
+            launches[label] += 1
+            return t
+        a = floats(x)
+        y = None if a is None else many(a)
+        return None if y is None else leaf(y)
+
+    return one
+
+
 def _most(op: Op, xp: Any, arrays: list[Any]) -> int:
-    """The number of elements up to which the op's definition computes."""
+    """The number of elements up to which NumPy's function computes the value."""
     if answer(op, arrays, {}, xp.generator) is not None:
         return 0
     readings = op.readings[xp.generator]
     if readings is None:
         return ENOUGH
     found = [value for key, value in readings.items() if _arrays_alone(key, arrays)]
-    return min([ENOUGH, *[int(value[0]) - 1 for value in found if value is not None]])
+    return min([ENOUGH, *[int(value[2]) - 1 for value in found if value is not None]])
 
 
 def _arrays_alone(key: Any, arrays: list[Any]) -> bool:

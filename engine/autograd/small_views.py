@@ -174,8 +174,9 @@ def _stack(xp: Any, held: Held, view: View) -> Answer:
                 return None
         if not -len(shape) - 1 <= axis <= len(shape):
             return None
-        few = arrays[0].size * len(arrays) <= FEW
-        return view(tensors[0], plain.stack(arrays, axis=axis) if few else stack(arrays, axis=axis))
+        if arrays[0].size * len(arrays) > FEW:
+            return view(tensors[0], stack(arrays, axis=axis))
+        return view(tensors[0], np.array(arrays) if axis == 0 else plain.stack(arrays, axis=axis))
 
     return small
 
@@ -202,8 +203,23 @@ CLIPPED = 1024
 """Elements up to which NumPy clips as fast as generated code; 131,072 take it 100 us, and generated code 17."""
 
 
+def _clipping(clip: Callable[..., Any]) -> Callable[..., Any]:
+    """NumPy's elementwise function that clips in one pass, without what np.clip does around it; if it gives other bits, clip."""
+    try:
+        once: Callable[..., Any] = import_module("numpy._core.umath").clip
+    except (ImportError, AttributeError):
+        return clip
+    for dtype in _FLOATS:
+        x = np.array([np.nan, -np.inf, -1.0, -0.0, 0.0, 0.25, 1.0, np.inf] * 5, dtype)
+        for bounds in ((-0.5, 0.5), (0.1, 0.1), (-1.0, np.inf), (np.nan, 1.0), (0.1, np.nan)):
+            y, wanted = once(x, *bounds), clip(x, *bounds)
+            if y.dtype is not x.dtype or y.tobytes() != wanted.tobytes():
+                return clip
+    return once
+
+
 def _clip(xp: Any, held: Held, view: View) -> Answer:
-    clip = xp.clip
+    clip, once = xp.clip, _clipping(xp.clip)
 
     def small(x: Any, least: Any, most: Any) -> Any:
         a = held(x)
@@ -211,9 +227,10 @@ def _clip(xp: Any, held: Held, view: View) -> Answer:
             return None
         if a.size > CLIPPED:
             return None
+        least = min(least, most)
         token = SET(QUIET)
         try:
-            return view(x, clip(a, min(least, most), most))
+            return view(x, (once if least and most else clip)(a, least, most))  # a bound of 0 may meet a zero of another sign
         finally:
             restore_fp_errors(token)
 

@@ -11,6 +11,7 @@ import numpy as np
 from dlengine.kernels.ranges import FEW, in_range
 
 from ..autograd.base import wrap
+from ..autograd.short import short
 from ..errors import ConfigError, DataError, ShapeError
 from .conversion import asarray
 from .elementwise import where
@@ -35,6 +36,7 @@ def _host(name: str, what: str, values: Any, n: int) -> Any:
     return found if found.dtype is _INT64 else found.astype(np.int64)
 
 
+@short("short_losses")
 def ctc_loss(
     log_probs: Tensor, targets: Tensor, input_lengths: Any, target_lengths: Any, blank: int = 0, reduction: str = "mean",
     zero_infinity: bool = False
@@ -82,11 +84,40 @@ def ctc_loss(
     >>> dl.exp(-dl.nn.functional.ctc_loss(log_probs, dl.asarray([[1]]), dl.asarray([2]), dl.asarray([1])))
     tensor(0.75)
     """
+    check_reduction("ctc_loss", reduction)
+    labels, lengths, counts, each = arranged(log_probs.shape, targets, input_lengths, target_lengths, blank)
+    device = log_probs.device
+    plain = type(log_probs.array) is np.ndarray
+    at, running, spelt = (wrap(a) if plain else asarray(a, device=device) for a in (labels, lengths, counts))
+    loss = _ctc_loss(log_probs, at, running, spelt, blank=blank)
+    if zero_infinity:
+        loss = where(loss == inf, 0.0, loss)
+    if reduction == "none":
+        return loss
+    if reduction == "sum":
+        return sum(loss)
+    if not each:
+        return mean(loss)
+    share = shares(each, log_probs.dtype)
+    return vecdot(loss, wrap(share) if plain else asarray(share, device=device))
+
+
+def shares(each: list[int], dtype: Any) -> Any:
+    """What each loss counts in the mean over sequences of losses per label."""
+    return np.array([1.0 / (max(count, 1) * len(each)) for count in each], dtype)
+
+
+def arranged(
+    shape: tuple[int, ...], targets: Any, input_lengths: Any, target_lengths: Any, blank: int
+) -> tuple[Any, Any, Any, list[int]]:
+    """Labels (N,S), lengths (N,) and counts of labels (N,) as the kernel takes them, and the counts as numbers.
+
+    shape: of the log-probabilities.
+    """
     name = "ctc_loss"
-    check_reduction(name, reduction)
-    if log_probs.ndim != 3:
-        raise ShapeError(f"{name}: log_probs must be (T,N,V), got shape {log_probs.shape}")
-    steps, n, classes = log_probs.shape
+    if len(shape) != 3:
+        raise ShapeError(f"{name}: log_probs must be (T,N,V), got shape {shape}")
+    steps, n, classes = shape
     if not 0 <= blank < classes:
         raise ConfigError(f"{name}: blank must be a class below V={classes}, got {blank}")
     lengths, counts = _host(name, "input_lengths", input_lengths, n), _host(name, "target_lengths", target_lengths, n)
@@ -101,20 +132,7 @@ def ctc_loss(
         labels = np.where(np.arange(labels.shape[1]) < counts[:, None], labels, (blank + 1) % classes)
     if not in_range(labels, classes) or blank in (labels if labels.size > FEW else labels.reshape(-1).tolist()):
         raise DataError(f"{name}: targets must be classes below V={classes} other than blank={blank}")
-    device = log_probs.device
-    plain = type(log_probs.array) is np.ndarray
-    at, running, spelt = (wrap(a) if plain else asarray(a, device=device) for a in (labels, lengths, counts))
-    loss = _ctc_loss(log_probs, at, running, spelt, blank=blank)
-    if zero_infinity:
-        loss = where(loss == inf, 0.0, loss)
-    if reduction == "none":
-        return loss
-    if reduction == "sum":
-        return sum(loss)
-    if not n:
-        return mean(loss)
-    share = np.array([1.0 / (max(count, 1) * n) for count in each], log_probs.dtype)
-    return vecdot(loss, wrap(share) if plain else asarray(share, device=device))
+    return labels, lengths, counts, each
 
 
 @kernel_op("ctc_loss", needs="log_probs labels steps counts")

@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 
 from ..autograd.base import TensorBase
+from ..autograd.fp_errors import QUIET, SET, restore_fp_errors
 from ..autograd.small_kernels import Answer, Leaf, floats
 from .loss_checks import REDUCTIONS
+from .loss_sequence import arranged, shares
 
 _LABELS = np.dtype(np.int64)
 
@@ -70,7 +72,34 @@ def _softmax_cross_entropy(xp: Any, leaf: Leaf) -> Answer:
     return small
 
 
+def _ctc_loss(xp: Any, leaf: Leaf) -> Answer:
+    kernel, launches = xp.kernels.load("ctc_loss"), xp.kernels.launches
+
+    def small(
+        log_probs: Any, targets: Any, input_lengths: Any, target_lengths: Any, blank: Any = 0, reduction: Any = "mean",
+        zero_infinity: Any = False,
+    ) -> Any:  # fmt: skip
+        x = floats(log_probs)
+        if x is None or type(blank) is not int or zero_infinity is not False or reduction not in ("none", "mean"):
+            return None
+        labels, lengths, counts, each = arranged(x.shape, targets, input_lengths, target_lengths, blank)
+        if labels.dtype is not _LABELS or not labels.size:
+            return None
+        loss = kernel(x, labels, lengths, counts, blank)
+        launches["ctc_loss"] += 1
+        if reduction == "none":
+            return leaf(loss)
+        token = SET(QUIET)
+        try:
+            return leaf(np.asarray(xp.vecdot(loss, shares(each, x.dtype))))
+        finally:
+            restore_fp_errors(token)
+
+    return small
+
+
 MAKERS: dict[str, Callable[[Any, Leaf], Answer]] = {
     "nll_loss": _nll_loss, "cross_entropy": _cross_entropy, "softmax_cross_entropy": _softmax_cross_entropy,
+    "ctc_loss": _ctc_loss,
 }  # fmt: skip
 """By the name of a function."""

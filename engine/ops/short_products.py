@@ -167,12 +167,13 @@ def _prelu(xp: Any, leaf: Leaf) -> Answer:
             return None
         if w.size not in (1, a.shape[1]):
             return None
+        slopes = w.reshape((-1,) + (1,) * (a.ndim - 2)) if w.size > 1 and a.ndim > 2 else w
         if a.size > REPEATED:
-            found = answered(plain_prelu.op, (a, w.reshape(w.size, *[1] * (a.ndim - 2))), {}, xp.generator)  # type: ignore[attr-defined]
+            found = answered(plain_prelu.op, (a, slopes), {}, xp.generator)  # type: ignore[attr-defined]
             return None if found is None else leaf(found[0])
-        slopes = np.empty(a.shape, a.dtype)  # one for each element takes less time than to see which rows have one
-        slopes[...] = w.reshape((-1,) + (1,) * (a.ndim - 2)) if w.size > 1 and a.ndim > 2 else w
-        return plain_prelu(leaf(a), leaf(slopes))
+        every = np.empty(a.shape, a.dtype)  # one for each element takes less time than to see which rows have one
+        every[...] = slopes
+        return plain_prelu(leaf(a), leaf(every))
 
     return small
 

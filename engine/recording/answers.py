@@ -20,11 +20,11 @@ from typing import Any
 import numpy as np
 
 from dlengine.kernels.generated.evaluate import VECTOR_LIBRARY
-from dlengine.kernels.generated.expression import Expression, in_order
+from dlengine.kernels.generated.expression import EXACT, Expression, in_order
 from dlengine.kernels.generated.mode import Mode
 from dlengine.kernels.generated.mode import mode as mode_in_force
 
-from .generators import GENERATORS, Generator
+from .generators import GENERATORS, SMALL, WIDE, Generator
 from .pointwise import Waiting
 from .reading import Reading, halves, read, steps
 from .symbols import NotPointwise, NotThisCall
@@ -34,16 +34,6 @@ FORMULAS = 32
 
 FAILURES = 4
 """After so many calls of different kinds, none of which gave a formula, an op is not read any more."""
-
-PLAIN = frozenset(
-    "add sub mul div neg abs sqrt max min floor ceil trunc round copy square tanh "
-    "lt le gt ge eq ne and or xor not shl shr isnan isinf isfinite signbit cast".split()
-)
-"""Functions that NumPy alone computes about as fast, while what stands around it costs more: of 131,072 float32 values one thread
-takes 13 us for the square where NumPy takes 14, 24 for the root where it takes 48, 47 for tanh where it takes 49. They pay from
-WIDE elements on; several threads share them."""
-
-WIDE = 65_536
 
 SLOW = frozenset("erf erfc hypot logaddexp mod floordiv nextafter pow sign where".split())
 """Functions that NumPy computes number by number, in eight times the time of a simple one: they pay for smaller arrays."""
@@ -188,11 +178,14 @@ def _first(op: Any, key: Any, arrays: Sequence[Any], consts: Mapping[str, Any], 
                 _never(op)
                 return None
         else:
+            plain = number == 0 and not reading.by_hand and known[0].itemsize > 1
             if not _left(reading):
                 least = generator.least(weight(reading.value))
-                found = (least, Waiting(op, key, least, reading, number, number == 0 and _by_numpy(reading)))
-            elif number == 0 and not reading.by_hand and known[0].itemsize > 1:
-                found = (WIDE, Waiting(op, key, WIDE, reading, number, True, True))
+                found = Waiting(op, key, least, reading, number, number == 0 and _by_numpy(reading)).known()
+            elif plain and _pulls_slowly(reading):
+                found = Waiting(op, key, SMALL, reading, number, True).known()
+            elif plain:
+                found = Waiting(op, key, WIDE, reading, number, True, True).known()
             elif _left_in_the_other_dtype(op, dtypes, consts, generator):
                 op.readings[number] = None
                 return None
@@ -207,7 +200,12 @@ def weight(root: Expression) -> int:
 
 def _left(reading: Reading) -> bool:
     """Whether a value is better computed as it is: by one function of NumPy, or by a kernel written by hand."""
-    return reading.by_hand or (steps(reading.value) <= 1 and reading.value.kind in PLAIN and not halves(reading.value))
+    return reading.by_hand or (steps(reading.value) <= 1 and reading.value.kind in EXACT and not halves(reading.value))
+
+
+def _pulls_slowly(reading: Reading) -> bool:
+    """Whether NumPy would compute some pullback number by number, though the value is one fast function."""
+    return any(root is not None and weight(root) > 8 for root in reading.pullbacks)
 
 
 def _by_numpy(reading: Reading) -> bool:

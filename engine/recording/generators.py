@@ -31,6 +31,13 @@ resumed, change from one to the other at another step, and differ in its last bi
 """
 
 
+WIDE = 65_536
+"""Elements from which on machine code with several threads answers functions that NumPy alone computes as fast: EXACT ones, so
+that results do not depend on the number of threads. With one thread the square of 131,072 float32 values takes it 13 us, NumPy
+18. It also pays where an array has one number for each row of another: NumPy divides 420 x 315 numbers by 420 x 1 in 29 us, one
+thread of generated code in 18."""
+
+
 @dataclass(frozen=True)
 class Generator:
     """How one backend makes kernels of formulas.

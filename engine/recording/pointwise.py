@@ -9,10 +9,10 @@ import numpy as np
 
 from dlengine.kernels.generated.evaluate import evaluate
 from dlengine.kernels.generated.expansions import NoExpansion
-from dlengine.kernels.generated.expression import Expression, inputs_of
+from dlengine.kernels.generated.expression import EXACT, Expression, inputs_of
 
 from .captured import unchanged
-from .generators import GENERATORS
+from .generators import GENERATORS, WIDE
 from .reading import Reading
 
 Answer: TypeAlias = Callable[[Sequence[Any]], "tuple[Any, Any] | None"]
@@ -20,6 +20,9 @@ Answer: TypeAlias = Callable[[Sequence[Any]], "tuple[Any, Any] | None"]
 
 Maker: TypeAlias = Callable[[Sequence[Any], Any], Callable[[Any], Any] | None]
 """From an op's arguments and value to a pullback, or to None where the op has no derivative."""
+
+
+ENDLESS = 1 << 30
 
 
 class Waiting:
@@ -63,7 +66,10 @@ class Waiting:
             makers = [_none]
         special = {1: _of_one, 2: _of_two}.get(len(value.takes)) if value.entry is not None else None
         found = (special or _of_several)(value, makers)
-        found = _of_arrays(found, self.least) if self.plain else found
+        if self.plain:
+            found = _of_arrays(found, self.least)
+        elif self.by_numpy and value.library is None and value.function is not None:
+            found = _of_function(found, value, makers)
         if self.reading.captured:
             return _checked(found, self)
         found.kernel = value  # type: ignore[attr-defined]  # for who has another way to it, see autograd/small.py
@@ -73,7 +79,14 @@ class Waiting:
         """What answers the op's calls of this kind from now on; None for its definition."""
         readings = self.op.readings[self.number]
         if readings is not None:
-            readings[self.key] = None if found is None else (self.least, found)
+            readings[self.key] = None if found is None else self.known(found)
+
+    def known(self, found: Answer | None = None) -> tuple[int, Answer, int]:
+        """What stands among an op's readings: from how many elements on it is asked, what answers, and from how many on the
+        value may be another than that of NumPy's function, or sooner there."""
+        numpys = self.by_numpy and not self.plain
+        shared = WIDE if self.reading.value.kind in EXACT else ENDLESS
+        return self.least, found or self, shared if numpys else self.least
 
 
 def _of_one(value: Any, makers: list[Maker]) -> Answer:
@@ -125,6 +138,26 @@ def _of_two(value: Any, makers: list[Maker]) -> Answer:
         return y, make(arrays, y) if make is not None else tuple([m(arrays, y) for m in makers])
 
     return found
+
+
+def _of_function(found: Answer, value: Any, makers: list[Maker]) -> Answer:
+    """The answer whose value NumPy's function computes, but for large arrays, which threads share; warnings are off."""
+    function, takes, dtypes = value.function, value.takes, value.dtypes
+    shared = 2 * value.grain if value.exact else ENDLESS
+    make = makers[0] if len(makers) == 1 else None
+
+    def answer(arrays: Sequence[Any]) -> tuple[Any, Any] | None:
+        given = [arrays[i] for i in takes]
+        shape = getattr(given[0], "shape", None)
+        for a, d in zip(given, dtypes, strict=True):
+            if type(a) is not np.ndarray or a.dtype is not d or a.shape != shape:
+                return found(arrays)
+        if given[0].size >= shared:
+            return found(arrays)
+        y = np.asarray(function(*given))
+        return y, make(arrays, y) if make is not None else tuple([m(arrays, y) for m in makers])
+
+    return answer
 
 
 def _of_several(value: Any, makers: list[Maker]) -> Answer:

@@ -1,7 +1,7 @@
 """Exponentials and logarithms, hyperbolic functions and their inverses, the error function, in primitives of expansions.py.
 
-erfc follows the way of Shepherd and Laframboise, 1981, Mathematics of Computation 36: (1 + 2 x) exp(x^2) erfc(x) is smooth in
-(x - k) / (x + k).
+erfc(x) is exp(-x^2) times a quotient of polynomials with positive coefficients (Cody, 1969, Mathematics of Computation 23),
+written as P / (sqrt(pi) x P + R): for large x, the errors of P above and below cancel.
 """
 
 from __future__ import annotations
@@ -128,14 +128,18 @@ def erf(x: Expression) -> Expression:
 
 
 def erfc(x: Expression) -> Expression:
-    k, top = (2.0, 10.2) if x.itemsize == 4 else (4.0, 27.5)
-    a = at_most(apply("abs", x), top)
-    square = a * a
-    rest = fma(a, a, -square)  # what rounding took from the square, which exp would multiply
-    tail = exp(-square) * (poly("ERFCX", (a - k) / (a + k)) / fma(a, 2.0, 1.0))
-    tail = fma(-rest, tail, tail)
-    y = where(x < 0, 2 - tail, tail)
-    return where(equal(x, x), y, x)
+    top, shift = (10.2, 64) if x.itemsize == 4 else (27.5, 600)
+    a = apply("abs", x)
+    a = where(a > top, top, a)  # NaN stays
+    # exp(-a^2) = 2^n e^r; all but the last product is made smaller, so that one may be subnormal and nothing is rounded twice
+    n = apply("rint", a * a * (-1 / math.log(2)))
+    high, low = LN2[x.itemsize]
+    r = fma(n, -low, fma(-a, a, n * -high))
+    less = 2.0**-shift
+    power = fma(poly("EXPM1_FIRST", r, scale=less), r, less)
+    over = poly("ERFCX_OVER", a)
+    tail = power * (over / fma(a * math.sqrt(math.pi), over, poly("ERFCX_REST", a))) * apply("pow2", n + float(shift))
+    return where(x < 0, 2 - tail, tail)
 
 
 def logaddexp(a: Expression, b: Expression) -> Expression:

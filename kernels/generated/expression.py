@@ -21,6 +21,11 @@ LOGIC = frozenset(("and", "or", "xor", "not"))
 SHIFTS = frozenset(("shl", "shr"))
 """Bits moved up or down; by as many places as there are, or more, or fewer than none, only the sign is left, as in NumPy."""
 
+EXACT = COMPARISONS | LOGIC | SHIFTS | frozenset(
+    "add sub mul div neg abs sqrt max min floor ceil trunc round copy square isnan isinf isfinite signbit cast".split()
+)
+"""Functions that have one right result, so that NumPy and machine code give the same bits."""
+
 OF_INTEGERS = COMPARISONS | LOGIC | SHIFTS | {"add", "sub", "mul", "neg", "abs", "max", "min", "copy", "square", "sign"}
 """What is computed of integers, wrapping around as in NumPy. Divisions, which must raise for 0, are left to it."""
 

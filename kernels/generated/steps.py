@@ -18,9 +18,9 @@ def fma(a: Any, b: Any, c: Any) -> Expression:
     return apply("fma", a, b, c)
 
 
-def poly(name: str, x: Expression, bits: int = 0) -> Expression:
-    """A polynomial of coefficients.py in x; bits: the precision that is wanted, by default that of x."""
-    first, *rest = getattr(coefficients, f"{name}{bits or 8 * x.itemsize}")
+def poly(name: str, x: Expression, bits: int = 0, scale: float = 1.0) -> Expression:
+    """A polynomial of coefficients.py in x; bits: the precision that is wanted, by default that of x; scale: a factor."""
+    first, *rest = [scale * c for c in getattr(coefficients, f"{name}{bits or 8 * x.itemsize}")]
     return reduce(lambda p, c: fma(p, x, c), rest, constant(first, x.dtype))
 
 

@@ -105,6 +105,8 @@ LABELLED = [
     ((numbers(90, 7), labels(90, 7)), {}), ((ROWS, dl.full((5,), -100, dtype="int64")), {}),
 ]  # fmt: skip
 WORDS = [((ROWS, NAMES), {"reduction": "median"}), ((ROWS, NAMES), {"reduction": 1}), ((ROWS, NAMES, numbers(7)), {})]
+SPOKEN, SPELT = dl.log_softmax(numbers(9, 4, 5)), dl.asarray([[1, 2, 3], [1, 2, 2], [2, 2, 1], [3, 1, 2]])
+TIMES, LONG_ENOUGH = [9, 8, 9, 7], [1, 3, 2, 0]
 LOSSES = {
     "nll_loss": ([*LABELLED, *[((ROWS, NAMES), {"reduction": word}) for word in ("sum", "none")]], [*WRONG_LABELS, *WORDS]),
     "cross_entropy": (
@@ -113,6 +115,21 @@ LOSSES = {
          ((ROWS, NAMES), {"label_smoothing": 0.1}), ((ROWS, NAMES), {"label_smoothing": 2}), ((ROWS, dl.softmax(ROWS)), {})],
     ),
     "softmax_cross_entropy": (LABELLED, [*WRONG_LABELS, ((ROWS, NAMES), {"mean": True})]),
+    "ctc_loss": (
+        [((SPOKEN, SPELT, TIMES, LONG_ENOUGH), {}), ((SPOKEN, SPELT, TIMES, LONG_ENOUGH), {"reduction": "none"}),
+         ((SPOKEN, dl.asarray([1, 2, 3, 1, 2, 2]), dl.asarray(TIMES), dl.asarray(LONG_ENOUGH)), {}),
+         ((SPOKEN, SPELT, TIMES, [3, 3, 3, 3]), {"blank": 4}), ((SPOKEN.astype("float64"), SPELT, TIMES, LONG_ENOUGH), {}),
+         ((SPOKEN, SPELT, [9, 2, 0, 1], LONG_ENOUGH), {})],
+        [((SPOKEN, SPELT, TIMES, LONG_ENOUGH), {"reduction": "sum"}), ((SPOKEN, SPELT, TIMES, LONG_ENOUGH), {"reduction": "no"}),
+         ((SPOKEN, SPELT, [9, 2, 0, 1], LONG_ENOUGH), {"zero_infinity": True}),
+         ((SPOKEN, SPELT, TIMES, LONG_ENOUGH), {"blank": 2}), ((SPOKEN, SPELT, TIMES, LONG_ENOUGH), {"blank": 7}),
+         ((SPOKEN, SPELT, [10, 9, 9, 9], LONG_ENOUGH), {}), ((SPOKEN, SPELT, TIMES, [4, 1, 1, 1]), {}),
+         ((SPOKEN, SPELT, TIMES, [-1, 1, 1, 1]), {}), ((SPOKEN, SPELT + 5, TIMES, LONG_ENOUGH), {}),
+         ((SPOKEN, SPELT, TIMES, [0, 0, 0, 0]), {}), ((SPOKEN[:, :0], SPELT[:0], [], []), {}),
+         ((SPOKEN[0], SPELT, TIMES, LONG_ENOUGH), {}),
+         ((SPOKEN.astype("float16"), SPELT, TIMES, LONG_ENOUGH), {}), ((SPOKEN, SPELT.astype("int32"), TIMES, LONG_ENOUGH), {}),
+         ((SPOKEN, SPELT, TIMES), {}), ((SPOKEN, SPOKEN, TIMES, LONG_ENOUGH), {})],
+    ),
 }  # fmt: skip
 
 W, B, M, V = CHANNELS[0], CHANNELS[2], CHANNELS[3], CHANNELS[1]
@@ -248,8 +265,8 @@ PRODUCTS = {
          ((ROWS, ROWS), {"eps": 1}), ((NAMES, NAMES), {}), ((ROWS[:0], ROWS[:0]), {}), ((ROWS, 1.0), {}), ((ROWS,), {})],
     ),
     "prelu": (
-        [((IMAGE, W), {}), ((IMAGE, W[:1]), {}), ((numbers(3, 6), W), {}), ((CUBE, W), {}), ((IMAGE.mT, LAST[0]), {}),
-         ((numbers(2, 6, 400), W), {}),
+        [((IMAGE, W), {}), ((IMAGE, W[:1]), {}), ((numbers(3, 6), W), {}), ((numbers(2, 6, 400), W), {}),
+         ((CUBE, W), {}), ((IMAGE.mT, LAST[0]), {}),
          ((IMAGE.astype("float64"), W.astype("float64")), {}),
          ((dl.asarray(np.array([[np.nan, np.inf, -np.inf, -0.0, 0.0, -2.0]], np.float32)), W), {}), ((IMAGE[:0], W), {})],
         [((W, W), {}), ((W, W[:1]), {}), ((IMAGE, LAST[0]), {}), ((IMAGE, W.astype("float64")), {}), ((IMAGE, 0.5), {}),

@@ -146,6 +146,10 @@ def test_joining_and_choosing():
     for low, high in ((1.0, 3.0), (3.0, 1.0), (None, 2.0), (1, 4), (0.5, None), (y, 2.0)):
         alike(*both("clip", x, low, high))
     alike(*both("clip", dl.asarray(np.array(np.nan)), 0.0, 1.0))
+    for dtype in ("float32", "float64"):
+        x = dl.asarray(np.array([np.nan, -np.inf, -1.0, -0.0, 0.0, 0.25, 1.0, np.inf] * 5, dtype))
+        for low, high in ((-0.5, 0.5), (0.0, 1.0), (-0.0, 0.0), (-1.0, -0.0), (2.0, -2.0), (-np.inf, 0.5), (np.nan, 1.0)):
+            alike(*both("clip", x, low, high))
 
 
 VIEWS = [

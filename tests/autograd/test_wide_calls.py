@@ -18,7 +18,7 @@ from dlengine.recording import generating
 
 numba = pytest.importorskip("numba")
 
-N = 70_001
+N = 140_001
 ONE = "abs atanh exp floor isnan log negative reciprocal sqrt square tanh sinh".split()
 TWO = "add atan2 divide equal hypot less maximum minimum multiply subtract".split()
 
@@ -88,18 +88,19 @@ def test_the_op_asks_it(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_large_arrays_after_small_ones(monkeypatch: pytest.MonkeyPatch) -> None:
     """An op whose small calls have been bound looks again once large arrays were computed."""
-    op, x = OPS["tanh"].op, numbers(1)
+    op, x = OPS["sqrt"].op, numbers(1)
     op.forget_readings()
     tiny = dl.asarray([0.5])
     for _ in range(80):
-        dl.tanh(tiny)
+        dl.sqrt(tiny)
     assert op.policy is not None
     assert op.wide is None
     for _ in range(op.waits):
-        dl.tanh(x)
+        dl.sqrt(x)
     assert op.wide is not None
     monkeypatch.setattr(op, "text", None)  # the definition is not asked
-    np.testing.assert_array_equal(dl.tanh(x).array, np.tanh(x.array))
+    with np.errstate(invalid="ignore"):
+        np.testing.assert_array_equal(dl.sqrt(x).array, np.sqrt(x.array))
 
 
 def test_other_calls_are_left() -> None:

@@ -6,6 +6,7 @@ from collections import Counter
 from math import fsum
 from typing import Any
 
+import numba
 import numpy as np
 import pytest
 
@@ -17,6 +18,7 @@ from dlengine.kernels.generated.expression import apply, argument, cast, where
 from dlengine.kernels.jit.generated.reduction import Reduction
 from dlengine.kernels.jit.generated.reductions import PART, finished
 from dlengine.kernels.jit.machine.compile import interpreted
+from dlengine.kernels.jit.machine.vector import VECTOR_BYTES
 from dlengine.recording import generating
 
 SHAPES = [
@@ -59,6 +61,35 @@ def test_sums_are_exact_for_any_number_of_threads() -> None:
         assert len(set(found)) == 1
         unit = 2e-16 if dtype == "float64" else 1.2e-7
         assert abs(found[0] - fsum(x)) <= unit * np.sum(np.abs(x), dtype=np.longdouble)
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_products_have_the_range_of_float64(threads: int) -> None:
+    """Four factors are multiplied in float32 only where no product of two leaves its middle."""
+    entry = reduction(argument(0, "float32"), "prod").compile("f")
+    rng = np.random.default_rng(6)
+
+    def product(x: np.ndarray) -> float:
+        out = np.zeros(())
+        assert entry(x, out, threads, 1, x.size) is True
+        return float(out)
+
+    lanes = VECTOR_BYTES // 2
+    sizes = (1e30, 1e19, 3e15, 6e4, 1.0, 2e-5, 3e-16, 1e-20, 1e-30, 1e-37)
+    for four in ((a, b, c, d) for a in sizes for b in sizes[:5] for c in (1e20, 1.0, 1e-20) for d in (1.0, -1e12)):
+        with np.errstate(over="ignore"):
+            x = np.exp(rng.standard_normal(8 * lanes + 5) * 0.05).astype("f4")
+            x[3 : 4 * lanes : lanes] = rng.permutation(four)  # what is multiplied in float32
+            x[4 * lanes + 2 : 8 * lanes : lanes] = 1 / x[3 : 4 * lanes : lanes]
+        want = np.prod(x.astype("f8")[rng.permutation(x.size)])
+        assert product(x) == pytest.approx(want, rel=2e-5)
+    for n in (4, 100, PART + 200):
+        for special in (0.0, np.inf, np.nan):
+            x = np.full(n, 1.0001, "f4")
+            x[n // 2] = special
+            assert np.array_equal(product(x), special, equal_nan=True)
+        x[n // 3 : n // 2 + 1 : n // 2 - n // 3] = 0.0, np.inf
+        assert np.isnan(product(x))
 
 
 @pytest.mark.parametrize("n", [3, 2 * PART])
@@ -141,6 +172,7 @@ def test_reductions_of_a_namespace(name: str, dtype: str) -> None:
                     want = getattr(np, name)(given.astype("f8"), axis=axis, keepdims=keepdims)
                     assert (got.shape, got.dtype) == (want.shape, dtype)
                     rtol = {"float16": 2e-3, "bfloat16": 1e-2, "float32": 1e-6, "float64": 1e-13}[dtype]
+                    rtol *= 10 if (name, dtype) == ("prod", "float32") else 1  # of which a few are multiplied in float32
                     assert np.allclose(got.numpy_copy().astype("f8"), want, rtol=rtol)
         assert dl.var(dl.asarray(x.astype("f8")), correction=1) == pytest.approx(np.var(x.astype("f8"), ddof=1), rel=1e-13)
         before = jit.SET.launches[label]
@@ -158,3 +190,54 @@ def test_errors_and_empty_arrays_are_numpy_s() -> None:
             dl.sum(dl.zeros((3, 4)), axis=2)
         assert dl.sum(dl.asarray([1, 2], dtype="int8")).dtype == "int64"
         assert np.isnan(dl.var(dl.ones((1,)), correction=1).numpy())
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("name", ["sum", "prod", "mean", "max", "min"])
+def test_totals_of_any_size_are_answered_alike_at_once_and_later(name: str, threads: int) -> None:
+    """After some calls a total is asked for directly; what is not floats in order goes the general way."""
+    numba.set_num_threads(min(threads, numba.config.NUMBA_NUM_THREADS))
+    rng = np.random.default_rng(5)
+    f, label = getattr(dl, name), f"generated:{name}"
+    try:
+        with dl.use_backend("numba"):
+            for dtype in ("float32", "float64"):
+                x = (1 + rng.standard_normal((30, 3000)) * 1e-3).astype(dtype)
+                given = [x, x[:1], x.T, x[:, ::2], x[:, :0], x.astype(">" + np.dtype(dtype).str[1:])]
+                given = given if name in ("sum", "prod") else given[:4] + given[5:]
+                want = [f(dl.asarray(a)).numpy_copy() for a in given]
+                for _ in range(40):
+                    f(dl.asarray(x))
+                before = jit.SET.launches[label]
+                assert [f(dl.asarray(a)).numpy_copy().tobytes() for a in given] == [w.tobytes() for w in want]
+                assert jit.SET.launches[label] - before == 4  # not those without elements or of foreign bytes
+    finally:
+        numba.set_num_threads(numba.config.NUMBA_NUM_THREADS)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("axis", [None, 1])
+def test_norms_of_any_size_lose_nothing(dtype: str, axis: Any) -> None:
+    """Squares leave the range of the dtype long before the norm does."""
+    rng = np.random.default_rng(7)
+    drawn = rng.standard_normal((6, 2000))
+    sizes = (1e-45, 1e-38, 3e-22, 1e-12, 1e-3, 1.0, 1e15, 1e19, 1e25, 1e38 / 50) if dtype == "float32" else (
+        5e-324, 1e-300, 1e-162, 1e-150, 1e-20, 1.0, 1e140, 1e153, 1e160, 1e306
+    )  # fmt: skip
+    with dl.use_backend("numba"):
+        for size in sizes:
+            for rows in (slice(None), slice(2, 3)):  # all of that size, or one row among others
+                x = drawn.copy()
+                x[rows] *= size
+                x = x.astype(dtype)
+                got = dl.linalg.vector_norm(dl.asarray(x), axis=axis).numpy_copy()
+                want = np.sqrt(np.sum(x.astype("longdouble") ** 2, axis=axis))
+                unit = 5e-7 if dtype == "float32" else 2e-15
+                assert np.all(np.abs(got - want) <= want * unit + np.finfo(dtype).smallest_subnormal)
+        for special in (np.inf, np.nan):
+            x = drawn.astype(dtype)
+            x[1, 3] = special
+            got = np.atleast_1d(dl.linalg.vector_norm(dl.asarray(x), axis=axis).numpy_copy())
+            assert np.array_equal(got[axis or 0], np.asarray(special, dtype), equal_nan=True)
+            assert axis is None or np.all(np.isfinite(got[[0, 2, 3, 4, 5]]))
+        assert dl.linalg.vector_norm(dl.zeros((4, 30), dtype=dtype), axis=axis).sum() == 0

@@ -9,6 +9,7 @@ import textwrap
 from collections.abc import Iterator
 from typing import Any
 
+import numba
 import numpy as np
 import pytest
 
@@ -181,10 +182,68 @@ def test_other_dtypes_and_backends_compute_as_before() -> None:
 
 
 def test_kernels_by_hand_and_single_functions_stay() -> None:
-    for f in (dl.relu, dl.add, dl.tanh, dl.softplus):
+    for f in (dl.relu, dl.add, dl.sqrt, dl.softplus):
         before = launches(f.op.name)
         f(*[dl.ones((3,))] * len(f.op.arrays))
         assert launches(f.op.name) == before
+
+
+UNARY = (
+    "log log1p log2 log10 sin cos tan asin acos atan sinh cosh asinh acosh atanh exp expm1 tanh sqrt abs square erf erfc floor"
+)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_results_do_not_depend_on_the_number_of_threads(dtype: str) -> None:
+    rng = np.random.default_rng(0)
+    x, other = (dl.asarray(rng.uniform(0.01, 0.99, (300, 400)).astype(dtype)) for _ in range(2))
+    calls = [(getattr(dl, name), x + (name == "acosh")) for name in UNARY.split()]
+    calls += [(f, x, y) for f in (dl.atan2, dl.pow, dl.hypot, dl.maximum) for y in (other, other[:, :1])]
+    found = []
+    try:
+        with generating("auto"):
+            for threads in (1, 2, 1):
+                numba.set_num_threads(min(threads, numba.config.NUMBA_NUM_THREADS))
+                found.append([f(*given).numpy_copy().tobytes() for f, *given in calls])
+    finally:
+        numba.set_num_threads(numba.config.NUMBA_NUM_THREADS)
+    assert found[0] == found[1] == found[2]
+
+
+@pytest.mark.parametrize("name", ["maximum", "minimum"])
+def test_of_two_zeros_the_same_is_taken_at_every_size(name: str) -> None:
+    f = getattr(dl, name)
+    for mode in ("auto", "always"):
+        with generating(mode):
+            for a, b in ((0.0, -0.0), (-0.0, 0.0)):
+                want = np.signbit(getattr(np, name)(np.full(40, a, "f4"), np.full(40, b, "f4")))[0]
+                for n in (1, 40, 5000, 200_000):
+                    x, y = dl.asarray(np.full(n, a, "f4")), dl.asarray(np.full(n, b, "f4"))
+                    assert np.all(np.signbit(f(x, y).numpy_copy()) == want), (mode, n, a)
+        for a, b in ((np.nan, 1.0), (1.0, np.nan)):
+            assert np.all(np.isnan(f(dl.asarray([a] * 5000), dl.asarray([b] * 5000)).numpy_copy()))
+
+
+@pytest.mark.parametrize("name", ["abs", "maximum", "minimum"])
+def test_slow_pullbacks_of_fast_functions_are_generated(name: str) -> None:
+    """The value is NumPy's, and its sign or choice is not."""
+    rng = np.random.default_rng(3)
+    x, y = (np.concatenate([[0.0, -0.0, np.inf, -np.inf, np.nan, 1.0], rng.standard_normal(n)]) for n in (1500, 1500))
+    y[6:300] = x[6:300]
+    given = [x, y][: len(getattr(dl, name).op.arrays)]
+
+    def both() -> list[bytes]:
+        leaves = [dl.asarray(a.astype("f4")).requires_grad_() for a in given]
+        z = getattr(dl, name)(*leaves)
+        z.backward(dl.asarray(np.linspace(-1, 1, x.size, dtype="f4")))
+        return [t.numpy_copy().tobytes() for t in (z.detach(), *[leaf.grad for leaf in leaves])]
+
+    with generating("off"):
+        want = both()
+    with generating("auto"):
+        before = launches(f"{name}_grad")
+        assert both() == want
+        assert launches(f"{name}_grad") == before + len(given)
 
 
 def test_interpreted_code_is_numpy() -> None:

@@ -9,17 +9,17 @@ from typing import Any
 
 import numpy as np
 
-from ...generated.evaluate import VECTOR_LIBRARY, evaluate
+from ...generated.evaluate import VECTOR_LIBRARY, evaluate, function_of
 from ...generated.expansions import NoExpansion
-from ...generated.expression import Expression, argument, in_order, in_places, inputs_of
+from ...generated.expression import EXACT, Expression, argument, in_order, in_places, inputs_of
 from ...types import Array
-from ..machine.compile import in_parallel, is_interpreted, laid_out, thread_count
+from ..machine.compile import LARGE, in_parallel, is_interpreted, laid_out, thread_count
 from ..machine.vector import VECTOR_BYTES
 from .library import library
 from .machine import Request
 
 _COST = {
-    "exp": 0.25, "expm1": 0.25, "log": 0.38, "log2": 0.5, "log10": 0.55, "log1p": 0.5, "tanh": 0.38, "erf": 0.65, "erfc": 0.7,
+    "exp": 0.25, "expm1": 0.25, "log": 0.38, "log2": 0.5, "log10": 0.55, "log1p": 0.5, "tanh": 0.38, "erf": 0.65, "erfc": 0.45,
     "sin": 0.6, "cos": 0.6, "tan": 0.9, "asin": 0.6, "acos": 0.7, "atan": 1.0, "atan2": 1.3, "sinh": 0.9, "cosh": 0.8,
     "asinh": 1.9, "acosh": 1.7, "atanh": 1.7, "pow": 0.8, "logaddexp": 0.75, "hypot": 0.15, "mod": 0.6, "floordiv": 0.75,
     "div": 0.08, "sqrt": 0.08, "input": 0.03,
@@ -63,7 +63,8 @@ class Kernel:
     """
 
     __slots__ = (
-        "by_numpy", "dtype", "dtypes", "entries", "entry", "grain", "known", "launches", "library", "name", "root", "takes",
+        "by_numpy", "dtype", "dtypes", "entries", "entry", "exact", "function", "grain", "known", "launches", "library", "name",
+        "root", "takes",
     )  # fmt: skip
 
     def __init__(self, name: str, root: Expression, launches: Counter[str], by_numpy: bool = False) -> None:
@@ -77,6 +78,8 @@ class Kernel:
         known = by_numpy and root.kind in VECTOR_LIBRARY.get(root.itemsize, ())
         self.library = library(self.root) if known else None
         self.grain = grain_of(root) if self.library is None else int(SHARE / (LIBRARY * (root.itemsize / 4) ** 1.5))
+        self.function = function_of(self.root) if by_numpy else None
+        self.exact = all(e.kind in EXACT or e.kind in ("input", "const", "where", "sign") for e in in_order([root]))
 
     def request(self, modes: str = "") -> Request:
         """The code for these modes (see loops.py); by default for arrays of one shape."""
@@ -135,9 +138,11 @@ class Kernel:
         for a in arrays:
             if type(a) is not np.ndarray and hasattr(a, "__generated__"):  # of a step that is recorded, which notes the call
                 return a.__generated__(self, arrays)
+        if self.by_numpy and not self.exact and self.library is None:
+            return self._by_numpy(arrays)
         if not all([a.flags.c_contiguous for a in arrays]):
             if self.by_numpy:
-                return evaluate(self.root, arrays)
+                return self._by_numpy(arrays)
             y = self._in_rows(arrays)
             if y is not None:
                 return y
@@ -145,7 +150,7 @@ class Kernel:
         shapes = tuple([a.shape for a in arrays])
         known = self.known.get(shapes)
         if known is None and self.by_numpy and not self._pays(shapes):
-            return evaluate(self.root, arrays)
+            return self._by_numpy(arrays)
         if known is not None and not is_interpreted():
             y = self._known(known, arrays)
             if y is not None:
@@ -171,6 +176,14 @@ class Kernel:
             self.known[shapes] = (entry, shape, out.size if rows is None else rows, counts, written)
         self.launches[self.name] += 1
         return out
+
+    def _by_numpy(self, arrays: Sequence[Array]) -> Array:
+        function = self.function
+        if function is None or any([a.dtype is not d for a, d in zip(arrays, self.dtypes, strict=True)]):
+            return evaluate(self.root, arrays)
+        with np.errstate(all="ignore"):
+            y: Array = function(*arrays)
+        return y if type(y) is np.ndarray and y.dtype is self.dtype else np.asarray(y, self.dtype)
 
     def _known(self, known: Any, arrays: Sequence[Array]) -> Array | None:
         """The value for shapes that came before."""
@@ -237,12 +250,15 @@ class Kernel:
         """Whether NumPy is slower: where threads could share arrays that are read as they lie, where its loop is called here, and
         where an array has one number for each row, of which NumPy takes the elements one by one."""
         shape = max(shapes, key=prod)
-        size, modes = prod(shape), ["f" if own == shape else _mode(own, shape)[0] for own in shapes]
+        size = prod(shape)
+        if shapes.count(shape) == len(shapes):
+            return self.library is not None or size >= 2 * self.grain
+        modes = ["f" if own == shape else _mode(own, shape)[0] for own in shapes]
         if not all(modes):
             return False
-        if self.library is not None and {*modes} <= {*"fs"}:
-            return True
-        return ("c" in modes and size >= ROWS) or (self.library is None and size >= 2 * self.grain)
+        if self.library is not None:
+            return {*modes} <= {*"fs"}
+        return ("c" in modes and size >= ROWS) or size >= 2 * self.grain
 
 
 def grain_of(root: Expression, more: float = WRITTEN) -> int:
@@ -310,7 +326,11 @@ def _modes(arrays: list[Array], shape: tuple[int, ...]) -> tuple[str, int | None
 
 def _written(x: Array, over: tuple[int, ...]) -> Array:
     """The array repeated to a shape to which it broadcasts."""
-    return laid_out(np.broadcast_to(x, over))
+    y = empty(over, x.dtype)
+    if y.nbytes >= LARGE:
+        return laid_out(np.broadcast_to(x, over))
+    y[...] = x
+    return y
 
 
 def _mode(own: tuple[int, ...], shape: tuple[int, ...]) -> tuple[str, int | None]:

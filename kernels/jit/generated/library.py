@@ -16,7 +16,7 @@ import numpy as np
 from llvmlite import ir
 
 from ...generated.evaluate import function_of
-from ...generated.expression import Expression, inputs_of
+from ...generated.expression import Expression
 from .vectors import I64, POINTER
 
 
@@ -47,11 +47,10 @@ class Library:
 @cache
 def library(root: Expression) -> Library | None:
     """NumPy's loop for a formula of one function of inputs of the same dtype; None where it is not to be found."""
-    given = inputs_of(root)
-    function = function_of(root.kind)
-    if list(root.args) != given or not isinstance(function, np.ufunc) or {e.dtype for e in given} != {root.dtype}:
+    function = function_of(root)
+    if function is None or {e.dtype for e in root.args} != {root.dtype}:
         return None
-    count, letters = function.nargs, root.dtype.char * len(given) + "->" + root.dtype.char
+    count, letters = function.nargs, root.dtype.char * len(root.args) + "->" + root.dtype.char
     held = _Ufunc.from_address(id(function))
     sizes = held.nin, held.nout, held.nargs, held.ntypes
     if letters not in function.types or sizes != (function.nin, function.nout, count, function.ntypes):

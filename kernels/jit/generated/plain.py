@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from functools import lru_cache
+from math import inf
 from typing import Any
 
 import numpy as np
@@ -75,26 +76,20 @@ class _Kernel:
         self.reduce, self.whole, self.counted = reduce, whole, counted
 
     def total(self, x: Array) -> Array | None:
-        """Of all elements of a small array, whose code is there: the commonest call, written out; else None."""
+        """Of all elements, where the code for them is there: the commonest call, written out; else None."""
         whole = self.whole
         if whole is None:
             return None
-        size = x.size
-        entry = whole.entries.get("fs" if self.counted else "f")
-        if entry is None or size >= whole.grain:
-            return None
-        if not x.flags.c_contiguous:
-            x = x.copy() if x.ndim == 1 else x
-        y = np.empty((), whole.dtype)
-        if not (entry(x, _number(size), y, 1, 1, size) if self.counted else entry(x, y, 1, 1, size)):
-            return None
-        whole.launches[whole.name] += 1
-        return y
+        if x.ndim == 1 and not x.flags.c_contiguous:
+            x = x.copy()
+        return whole.by_code(x, 0, _number(x.size)) if self.counted else whole.by_code(x, 0)
 
 
-def small(name: str, cls: type, launches: Counter[str]) -> Callable[[Any], Any] | None:
-    """A reduction of all elements of a small tensor to a tensor, without Python between (small_calls.py)."""
+def small(name: str, cls: type, launches: Counter[str]) -> tuple[Callable[[Any], Any], Callable[[Array], Array | None]] | None:
+    """A reduction of all elements of a small tensor to a tensor, without Python between (small_calls.py), and one of an array of
+    any size, where the code for it is there."""
     found, counted, label = {}, False, f"generated:{name}"
+    totals: dict[Any, Callable[[Array], Array | None]] = {}
     for size in (4, 8):
         dtype = np.dtype(f"f{size}")
         kernel = _kernel(name, dtype, label, launches)
@@ -102,7 +97,15 @@ def small(name: str, cls: type, launches: Counter[str]) -> Callable[[Any], Any] 
         if whole is None:
             return None
         found[size] = whole.range("fs" if counted else "f"), min(whole.grain - 1, PART), whole.dtype
-    return total(found, cls, counted)
+        whole.compile("fs" if counted else "f")
+        totals[dtype] = kernel.total
+    of_tensor = total(found, cls, counted)
+
+    def of_array(x: Array) -> Array | None:
+        function = totals.get(x.dtype)
+        return None if function is None or is_interpreted() else function(x)
+
+    return None if of_tensor is None else (of_tensor, of_array)
 
 
 REDUCED = ("sum", "prod", "mean", "max", "min", "any", "all", "var", "std", "all_finite", "euclidean")
@@ -154,16 +157,38 @@ def _kernel(name: str, dtype: Any, label: str, launches: Counter[str]) -> _Kerne
     return _Kernel(lambda a, kept, correction: plain_one.of_one(a, kept), plain_one)
 
 
-def _euclidean(x: Expression, dtype: Any, label: str, launches: Counter[str]) -> Callable[..., Array | None]:
-    """The root of a sum of squares in float64; None where squares of float64 left its range."""
-    wide = cast(x, "float64")
-    norm = Reduction(label, wide * wide, "sum", cast(apply("sqrt", finished("sum", "float64")), dtype), launches)
+_LEAST = {4: 2.0**-40, 8: 1e-140}
+"""A norm above which no square that counts is too small for its dtype; if one is too large, the norm is infinite."""
 
-    def of(a: Array, kept: int, correction: float) -> Array | None:
+
+def _euclidean(x: Expression, dtype: Any, label: str, launches: Counter[str]) -> Callable[..., Array | None]:
+    """The root of a sum of squares, of float32 in float64 where they leave the range of float32; None where those of float64
+    leave theirs."""
+    y, least = argument(0, dtype), _LEAST[dtype.itemsize]
+    inside = Reduction(label, (y > least) & (y < inf), "all", None, Counter())
+
+    def root(v: Expression) -> Reduction:
+        return Reduction(label, v * v, "sum", cast(apply("sqrt", finished("sum", v.dtype)), dtype), launches)
+
+    norm, wide = root(x), root(cast(x, "float64"))
+
+    def of(a: Array, kept: int, correction: float = 0.0) -> Array | None:
         y = norm.of_one(a, kept)
-        return y if dtype.itemsize == 4 or bool(np.all((y > 1e-140) & (y < 1e150))) else None
+        fine = least < float(y) < inf if not kept else bool(inside.of_one(y, 0))
+        return y if fine else wide.of_one(a, kept) if dtype.itemsize == 4 else None
 
     return of
+
+
+def norm_of_all(launches: Counter[str]) -> Callable[[Array], Array | None]:
+    """The Euclidean norm of all elements of a dense array; None where NumPy must compute it."""
+    kernels = {d: _euclidean(argument(0, d), d, "generated:euclidean", launches) for d in map(np.dtype, ("f4", "f8"))}
+
+    def norm(x: Array) -> Array | None:
+        kernel = kernels.get(x.dtype)
+        return None if kernel is None or is_interpreted() or not x.flags.c_contiguous else kernel(x, 0)
+
+    return norm
 
 
 def _single(x: Expression, half: bool) -> Expression:

@@ -113,14 +113,27 @@ class Reduction:
 
     def of_one(self, x: Array, kept: int, *numbers: Array) -> Array:
         """The same of a formula of one array and of arrays of one number: the commonest call, written out."""
-        entry = self.entries.get(_ONE[len(numbers)])
-        if entry is not None:
-            out = np.empty(x.shape[:kept], self.dtype)
-            rows = out.size
-            if rows and x.size < self.grain and entry(x, *numbers, out, 1, rows, x.size // rows):
-                self.launches[self.name] += 1
-                return out
-        return self([x, *numbers], x.shape, kept)
+        y = self.by_code(x, kept, *numbers)
+        return self([x, *numbers], x.shape, kept) if y is None else y
+
+    def by_code(self, x: Array, kept: int, *numbers: Array) -> Array | None:
+        """The same where the code is there and takes the array as it lies; else None."""
+        entry, size = self.entries.get(_ONE[len(numbers)]), x.size
+        if entry is None or not size:
+            return None
+        out = np.empty(x.shape[:kept], self.dtype)
+        rows = out.size
+        threads = 1 if size < self.grain else thread_count(size // self.grain)
+        if threads > 1:
+            threads = min(threads, rows * -(-size // (rows * PART)))
+        if threads > 1:
+            done = in_parallel(entry, x, *numbers, out, threads, rows, size // rows)
+        else:
+            done = entry(x, *numbers, out, 1, rows, size // rows)
+        if not done:
+            return None
+        self.launches[self.name] += 1
+        return out
 
     def _by_numpy(self, arrays: Sequence[Array], shape: tuple[int, ...], kept: int) -> Array:
         x = np.broadcast_to(evaluate(self.root, arrays), shape)

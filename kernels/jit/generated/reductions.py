@@ -19,6 +19,7 @@ from llvmlite import ir
 
 from ...generated.expression import Expression, in_order, inputs_of
 from .loops import Formula, Loop
+from .products import multiplied
 from .vectors import I32, I64, POINTER, Splat, Vectors, broadcast, in_memory
 
 PART = 8192
@@ -195,7 +196,8 @@ class _Parts(_Reducer):
         neutral, size = self.neutral(lanes), ir.Constant(I64, lanes)
         few = Splat(ir.VectorType(in_memory(self.small), lanes), 0.0) if self.small != self.of else neutral
         whole = b.add(first, b.and_(b.sub(last, first), ir.Constant(I64, -lanes)))
-        i, head, end, total, lost = self.counted(first, whole, "chunk", neutral, neutral)
+        start, initial = multiplied(self, first, whole) if self.multiplies_few else (first, neutral)
+        i, head, end, total, lost = self.counted(start, whole, "chunk", initial, neutral)
         stop = b.add(i, ir.Constant(I64, CHUNK * lanes))
         stop = b.select(b.icmp_signed("<", stop, whole), stop, whole)
         j, inner, done, some = self.counted(i, stop, "vector", few)
@@ -231,6 +233,15 @@ class _Parts(_Reducer):
     def _wide(self, x: Any) -> Any:
         """A few put together, in the dtype in which all are."""
         return Vectors(self.b, self.lanes).converted(x, self.small, self.of)
+
+    @property
+    def multiplies_few(self) -> bool:
+        """Whether a few are multiplied before they are converted."""
+        return self.formula.reduction == "prod" and self.formula.root.dtype == "float32"
+
+    def wide(self, x: Any) -> Any:
+        """A vector of the formula in the dtype in which all are put together."""
+        return Vectors(self.b, self.lanes).converted(x, self.formula.root.dtype, self.of)
 
     def _across(self, x: Any) -> Any:
         """The lanes of a vector put together, pairwise."""

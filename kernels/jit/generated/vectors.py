@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 from typing import Any
 
 from llvmlite import ir
@@ -15,6 +16,7 @@ _INTRINSICS = {
     "abs": "fabs", "rint": "rint", "floor": "floor", "ceil": "ceil", "trunc": "trunc", "sqrt": "sqrt", "copysign": "copysign",
     "max": "maximum", "min": "minimum", "fma": "fma",
 }  # fmt: skip
+_AS_X86 = platform.machine().lower() in ("x86_64", "amd64")
 _SIGNS = {"lt": "<", "le": "<=", "gt": ">", "ge": ">=", "eq": "==", "ne": "!="}
 
 
@@ -74,6 +76,8 @@ class Vectors:
             made = self._of_integers(kind, e.dtype.kind == "i", *a)
         elif kind in ("add", "sub", "mul", "div", "neg"):
             made = getattr(b, f"f{kind}")(*a)
+        elif kind in ("max", "min") and _AS_X86:
+            made = self._extremum(kind, *a)
         elif kind in _INTRINSICS:
             t = self.type(e.dtype)
             name = f"llvm.{_INTRINSICS[kind]}.v{self.lanes}f{8 * e.itemsize}"
@@ -107,6 +111,12 @@ class Vectors:
         if kind == "abs":
             return b.select(b.icmp_signed("<", x, ir.Constant(x.type, [0] * self.lanes)), b.neg(x), x) if signs else x
         return getattr(b, kind)(x, *others)
+
+    def _extremum(self, kind: str, x: Any, y: Any) -> Any:
+        """The second of two zeros, as NumPy has it on x86; on ARM it has IEEE's maximum, 0 above -0."""
+        b = self.b
+        better = b.select(b.fcmp_ordered(">" if kind == "max" else "<", x, y), x, y)
+        return b.select(b.fcmp_unordered("uno", x, x), x, better)
 
     def _shifted(self, kind: str, signs: bool, x: Any, by: Any) -> Any:
         b, bits = self.b, x.type.element.width
@@ -162,7 +172,9 @@ class Vectors:
         width, fraction, bias = (32, 23, 127) if e.itemsize == 4 else (64, 52, 1023)
         t = ir.VectorType(ir.IntType(width), self.lanes)
         if kind == "pow2":
-            return b.bitcast(b.shl(b.add(b.fptosi(x, t), Splat(t, bias)), Splat(t, fraction)), self.type(e.dtype))
+            # so large that its last bits are those of n + bias, and what they are shifted over are zeros
+            shifted = b.fadd(x, Splat(x.type, 1.5 * 2.0**fraction + bias))
+            return b.bitcast(b.shl(b.bitcast(shifted, t), Splat(t, fraction)), self.type(e.dtype))
         raw = b.bitcast(x, t)
         if kind == "mantissa":
             low = b.and_(raw, Splat(t, (1 << fraction) - 1))

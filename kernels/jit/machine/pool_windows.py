@@ -110,6 +110,14 @@ def keep_value(best: Array, x: Array) -> None:
 
 
 @inner()
+def larger_values(best: Array, x: Array, z: Array) -> None:
+    """The larger of two values at each place, NaN if there is one."""
+    for i in range(best.size):
+        value, held = z[i], x[i]
+        best[i] = value if (value > held) | (value != value) else held
+
+
+@inner()
 def keep_column(best: Array, places: Array, x: Array, its: Array) -> None:
     """Where x beats best, or equals it and lies before it, it takes its place."""
     for i in range(best.size):
@@ -213,30 +221,37 @@ def largest_values(x: Array, y: Array, table: Array, threads: int) -> None:
         image, od, oh = t * table[0] // threads * size, 0, 0
         for line in range(begins, ends):
             at, (start, layers, height, _) = line * OW, windows_of(table, deep + od, tall + oh, outputs)
+            place = image + start * W
+            held = x[place : place + (W if layers * height else 0)]
             for i in range(layers):
                 for j in range(height):
-                    place = image + start * W + i * layer + j * row
-                    part = x[place : place + W]
-                    if i + j == 0:
-                        copy_to(rows, part)
-                    else:
-                        keep_value(rows, part)
+                    if i + j:
+                        part = x[place + i * layer + j * row : place + i * layer + j * row + W]
+                        if i * height + j == 1:
+                            larger_values(rows, held, part)
+                            held = rows
+                        else:
+                            keep_value(rows, part)
             if layers * height == 0:
                 y[at : at + OW] = 0
             elif count > 0:
-                copy_to(columns, rows[begin : begin + span])
+                best = held[begin : begin + span]
                 for tap in range(1, taps):
                     first = begin + tap * step
-                    keep_value(columns[:span], rows[first : first + span])
-                pick(y[at + low : at + high], columns, stride)
+                    if tap == 1:
+                        larger_values(columns[:span], best, held[first : first + span])
+                        best = columns[:span]
+                    else:
+                        keep_value(best, held[first : first + span])
+                pick(y[at + low : at + high], best, stride)
             for ow in range(OW - count if layers * height else 0):
                 o = ow if ow < low else ow + count
                 first = table[wide + o]
-                held = rows[first] if table[wide + OW + o] else x.dtype.type(0)
+                top = held[first] if table[wide + OW + o] else x.dtype.type(0)
                 for j in range(1, table[wide + OW + o]):
-                    value = rows[first + j * step]
-                    held = value if (value > held) | (value != value) else held
-                y[at + o] = held
+                    value = held[first + j * step]
+                    top = value if (value > top) | (value != value) else top
+                y[at + o] = top
             image, od, oh = next_row(image, od, oh, outputs, size)
 
 
