@@ -182,7 +182,7 @@ def test_other_dtypes_and_backends_compute_as_before() -> None:
 
 
 def test_kernels_by_hand_and_single_functions_stay() -> None:
-    for f in (dl.relu, dl.add, dl.sqrt, dl.softplus):
+    for f in (dl.relu, dl.add, dl.tanh, dl.softplus):
         before = launches(f.op.name)
         f(*[dl.ones((3,))] * len(f.op.arrays))
         assert launches(f.op.name) == before

@@ -52,10 +52,10 @@ def _emit_interleave(e: Emitter, target: Tail, even: Tail, odd: Tail, n: Value) 
     high = [lane + half for lane in low]
 
     def vector(v: Value, _: list[Value]) -> list[Value]:
-        pair = [e.load(e.vectors(side, v)) for side in (left, right)]
+        one, two = e.load(e.vectors(left, v)), e.load(e.vectors(right, v))
         here = e.vectors(to, b.shl(v, int64(1)))
-        e.store(e.shuffle(*pair, low), here)
-        e.store(e.shuffle(*pair, high), e.at(here, e.lanes))
+        e.store(e.shuffle(one, two, low), here)
+        e.store(e.shuffle(one, two, high), e.at(here, e.lanes))
         return []
 
     full = b.sdiv(n, int64(e.lanes))
@@ -63,10 +63,10 @@ def _emit_interleave(e: Emitter, target: Tail, even: Tail, odd: Tail, n: Value) 
         e.loop(full, [], vector)
     rest = b.sub(n, b.mul(full, int64(e.lanes)))
     with e.when_positive(rest):
-        pair = [e.masked_load(e.vectors(side, full), e.first_lanes(rest)) for side in (left, right)]
+        one, two = (e.masked_load(e.vectors(side, full), e.first_lanes(rest)) for side in (left, right))
         here, reach = e.vectors(to, b.shl(full, int64(1))), b.shl(rest, int64(1))
-        e.masked_store(e.shuffle(*pair, low), here, e.first_lanes(reach))
-        e.masked_store(e.shuffle(*pair, high), e.at(here, e.lanes), e.first_lanes(b.sub(reach, int64(e.lanes))))
+        e.masked_store(e.shuffle(one, two, low), here, e.first_lanes(reach))
+        e.masked_store(e.shuffle(one, two, high), e.at(here, e.lanes), e.first_lanes(b.sub(reach, int64(e.lanes))))
 
 
 @emits(_emit_interleave)

@@ -25,7 +25,7 @@ from ..machine.kept import KEPT
 from ..machine.vector import Emitter, Value, add_to, as_row, clear, copy_rows, emits, int64, lanes_of
 from ..machine.views import Matrix, Panel, Rows, Scattered, Tail, head, window
 from .pack import pack_image
-from .panel_plan import Job, Phases, Plan, by_rows, forward_plan, input_grad_plan, panel_vectors, panel_width
+from .panel_plan import Job, Phases, Plan, by_rows, forward_plan, input_grad_plan, panel_width
 from .plan import Packing
 
 
@@ -114,17 +114,17 @@ def _run(x: Array, w: Array, bias: Array, shape: tuple[int, ...], plan: Plan, fo
     """form: what the order of the weights depends on beside them."""
     y = np.empty(shape, x.dtype)
     job, _, phases = plan
-    depth, vectors = phases.offsets.size, panel_vectors(job.K, w.itemsize)
+    depth = phases.offsets.size
     cost = job.N * job.area * depth * job.K / SPEED
 
     def packed() -> Array:
         width = panel_width(job.K, w.itemsize)
         panels = np.empty(-(-job.K // width) * depth * width, w.dtype)
-        _packed(as_row(w), panels, job, phases, vectors, threads_for(depth, 2.0 * w.size))
+        _packed(as_row(w), panels, job, phases, threads_for(depth, 2.0 * w.size))
         return panels
 
     panels = KEPT.get(w, form, packed) if job.N <= FEW_IMAGES else packed()
-    _convolve(as_row(x), panels, bias, as_row(y), *plan, vectors, threads_for(job.N, cost))
+    _convolve(as_row(x), panels, bias, as_row(y), *plan, threads_for(job.N, cost))
     return y
 
 
@@ -136,11 +136,11 @@ FEW_IMAGES = 8
 
 
 @inner()
-def pack_weights(panel: Panel, w: Array, channel: int, columns: int, s: Job, taps: Tail, vectors: int) -> None:
+def pack_weights(panel: Panel, w: Array, channel: int, columns: int, s: Job, taps: Tail) -> None:
     """A panel of weights (taps, channels), or some rows of it. Missing channels are zero."""
-    width = vectors * lanes_of(w)
+    width = s.vectors * lanes_of(w)
     if s.straight:
-        pack_panel(panel, Matrix(w, channel * s.step + taps.at, 1, s.step), columns, vectors)
+        pack_panel(panel, Matrix(w, channel * s.step + taps.at, 1, s.step), columns, s.vectors)
         return
     for r in range(panel.depth):
         start, at = channel * s.step + taps.data[taps.at + r], panel.at + r * width
@@ -151,22 +151,20 @@ def pack_weights(panel: Panel, w: Array, channel: int, columns: int, s: Job, tap
 
 
 @jit()
-def _packed(w: Array, panels: Array, s: Job, p: Phases, vectors: int, threads: int) -> None:
-    width, depth = vectors * lanes_of(w), p.offsets.size
+def _packed(w: Array, panels: Array, s: Job, p: Phases, threads: int) -> None:
+    width, depth = s.vectors * lanes_of(w), p.offsets.size
     blocks = (s.K + width - 1) // width
     for t in prange(threads):
         lo, hi = t * depth // threads, (t + 1) * depth // threads
         for block in range(blocks):
             rows, columns = Panel(panels, (block * depth + lo) * width, hi - lo), min(width, s.K - block * width)
-            pack_weights(rows, w, block * width, columns, s, Tail(p.taps, lo), vectors)
+            pack_weights(rows, w, block * width, columns, s, Tail(p.taps, lo))
 
 
 @jit()
-def _convolve(
-    x: Array, packed: Array, bias: Array, y: Array, s: Job, packing: Packing, p: Phases, vectors: int, threads: int
-) -> None:
+def _convolve(x: Array, packed: Array, bias: Array, y: Array, s: Job, packing: Packing, p: Phases, threads: int) -> None:
     lanes = lanes_of(x)
-    width = vectors * lanes
+    width = s.vectors * lanes
     blocks, depth = (s.K + width - 1) // width, p.offsets.size
     pitch = (s.area + lanes - 1) // lanes * lanes
     for t in prange(threads):
@@ -182,7 +180,7 @@ def _convolve(
                 for f in range(p.tap_ends.size):
                     count, panel = p.pixel_ends[f] - pixel, Panel(packed, (block * depth + tap) * width, p.tap_ends[f] - tap)
                     pixels, results = Scattered(source, start, p.spots, pixel), Scattered(out, 0, p.places, pixel)
-                    tiles(vectors, count, pixels, Tail(p.offsets, tap), panel, results, False)
+                    tiles(s.vectors, count, pixels, Tail(p.offsets, tap), panel, results, False)
                     pixel, tap = p.pixel_ends[f], p.tap_ends[f]
                 for k in range(block * width, min((block + 1) * width, s.K), lanes):
                     for q in range(0, pitch, lanes):
@@ -196,27 +194,23 @@ def weight_grad(x: Array, gy: Array, g: ConvGeometry) -> Array:
     """gw; x and gy dense, no size zero, groups == 1."""
     job, packing, phases = forward_plan(g, x.itemsize)
     gw = np.empty(g.w_shape, x.dtype)
-    vectors, width = panel_vectors(g.K, x.itemsize), panel_width(g.K, x.itemsize)
-    places = np.arange(phases.offsets.size) * width
     apart = by_rows(g, x.itemsize)
-    threads = thread_count(places.size // width if apart else g.N)
-    _weight_grad(as_row(x), as_row(gy), as_row(gw), job, packing, phases, places, vectors, 1 if apart else threads, threads)
+    threads = thread_count(phases.offsets.size // panel_width(g.K, x.itemsize) if apart else g.N)
+    _weight_grad(as_row(x), as_row(gy), as_row(gw), job, packing, phases, 1 if apart else threads, threads)
     return gw
 
 
 @jit()
-def _weight_grad(
-    x: Array, gy: Array, gw: Array, s: Job, packing: Packing, p: Phases, places: Array, vectors: int, shares: int, threads: int
-) -> None:
+def _weight_grad(x: Array, gy: Array, gw: Array, s: Job, packing: Packing, p: Phases, shares: int, threads: int) -> None:
     """Of `shares` parts of the images each has sums of its own, added in fixed order, so results do not depend on timing; or all
     images have one, of which each thread has some rows.
     """
     lanes = lanes_of(x)
-    width = vectors * lanes
+    width = s.vectors * lanes
     blocks, depth, area = (s.K + width - 1) // width, p.offsets.size, s.area
     squares = (depth + lanes - 1) // lanes
     size = squares * lanes * width
-    sums = np.zeros(shares * blocks * size, x.dtype)
+    sums, places = np.zeros(shares * blocks * size, x.dtype), np.arange(depth) * width
     rows = threads // shares
     for t in prange(threads):
         buffer, grads = np.zeros(0 if s.in_place else packing.channels * s.plane, x.dtype), np.empty(area * width, x.dtype)
@@ -228,9 +222,9 @@ def _weight_grad(
             source, start = (x, n * s.image) if s.in_place else (buffer, 0)
             for block in range(blocks):
                 first, panel = block * width, Panel(grads, 0, area)
-                pack_panel(panel, Matrix(gy, (n * s.K + first) * area, 1, area), min(width, s.K - first), vectors)
+                pack_panel(panel, Matrix(gy, (n * s.K + first) * area, 1, area), min(width, s.K - first), s.vectors)
                 results = Scattered(sums, (share * blocks + block) * size, places, row)
-                tiles(vectors, count, Scattered(source, start, p.offsets, row), Tail(p.spots, 0), panel, results, True)
+                tiles(s.vectors, count, Scattered(source, start, p.offsets, row), Tail(p.spots, 0), panel, results, True)
     units = blocks * squares
     for t in prange(threads):
         turned = np.empty(lanes * lanes, x.dtype)

@@ -19,7 +19,7 @@ class Job(NamedTuple):
     """N images of `image` elements become images of K channels of `area` pixels.
 
     plane: elements of a channel of the packed image. in_place: no packing is needed. step: between the weights of two
-    channels. straight: the weights of a channel lie one after the other.
+    channels. straight: the weights of a channel lie one after the other. vectors: of a panel of the K channels.
     """
 
     N: int
@@ -30,6 +30,7 @@ class Job(NamedTuple):
     in_place: bool
     step: int
     straight: bool
+    vectors: int
 
 
 class Phases(NamedTuple):
@@ -61,7 +62,8 @@ def forward_plan(g: ConvGeometry, item_bytes: int) -> Plan:
     places = np.arange(spots.size) * panel_width(g.K, item_bytes)
     depth = offsets.size
     phases = Phases(spots.ravel(), places, np.array([spots.size]), offsets.ravel(), np.arange(depth), np.array([depth]))
-    job = Job(g.N, g.K, g.C * H * W, OH * OW, height * width, not any(g.pad_lo + g.pad_hi), depth, True)
+    in_place, vectors = not any(g.pad_lo + g.pad_hi), panel_vectors(g.K, item_bytes)
+    job = Job(g.N, g.K, g.C * H * W, OH * OW, height * width, in_place, depth, True, vectors)
     return job, _whole(g.C, g.in_shape, g.pad_lo, height, width), phases
 
 
@@ -87,7 +89,8 @@ def input_grad_plan(g: ConvGeometry, item_bytes: int) -> Plan:
     ends = (np.cumsum([phase[which].size for phase in lists]) for which in (0, 2))
     pixel_ends, tap_ends = ends
     in_place = above == before == 0 and (height, width) == g.out_shape
-    job = Job(g.N, g.C, g.K * g.out_shape[0] * g.out_shape[1], H * W, height * width, in_place, KH * KW, False)
+    image, vectors = g.K * g.out_shape[0] * g.out_shape[1], panel_vectors(g.C, item_bytes)
+    job = Job(g.N, g.C, image, H * W, height * width, in_place, KH * KW, False, vectors)
     phases = Phases(spots, places, pixel_ends, offsets, taps, tap_ends)
     return job, _whole(g.K, g.out_shape, (above, before), height, width), phases
 

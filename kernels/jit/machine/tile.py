@@ -153,7 +153,7 @@ def make_dot(rows: int, taps_at_once: int) -> Callable[..., None]:
 
             return e.loop(segments.vectors, sums, step)
 
-        sums = e.loop(segments.count, [e.zero] * (rows * taps_at_once), segment)
+        sums = e.loop(segments.number, [e.zero] * (rows * taps_at_once), segment)
         sums += [e.zero] * (-len(sums) % e.lanes)
         for q in range(0, len(sums), e.lanes):
             target = e.at(e.start(out), q)
@@ -164,7 +164,7 @@ def make_dot(rows: int, taps_at_once: int) -> Callable[..., None]:
         """out[m taps + n] += sum over all segments of row m of grads * the image from taps[n] on; one vector at least."""
         width = segments.vectors * lanes_of(image.data)
         head(out, dot_size(rows * taps_at_once, lanes_of(image.data)))
-        for s in range(segments.count):
+        for s in range(segments.number):
             start, begin = (int(place) for place in segments.starts[2 * s : 2 * s + 2])
             for m in range(rows):
                 grad = window(grads.data, grads.at + m * grads.pitch + start, width)

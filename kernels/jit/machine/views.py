@@ -59,12 +59,12 @@ class Pieces(NamedTuple):
 
 
 class Segments(NamedTuple):
-    """`count` stretches of so many whole vectors, in two operands: stretch i begins starts[2 i] elements after the begin of
+    """`number` stretches of so many whole vectors, in two operands: stretch i begins starts[2 i] elements after the begin of
     the first and starts[2 i + 1] after that of the second.
     """
 
     starts: Array
-    count: int
+    number: int
     vectors: int
 
 
