@@ -42,7 +42,7 @@ class Op:
     __slots__ = (
         "arrays", "axes", "bound", "call", "complex", "constants", "consts", "defaults", "dtyped", "guards", "kernel", "listed",
         "name", "needs", "none_cotangents", "original", "pack", "patience", "policy", "promotes", "readings", "returns", "save",
-        "save_first", "several", "tensor_text", "text", "view", "waits",
+        "save_first", "several", "tensor_text", "text", "view", "waits", "wide",
     )  # fmt: skip
 
     def __init__(
@@ -83,6 +83,8 @@ class Op:
         self.call: Any = None
         self.bound: Any = None
         """What answers the op's small calls from tensors to tensor under `policy`; see small.py."""
+        self.wide: Any = None
+        """What answers the large ones so, with generated code and several threads; None where nothing does."""
         self.policy: Any = None
         self.waits, self.patience = PATIENCE, PATIENCE
         self._begin()

@@ -138,6 +138,12 @@ class _Form(NamedTuple):
                 f"    _out = _op.bound({', '.join(self.arrays + self.consts if self.view or self.listed else self.arrays)})",
                 "    if _out is not None: return _out",
             ]
+            if not (self.view or self.listed):
+                bound += [
+                    "    if _op.wide is not None:",
+                    f"        _out = _op.wide({', '.join(self.arrays)})",
+                    "        if _out is not None: return _out",
+                ]
         asked = [f"    {line}" for line in bound]
         if self.listed:
             lines += bound

@@ -2,7 +2,8 @@
 
 Where an op's definition is one call of one of NumPy's elementwise functions, and no gradient is asked for, what the op does is
 known beforehand: NumPy's own loop, and a leaf around its result (dlengine.kernels.jit.generated.small_calls). An op asks for such
-a function after some calls. The results are the same, bit for bit, so it does not matter when that is.
+a function after some calls. The results are the same, bit for bit, so it does not matter when that is. For large arrays, which a
+generated kernel computes, there is such a function too, which calls that and has threads share it.
 """
 
 from __future__ import annotations
@@ -123,20 +124,29 @@ def bind(op: Op, policy: Any, xp: Any) -> None:
     """Look for a function that answers an op's small calls under a policy, as long as that is in force."""
     op.patience *= MORE_PATIENCE
     op.waits = op.patience
-    if xp.generator != 0 or mode() != "auto" or nvtx.ENABLED or op.policy is policy:
+    bound = op.policy is policy
+    if xp.generator != 0 or mode() != "auto" or nvtx.ENABLED or (bound and op.wide is not None):
         return
     launches = xp.kernels.launches
     counted = dict(launches)
     try:
         leaf_maker()
-        found = _function(op, xp)
+        found = op.bound if bound else _function(op, xp)
+        wide = _wide(op, xp)
     except (AttributeError, ImportError, OSError, RuntimeError):  # a foreign Python or NumPy, a CPU that LLVM does not know
         return
     finally:
         launches.subtract({name: n - counted.get(name, 0) for name, n in dict(launches).items()})  # looking is no call
+    if found is None and wide is not None:
+        found = _left
     if found is not None:
-        op.bound, op.policy = found, policy
-        _bound.append(op)
+        op.bound, op.wide, op.policy = found, wide, policy
+        if not bound:
+            _bound.append(op)
+
+
+def _left(*arguments: Any) -> None:
+    """Of an op whose small calls have no shorter way."""
 
 
 def small_calls() -> Any:
@@ -215,6 +225,43 @@ def _agrees(found: Callable[..., Any], ufunc: Any) -> bool:
             if y is None or not np.array_equal(y.array, ufunc(*arrays), equal_nan=True):
                 return False
     return True
+
+
+def _wide(op: Op, xp: Any) -> Any:
+    """A function from tensors to a tensor for large arrays of one shape, by the generated kernel that has computed such calls."""
+    count, readings, found, label = len(op.arrays), op.readings[xp.generator], {}, ""
+    if readings is None or not 1 <= count <= 2 or op.consts or op.view or op.listed:
+        return None
+    for size, char in ((4, "f"), (8, "d")):
+        least, made, numpys = readings.get(char if count == 1 else (np.ndarray, char) * count) or (0, None, 0)
+        kernel = getattr(made, "kernel", None)  # there is none yet, or it does not compute every such call
+        if kernel is None or kernel.takes != tuple(range(count)):
+            continue
+        entry = kernel.entry or kernel.entries.get("f" * count)
+        if entry is not None:
+            found[size] = entry, least if numpys >= ENOUGH else max(least, numpys), kernel.grain, kernel.dtype
+            label = kernel.name
+    if not found:
+        return None
+    launches = xp.kernels.launches
+    threads_asked_at = import_module("dlengine.kernels.jit.machine.compile").threads_asked_at
+    wide = small_calls().wide(found, tensor_class[0], threads_asked_at())
+    if wide is None:
+        return None
+
+    def one(x: Any) -> Any:
+        t = wide(x)
+        if t is not None:
+            launches[label] += 1
+        return t
+
+    def two(a: Any, b: Any) -> Any:
+        t = wide(a, b)
+        if t is not None:
+            launches[label] += 1
+        return t
+
+    return one if count == 1 else two
 
 
 def _kernel(name: str, xp: Any) -> Any:

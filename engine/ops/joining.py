@@ -13,6 +13,7 @@ from ..autograd.promotion import promote
 from ..autograd.short import short
 from ..errors import ConfigError, DTypeError, ShapeError
 from .logic import not_equal
+from .pieces import pointwise
 from .shape import axis_of, key_along
 
 if TYPE_CHECKING:
@@ -265,6 +266,11 @@ def chunk(x: Tensor, chunks: int, /, *, axis: int = 0) -> tuple[Tensor, ...]:
     return split(x, max(-(-n // chunks), 1), axis=axis)
 
 
+@pointwise
+def _less(xp, a, b):
+    return xp.subtract(a, b)
+
+
 @op(needs="", complex=True, name="diff")
 def _difference(xp, x, /, *, axis):
     """The differences of neighbours along an axis that is counted from the front."""
@@ -275,9 +281,9 @@ def _difference(xp, x, /, *, axis):
         if not gy.shape[axis]:
             return xp.zeros(shape, dtype=gy.dtype)
         ends = gy[(*before, slice(None, 1), ...)], gy[(*before, slice(-1, None), ...)]
-        return xp.concat([-ends[0], gy[earlier] - gy[later], ends[1]], axis=axis)
+        return xp.concat([-ends[0], _less(xp, gy[earlier], gy[later]), ends[1]], axis=axis)
 
-    return xp.subtract(x[later], x[earlier]), pull
+    return _less(xp, x[later], x[earlier]), pull
 
 
 def diff(x: Tensor, /, *, axis: int = -1, n: int = 1, prepend: Tensor | None = None, append: Tensor | None = None) -> Tensor:

@@ -14,6 +14,7 @@ from ..autograd.base import TensorBase, tensor_class
 from ..autograd.fp_errors import QUIET, SET, restore_fp_errors
 from ..autograd.small import small_calls
 from ..autograd.small_kernels import Answer, Leaf, floats, unrecorded
+from ..recording import answer as answered
 from .einsum import parse
 from .piecewise import plain_prelu
 
@@ -167,11 +168,12 @@ def _prelu(xp: Any, leaf: Leaf) -> Answer:
         if w.size not in (1, a.shape[1]):
             return None
         slopes = w.reshape((-1,) + (1,) * (a.ndim - 2)) if w.size > 1 and a.ndim > 2 else w
-        if a.size <= REPEATED:  # one for each element takes less time than to see which rows have one
-            every = np.empty(a.shape, a.dtype)
-            every[...] = slopes
-            slopes = every
-        return plain_prelu(leaf(a), leaf(slopes))
+        if a.size > REPEATED:
+            found = answered(plain_prelu.op, (a, slopes), {}, xp.generator)  # type: ignore[attr-defined]
+            return None if found is None else leaf(found[0])
+        every = np.empty(a.shape, a.dtype)  # one for each element takes less time than to see which rows have one
+        every[...] = slopes
+        return plain_prelu(leaf(a), leaf(every))
 
     return small
 

@@ -19,12 +19,13 @@ from typing import Any
 
 import numpy as np
 
+from dlengine.kernels.generated.evaluate import VECTOR_LIBRARY
 from dlengine.kernels.generated.expression import EXACT, Expression, in_order
 from dlengine.kernels.generated.mode import Mode
 from dlengine.kernels.generated.mode import mode as mode_in_force
 
 from .generators import GENERATORS, SMALL, WIDE, Generator
-from .pointwise import Waiting, threads
+from .pointwise import Waiting
 from .reading import Reading, halves, read, steps
 from .symbols import NotPointwise, NotThisCall
 
@@ -36,18 +37,10 @@ FAILURES = 4
 
 PLAIN = EXACT | {"tanh"}
 """Functions that NumPy computes as fast as one thread of generated code: 131,072 float32 values of tanh, whose pullback is a
-kernel written by hand, take 53 and 54 us."""
+kernel written by hand, take 53 and 54 us; threads share NumPy's own loop for it."""
 
 SLOW = frozenset("erf erfc hypot logaddexp mod floordiv nextafter pow sign where".split())
 """Functions that NumPy computes number by number, in eight times the time of a simple one: they pay for smaller arrays."""
-
-VECTOR_LIBRARY = {
-    4: frozenset("log log1p log2 log10 sin cos tan asin acos atan sinh cosh asinh acosh atanh atan2".split()),
-    8: frozenset("log log1p log2 log10 sinh asinh acosh atanh".split()),
-}
-"""By itemsize: functions for which NumPy calls a vector library where the CPU has AVX-512, which takes 0.4 to 0.9 of the time of
-the code here; elsewhere it computes most of them number by number, in ten times that. Their last bits are not those of the code
-here, so with several threads too they are NumPy's."""
 
 mode = mode_in_force.get
 """Whether generated code answers, as generating() has it."""
@@ -114,8 +107,12 @@ def answer(op: Any, arrays: Sequence[Any], consts: Mapping[str, Any], number: in
     x = arrays[0]
     if len(arrays) == 1 and not consts:
         key = x.dtype.char
+    elif len(arrays) == 2 and not consts and type(x) is type(arrays[1]) is np.ndarray and number == 0:
+        other = arrays[1]
+        key = (np.ndarray, x.dtype.char, np.ndarray, other.dtype.char)  # as _key has it, in a third of its time
+        x = x if x.size >= other.size else other
     elif len(arrays) == 2 and not consts and hasattr(x, "dtype") and type(arrays[1]) in _NUMBERS and arrays[1]:
-        key = (type(x), x.dtype.char, type(arrays[1]), arrays[1])  # as _key has it, in a third of its time
+        key = (type(x), x.dtype.char, type(arrays[1]), arrays[1])
     else:
         key = _key(op, arrays, consts, number)
         if key is None:
@@ -185,13 +182,13 @@ def _first(op: Any, key: Any, arrays: Sequence[Any], consts: Mapping[str, Any], 
                 _never(op)
                 return None
         else:
-            plain = number == 0 and not reading.by_hand and known[0].itemsize > 1 and reading.value.kind in EXACT
+            plain = number == 0 and not reading.by_hand and known[0].itemsize > 1 and reading.value.kind in PLAIN
             if not _left(reading):
                 least = generator.least(weight(reading.value))
                 found = Waiting(op, key, least, reading, number, number == 0 and _by_numpy(reading)).known()
             elif plain and _pulls_slowly(reading):
                 found = Waiting(op, key, SMALL, reading, number, True).known()
-            elif plain and (len(known) > 1 or threads() > 1):
+            elif plain:
                 found = Waiting(op, key, WIDE, reading, number, True, True).known()
             elif _left_in_the_other_dtype(op, dtypes, consts, generator):
                 op.readings[number] = None

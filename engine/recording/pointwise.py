@@ -29,7 +29,7 @@ class Waiting:
     """A reading whose kernels are not made yet; puts the answer in its place among an op's readings when they are.
 
     least: from how many elements on it is asked. number: which of GENERATORS makes them. by_numpy: NumPy's function computes the
-    value as fast as one thread. plain: the pullbacks too, and no call is answered that is recorded.
+    value of small arrays, or of all, as fast as one thread. plain: the pullbacks too, and no call is answered that is recorded.
     """
 
     __slots__ = ("by_numpy", "key", "least", "number", "op", "plain", "reading")
@@ -52,7 +52,7 @@ class Waiting:
         generator, name = GENERATORS[self.number], f"generated:{self.op.name}"
         try:
             value = generator.kernel(name, self.reading.value, self.by_numpy)
-            if not self.by_numpy:
+            if not self.by_numpy or value.library is not None:
                 value.compile()
             elif self.plain:  # all calls are of large arrays, so that dense ones need not be looked at again
                 value.entry = value.compile()
@@ -68,9 +68,12 @@ class Waiting:
         found = (special or _of_several)(value, makers)
         if self.plain:
             found = _of_arrays(found, self.least)
-        elif self.by_numpy and value.function is not None:
+        elif self.by_numpy and value.library is None and value.function is not None:
             found = _of_function(found, value, makers)
-        return _checked(found, self) if self.reading.captured else found
+        if self.reading.captured:
+            return _checked(found, self)
+        found.kernel = value  # type: ignore[attr-defined]  # for who has another way to it, see autograd/small.py
+        return found
 
     def settle(self, found: Answer | None) -> None:
         """What answers the op's calls of this kind from now on; None for its definition."""
@@ -82,7 +85,7 @@ class Waiting:
         """What stands among an op's readings: from how many elements on it is asked, what answers, and from how many on the
         value may be another than that of NumPy's function, or sooner there."""
         numpys = self.by_numpy and not self.plain
-        shared = WIDE if self.reading.value.kind in EXACT and threads() > 1 else ENDLESS
+        shared = WIDE if self.reading.value.kind in EXACT else ENDLESS
         return self.least, found or self, shared if numpys else self.least
 
 
@@ -98,8 +101,7 @@ def _of_one(value: Any, makers: list[Maker]) -> Answer:
 
     def found(arrays: Sequence[Any]) -> tuple[Any, Any]:
         x = arrays[place]
-        y = empty(x.shape, dtype)
-        if y.size < grain and not is_interpreted() and entry(x, y, 1):
+        if x.size < grain and not is_interpreted() and entry(x, y := empty(x.shape, dtype), 1):
             launches[name] += 1
         else:
             y = value(x)
@@ -122,8 +124,7 @@ def _of_two(value: Any, makers: list[Maker]) -> Answer:
         x1, x2 = arrays[first], arrays[second]
         shape = x2.shape
         if x1.shape == shape:
-            y = empty(shape, dtype)
-            if y.size < grain and not is_interpreted() and entry(x1, x2, y, 1):
+            if x2.size < grain and not is_interpreted() and entry(x1, x2, y := empty(shape, dtype), 1):
                 launches[name] += 1
             else:
                 y = value(x1, x2)
@@ -140,7 +141,7 @@ def _of_two(value: Any, makers: list[Maker]) -> Answer:
 
 
 def _of_function(found: Answer, value: Any, makers: list[Maker]) -> Answer:
-    """The answer whose value NumPy's function computes, but for large arrays that threads would share; warnings are off."""
+    """The answer whose value NumPy's function computes, but for large arrays, which threads share; warnings are off."""
     function, takes, dtypes = value.function, value.takes, value.dtypes
     shared = 2 * value.grain if value.exact else ENDLESS
     make = makers[0] if len(makers) == 1 else None
@@ -151,7 +152,7 @@ def _of_function(found: Answer, value: Any, makers: list[Maker]) -> Answer:
         for a, d in zip(given, dtypes, strict=True):
             if type(a) is not np.ndarray or a.dtype is not d or a.shape != shape:
                 return found(arrays)
-        if given[0].size >= shared and threads() > 1:
+        if given[0].size >= shared:
             return found(arrays)
         y = np.asarray(function(*given))
         return y, make(arrays, y) if make is not None else tuple([m(arrays, y) for m in makers])
@@ -178,26 +179,15 @@ def _of_arrays(found: Answer, least: int) -> Answer:
     return lambda arrays: found(arrays) if _pays(arrays, least) else None
 
 
-_thread_count: list[Callable[[int], int]] = []
-
-
-def threads() -> int:
-    """How many threads generated code may use."""
-    if not _thread_count:
-        from dlengine.kernels.jit.machine.compile import thread_count  # needs Numba
-
-        _thread_count.append(thread_count)
-    return _thread_count[0](1 << 30)
-
-
 def _pays(arrays: Sequence[Any], least: int) -> bool:
-    """Whether generated code is faster than a function of NumPy that is as fast as one thread: where all arrays are NumPy's own
-    and one is large, with several threads, or with one number for each row of another array."""
-    given = [a for a in arrays if hasattr(a, "dtype")]
-    if any([type(a) is not np.ndarray for a in given]) or all([a.size < least for a in given]):
-        return False
-    ends = {a.shape[-1] for a in given if a.ndim}
-    return (1 in ends and len(ends) > 1) or threads() > 1
+    """Whether generated code is faster than a function of NumPy: where all arrays are NumPy's own and one is large."""
+    large = False
+    for a in arrays:
+        if type(a) is np.ndarray:
+            large = large or a.size >= least
+        elif hasattr(a, "dtype"):
+            return False
+    return large
 
 
 def _checked(found: Answer, waiting: Waiting) -> Answer:

@@ -35,7 +35,15 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
 }  # fmt: skip
 
 
-def function_of(root: Expression) -> Callable[..., Any] | None:
+VECTOR_LIBRARY = {
+    4: frozenset("log log1p log2 log10 sin cos tan asin acos atan sinh cosh asinh acosh atanh atan2 tanh".split()),
+    8: frozenset("log log1p log2 log10 sinh asinh acosh atanh tanh".split()),
+}
+"""By itemsize: functions for which NumPy calls a vector library where the CPU has AVX-512, which takes 0.4 to 0.9 of the time of
+the code here; elsewhere it computes most of them number by number, in ten times that."""
+
+
+def function_of(root: Expression) -> np.ufunc | None:
     """NumPy's function that a formula calls with its inputs, in their order; None where it is more than that."""
     if not root.args or any(e.kind != "input" or e.value != i for i, e in enumerate(root.args)):
         return None

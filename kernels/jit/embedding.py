@@ -26,7 +26,14 @@ ZERO = np.float64(0)
 _INT64 = np.dtype(np.int64)
 
 FEW = 1 << 18
-"""Elements up to which NumPy's take, which copies row by row on one thread, is faster."""
+"""Elements up to which NumPy's take, which copies row by row on one thread, is faster than one thread here, and than two where
+rows are shorter than WIDE."""
+
+WIDE = 32
+"""Elements of a row."""
+
+NEAR = 1 << 19
+"""Bytes of a table that stays in a core's cache."""
 
 
 @inner()
@@ -63,13 +70,23 @@ def add_row(source: Array, total: Array) -> None:
 
 
 @jit()
-def _gather(weight: Array, ids: Array, out: Array, threads: int) -> None:
-    count, size = ids.size, weight.shape[1] * weight.itemsize
+def _gather(weight: Array, ids: Array, out: Array, threads: int) -> Any:
+    """Returns how many ids lie outside the table; their rows are left as they are."""
+    count, rows, size = ids.size, weight.shape[0], weight.shape[1] * weight.itemsize
+    far = rows * size > NEAR
+    beyond = np.zeros(threads, np.int64)
     for t in prange(threads):
+        wrong = 0
         for i in range(t * count // threads, (t + 1) * count // threads):
-            if i + AHEAD < count:
+            if far and i + AHEAD < count:
                 expect(weight, ids[i + AHEAD] * size, size)
-            copy_row(weight[ids[i]], out[i])
+            row = ids[i]
+            if 0 <= row < rows:
+                copy_row(weight[row], out[i])
+            else:
+                wrong += 1
+        beyond[t] = wrong
+    return beyond.sum()
 
 
 @jit(parallel=False)
@@ -111,9 +128,13 @@ def _sum_segments(gy: Array, order: Array, begins: Array, cuts: Array, out: Arra
                 copy_row(total, out[r])
 
 
+def _whole(ids: Array) -> Array:
+    return flat(ids if ids.dtype == _INT64 else ids.astype(np.int64))
+
+
 def _checked(ids: Array, rows: int) -> Array:
     """The ids as int64; one outside the table would reach foreign memory."""
-    ids = flat(ids if ids.dtype == _INT64 else ids.astype(np.int64))
+    ids = _whole(ids)
     if not in_range(ids, rows):
         raise IndexError(f"embedding: ids run from {ids.min()} to {ids.max()}, the table has rows 0 ... {rows - 1}")
     return ids
@@ -121,13 +142,16 @@ def _checked(ids: Array, rows: int) -> Array:
 
 def embedding(weight: Array, ids: Array) -> Array:
     """weight[ids]. weight: (V, D). ids: integers of any shape. Returns (*ids, D)."""
-    weight, flat = dense(weight), _checked(ids, weight.shape[0])
-    if flat.size * weight.shape[1] <= FEW:
+    weight = dense(weight)
+    rows, width = weight.shape
+    threads = thread_count(ids.size * width // GRAIN)
+    if ids.size * width <= FEW and (threads == 1 or width < WIDE):
+        flat = _checked(ids, rows)
         return weight.take(ids if ids.dtype == flat.dtype else flat.reshape(ids.shape), 0)
-    out = np.empty((flat.size, weight.shape[1]), weight.dtype)
-    if out.size:
-        _gather(weight, flat, out, thread_count(out.size // GRAIN))
-    return out.reshape(*ids.shape, weight.shape[1])
+    flat, out = _whole(ids), np.empty((*ids.shape, width), weight.dtype)
+    if not out.size or _gather(weight, flat, out.reshape(-1, width), threads):
+        _checked(flat, rows)
+    return out
 
 
 def embedding_grad(gy: Array, ids: Array, rows: int) -> Array:

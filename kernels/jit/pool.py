@@ -22,10 +22,6 @@ NARROW, WIDE = np.empty(0, np.int32), np.empty(0, np.int64)
 """Dtypes of the places in a plane while its windows are searched."""
 
 
-FEW = 512
-"""Outputs that no second thread is asked about."""
-
-
 class Sizes(NamedTuple):
     """The integers of a two-dimensional pooling, as compiled code takes them."""
 
@@ -101,7 +97,7 @@ avg_pool3d_input_grad = adaptive_avg_pool_input_grad = avg_pool2d_input_grad
 
 def _threads(g: Windows, outputs: int) -> int:
     """How many threads share planes: most of a window's positions are met in vectors."""
-    return 1 if outputs < FEW else threads_for(g.N * g.C, outputs * (0.2 * g.taps + 0.5))
+    return threads_for(g.N * g.C, outputs * (0.2 * g.taps + 0.5))
 
 
 def max_pool2d_scatter(gy: Array, index: Array, g: PoolGeometry) -> Array:

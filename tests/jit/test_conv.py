@@ -255,6 +255,29 @@ def test_panels_answer_where_pixels_fill_no_vectors():
     assert not panel_plan.forward_pays(geometry(8, 16, (4, 4), 64, (3, 3), low=(1, 1), high=(1, 1)), 4, 2)
 
 
+def test_a_few_images_are_shared_where_each_thread_has_as_many():
+    for pays in (panel_plan.forward_pays, panel_plan.input_grad_pays, panel_plan.weight_grad_pays):
+        for images, threads, shared in ((4, 2, True), (6, 2, True), (5, 2, False), (2, 2, False), (9, 3, True), (3, 1, False)):
+            assert pays(geometry(images, 64, (10, 10), 64, (3, 3)), 4, threads) == shared, (pays, images, threads)
+    large = geometry(5, 64, (10, 10), 64, (6, 6))
+    assert panel_plan.weight_grad_pays(large, 4, 2)
+    assert not panel_plan.forward_pays(large, 4, 2)
+
+
+def test_threads_share_the_rows_of_a_large_weight_gradient(monkeypatch):
+    for K in (128, 70):
+        g = geometry(3, 64, (7, 6), K, (5, 5), low=(1, 1), high=(1, 1))
+        assert panel_plan.by_rows(g, 4)
+        x, _, gy = arrays(g, np.float32)
+        want = run(NUMPY, "conv2d_weight_grad", x.astype(np.float64), gy.astype(np.float64), g)
+        found = []
+        for threads in (1, 2, 5):
+            monkeypatch.setattr(panel, "thread_count", lambda units, threads=threads: threads)
+            found.append(panel.weight_grad(x, gy, g))
+            check(found[-1], want, np.float32, g.N * g.out_shape[0] * g.out_shape[1])
+            np.testing.assert_array_equal(found[-1], found[0])
+
+
 @pytest.mark.timeout(900)  # it compiles everything anew, which takes minutes where other processes share the cores
 @pytest.mark.parametrize("lanes", ["8", "4"])
 def test_narrower_vectors(lanes):

@@ -113,3 +113,16 @@ def test_a_row_is_the_sum_in_the_order_of_its_ids_in_float64(dtype, plain):
         want[row] += gy[place]
     with interpreted() if plain else nullcontext():
         np.testing.assert_array_equal(jit.embedding_grad(gy, ids, 11), want.astype(dtype), strict=True)
+
+
+@pytest.mark.parametrize("width", [8, 40])
+def test_threads_share_rows(monkeypatch, width):
+    monkeypatch.setattr(jit, "thread_count", lambda units: 2)
+    rng = np.random.default_rng(3)
+    for rows in (11, 5000):  # a table in the cache and one beyond it
+        weight, ids = rng.standard_normal((rows, width)).astype(np.float32), rng.integers(0, rows, (30, 7))
+        np.testing.assert_array_equal(jit.embedding(weight, ids), weight[ids])
+        for wrong in (rows, -1):
+            ids[29, 6] = wrong
+            with pytest.raises(IndexError, match=f"the table has rows 0 ... {rows - 1}"):
+                jit.embedding(weight, ids)

@@ -203,6 +203,21 @@ def test_one_thread_alone():
     assert y.tolist() == [1.0] * 4
 
 
+def test_any_number_of_threads(monkeypatch):
+    """Parts in the pool are reached the short way too."""
+    from dlengine.kernels.jit.machine.pool_windows import means
+
+    x, y, table = np.ones(4, np.float32), np.zeros(4, np.float32), geometry()
+    monkeypatch.setattr(means, "entries", ())
+    monkeypatch.setattr(means, "_waits", 1)
+    means(x, y, table, 2)
+    monkeypatch.setattr(means, "_dispatched", None)
+    for threads in (1, 2, 3):
+        y[:] = 0
+        means(x, y, table, threads)
+        assert y.tolist() == [1.0] * 4
+
+
 def geometry():
     from dlengine.kernels.geometry import PlaneGeometry
 

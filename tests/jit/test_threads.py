@@ -66,10 +66,7 @@ PROGRAMS = {
 
 @pytest.mark.parametrize("threads", [2, 5])
 def test_every_part_runs_once(threads: int) -> None:
-    program = "\n".join(textwrap.dedent(p) for p in PROGRAMS.values())
-    environment = {**os.environ, "NUMBA_NUM_THREADS": str(threads), "NUMBA_THREADING_LAYER": "default"}
-    text = f"{textwrap.dedent(START)}\n{program}\nprint(layer())"
-    done = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, timeout=100, env=environment)
+    done = _done("\n".join(textwrap.dedent(p) for p in PROGRAMS.values()), threads)
     assert done.returncode == 0, done.stderr
     if sys.platform == "linux":
         assert done.stdout == "own\n"
@@ -101,3 +98,42 @@ def test_the_first_calls_of_many_threads_start_the_pool_once() -> None:
     for _ in range(3):
         done = subprocess.run([sys.executable, "-c", textwrap.dedent(FIRST_CALLS)], capture_output=True, text=True, timeout=100)
         assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.skipif(sys.platform != "linux" or len(os.sched_getaffinity(0)) < 2, reason="workers can go to another core")
+def test_a_worker_leaves_the_core_of_its_caller() -> None:
+    """Linux may wake it there, and a virtual machine's Linux does: then two threads took twice the time of one."""
+    program = """
+        import os
+        cores = os.sched_getaffinity(0)
+        home = min(cores)
+        others = [int(name) for name in os.listdir("/proc/self/task") if int(name) != os.getpid()]  # a worker among them
+        def gather():
+            for task in others: os.sched_setaffinity(task, {home})
+        def found():
+            return [os.sched_getaffinity(task) for task in others]
+        def caller():
+            os.sched_setaffinity(0, {home})  # of this thread alone
+            gather()
+            end = time.monotonic() + 20
+            while time.monotonic() < end and cores - {home} not in found():
+                run(10, 2, 20_000)
+        thread = threading.Thread(target=caller)
+        thread.start(); thread.join()
+        assert cores - {home} in found(), found()
+
+        os.sched_setaffinity(0, {home})  # no other core is left for the process: all stay, and every part runs
+        gather()
+        run(300, 4, pause=0.0005)
+        run(20, 5, 20_000)
+        assert found() == [{home}] * len(others), found()
+    """
+    done = _done(program, 2)
+    assert done.returncode == 0, done.stderr
+
+
+def _done(program: str, threads: int) -> subprocess.CompletedProcess[str]:
+    """A program behind START, run by a process of its own."""
+    environment = {**os.environ, "NUMBA_NUM_THREADS": str(threads), "NUMBA_THREADING_LAYER": "default"}
+    text = f"{textwrap.dedent(START)}\n{textwrap.dedent(program)}\nprint(layer())"
+    return subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, timeout=100, env=environment)

@@ -25,7 +25,7 @@ from ..machine.kept import KEPT
 from ..machine.vector import Emitter, Value, add_to, as_row, clear, copy_rows, emits, int64, lanes_of
 from ..machine.views import Matrix, Panel, Rows, Scattered, Tail, head, window
 from .pack import pack_image
-from .panel_plan import Job, Phases, Plan, forward_plan, input_grad_plan, panel_width
+from .panel_plan import Job, Phases, Plan, by_rows, forward_plan, input_grad_plan, panel_width
 from .plan import Packing
 
 
@@ -194,37 +194,43 @@ def weight_grad(x: Array, gy: Array, g: ConvGeometry) -> Array:
     """gw; x and gy dense, no size zero, groups == 1."""
     job, packing, phases = forward_plan(g, x.itemsize)
     gw = np.empty(g.w_shape, x.dtype)
-    places = np.arange(phases.offsets.size) * panel_width(g.K, x.itemsize)
-    _weight_grad(as_row(x), as_row(gy), as_row(gw), job, packing, phases, places, thread_count(g.N))
+    apart = by_rows(g, x.itemsize)
+    threads = thread_count(phases.offsets.size // panel_width(g.K, x.itemsize) if apart else g.N)
+    _weight_grad(as_row(x), as_row(gy), as_row(gw), job, packing, phases, 1 if apart else threads, threads)
     return gw
 
 
 @jit()
-def _weight_grad(x: Array, gy: Array, gw: Array, s: Job, packing: Packing, p: Phases, places: Array, threads: int) -> None:
-    """Every thread adds up its own images; the shares are added in fixed order, so results do not depend on timing."""
+def _weight_grad(x: Array, gy: Array, gw: Array, s: Job, packing: Packing, p: Phases, shares: int, threads: int) -> None:
+    """Of `shares` parts of the images each has sums of its own, added in fixed order, so results do not depend on timing; or all
+    images have one, of which each thread has some rows.
+    """
     lanes = lanes_of(x)
     width = s.vectors * lanes
     blocks, depth, area = (s.K + width - 1) // width, p.offsets.size, s.area
     squares = (depth + lanes - 1) // lanes
     size = squares * lanes * width
-    sums = np.zeros(threads * blocks * size, x.dtype)
+    sums, places = np.zeros(shares * blocks * size, x.dtype), np.arange(depth) * width
+    rows = threads // shares
     for t in prange(threads):
         buffer, grads = np.zeros(0 if s.in_place else packing.channels * s.plane, x.dtype), np.empty(area * width, x.dtype)
-        for n in range(t * s.N // threads, (t + 1) * s.N // threads):
+        share, row = t // rows, t % rows * squares // rows * lanes
+        count = min((t % rows + 1) * squares // rows * lanes, depth) - row
+        for n in range(share * s.N // shares, (share + 1) * s.N // shares):
             if not s.in_place:
                 pack_image(buffer, 0, x, n * s.image, 0, packing)
             source, start = (x, n * s.image) if s.in_place else (buffer, 0)
             for block in range(blocks):
                 first, panel = block * width, Panel(grads, 0, area)
                 pack_panel(panel, Matrix(gy, (n * s.K + first) * area, 1, area), min(width, s.K - first), s.vectors)
-                results = Scattered(sums, (t * blocks + block) * size, places, 0)
-                tiles(s.vectors, depth, Scattered(source, start, p.offsets, 0), Tail(p.spots, 0), panel, results, True)
+                results = Scattered(sums, (share * blocks + block) * size, places, row)
+                tiles(s.vectors, count, Scattered(source, start, p.offsets, row), Tail(p.spots, 0), panel, results, True)
     units = blocks * squares
     for t in prange(threads):
         turned = np.empty(lanes * lanes, x.dtype)
         for u in range(t * units // threads, (t + 1) * units // threads):
             at, block, r = u * lanes * width, u // squares, u % squares * lanes
-            for q in range(1, threads):
+            for q in range(1, shares):
                 other = q * blocks * size + at
                 add_to(sums[at : at + lanes * width], sums[other : other + lanes * width])
             for k in range(block * width, min((block + 1) * width, s.K), lanes):

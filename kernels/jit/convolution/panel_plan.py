@@ -131,7 +131,15 @@ def input_grad_pays(g: ConvGeometry, item_bytes: int, threads: int) -> bool:
 def weight_grad_pays(g: ConvGeometry, item_bytes: int, threads: int) -> bool:
     """Here tiles along pixels lose more: to junk, and to adding up their lanes."""
     narrow = panel_vectors(g.K, item_bytes) == 1
-    return _fits(g, item_bytes, threads) and fill(g.K, item_bytes) >= 0.75 and not (narrow and reads_rows(g, item_bytes))
+    shared = _fits(g, item_bytes, 1 if by_rows(g, item_bytes) else threads)
+    return shared and fill(g.K, item_bytes) >= 0.75 and not (narrow and reads_rows(g, item_bytes))
+
+
+def by_rows(g: ConvGeometry, item_bytes: int) -> bool:
+    """Whether each thread has some rows of the weights' gradient for all images, rather than all of it for some images: its sums
+    come from the core's cache then, and there are no others to be added."""
+    width = panel_width(g.K, item_bytes)
+    return g.C * g.kernel[0] * g.kernel[1] * -(-g.K // width) * width * item_bytes >= LARGE_SUMS
 
 
 WORTH, NARROW_WORTH = 0.95, 0.82
@@ -149,6 +157,7 @@ def _worth(channels: int, item_bytes: int) -> float:
 ALONE = 4_000_000  # multiply-adds that one thread does while the others would be waking and meeting again
 LEAST_PIXELS, LEAST_WORK = 36, 12_000_000  # with fewer of both, compiling another kernel takes longer than it saves
 LEAST_DEPTH = 16
+LARGE_SUMS = 1 << 19  # bytes
 
 
 def _sharing(g: ConvGeometry, threads: int) -> int:
@@ -157,12 +166,16 @@ def _sharing(g: ConvGeometry, threads: int) -> int:
 
 
 def _fits(g: ConvGeometry, item_bytes: int, threads: int) -> bool:
-    """Images are the units of work: enough of them for all threads, small enough for the cache, each with some arithmetic."""
+    """Images are the units of work: enough of them for all threads, small enough for the cache, each with some arithmetic.
+
+    Two or three for each of several threads are enough, for each the same number.
+    """
     height, width = (size + a + b for size, a, b in zip(g.in_shape, g.pad_lo, g.pad_hi, strict=True))
     pixels = g.out_shape[0] * g.out_shape[1]
     cached = item_bytes * (g.C * height * width + g.K * pixels) <= 3 * STRIP_BYTES // 2
     enough = (pixels >= LEAST_PIXELS or g.macs >= LEAST_WORK) and g.C * g.kernel[0] * g.kernel[1] >= LEAST_DEPTH
-    return g.groups == 1 and g.N >= 4 * threads and cached and enough
+    shared = g.N >= 4 * threads or (g.N >= 2 * threads > 2 and g.N % threads == 0)
+    return g.groups == 1 and shared and cached and enough
 
 
 def fill(channels: int, item_bytes: int) -> float:

@@ -9,12 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from ...generated.evaluate import evaluate, function_of
+from ...generated.evaluate import VECTOR_LIBRARY, evaluate, function_of
 from ...generated.expansions import NoExpansion
 from ...generated.expression import EXACT, Expression, argument, in_order, in_places, inputs_of
 from ...types import Array
 from ..machine.compile import LARGE, in_parallel, is_interpreted, laid_out, thread_count
 from ..machine.vector import VECTOR_BYTES
+from .library import library
 from .machine import Request
 
 _COST = {
@@ -29,6 +30,9 @@ OTHER = 0.015
 
 WRITTEN = 0.03
 """Nanoseconds for an element of the output."""
+
+LIBRARY = 0.45
+"""Nanoseconds for a float32 element of NumPy's vector library; a float64 takes 2.8 times that."""
 
 SHARE = 4000.0
 """Nanoseconds of work that a thread must have to do: one that is awake begins within 1,000 (see machine/pool.py)."""
@@ -54,13 +58,13 @@ class Kernel:
     launches : Counter
         Calls answered by machine code are added up here.
     by_numpy : bool
-        Whether NumPy computes it where one thread would, having code as fast; where the last bits of that may be others, with
-        several threads too.
+        Whether NumPy computes it where one thread would: one function, for which NumPy has code as fast. That of its vector
+        library computes it for several threads too, whose results would else depend on their number.
     """
 
     __slots__ = (
-        "by_numpy", "dtype", "dtypes", "entries", "entry", "exact", "function", "grain", "known", "launches", "name", "root",
-        "takes",
+        "by_numpy", "dtype", "dtypes", "entries", "entry", "exact", "function", "grain", "known", "launches", "library", "name",
+        "root", "takes",
     )  # fmt: skip
 
     def __init__(self, name: str, root: Expression, launches: Counter[str], by_numpy: bool = False) -> None:
@@ -71,14 +75,17 @@ class Kernel:
         self.entries: dict[str, Any] = {}
         self.entry: Any = None
         self.known: dict[Any, Any] = {}
-        self.grain = grain_of(root)
+        known = by_numpy and root.kind in VECTOR_LIBRARY.get(root.itemsize, ())
+        self.library = library(self.root) if known else None
+        self.grain = grain_of(root) if self.library is None else int(SHARE / (LIBRARY * (root.itemsize / 4) ** 1.5))
         self.function = function_of(self.root) if by_numpy else None
         self.exact = all(e.kind in EXACT or e.kind in ("input", "const", "where", "sign") for e in in_order([root]))
 
     def request(self, modes: str = "") -> Request:
         """The code for these modes (see loops.py); by default for arrays of one shape."""
         inputs = tuple(argument(i, d) for i, d in enumerate(self.dtypes))
-        return Request(inputs, self.root, modes or "f" * len(inputs), self.name)
+        modes = modes or "f" * len(inputs)
+        return Request(inputs, self.root, modes, self.name, library=self.library if {*modes} <= {*"fs"} else None)
 
     def compile(self, modes: str = "") -> Any:
         """The entry point for these modes. Raises NoExpansion."""
@@ -86,7 +93,7 @@ class Kernel:
         found = self.entries.get(modes)
         if found is None:
             found = self.entries[modes] = self.request(modes).function()
-            if modes == "f" * len(self.dtypes) and not self.by_numpy:
+            if modes == "f" * len(self.dtypes) and (self.library is not None or not self.by_numpy):
                 self.entry = found
         return found
 
@@ -131,7 +138,7 @@ class Kernel:
         for a in arrays:
             if type(a) is not np.ndarray and hasattr(a, "__generated__"):  # of a step that is recorded, which notes the call
                 return a.__generated__(self, arrays)
-        if self.by_numpy and not self.exact:
+        if self.by_numpy and not self.exact and self.library is None:
             return self._by_numpy(arrays)
         if not all([a.flags.c_contiguous for a in arrays]):
             if self.by_numpy:
@@ -240,16 +247,18 @@ class Kernel:
             return ()
 
     def _pays(self, shapes: Sequence[tuple[int, ...]]) -> bool:
-        """Whether NumPy is slower: where threads would share arrays that are read as they lie, and where an array has one number
-        for each row, of which NumPy takes the elements one by one."""
+        """Whether NumPy is slower: where threads could share arrays that are read as they lie, where its loop is called here, and
+        where an array has one number for each row, of which NumPy takes the elements one by one."""
         shape = max(shapes, key=prod)
         size = prod(shape)
         if shapes.count(shape) == len(shapes):
-            return size >= 2 * self.grain and thread_count(2) > 1
+            return self.library is not None or size >= 2 * self.grain
         modes = ["f" if own == shape else _mode(own, shape)[0] for own in shapes]
         if not all(modes):
             return False
-        return ("c" in modes and size >= ROWS) or (size >= 2 * self.grain and thread_count(2) > 1)
+        if self.library is not None:
+            return {*modes} <= {*"fs"}
+        return ("c" in modes and size >= ROWS) or size >= 2 * self.grain
 
 
 def grain_of(root: Expression, more: float = WRITTEN) -> int:

@@ -28,6 +28,7 @@ from ...generated.expression import Expression, in_order
 from ..machine.compile import start_threads
 from ..machine.vector import VECTOR_BYTES
 from .entry import entry_text, process_table
+from .library import Library, write_library
 from .loops import Formula, write_range
 from .reductions import write_reduction
 
@@ -51,13 +52,22 @@ class Request:
         What is shown while it compiles.
     reduction : tuple, optional
         How rows of the formula are reduced and the formula of the output, see Formula in loops.py.
+    library : Library, optional
+        NumPy's loop that computes the formula.
     """
 
     def __init__(
-        self, inputs: tuple[Expression, ...], root: Expression, modes: str, name: str, reduction: tuple[str, Any] = ("", None)
+        self,
+        inputs: tuple[Expression, ...],
+        root: Expression,
+        modes: str,
+        name: str,
+        reduction: tuple[str, Any] = ("", None),
+        library: Library | None = None,
     ) -> None:
         self.inputs, self.root, self.modes, self.name, self.reduction = inputs, root, modes, name, reduction
-        self.key = _key(inputs, root, modes, reduction)
+        self.library = library
+        self.key = _key(inputs, root, modes, reduction) + ("" if library is None else f"\n{library}")
         self.file = f"{hashlib.sha256(self.key.encode()).hexdigest()[:32]}.obj"
 
     def on_disk(self) -> bool:
@@ -86,18 +96,21 @@ class Request:
         code = None if folder is None else disk.load(folder / self.file, self.key)
         name = f"dlengine_{self.file[:32]}"
         if code is None:
-            with compiling(self.name):
-                code = _compile(Formula(self.inputs, self.root, self.modes, *self.reduction), name)
+            with compiling(self.name) if self.library is None else nullcontext():
+                code = _compile(Formula(self.inputs, self.root, self.modes, *self.reduction), name, self.library)
             if folder is not None:
                 disk.save(folder / self.file, self.key, code)
         return _link(code, name)
 
 
-def _compile(formula: Formula, name: str) -> bytes:
-    finish = formula.finish if formula.finish is None else expand(formula.finish)
-    formula = replace(formula, root=expand(formula.root), finish=finish)
+def _compile(formula: Formula, name: str, library: Library | None) -> bytes:
     module = ir.Module(name)
     module.triple = llvm.get_process_triple()
+    if library is not None:
+        write_library(module, library, formula, f"{name}_range")
+        return _object(f"{module}\n{entry_text(formula, name)}")
+    finish = formula.finish if formula.finish is None else expand(formula.finish)
+    formula = replace(formula, root=expand(formula.root), finish=finish)
     if formula.reduction:
         write_reduction(module, formula, VECTOR_BYTES, name)
     else:

@@ -25,6 +25,7 @@ import numpy as np
 
 from . import machine
 from .entry import BYTES_AT, DATA_AT, DENSE, DESCR_AT, DIMS_AT, FLAGS_AT, NDIM_AT, TYPE_AT, helpers
+from .library import loop_at
 from .small_calls_code import CODE as CALLS
 from .small_tensor_code import CODE as TENSORS
 
@@ -46,8 +47,7 @@ _MEMBER_AT, _OFFSET_AT = 40, 16
 """Where the descriptor of a slot keeps its PyMemberDef, and that the place of the slot in an object."""
 
 _UFUNC_TYPES_AT = 64
-_UFUNC_LOOPS_AT, _UFUNC_DATA_AT = 32, 40
-"""Where a ufunc keeps its loops, what they are given, and the letters of their types: NumPy's public struct."""
+"""Where a ufunc keeps the letters of its loops' types: NumPy's public struct."""
 
 _NEW_FROM_DESCR, _SET_BASE_OBJECT = 94, 282
 """The places of PyArray_NewFromDescr and PyArray_SetBaseObject among NumPy's C functions."""
@@ -55,14 +55,15 @@ _NEW_FROM_DESCR, _SET_BASE_OBJECT = 94, 282
 _LENGTH_AT, _ITEMS_AT = 16, 24
 """Where a tuple keeps its length and its items."""
 
-_NAMES = ("one", "two", "leaf", "range", "total", "held", "view", "broadcast")
+_NAMES = ("one", "two", "leaf", "range", "total", "held", "view", "broadcast", "wide")
 
 SLOTS = ("array", "node", "needs_grad", "version")
 
 _WORDS = (
     "tensor", "ndarray", "float", "int", "none", "false", "zero", "incref", "decref", "alloc", "list", "set_item", "new_array",
     "as_long", "set_attr", "view", "true", "tuple", "set_base", *SLOTS, "numbers",
-    *[f"{word}{size}" for size in (4, 8) for word in ("descr", "most", "loop", "data", "result", "itemsize")],
+    "threads", "from_long", "vectorcall",
+    *[f"{word}{size}" for size in (4, 8) for word in ("descr", "most", "loop", "data", "result", "itemsize", "least")],
 )  # fmt: skip
 
 def bound(ufunc: np.ufunc, cls: type, most: tuple[int, int], numbers: bool) -> Callable[..., Any] | None:
@@ -99,6 +100,32 @@ def generated(found: Mapping[int, tuple[int, int, Any]], cls: type, count: int) 
     loop = _place("range")
     words = [(most, loop, place, id(dtype), dtype.itemsize) for place, most, dtype in _both(found)]
     return _bound([w if w[2] else None for w in words], cls, _BY_COUNT[count], False)
+
+
+def wide(found: Mapping[int, tuple[Any, int, int, Any]], cls: type, threads: int) -> Callable[..., Any] | None:
+    """Generated kernels of large dense arrays of one shape, shared by threads, from tensors to a tensor.
+
+    Parameters
+    ----------
+    found : mapping of int to tuple
+        For itemsize 4, 8 or both: the kernel's entry point (machine.py keeps them all), the elements from which on it is called,
+        the elements that each thread should have, and the dtype of the result.
+    cls : type
+        The class of tensors.
+    threads : int
+        The place of a C function that says how many threads this one may use.
+    """
+    shared, api = _process(cls), ctypes.pythonapi
+    if shared is None:
+        return None
+    held = dict(shared, threads=threads)
+    for word, called in (("from_long", api.PyLong_FromLongLong), ("vectorcall", api.PyObject_Vectorcall)):
+        held[word] = ctypes.cast(called, ctypes.c_void_p).value or 0
+    for size, (entry, least, grain, dtype) in found.items():
+        words = {"descr": id(np.dtype(f"f{size}")), "most": sys.maxsize, "loop": id(entry), "data": grain, "result": id(dtype)}
+        held |= {f"{word}{size}": value for word, value in (words | {"least": least}).items()}
+    function: Callable[..., Any] = machine.as_function(_place("wide"), _table(held))
+    return function
 
 
 def total(found: Mapping[int, tuple[int, int, Any]], cls: type, counted: bool) -> Callable[..., Any] | None:
@@ -158,9 +185,8 @@ def _loop(ufunc: np.ufunc, letter: str, most: int) -> tuple[int, int, int, int, 
     for i, kinds in enumerate(ufunc.types):
         given, _, result = kinds.partition("->")
         if given == inputs and result in (letter, "?"):
-            loops, data = (_pointer(id(ufunc) + at) for at in (_UFUNC_LOOPS_AT, _UFUNC_DATA_AT))
             dtype = np.dtype(result)
-            return min(most, MOST), _pointer(loops + 8 * i), _pointer(data + 8 * i) if data else 0, id(dtype), dtype.itemsize
+            return min(most, MOST), *loop_at(ufunc, i), id(dtype), dtype.itemsize
     return None
 
 

@@ -250,4 +250,105 @@ no:
 fail:
   ret ptr null
 }
+
+; A generated kernel, a function of Python in the place of the loop, called for arrays of `least` elements and more; each thread
+; has `grain` of them.
+define ptr @${NAME}_wide(ptr %self, ptr %given, i64 %count) {
+start:
+  %objects = alloca ptr, i64 4
+  %one = icmp eq i64 %count, 1
+  %two = icmp eq i64 %count, 2
+  %fits = or i1 %one, %two
+  br i1 %fits, label %look, label %no
+look:
+  %x = load ptr, ptr %given
+  %array = call ptr @array_of(ptr %self, ptr %x)
+  %found = icmp ne ptr %array, null
+  br i1 %found, label %known, label %no
+known:
+  %n = call i64 @size(ptr %array)
+  %kind = call i64 @kind_of(ptr %self, ptr %array, i64 %n)
+  %ours = icmp sge i64 %kind, 0
+  br i1 %ours, label %large, label %no
+large:
+  %least.at = add i64 %kind, $least4
+  %least.word = call ptr @word(ptr %self, i64 %least.at)
+  %least = ptrtoint ptr %least.word to i64
+  %enough = icmp uge i64 %n, %least
+  store ptr %array, ptr %objects
+  br i1 %enough, label %others, label %no
+others:
+  br i1 %one, label %make, label %other
+other:
+  %b.at = getelementptr ptr, ptr %given, i64 1
+  %b = load ptr, ptr %b.at
+  %xb = call ptr @array_of(ptr %self, ptr %b)
+  %b.is = icmp ne ptr %xb, null
+  br i1 %b.is, label %pair, label %no
+pair:
+  %second = getelementptr ptr, ptr %objects, i64 1
+  store ptr %xb, ptr %second
+  %same = call i1 @alike(ptr %array, ptr %xb)
+  br i1 %same, label %make, label %no
+make:
+  %y = call ptr @result_like(ptr %self, ptr %array, i64 %kind)
+  %made = icmp ne ptr %y, null
+  br i1 %made, label %counted, label %fail
+counted:
+  %y.at = getelementptr ptr, ptr %objects, i64 %count
+  store ptr %y, ptr %y.at
+  %grain.at = add i64 %kind, $data4
+  %grain.word = call ptr @word(ptr %self, i64 %grain.at)
+  %grain = ptrtoint ptr %grain.word to i64
+  %shares = udiv i64 %n, %grain
+  %alone = icmp ult i64 %shares, 2
+  br i1 %alone, label %ready, label %ask
+ask:
+  %threads = call ptr @word(ptr %self, i64 $threads)
+  %all.32 = call i32 %threads()
+  %all = sext i32 %all.32 to i64
+  %fewer = icmp slt i64 %all, %shares
+  %used = select i1 %fewer, i64 %all, i64 %shares
+  br label %ready
+ready:
+  %parts = phi i64 [1, %counted], [%used, %ask]
+  %from.long = call ptr @word(ptr %self, i64 $from_long)
+  %number = call ptr %from.long(i64 %parts)
+  %numbered = icmp ne ptr %number, null
+  br i1 %numbered, label %run, label %drop
+run:
+  %behind = add i64 %count, 1
+  %number.at = getelementptr ptr, ptr %objects, i64 %behind
+  store ptr %number, ptr %number.at
+  %arguments = add i64 %count, 2
+  %loop.at = add i64 %kind, $loop4
+  %kernel = call ptr @word(ptr %self, i64 %loop.at)
+  %vectorcall = call ptr @word(ptr %self, i64 $vectorcall)
+  %answer = call ptr %vectorcall(ptr %kernel, ptr %objects, i64 %arguments, ptr null)
+  %decref = call ptr @word(ptr %self, i64 $decref)
+  call void %decref(ptr %number)
+  %answered = icmp ne ptr %answer, null
+  br i1 %answered, label %told, label %drop
+told:
+  %true = call ptr @word(ptr %self, i64 $true)
+  %done = icmp eq ptr %answer, %true
+  call void %decref(ptr %answer)
+  br i1 %done, label %wrap, label %refused
+wrap:
+  %t = call ptr @tensor_of(ptr %self, ptr %y)
+  ret ptr %t
+refused:
+  %decref.y = call ptr @word(ptr %self, i64 $decref)
+  call void %decref.y(ptr %y)
+  br label %no
+drop:
+  %decref.too = call ptr @word(ptr %self, i64 $decref)
+  call void %decref.too(ptr %y)
+  br label %fail
+no:
+  %none = call ptr @nothing(ptr %self)
+  ret ptr %none
+fail:
+  ret ptr null
+}
 """

@@ -65,7 +65,7 @@ no:
   ret ptr null
 }
 
-; 0 and 6 for float32 and float64, whose words in the table lie so far from the first; -1 for others, and for too many elements.
+; 0 and 7 for float32 and float64, whose words in the table lie so far from the first; -1 for others, and for too many elements.
 define internal i64 @kind_of(ptr %self, ptr %array, i64 %n) {
   %descr.at = getelementptr i8, ptr %array, i64 $DESCR
   %descr = load ptr, ptr %descr.at
@@ -74,7 +74,7 @@ define internal i64 @kind_of(ptr %self, ptr %array, i64 %n) {
   %is.single = icmp eq ptr %descr, %single
   %is.double = icmp eq ptr %descr, %double
   %either = or i1 %is.single, %is.double
-  %kind = select i1 %is.single, i64 0, i64 6
+  %kind = select i1 %is.single, i64 0, i64 7
   %most.at = add i64 %kind, $most4
   %most.word = call ptr @word(ptr %self, i64 %most.at)
   %most = ptrtoint ptr %most.word to i64

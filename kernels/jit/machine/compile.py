@@ -20,6 +20,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import cache
 from typing import Any, TypeVar
 
 import numba
@@ -83,25 +84,27 @@ def threads_for(units: int, nanoseconds: float) -> int:
     return 1 if nanoseconds < 2 * SHARE else thread_count(min(units, int(nanoseconds // SHARE)))
 
 
+@cache
 def start_threads() -> Callable[[], int]:
     """Start the workers that share loops: our own (see pool.py), or Numba's where that cannot run or the user has chosen.
 
     Returns what says how many threads this one may use: Numba's number, without the lock that numba.get_num_threads takes.
     """
-    return _started[0] if _started else _start()
+    return ctypes.PYFUNCTYPE(ctypes.c_int)(threads_asked_at())
 
 
-_started: list[Callable[[], int]] = []
+_asked_at: list[int] = []
 _starting = threading.Lock()
 
 
-def _start() -> Callable[[], int]:
+def threads_asked_at() -> int:
+    """Where that function is, in C; its threads have been started."""
     with _starting:  # several threads may call their first kernel at once
-        if not _started:
+        if not _asked_at:
             numba.get_num_threads()  # links Numba's layer, which ours must come after
             survive_fork(layer(), _layer_lock)
-            _started.append(ctypes.PYFUNCTYPE(ctypes.c_int)(layer_module(str(numba.threading_layer())).get_num_threads))
-    return _started[0]
+            _asked_at.append(int(layer_module(str(numba.threading_layer())).get_num_threads))
+    return _asked_at[0]
 
 
 def layer() -> str:
@@ -229,7 +232,8 @@ class Kernel:
         if self.parallel and not self.outlined:  # the form for one thread is another
             return
         try:
-            made = [entry(compiled, self.threads_at, self.flat) for compiled in [*self.dispatcher.overloads.values()]]
+            single = self.threads_at if layer() == "workqueue" else None  # see in_parallel
+            made = [entry(compiled, single, self.flat) for compiled in [*self.dispatcher.overloads.values()]]
         except (AttributeError, ImportError, OSError, RuntimeError):  # a foreign Python, NumPy or Numba
             return
         self.entries = tuple([quick for quick in made if quick is not None])

@@ -19,12 +19,15 @@ from typing import Any
 import numba
 import numba.extending
 from llvmlite import ir
-from numba.core import cgutils, types
+from numba.core import cgutils
+from numba.core import types as numba_types
+
+types: Any = numba_types  # which its type hints leave empty
 
 PARTS = "threads"
 """The argument that says how many parts a loop has."""
 
-INTP: Any = types.intp
+INTP = types.intp
 
 ENDS = ("first_part", "last_part")
 """What a loop is given beside the variables that it reads."""
@@ -134,6 +137,8 @@ def launch(typing: Any, share: Any, held: Any, parts: Any) -> Any:
         compiled = share.dispatcher.overloads[inner.args]
         context.active_code_library.add_linking_library(compiled.library)
         _, values, count = args
+        each = zip(held.types, cgutils.unpack_tuple(builder, values), strict=True)
+        values = cgutils.pack_struct(builder, [_lent(context, builder, t, v) for t, v in each])
         kept = ir.LiteralStructType([values.type, ir.IntType(8)])
         place = cgutils.alloca_once(builder, kept)
         builder.store(cgutils.pack_struct(builder, (values, ir.Constant(ir.IntType(8), 0))), place)
@@ -145,6 +150,21 @@ def launch(typing: Any, share: Any, held: Any, parts: Any) -> Any:
         return context.get_dummy_value()
 
     return types.none(share, held, types.intp), code
+
+
+def _lent(context: Any, builder: Any, kind: Any, value: Any) -> Any:
+    """An array without the holder of its memory, which the kernel keeps for as long as its parts run.
+
+    Each slice of an array counts its holder up and down again, with operations that two threads at once take far longer for.
+    """
+    if isinstance(kind, types.Array):
+        array = context.make_array(kind)(context, builder, value)
+        array.meminfo = context.get_constant_null(types.MemInfoPointer(kind.dtype))
+        return array._getvalue()
+    if isinstance(kind, types.BaseTuple):
+        parts = zip(kind.types, cgutils.unpack_tuple(builder, value), strict=True)
+        return context.make_tuple(builder, kind, [_lent(context, builder, t, v) for t, v in parts])
+    return value
 
 
 def _part(context: Any, builder: Any, described: Any, inner: Any, kept: Any) -> Any:
