@@ -17,7 +17,6 @@ from .machine.compile import dense, flat, threads_for
 from .machine.gemm import PANEL, ROWS, Product, multiply, outer, pack, pack_slices
 from .machine.matvec import matvec
 from .machine.row_products import stacked_dots
-from .machine.scratch import borrowed, give_back
 from .machine.small_products import multiply_small
 from .machine.vector import VECTOR_BYTES, as_row
 
@@ -104,14 +103,13 @@ def _multiply(a: Array, b: Array, lead: tuple[int, ...], bias: Array) -> Array:
     product = _plan(Product(batch, rows, depth, columns, a_row, a_depth, b_depth, b_column, rows, False), threads)
     if product.turned:
         a, b = b, a
-    panels = borrowed(batch * packed_size((product.columns, depth)), b.dtype)
-    multiply(a, _packed(b, product, panels), bias, as_row(c), product, threads)
-    give_back(panels)
+    multiply(a, _packed(b, product), bias, as_row(c), product, threads)
     return c
 
 
-def _packed(b: Array, p: Product, packed: Array) -> Array:
+def _packed(b: Array, p: Product) -> Array:
     """b in panels."""
+    packed = np.empty(p.batch * packed_size((p.columns, p.depth)), b.dtype)
     units = p.batch * -(-p.columns // WIDTH) * pack_slices(p.depth)
     pack(b, packed, p, threads_for(units, (0.25 if p.b_column == 1 else 1.0) * p.batch * p.depth * p.columns))
     return packed
@@ -125,8 +123,7 @@ def packed_size(shape: tuple[int, ...]) -> int:
 def packed_weight(weight: Array) -> Array:
     """A weight (O, I) of float32 as linear_packed takes it."""
     outputs, inputs = weight.shape
-    product = Product(1, 1, inputs, outputs, inputs, 1, 1, inputs, 1, False)
-    return _packed(as_row(dense(weight)), product, np.empty(packed_size(weight.shape), weight.dtype))
+    return _packed(as_row(dense(weight)), Product(1, 1, inputs, outputs, inputs, 1, 1, inputs, 1, False))
 
 
 def linear_packed(x: Array, packed: Array, bias: Array | None, outputs: int) -> Array:
