@@ -244,8 +244,10 @@ def _wide(op: Op, xp: Any) -> Any:
     if not found:
         return None
     launches = xp.kernels.launches
-    threads_asked_at = import_module("dlengine.kernels.jit.machine.compile").threads_asked_at
-    wide = small_calls().wide(found, tensor_class[0], threads_asked_at())
+    compiling = import_module("dlengine.kernels.jit.machine.compile")
+    asked_at = compiling.threads_asked_at()
+    # Numba's workqueue takes one caller at a time, which machine code does not see to
+    wide = None if compiling.layer() == "workqueue" else small_calls().wide(found, tensor_class[0], asked_at)
     if wide is None:
         return None
 

@@ -194,7 +194,11 @@ def set_item(t: Any, key: Any, value: Any) -> None:
 def overwrite(t: Any, new: Any) -> None:
     """t[...] = new, a tensor of its shape and dtype, under no_grad: what layers do to their running statistics."""
     backend.space_of(t.array)
-    t.array[...] = new.array
+    try:
+        t.array[...] = new.array
+    except ValueError:  # memory that is not to be written, say
+        set_item(t, ..., new)
+        return
     written(t)
 
 

@@ -160,7 +160,7 @@ def _pairwise_distance(xp: Any, leaf: Leaf) -> Answer:
     return small
 
 
-def _prelu(xp: Any, leaf: Leaf) -> Answer:
+def _prelu(space: Any, leaf: Leaf) -> Answer:
     def small(x: Any, weight: Any, /) -> Any:
         a, w = floats(x), floats(weight)
         if a is None or w is None or a.dtype is not w.dtype or a.ndim < 2 or w.ndim != 1:
@@ -169,7 +169,7 @@ def _prelu(xp: Any, leaf: Leaf) -> Answer:
             return None
         slopes = w.reshape((-1,) + (1,) * (a.ndim - 2)) if w.size > 1 and a.ndim > 2 else w
         if a.size > REPEATED:
-            found = answered(plain_prelu.op, (a, slopes), {}, xp.generator)  # type: ignore[attr-defined]
+            found = answered(plain_prelu.op, (a, slopes), {}, space.generator)  # type: ignore[attr-defined]
             return None if found is None else leaf(found[0])
         every = np.empty(a.shape, a.dtype)  # one for each element takes less time than to see which rows have one
         every[...] = slopes

@@ -113,7 +113,7 @@ class _Fusion:
         border = next(others, -1)
         early = {i for i in members if i < border}
         results = [v for i in early for v in self.calls[i].outs if any(reader > border for reader in self.readers[v])]
-        waiting = {v for i in early for v in self.calls[i].reads() if v.kind == "made" and not v.lasting}
+        waiting = {v for i in early for v in self.calls[i].reads() if v in self.place and not v.lasting}  # of this program
         ended = [v for v in waiting if v not in self.wanted and self.place[v] not in members and self.readers[v][-1] < border]
         hoards = sum(v.nbytes for v in ended) > sum(v.nbytes for v in results)
         return members - early if hoards else members

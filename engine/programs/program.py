@@ -216,7 +216,8 @@ class Program:
         read = [inputs[v.source] if isinstance(v.source, int) else v.source for v in self._writer.grads]
         replaced = [inputs[leaf] if isinstance(leaf, int) else leaf for leaf, _ in recording.grads]
 
-        given_up = _GivenUp([leaf for leaf in replaced if leaf._grad is not None and not any(leaf is other for other in read)])
+        kept = {id(leaf) for leaf in read}
+        given_up = _GivenUp([leaf for leaf in replaced if leaf._grad is not None and id(leaf) not in kept])
         results, grads = self._guarded([*[x.array for x in inputs], *[x._grad.array for x in read]], given_up)
         for leaf, g in zip(replaced, grads, strict=True):
             leaf._grad = None if g is None else wrap(kept_whole(g))

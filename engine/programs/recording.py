@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from inspect import unwrap
+from sys import getrefcount
 from typing import Any, TypeAlias
 from weakref import ref
 
@@ -110,6 +111,8 @@ class _Run:
         self.tensors: dict[Any, Any] = {}
         """Leaves from before the step, with the gradient tensors that they had."""
         self.aliases: list[tuple[Any, Any]] = []
+        self._alone: tuple[int, int] | None = None
+        self._measure()
 
     # ------------------------------------------------------------------ before
     def adopt(self, tensors: Any) -> None:
@@ -136,8 +139,27 @@ class _Run:
             held.array = self.recorder.held(held.array, "grad", t)
 
     def cleared(self) -> bool:
-        """Whether the step has given up all gradients from before it."""
-        return all(held is None or leaf._grad is not held for leaf, held in self.tensors.items())
+        """Whether the step has given up all gradients from before it, so that nothing of it can read them any more."""
+        if self.recorder.read_grads:  # there may be a view of one
+            return False
+        return all(self.tensors[leaf] is None or self._is_alone(leaf) for leaf in self.tensors)
+
+    def _is_alone(self, leaf: Any) -> bool:
+        """Whether nobody holds the gradient that a leaf had, the leaf included, nor its array, as a detached tensor does."""
+        held = self.tensors[leaf]
+        holders = getrefcount(held), getrefcount(held.array)
+        if self._alone is None:
+            self._alone = holders
+        return holders[0] <= self._alone[0] and holders[1] <= self._alone[1]
+
+    def _measure(self) -> None:
+        """Count the holders of a gradient that nobody else holds; they differ between Pythons."""
+        leaf = wrap(np.zeros(1, np.float32), True)
+        leaf._grad = wrap(np.zeros(1, np.float32))
+        self._remember_grad(leaf)
+        leaf._grad = None
+        self._is_alone(leaf)
+        self.adopted.pop(self.tensors.pop(leaf))
 
     def refuse_drawn(self) -> None:
         """Refuse random numbers that are not dlengine's: where the next op is called, which is likely to use them."""

@@ -67,6 +67,8 @@ class Recorder:
         self.adopt: Callable[[Any], None] = lambda tensors: None
         self.look: Callable[[], None] = lambda: None
         self.cleared: Callable[[], bool] = lambda: False
+        self.read_grads = False
+        """Whether a call has read a gradient from before the step."""
         self.finished = threading.Event()
         self.awaited = False
         self._thread = threading.get_ident()
@@ -112,6 +114,7 @@ class Recorder:
         consts = consts or {}
         noted = {k: mapped(v, self._noted) for k, v in consts.items()}
         call = Call(name, function, [mapped(a, self._noted) for a in args], noted)
+        self.read_grads |= any(v.kind == "grad" for v in call.reads())
         call.where, call.cleared = where(), self.cleared()
         call.moving = moving or (name in ("getitem", "get_at", "take") and _by_mask(args))
         call.writes = tuple(w.value for w in writes if isinstance(w, Noted))
@@ -137,6 +140,7 @@ class Recorder:
         if self._thread != threading.get_ident():  # another thread looks at a tensor: that is no part of the step
             return found if isinstance(noted, Recorded) else found[()]
         call = Call("read", same, [noted.value, found.copy()], {}, guards=True, expected=True, result=True, where=where())
+        self.read_grads |= noted.value.kind == "grad"
         call.cleared = self.cleared()
         self.calls.append(call)
         return found if isinstance(noted, Recorded) else found[()]

@@ -41,6 +41,7 @@ def widened(name: str, *given: Any) -> Any:
     """An op that has answered calls of large arrays, and what answers them now."""
     op = OPS[name].op
     op.unbind()
+    op.forget_readings()  # other tests may have used up how many there can be
     for x in given:
         OPS[name](*x)
     op.wide = None

@@ -137,3 +137,30 @@ def _done(program: str, threads: int) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "NUMBA_NUM_THREADS": str(threads), "NUMBA_THREADING_LAYER": "default"}
     text = f"{textwrap.dedent(START)}\n{textwrap.dedent(program)}\nprint(layer())"
     return subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, timeout=100, env=environment)
+
+
+FORK_IN_A_START = """
+    import os, threading, time
+    from dlengine.kernels.jit.machine import compile
+
+    usual = compile.survive_fork
+    def slow(*args):
+        time.sleep(0.5)
+        usual(*args)
+
+    compile.survive_fork = slow
+    thread = threading.Thread(target=compile.threads_asked_at)
+    thread.start()
+    time.sleep(0.1)
+    child = os.fork()
+    if child == 0:
+        os._exit(0 if compile.thread_count(4) else 1)
+    assert os.waitpid(child, 0)[1] == 0
+    thread.join()
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no forks here")
+def test_a_fork_while_the_pool_starts() -> None:
+    done = subprocess.run([sys.executable, "-c", textwrap.dedent(FORK_IN_A_START)], capture_output=True, text=True, timeout=30)
+    assert done.returncode == 0, done.stderr

@@ -84,7 +84,7 @@ def get_item(self: Any, given: Any) -> Any:
     if kind is int or (kind is slice and given.step is None):
         return own(Plain.__getitem__(self, (given, ...) if self.array.ndim == 1 else given))
     x, k = (self, given) if kind is tuple and _is_simple(given) else index_of(self, given)
-    if type(k) is tuple and len(k) == x.array.ndim and {*map(type, k)} == {int}:
+    if type(k) is tuple and len(k) == x.array.ndim and {*map(type, k)} <= {int}:
         k = (*k, ...)  # NumPy then gives a view and no number
     return own(Plain.__getitem__(x, k))
 

@@ -15,11 +15,10 @@ from .shaping import at_least, key
 def joined(tensors: Any) -> list[Any]:
     """Tensors of one dtype, as PyTorch promotes them where they are joined."""
     parts = list(tensors)
-    if parts and len({t.array.dtype for t in parts}) > 1:
-        dtype = dl.result_type(*(dl.zeros(1, dtype=d) for d in {t.dtype for t in parts}))
-        if any(t.dtype.kind == "f" for t in parts):
-            floats = [t.dtype for t in parts if t.dtype.kind in "fc"]
-            dtype = np.result_type(*floats)
+    dtypes = {getattr(t, "array", t).dtype for t in parts}
+    if len(dtypes) > 1:
+        floats = [d for d in dtypes if d.kind in "fc"]
+        dtype = np.result_type(*floats) if floats else dl.result_type(*(dl.zeros(1, dtype=d) for d in dtypes))
         parts = [dl.astype(t, dtype) for t in parts]
     return parts
 
@@ -29,7 +28,7 @@ def cat(tensors: Any, dim: int = 0) -> Any:
     parts = joined(tensors)
     if not parts:
         raise RuntimeError("torch.cat(): expected a non-empty list of Tensors")
-    ranks = {t.array.ndim for t in parts}
+    ranks = {getattr(t, "array", t).ndim for t in parts}
     if 0 in ranks:
         raise RuntimeError("zero-dimensional tensor (at position 0) cannot be concatenated")
     if len(ranks) > 1:

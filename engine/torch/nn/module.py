@@ -15,6 +15,8 @@ from ..names.places import looks_like_device
 from . import hooks
 from .parameter import Parameter
 
+_CALL = nn.Module.__call__
+
 _HOOKS = {"_pre_hooks", "_post_hooks", "_backward_hooks", "_backward_pre_hooks"}
 
 LAYERS: dict[type, type] = {}
@@ -44,10 +46,11 @@ class Module(nn.Module):
         def __getattr__(self, name: str) -> Any: ...
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if not _HOOKS.isdisjoint(self.__dict__):
+        called: Any = super().__call__
+        if not _HOOKS.isdisjoint(self.__dict__) or called.__func__ is not _CALL:
             if "_backward_hooks" in self.__dict__ or "_backward_pre_hooks" in self.__dict__:
-                return hooks.called(self, super().__call__, args, kwargs)
-            return own(super().__call__(*args, **kwargs))
+                return hooks.called(self, called, args, kwargs)
+            return own(called(*args, **kwargs))
         try:
             return own(self.forward(*args, **kwargs))
         except AttributeError as error:

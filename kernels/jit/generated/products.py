@@ -17,7 +17,7 @@ from .vectors import I32, I64, Splat
 TOGETHER = 4
 """Vectors."""
 
-MOVED, FIELD, INSIDE = 32 << 23, 0x60000000, 0x40000000
+MOVED, FIELD, INSIDE = 33 << 23, 0x60000000, 0x40000000
 """What moves the exponents -32 ... 31 to 128 ... 191 as they are stored, whose two upper bits no other exponents have."""
 
 

@@ -16,6 +16,7 @@ Options, the same everywhere: IEEE NaN and infinities are kept, sums may be reor
 from __future__ import annotations
 
 import ctypes
+import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -94,7 +95,9 @@ def start_threads() -> Callable[[], int]:
 
 
 _asked_at: list[int] = []
-_starting = threading.Lock()
+_starting = threading.RLock()
+if hasattr(os, "register_at_fork"):  # a child has no half-started threads, and finds the lock free
+    os.register_at_fork(before=_starting.acquire, after_in_parent=_starting.release, after_in_child=_starting.release)
 
 
 def threads_asked_at() -> int:
@@ -232,7 +235,7 @@ class Kernel:
         if self.parallel and not self.outlined:  # the form for one thread is another
             return
         try:
-            single = self.threads_at if layer() == "workqueue" else None  # see in_parallel
+            single = self.threads_at if self.threads_at is not None and layer() == "workqueue" else None  # see in_parallel
             made = [entry(compiled, single, self.flat) for compiled in [*self.dispatcher.overloads.values()]]
         except (AttributeError, ImportError, OSError, RuntimeError):  # a foreign Python, NumPy or Numba
             return

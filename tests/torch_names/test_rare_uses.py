@@ -1,0 +1,51 @@
+"""Uses of PyTorch's names that are rare, and that no other test has."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import dlengine as dl
+from dlengine import torch
+
+
+def test_an_empty_index_is_a_view() -> None:
+    x = torch.tensor(1.0)
+    x[()].add_(1)
+    assert x.item() == 2
+
+
+def test_a_call_between_the_two_modules_is_made() -> None:
+    class Doubled(dl.nn.Module):
+        def __call__(self, *args: Any, **kwargs: Any) -> Any:
+            return super().__call__(*args, **kwargs) * 2
+
+    class Network(torch.nn.Module, Doubled):
+        def forward(self, x: Any) -> Any:
+            return x + 1
+
+    assert Network()(torch.ones(2)).tolist() == [4, 4]
+
+
+@pytest.mark.parametrize("join", [torch.cat, torch.stack, torch.hstack, torch.vstack])
+def test_arrays_are_not_joined_with_tensors(join: Any) -> None:
+    with pytest.raises(TypeError):
+        join([torch.ones(2), np.ones(2, np.float32)])
+
+
+def test_floats_win_over_integers_where_they_are_joined() -> None:
+    y = torch.cat([torch.ones(2), torch.tensor([1, 2])])
+    assert y.dtype == torch.float32
+    assert y.tolist() == [1, 1, 1, 2]
+    assert torch.stack([torch.tensor([1], dtype=torch.int32), torch.tensor([2], dtype=torch.int64)]).dtype == torch.int64
+
+
+def test_statistics_that_cannot_be_written() -> None:
+    layer = torch.nn.BatchNorm1d(3)
+    memory = np.zeros(3, np.float32)
+    memory.flags.writeable = False
+    layer.running_mean.array = memory
+    with pytest.raises(dl.errors.ShapeError, match="read-only"):
+        layer(torch.ones(4, 3))
