@@ -130,8 +130,7 @@ class _Run:
     def _remember_grad(self, t: Any) -> None:
         if t in self.tensors:
             return
-        held = t._grad
-        self.tensors[t] = held
+        held = self.tensors[t] = t._grad
         if held is not None and type(held.array) is np.ndarray:
             if held.node is not None:
                 raise NotCapturable("a gradient that is itself recorded (create_graph) is there before the step; clear it")
@@ -140,22 +139,20 @@ class _Run:
 
     def cleared(self) -> bool:
         """Whether the step has given up all gradients from before it, so that nothing of it can read them any more."""
-        if self.recorder.read_grads:  # there may be a view of one
-            return False
-        return all(self.tensors[leaf] is None or self._is_alone(leaf) for leaf in self.tensors)
+        unread = not self.recorder.read_grads  # else there may be a view of one
+        return unread and all(self.tensors[leaf] is None or self._is_alone(leaf) for leaf in self.tensors)
 
     def _is_alone(self, leaf: Any) -> bool:
         """Whether nobody holds the gradient that a leaf had, the leaf included, nor its array, as a detached tensor does."""
         held = self.tensors[leaf]
         holders = getrefcount(held), getrefcount(held.array)
-        if self._alone is None:
-            self._alone = holders
+        self._alone = self._alone or holders
         return holders[0] <= self._alone[0] and holders[1] <= self._alone[1]
 
     def _measure(self) -> None:
         """Count the holders of a gradient that nobody else holds; they differ between Pythons."""
         leaf = wrap(np.zeros(1, np.float32), True)
-        leaf._grad = wrap(np.zeros(1, np.float32))
+        leaf._grad = wrap(leaf.array.copy())
         self._remember_grad(leaf)
         leaf._grad = None
         self._is_alone(leaf)
