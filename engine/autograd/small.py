@@ -8,6 +8,7 @@ generated kernel computes, there is such a function too, which calls that and ha
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from functools import cache
 from importlib import import_module
@@ -248,17 +249,20 @@ def _wide(op: Op, xp: Any) -> Any:
     asked_at = compiling.threads_asked_at()
     # Numba's workqueue takes one caller at a time, which machine code does not see to
     wide = None if compiling.layer() == "workqueue" else small_calls().wide(found, tensor_class[0], asked_at)
-    if wide is None:
-        return None
+    return None if wide is None else _counting(wide, launches, label, count)
+
+
+def _counting(found: Callable[..., Any], launches: Counter[str], label: str, count: int) -> Callable[..., Any]:
+    """A function of so many tensors whose answers are counted under a kernel's name."""
 
     def one(x: Any) -> Any:
-        t = wide(x)
+        t = found(x)
         if t is not None:
             launches[label] += 1
         return t
 
     def two(a: Any, b: Any) -> Any:
-        t = wide(a, b)
+        t = found(a, b)
         if t is not None:
             launches[label] += 1
         return t
@@ -275,22 +279,7 @@ def _kernel(name: str, xp: Any) -> Any:
     if xp.kernels.load(name) is not getattr(activation, name):
         return None
     found, label = activation.small(name, tensor_class[0]), name
-    if found is None:
-        return None
-
-    def one(x: Any) -> Any:
-        t = found(x)
-        if t is not None:
-            launches[label] += 1
-        return t
-
-    def two(a: Any, b: Any) -> Any:
-        t = found(a, b)
-        if t is not None:
-            launches[label] += 1
-        return t
-
-    return two if label == "add_relu" else one
+    return None if found is None else _counting(found, launches, label, 2 if name == "add_relu" else 1)
 
 
 def _reduction(name: str, launches: Any) -> Any:

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..autograd.base import TensorBase, tensor_class
 from ..autograd.small import small_calls
-from ..autograd.small_kernels import Answer, Leaf, floats
+from ..autograd.small_kernels import Answer, Leaf, floats, views
 from .broadcasting import broadcast_shapes
 from .shape import lines_along
 from .sort import TopK
@@ -92,10 +92,10 @@ def _channel_shuffle(xp: Any, leaf: Leaf) -> Answer:
 
 def _shown() -> tuple[Answer, Answer, Answer]:
     """What gives the array of a tensor that needs no gradient, what makes a view of a tensor, and what broadcasts one."""
-    found, shown = small_calls().views(tensor_class[0]), small_calls().broadcast(tensor_class[0])
-    if found is None or shown is None:
+    shown = small_calls().broadcast(tensor_class[0])
+    if shown is None:
         raise RuntimeError("tensors lie in memory in another way")
-    return (*found, shown)
+    return (*views(), shown)
 
 
 def _whole(found: list[Any]) -> tuple[Any, ...] | None:
@@ -146,7 +146,7 @@ def _meshgrid(xp: Any, leaf: Leaf) -> Answer:
 
 def _parts(xp: Any, leaf: Leaf, lengths: Callable[[int, int], int]) -> Answer:
     """Views of consecutive parts; lengths: of a part, of the size of the axis and what is asked for."""
-    held, view, _ = _shown()
+    held, view = views()
 
     def small(x: Any, asked: Any, axis: Any) -> Any:
         a = held(x)

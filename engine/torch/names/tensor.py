@@ -238,7 +238,7 @@ class Tensor(Plain):  # type: ignore[misc]
 
 
 # ---------------------------------------------------------------------- operators
-given = (Plain, np.ndarray, np.generic)
+_OPERANDS = (Plain, np.ndarray, np.generic)
 
 
 def _operator(name: str, reflected: bool) -> Callable[[Any, Any], Any]:
@@ -250,7 +250,7 @@ def _operator(name: str, reflected: bool) -> Callable[[Any, Any], Any]:
         if kind is not float and kind is not int:
             if other is None:
                 return NotImplemented
-            if isinstance(other, given):
+            if isinstance(other, _OPERANDS):
                 a, b = demoted(self, other)
                 if (a is not self or b is not other) and not isinstance(a, (int, float, complex)):
                     return own(forward(b, a) if reflected else forward(a, b))
