@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from ..totals import fits, taken
 from ..types import Array
 from .machine.compile import dense, threads_for
 from .machine.kept import KEPT as kept_weights
@@ -235,12 +236,15 @@ def _backward(
         return np.zeros_like(x), gh.copy(), gc.copy(), np.zeros_like(w_ih), *nothing
     if not inputs:
         x, w_ih = np.zeros((*x.shape[:2], 1), x.dtype), np.zeros((w_ih.shape[0], 1), x.dtype)
+    sums = taken() or (None, None)
+    adds = [fits(total, w.shape, w) for total, w in zip(sums, (w_ih, w_hh), strict=True)] if inputs else [False, False]
     gates, states, active, order = residuals
     if order is not None:
         gy, x = gy.take(order, axis=1), x.take(order, axis=1)
         gh, gc, h0 = gh[order], gc[order], h0[order]
     s = _sizes(kind, x, hidden, reverse, len(active), BEHIND_ROWS, True)
-    gx, gh0, gc0, gw_ih, gw_hh = (np.empty_like(a) for a in (x if of_input else x[:0], gh, gc, w_ih, w_hh))
+    gx, gh0, gc0 = (np.empty_like(a) for a in (x if of_input else x[:0], gh, gc))
+    gw_ih, gw_hh = (total if added else np.empty_like(w) for total, added, w in zip(sums, adds, (w_ih, w_hh), strict=True))
     along, ragged = panels(hidden), hidden % LANES != 0
     groups, most = blocks(s.I) + s.blocks, -(-s.N // s.threads)
     work = Scratch(
@@ -257,13 +261,15 @@ def _backward(
     )
     given = Inputs(as_row(x), as_row(h0), active)
     flat = OutputGrads(as_row(gy), as_row(gh), as_row(gc))
-    out = InputGrads(as_row(gx), as_row(gh0), as_row(gc0), as_row(gw_ih), as_row(gw_hh))
+    out = InputGrads(as_row(gx), as_row(gh0), as_row(gc0), as_row(gw_ih), as_row(gw_hh), adds[0] + 2 * adds[1])
     backward(given, _layer(kind, w_ih, w_hh), Saved(gates, states), flat, out, work, SIZES[kind](*s), s.threads)
     gbias = work.bias[: s.blocks * BLOCK].reshape(s.blocks, 4, LANES).transpose(1, 0, 2).reshape(4, -1)[:, :hidden]
     if order is not None:
         back = np.argsort(order)
         gx, gh0, gc0 = gx.take(back, axis=1), gh0[back], gc0[back]
-    return gx[:, :, :inputs], gh0, gc0, gw_ih[:, :inputs], gw_hh, gbias.copy()  # out of the scratch
+    if not inputs:
+        gx, gw_ih = gx[:, :, :0], gw_ih[:, :0]
+    return gx, gh0, gc0, gw_ih, gw_hh, gbias.copy()  # out of the scratch
 
 
 def lstm(
