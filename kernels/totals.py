@@ -1,46 +1,58 @@
 """Sums of gradients that a gradient's kernel may add to, where a weight is used several times: in every step of a loop, say.
 
-    offer([total], pull, gy)        # the walk; pull calls a kernel
-    for total in taken(): ...       # the kernel; nothing is there unless it was offered for this call
+    offer(Offer([total]), pull, gy)         # the walk; pull calls a kernel
+    for total in taken().totals: ...        # the kernel; nothing is there unless it was offered for this call
 
 A kernel that takes an offer adds the gradient to the array and returns that array; so the gradient is neither written to memory
 of its own nor read again. It may as well return a new array, which is then added. None stands for a gradient of which there is
-no sum yet. The results are those of adding afterwards, bit for bit: only whole gradients are added.
+no sum yet. The results are those of adding afterwards, bit for bit: only whole gradients are added. A kernel of several gradients
+also learns here that nobody wants that of its first array, for which it may return None.
 """
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from .types import Array
 
 Totals = Sequence[Array | None]
 
 
-class _Offered(threading.local):
+class Offer(NamedTuple):
+    """totals: sums, one for each gradient that the op says can be added, or none. first: whether that of the first array is
+    wanted."""
+
     totals: Totals = ()
+    first: bool = True
+
+
+NOTHING = Offer()
+
+
+class _Offered(threading.local):
+    now: Offer = NOTHING
 
 
 _offered = _Offered()
 
 
-def offer(totals: Totals, pull: Callable[..., Any], *args: Any) -> Any:
-    """What pull(*args) returns, whose kernel may take these sums, one for each gradient that the op says can be added."""
-    _offered.totals = totals
+def offer(what: Offer, pull: Callable[..., Any], *args: Any) -> Any:
+    """What pull(*args) returns, whose kernel may take the offer."""
+    _offered.now = what
     try:
         return pull(*args)
     finally:
-        _offered.totals = ()
+        _offered.now = NOTHING
 
 
-def taken() -> Totals:
+def taken() -> Offer:
     """What has been offered, which is then gone."""
-    totals = _offered.totals
-    if totals:
-        _offered.totals = ()
-    return totals
+    now = _offered.now
+    if now is not NOTHING:
+        _offered.now = NOTHING
+    return now
 
 
 def fits(total: Array | None, shape: tuple[int, ...], like: Array) -> bool:

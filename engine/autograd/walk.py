@@ -15,7 +15,7 @@ from functools import partial
 from heapq import heappop
 from typing import Any
 
-from dlengine.kernels.totals import offer
+from dlengine.kernels.totals import Offer, offer
 
 from .. import backend
 from ..errors import GradientError
@@ -124,7 +124,7 @@ class _Walk:
             return
         add = sums.add
         if sums.owned and node.op.adds:
-            pull = self.offering(node, pull)
+            pull = self.offering(node, pull, node.need)
         for source, p in zip(node.inputs, pull):  # noqa: B905 - of equal length
             if p is not None:
                 found = p(g)
@@ -133,17 +133,18 @@ class _Walk:
                 else:
                     self.without_gradient.append(source)
 
-    def offering(self, node: Node, pull: Any) -> Any:
+    def offering(self, node: Node, pull: Any, need: tuple[bool, ...]) -> Any:
         """The pullbacks of a node, whose kernels may add to the sums of its inputs; see dlengine.kernels.totals."""
         op, totals = node.op, self.sums.totals(node, node.op.adds)
-        if op.text is not op.original or not any(total is not None for total in totals):
+        joint = type(pull) is not list
+        if op.text is not op.original or not (any(t is not None for t in totals) or (joint and not need[0])):
             return pull
-        if type(pull) is not list:
-            return partial(offer, totals, pull)
+        if joint:
+            return partial(offer, Offer(totals, need[0]), pull)
         pull = pull.copy()
         for i, total in zip(op.adds, totals, strict=True):
             if total is not None and pull[i] is not None:
-                pull[i] = partial(offer, [total], pull[i])
+                pull[i] = partial(offer, Offer([total]), pull[i])
         return pull
 
     def rare_step(self, node: Node, found: dict[Any, Any]) -> None:
@@ -223,8 +224,8 @@ class _Walk:
         need = node.need
         if self.plan.relevant is not None:
             need = tuple([n and self.plan.reaches_target(source) for source, n in zip(node.inputs, need, strict=True)])
-        if self.sums.owned and node.op.adds:
-            pull = self.offering(node, pull)
+        if node.op.adds:
+            pull = self.offering(node, pull, need)
         if node.layout is None:
             grads = pull(gy, need)
         else:

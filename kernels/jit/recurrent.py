@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from ..totals import fits, taken
+from ..totals import Offer, fits, taken
 from ..types import Array
 from .machine.compile import dense, threads_for
 from .machine.kept import KEPT as kept_weights
@@ -224,9 +224,9 @@ def _layer(kind: int, w_ih: Array, w_hh: Array) -> Layer:
 
 def _backward(
     kind: int, grads: OutputGrads, x: Array, h0: Array, weights: tuple[Array, Array], reverse: bool, residuals: Any,
-    of_input: bool = True,
+    offered: Offer,
 ) -> tuple[Array, Array, Array, Array, Array, Array]:  # fmt: skip
-    """Gradients of x (an array of no use unless of_input), h0, the state, w_ih, w_hh, and of the bias as (4, H)."""
+    """Gradients of x (an array of no use unless it is wanted), h0, the state, w_ih, w_hh, and of the bias as (4, H)."""
     w_ih, w_hh = weights
     gy, gh, gc = grads
     gy, gh, gc, x, h0, w_ih, w_hh = (dense(a) for a in (gy, gh, gc, x, h0, w_ih, w_hh))
@@ -236,7 +236,7 @@ def _backward(
         return np.zeros_like(x), gh.copy(), gc.copy(), np.zeros_like(w_ih), *nothing
     if not inputs:
         x, w_ih = np.zeros((*x.shape[:2], 1), x.dtype), np.zeros((w_ih.shape[0], 1), x.dtype)
-    sums = taken() or (None, None)
+    sums, of_input = offered.totals or (None, None), offered.first
     adds = [fits(total, w.shape, w) for total, w in zip(sums, (w_ih, w_hh), strict=True)] if inputs else [False, False]
     gates, states, active, order = residuals
     if order is not None:
@@ -290,13 +290,14 @@ def lstm(
 def lstm_grad(
     gy: Array, gh: Array, gc: Array, x: Array, h0: Array, c0: Array, w_ih: Array, w_hh: Array, bias: Array | None,
     lengths: Array | None, reverse: bool, residuals: Any,
-) -> tuple[Array, Array, Array, Array, Array, Array | None]:  # fmt: skip
-    """Gradients of x, h0, c0, w_ih, w_hh and bias (None where bias is)."""
+) -> tuple[Array | None, Array, Array, Array, Array, Array | None]:  # fmt: skip
+    """Gradients of x (None where it is known not to be wanted), h0, c0, w_ih, w_hh and bias (None where bias is)."""
     if stepwise.is_own(residuals):
         return stepwise.lstm_grad((gy, gh, gc), x, (h0, c0), (w_ih, w_hh), bias, lengths, reverse, residuals)
-    *grads, gbias = _backward(LSTM, OutputGrads(gy, gh, gc), x, h0, (w_ih, w_hh), reverse, residuals)
+    offered, weights = taken(), (w_ih, w_hh)
+    *grads, gbias = _backward(LSTM, OutputGrads(gy, gh, gc), x, h0, weights, reverse, residuals, offered)
     gx, gh0, gc0, gw_ih, gw_hh = (np.ascontiguousarray(g) for g in grads)
-    return gx, gh0, gc0, gw_ih, gw_hh, None if bias is None else gbias.reshape(-1)
+    return gx if offered.first else None, gh0, gc0, gw_ih, gw_hh, None if bias is None else gbias.reshape(-1)
 
 
 def lstm_grad_beyond_input(
@@ -305,7 +306,7 @@ def lstm_grad_beyond_input(
     """lstm_grad for those who need no gradient of x, for which None is returned: a fourth of the arithmetic less if I = H."""
     if stepwise.is_own(residuals):
         return None, *stepwise.lstm_grad(tuple(grads), x, (h0, h0), weights, bias, None, reverse, residuals)[1:]
-    _, gh0, gc0, gw_ih, gw_hh, gbias = _backward(LSTM, grads, x, h0, weights, reverse, residuals, of_input=False)
+    _, gh0, gc0, gw_ih, gw_hh, gbias = _backward(LSTM, grads, x, h0, weights, reverse, residuals, Offer(first=False))
     gw_ih, gw_hh = np.ascontiguousarray(gw_ih), np.ascontiguousarray(gw_hh)
     return None, gh0, gc0, gw_ih, gw_hh, None if bias is None else gbias.reshape(-1)
 
@@ -335,15 +336,16 @@ def gru(
 def gru_grad(
     gy: Array, gh: Array, x: Array, h0: Array, w_ih: Array, w_hh: Array, b_ih: Array | None, b_hh: Array | None,
     lengths: Array | None, reverse: bool, residuals: Any,
-) -> tuple[Array, Array, Array, Array, Array | None, Array | None]:  # fmt: skip
-    """Gradients of x, h0, w_ih, w_hh, b_ih and b_hh (None where the bias is)."""
+) -> tuple[Array | None, Array, Array, Array, Array | None, Array | None]:  # fmt: skip
+    """Gradients of x (None where it is known not to be wanted), h0, w_ih, w_hh, b_ih and b_hh (None where the bias is)."""
     if stepwise.is_own(residuals):
         return stepwise.gru_grad((gy, gh), x, h0, (w_ih, w_hh), (b_ih, b_hh), lengths, reverse, residuals)
-    *grads, gbias = _backward(GRU, OutputGrads(gy, gh, np.zeros_like(gh)), x, h0, (w_ih, w_hh), reverse, residuals)
-    gx, through_gates, straight, gw_ih, gw_hh = (np.ascontiguousarray(g) for g in grads)
+    offered, grads = taken(), OutputGrads(gy, gh, np.zeros_like(gh))
+    *found, gbias = _backward(GRU, grads, x, h0, (w_ih, w_hh), reverse, residuals, offered)
+    gx, through_gates, straight, gw_ih, gw_hh = (np.ascontiguousarray(g) for g in found)
     gb_ih = None if b_ih is None else gbias[[1, 2, 0]].reshape(-1)
     gb_hh = None if b_hh is None else gbias[1:].reshape(-1)
-    return gx, through_gates + straight, gw_ih, gw_hh, gb_ih, gb_hh
+    return gx if offered.first else None, through_gates + straight, gw_ih, gw_hh, gb_ih, gb_hh
 
 
 rnn, rnn_grad = stepwise.rnn, stepwise.rnn_grad

@@ -104,7 +104,7 @@ def counted(monkeypatch):
 
 def without_offers(monkeypatch):
     for module in MODULES:
-        monkeypatch.setattr(module, "taken", tuple)
+        monkeypatch.setattr(module, "taken", totals.Offer)
 
 
 @pytest.mark.parametrize("plain", [False, True], ids=["compiled", "interpreted"])
@@ -168,7 +168,7 @@ def test_the_gradient_of_a_gradient_and_a_kept_graph(tile):
 
 def test_an_offer_is_for_one_call_in_one_thread():
     total, seen = np.zeros(3), []
-    assert totals.taken() == ()
+    assert totals.taken() == totals.Offer((), True)
 
     def pull():
         other = threading.Thread(target=lambda: seen.append(totals.taken()))
@@ -176,12 +176,37 @@ def test_an_offer_is_for_one_call_in_one_thread():
         other.join()
         seen.extend([totals.taken(), totals.taken()])
 
-    totals.offer([total], pull)
-    assert [len(s) for s in seen] == [0, 1, 0]
-    assert seen[1][0] is total
+    totals.offer(totals.Offer([total], False), pull)
+    assert [len(s.totals) for s in seen] == [0, 1, 0]
+    assert seen[1].totals[0] is total
+    assert [s.first for s in seen] == [True, False, True]
     with pytest.raises(ZeroDivisionError):
-        totals.offer([total], lambda: 1 // 0)
-    assert totals.taken() == ()
+        totals.offer(totals.Offer([total]), lambda: 1 // 0)
+    assert totals.taken() == totals.Offer((), True)
+
+
+@pytest.mark.parametrize("case", ["lstm", "gru"])
+def test_the_gradient_of_an_input_that_nobody_wants_is_not_computed(tile, case):
+    loop, _, shapes = CASES[case]
+    rng = np.random.default_rng(0)
+    values = [(0.3 * rng.standard_normal(s)).astype(np.float32) for s in shapes]
+    given, inner = [], of_sequences._backward
+
+    def spy(*args):
+        given.append(args[-1].first)
+        return inner(*args)
+
+    tile.setattr(of_sequences, "_backward", spy)
+    found = []
+    with dl.use_backend("numba"):
+        for wanted in (True, False):
+            leaves = [dl.asarray(v).requires_grad_() for v in values]
+            leaves[-2] = leaves[-2] if wanted else leaves[-2].detach()
+            dl.sum(loop(*leaves) ** 2).backward()
+            found.append([leaf.grad.numpy_copy() for i, leaf in enumerate(leaves) if i != len(leaves) - 2])
+    assert given == [True] * STEPS + [False] * STEPS
+    for a, b in zip(*found, strict=True):
+        np.testing.assert_array_equal(a, b)
 
 
 @pytest.mark.parametrize("total", [None, np.zeros((3, 2), np.float32), np.zeros((2, 3)), np.zeros((3, 2), np.float32).T])
