@@ -222,6 +222,11 @@ def _layer(kind: int, w_ih: Array, w_hh: Array) -> Layer:
     return Layer(as_row(w_ih), as_row(w_hh), GATES_IN[kind], GATES_HID[kind])
 
 
+def _sum_or_new(total: Array | None, w: Array) -> Array:
+    """The sum of a weight's gradients, if it can be added to, or an array for one."""
+    return total if total is not None and fits(total, w.shape, w) else np.empty_like(w)
+
+
 def _backward(
     kind: int, grads: OutputGrads, x: Array, h0: Array, weights: tuple[Array, Array], reverse: bool, residuals: Any,
     offered: Offer,
@@ -236,15 +241,14 @@ def _backward(
         return np.zeros_like(x), gh.copy(), gc.copy(), np.zeros_like(w_ih), *nothing
     if not inputs:
         x, w_ih = np.zeros((*x.shape[:2], 1), x.dtype), np.zeros((w_ih.shape[0], 1), x.dtype)
-    sums, of_input = offered.totals or (None, None), offered.first
-    adds = [fits(total, w.shape, w) for total, w in zip(sums, (w_ih, w_hh), strict=True)] if inputs else [False, False]
+    (sum_ih, sum_hh), of_input = offered.totals or (None, None), offered.first
     gates, states, active, order = residuals
     if order is not None:
         gy, x = gy.take(order, axis=1), x.take(order, axis=1)
         gh, gc, h0 = gh[order], gc[order], h0[order]
     s = _sizes(kind, x, hidden, reverse, len(active), BEHIND_ROWS, True)
     gx, gh0, gc0 = (np.empty_like(a) for a in (x if of_input else x[:0], gh, gc))
-    gw_ih, gw_hh = (total if added else np.empty_like(w) for total, added, w in zip(sums, adds, (w_ih, w_hh), strict=True))
+    gw_ih, gw_hh = _sum_or_new(sum_ih, w_ih), _sum_or_new(sum_hh, w_hh)
     along, ragged = panels(hidden), hidden % LANES != 0
     groups, most = blocks(s.I) + s.blocks, -(-s.N // s.threads)
     work = Scratch(
@@ -261,7 +265,8 @@ def _backward(
     )
     given = Inputs(as_row(x), as_row(h0), active)
     flat = OutputGrads(as_row(gy), as_row(gh), as_row(gc))
-    out = InputGrads(as_row(gx), as_row(gh0), as_row(gc0), as_row(gw_ih), as_row(gw_hh), adds[0] + 2 * adds[1])
+    adds = (gw_ih is sum_ih) + 2 * (gw_hh is sum_hh)
+    out = InputGrads(as_row(gx), as_row(gh0), as_row(gc0), as_row(gw_ih), as_row(gw_hh), adds)
     backward(given, _layer(kind, w_ih, w_hh), Saved(gates, states), flat, out, work, SIZES[kind](*s), s.threads)
     gbias = work.bias[: s.blocks * BLOCK].reshape(s.blocks, 4, LANES).transpose(1, 0, 2).reshape(4, -1)[:, :hidden]
     if order is not None:
