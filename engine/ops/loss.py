@@ -20,7 +20,7 @@ from .elementwise import where
 from .gather import take, take_along_axis
 from .half import wide
 from .ids import on_host
-from .loss_checks import REDUCTIONS, check_reduction, check_values, checked_labels, chosen_entries, plain_labels, reduced
+from .loss_checks import REDUCTIONS, check_reduction, check_values, checked_labels, plain_labels, reduced
 from .rectifiers import softplus
 from .reduce import sum
 from .shape import reshape
@@ -92,15 +92,30 @@ def _any_nll_loss(input: Any, target: Any, weight: Any, *, ignore_index: int, re
         loss = _nll_loss(rows, labels, ignore_index=ignore_index, kind=REDUCTIONS.index(reduction))
         return reshape(loss, target.shape) if reduction == "none" else loss
     _class_weight("nll_loss", weight, rows.shape[1])
+    labels, counted = _places(labels, ignore_index, all_count)
+    factors = _factors(weight, labels, counted)
+    return _per_weight("nll_loss", -_named(rows, labels, counted) * factors, factors, target.shape, reduction)
+
+
+def _places(labels: Any, ignore_index: int, all_count: bool) -> tuple[Any, Any]:
+    """Labels (M,) with 0 for those that are ignored, and which are not; None for all."""
     if all_count:
-        factors = take(weight, labels)
-        loss = -take_along_axis(rows, labels[:, None], axis=1)[:, 0] * factors
-        if reduction == "none":
-            return reshape(loss, target.shape)
-        return sum(loss) if reduction == "sum" else sum(loss) / sum(factors)
-    chosen = chosen_entries(rows, labels, ignore_index)
-    loss = -sum(where(chosen, rows * weight, 0.0), axis=1)
-    return _per_weight("nll_loss", loss, chosen, weight, target.shape, reduction)
+        return labels, None
+    counted = labels != ignore_index
+    return where(counted, labels, 0), counted
+
+
+def _named(rows: Any, labels: Any, counted: Any) -> Any:
+    """(M,): of each row (M,V) the entry that its label names, 0 where it does not count."""
+    found = take_along_axis(rows, labels[:, None], axis=1)[:, 0]
+    return found if counted is None else where(counted, found, 0.0)
+
+
+def _factors(weight: Any, labels: Any, counted: Any) -> Any:
+    """(M,): what each row weighs, or None where all weigh 1."""
+    if weight is None:
+        return None if counted is None else where(counted, 1.0, 0.0)
+    return take(weight, labels) if counted is None else where(counted, take(weight, labels), 0.0)
 
 
 @op(needs=("labels", ""), name="nll_loss")
@@ -112,13 +127,13 @@ def _nll_loss(xp, log_probs, labels, /, *, ignore_index, kind):
     return loss, (lambda gy: xp.nll_loss_grad(gy, count, labels, classes, ignore_index, reduction), lambda gy: None)
 
 
-def _per_weight(name: str, loss: Any, chosen: Any, weight: Any, shape: tuple[int, ...], reduction: str) -> Any:
-    """Reduce rows (M,); the mean is over the weights of the chosen classes."""
+def _per_weight(name: str, loss: Any, factors: Any, shape: tuple[int, ...], reduction: str) -> Any:
+    """Reduce rows (M,); the mean is over what they weigh, None for 1 each."""
     if check_reduction(name, reduction) == "none":
         return reshape(loss, shape)
     if reduction == "sum":
         return sum(loss)
-    return sum(loss) / sum(where(chosen, 1.0 if weight is None else weight, 0.0)).astype(loss.dtype)
+    return sum(loss) / (float(loss.shape[0]) if factors is None else sum(factors).astype(loss.dtype))
 
 
 @short("short_losses")
@@ -193,24 +208,28 @@ def cross_entropy(
         if averaged:
             return loss
         return sum(loss) if reduction == "sum" else reshape(loss, target.shape)
-    return _weighted_cross_entropy(rows, labels, weight, ignore_index, reduction, label_smoothing, target.shape)
+    ignored = None if all_count else ignore_index
+    return _weighted_cross_entropy(rows, labels, weight, ignored, reduction, label_smoothing, target.shape)
 
 
 @wide
 def _weighted_cross_entropy(
-    rows: Any, labels: Any, weight: Any, ignore_index: int, reduction: str, label_smoothing: float, shape: tuple[int, ...]
+    rows: Any, labels: Any, weight: Any, ignore_index: int | None, reduction: str, label_smoothing: float, shape: tuple[int, ...]
 ) -> Any:
-    """cross_entropy of rows (M,V) and labels (M,) with weights or smoothing."""
-    name, classes = "cross_entropy", rows.shape[1]
+    """cross_entropy of rows (M,V) and labels (M,) with weights or smoothing. ignore_index: None where all labels are classes."""
+    places, counted = _places(labels, ignore_index or 0, ignore_index is None)
+    factors = _factors(weight, places, counted)
+    if not label_smoothing:
+        ignored = -1 if ignore_index is None else ignore_index
+        loss = softmax_cross_entropy(rows, labels, ignore_index=ignored) * factors
+        return _per_weight("cross_entropy", loss, factors, shape, reduction)
     scores = log_softmax(rows, axis=1)
-    if weight is not None:
-        scores = scores * weight
-    chosen = chosen_entries(rows, labels, ignore_index)
-    loss = -(1.0 - label_smoothing) * sum(where(chosen, scores, 0.0), axis=1)
-    if label_smoothing:
-        counted = (labels != ignore_index)[:, None]
-        loss = loss - label_smoothing / classes * sum(where(counted, scores, 0.0), axis=1)
-    return _per_weight(name, loss, chosen, weight, shape, reduction)
+    loss = -(1.0 - label_smoothing) * _named(scores, places, counted)
+    shared = sum(scores if weight is None else scores * weight, axis=1)
+    if counted is not None:
+        shared = where(counted, shared, 0.0)
+    loss = (loss if factors is None else loss * factors) - label_smoothing / rows.shape[1] * shared
+    return _per_weight("cross_entropy", loss, factors, shape, reduction)
 
 
 @wide

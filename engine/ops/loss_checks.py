@@ -14,7 +14,6 @@ from ..autograd.base import TensorBase, must_be_tensors
 from ..backend.arguments import first_place
 from ..errors import ConfigError, DataError, DTypeError, LabelError, ShapeError
 from ..recording.generators import ARRAYS
-from .creation import arange
 from .ids import on_host, within
 from .reduce import mean, sum
 from .shape import permute_dims, reshape
@@ -119,11 +118,3 @@ def checked_labels(name: str, input: Any, labels: Any, ignore_index: int | None)
     if input.ndim > 2:
         input = reshape(permute_dims(input, (0, *range(2, input.ndim), 1)), (prod(labels.shape), classes))
     return input, labels if labels.ndim == 1 else reshape(labels, (-1,)), all_count
-
-
-def chosen_entries(rows: Any, labels: Any, ignore_index: int | None) -> Any:
-    """(M,V) booleans: the entry of each row that its label names; none where it is ignored."""
-    classes = rows.shape[1]
-    chosen = labels[:, None] == arange(classes, device=rows.device)
-    inside = ignore_index is not None and 0 <= ignore_index < classes
-    return chosen & (labels != ignore_index)[:, None] if inside else chosen
