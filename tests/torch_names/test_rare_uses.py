@@ -123,3 +123,17 @@ def test_sums_of_broadcast_gradients_are_differentiated_again(rows: int) -> None
     (g,) = torch.autograd.grad((((x + b.reshape(1, 3)) ** 2) * v).sum(), [b], create_graph=True)
     (h,) = torch.autograd.grad(g.sum(), [b])
     np.testing.assert_allclose(h.numpy(), 2 * v.numpy().sum(axis=0), rtol=1e-4, atol=1e-4)
+
+
+def test_gather_from_a_part_of_the_rows() -> None:
+    """An index may have fewer rows than the tensor, not more; and its numbers are places."""
+    x = torch.arange(12.0).reshape(3, 4).requires_grad_()
+    index = torch.tensor([[3, 0, 0], [1, 1, 2]])
+    assert torch.gather(x, 1, index).tolist() == [[3, 0, 0], [5, 5, 6]]
+    assert torch.gather(x, 0, torch.tensor([[2, 0]])).tolist() == [[8, 1]]
+    assert gradients(torch.gather(x, 1, index), x) == [[[2, 0, 0, 1], [0, 2, 1, 0], [0, 0, 0, 0]]]
+    for dim, wrong in ((1, [[4]]), (1, [[-1]]), (1, [[0]] * 4), (0, [[0] * 5])):
+        with pytest.raises(RuntimeError):
+            torch.gather(x, dim, torch.tensor(wrong))
+    with pytest.raises(RuntimeError):
+        torch.gather(torch.ones(1, 4), 1, torch.zeros(3, 1, dtype=torch.int64))
