@@ -10,26 +10,31 @@ from math import inf
 from typing import TYPE_CHECKING, Any
 
 from .. import backend
-from ..autograd.base import must_be_tensors
+from ..autograd.base import TensorBase, must_be_tensors
 from ..autograd.composed import composed
 from ..autograd.op import op
 from ..autograd.short import short
 from ..backend.arguments import first_place
 from ..errors import BadIndexError, ConfigError, DataError, ShapeError
 from .elementwise import where
-from .gather import take, take_along_axis
+from .gather import take_along_axis
 from .half import wide
 from .ids import on_host
-from .loss_checks import REDUCTIONS, check_reduction, check_values, checked_labels, plain_labels, reduced
+from .loss_checks import REDUCTIONS, check_reduction, check_values, checked_labels, checked_places, plain_labels, reduced
+from .loss_rows import factors_of, in_planes, named, places_of
 from .rectifiers import softplus
 from .reduce import sum
-from .shape import reshape
+from .shape import expand_dims, reshape
 from .softmax import log_softmax, softmax_cross_entropy, softmax_cross_entropy_mean
 
 if TYPE_CHECKING:
     from ..typing import Tensor
 
 __all__ = ["binary_cross_entropy", "binary_cross_entropy_with_logits", "cross_entropy", "nll_loss"]
+
+FEW_CLASSES = 24
+"""Up to which it pays to leave planes of scores as they lie, rather than to bring the classes of a pixel together."""
+
 
 def _class_weight(name: str, weight: Any, classes: int) -> None:
     if weight is not None and weight.shape != (classes,):
@@ -76,12 +81,28 @@ def nll_loss(
     tensor(True)
     """
     kind = REDUCTIONS.index(check_reduction("nll_loss", reduction))
+    if isinstance(input, TensorBase) and in_planes(input, target, inf):
+        return _loss_in_planes("nll_loss", input, target, weight, ignore_index, reduction)
     if weight is None and plain_labels(input, target):
         try:
             return _nll_loss(input, target, ignore_index=ignore_index, kind=kind)
         except BadIndexError:  # of the kernel, which looks at the labels; what is wrong with one is said below
             pass
     return _any_nll_loss(input, target, weight, ignore_index=ignore_index, reduction=reduction)
+
+
+@wide
+def _loss_in_planes(name: str, input: Any, target: Any, weight: Any, ignore_index: int, reduction: str) -> Any:
+    """nll_loss or cross_entropy of scores (N,V,*S), which stay as they lie: the entry that each label names."""
+    labels, all_count = checked_places(name, input, target, ignore_index)
+    _class_weight(name, weight, input.shape[1])
+    labels, counted = places_of(labels, ignore_index, all_count)
+    scores = log_softmax(input, axis=1) if name == "cross_entropy" else input
+    found = reshape(take_along_axis(scores, expand_dims(labels, axis=1), axis=1), (-1,))
+    counted = None if counted is None else reshape(counted, (-1,))
+    loss = -(found if counted is None else where(counted, found, 0.0))
+    factors = factors_of(weight, reshape(labels, (-1,)), counted)
+    return _per_weight(name, loss if weight is None else loss * factors, factors, target.shape, reduction)
 
 
 @wide
@@ -92,30 +113,9 @@ def _any_nll_loss(input: Any, target: Any, weight: Any, *, ignore_index: int, re
         loss = _nll_loss(rows, labels, ignore_index=ignore_index, kind=REDUCTIONS.index(reduction))
         return reshape(loss, target.shape) if reduction == "none" else loss
     _class_weight("nll_loss", weight, rows.shape[1])
-    labels, counted = _places(labels, ignore_index, all_count)
-    factors = _factors(weight, labels, counted)
-    return _per_weight("nll_loss", -_named(rows, labels, counted) * factors, factors, target.shape, reduction)
-
-
-def _places(labels: Any, ignore_index: int, all_count: bool) -> tuple[Any, Any]:
-    """Labels (M,) with 0 for those that are ignored, and which are not; None for all."""
-    if all_count:
-        return labels, None
-    counted = labels != ignore_index
-    return where(counted, labels, 0), counted
-
-
-def _named(rows: Any, labels: Any, counted: Any) -> Any:
-    """(M,): of each row (M,V) the entry that its label names, 0 where it does not count."""
-    found = take_along_axis(rows, labels[:, None], axis=1)[:, 0]
-    return found if counted is None else where(counted, found, 0.0)
-
-
-def _factors(weight: Any, labels: Any, counted: Any) -> Any:
-    """(M,): what each row weighs, or None where all weigh 1."""
-    if weight is None:
-        return None if counted is None else where(counted, 1.0, 0.0)
-    return take(weight, labels) if counted is None else where(counted, take(weight, labels), 0.0)
+    labels, counted = places_of(labels, ignore_index, all_count)
+    factors = factors_of(weight, labels, counted)
+    return _per_weight("nll_loss", -named(rows, labels, counted) * factors, factors, target.shape, reduction)
 
 
 @op(needs=("labels", ""), name="nll_loss")
@@ -197,6 +197,8 @@ def cross_entropy(
     must_be_tensors(name, input=input, target=target)
     if target.dtype.kind in "fV" and target.shape == input.shape:
         return _soft_cross_entropy(input, target, weight, reduction, label_smoothing)
+    if not label_smoothing and in_planes(input, target, FEW_CLASSES):
+        return _loss_in_planes(name, input, target, weight, ignore_index, reduction)
     rows, labels, all_count = checked_labels(name, input, target, ignore_index)
     classes = rows.shape[1]
     _class_weight(name, weight, classes)
@@ -217,14 +219,14 @@ def _weighted_cross_entropy(
     rows: Any, labels: Any, weight: Any, ignore_index: int | None, reduction: str, label_smoothing: float, shape: tuple[int, ...]
 ) -> Any:
     """cross_entropy of rows (M,V) and labels (M,) with weights or smoothing. ignore_index: None where all labels are classes."""
-    places, counted = _places(labels, ignore_index or 0, ignore_index is None)
-    factors = _factors(weight, places, counted)
+    places, counted = places_of(labels, ignore_index or 0, ignore_index is None)
+    factors = factors_of(weight, places, counted)
     if not label_smoothing:
         ignored = -1 if ignore_index is None else ignore_index
         loss = softmax_cross_entropy(rows, labels, ignore_index=ignored) * factors
         return _per_weight("cross_entropy", loss, factors, shape, reduction)
     scores = log_softmax(rows, axis=1)
-    loss = -(1.0 - label_smoothing) * _named(scores, places, counted)
+    loss = -(1.0 - label_smoothing) * named(scores, places, counted)
     shared = sum(scores if weight is None else scores * weight, axis=1)
     if counted is not None:
         shared = where(counted, shared, 0.0)

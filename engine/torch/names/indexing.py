@@ -28,8 +28,8 @@ def index_of(x: Any, given: Any) -> tuple[Any, Any]:
         _check_step(given)
         return x, given
     parts = list(given) if isinstance(given, tuple) else [given]
-    first = next((i for i, p in enumerate(parts) if p is ...), None)  # the first ... takes all axes that are left
-    parts = [_part(p) for i, p in enumerate(parts) if p is not ... or i == first]
+    dots = [i for i, p in enumerate(parts) if p is ...]
+    parts = [_part(p) for i, p in enumerate(parts) if i not in dots[1:]]  # the first ... takes all axes that are left
     for p in parts:
         _check_step(p)
     if any(isinstance(p, int) and not isinstance(p, bool) for p in parts) and any(is_tensor(p) for p in parts):
