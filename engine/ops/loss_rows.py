@@ -11,8 +11,11 @@ from .gather import take, take_along_axis
 
 def in_planes(input: Any, target: Any, most: float) -> bool:
     """Whether these are scores (N,V,*S) of at most so many classes, and integers (N,*S)."""
-    shape, there = input.shape, isinstance(target, TensorBase) and target.dtype.kind in "iu"
-    return len(shape) > 2 and 0 not in shape and shape[1] <= most and there and target.shape == shape[:1] + shape[2:]
+    shape = input.shape
+    if len(shape) < 3 or 0 in shape or shape[1] > most or not isinstance(target, TensorBase):
+        return False
+    labels = target.array
+    return bool(labels.dtype.kind in "iu" and tuple(labels.shape) == shape[:1] + shape[2:])
 
 
 def places_of(labels: Any, ignore_index: int, all_count: bool) -> tuple[Any, Any]:
