@@ -14,8 +14,8 @@ def in_planes(input: Any, target: Any, most: float) -> bool:
     shape = input.shape
     if len(shape) < 3 or 0 in shape or shape[1] > most or not isinstance(target, TensorBase):
         return False
-    labels = target.array
-    return bool(labels.dtype.kind in "iu" and tuple(labels.shape) == shape[:1] + shape[2:])
+    labels: Any = target
+    return bool(labels.dtype.kind in "iu" and labels.shape == shape[:1] + shape[2:])
 
 
 def places_of(labels: Any, ignore_index: int, all_count: bool) -> tuple[Any, Any]:
