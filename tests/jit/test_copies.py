@@ -236,6 +236,22 @@ def test_counting(spaces: tuple[Any, Any], dtype: str) -> None:
         np.testing.assert_array_equal(y, wanted)
 
 
+@pytest.mark.parametrize("dtype", ["int32", "int64"])
+def test_counting_integers(spaces: tuple[Any, Any], dtype: str) -> None:
+    """As far as nothing that is added up on the way wraps around."""
+    d, most = np.dtype(dtype), np.iinfo(dtype).max
+    near = most // (2 if dtype == "int64" else 1) - 600 * 3
+    for args in [(70_001,), (-30_000, 40_000), (5, 200_000, 7), (9, -80_000, -3), (near - 60_000, near, 3)]:
+        before = jit.SET.launches["library:arange"]
+        y, wanted = (space.arange(*args, dtype=d) for space in spaces)
+        np.testing.assert_array_equal(y, wanted, strict=True)
+        assert jit.SET.launches["library:arange"] == before + 1
+    for args in [(most - 20_000, most), (-20_000, most, most // 30_000)]:
+        before = jit.SET.launches["library:arange"]
+        np.testing.assert_array_equal(*(space.arange(*args, dtype=d) for space in spaces), strict=True)
+        assert jit.SET.launches["library:arange"] == before
+
+
 @pytest.mark.parametrize("dtype", ["float32", "int64", "bool", "complex64"])
 def test_ones_on_a_diagonal(dtype: str) -> None:
     """As NumPy alone, for diagonals inside the matrix and beyond it."""
