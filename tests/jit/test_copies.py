@@ -280,3 +280,12 @@ def test_the_gradient_of_a_view_has_memory_of_its_own(monkeypatch: pytest.Monkey
         assert not np.shares_memory(got, seed)
         assert bits(got) == bits(wanted)
     assert (jit.SET.launches["library:copy"] - before) == (threads if backend == "numba" else 0)
+
+
+def test_threads_share_an_outer_axis() -> None:
+    """Of rows that lie apart each is one thread's, if there are some; of two rows every thread gets a part of both."""
+    for rows, parts in ((7, 1176 // 64), (8, 8), (14, 14), (40, 40)):
+        x = np.zeros((rows, 2, 294), np.float32)[:, :1]
+        plan = copies._plan(x.shape, (1176, 1176, 4), x.shape, x.strides, 4)
+        assert plan is not None
+        assert plan.parts == parts
