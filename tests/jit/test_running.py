@@ -28,7 +28,7 @@ def _wanted(x: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("lines, count", [(3, 7), (2, BLOCK - 1), (2, BLOCK), (3, 2 * BLOCK + 5), (1, 5 * BLOCK + 4095)])
+@pytest.mark.parametrize(("lines", "count"), [(3, 7), (2, BLOCK - 1), (2, BLOCK), (3, 2 * BLOCK + 5), (1, 5 * BLOCK + 4095)])
 def test_the_product_of_all_others(monkeypatch: pytest.MonkeyPatch, lines: int, count: int, dtype: str) -> None:
     """For any number of threads the same bits, and right where a line has a zero or two."""
     x = np.random.default_rng(count).choice([-2.0, -1.0, -0.5, 0.5, 1.0, 2.0, 1.0625, 0.9375], (lines, count)).astype(dtype)
@@ -59,5 +59,6 @@ def test_numbers_that_vanish() -> None:
     x = np.ones((2, 2 * BLOCK + 9))
     x[0, 5], x[1, -1] = np.nan, np.inf
     y = running.others(x)
-    assert np.isnan(np.delete(y[0], 5)).all() and y[0, 5] == 1.0
-    assert np.isinf(y[1, :-1]).all() and y[1, -1] == 1.0
+    assert np.isnan(np.delete(y[0], 5)).all()
+    assert np.isinf(y[1, :-1]).all()
+    assert y[0, 5] == y[1, -1] == 1.0
