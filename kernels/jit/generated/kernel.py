@@ -40,6 +40,9 @@ SHARE = 4000.0
 ROWS = 16_384
 """Elements from which on machine code pays where NumPy is as fast but for arrays of one number for each row."""
 
+COPIED = 4096
+"""Elements up to which a slice is copied sooner than it is seen how its rows lie."""
+
 KNOWN = 64
 """Combinations of shapes for which a kernel remembers how they broadcast."""
 
@@ -138,11 +141,12 @@ class Kernel:
         for a in arrays:
             if type(a) is not np.ndarray and hasattr(a, "__generated__"):  # of a step that is recorded, which notes the call
                 return a.__generated__(self, arrays)
-        if self.by_numpy and not self.exact and self.library is None:
+        spread = not all([a.flags.c_contiguous for a in arrays])
+        if self.by_numpy and (spread or (not self.exact and self.library is None)):
             return self._by_numpy(arrays)
-        if not all([a.flags.c_contiguous for a in arrays]):
-            if self.by_numpy:
-                return self._by_numpy(arrays)
+        if spread:
+            if arrays[0].size <= COPIED and arrays[-1].size <= COPIED:
+                return self(*[a if a.flags.c_contiguous else a.copy() for a in arrays])
             y = self._in_rows(arrays)
             if y is not None:
                 return y
