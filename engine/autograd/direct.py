@@ -153,10 +153,14 @@ class _Form(NamedTuple):
             (x,) = self.arrays
             lines += [f"try: _needs = {x}.needs_grad", "except _AttributeError: break"]
             lines += ["if not _needs or not _recording():", *asked]
+        if several and bound:
+            free = "_isinstance({x}, _T) and not {x}.needs_grad"
+            free = free if self.promotes else f"({{x}} is None or {free})"
+            lines += [f"_asked = {' and '.join([free.format(x=x) for x in self.arrays])}", "if _asked:", *asked]
         lines += self._several() if several else self._one()
         lines += [
             "if not _needs or not _recording():",
-            *(asked if several else []),
+            *(["    if not _asked:", *[f"    {line}" for line in asked]] if several and bound else []),
             "    if _needs:",
             "        if _touched() is not None: break  # a checkpoint is told",
             "        _needs = False",

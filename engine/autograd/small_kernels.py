@@ -56,15 +56,21 @@ def _by_rows(name: str) -> Callable[[Any, Leaf], Answer]:
 
 
 def _matmul(xp: Any, leaf: Leaf) -> Answer:
-    kernel, launches = xp.kernels.load("matmul"), xp.kernels.launches
+    kernel, launches, (held, _) = xp.kernels.load("matmul"), xp.kernels.launches, views()
+    single, double = _FLOATS
 
     def small(x1: Any, x2: Any) -> Any:
-        if not (isinstance(x1, TensorBase) and isinstance(x2, TensorBase)):
+        a, b = held(x1), held(x2)
+        if a is None:
+            a = floats(x1)
+        if b is None:
+            b = floats(x2)
+        if a is None or b is None:
             return None
-        a, b = x1.array, x2.array
-        if not (type(a) is type(b) is _ND and a.dtype is b.dtype and a.dtype in _FLOATS and a.ndim == b.ndim == 2):
+        d = a.dtype
+        if d is not b.dtype or (d is not single and d is not double) or not a.ndim == b.ndim == 2:
             return None
-        if a.shape[1] != b.shape[0] or a.size * b.size > SERIAL or ((x1.needs_grad or x2.needs_grad) and not unrecorded()):
+        if a.shape[1] != b.shape[0] or a.size * b.size > SERIAL:
             return None
         token = SET(QUIET)
         try:
@@ -78,21 +84,27 @@ def _matmul(xp: Any, leaf: Leaf) -> Answer:
 
 
 def _linear(xp: Any, leaf: Leaf) -> Answer:
-    kernel, launches = xp.kernels.load("linear"), xp.kernels.launches
+    kernel, launches, (held, _) = xp.kernels.load("linear"), xp.kernels.launches, views()
+    single, double = _FLOATS
 
     def small(x: Any, weight: Any, bias: Any) -> Any:
-        if not (isinstance(x, TensorBase) and isinstance(weight, TensorBase)):
+        a, w, b = held(x), held(weight), None
+        if a is None:
+            a = floats(x)
+        if w is None:
+            w = floats(weight)
+        if a is None or w is None:
             return None
-        a, w, needs = x.array, weight.array, x.needs_grad or weight.needs_grad
-        if not (type(a) is type(w) is _ND and a.dtype is w.dtype and a.dtype in _FLOATS and a.ndim == w.ndim == 2):
+        d = a.dtype
+        if d is not w.dtype or (d is not single and d is not double) or not a.ndim == w.ndim == 2:
             return None
-        b = None
         if bias is not None:
-            b = bias.array if isinstance(bias, TensorBase) else None
-            if type(b) is not _ND or b.dtype is not a.dtype or b.shape != w.shape[:1]:
+            b = held(bias)
+            if b is None:
+                b = floats(bias)
+            if b is None or b.dtype is not d or b.shape != w.shape[:1]:
                 return None
-            needs = needs or bias.needs_grad
-        if a.shape[1] != w.shape[1] or a.shape[0] * w.size > SERIAL or (needs and not unrecorded()):
+        if a.shape[1] != w.shape[1] or a.shape[0] * w.size > SERIAL:
             return None
         token = SET(QUIET)
         try:

@@ -143,7 +143,7 @@ def test_long_chains_and_large_calls() -> None:
     """What lies between must fit on the stack; a chain that is too long is none."""
 
     def power(length: int) -> Any:
-        scope: dict[str, Any] = {}
+        scope: dict[str, Any] = {"__name__": __name__}
         exec(f"def power_{length}(xp, x, /):\n    return {'x * ' * length}x, lambda gy: gy", scope)  # noqa: S102
         return op(needs="x", promotes="float")(scope[f"power_{length}"])
 
