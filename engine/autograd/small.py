@@ -24,7 +24,7 @@ from ..recording.answers import changed, known, mode
 from . import nvtx
 from .base import tensor_class, wrap
 from .declaration import Op
-from .small_chains import chain, ufunc_of
+from .small_chains import agrees, chain, ufunc_of
 
 MORE_PATIENCE = 16
 """How many times as many calls as before go by until an op asks again: its backend may have changed since."""
@@ -67,19 +67,21 @@ class _Watched:
         return function
 
 
-def function_of(op: Op, xp: Any, arguments: list[Any], consts: Mapping[str, Any]) -> str:
-    """The one function of the namespace that an op's definition calls with just these arguments, constants at their defaults."""
+def function_of(op: Op, xp: Any, arguments: list[Any], consts: Mapping[str, Any]) -> tuple[str, tuple[float, ...]]:
+    """The one function of the namespace that an op's definition calls with just these arguments, constants at their defaults, and
+    the floats among these that follow the arguments; ("", ()) if it does anything else."""
     watched = _Watched(xp)
     try:
         y, _ = op.text(watched, *arguments, **consts)
     except Exception:  # a result that is written to, for one
-        return ""
+        return "", ()
     if len(watched.notes) != 1:
-        return ""
+        return "", ()
     name, args, options, result = watched.notes[0]
-    same = len(args) == len(arguments) and all(a is b for a, b in zip(args, arguments, strict=True))
-    plain = all(value is None or value is False for value in options.values())
-    return name if same and plain and result is y else ""
+    numbers = tuple(args[len(arguments) :])
+    same = len(args) >= len(arguments) and all(a is b for a, b in zip(args, arguments, strict=False))
+    plain = all(value is None or value is False for value in options.values()) and all(type(v) is float for v in numbers)
+    return (name, numbers) if same and plain and result is y else ("", ())
 
 
 def bind(op: Op, policy: Any, xp: Any) -> None:
@@ -139,6 +141,8 @@ def _says(op: Op, xp: Any, made: Callable[..., Any]) -> bool:
     given = [a[0] if i == 2 else a for i, a in enumerate(arrays[: len(op.arrays)])]
     if op.name.startswith("cumulative"):
         given = [given[0][0]]
+    elif op.name in ("any", "all"):
+        given = [given[0] > 0]
     y, _ = op.text(xp, *given, **{name: op.defaults[name] for name in op.consts})
     found = made(*[wrap(a) for a in given])
     return found is not None and np.array_equal(found.array, y)
@@ -165,7 +169,7 @@ def _function(op: Op, xp: Any) -> Any:
         else:
             most.append(_most(op, xp, arrays))
     if len(most) != 2 or len(ufuncs) != 1:
-        found = _kernel(names.pop(), xp) if len(names) == 1 and not most else None
+        found = _kernel(op, xp, *names.pop()) if len(names) == 1 and not most else None
         return chain(op, xp, consts) if found is None else found
     (ufunc,) = ufuncs
     numbers = count == 2 and op.name in NUMBERS
@@ -233,16 +237,19 @@ def _counting(found: Callable[..., Any], launches: Counter[str], label: str, cou
     return one if count == 1 else two
 
 
-def _kernel(name: str, xp: Any) -> Any:
-    """A kernel, or a reduction of all elements, from tensors to a tensor; its calls are counted as ever."""
+def _kernel(op: Op, xp: Any, name: str, numbers: tuple[float, ...]) -> Any:
+    """A kernel, or a reduction of all elements, from tensors to a tensor; its calls are counted as ever. numbers: the constants
+    that the kernel takes behind its arrays."""
     launches = xp.kernels.launches
     if KERNELS.get(name) != "activation":
-        return _reduction(name, launches)
+        return None if numbers else _reduction(name, launches)
     activation = import_module("dlengine.kernels.jit.activation")
     if xp.kernels.load(name) is not getattr(activation, name):
         return None
-    found, label = activation.small(name, tensor_class[0]), name
-    return None if found is None else _counting(found, launches, label, 2 if name == "add_relu" else 1)
+    found, label = activation.small(name, tensor_class[0], numbers), name
+    if found is None or (numbers and not agrees(op, xp, {name: op.defaults[name] for name in op.consts}, found, (4, 8))):
+        return None
+    return _counting(found, launches, label, 2 if name == "add_relu" else 1)
 
 
 def _reduction(name: str, launches: Any) -> Any:

@@ -107,7 +107,7 @@ def chain(op: Op, xp: Any, consts: Mapping[str, Any]) -> Any:
             found[np.dtype(dtype).itemsize] = steps.pop(), most
     chains = import_module("dlengine.kernels.jit.generated.small_chains")
     made = chains.chain(found, tensor_class[0], count) if found else None
-    return made if made is not None and _agrees(op, xp, consts, made, tuple(found)) else None
+    return made if made is not None and agrees(op, xp, consts, made, tuple(found)) else None
 
 
 def _depends_on_arguments_alone(op: Op) -> bool:
@@ -153,7 +153,7 @@ def _steps(op: Op, xp: Any, arrays: list[Any], consts: Mapping[str, Any]) -> Any
     return tuple(found) if found and _name(last[0].result) == _name(y) and y.shape == arrays[0].shape else None
 
 
-def _agrees(op: Op, xp: Any, consts: Mapping[str, Any], made: Any, sizes: tuple[int, ...]) -> bool:
+def agrees(op: Op, xp: Any, consts: Mapping[str, Any], made: Any, sizes: tuple[int, ...]) -> bool:
     """Whether a function gives what the definition gives."""
     for size in sizes:
         for n in (len(_SPECIAL), 3):
