@@ -41,6 +41,9 @@ SHARE = 4000.0
 ROWS = 16_384
 """Elements from which on machine code pays where NumPy is as fast but for arrays of one number for each row."""
 
+COPIED = 4096
+"""Elements up to which a slice is copied sooner than it is seen how its rows lie."""
+
 KNOWN = 64
 """Combinations of shapes for which a kernel remembers how they broadcast."""
 
@@ -139,13 +142,18 @@ class Kernel:
         for a in arrays:
             if type(a) is not np.ndarray and hasattr(a, "__generated__"):  # of a step that is recorded, which notes the call
                 return a.__generated__(self, arrays)
-        if self.by_numpy and not self.exact and self.library is None:
+        spread = not all([a.flags.c_contiguous for a in arrays])
+        if self.by_numpy and not self.exact and (spread or self.library is None):
             return self._by_numpy(arrays)
-        if not all([a.flags.c_contiguous for a in arrays]):
-            slow = self.by_numpy and (not self.exact or max([a.size for a in arrays]) < ROWS)
-            y = None if slow else self._in_rows(arrays)
-            if y is not None or self.by_numpy:
+        if spread:
+            if self.by_numpy:
+                y = self._in_rows(arrays) if max([a.size for a in arrays]) >= ROWS else None
                 return self._by_numpy(arrays) if y is None else y
+            if arrays[0].size <= COPIED and arrays[-1].size <= COPIED:
+                return self(*[a if a.flags.c_contiguous else a.copy() for a in arrays])
+            y = self._in_rows(arrays)
+            if y is not None:
+                return y
             arrays = [dense(a, a.dtype) for a in arrays]
         shapes = tuple([a.shape for a in arrays])
         known = self.known.get(shapes)
