@@ -23,12 +23,13 @@ def index_of(x: Any, given: Any) -> tuple[Any, Any]:
     result's axes elsewhere. Slices of lists, and NumPy arrays, are as tensors are.
     """
     if isinstance(given, bool):
-        return x, (None, dl.asarray([given])) if x.ndim == 0 else (None, given)
+        return x, (None, dl.asarray([given])) if x.ndim == 0 else given
     if isinstance(given, (int, slice)) or given is None or given is ...:
         _check_step(given)
         return x, given
     parts = list(given) if isinstance(given, tuple) else [given]
-    parts = [_part(p) for p in parts]
+    dots = [i for i, p in enumerate(parts) if p is ...]
+    parts = [_part(p) for i, p in enumerate(parts) if i not in dots[1:]]  # the first ... takes all axes that are left
     for p in parts:
         _check_step(p)
     if any(isinstance(p, int) and not isinstance(p, bool) for p in parts) and any(is_tensor(p) for p in parts):
@@ -91,14 +92,17 @@ def get_item(self: Any, given: Any) -> Any:
 
 def _is_simple(parts: tuple[Any, ...]) -> bool:
     """Whether an index has integers, slices forwards, None and ... alone, which mean here what they mean to NumPy."""
+    dots = 0
     for p in parts:
         kind = type(p)
-        if kind is slice:
+        if p is ...:
+            dots += 1
+        elif kind is slice:
             if p.step is not None or type(p.start) not in _BOUNDS or type(p.stop) not in _BOUNDS:
                 return False
-        elif kind is not int and p is not None and p is not ...:
+        elif kind is not int and p is not None:
             return False
-    return True
+    return dots < 2
 
 
 def set_item(self: Any, given: Any, value: Any) -> None:
@@ -158,7 +162,7 @@ def _lined_up(input: Any, index: Any) -> tuple[Any, Any, tuple[int, ...]]:
 def _in_range(name: str, index: Any, size: int) -> None:
     if index.size and index.device == "cpu":
         a = index.array
-        if a.min() < 0 or a.max() >= size:
+        if a.view(np.uint64).max() >= size if a.dtype == np.int64 else a.min() < 0 or a.max() >= size:  # negative ones are large
             raise RuntimeError(f"{name}: index out of bounds for dimension with size {size}")
 
 
@@ -170,7 +174,11 @@ def gather(input: Any, dim: int, index: Any, *, sparse_grad: bool = False) -> An
     if x.ndim != i.ndim:
         raise RuntimeError("Index tensor must have the same number of dimensions as input tensor")
     _in_range("gather", i, x.shape[dim])
-    return dl.reshape(Plain.__getitem__(x, _grid(i, dim)), index.shape)
+    part = tuple([slice(0, n) if a != dim % i.ndim else slice(None) for a, n in enumerate(i.shape)])
+    if any(n > x.shape[a] for a, n in enumerate(i.shape) if a != dim % i.ndim):
+        raise RuntimeError(f"Size does not match at an axis other than {dim}: index {i.shape}, input {x.shape}")
+    x = x if all(n == x.shape[a] for a, n in enumerate(i.shape) if a != dim % i.ndim) else Plain.__getitem__(x, part)
+    return dl.reshape(dl.take_along_axis(x, i, axis=dim), index.shape)
 
 
 @define("take_along_dim")
@@ -334,6 +342,8 @@ def masked_fill(input: Any, mask: Any, value: Any) -> Any:
         if not math.isfinite(value) or value != int(value):
             raise RuntimeError("value cannot be converted to type int64_t without overflow")
         value = int(value)
+    elif input.dtype == np.bool_:
+        value = bool(value)
     return dl.where(mask, value, input)
 
 
