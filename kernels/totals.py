@@ -1,7 +1,7 @@
 """Sums of gradients that a gradient's kernel may add to, where a weight is used several times: in every step of a loop, say.
 
-    offer(Offer([total]), pull, gy)         # the walk; pull calls a kernel
-    for total in taken().totals: ...        # the kernel; nothing is there unless it was offered for this call
+    offer(Offer("lstm_grad", totals), pull, gy)     # the walk; pull calls the kernel lstm_grad
+    for total in taken("lstm_grad").totals: ...     # the kernel; nothing is there unless it was offered for this call of it
 
 A kernel that takes an offer adds the gradient to the array and returns that array; so the gradient is neither written to memory
 of its own nor read again. It may as well return a new array, which is then added. None stands for a gradient of which there is
@@ -21,9 +21,10 @@ Totals = Sequence[Array | None]
 
 
 class Offer(NamedTuple):
-    """totals: sums, one for each gradient that the op says can be added, or none. first: whether that of the first array is
-    wanted."""
+    """kernel: whose offer it is. totals: sums, one for each gradient that the op says can be added, or none. first: whether that
+    of the first array is wanted."""
 
+    kernel: str = ""
     totals: Totals = ()
     first: bool = True
 
@@ -47,11 +48,12 @@ def offer(what: Offer, pull: Callable[..., Any], *args: Any) -> Any:
         _offered.now = NOTHING
 
 
-def taken() -> Offer:
-    """What has been offered, which is then gone."""
+def taken(kernel: str) -> Offer:
+    """What has been offered to a kernel, which is then gone."""
     now = _offered.now
-    if now is not NOTHING:
-        _offered.now = NOTHING
+    if now.kernel != kernel:
+        return NOTHING
+    _offered.now = NOTHING
     return now
 
 

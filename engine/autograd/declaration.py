@@ -79,9 +79,9 @@ class Op:
         self.guards: dict[tuple[bool, ...], tuple[int, ...]] = {}
         self.several = result is not None
         self.kernel = False  # whether it is a kernel and no more: no formula is looked for in it
-        self.adds: tuple[int, ...] = ()
-        """Positions of the inputs whose gradients are the last thing that a pullback's kernel makes, which may take their sums
-        (see dlengine.kernels.totals)."""
+        self.adds: tuple[str, tuple[int, ...]] | None = None
+        """The kernel of the pullbacks that may add to sums, and the positions of the inputs whose gradients it makes last (see
+        dlengine.kernels.totals)."""
         self.readings: list[dict[Any, Any] | None]
         self.call: Any = None
         self.bound: Any = None

@@ -135,16 +135,17 @@ class _Walk:
 
     def offering(self, node: Node, pull: Any, need: tuple[bool, ...]) -> Any:
         """The pullbacks of a node, whose kernels may add to the sums of its inputs; see dlengine.kernels.totals."""
-        op, totals = node.op, self.sums.totals(node, node.op.adds)
+        op, (kernel, places) = node.op, node.op.adds
+        totals = self.sums.totals(node, places)
         joint = type(pull) is not list
         if op.text is not op.original or not (any(t is not None for t in totals) or (joint and not need[0])):
             return pull
         if joint:
-            return partial(offer, Offer(totals, need[0]), pull)
+            return partial(offer, Offer(kernel, totals, need[0]), pull)
         pull = pull.copy()
-        for i, total in zip(op.adds, totals, strict=True):
+        for i, total in zip(places, totals, strict=True):
             if total is not None and pull[i] is not None:
-                pull[i] = partial(offer, Offer([total]), pull[i])
+                pull[i] = partial(offer, Offer(kernel, [total]), pull[i])
         return pull
 
     def rare_step(self, node: Node, found: dict[Any, Any]) -> None:

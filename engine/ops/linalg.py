@@ -102,7 +102,7 @@ def _linear(xp, x, weight, bias, /):
     )
 
 
-_linear.op.adds = (1,)  # type: ignore[attr-defined]
+_linear.op.adds = "matmul", (1,)  # type: ignore[attr-defined]
 
 
 def _real(x: Any) -> bool:

@@ -115,7 +115,7 @@ def lstm(
     return arguments(x, h0, c0, w_ih, w_hh, bias, sequence_lengths("lstm", lengths, x), reverse)
 
 
-lstm.op.adds = (3, 4)  # type: ignore[attr-defined]
+lstm.op.adds = "lstm_grad", (3, 4)  # type: ignore[attr-defined]
 
 
 def lstm_projected(
@@ -245,7 +245,7 @@ def gru(
     return arguments(x, h0, w_ih, w_hh, b_ih, b_hh, sequence_lengths("gru", lengths, x), reverse)
 
 
-gru.op.adds = (2, 3)  # type: ignore[attr-defined]
+gru.op.adds = "gru_grad", (2, 3)  # type: ignore[attr-defined]
 
 
 @kernel_op(needs="x w_ih w_hh lengths")

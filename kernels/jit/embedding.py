@@ -172,7 +172,7 @@ def embedding(weight: Array, ids: Array) -> Array:
 
 def embedding_grad(gy: Array, ids: Array, rows: int) -> Array:
     """Row r is the sum of gy where ids == r, in the order of the ids. gy: (*ids, D). Returns (rows, D)."""
-    totals = taken().totals
+    totals = taken("embedding_grad").totals
     gy, flat = dense(gy).reshape(ids.size, gy.shape[-1]), _checked(ids, rows)
     if totals and flat.size and fits(totals[0], (rows, gy.shape[1]), gy):
         _add_segments(gy, *_sort_positions(flat, rows), totals[0])

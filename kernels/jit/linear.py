@@ -37,7 +37,7 @@ SPEED = 40.0  # multiply-adds of the tile in a nanosecond of one thread
 
 def matmul(a: Array, b: Array) -> Array:
     """a @ b as the array API has it: vectors, matrices, and stacks of matrices whose leading axes broadcast."""
-    totals = taken().totals
+    totals = taken("matmul").totals
     if totals and _added(a, b, totals[0]):
         return totals[0]
     if a.size * b.size <= SERIAL_MULTIPLY_ADDS and a.ndim == b.ndim == 2:

@@ -299,7 +299,7 @@ def lstm_grad(
     """Gradients of x (None where it is known not to be wanted), h0, c0, w_ih, w_hh and bias (None where bias is)."""
     if stepwise.is_own(residuals):
         return stepwise.lstm_grad((gy, gh, gc), x, (h0, c0), (w_ih, w_hh), bias, lengths, reverse, residuals)
-    offered, weights = taken(), (w_ih, w_hh)
+    offered, weights = taken("lstm_grad"), (w_ih, w_hh)
     *grads, gbias = _backward(LSTM, OutputGrads(gy, gh, gc), x, h0, weights, reverse, residuals, offered)
     gx, gh0, gc0, gw_ih, gw_hh = (np.ascontiguousarray(g) for g in grads)
     return gx if offered.first else None, gh0, gc0, gw_ih, gw_hh, None if bias is None else gbias.reshape(-1)
@@ -345,7 +345,7 @@ def gru_grad(
     """Gradients of x (None where it is known not to be wanted), h0, w_ih, w_hh, b_ih and b_hh (None where the bias is)."""
     if stepwise.is_own(residuals):
         return stepwise.gru_grad((gy, gh), x, h0, (w_ih, w_hh), (b_ih, b_hh), lengths, reverse, residuals)
-    offered, grads = taken(), OutputGrads(gy, gh, np.zeros_like(gh))
+    offered, grads = taken("gru_grad"), OutputGrads(gy, gh, np.zeros_like(gh))
     *found, gbias = _backward(GRU, grads, x, h0, (w_ih, w_hh), reverse, residuals, offered)
     gx, through_gates, straight, gw_ih, gw_hh = (np.ascontiguousarray(g) for g in found)
     gb_ih = None if b_ih is None else gbias[[1, 2, 0]].reshape(-1)

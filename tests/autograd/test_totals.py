@@ -104,7 +104,7 @@ def counted(monkeypatch):
 
 def without_offers(monkeypatch):
     for module in MODULES:
-        monkeypatch.setattr(module, "taken", totals.Offer)
+        monkeypatch.setattr(module, "taken", lambda kernel: totals.NOTHING)
 
 
 @pytest.mark.parametrize("plain", [False, True], ids=["compiled", "interpreted"])
@@ -166,23 +166,23 @@ def test_the_gradient_of_a_gradient_and_a_kept_graph(tile):
         assert np.isfinite(second.numpy_copy()).all()
 
 
-def test_an_offer_is_for_one_call_in_one_thread():
+def test_an_offer_is_for_one_call_of_one_kernel_in_one_thread():
     total, seen = np.zeros(3), []
-    assert totals.taken() == totals.Offer((), True)
+    assert totals.taken("matmul") == totals.NOTHING
 
     def pull():
-        other = threading.Thread(target=lambda: seen.append(totals.taken()))
+        other = threading.Thread(target=lambda: seen.append(totals.taken("matmul")))
         other.start()
         other.join()
-        seen.extend([totals.taken(), totals.taken()])
+        seen.extend([totals.taken(kernel) for kernel in ("lstm_grad", "matmul", "matmul")])
 
-    totals.offer(totals.Offer([total], False), pull)
-    assert [len(s.totals) for s in seen] == [0, 1, 0]
-    assert seen[1].totals[0] is total
-    assert [s.first for s in seen] == [True, False, True]
+    totals.offer(totals.Offer("matmul", [total], False), pull)
+    assert [len(s.totals) for s in seen] == [0, 0, 1, 0]
+    assert seen[2].totals[0] is total
+    assert [s.first for s in seen] == [True, True, False, True]
     with pytest.raises(ZeroDivisionError):
-        totals.offer(totals.Offer([total]), lambda: 1 // 0)
-    assert totals.taken() == totals.Offer((), True)
+        totals.offer(totals.Offer("matmul", [total]), lambda: 1 // 0)
+    assert totals.taken("matmul") == totals.NOTHING
 
 
 @pytest.mark.parametrize("case", ["lstm", "gru"])
