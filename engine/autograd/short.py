@@ -34,19 +34,27 @@ F = TypeVar("F", bound=Callable[..., Any])
 UNUSUAL = 4 * PATIENCE
 """How many calls go by after one that has no shorter way."""
 
-_taken: list[_Short] = []
+_taken: list[Short] = []
 
 
-class _Short:
-    """What is known of a function's shorter way. policy: the one under which `bound` answers; None for none."""
+class Short:
+    """What is known of a function's shorter way. policy: the one under which `bound` answers; None for none.
 
-    __slots__ = ("bound", "module", "name", "patience", "policy", "waits")
+    rest, if there is one, answers calls that bound does not.
+    """
+
+    __slots__ = ("bound", "module", "name", "patience", "policy", "rest", "waits")
 
     def __init__(self, name: str, module: str) -> None:
         self.name, self.module = name, module
         self.bound: Any = None
+        self.rest: Any = None
         self.policy: Any = None
         self.waits = self.patience = PATIENCE
+
+    def find(self, xp: Any) -> Any:
+        """The shorter way under a namespace, or None. Raises what says that there is none here."""
+        return import_module(f"dlengine.ops.{self.module}").MAKERS[self.name](xp, leaf_maker())
 
     def release(self) -> None:
         self.policy = None  # bound stays: another thread may be about to call it
@@ -70,9 +78,10 @@ class _Short:
         launches = xp.kernels.launches
         counted = dict(launches)
         try:
-            makers = import_module(f"dlengine.ops.{self.module}").MAKERS
-            found = makers[self.name](xp, leaf_maker())
-            answer = found(*args, **options)
+            found = self.find(xp)
+            answer = None if found is None else found(*args, **options)
+            if answer is None and self.rest is not None:
+                answer = self.rest(*args, **options)
         except (*WRONG, ImportError, OSError, RuntimeError):  # a call that it does not take, or a foreign Python
             return
         finally:
@@ -92,29 +101,35 @@ def short(module: str) -> Callable[[F], F]:
     """Let a function answer by its entry in MAKERS of a module of dlengine.ops, once it is called often."""
 
     def decorate(function: F) -> F:
-        way = _Short(function.__name__, module)
-
-        @wraps(function)
-        def call(*args: Any, **options: Any) -> Any:
-            policy = scoped()
-            if policy is None and default_policy:
-                policy = default_policy[0]
-            if way.policy is policy is not None:
-                try:
-                    y = way.bound(*args, **options)
-                except WRONG:
-                    y = None
-                return function(*args, **options) if y is None else y
-            y = function(*args, **options)
-            way.waits -= 1
-            if way.waits <= 0 and policy is not None:
-                way.bind(policy, args, options, y)
-            return y
-
-        call.short = way  # type: ignore[attr-defined]
-        return cast(F, call)
+        return answering(function, Short(function.__name__, module))
 
     return decorate
+
+
+def answering(function: F, way: Short) -> F:
+    """A function that asks its shorter way first."""
+
+    @wraps(function)
+    def call(*args: Any, **options: Any) -> Any:
+        policy = scoped()
+        if policy is None and default_policy:
+            policy = default_policy[0]
+        if way.policy is policy is not None:
+            try:
+                y = way.bound(*args, **options)
+                if y is None and way.rest is not None:
+                    y = way.rest(*args, **options)
+            except WRONG:
+                y = None
+            return function(*args, **options) if y is None else y
+        y = function(*args, **options)
+        way.waits -= 1
+        if way.waits <= 0 and policy is not None:
+            way.bind(policy, args, options, y)
+        return y
+
+    call.short = way  # type: ignore[attr-defined]
+    return cast(F, call)
 
 
 def _alike(found: Any, y: Any) -> bool:

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from ...autograd.base import recording, written
 from ...ops.index import become
 from .engine import dl
 
@@ -160,7 +161,7 @@ def assigning(f: Function, name: str) -> Function:
     def method(self: Any, *args: Any, **options: Any) -> Any:
         return assign(self, f(self, *args, **options), name)
 
-    method.__name__ = name
+    method.__name__, method.assigned = name, f  # type: ignore[attr-defined]
     return method
 
 
@@ -176,6 +177,12 @@ def assign(t: Any, new: Any, name: str) -> Any:
     """Write a result to a tensor, under PyTorch's rules for operations in place."""
     if new is t:
         return t
+    a, b = t.array, new.array
+    if type(a) is type(b) is np.ndarray and a.dtype is b.dtype and a.shape == b.shape:
+        if not ((t.needs_grad or new.needs_grad) and recording.get()) and a.flags.writeable:
+            a[...] = b
+            written(t)
+            return t
     if new.shape != t.shape:
         raise RuntimeError(f"{name}: output with shape {list(t.shape)} doesn't match the broadcast shape {list(new.shape)}")
     if new.dtype != t.dtype:

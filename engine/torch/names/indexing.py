@@ -170,7 +170,8 @@ def gather(input: Any, dim: int, index: Any, *, sparse_grad: bool = False) -> An
     if x.ndim != i.ndim:
         raise RuntimeError("Index tensor must have the same number of dimensions as input tensor")
     _in_range("gather", i, x.shape[dim])
-    return dl.reshape(Plain.__getitem__(x, _grid(i, dim)), index.shape)
+    found = Plain.__getitem__(x, _grid(i, dim))
+    return found if i is index else dl.reshape(found, index.shape)
 
 
 @define("take_along_dim")

@@ -173,10 +173,11 @@ def _extreme(kind: str, input: Any, dim: Any, keepdim: bool) -> Any:
     pair = getattr(pairs, kind)
     if input.ndim == 0:
         return pair(dl.clone(input), dl.zeros((), dtype="int64", device=input.device))
-    where_ = (dl.argmax if kind == "max" else dl.argmin)(input, axis=dim, keepdims=True)
+    places = dl.argmax if kind == "max" else dl.argmin
     if not (input.requires_grad and dl.is_grad_enabled()):  # no gradient asks which of equal values it was
         values = (dl.max if kind == "max" else dl.min)(input, axis=dim, keepdims=keepdim)
-        return pair(values, where_ if keepdim else dl.squeeze(where_, axis=dim))
+        return pair(values, places(input, axis=dim, keepdims=keepdim))
+    where_ = places(input, axis=dim, keepdims=True)
     return pair(at(input, where_, dim, keepdim), where_ if keepdim else dl.squeeze(where_, axis=dim))
 
 
@@ -233,7 +234,7 @@ def _topk(input: Any, k: int, dim: int = -1, largest: bool = True, sorted: bool 
     if input.ndim == 0:
         return pairs.topk(*sort(input))
     order = dl.argsort(input, axis=dim, descending=largest, stable=True)
-    order = order[(slice(None),) * (dim % input.ndim) + (slice(0, int(k)),)]
+    order = dl.clone(order[(slice(None),) * (dim % input.ndim) + (slice(0, int(k)),)])
     return pairs.topk(dl.take_along_axis(input, order, axis=dim), order)
 
 

@@ -1,0 +1,187 @@
+"""Short ways of names that look up, order, join and rearrange elements, see short.py."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+
+from . import pairs
+from .short import FLOATS, Answer, Tools
+
+_LONG = 1 << 12
+"""Elements from which on the general way is as fast, and threads share what it does."""
+
+_PLACES, _UNSIGNED = np.dtype(np.int64), np.dtype(np.uint64)
+
+
+def _within(places: Any, size: int) -> bool:
+    """Whether all places are from 0 to size - 1."""
+    if not places.size:
+        return False
+    flat = places if places.flags.c_contiguous else places.copy()
+    return bool(flat.view(_UNSIGNED).max() < size)
+
+
+def _arrays(held: Answer, tensors: Any) -> list[Any] | None:
+    """The arrays of tensors of one dtype and one number of axes, few elements in all; else None."""
+    if type(tensors) is not list and type(tensors) is not tuple:
+        return None
+    arrays: list[Any] = []
+    for t in tensors:
+        a = held(t)
+        if a is None or not a.ndim or (arrays and (a.dtype is not arrays[0].dtype or a.ndim != arrays[0].ndim)):
+            return None
+        arrays.append(a)
+    return arrays if arrays and arrays[0].size * len(arrays) <= _LONG and _plain(arrays[0]) else None
+
+
+def _plain(a: Any) -> bool:
+    return a.dtype in FLOATS or a.dtype is _PLACES
+
+
+def _cat(tools: Tools) -> Answer:
+    held, leaf = tools.held, tools.leaf
+
+    def answer(tensors: Any, dim: Any = 0) -> Any:
+        arrays = _arrays(held, tensors) if type(dim) is int else None
+        return None if arrays is None else leaf(np.concatenate(arrays, dim))
+
+    return answer
+
+
+def _stack(tools: Tools) -> Answer:
+    held, leaf = tools.held, tools.leaf
+
+    def answer(tensors: Any, dim: Any = 0) -> Any:
+        arrays = _arrays(held, tensors) if type(dim) is int else None
+        if arrays is None:
+            return None
+        shape = arrays[0].shape
+        rank = len(shape) + 1
+        if not -rank <= dim < rank:
+            return None
+        for a in arrays:
+            if a.shape != shape or not a.flags.c_contiguous:
+                return None
+        at = dim % rank
+        if at == 0:
+            return leaf(np.concatenate(arrays).reshape((len(arrays), *shape)))
+        wide = (*shape[:at], 1, *shape[at:])
+        return leaf(np.concatenate([a.reshape(wide) for a in arrays], at))
+
+    return answer
+
+
+def _gather(tools: Tools) -> Answer:
+    held, leaf = tools.held, tools.leaf
+    along = import_module("dlengine.kernels.jit.functions").FUNCTIONS["take_along_axis"]
+
+    def answer(input: Any, dim: Any, index: Any) -> Any:
+        a, places = held(input), held(index)
+        if a is None or places is None or places.dtype is not _PLACES or a.ndim != places.ndim or type(dim) is not int:
+            return None
+        if a.dtype not in FLOATS or places.size > _LONG or not -a.ndim <= dim < a.ndim:
+            return None
+        at = dim % a.ndim
+        if a.shape[:at] != places.shape[:at] or a.shape[at + 1 :] != places.shape[at + 1 :] or not _within(places, a.shape[at]):
+            return None
+        y = along(a, places, axis=at)
+        return None if y is None else leaf(y)
+
+    return answer
+
+
+def _index_select(tools: Tools) -> Answer:
+    held, leaf = tools.held, tools.leaf
+
+    def answer(input: Any, dim: Any, index: Any) -> Any:
+        a, places = held(input), held(index)
+        if a is None or places is None or places.dtype is not _PLACES or places.ndim != 1 or type(dim) is not int:
+            return None
+        if not _plain(a) or not -a.ndim <= dim < a.ndim or not _within(places, a.shape[dim]):
+            return None
+        return leaf(a.take(places, dim)) if places.size * a.size <= _LONG * 16 else None
+
+    return answer
+
+
+def _topk(tools: Tools) -> Answer:
+    held, leaf, top_k = tools.held, tools.leaf, tools.xp.top_k
+
+    def answer(input: Any, k: Any, dim: Any = -1, largest: Any = True, sorted: Any = True) -> Any:
+        a = held(input)
+        if a is None or a.dtype not in FLOATS or not (type(k) is type(dim) is int) or type(largest) is not bool or not a.ndim:
+            return None
+        if dim not in (-1, a.ndim - 1) or not 0 < k <= a.shape[-1] or not a.size:
+            return None
+        values, places = top_k(a.reshape(-1, a.shape[-1], 1), k, largest)
+        chosen = (*a.shape[:-1], k)
+        return pairs.topk(leaf(values.reshape(chosen)), leaf(places.reshape(chosen)))
+
+    return answer
+
+
+def _ordered(values: bool) -> Callable[[Tools], Answer]:
+    """sort, or argsort."""
+
+    def make(tools: Tools) -> Answer:
+        held, leaf, argsort = tools.held, tools.leaf, tools.xp.argsort
+
+        def answer(input: Any, dim: Any = -1, descending: Any = False) -> Any:
+            a = held(input)
+            if a is None or a.dtype not in FLOATS or type(dim) is not int or type(descending) is not bool or not a.ndim:
+                return None
+            if dim not in (-1, a.ndim - 1) or not 0 < a.size <= _LONG:
+                return None
+            order = argsort(a, axis=a.ndim - 1, descending=descending, stable=True)
+            if not values:
+                return leaf(order)
+            lines = a.reshape(-1, a.shape[-1])
+            starts = np.arange(0, a.size, a.shape[-1]).reshape(-1, 1)
+            chosen = lines.reshape(-1).take((order.reshape(lines.shape) + starts).reshape(-1))
+            return pairs.sort(leaf(chosen.reshape(a.shape)), leaf(order))
+
+        return answer
+
+    return make
+
+
+def _nonzero(tools: Tools) -> Answer:
+    held, leaf = tools.held, tools.leaf
+
+    def answer(input: Any) -> Any:
+        a = held(input)
+        if a is None or not a.ndim or a.size > _LONG or a.dtype.kind not in "bif":
+            return None
+        found = a.nonzero()
+        return leaf(found[0].reshape(-1, 1).copy() if a.ndim == 1 else np.array(found).T.copy())
+
+    return answer
+
+
+def _flip(tools: Tools) -> Answer:
+    held, leaf = tools.held, tools.leaf
+
+    def answer(input: Any, *dims: Any) -> Any:
+        a = held(input)
+        chosen: Sequence[Any] = dims[0] if len(dims) == 1 and type(dims[0]) in (tuple, list) else dims
+        if a is None or not a.ndim or a.size > _LONG or not a.flags.c_contiguous:
+            return None
+        key = [slice(None)] * a.ndim
+        for d in chosen:
+            if type(d) is not int or key[d].step is not None:
+                return None
+            key[d] = slice(None, None, -1)
+        return leaf(a[tuple(key)].copy("C"))
+
+    return answer
+
+
+MAKERS: dict[str, Callable[[Tools], Any]] = {
+    "cat": _cat, "stack": _stack, "gather": _gather, "index_select": _index_select, "topk": _topk, "sort": _ordered(True),
+    "argsort": _ordered(False), "nonzero": _nonzero, "flip": _flip,
+}  # fmt: skip
+"""By name."""

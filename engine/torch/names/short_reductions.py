@@ -1,0 +1,161 @@
+"""Short ways of sums, extremes, products of matrices and their kin, see short.py."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from . import pairs
+from .engine import dl
+from .short import FLOATS, Answer, Tools
+
+_INT = np.dtype(np.int64)
+_WHOLE_NUMBERS = (np.dtype(bool), _INT)
+_LONG = 1 << 12
+"""Elements from which on the general way is as fast."""
+
+
+def _reduced(name: str, op: Any, integers: bool) -> Callable[[Tools], Answer]:
+    """A reduction of floats; integers: and of booleans and int64 to int64."""
+
+    def make(tools: Tools) -> Answer:
+        held, leaf, f, whole = tools.held, tools.leaf, tools.quietly(getattr(tools.xp, name)), tools.of(op)
+        of_integers = getattr(np, name)
+
+        def answer(input: Any, dim: Any = None, keepdim: Any = False) -> Any:
+            if dim is None and keepdim is False and whole is not None:
+                y = whole(input)
+                if y is not None:
+                    return y
+            a = held(input)
+            if a is None or not a.ndim or type(keepdim) is not bool or not 0 < a.size <= _LONG:
+                return None
+            if type(dim) is list or type(dim) is tuple:
+                dim = tuple(dim) or None
+            elif dim is not None and type(dim) is not int:
+                return None
+            if a.dtype in FLOATS:
+                y = f(a, axis=dim, keepdims=keepdim)
+            elif integers and a.dtype in _WHOLE_NUMBERS:
+                y = of_integers(a, axis=dim, keepdims=keepdim, dtype=_INT)
+            else:
+                return None
+            return leaf(y if type(y) is np.ndarray else np.asarray(y))
+
+        return answer
+
+    return make
+
+
+def _extreme(name: str, op: Any) -> Callable[[Tools], Answer]:
+    """max and min: of all elements, or values and places along an axis."""
+    pair = getattr(pairs, name)
+
+    def make(tools: Tools) -> Answer:
+        held, leaf, xp, whole = tools.held, tools.leaf, tools.xp, tools.of(op)
+        values, places = getattr(xp, name), getattr(xp, f"arg{name}")
+
+        def answer(input: Any, dim: Any = None, keepdim: Any = False) -> Any:
+            if dim is None:
+                return None if whole is None or keepdim is not False else whole(input)
+            a = held(input)
+            if a is None or type(dim) is not int or not a.ndim or type(keepdim) is not bool or not 0 < a.size <= _LONG:
+                return None
+            if a.dtype not in FLOATS:
+                return None
+            found, at = values(a, axis=dim, keepdims=keepdim), places(a, axis=dim, keepdims=keepdim)
+            return pair(leaf(found), leaf(at)) if type(found) is type(at) is np.ndarray else None
+
+        return answer
+
+    return make
+
+
+def _place(name: str) -> Callable[[Tools], Answer]:
+    """argmax and argmin."""
+
+    def make(tools: Tools) -> Answer:
+        held, leaf, f = tools.held, tools.leaf, getattr(tools.xp, name)
+
+        def answer(input: Any, dim: Any = None, keepdim: Any = False) -> Any:
+            a = held(input)
+            if a is None or not a.ndim or type(keepdim) is not bool or not 0 < a.size <= _LONG:
+                return None
+            if a.dtype not in FLOATS or (dim is not None and type(dim) is not int):
+                return None
+            y = f(a, axis=dim, keepdims=keepdim)
+            return leaf(y if type(y) is np.ndarray else np.asarray(y))
+
+        return answer
+
+    return make
+
+
+def _truth(name: str) -> Callable[[Tools], Answer]:
+    """any and all of booleans."""
+    ufunc = np.logical_or if name == "any" else np.logical_and
+
+    def make(tools: Tools) -> Answer:
+        held, leaf, reduce = tools.held, tools.leaf, ufunc.reduce
+
+        def answer(input: Any, dim: Any = None, keepdim: Any = False) -> Any:
+            a = held(input)
+            if a is None or a.dtype.kind != "b" or not a.ndim or type(keepdim) is not bool:
+                return None
+            if dim is not None and type(dim) is not int:
+                return None
+            y = reduce(a, dim, None, None, keepdim)
+            return leaf(y if type(y) is np.ndarray else np.asarray(y))
+
+        return answer
+
+    return make
+
+
+def _by_rows(name: str) -> Callable[[Tools], Answer]:
+    """softmax and log_softmax along the last axis."""
+
+    def make(tools: Tools) -> Answer:
+        held, leaf, f = tools.held, tools.leaf, getattr(tools.xp, name)
+
+        def answer(input: Any, dim: Any) -> Any:
+            a = held(input)
+            if a is None or a.dtype not in FLOATS or type(dim) is not int or not 0 < a.size <= _LONG:
+                return None
+            last = a.ndim - 1
+            return leaf(f(a, last)) if a.ndim and (dim == last or dim == -1) else None
+
+        return answer
+
+    return make
+
+
+def _matmul(tools: Tools) -> Answer | None:
+    return tools.of(dl.matmul.op)
+
+
+def _cumsum(tools: Tools) -> Answer | None:
+    of_vectors, held, leaf, running = tools.of(dl.cumulative_sum.op), tools.held, tools.leaf, tools.xp.cumulative_sum
+
+    def answer(input: Any, dim: Any) -> Any:
+        a = held(input)
+        if a is None or a.dtype not in FLOATS or type(dim) is not int or not -a.ndim <= dim < a.ndim or not 0 < a.size <= _LONG:
+            return None
+        if a.ndim == 1 and of_vectors is not None:
+            return of_vectors(input)
+        return leaf(running(a, axis=dim))
+
+    return answer
+
+
+MAKERS: dict[str, Callable[[Tools], Any]] = {
+    "sum": _reduced("sum", dl.sum.op, True), "mean": _reduced("mean", dl.mean.op, False),
+    "prod": _reduced("prod", dl.prod.op, True), "amax": _reduced("max", dl.max.op, False),
+    "amin": _reduced("min", dl.min.op, False), "max": _extreme("max", dl.max.op), "min": _extreme("min", dl.min.op),
+    "argmax": _place("argmax"), "argmin": _place("argmin"), "any": _truth("any"), "all": _truth("all"),
+    "softmax": _by_rows("softmax"), "log_softmax": _by_rows("log_softmax"), "cumsum": _cumsum,
+    "matmul": _matmul, "mm": _matmul,
+}  # fmt: skip
+"""By name."""
