@@ -38,17 +38,13 @@ _taken: list[Short] = []
 
 
 class Short:
-    """What is known of a function's shorter way. policy: the one under which `bound` answers; None for none.
+    """What is known of a function's shorter way. policy: the one under which `bound` answers; None for none."""
 
-    rest, if there is one, answers calls that bound does not.
-    """
-
-    __slots__ = ("bound", "module", "name", "patience", "policy", "rest", "waits")
+    __slots__ = ("bound", "module", "name", "patience", "policy", "waits")
 
     def __init__(self, name: str, module: str) -> None:
         self.name, self.module = name, module
         self.bound: Any = None
-        self.rest: Any = None
         self.policy: Any = None
         self.waits = self.patience = PATIENCE
 
@@ -56,14 +52,21 @@ class Short:
         """The shorter way under a namespace, or None. Raises what says that there is none here."""
         return import_module(f"dlengine.ops.{self.module}").MAKERS[self.name](xp, leaf_maker())
 
+    def ready(self, y: Any) -> bool:
+        """Whether a call with this result can be compared."""
+        return not any([isinstance(t, TensorBase) and t.needs_grad for t in (y if isinstance(y, tuple) else (y,))])
+
+    def tried(self, found: Any, args: tuple[Any, ...], options: dict[str, Any]) -> Any:
+        """What the way that was found gives for a call."""
+        return None if found is None else found(*args, **options)
+
     def release(self) -> None:
         self.policy = None  # bound stays: another thread may be about to call it
         self.waits = self.patience = PATIENCE
 
     def bind(self, policy: Any, args: tuple[Any, ...], options: dict[str, Any], y: Any) -> None:
         """Look for a shorter way to the result y of a call; if that was recorded, at the next one."""
-        parts = y if isinstance(y, tuple) else (y,)
-        if any([isinstance(t, TensorBase) and t.needs_grad for t in parts]):
+        if not self.ready(y):
             self.waits = 1
             return
         self.patience *= MORE_PATIENCE
@@ -79,9 +82,7 @@ class Short:
         counted = dict(launches)
         try:
             found = self.find(xp)
-            answer = None if found is None else found(*args, **options)
-            if answer is None and self.rest is not None:
-                answer = self.rest(*args, **options)
+            answer = self.tried(found, args, options)
         except (*WRONG, ImportError, OSError, RuntimeError):  # a call that it does not take, or a foreign Python
             return
         finally:
@@ -117,8 +118,6 @@ def answering(function: F, way: Short) -> F:
         if way.policy is policy is not None:
             try:
                 y = way.bound(*args, **options)
-                if y is None and way.rest is not None:
-                    y = way.rest(*args, **options)
             except WRONG:
                 y = None
             return function(*args, **options) if y is None else y
@@ -136,7 +135,9 @@ def _alike(found: Any, y: Any) -> bool:
     """Whether two results are the same: leaves around arrays that are equal bit for bit."""
     if isinstance(y, tuple):
         return type(found) is type(y) and len(found) == len(y) and all(map(_alike, found, y))
-    if not (type(found) is type(y) and isinstance(y, TensorBase)) or y.needs_grad or found._view != y._view:
+    if not (type(found) is type(y) and isinstance(y, TensorBase)):
+        return False
+    if found.needs_grad is not y.needs_grad or found._view != y._view:
         return False
     a, b = found.array, y.array
     return type(a) is type(b) is np.ndarray and (a.dtype, a.shape) == (b.dtype, b.shape) and a.tobytes() == b.tobytes()

@@ -61,7 +61,8 @@ _TEXTS = {
         f(3, device='cpu')""",
     "from_numpy as_tensor": "f(x.detach().array); f(x); f([1.0, 2.0]); f(np.ma.ones(3))",
     "to": "; ".join([*(f"f(x, {t})" for t in TYPES.split()), "f(x, x)", "f(x)"]),
-    "matmul mm": "f(x, x.t()); f(x, x); f(x.t(), x); f(x, x[0])",
+    "bmm": "f(x, x); f(x[None], x.t()[None]); f(x[None], x.t())", "mv": "f(x, x[0]); f(x, x[:, 0]); f(x, x)",
+    "dot": "f(x[0], x[0]); f(x[0], x[1]); f(x, x)", "matmul mm": "f(x, x.t()); f(x, x); f(x.t(), x); f(x, x[0])",
 }  # fmt: skip
 
 Call = Callable[[Callable[..., Any], Any], Any]

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from ... import backend
 from ...autograd.base import recording, written
 from ...ops.index import become
 from .engine import dl
@@ -127,11 +128,15 @@ def aliasing(found: Any, base: Any, array: Any) -> Any:
     return found
 
 
-def define(*names: str, method: bool = True, function: bool = True) -> Callable[[Function], Function]:
-    """Enter a function under PyTorch's names, its own by default, as torch.NAME and Tensor.NAME."""
+def define(
+    *names: str, method: bool = True, function: bool = True, tensors: bool = True
+) -> Callable[[Function], Function]:
+    """Enter a function under PyTorch's names, its own by default, as torch.NAME and Tensor.NAME.
+
+    tensors: whether it gives any."""
 
     def decorate(f: Function) -> Function:
-        call = lifted(f)
+        call = lifted(f) if tensors else f
         for name in names or (f.__name__.removesuffix("_of"),):
             if function:
                 FUNCTIONS[name] = call
@@ -180,6 +185,7 @@ def assign(t: Any, new: Any, name: str) -> Any:
     a, b = t.array, new.array
     if type(a) is type(b) is np.ndarray and a.dtype is b.dtype and a.shape == b.shape:
         if not ((t.needs_grad or new.needs_grad) and recording.get()) and a.flags.writeable:
+            backend.space_of(a)  # refuses where a step is recorded
             a[...] = b
             written(t)
             return t

@@ -85,11 +85,6 @@ class Sizes(int):
 
     shape: tuple[int, ...]
 
-    def __new__(cls, number: int, shape: tuple[int, ...]) -> Sizes:
-        made = int.__new__(cls, number)
-        made.shape = shape
-        return made
-
     def __call__(self, dim: int | None = None) -> Any:
         """The shape, or the size of one axis."""
         if dim is None:

@@ -8,15 +8,17 @@ answer bit for bit with what the name itself gave, and asks the name for all tha
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import wraps
 from importlib import import_module
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from ... import backend
+from ...autograd.base import tensor_class
 from ...autograd.declaration import Op
 from ...autograd.fp_errors import QUIET, SET, restore_fp_errors
-from ...autograd.short import WRONG, Short, answering
+from ...autograd.short import WRONG, Short
 from ...autograd.small import function_for, leaf_maker, small_calls
 from ...backend.switch import default_policy, scoped
 from .core import assigning
@@ -69,25 +71,95 @@ def _tools(xp: Any) -> Tools:
     return Tools(xp, leaf_maker(cls), *views, shown)
 
 
-class _Way(Short):
-    """The short way of a name. rest: answers what `bound` leaves."""
+class Ways(NamedTuple):
+    """The short ways of a name: the first, one for what that leaves, and one for calls that may be recorded, which gives what the
+    engine's op gives. Each may be missing, and may return None."""
 
-    __slots__ = ()
+    bound: Answer | None
+    rest: Answer | None = None
+    recorded: Answer | None = None
+
+
+class _Way(Short):
+    """The short way of a name: see Ways."""
+
+    __slots__ = ("recorded", "rest")
+
+    def __init__(self, name: str, module: str) -> None:
+        super().__init__(name, module)
+        self.rest: Answer | None = None
+        self.recorded: Answer | None = None
 
     def find(self, xp: Any) -> Any:
         made = import_module(f".{self.module}", __package__).MAKERS[self.name](_tools(xp))
-        found, self.rest = made if isinstance(made, tuple) else (made, None)
-        return found
+        found, self.rest, self.recorded = made if isinstance(made, Ways) else (made, None, None)
+        return found or _nothing
+
+    def ready(self, y: Any) -> bool:
+        return True
+
+    def tried(self, found: Any, args: tuple[Any, ...], options: dict[str, Any]) -> Any:
+        for f in (None if options and self.rest is not None else found, self.rest, self.recorded):
+            y = None if f is None else f(*args, **options)
+            if y is not None:
+                return _owned(y)
+        return None
+
+
+def _nothing(*args: Any, **options: Any) -> None:
+    """Of a name of which nothing but recorded calls has a short way."""
+
+
+_CLASS: list[type] = []
+_PLAIN: Any = tensor_class[0]
+
+
+def _owned(y: Any) -> Any:
+    """A result with PyTorch's class, which what an op gives has not yet."""
+    if type(y) is _PLAIN:
+        if not _CLASS:
+            _CLASS.append(_class())
+        y.__class__ = _CLASS[0]
+    return y
 
 
 def shortened(name: str, module: str, f: Answer) -> Answer:
-    """A name's function, or a tensor's operator, that asks its short way first."""
-    return answering(f, _Way(name, module))
+    """A name's function, or a tensor's method, that asks its short ways first."""
+    way = _Way(name, module)
+
+    @wraps(f)
+    def call(*args: Any, **options: Any) -> Any:
+        policy = scoped()
+        if policy is None and default_policy:
+            policy = default_policy[0]
+        if way.policy is policy is not None:
+            try:
+                y = None
+                if way.recorded is None or not args[0].needs_grad:
+                    if not options or way.rest is None:  # the first may be a function of C, which takes no names
+                        y = way.bound(*args, **options)
+                    if y is None and way.rest is not None:
+                        y = way.rest(*args, **options)
+                if y is None and way.recorded is not None:
+                    y = way.recorded(*args, **options)
+                    if type(y) is _PLAIN:
+                        y.__class__ = _CLASS[0]
+            except WRONG:
+                y = None
+            return f(*args, **options) if y is None else y
+        y = f(*args, **options)
+        way.waits -= 1
+        if way.waits <= 0 and policy is not None:
+            way.bind(policy, args, options, y)
+        return y
+
+    call.short = way  # type: ignore[attr-defined]
+    return call
 
 
 def operator(method: Answer, f: Answer, reflected: bool = False) -> Answer:
-    """An operator of two arguments that asks the short way of a name's function first."""
-    way: Short | None = getattr(f, "short", None)
+    """An operator of two arguments that asks the short ways of a name's function first."""
+    way: _Way | None = getattr(f, "short", None)
     if way is None:
         return method
 
@@ -98,9 +170,15 @@ def operator(method: Answer, f: Answer, reflected: bool = False) -> Answer:
         if way.policy is policy is not None:
             a, b = (other, self) if reflected else (self, other)
             try:
-                y = way.bound(a, b)
-                if y is None and way.rest is not None:
-                    y = way.rest(a, b)
+                y = None
+                if not self.needs_grad:
+                    y = way.bound(a, b)
+                    if y is None and way.rest is not None:
+                        y = way.rest(a, b)
+                if y is None and way.recorded is not None:
+                    y = way.recorded(a, b)
+                    if type(y) is _PLAIN:
+                        y.__class__ = _CLASS[0]
             except WRONG:
                 y = None
             return method(self, other) if y is None else y

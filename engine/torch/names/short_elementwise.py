@@ -11,15 +11,19 @@ import numpy as np
 from ...ops.activation import relu, sigmoid, silu
 from .elementwise import BINARY, FLOATING, PREDICATES, UNARY
 from .engine import dl
-from .short import FLOATS, Answer, Tools
+from .short import FLOATS, Answer, Tools, Ways
 
+_TENSOR: Any = dl.Tensor
 _BOOL, _INTEGERS = np.dtype(bool), (np.dtype(np.int64), np.dtype(np.int32))
 _LONG = 1 << 12
 """Elements from which on the general way is as fast, and threads share what it does."""
 
 
 def _one(f: Any) -> Callable[[Tools], Any]:
-    return lambda tools: tools.of(f.op)
+    def recorded(input: Any) -> Any:
+        return f(input) if input.array.dtype in FLOATS else None
+
+    return lambda tools: Ways(tools.of(f.op), recorded=recorded)
 
 
 _UFUNCS: dict[str, np.ufunc] = {
@@ -42,8 +46,21 @@ def _two(name: str, f: Any) -> Callable[[Tools], Any]:
 
     def make(tools: Tools) -> Any:
         of_floats = tools.of(f.op)
+
+        def recorded(input: Any, other: Any) -> Any:
+            a = input.array if isinstance(input, _TENSOR) else other.array
+            if a.dtype not in FLOATS:
+                return None
+            for b in (input, other):
+                if isinstance(b, _TENSOR):
+                    if b.array.dtype is not a.dtype:
+                        return None
+                elif type(b) is not float and type(b) is not int:
+                    return None
+            return f(input, other)
+
         if ufunc is None:
-            return of_floats
+            return Ways(of_floats, recorded=recorded)
         held, leaf, computed = tools.held, tools.leaf, tools.quietly(ufunc)
 
         def rest(input: Any, other: Any) -> Any:
@@ -57,12 +74,12 @@ def _two(name: str, f: Any) -> Callable[[Tools], Any]:
             y = computed(a, b) if a.size < _LONG and b.size < _LONG else None
             return leaf(y) if type(y) is np.ndarray else None
 
-        return of_floats or rest, rest
+        return Ways(of_floats, rest, recorded)
 
     return make
 
 
-def _clamp(tools: Tools) -> Answer | None:
+def _clamp(tools: Tools) -> Ways:
     of_op, held, leaf = tools.of(dl.clip.op), tools.held, tools.leaf
     clip = tools.quietly(tools.xp.clip)
 
@@ -78,7 +95,13 @@ def _clamp(tools: Tools) -> Answer | None:
             return None if low > high else of_op(input, low, high) if of_op is not None else leaf(clip(a, low, high))
         return leaf(clip(a, low, high))
 
-    return answer
+    def recorded(input: Any, min: Any = None, max: Any = None) -> Any:
+        bounds = [b for b in (min, max) if b is not None]
+        if input.array.dtype not in FLOATS or not bounds or [b for b in bounds if type(b) not in (int, float)]:
+            return None
+        return None if min is not None and max is not None and min > max else dl.clip(input, min=min, max=max)
+
+    return Ways(answer, recorded=recorded)
 
 
 def _where(tools: Tools) -> Answer | None:

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 
 from . import pairs
+from .core import own
+from .engine import dl
 from .short import FLOATS, Answer, Tools
 
 _LONG = 1 << 12
@@ -38,6 +40,17 @@ def _arrays(held: Answer, tensors: Any) -> list[Any] | None:
     return arrays if arrays and arrays[0].size * len(arrays) <= _LONG and _plain(arrays[0]) else None
 
 
+def _alike(tensors: Any) -> bool:
+    """Whether there are tensors of one dtype of floats and one number of axes, and nothing else."""
+    if type(tensors) is not list and type(tensors) is not tuple:
+        return False
+    first = tensors[0].array
+    for t in tensors:
+        if t.array.dtype is not first.dtype or t.array.ndim != first.ndim or not t.array.size:
+            return False
+    return first.ndim > 0 and first.dtype in FLOATS
+
+
 def _plain(a: Any) -> bool:
     return a.dtype in FLOATS or a.dtype is _PLACES
 
@@ -47,7 +60,9 @@ def _cat(tools: Tools) -> Answer:
 
     def answer(tensors: Any, dim: Any = 0) -> Any:
         arrays = _arrays(held, tensors) if type(dim) is int else None
-        return None if arrays is None else leaf(np.concatenate(arrays, dim))
+        if arrays is not None:
+            return leaf(np.concatenate(arrays, dim))
+        return own(dl.concat(tensors, axis=dim)) if _alike(tensors) else None
 
     return answer
 
@@ -58,7 +73,7 @@ def _stack(tools: Tools) -> Answer:
     def answer(tensors: Any, dim: Any = 0) -> Any:
         arrays = _arrays(held, tensors) if type(dim) is int else None
         if arrays is None:
-            return None
+            return own(dl.stack(tensors, axis=dim)) if _alike(tensors) else None
         shape = arrays[0].shape
         rank = len(shape) + 1
         if not -rank <= dim < rank:

@@ -9,7 +9,7 @@ import numpy as np
 
 from . import pairs
 from .engine import dl
-from .short import FLOATS, Answer, Tools
+from .short import FLOATS, Answer, Tools, Ways
 
 _INT = np.dtype(np.int64)
 _WHOLE_NUMBERS = (np.dtype(bool), _INT)
@@ -17,11 +17,12 @@ _LONG = 1 << 12
 """Elements from which on the general way is as fast."""
 
 
-def _reduced(name: str, op: Any, integers: bool) -> Callable[[Tools], Answer]:
+def _reduced(name: str, integers: bool) -> Callable[[Tools], Ways]:
     """A reduction of floats; integers: and of booleans and int64 to int64."""
+    function = getattr(dl, name)
 
-    def make(tools: Tools) -> Answer:
-        held, leaf, f, whole = tools.held, tools.leaf, tools.quietly(getattr(tools.xp, name)), tools.of(op)
+    def make(tools: Tools) -> Ways:
+        held, leaf, f, whole = tools.held, tools.leaf, tools.quietly(getattr(tools.xp, name)), tools.of(function.op)
         of_integers = getattr(np, name)
 
         def answer(input: Any, dim: Any = None, keepdim: Any = False) -> Any:
@@ -44,7 +45,12 @@ def _reduced(name: str, op: Any, integers: bool) -> Callable[[Tools], Answer]:
                 return None
             return leaf(y if type(y) is np.ndarray else np.asarray(y))
 
-        return answer
+        def recorded(input: Any, dim: Any = None, keepdim: Any = False) -> Any:
+            if input.array.dtype not in FLOATS or not input.array.ndim or (dim is not None and type(dim) is not int):
+                return None
+            return function(input, axis=dim, keepdims=keepdim)
+
+        return Ways(answer, recorded=recorded)
 
     return make
 
@@ -114,10 +120,11 @@ def _truth(name: str) -> Callable[[Tools], Answer]:
     return make
 
 
-def _by_rows(name: str) -> Callable[[Tools], Answer]:
+def _by_rows(name: str) -> Callable[[Tools], Ways]:
     """softmax and log_softmax along the last axis."""
+    function = getattr(dl, name)
 
-    def make(tools: Tools) -> Answer:
+    def make(tools: Tools) -> Ways:
         held, leaf, f = tools.held, tools.leaf, getattr(tools.xp, name)
 
         def answer(input: Any, dim: Any) -> Any:
@@ -127,13 +134,24 @@ def _by_rows(name: str) -> Callable[[Tools], Answer]:
             last = a.ndim - 1
             return leaf(f(a, last)) if a.ndim and (dim == last or dim == -1) else None
 
-        return answer
+        def recorded(input: Any, dim: Any) -> Any:
+            return function(input, axis=dim) if input.array.ndim and type(dim) is int else None
+
+        return Ways(answer, recorded=recorded)
 
     return make
 
 
-def _matmul(tools: Tools) -> Answer | None:
-    return tools.of(dl.matmul.op)
+def _matmul(*ranks: int) -> Callable[[Tools], Ways]:
+    """A product of tensors of one dtype; ranks: the numbers of axes that both must have, if there are any."""
+
+    def recorded(input: Any, other: Any) -> Any:
+        a, b = input.array, other.array
+        if a.dtype is not b.dtype or a.dtype not in FLOATS or (ranks and (a.ndim, b.ndim) != ranks):
+            return None
+        return dl.matmul(input, other)
+
+    return lambda tools: Ways(tools.of(dl.matmul.op) if ranks in ((), (2, 2)) else None, recorded=recorded)
 
 
 def _cumsum(tools: Tools) -> Answer | None:
@@ -151,11 +169,10 @@ def _cumsum(tools: Tools) -> Answer | None:
 
 
 MAKERS: dict[str, Callable[[Tools], Any]] = {
-    "sum": _reduced("sum", dl.sum.op, True), "mean": _reduced("mean", dl.mean.op, False),
-    "prod": _reduced("prod", dl.prod.op, True), "amax": _reduced("max", dl.max.op, False),
-    "amin": _reduced("min", dl.min.op, False), "max": _extreme("max", dl.max.op), "min": _extreme("min", dl.min.op),
+    "sum": _reduced("sum", True), "mean": _reduced("mean", False), "prod": _reduced("prod", True), "amax": _reduced("max", False),
+    "amin": _reduced("min", False), "max": _extreme("max", dl.max.op), "min": _extreme("min", dl.min.op),
     "argmax": _place("argmax"), "argmin": _place("argmin"), "any": _truth("any"), "all": _truth("all"),
     "softmax": _by_rows("softmax"), "log_softmax": _by_rows("log_softmax"), "cumsum": _cumsum,
-    "matmul": _matmul, "mm": _matmul,
+    "matmul": _matmul(), "mm": _matmul(2, 2), "bmm": _matmul(3, 3), "mv": _matmul(2, 1), "dot": _matmul(1, 1),
 }  # fmt: skip
 """By name."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from .short import Answer, Tools
+from .engine import dl
+from .short import Answer, Tools, Ways
 
 _WHOLE = slice(None)
 
@@ -22,7 +23,7 @@ def _shape(given: tuple[Any, ...]) -> tuple[int, ...] | None:
     return given
 
 
-def _reshape(tools: Tools) -> Answer:
+def _reshape(tools: Tools) -> Ways:
     held, view = tools.held, tools.view
 
     def answer(input: Any, *shape: Any) -> Any:
@@ -31,20 +32,27 @@ def _reshape(tools: Tools) -> Answer:
             return None
         return view(input, a.reshape(wanted))
 
-    return answer
+    def recorded(input: Any, *shape: Any) -> Any:
+        wanted = _shape(shape)
+        return dl.reshape(input, wanted) if wanted and input.array.flags.c_contiguous else None
+
+    return Ways(answer, recorded=recorded)
 
 
-def _view_as(tools: Tools) -> Answer:
+def _view_as(tools: Tools) -> Ways:
     held, view = tools.held, tools.view
 
     def answer(self: Any, other: Any) -> Any:
         a = held(self)
         return None if a is None or not a.size or not a.flags.c_contiguous else view(self, a.reshape(other.array.shape))
 
-    return answer
+    def recorded(self: Any, other: Any) -> Any:
+        return dl.reshape(self, other.array.shape) if self.array.flags.c_contiguous else None
+
+    return Ways(answer, recorded=recorded)
 
 
-def _flatten(tools: Tools) -> Answer:
+def _flatten(tools: Tools) -> Ways:
     held, view = tools.held, tools.view
 
     def answer(input: Any, start_dim: Any = 0, end_dim: Any = -1) -> Any:
@@ -53,10 +61,13 @@ def _flatten(tools: Tools) -> Answer:
             return None
         return view(input, a.reshape((*a.shape[:start_dim], -1))) if a.flags.c_contiguous else None
 
-    return answer
+    def recorded(input: Any, start_dim: Any = 0, end_dim: Any = -1) -> Any:
+        return dl.flatten(input, start_axis=start_dim, end_axis=end_dim) if input.array.ndim else None
+
+    return Ways(answer, recorded=recorded)
 
 
-def _unsqueeze(tools: Tools) -> Answer:
+def _unsqueeze(tools: Tools) -> Ways:
     held, view = tools.held, tools.view
 
     def answer(input: Any, dim: Any) -> Any:
@@ -67,10 +78,13 @@ def _unsqueeze(tools: Tools) -> Answer:
         at = dim if dim >= 0 else dim + len(shape) + 1
         return view(input, a.reshape((*shape[:at], 1, *shape[at:]))) if 0 <= at <= len(shape) else None
 
-    return answer
+    def recorded(input: Any, dim: Any) -> Any:
+        return dl.expand_dims(input, axis=dim)
+
+    return Ways(answer, recorded=recorded)
 
 
-def _squeeze(tools: Tools) -> Answer:
+def _squeeze(tools: Tools) -> Ways:
     held, view = tools.held, tools.view
 
     def answer(input: Any, dim: Any = None) -> Any:
@@ -83,37 +97,58 @@ def _squeeze(tools: Tools) -> Answer:
             return None
         return view(input, a.squeeze(dim) if a.shape[dim] == 1 else a[...])
 
-    return answer
+    def recorded(input: Any, dim: Any = None) -> Any:
+        shape = input.array.shape
+        if dim is None:
+            return dl.squeeze(input, axis=tuple([i for i, n in enumerate(shape) if n == 1]))
+        return dl.squeeze(input, axis=(dim % len(shape),)) if type(dim) is int and shape[dim] == 1 else None
+
+    return Ways(answer, recorded=recorded)
 
 
-def _transpose(tools: Tools) -> Answer:
+def _transpose(tools: Tools) -> Ways:
     held, view = tools.held, tools.view
 
     def answer(input: Any, dim0: Any, dim1: Any) -> Any:
         a = held(input)
         return None if a is None or not (a.ndim and type(dim0) is type(dim1) is int) else view(input, a.swapaxes(dim0, dim1))
 
-    return answer
+    def recorded(input: Any, dim0: Any, dim1: Any) -> Any:
+        rank = input.array.ndim
+        if not rank:
+            return None
+        order = [*range(rank)]
+        order[dim0], order[dim1] = order[dim1], order[dim0]
+        return dl.permute_dims(input, tuple(order))
+
+    return Ways(answer, recorded=recorded)
 
 
-def _t(tools: Tools) -> Answer:
+def _t(tools: Tools) -> Ways:
     held, view = tools.held, tools.view
 
     def answer(input: Any) -> Any:
         a = held(input)
         return None if a is None or a.ndim != 2 else view(input, a.T)
 
-    return answer
+    def recorded(input: Any) -> Any:
+        return dl.matrix_transpose(input) if input.array.ndim == 2 else None
+
+    return Ways(answer, recorded=recorded)
 
 
-def _permute(tools: Tools) -> Answer:
+def _permute(tools: Tools) -> Ways:
     held, view = tools.held, tools.view
 
     def answer(input: Any, *dims: Any) -> Any:
         a, order = held(input), _shape(dims)
         return None if a is None or order is None or len(order) != a.ndim or not order else view(input, a.transpose(order))
 
-    return answer
+    def recorded(input: Any, *dims: Any) -> Any:
+        order = _shape(dims)
+        return dl.permute_dims(input, order) if order else None
+
+    return Ways(answer, recorded=recorded)
 
 
 def _expand(tools: Tools) -> Answer:
@@ -197,7 +232,22 @@ def _narrow(tools: Tools) -> Answer:
     return answer
 
 
-def _getitem(tools: Tools) -> Answer:
+_element: Any = dl.Tensor.__getitem__
+
+
+def _plain_key(key: tuple[Any, ...]) -> bool:
+    """Whether an index has integers, None, ... and slices forwards alone."""
+    for p in key:
+        part = type(p)
+        if part is slice:
+            if p.step is not None and p.step < 1:
+                return False
+        elif part is not int and p is not None and p is not ...:
+            return False
+    return True
+
+
+def _getitem(tools: Tools) -> Ways:
     held, view = tools.held, tools.view
 
     def answer(self: Any, key: Any) -> Any:
@@ -206,21 +256,21 @@ def _getitem(tools: Tools) -> Answer:
             a = held(self)
             return None if a is None else view(self, a[key] if a.ndim > 1 else a[key, ...])
         if kind is tuple:
-            for p in key:
-                part = type(p)
-                if part is slice:
-                    if p.step is not None and p.step < 1:
-                        return None
-                elif part is not int and p is not None and p is not ...:
-                    return None
-            a = held(self)
+            a = held(self) if _plain_key(key) else None
             return None if a is None else view(self, a[key if ... in key else (*key, ...)])
         if kind is not slice or (key.step is not None and key.step < 1):
             return None
         a = held(self)
         return None if a is None else view(self, a[key])
 
-    return answer
+    def recorded(self: Any, key: Any) -> Any:
+        if type(key) is int:
+            return _element(self, key if self.array.ndim > 1 else (key, ...))
+        if type(key) is not tuple or not _plain_key(key) or ... in key:
+            return None
+        return _element(self, (*key, ...) if len(key) == self.array.ndim and {*map(type, key)} == {int} else key)
+
+    return Ways(answer, recorded=recorded)
 
 
 MAKERS: dict[str, Callable[[Tools], Any]] = {

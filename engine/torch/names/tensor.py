@@ -37,6 +37,9 @@ _RECORDED = {
 """PyTorch's names of ops where grad_fn shows others."""
 
 
+_int: Any = int.__new__
+
+
 class _Recorded:
     """What grad_fn shows of the op that made a tensor."""
 
@@ -79,7 +82,10 @@ class Tensor(Plain):  # type: ignore[misc]
     @property
     def size(self) -> Any:
         """The number of elements; called, the shape or the size of one axis."""
-        return Sizes(self.array.size, self.array.shape)
+        a = self.array
+        found = _int(Sizes, a.size)
+        found.shape = a.shape
+        return found
 
     @property
     def device(self) -> device:
@@ -211,6 +217,10 @@ class Tensor(Plain):  # type: ignore[misc]
         if self.requires_grad:
             notes.append("requires_grad=True" if self.is_leaf else f"grad_fn={self.grad_fn!r}")
         return printing.written(self.numpy_copy(), notes)
+
+    def __float__(self) -> float:
+        a = self.array
+        return float(a.item()) if type(a) is np.ndarray and a.size == 1 and a.dtype.kind in "fiub" else Plain.__float__(self)
 
     def __format__(self, spec: str) -> str:
         return format(self.item(), spec) if self.array.ndim == 0 else object.__format__(self, spec)
