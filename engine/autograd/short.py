@@ -136,7 +136,7 @@ def _alike(found: Any, y: Any) -> bool:
     if isinstance(y, tuple):
         return type(found) is type(y) and len(found) == len(y) and all(map(_alike, found, y))
     if not (type(found) is type(y) and isinstance(y, TensorBase)):
-        return False
+        return type(y) is bool and found is y
     if found.needs_grad is not y.needs_grad or found._view != y._view:
         return False
     a, b = found.array, y.array

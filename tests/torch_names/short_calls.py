@@ -23,7 +23,8 @@ TYPES = """'cpu' torch.device('cpu') torch.float32 torch.float64 torch.int64 tor
     torch.int32 torch.float16 torch.complex64 0"""
 KEYS = """0 -1 9 True None ... slice(1,3) slice(None,None,2) slice(None,None,-1) (0,1) (slice(None),0) (...,0) (None,slice(0,2))
     (0,0,0) (slice(None),slice(0,4,2)) (slice(3,0,-1),0) (slice(0,0),) () [0,1] PLACES[4] (1,...) ('a',) (0,PLACES[4])
-    (slice(None),None,2) np.int64(1) 1.5 (True,0) (0,1,...) (...,...)""".split()
+    (slice(None),None,2) np.int64(1) 1.5 (True,0) (0,1,...) (...,...) x>0
+    (x>0)[0] PLACES[0] PLACES[5] torch.tensor([9]) PLACES[4].int() (PLACES[4],PLACES[4])""".split()
 BOTH = """f(x); f(x, x); f(x, x[:1]); f(x[0], x); f(2, x); f(x, x.t()); f(x, x.double()); f(x.t()[:3], x.t()[1:4]); f(x, 0.5)
     f(x, 3); f(x, -1); f(x, 1 << 40); f(x, True); f(x, 2.5 + 1j); f(x, 'a'); f(x, x[0, 0]); f(input=x, other=2)"""
 """Of a function of one tensor or two."""
@@ -48,6 +49,15 @@ _TEXTS = {
     "topk": "f(x, 2); f(x, 6); f(x, 3, 0); f(x, 2, largest=False); f(x, 7); f(x, 0); f(x, 1, 1, True)",
     "sort argsort": "f(x); f(x, 1); f(x, 0); f(x, -1, True); f(x, descending=True)",
     "relu silu": "f(x); f(x, inplace=False)", "clone nonzero float double long int": "f(x)",
+    "median": "f(x); f(x, 0); f(x[0]); f(x[2:, 1])",
+    "equal": "f(x, x); f(x, x + 1); f(x, x[:1]); f(x, 1); f(x, x.double())",
+    "one_hot": """f(PLACES[0], 6); f(PLACES[1], 2); f(PLACES[0], 3); f(PLACES[2], 3); f(PLACES[0]); f(PLACES[4], num_classes=5)
+        f(x, 3)""",
+    "std var": f"""{REDUCED}; f(x, False); f(x, 0, False); f(x, dim=1, correction=0); f(x, unbiased=False)
+        f(x[:1], 0); f(x, correction=30)""",
+    "tensor": """f(1.5); f(3); f([1.0, 2]); f([[1, 2], [3, 4]]); f([[1.0], [2.0, 3.0]]); f([]); f([1e300]); f(True); f([1, True])
+        f(1 << 70); f([1, 2], dtype=torch.float32); f([1.5], dtype=torch.int64); f([[]]); f(x); f([x]); f([1.0], requires_grad=True)
+        f((1, 2)); f([1], requires_grad=True); f('a'); f([1.0, float('nan')]); f([[1, 2], 3])""",
     "flip": "f(x, 0); f(x, (0, 1)); f(x, [-1]); f(x, 0, 0)",
     "clamp": """f(x, -1, 1); f(x, min=0); f(x, max=0.0); f(x, 1.0, -1.0); f(x); f(x, 0, 2.5); f(x, -0.0, 0.0); f(x, torch.nan, 1)
         f(x, x, 1.0)""",
@@ -58,7 +68,7 @@ _TEXTS = {
     "zeros_like ones_like empty_like": "f(x); f(x, dtype=torch.float64)",
     "new_zeros new_ones new_empty": "f(x, 2, 3); f(x, (2,)); f(x, -1)",
     "arange": """f(5); f(1, 7); f(1, 9, 3); f(5, 1); f(5, 1, -1); f(0., 1., .25); f(3, dtype=torch.float32); f(0)
-        f(3, device='cpu')""",
+        f(3, device='cpu'); f(0.5); f(0, 2, 0.5); f(1.0, 0.0, -0.25); f(2.0, 1.0); f(0, 1, 0.0); f(0.0)""",
     "from_numpy as_tensor": "f(x.detach().array); f(x); f([1.0, 2.0]); f(np.ma.ones(3))",
     "to": "; ".join([*(f"f(x, {t})" for t in TYPES.split()), "f(x, x)", "f(x)"]),
     "bmm": "f(x, x); f(x[None], x.t()[None]); f(x[None], x.t())", "mv": "f(x, x[0]); f(x, x[:, 0]); f(x, x)",

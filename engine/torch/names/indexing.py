@@ -7,6 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from ... import backend
+from ...autograd.base import recording, written
+from ...autograd.fp_errors import QUIET, SET, restore_fp_errors
 from ...ops.index import put_at
 from .core import Plain, assign, define, in_place, is_tensor, kind_of, own
 from .engine import dl
@@ -103,6 +106,14 @@ def _is_simple(parts: tuple[Any, ...]) -> bool:
 
 def set_item(self: Any, given: Any, value: Any) -> None:
     """x[...] = value."""
+    a, kind = self.array, type(value)
+    if type(a) is np.ndarray and (type(given) is int or (type(given) is tuple and _is_simple(given))) and a.flags.writeable:
+        b = value if kind is float or kind is int else value.array if isinstance(value, Plain) else None
+        needs = self.needs_grad or (b is not value and b is not None and value.needs_grad)
+        plain = (b is value and a.dtype.kind == "f") or (type(b) is np.ndarray and b.dtype is a.dtype)
+        if plain and not (needs and recording.get()) and _written_at(a, given, b):
+            written(self)
+            return
     if isinstance(value, (np.ndarray, list, tuple)):
         value = dl.asarray(value, dtype=self.dtype)
     if isinstance(value, Plain) and value.array.ndim == 0 and value.device != self.device:
@@ -122,6 +133,19 @@ def set_item(self: Any, given: Any, value: Any) -> None:
         assign(self, dl.reshape(new, self.shape), "__setitem__")
     else:
         Plain.__setitem__(x, k, _fitting(x, k, value))
+
+
+def _written_at(a: Any, key: Any, value: Any) -> bool:
+    """Write to an array, or say that it cannot be, and why is to be found."""
+    backend.space_of(a)  # refuses where a step is recorded
+    token = SET(QUIET)
+    try:
+        a[key] = value
+    except (IndexError, OverflowError, TypeError, ValueError):
+        return False
+    finally:
+        restore_fp_errors(token)
+    return True
 
 
 def _fitting(x: Any, k: Any, value: Any) -> Any:
@@ -170,7 +194,11 @@ def gather(input: Any, dim: int, index: Any, *, sparse_grad: bool = False) -> An
     if x.ndim != i.ndim:
         raise RuntimeError("Index tensor must have the same number of dimensions as input tensor")
     _in_range("gather", i, x.shape[dim])
-    found = Plain.__getitem__(x, _grid(i, dim))
+    at, a, b = dim % x.ndim, x.array.shape, i.array.shape
+    if a[:at] == b[:at] and a[at + 1 :] == b[at + 1 :] and i.array.dtype == np.int64:
+        found = dl.take_along_axis(x, i, axis=dim)
+    else:
+        found = Plain.__getitem__(x, _grid(i, dim))
     return found if i is index else dl.reshape(found, index.shape)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -81,13 +82,54 @@ def _arange(tools: Tools) -> Answer:
     leaf = tools.leaf
 
     def answer(start: Any, end: Any = None, step: Any = 1, *, device: Any = None) -> Any:
+        if type(start) is float or type(step) is float or type(end) is float:
+            return fractions(start, end, step, device)
         if type(start) is not int or type(step) is not int or step < 1 or device not in _CPU:
             return None
         if end is None:
             start, end = 0, start
         return leaf(np.arange(start, end, step, _INT)) if type(end) is int and start <= end else None
 
+    def fractions(start: Any, end: Any, step: Any, device: Any) -> Any:
+        if device not in _CPU or step == 0:
+            return None
+        if end is None:
+            start, end = 0, start
+        for n in (start, end, step):
+            if type(n) is not float and type(n) is not int:
+                return None
+        if (end - start) * step < 0:
+            return None
+        n = max(0, math.ceil((end - start) / step))
+        return leaf((start + np.arange(n, dtype=np.float64) * step).astype(get_default_dtype()))
+
     return answer
+
+
+_NUMBERS = (frozenset((float,)), frozenset((float, int)), frozenset((int,)))
+
+
+def _tensor(tools: Tools) -> Answer:
+    leaf = tools.leaf
+
+    def answer(data: Any, *, dtype: Any = None, requires_grad: Any = False) -> Any:
+        kinds = {type(data)}
+        if type(data) is list:
+            kinds = {*map(type, data)}
+            if kinds == {list}:
+                kinds = {type(v) for row in data for v in row}
+        wanted = dtype
+        if wanted is None:
+            wanted = _INT if kinds == _NUMBERS[2] else get_default_dtype()
+        if kinds not in _NUMBERS or wanted not in _FROM_NUMBERS or (wanted is _INT and kinds != _NUMBERS[2]):
+            return None
+        t = leaf(np.array(data, wanted))
+        return t.requires_grad_() if requires_grad else t
+
+    return answer
+
+
+_FROM_NUMBERS = (np.dtype("float32"), np.dtype("float64"), _INT)
 
 
 def _from_numpy(tools: Tools) -> Answer:
@@ -139,7 +181,7 @@ MAKERS: dict[str, Callable[[Tools], Any]] = {
     "zeros": _filled(np.zeros), "ones": _filled(np.ones), "empty": _filled(np.zeros), "full": _full,
     "zeros_like": _like(np.zeros), "ones_like": _like(np.ones), "empty_like": _like(np.zeros),
     "new_zeros": _fresh(np.zeros), "new_ones": _fresh(np.ones), "new_empty": _fresh(np.zeros), "arange": _arange,
-    "from_numpy": _from_numpy, "as_tensor": _from_numpy, "float": _cast(np.dtype("float32")),
+    "tensor": _tensor, "from_numpy": _from_numpy, "as_tensor": _from_numpy, "float": _cast(np.dtype("float32")),
     "double": _cast(np.dtype("float64")), "long": _cast(_INT), "int": _cast(np.dtype("int32")), "to": _to,
 }  # fmt: skip
 """By name."""

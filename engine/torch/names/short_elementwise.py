@@ -28,6 +28,7 @@ def _one(f: Any) -> Callable[[Tools], Any]:
 
 _UFUNCS: dict[str, np.ufunc] = {
     "add": np.add, "sub": np.subtract, "mul": np.multiply, "div": np.true_divide, "maximum": np.maximum, "minimum": np.minimum,
+    "remainder": np.remainder, "floor_divide": np.floor_divide,
     "eq": np.equal, "ne": np.not_equal, "lt": np.less, "le": np.less_equal, "gt": np.greater, "ge": np.greater_equal,
 }  # fmt: skip
 """What computes tensors of two shapes, or of integers."""
@@ -36,13 +37,16 @@ _SECOND = {"subtract": "sub", "multiply": "mul", "divide": "div", "true_divide":
            "less_equal": "le", "greater": "gt", "greater_equal": "ge"}  # fmt: skip
 
 _OF_INTEGERS = frozenset(_UFUNCS) - {"div"}
-_TWO = {**BINARY, "add": dl.add, "sub": dl.subtract, "subtract": dl.subtract, "div": dl.divide, "divide": dl.divide}
+_SCALED = frozenset(("add", "sub", "subtract"))
+_DIVIDES = frozenset(("remainder", "floor_divide"))
+_TWO = {**BINARY, "remainder": dl.remainder,
+        "add": dl.add, "sub": dl.subtract, "subtract": dl.subtract, "div": dl.divide, "divide": dl.divide}
 
 
 def _two(name: str, f: Any) -> Callable[[Tools], Any]:
     """Dense tensors of one shape, or a tensor and a number, by a C function; others by NumPy's function."""
     ufunc = _UFUNCS.get(_SECOND.get(name, name))
-    integers = _SECOND.get(name, name) in _OF_INTEGERS
+    integers, divides, scaled = _SECOND.get(name, name) in _OF_INTEGERS, name in _DIVIDES, name in _SCALED
 
     def make(tools: Tools) -> Any:
         of_floats = tools.of(f.op)
@@ -61,15 +65,21 @@ def _two(name: str, f: Any) -> Callable[[Tools], Any]:
 
         if ufunc is None:
             return Ways(of_floats, recorded=recorded)
-        held, leaf, computed = tools.held, tools.leaf, tools.quietly(ufunc)
+        held, leaf, computed, product = tools.held, tools.leaf, tools.quietly(ufunc), tools.quietly(np.multiply)
 
-        def rest(input: Any, other: Any) -> Any:
+        def rest(input: Any, other: Any, *, alpha: Any = None) -> Any:
             a, b = held(input), held(other)
+            if alpha is not None:
+                if not scaled or a is None or b is None or type(alpha) not in (int, float) or a.dtype not in FLOATS:
+                    return None
+                same = a.dtype is b.dtype and a.shape == b.shape and a.ndim
+                return leaf(computed(a, product(b, alpha))) if same else None
             if a is None or b is None:
-                if b is None and a is not None and integers and type(other) is int and -(2**31) <= other < 2**31:
+                fits = integers and type(other) is int and abs(other) < 2**31 and (other or not divides)
+                if b is None and a is not None and fits:
                     return leaf(ufunc(a, other)) if a.dtype in _INTEGERS and a.ndim and a.size < _LONG else None
                 return None
-            if a.dtype is not b.dtype or not (a.dtype in FLOATS or (integers and a.dtype in _INTEGERS)):
+            if divides or a.dtype is not b.dtype or not (a.dtype in FLOATS or (integers and a.dtype in _INTEGERS)):
                 return None
             y = computed(a, b) if a.size < _LONG and b.size < _LONG else None
             return leaf(y) if type(y) is np.ndarray else None
@@ -160,6 +170,18 @@ def _inverted(tools: Tools) -> Answer:
     return answer
 
 
+def _equal(tools: Tools) -> Answer:
+    held = tools.held
+
+    def answer(input: Any, other: Any) -> Any:
+        a, b = held(input), held(other)
+        if a is None or b is None or a.dtype is not b.dtype or a.size >= _LONG or not a.ndim:
+            return None
+        return a.shape == b.shape and bool((a == b).all())
+
+    return answer
+
+
 def _logical(name: str) -> Callable[[Tools], Answer]:
     ufunc = getattr(np, name)
 
@@ -189,12 +211,12 @@ def _clone(tools: Tools) -> Answer:
 
 _ALONE = {
     **{name: f for name, f in {**UNARY, **PREDICATES}.items() if hasattr(f, "op") and name not in FLOATING},
-    "relu": relu, "sigmoid": sigmoid, "silu": silu, "tanh": dl.tanh,
+    "sign": dl.sign, "relu": relu, "sigmoid": sigmoid, "silu": silu, "tanh": dl.tanh,
 }  # fmt: skip
 MAKERS: dict[str, Callable[[Tools], Any]] = {
     **{name: _one(f) for name, f in _ALONE.items() if hasattr(f, "op")},
     **{name: _two(name, f) for name, f in _TWO.items() if hasattr(f, "op") and "shift" not in name},
-    "clamp": _clamp, "where": _where, "masked_fill": _masked_fill,
+    "clamp": _clamp, "equal": _equal, "where": _where, "masked_fill": _masked_fill,
     "logical_not": _inverted, "bitwise_not": _inverted, "clone": _clone,
     "logical_and": _logical("logical_and"), "logical_or": _logical("logical_or"),
     "bitwise_and": _logical("bitwise_and"), "bitwise_or": _logical("bitwise_or"), "bitwise_xor": _logical("bitwise_xor"),

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from importlib import import_module
+from functools import lru_cache
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ import numpy as np
 from . import pairs
 from .core import own
 from .engine import dl
-from .short import FLOATS, Answer, Tools
+from .short import FLOATS, Answer, Tools, Ways
 
 _LONG = 1 << 12
 """Elements from which on the general way is as fast, and threads share what it does."""
@@ -90,21 +91,79 @@ def _stack(tools: Tools) -> Answer:
     return answer
 
 
-def _gather(tools: Tools) -> Answer:
+@lru_cache(maxsize=64)
+def _starts(shape: tuple[int, ...], wanted: tuple[int, ...], at: int) -> tuple[Any, int]:
+    """Where in a dense array's memory each line along an axis starts, in the shape of places there, and the step along it."""
+    step = prod(shape[at + 1 :])
+    lines = np.arange(prod(shape)).reshape(shape)[(*(slice(None),) * at, slice(0, 1))]
+    found = np.broadcast_to(lines[tuple([slice(0, n) if i != at else slice(None) for i, n in enumerate(wanted)])], wanted).copy()
+    found.flags.writeable = False
+    return found, step
+
+
+def _lined_up(a: Any, dim: Any, places: Any) -> int:
+    """The axis along which places are looked up in an array, if all are there; else -1."""
+    if a is None or places is None or places.dtype is not _PLACES or a.ndim != places.ndim or type(dim) is not int:
+        return -1
+    if not a.flags.c_contiguous or not places.size or places.size + a.size > _LONG or not -a.ndim <= dim < a.ndim:
+        return -1
+    at = dim % a.ndim
+    if not _within(places, a.shape[at]):
+        return -1
+    for i, (n, m) in enumerate(zip(a.shape, places.shape, strict=True)):
+        if m > n and i != at:
+            return -1
+    return at
+
+
+def _gather(tools: Tools) -> Ways:
     held, leaf = tools.held, tools.leaf
-    along = import_module("dlengine.kernels.jit.functions").FUNCTIONS["take_along_axis"]
 
     def answer(input: Any, dim: Any, index: Any) -> Any:
         a, places = held(input), held(index)
-        if a is None or places is None or places.dtype is not _PLACES or a.ndim != places.ndim or type(dim) is not int:
+        at = _lined_up(a, dim, places)
+        if at < 0 or not _plain(a):
             return None
-        if a.dtype not in FLOATS or places.size > _LONG or not -a.ndim <= dim < a.ndim:
+        starts, step = _starts(a.shape, places.shape, at)
+        return leaf(a.reshape(-1).take(starts + (places if step == 1 else places * step)))
+
+    def recorded(input: Any, dim: Any, index: Any) -> Any:
+        a, places = input.array, held(index)
+        at = _lined_up(a, dim, places)
+        if at < 0 or a.dtype not in FLOATS or a.shape[:at] != places.shape[:at] or a.shape[at + 1 :] != places.shape[at + 1 :]:
             return None
-        at = dim % a.ndim
-        if a.shape[:at] != places.shape[:at] or a.shape[at + 1 :] != places.shape[at + 1 :] or not _within(places, a.shape[at]):
+        return dl.take_along_axis(input, index, axis=dim)
+
+    return Ways(answer, recorded=recorded)
+
+
+def _one_hot(tools: Tools) -> Answer:
+    held, leaf = tools.held, tools.leaf
+
+    def answer(tensor: Any, num_classes: Any = -1) -> Any:
+        a = held(tensor)
+        if a is None or a.dtype is not _PLACES or type(num_classes) is not int or num_classes < 1 or not a.ndim:
             return None
-        y = along(a, places, axis=at)
-        return None if y is None else leaf(y)
+        if a.size * num_classes > _LONG or not _within(a, num_classes):
+            return None
+        y = np.zeros((a.size, num_classes), _PLACES)
+        y.reshape(-1)[np.arange(0, y.size, num_classes) + a.reshape(-1)] = 1
+        return leaf(y.reshape((*a.shape, num_classes)))
+
+    return answer
+
+
+def _median(tools: Tools) -> Answer:
+    held, leaf = tools.held, tools.leaf
+
+    def answer(input: Any) -> Any:
+        a = held(input)
+        if a is None or a.dtype not in FLOATS or not 0 < a.size <= _LONG or not a.ndim:
+            return None
+        flat = a.reshape(-1)
+        order = flat.argsort(kind="stable")
+        last = flat[order[-1]]
+        return leaf(np.array(flat[order[(a.size - 1) // 2]])) if last == last else None
 
     return answer
 
@@ -196,7 +255,8 @@ def _flip(tools: Tools) -> Answer:
 
 
 MAKERS: dict[str, Callable[[Tools], Any]] = {
-    "cat": _cat, "stack": _stack, "gather": _gather, "index_select": _index_select, "topk": _topk, "sort": _ordered(True),
+    "cat": _cat, "stack": _stack, "gather": _gather,
+    "one_hot": _one_hot, "median": _median, "index_select": _index_select, "topk": _topk, "sort": _ordered(True),
     "argsort": _ordered(False), "nonzero": _nonzero, "flip": _flip,
 }  # fmt: skip
 """By name."""

@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from ...autograd.base import recording
 from . import pairs
+from .core import own
 from .engine import dl
 from .short import FLOATS, Answer, Tools, Ways
 
@@ -55,12 +57,12 @@ def _reduced(name: str, integers: bool) -> Callable[[Tools], Ways]:
     return make
 
 
-def _extreme(name: str, op: Any) -> Callable[[Tools], Answer]:
+def _extreme(name: str) -> Callable[[Tools], Ways]:
     """max and min: of all elements, or values and places along an axis."""
-    pair = getattr(pairs, name)
+    pair, function = getattr(pairs, name), getattr(dl, name)
 
-    def make(tools: Tools) -> Answer:
-        held, leaf, xp, whole = tools.held, tools.leaf, tools.xp, tools.of(op)
+    def make(tools: Tools) -> Ways:
+        held, leaf, xp, whole = tools.held, tools.leaf, tools.xp, tools.of(function.op)
         values, places = getattr(xp, name), getattr(xp, f"arg{name}")
 
         def answer(input: Any, dim: Any = None, keepdim: Any = False) -> Any:
@@ -74,9 +76,44 @@ def _extreme(name: str, op: Any) -> Callable[[Tools], Answer]:
             found, at = values(a, axis=dim, keepdims=keepdim), places(a, axis=dim, keepdims=keepdim)
             return pair(leaf(found), leaf(at)) if type(found) is type(at) is np.ndarray else None
 
-        return answer
+        def recorded(input: Any, dim: Any = None, keepdim: Any = False) -> Any:
+            a = input.array
+            if dim is None:
+                return function(input) if a.dtype in FLOATS and keepdim is False else None
+            if type(dim) is not int or type(keepdim) is not bool or a.dtype not in FLOATS or not (a.ndim and a.size):
+                return None
+            at = places(a, axis=dim, keepdims=True)
+            if type(at) is not np.ndarray or not (input.needs_grad and recording.get()):
+                return None
+            found = dl.take_along_axis(input, leaf(at), axis=dim)
+            if keepdim:
+                return pair(own(found), leaf(at))
+            return pair(own(dl.squeeze(found, axis=dim)), leaf(at.squeeze(dim)))
+
+        return Ways(answer, recorded=recorded)
 
     return make
+
+
+def _spread(name: str) -> Callable[[Tools], Ways]:
+    """var and std, over n - 1 or n."""
+    function = getattr(dl, name)
+
+    def recorded(input: Any, dim: Any = None, unbiased: Any = None, keepdim: Any = False, *, correction: Any = None) -> Any:
+        a = input.array
+        if a.dtype not in FLOATS or not a.ndim or not a.size or type(keepdim) is not bool:
+            return None
+        if type(dim) is bool:
+            dim, unbiased = None, dim
+        if correction is None and (unbiased is None or type(unbiased) is bool):
+            correction = 0 if unbiased is False else 1
+        if type(correction) is not int or (dim is not None and type(dim) is not int):
+            return None
+        if (a.size if dim is None else a.shape[dim]) <= correction:
+            return None
+        return function(input, axis=dim, correction=float(correction), keepdims=keepdim)
+
+    return lambda tools: Ways(None, recorded=recorded)
 
 
 def _place(name: str) -> Callable[[Tools], Answer]:
@@ -170,7 +207,7 @@ def _cumsum(tools: Tools) -> Answer | None:
 
 MAKERS: dict[str, Callable[[Tools], Any]] = {
     "sum": _reduced("sum", True), "mean": _reduced("mean", False), "prod": _reduced("prod", True), "amax": _reduced("max", False),
-    "amin": _reduced("min", False), "max": _extreme("max", dl.max.op), "min": _extreme("min", dl.min.op),
+    "amin": _reduced("min", False), "max": _extreme("max"), "min": _extreme("min"), "std": _spread("std"), "var": _spread("var"),
     "argmax": _place("argmax"), "argmin": _place("argmin"), "any": _truth("any"), "all": _truth("all"),
     "softmax": _by_rows("softmax"), "log_softmax": _by_rows("log_softmax"), "cumsum": _cumsum,
     "matmul": _matmul(), "mm": _matmul(2, 2), "bmm": _matmul(3, 3), "mv": _matmul(2, 1), "dot": _matmul(1, 1),

@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from .engine import dl
 from .short import Answer, Tools, Ways
 
-_WHOLE = slice(None)
+_WHOLE, _PLACES = slice(None), np.dtype(np.int64)
+_LONG = 1 << 16
+"""Elements of a tensor times those of an index from which on the general way is as fast."""
 
 
 def _shape(given: tuple[Any, ...]) -> tuple[int, ...] | None:
@@ -248,7 +252,8 @@ def _plain_key(key: tuple[Any, ...]) -> bool:
 
 
 def _getitem(tools: Tools) -> Ways:
-    held, view = tools.held, tools.view
+    held, view, leaf = tools.held, tools.view, tools.leaf
+    cls = type(leaf(np.zeros(1)))
 
     def answer(self: Any, key: Any) -> Any:
         kind = type(key)
@@ -258,10 +263,20 @@ def _getitem(tools: Tools) -> Ways:
         if kind is tuple:
             a = held(self) if _plain_key(key) else None
             return None if a is None else view(self, a[key if ... in key else (*key, ...)])
-        if kind is not slice or (key.step is not None and key.step < 1):
+        if kind is not slice:
+            a = held(self) if kind is cls else None
+            return None if a is None else by_tensor(a, held(key))
+        if key.step is not None and key.step < 1:
             return None
         a = held(self)
         return None if a is None else view(self, a[key])
+
+    def by_tensor(a: Any, k: Any) -> Any:
+        if k is None or not k.ndim or not a.ndim or a.size * k.size > _LONG:
+            return None
+        if k.dtype.kind == "b":
+            return leaf(a[k]) if k.ndim <= a.ndim and k.shape == a.shape[: k.ndim] and a.flags.c_contiguous else None
+        return leaf(a.take(k, 0)) if k.dtype is _PLACES and a.flags.c_contiguous else None
 
     def recorded(self: Any, key: Any) -> Any:
         if type(key) is int:
