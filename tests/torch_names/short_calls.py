@@ -18,6 +18,7 @@ SIZES = """f(3, 4); f((2, 3)); f(x.shape); f(); f(2, dtype=torch.int64); f(2, dt
 SHAPED = """f(x, -1); f(x, 2, 12); f(x, (6, 4)); f(x, [24]); f(x, 5, 5); f(x, -1, -1); f(x, 4, -2); f(x, x.shape); f(x, 3.0)
     f(x)"""
 ALONG = "; ".join(f"f(x, {d}, PLACES[{i}])" for d in (0, 1, -1, 6) for i in range(len(PLACES)))
+INTO = "; ".join(f"f(x, {d}, PLACES[{i}], {s})" for d in (0, 1) for i in range(5) for s in ("x * 2", "x[:, :1]"))
 SPLIT = "f(x, 2); f(x, 4, 1); f(x, [1, 3]); f(x, 2, dim=-1); f(x, 0); f(x, 9); f(x, 2, 7)"
 TYPES = """'cpu' torch.device('cpu') torch.float32 torch.float64 torch.int64 torch.bool
     torch.int32 torch.float16 torch.complex64 0"""
@@ -45,7 +46,8 @@ _TEXTS = {
     "Tensor.__getitem__": "; ".join(f"f(x, {key})" for key in KEYS),
     "cat": "f([x, x]); f((x, x), 1); f([x, x], dim=-1); f([x, x.float()]); f([x], 3); f([]); f([x, torch.zeros(0)])",
     "stack": "f([x, x]); f((x, x), 1); f([x, x], dim=-1); f([x, x], 7); f([x, x[:1]]); f([])",
-    "gather": ALONG, "index_select": ALONG,
+    "scatter": f"{INTO}; f(x, 1, PLACES[0], 2.0); f(x, 0, PLACES[1], value=1); f(x, 1, PLACES[0], 1e300)",
+    "scatter_add": f"{INTO}; f(x, 1, PLACES[0], 2.0)", "gather": ALONG, "index_select": ALONG,
     "topk": "f(x, 2); f(x, 6); f(x, 3, 0); f(x, 2, largest=False); f(x, 7); f(x, 0); f(x, 1, 1, True)",
     "sort argsort": "f(x); f(x, 1); f(x, 0); f(x, -1, True); f(x, descending=True)",
     "relu silu": "f(x); f(x, inplace=False)", "clone nonzero float double long int": "f(x)",
@@ -56,8 +58,8 @@ _TEXTS = {
     "std var": f"""{REDUCED}; f(x, False); f(x, 0, False); f(x, dim=1, correction=0); f(x, unbiased=False)
         f(x[:1], 0); f(x, correction=30)""",
     "tensor": """f(1.5); f(3); f([1.0, 2]); f([[1, 2], [3, 4]]); f([[1.0], [2.0, 3.0]]); f([]); f([1e300]); f(True); f([1, True])
-        f(1 << 70); f([1, 2], dtype=torch.float32); f([1.5], dtype=torch.int64); f([[]]); f(x); f([x]); f([1.0], requires_grad=True)
-        f((1, 2)); f([1], requires_grad=True); f('a'); f([1.0, float('nan')]); f([[1, 2], 3])""",
+        f(1 << 70); f([1, 2], dtype=torch.float32); f([1.5], dtype=torch.int64); f([[]]); f(x); f([x]); f((1, 2)); f('a')
+        f([1.0], requires_grad=True); f([1], requires_grad=True); f([1.0, float('nan')]); f([[1, 2], 3])""",
     "flip": "f(x, 0); f(x, (0, 1)); f(x, [-1]); f(x, 0, 0)",
     "clamp": """f(x, -1, 1); f(x, min=0); f(x, max=0.0); f(x, 1.0, -1.0); f(x); f(x, 0, 2.5); f(x, -0.0, 0.0); f(x, torch.nan, 1)
         f(x, x, 1.0)""",

@@ -212,13 +212,23 @@ def _take_along_dim(input: Any, indices: Any, dim: Any = None) -> Any:
     return dl.take_along_axis(x, i, axis=dim)
 
 
-def _source(input: Any, index: Any, src: Any) -> Any:
-    """The values that go to the places of index: the leading part of src of its shape."""
+def _source(input: Any, index: Any, src: Any, dim: int) -> Any:
+    """The values that go to the places of index along dim: the leading part of src of its shape."""
     if not is_tensor(src):
         return dl.full(index.shape, src, dtype=input.dtype, device=input.device)
     if src.ndim == 0 and index.ndim:
         src = dl.reshape(src, (1,))
+    if len(index.shape) == len(src.shape) and not all([n <= m for n, m in zip(index.shape, src.shape, strict=True)]):
+        raise RuntimeError(
+            f"Expected index {list(index.shape)} to be no larger than self {list(input.shape)} apart from dimension {dim} "
+            f"and to be no larger size than src {list(src.shape)}"
+        )
     return Plain.__getitem__(src, tuple(slice(0, n) for n in index.shape)) if src.shape != index.shape else src
+
+
+def _back(found: Any, shape: tuple[int, ...]) -> Any:
+    """A result in the shape of the input, which was a number where they differ."""
+    return found if found.array.shape == tuple(shape) else dl.reshape(found, shape)
 
 
 @define("scatter")
@@ -230,16 +240,16 @@ def scatter(input: Any, dim: int, index: Any, src: Any = None, *, value: Any = N
     _in_range("scatter", i, x.shape[dim])
     if not i.size:
         return dl.clone(input)
-    found = dl.set_at(x, dl.astype(_source(x, i, src), x.dtype, copy=False), key=_grid(i, dim))
-    return dl.reshape(found, shape)
+    found = dl.set_at(x, dl.astype(_source(x, i, src, dim), x.dtype, copy=False), key=_grid(i, dim))
+    return _back(found, shape)
 
 
 @define("scatter_add")
 def scatter_add(input: Any, dim: int, index: Any, src: Any) -> Any:
     x, i, shape = _lined_up(input, index)
     _in_range("scatter_add", i, x.shape[dim])
-    added = put_at(_source(x, i, src), key=_grid(i, dim), shape=x.shape)
-    return dl.reshape(x + added, shape)
+    added = put_at(_source(x, i, src, dim), key=_grid(i, dim), shape=x.shape)
+    return _back(x + added, shape)
 
 
 @define("scatter_reduce")
@@ -250,7 +260,7 @@ def _scatter_reduce(input: Any, dim: int, index: Any, src: Any, reduce: str, *, 
 def _scatter_reduced(input: Any, dim: int, index: Any, src: Any, reduce: str, include_self: bool) -> Any:
     x, i, shape = _lined_up(input, index)
     _in_range("scatter_reduce", i, x.shape[dim])
-    values, place = _source(x, i, src), _grid(i, dim)
+    values, place = _source(x, i, src, dim), _grid(i, dim)
     counts = put_at(dl.ones(i.shape, dtype="float64", device=x.device), key=place, shape=x.shape)
     hit = counts > 0
     start = x if include_self else dl.where(hit, _neutral(reduce, x), x)
@@ -260,8 +270,8 @@ def _scatter_reduced(input: Any, dim: int, index: Any, src: Any, reduce: str, in
             n = dl.astype(counts + (1 if include_self else 0), total.dtype)
             mean = total / dl.where(n > 0, n, 1) if kind_of(total.dtype) >= 2 else dl.floor_divide(total, dl.where(n > 0, n, 1))
             total = dl.where(hit, mean, total)
-        return dl.reshape(total, shape)
-    return dl.reshape(_reduced_one_by_one(reduce, start, values, place, hit), shape)
+        return _back(total, shape)
+    return _back(_reduced_one_by_one(reduce, start, values, place, hit), shape)
 
 
 def _neutral(reduce: str, x: Any) -> Any:
@@ -321,7 +331,10 @@ def _index_add(input: Any, dim: int, index: Any, source: Any, *, alpha: Any = 1)
 def _index_copy(input: Any, dim: int, index: Any, source: Any) -> Any:
     if input.ndim == 0:
         return dl.reshape(source, ())
-    _, k = _rows(input, dim, index)
+    i, k = _rows(input, dim, index)
+    if source.ndim == input.ndim and source.shape[dim] != i.shape[0]:
+        n = source.shape[dim]
+        raise IndexError(f"index_copy_(): Number of indices ({i.shape[0]}) should be equal to source.size(dim) ({n})")
     return dl.set_at(input, source, key=k)
 
 

@@ -137,6 +137,48 @@ def _gather(tools: Tools) -> Ways:
     return Ways(answer, recorded=recorded)
 
 
+def _source(a: Any, places: Any, src: Any, held: Answer) -> Any:
+    """What goes to places: a number, or the leading part of a tensor; None where it does not suit."""
+    if type(src) is float or type(src) is int:
+        return src if a.dtype in FLOATS and -3e38 < src < 3e38 else None
+    b = held(src)
+    if b is None or b.dtype is not a.dtype or b.ndim != a.ndim:
+        return None
+    for n, m in zip(b.shape, places.shape, strict=True):
+        if m > n:
+            return None
+    return b if b.shape == places.shape else b[tuple([slice(0, m) for m in places.shape])]
+
+
+def _scatter(added: bool) -> Callable[[Tools], Answer]:
+    """scatter, or scatter_add, which adds up what goes to one place before it adds that to what is there."""
+
+    def make(tools: Tools) -> Answer:
+        held, leaf, add = tools.held, tools.leaf, tools.quietly(np.add)
+        add_at = tools.quietly(np.add.at)
+
+        def answer(input: Any, dim: Any, index: Any, src: Any = None, *, value: Any = None) -> Any:
+            a, places = held(input), held(index)
+            at = _lined_up(a, dim, places)
+            if at < 0 or not _plain(a) or (added and (value is not None or type(src) in (int, float))):
+                return None
+            given = _source(a, places, value if src is None else src, held)
+            if given is None:
+                return None
+            starts, step = _starts(a.shape, places.shape, at)
+            if not added:
+                y = a.copy()
+                y.reshape(-1)[starts + places * step] = given
+                return leaf(y)
+            sums = np.zeros_like(a)
+            add_at(sums.reshape(-1), (starts + places * step).reshape(-1), given.reshape(-1))
+            return leaf(add(a, sums))
+
+        return answer
+
+    return make
+
+
 def _one_hot(tools: Tools) -> Answer:
     held, leaf = tools.held, tools.leaf
 
@@ -255,7 +297,7 @@ def _flip(tools: Tools) -> Answer:
 
 
 MAKERS: dict[str, Callable[[Tools], Any]] = {
-    "cat": _cat, "stack": _stack, "gather": _gather,
+    "cat": _cat, "stack": _stack, "gather": _gather, "scatter": _scatter(False), "scatter_add": _scatter(True),
     "one_hot": _one_hot, "median": _median, "index_select": _index_select, "topk": _topk, "sort": _ordered(True),
     "argsort": _ordered(False), "nonzero": _nonzero, "flip": _flip,
 }  # fmt: skip
