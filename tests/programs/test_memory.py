@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import tracemalloc
 from collections.abc import Callable
 from typing import Any
@@ -43,15 +44,24 @@ def networks() -> dict[str, Callable[[], tuple[Any, tuple[int, ...]]]]:
 
 
 def peak(run: Callable[[], Any]) -> int:
+    """The bytes that ``run()`` needs: the least of three, since other threads of the process (a test runner's) allocate, too."""
+    collects = gc.isenabled()
+    gc.collect()
+    gc.disable()
     tracemalloc.start()
     try:
         run()  # so that the gradients that are given up are counted, too
-        before = tracemalloc.get_traced_memory()[0]
-        tracemalloc.reset_peak()
-        run()
-        return tracemalloc.get_traced_memory()[1] - before
+        peaks = []
+        for _ in range(3):
+            before = tracemalloc.get_traced_memory()[0]
+            tracemalloc.reset_peak()
+            run()
+            peaks.append(tracemalloc.get_traced_memory()[1] - before)
+        return min(peaks)
     finally:
         tracemalloc.stop()
+        if collects:
+            gc.enable()
 
 
 @pytest.mark.parametrize("fuse", [False, True])
@@ -75,8 +85,9 @@ def test_peak(name: str, fuse: bool, host: str) -> None:
     assert train.replays == 2
     step(x, y)
     itself = peak(lambda: step(x, y))
-    assert peak(lambda: train(x, y)) <= itself * 1.01 + 2000
-    assert train.replays == 4
+    replayed = peak(lambda: train(x, y))
+    assert train.replays == 6
+    assert replayed <= itself * 1.01 + 2000
 
 
 @pytest.mark.parametrize("first", [False, True])
