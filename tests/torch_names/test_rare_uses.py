@@ -65,6 +65,7 @@ def test_what_is_scattered_has_a_value_for_every_index(requires_grad: bool) -> N
 
 
 def test_values_that_are_put_fit_their_index() -> None:
-    with dl.use_backend("numba"), pytest.raises(dl.errors.ShapeError, match="put_at"):
-        places = dl.zeros((4, 6), dtype="int64")
-        put_at(dl.ones((4, 1)), key=(places, places), shape=(4, 6))
+    with dl.use_backend("numba"):
+        places, values = dl.zeros((4, 6), dtype="int64"), dl.ones((4, 1))
+        with pytest.raises(dl.errors.ShapeError, match="put_at"):
+            put_at(values, key=(places, places), shape=(4, 6))

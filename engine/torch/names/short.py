@@ -68,7 +68,8 @@ def _tools(xp: Any) -> Tools:
     views, shown = small_calls().views(cls), small_calls().broadcast(cls)
     if views is None or shown is None or backend.default_device() != "cpu":
         raise RuntimeError("tensors lie in memory in another way, or are made elsewhere")
-    return Tools(xp, leaf_maker(cls), *views, shown)
+    held, view = views
+    return Tools(xp, leaf_maker(cls), held, view, shown)
 
 
 class Ways(NamedTuple):

@@ -88,7 +88,7 @@ def _arange(tools: Tools) -> Answer:
             return None
         if end is None:
             start, end = 0, start
-        return leaf(np.arange(start, end, step, _INT)) if type(end) is int and start <= end else None
+        return leaf(np.arange(start, end, step, dtype=_INT)) if type(end) is int and start <= end else None
 
     def fractions(start: Any, end: Any, step: Any, device: Any) -> Any:
         if device not in _CPU or step == 0:

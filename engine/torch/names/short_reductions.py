@@ -138,7 +138,7 @@ def _place(name: str) -> Callable[[Tools], Answer]:
 
 def _truth(name: str) -> Callable[[Tools], Answer]:
     """any and all of booleans."""
-    ufunc = np.logical_or if name == "any" else np.logical_and
+    ufunc: Any = np.logical_or if name == "any" else np.logical_and
 
     def make(tools: Tools) -> Answer:
         held, leaf, reduce = tools.held, tools.leaf, ufunc.reduce

@@ -15,6 +15,7 @@ from . import (
     creation,
     elementwise,
     indexing,
+    items,
     joining,
     printing,
     reductions,
@@ -243,8 +244,8 @@ class Tensor(Plain):  # type: ignore[misc]
         found = getattr(ufunc, method)(*given, **options)
         return own(dl.asarray(found)) if isinstance(found, np.ndarray) else found
 
-    __getitem__ = shortened("Tensor.__getitem__", "short_views", indexing.get_item)
-    __setitem__ = indexing.set_item
+    __getitem__ = shortened("Tensor.__getitem__", "short_views", items.get_item)
+    __setitem__ = items.set_item
     __hash__ = object.__hash__
 
 
@@ -312,4 +313,4 @@ def finish() -> None:
 
 CLASSES[Plain] = Tensor
 OWN.add(Tensor)
-_ = (algebra, chance, conversion, elementwise, joining, sets, reductions, running, shaping)
+_ = (algebra, chance, conversion, elementwise, indexing, joining, sets, reductions, running, shaping)
