@@ -208,5 +208,5 @@ def shorten(functions: dict[str, Answer], methods: dict[str, Answer] | None = No
                 _DONE[f] = shortened(entry, module, f)
     for names in (functions, methods):
         for name, f in names.items():
-            source = getattr(f, "assigned", None)  # what a function in place computes
+            source: Any = getattr(f, "assigned", None)  # what a function in place computes
             names[name] = assigning(_DONE[source], name) if source in _DONE else _DONE.get(f, f)

@@ -45,7 +45,7 @@ _TWO = {**BINARY, "remainder": dl.remainder,
 
 def _two(name: str, f: Any) -> Callable[[Tools], Any]:
     """Dense tensors of one shape, or a tensor and a number, by a C function; others by NumPy's function."""
-    ufunc = _UFUNCS.get(_SECOND.get(name, name))
+    ufunc: Any = _UFUNCS.get(_SECOND.get(name, name))
     integers, divides, scaled = _SECOND.get(name, name) in _OF_INTEGERS, name in _DIVIDES, name in _SCALED
 
     def make(tools: Tools) -> Any:
