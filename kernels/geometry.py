@@ -141,6 +141,11 @@ class Windows:
         return any(count == 0 for axis in range(len(self.in_shape)) for _, count in self.seen(axis))
 
     @cached_property
+    def whole(self) -> bool:
+        """Whether there is one window, which holds all of a plane and nothing else."""
+        return all(self.seen(axis) == [(0, n)] and self.counts(axis) == [n] for axis, n in enumerate(self.in_shape))
+
+    @cached_property
     def taps(self) -> int:
         """About how many positions a window has."""
         return prod(max((count for _, count in self.seen(axis)), default=1) for axis in range(len(self.in_shape)))

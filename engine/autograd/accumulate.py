@@ -12,7 +12,7 @@ import numpy as np
 from .. import backend
 from ..errors import GradientError
 from ..recording.recorded import SCALARS, Recorded, solid
-from .base import Node, TensorBase, second_reading, tensor_class
+from .base import Node, TensorBase, second_reading
 from .promotion import is_complex_dtype
 
 _holders = sys.getrefcount
@@ -114,8 +114,7 @@ def _checked(node: Node | None, g: Any, shape: tuple[int, ...], dtype: Any) -> A
 
 def _fit(node: Node, g: Any, shape: tuple[int, ...], dtype: Any) -> Any:
     """Undo broadcasting (sum) and promotion (cast; the real part for a real input)."""
-    kind: Any = type(g)
-    xp = second_reading(g) if kind is tensor_class[0] else node.xp
+    xp = second_reading(g) if isinstance(g, TensorBase) else node.xp
     if g.shape != shape:
         extra = g.ndim - len(shape)
         axes = list(range(extra))

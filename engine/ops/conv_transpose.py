@@ -10,6 +10,7 @@ from dlengine.kernels.geometry import ConvGeometry, Ints
 from ..errors import ConfigError, ShapeError
 from . import primitives
 from .conv_geometry import SPACE, IntOrInts, Padding, Windows, check_arrays, check_bias, int_tuple, paddings, plain, samples
+from .repetition import pad
 from .shape import reshape
 
 if TYPE_CHECKING:
@@ -26,13 +27,18 @@ def _transposed(op: str, rank: int, x: Tensor, weight: Tensor, bias: Tensor | No
     check_arrays(op, x, weight, rank)
     settings = (windows.stride, windows.padding, windows.dilation, windows.output_padding)
     known = type(windows.groups) is int and all(map(plain, settings))
-    g = (_known_geometry if known else _geometry)(op, rank, x.shape, weight.shape, windows)
+    g, beyond = (_known_geometry if known else _geometry)(op, rank, x.shape, weight.shape, windows)
     check_bias(op, bias, g.C)
-    return _plus((primitives.conv3d_input_grad if rank == 3 else primitives.conv2d_input_grad)(x, weight, g), bias)
+    y = (primitives.conv3d_input_grad if rank == 3 else primitives.conv2d_input_grad)(x, weight, g)
+    return _plus(pad(y, [(0, 0), (0, 0), *((0, n) for n in beyond)]) if any(beyond) else y, bias)
 
 
-def _geometry(op: str, rank: int, x: Ints, weight: Ints, windows: Windows) -> ConvGeometry:
-    """Of the convolution that would map the result to x."""
+def _geometry(op: str, rank: int, x: Ints, weight: Ints, windows: Windows) -> tuple[ConvGeometry, Ints]:
+    """Of the convolution that would map the result to x, and how many zeros follow at the end of each axis of the result.
+
+    That convolution leaves less than a stride of its input unread. Where output_padding is a stride or more, which a larger
+    dilation allows, whole strides of it take the place of padding at the end, and what exceeds that is zeros.
+    """
     kernel, groups = weight[2:], windows.groups
     stride, dilation = int_tuple(op, "stride", windows.stride, rank), int_tuple(op, "dilation", windows.dilation, rank)
     low, high = paddings(op, windows.padding, kernel, stride, dilation)
@@ -50,7 +56,13 @@ def _geometry(op: str, rank: int, x: Ints, weight: Ints, windows: Windows) -> Co
     )
     if any(o < 1 for o in out):
         raise ShapeError(f"{op}: the output would have size {out}; less padding, or a larger input")
-    return ConvGeometry(x[0], weight[1] * groups, x[1], groups, out, kernel, stride, dilation, low, high, x[2:])
+    whole = tuple(e - e % s for e, s in zip(extra, stride, strict=True))
+    beyond = tuple(max(0, n - b) for n, b in zip(whole, high, strict=True))
+    high = tuple(max(0, b - n) for n, b in zip(whole, high, strict=True))
+    out = tuple(o - n for o, n in zip(out, beyond, strict=True))
+    if any(o < 1 for o in out):
+        raise ShapeError(f"{op}: padding {windows.padding} leaves nothing but output_padding {extra}; less padding")
+    return ConvGeometry(x[0], weight[1] * groups, x[1], groups, out, kernel, stride, dilation, low, high, x[2:]), beyond
 
 
 _known_geometry = lru_cache(maxsize=1024)(_geometry)

@@ -10,26 +10,31 @@ from math import inf
 from typing import TYPE_CHECKING, Any
 
 from .. import backend
-from ..autograd.base import must_be_tensors
+from ..autograd.base import TensorBase, must_be_tensors
 from ..autograd.composed import composed
 from ..autograd.op import op
 from ..autograd.short import short
 from ..backend.arguments import first_place
 from ..errors import BadIndexError, ConfigError, DataError, ShapeError
 from .elementwise import where
-from .gather import take, take_along_axis
+from .gather import take_along_axis
 from .half import wide
 from .ids import on_host
-from .loss_checks import REDUCTIONS, check_reduction, check_values, checked_labels, chosen_entries, plain_labels, reduced
+from .loss_checks import REDUCTIONS, check_reduction, check_values, checked_labels, checked_places, plain_labels, reduced
+from .loss_rows import factors_of, in_planes, named, places_of
 from .rectifiers import softplus
 from .reduce import sum
-from .shape import reshape
+from .shape import expand_dims, reshape
 from .softmax import log_softmax, softmax_cross_entropy, softmax_cross_entropy_mean
 
 if TYPE_CHECKING:
     from ..typing import Tensor
 
 __all__ = ["binary_cross_entropy", "binary_cross_entropy_with_logits", "cross_entropy", "nll_loss"]
+
+FEW_CLASSES = 24
+"""Up to which it pays to leave planes of scores as they lie, rather than to bring the classes of a pixel together."""
+
 
 def _class_weight(name: str, weight: Any, classes: int) -> None:
     if weight is not None and weight.shape != (classes,):
@@ -76,12 +81,28 @@ def nll_loss(
     tensor(True)
     """
     kind = REDUCTIONS.index(check_reduction("nll_loss", reduction))
+    if isinstance(input, TensorBase) and in_planes(input, target, inf):
+        return _loss_in_planes("nll_loss", input, target, weight, ignore_index, reduction)
     if weight is None and plain_labels(input, target):
         try:
             return _nll_loss(input, target, ignore_index=ignore_index, kind=kind)
         except BadIndexError:  # of the kernel, which looks at the labels; what is wrong with one is said below
             pass
     return _any_nll_loss(input, target, weight, ignore_index=ignore_index, reduction=reduction)
+
+
+@wide
+def _loss_in_planes(name: str, input: Any, target: Any, weight: Any, ignore_index: int, reduction: str) -> Any:
+    """nll_loss or cross_entropy of scores (N,V,*S), which stay as they lie: the entry that each label names."""
+    labels, all_count = checked_places(name, input, target, ignore_index)
+    _class_weight(name, weight, input.shape[1])
+    labels, counted = places_of(labels, ignore_index, all_count)
+    scores = log_softmax(input, axis=1) if name == "cross_entropy" else input
+    found = reshape(take_along_axis(scores, expand_dims(labels, axis=1), axis=1), (-1,))
+    counted = None if counted is None else reshape(counted, (-1,))
+    loss = -(found if counted is None else where(counted, found, 0.0))
+    factors = factors_of(weight, reshape(labels, (-1,)), counted)
+    return _per_weight(name, loss if weight is None else loss * factors, factors, target.shape, reduction)
 
 
 @wide
@@ -92,15 +113,9 @@ def _any_nll_loss(input: Any, target: Any, weight: Any, *, ignore_index: int, re
         loss = _nll_loss(rows, labels, ignore_index=ignore_index, kind=REDUCTIONS.index(reduction))
         return reshape(loss, target.shape) if reduction == "none" else loss
     _class_weight("nll_loss", weight, rows.shape[1])
-    if all_count:
-        factors = take(weight, labels)
-        loss = -take_along_axis(rows, labels[:, None], axis=1)[:, 0] * factors
-        if reduction == "none":
-            return reshape(loss, target.shape)
-        return sum(loss) if reduction == "sum" else sum(loss) / sum(factors)
-    chosen = chosen_entries(rows, labels, ignore_index)
-    loss = -sum(where(chosen, rows * weight, 0.0), axis=1)
-    return _per_weight("nll_loss", loss, chosen, weight, target.shape, reduction)
+    labels, counted = places_of(labels, ignore_index, all_count)
+    factors = factors_of(weight, labels, counted)
+    return _per_weight("nll_loss", -named(rows, labels, counted) * factors, factors, target.shape, reduction)
 
 
 @op(needs=("labels", ""), name="nll_loss")
@@ -112,13 +127,13 @@ def _nll_loss(xp, log_probs, labels, /, *, ignore_index, kind):
     return loss, (lambda gy: xp.nll_loss_grad(gy, count, labels, classes, ignore_index, reduction), lambda gy: None)
 
 
-def _per_weight(name: str, loss: Any, chosen: Any, weight: Any, shape: tuple[int, ...], reduction: str) -> Any:
-    """Reduce rows (M,); the mean is over the weights of the chosen classes."""
+def _per_weight(name: str, loss: Any, factors: Any, shape: tuple[int, ...], reduction: str) -> Any:
+    """Reduce rows (M,); the mean is over what they weigh, None for 1 each."""
     if check_reduction(name, reduction) == "none":
         return reshape(loss, shape)
     if reduction == "sum":
         return sum(loss)
-    return sum(loss) / sum(where(chosen, 1.0 if weight is None else weight, 0.0)).astype(loss.dtype)
+    return sum(loss) / (float(loss.shape[0]) if factors is None else sum(factors).astype(loss.dtype))
 
 
 @short("short_losses")
@@ -182,6 +197,8 @@ def cross_entropy(
     must_be_tensors(name, input=input, target=target)
     if target.dtype.kind in "fV" and target.shape == input.shape:
         return _soft_cross_entropy(input, target, weight, reduction, label_smoothing)
+    if not label_smoothing and in_planes(input, target, FEW_CLASSES):
+        return _loss_in_planes(name, input, target, weight, ignore_index, reduction)
     rows, labels, all_count = checked_labels(name, input, target, ignore_index)
     classes = rows.shape[1]
     _class_weight(name, weight, classes)
@@ -193,24 +210,28 @@ def cross_entropy(
         if averaged:
             return loss
         return sum(loss) if reduction == "sum" else reshape(loss, target.shape)
-    return _weighted_cross_entropy(rows, labels, weight, ignore_index, reduction, label_smoothing, target.shape)
+    ignored = None if all_count else ignore_index
+    return _weighted_cross_entropy(rows, labels, weight, ignored, reduction, label_smoothing, target.shape)
 
 
 @wide
 def _weighted_cross_entropy(
-    rows: Any, labels: Any, weight: Any, ignore_index: int, reduction: str, label_smoothing: float, shape: tuple[int, ...]
+    rows: Any, labels: Any, weight: Any, ignore_index: int | None, reduction: str, label_smoothing: float, shape: tuple[int, ...]
 ) -> Any:
-    """cross_entropy of rows (M,V) and labels (M,) with weights or smoothing."""
-    name, classes = "cross_entropy", rows.shape[1]
+    """cross_entropy of rows (M,V) and labels (M,) with weights or smoothing. ignore_index: None where all labels are classes."""
+    places, counted = places_of(labels, ignore_index or 0, ignore_index is None)
+    factors = factors_of(weight, places, counted)
+    if not label_smoothing:
+        ignored = -1 if ignore_index is None else ignore_index
+        loss = softmax_cross_entropy(rows, labels, ignore_index=ignored) * factors
+        return _per_weight("cross_entropy", loss, factors, shape, reduction)
     scores = log_softmax(rows, axis=1)
-    if weight is not None:
-        scores = scores * weight
-    chosen = chosen_entries(rows, labels, ignore_index)
-    loss = -(1.0 - label_smoothing) * sum(where(chosen, scores, 0.0), axis=1)
-    if label_smoothing:
-        counted = (labels != ignore_index)[:, None]
-        loss = loss - label_smoothing / classes * sum(where(counted, scores, 0.0), axis=1)
-    return _per_weight(name, loss, chosen, weight, shape, reduction)
+    loss = -(1.0 - label_smoothing) * named(scores, places, counted)
+    shared = sum(scores if weight is None else scores * weight, axis=1)
+    if counted is not None:
+        shared = where(counted, shared, 0.0)
+    loss = (loss if factors is None else loss * factors) - label_smoothing / rows.shape[1] * shared
+    return _per_weight("cross_entropy", loss, factors, shape, reduction)
 
 
 @wide

@@ -14,7 +14,6 @@ from ..autograd.base import TensorBase, must_be_tensors
 from ..backend.arguments import first_place
 from ..errors import ConfigError, DataError, DTypeError, LabelError, ShapeError
 from ..recording.generators import ARRAYS
-from .creation import arange
 from .ids import on_host, within
 from .reduce import mean, sum
 from .shape import permute_dims, reshape
@@ -88,6 +87,16 @@ def checked_labels(name: str, input: Any, labels: Any, ignore_index: int | None)
         classes = x.shape[1]  # the commonest case
         if in_range(a, classes):
             return input, labels, ignore_index is None or not 0 <= ignore_index < classes
+    labels, all_count = checked_places(name, input, labels, ignore_index)
+    if input.ndim == 1:
+        return input[None], reshape(labels, (1,)), all_count
+    if input.ndim > 2:
+        input = reshape(permute_dims(input, (0, *range(2, input.ndim), 1)), (prod(labels.shape), input.shape[1]))
+    return input, labels if labels.ndim == 1 else reshape(labels, (-1,)), all_count
+
+
+def checked_places(name: str, input: Any, labels: Any, ignore_index: int | None) -> tuple[Any, bool]:
+    """int64 labels of their own shape, checked for scores (N,V), (N,V,*S) or (V,); and whether it is known that all count."""
     shape = input.shape
     if input.ndim < 1 or labels.shape != (shape[:1] + shape[2:] if input.ndim > 1 else ()):
         told = f"got {labels.shape} for {shape}{reshaped(labels.shape, shape)}"
@@ -113,17 +122,4 @@ def checked_labels(name: str, input: Any, labels: Any, ignore_index: int | None)
                 raise LabelError(
                     f"{name}: label {int(host[at])} at {list(at)} is no class; expected 0 <= label < V={classes}{other}"
                 )
-    labels = labels if labels.dtype.name == "int64" else labels.astype("int64")
-    if input.ndim == 1:
-        return input[None], reshape(labels, (1,)), all_count
-    if input.ndim > 2:
-        input = reshape(permute_dims(input, (0, *range(2, input.ndim), 1)), (prod(labels.shape), classes))
-    return input, labels if labels.ndim == 1 else reshape(labels, (-1,)), all_count
-
-
-def chosen_entries(rows: Any, labels: Any, ignore_index: int | None) -> Any:
-    """(M,V) booleans: the entry of each row that its label names; none where it is ignored."""
-    classes = rows.shape[1]
-    chosen = labels[:, None] == arange(classes, device=rows.device)
-    inside = ignore_index is not None and 0 <= ignore_index < classes
-    return chosen & (labels != ignore_index)[:, None] if inside else chosen
+    return labels if labels.dtype.name == "int64" else labels.astype("int64"), all_count

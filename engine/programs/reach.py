@@ -138,6 +138,8 @@ class Reach(Places):
         self._called[id(t)] = what
         if t._hooks is not None:
             self._all_of(t._hooks, f"the hooks of {what}")
+        elif t.needs_grad:
+            self.note_answer(f"the hooks of {what}", attribute(t, "_hooks"))
 
     def _container(self, value: Any, what: str) -> None:
         if isinstance(value, (dict, MappingProxyType)):

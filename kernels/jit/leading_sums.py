@@ -1,4 +1,4 @@
-"""Sums over the leading axes of an array: what the gradients of biases and of all that was broadcast over rows are.
+"""Sums over axes that are not the last: what the gradients of biases and of all that was broadcast over rows are.
 
 NumPy adds one row after the other to the result. Here GROUP rows at a time are added to a run of BLOCK rows, which stays in the
 nearest cache, and runs are added in float64; in sums of float64 what rounding takes from these is kept (Knuth's two-sum). So the
@@ -56,39 +56,49 @@ def _give(total: Array, lost: Array, count: float, y: Array) -> None:
 
 
 @jit()
-def _sums(x: Array, y: Array, columns: int, count: float, threads: int) -> None:
-    rows = x.size // columns
+def _sums(x: Array, y: Array, rows: int, columns: int, count: float, threads: int) -> None:
+    """The sums over the rows of each matrix. Threads share the columns of one matrix, or many matrices."""
+    matrices = x.size // (rows * columns)
     for t in prange(threads):
-        first, end = t * columns // threads, (t + 1) * columns // threads
-        run = np.empty(end - first, x.dtype)
-        total, lost = np.zeros(end - first, np.float64), np.zeros(end - first, np.float64)
-        for begin in range(0, rows, BLOCK):
-            stop = min(begin + BLOCK, rows)
-            run[:] = 0
-            whole = begin + (stop - begin) // GROUP * GROUP
-            for r in range(begin, whole, GROUP):
-                _add_eight(run, x[r * columns + first :], columns)
-            for r in range(whole, stop):
-                add_to(run, x[r * columns + first : r * columns + end])
-            _add_run(run, total, lost)
-        _give(total, lost, count, y[first:end])
+        first, end, least, most = 0, columns, t * matrices // threads, (t + 1) * matrices // threads
+        if matrices == 1:
+            first, end, least, most = t * columns // threads, (t + 1) * columns // threads, 0, 1
+        run, total, lost = np.empty(end - first, x.dtype), np.empty(end - first, np.float64), np.empty(end - first, np.float64)
+        for m in range(least, most):
+            total[:] = 0
+            lost[:] = 0
+            for begin in range(m * rows, (m + 1) * rows, BLOCK):
+                stop = min(begin + BLOCK, (m + 1) * rows)
+                run[:] = 0
+                whole = begin + (stop - begin) // GROUP * GROUP
+                for r in range(begin, whole, GROUP):
+                    _add_eight(run, x[r * columns + first :], columns)
+                for r in range(whole, stop):
+                    add_to(run, x[r * columns + first : r * columns + end])
+                _add_run(run, total, lost)
+            _give(total, lost, count, y[m * columns + first : m * columns + end])
 
 
-def leading_sum(x: Array, axes: int, count: float = 1.0) -> Array:
-    """The sum over the first axes, divided by a number.
+def sum_of_rows(x: Array, begin: int, end: int, count: float = 1.0) -> Array:
+    """The sum over the axes begin ... end - 1, divided by a number.
 
     Parameters
     ----------
     x : ndarray
         Of float32 or float64, with elements.
-    axes : int
-        How many, 1 at least.
+    begin, end : int
+        Which axes, the last one not among them.
     count : float
         What the sum is divided by.
     """
-    shape = x.shape[axes:]
-    y: Array = _sum(dense(x).reshape(-1), prod(shape), count, x.dtype)
-    return y.reshape(shape)
+    ahead, shape = x.shape[:begin], x.shape[end:]
+    row, columns = dense(x).reshape(-1), prod(shape)
+    if prod(ahead) == 1:
+        y: Array = _sum(row, columns, count, x.dtype)
+    else:
+        y = np.empty(prod(ahead) * columns, x.dtype)
+        _sums(row, y, prod(x.shape[begin:end]), columns, count, threads_for(prod(ahead), PACE * x.size))
+    return y.reshape(ahead + shape)
 
 
 def _sum(x: Array, columns: int, count: float, dtype: Any) -> Array:
@@ -99,5 +109,5 @@ def _sum(x: Array, columns: int, count: float, dtype: Any) -> Array:
         left = _sum(x[:whole], several * columns, 1.0, _WIDE)
         return _sum(np.concatenate([left, x[whole:]]) if whole < x.size else left, columns, count, dtype)
     y = np.empty(columns, dtype)
-    _sums(x, y, columns, count, threads_for(columns, PACE * x.size))
+    _sums(x, y, rows, columns, count, threads_for(columns, PACE * x.size))
     return y

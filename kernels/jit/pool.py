@@ -11,6 +11,7 @@ from numba import prange
 from ..geometry import PlaneGeometry, PoolGeometry, Windows
 from ..types import Array
 from .machine.compile import dense, jit, threads_for
+from .machine.norm_rows import sum_by_runs
 from .machine.pool_pairs import largest_of_four
 from .machine.pool_places import in_window, strays
 from .machine.pool_volume import count, scatter_volumes
@@ -20,6 +21,10 @@ from .machine.views import Rows, Tail
 
 NARROW, WIDE = np.empty(0, np.int32), np.empty(0, np.int64)
 """Dtypes of the places in a plane while its windows are searched."""
+
+
+ROW_PACE = 0.1
+"""Nanoseconds that a number takes which is summed or written in a row."""
 
 
 class Sizes(NamedTuple):
@@ -78,7 +83,9 @@ def max_pool_values(x: Array, g: PoolGeometry) -> Array:
 def avg_pool2d(x: Array, g: Windows) -> Array:
     """The mean of each window, over as many positions as g.counts says."""
     y = np.empty(g.y_shape, x.dtype)
-    if y.size:
+    if g.whole and x.size:
+        _plane_means(as_row(dense(x)), as_row(y), threads_for(y.size, ROW_PACE * x.size))
+    elif y.size:
         means(dense(x), y, g.table, _threads(g, y.size))
     return y
 
@@ -86,9 +93,27 @@ def avg_pool2d(x: Array, g: Windows) -> Array:
 def avg_pool2d_input_grad(gy: Array, g: Windows) -> Array:
     """gx: the adjoint of avg_pool2d."""
     gx = np.empty(g.x_shape, gy.dtype)
-    if gx.size:
+    if g.whole and gx.size:
+        _fill_planes(as_row(dense(gy)), as_row(gx), threads_for(gy.size, ROW_PACE * gx.size))
+    elif gx.size:
         spread_means(dense(gy), gx, g.table, _threads(g, gy.size))
     return gx
+
+
+@jit()
+def _plane_means(x: Array, y: Array, threads: int) -> None:
+    n = x.size // y.size
+    for t in prange(threads):
+        for plane in range(t * y.size // threads, (t + 1) * y.size // threads):
+            y[plane] = sum_by_runs(x[plane * n : (plane + 1) * n]) / n
+
+
+@jit()
+def _fill_planes(gy: Array, gx: Array, threads: int) -> None:
+    n = gx.size // gy.size
+    for t in prange(threads):
+        for plane in range(t * gy.size // threads, (t + 1) * gy.size // threads):
+            gx[plane * n : (plane + 1) * n] = gy[plane] / n
 
 
 avg_pool3d = adaptive_avg_pool = avg_pool2d

@@ -1,6 +1,6 @@
 """Softmax and its relatives: every row in one thread, short passes over a block of rows that stays in the cache.
 
-Long sums are carried in float64. Rows are what the axis runs along; another axis than the last is brought there first.
+Long sums are carried in float64. Rows are what the axis runs along; for another axis than the last see softmax_lanes.py.
 Exponentials are taken of a whole block at once: at the end of each short row the vectors would be half empty.
 """
 
@@ -17,8 +17,9 @@ from .machine.compile import dense, inner, jit, thread_count
 from .machine.gemm import scale_row
 from .machine.norm_rows import RUN, sum_by_runs
 from .machine.short_rows import logs_of, short_log_rows, short_rows
-from .machine.vecmath import exp, log, maximum
+from .machine.vecmath import exp, exp_all, log_all, maximum
 from .machine.vector import as_row, clear
+from .softmax_lanes import by_lanes, log_softmax_grad_lanes, log_softmax_lanes, softmax_grad_lanes, softmax_lanes
 
 _INT64, _SINGLE = np.dtype(np.int64), np.dtype(np.float32)
 
@@ -57,18 +58,6 @@ def subtract_row(x: Array, m: Any, y: Array) -> None:
         y[i] = x[i] - m
 
 
-@inner(exact=True)
-def exp_all(y: Array) -> None:
-    for i in range(y.size):
-        y[i] = exp(y[i])
-
-
-@inner(exact=True)
-def log_all(x: Array, y: Array) -> None:
-    for i in range(x.size):
-        y[i] = log(x[i])
-
-
 @inner()
 def softmax_rows(x: Array, y: Array, tops: Array, totals: Array) -> None:
     """y = softmax of x, row by row; the largest x go to tops, the sums of exp(x - largest) to totals."""
@@ -79,7 +68,7 @@ def softmax_rows(x: Array, y: Array, tops: Array, totals: Array) -> None:
     for r in range(rows):
         tops[r] = row_max(x[r])
         subtract_row(x[r], tops[r], y[r])
-    exp_all(as_row(y))
+    exp_all(as_row(y), y.size)
     for r in range(rows):
         totals[r] = sum_by_runs(y[r])
         scale_row(y[r], x.dtype.type(1.0 / totals[r]), y[r])
@@ -124,7 +113,12 @@ def log_softmax_rows(x: Array, y: Array) -> None:
         return
     for r in range(rows):
         m = row_max(x[r])
-        shift_row(x[r], m, np.log(exp_sum(x[r], m)), y[r])
+        if x.itemsize == 8:
+            subtract_row(x[r], m, y[r])
+            exp_all(y[r], y.shape[1])
+            shift_row(x[r], m, np.log(sum_by_runs(y[r])), y[r])
+        else:
+            shift_row(x[r], m, np.log(exp_sum(x[r], m)), y[r])
 
 
 @inner()
@@ -143,8 +137,14 @@ def softmax_grad_row(gy: Array, y: Array, dot: Any, gx: Array) -> None:
 
 @inner(exact=True)
 def log_softmax_grad_row(gy: Array, y: Array, total: Any, gx: Array) -> None:
-    for i in range(y.size):
-        gx[i] = gy[i] - exp(y[i]) * total
+    if y.itemsize == 8:
+        gx[:] = y
+        exp_all(gx, gx.size)
+        for i in range(y.size):
+            gx[i] = gy[i] - gx[i] * total
+    else:
+        for i in range(y.size):
+            gx[i] = gy[i] - exp(y[i]) * total
 
 
 @jit()
@@ -249,20 +249,8 @@ def _cross_entropy_grad(gloss: Array, p: Array, labels: Array, ignore: int, gx: 
                 gx[at + label] -= gloss[r]
 
 
-def _rows(x: Array, axis: int) -> Array:
-    """x as (rows, length of the axis), contiguous."""
-    x = dense(np.moveaxis(x, axis, -1))
-    return x.reshape(x.size // max(1, x.shape[-1]), x.shape[-1]) if x.size else x.reshape(0, 0)
-
-
-def _restore(rows: Array, like: Array, axis: int) -> Array:
-    """The inverse of _rows, into the shape of `like`."""
-    moved = np.moveaxis(like, axis, -1).shape
-    return np.ascontiguousarray(np.moveaxis(rows.reshape(moved), -1, axis))
-
-
-def _by_rows(kernel: Any, inputs: tuple[Array, ...], axis: int) -> Array:
-    """Run kernel(*rows of inputs, rows of the result, threads)."""
+def _by_rows(kernel: Any, lanes: Any, inputs: tuple[Array, ...], axis: int) -> Array:
+    """Run kernel(*rows of inputs, rows of the result, threads), or for another axis than the last the kernel of lanes."""
     like = inputs[-1]
     size, rank = like.size, like.ndim
     if rank and (axis == rank - 1 or axis == -1) and size:
@@ -275,11 +263,7 @@ def _by_rows(kernel: Any, inputs: tuple[Array, ...], axis: int) -> Array:
             return out
         kernel(*[dense(x).reshape(shape) for x in inputs], out, threads)
         return out.reshape(like.shape)
-    rows = tuple(_rows(x, axis) for x in inputs)
-    out = np.empty_like(rows[0])
-    if out.size:
-        kernel(*rows, out, thread_count(min(out.shape[0], out.size // GRAIN)))
-    return _restore(out, inputs[0], axis)
+    return by_lanes(lanes, inputs, axis)
 
 
 def _is_few(x: Array, axis: int) -> bool:
@@ -296,22 +280,22 @@ def _few_rows(kernel: Any, x: Array) -> Array:
 
 def softmax(x: Array, axis: int) -> Array:
     """y = exp(x) / sum exp(x) along an axis."""
-    return _few_rows(_softmax, x) if _is_few(x, axis) else _by_rows(_softmax, (x,), axis)
+    return _few_rows(_softmax, x) if _is_few(x, axis) else _by_rows(_softmax, softmax_lanes, (x,), axis)
 
 
 def softmax_grad(gy: Array, y: Array, axis: int) -> Array:
     """gx = y (gy - sum gy y)."""
-    return _by_rows(_softmax_grad, (gy, y), axis)
+    return _by_rows(_softmax_grad, softmax_grad_lanes, (gy, y), axis)
 
 
 def log_softmax(x: Array, axis: int) -> Array:
     """y = x - log sum exp(x) along an axis."""
-    return _few_rows(_log_softmax, x) if _is_few(x, axis) else _by_rows(_log_softmax, (x,), axis)
+    return _few_rows(_log_softmax, x) if _is_few(x, axis) else _by_rows(_log_softmax, log_softmax_lanes, (x,), axis)
 
 
 def log_softmax_grad(gy: Array, y: Array, axis: int) -> Array:
     """gx = gy - exp(y) sum gy."""
-    return _by_rows(_log_softmax_grad, (gy, y), axis)
+    return _by_rows(_log_softmax_grad, log_softmax_grad_lanes, (gy, y), axis)
 
 
 @jit(parallel=False)

@@ -79,12 +79,56 @@ def test_special_numbers(xp: Any, dtype: str) -> None:
 
 
 def test_what_is_left_to_numpy(xp: Any) -> None:
-    """Few rows, few numbers, other axes and dtypes, and wrong axes: as the library has it, errors among them."""
+    """Few rows, few numbers, other dtypes, and wrong axes: as the library has it, errors among them."""
     x = numbers((64, 6, 40), "float32")
     before = jit.SET.launches["library:sum"]
-    for given, axis in ((x, 1), (x, (0, 2)), (x[:7], 0), (x[:, 0, :2], 0), (x.astype(">f4"), 0), (x.astype("int32"), 0)):
+    left = ((x, 1), (x[:, :, :5], (0, 2)), (x[:7], 0), (x[:, 0, :2], 0), (x.astype(">f4"), 0), (x.astype("int32"), 0))
+    for given, axis in left:
         np.testing.assert_allclose(xp.sum(given, axis=axis), given.sum(axis), rtol=1e-4, atol=1e-4)
     for wrong in (3, (0, 0), (0, 3), -4):
         with pytest.raises(ValueError, match="axis"):
             xp.sum(x, axis=wrong)
     assert jit.SET.launches["library:sum"] == before
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(
+    ("shape", "axes"),
+    [((6, 71, 33), (1,)), ((3, 9, 4, 40), (1, 2)), ((5, 70, 30), (0, 2)), ((2, 9, 5, 60), (0, 2, 3)), ((9, 5, 8, 8), (0, 2, 3)),
+     ((9, 3, 70, 17), (0, 2)), ((2, 300, 16), (1,)), ((3, 300, 2, 16), (0, 1, 3)), ((11, 12, 5, 13), (-3, -1))],
+)
+def test_sums_over_any_axes(
+    xp: Any, monkeypatch: pytest.MonkeyPatch, shape: tuple[int, ...], axes: tuple[int, ...], dtype: str
+) -> None:
+    """In the middle, and several runs of axes; as exact, and alike for every layout and number of threads."""
+    x, eps = numbers(shape, dtype), float(np.finfo(dtype).eps)
+    wide, before = x.astype(np.longdouble), jit.SET.launches["library:sum"]
+    got, wanted, most = xp.sum(x, axis=axes), wide.sum(axes), np.abs(wide).sum(axes)
+    assert jit.SET.launches["library:sum"] == before + 1
+    assert (got.dtype, got.shape) == (x.dtype, wanted.shape)
+    assert np.all(np.abs(got - wanted) <= 3 * eps * most)
+    mean = xp.mean(x, axis=axes, keepdims=True)
+    assert mean.shape == x.mean(axis=axes, keepdims=True).shape
+    assert np.all(np.abs(mean.reshape(got.shape) - wide.mean(axes)) <= 3 * eps * most / (x.size // got.size))
+    for layout in ways(x):
+        assert xp.sum(layout, axis=axes[::-1]).tobytes() == got.tobytes(), layout.strides
+    for threads in (2, 3, 7):
+        with monkeypatch.context() as patch:
+            patch.setattr(leading_sums, "threads_for", lambda units, ns, threads=threads: min(threads, units))
+            assert xp.sum(x, axis=axes).tobytes() == got.tobytes(), threads
+
+
+def test_what_is_not_finite_stays_in_its_matrix(xp: Any) -> None:
+    x = np.ones((4, 70, 40), np.float32)
+    x[1, 3, 2], x[2, 69, 5] = np.inf, np.nan
+    y = xp.sum(x, axis=1)
+    assert y[1, 2] == np.inf
+    assert np.isnan(y[2, 5])
+    assert np.isfinite(y).sum() == y.size - 2
+    assert np.all(y[[0, 3]] == 70)
+
+
+@pytest.mark.parametrize("axes", [(0, 0), (0, 3), (1.0,), (-4,)])
+def test_wrong_axes_are_refused(xp: Any, axes: Any) -> None:
+    with pytest.raises((ValueError, TypeError, IndexError)):
+        xp.sum(np.ones((9, 30, 30), np.float32), axis=axes)

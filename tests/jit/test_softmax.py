@@ -8,6 +8,7 @@ import pytest
 from numba import njit
 
 from dlengine.kernels.jit import softmax as jit
+from dlengine.kernels.jit import softmax_lanes
 from dlengine.kernels.jit.machine.compile import interpreted
 from dlengine.kernels.jit.machine.compile import jit as compiled
 from dlengine.kernels.jit.machine.short_rows import logs_of
@@ -15,6 +16,7 @@ from dlengine.kernels.jit.machine.vecmath import exp32
 from dlengine.kernels.reference import softmax as reference
 
 SHAPES = [((7, 33), -1), ((7, 33), 0), ((3, 5, 4), 1), ((1, 1), 0), ((5,), 0), ((300, 65), 1), ((3, 512), 1), ((3, 513), 1)]
+SHAPES += [((2, 700, 37), 1), ((2, 3, 50, 70), 1), ((9, 5000), 0)]
 EMPTY = [((0, 4), 1), ((4, 0), 1), ((4, 0), 0), ((2, 0, 3), 2)]
 DTYPES = [np.float32, np.float64]
 
@@ -187,3 +189,32 @@ def test_logarithm_of_sums():
 @compiled(parallel=False)
 def _logs(x, y, n):
     logs_of(x, y, n)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_columns_of_any_strip(monkeypatch, dtype):
+    """Along another axis than the last: alike for any strip, threads and layout; columns keep to themselves."""
+    rng = np.random.default_rng(6)
+    x, gy = (3 * rng.standard_normal((2, 3, 7, 45))).astype(dtype)
+    x[1, :, 4] = -np.inf
+    x[1, 2, 5], x[2, 3, 44], x[0, 6, 0] = np.nan, np.inf, -np.inf
+    with np.errstate(invalid="ignore"):
+        wanted = every_kernel(x, gy, 1)
+        for y, w in zip(wanted[:2], every_reference(x, gy, 1), strict=False):
+            np.testing.assert_allclose(y, w, rtol=0, atol=1e-5 if dtype == np.float32 else 1e-13)
+        assert np.isnan(wanted[0]).any(axis=1).sum() == 3
+        for strip, threads in ((7, 1), (7 * 19, 2), (1 << 20, 3)):
+            monkeypatch.setattr(softmax_lanes, "STRIP", strip)
+            monkeypatch.setattr(softmax_lanes, "threads_for", lambda units, ns, threads=threads: threads)
+            for y, w in zip(every_kernel(np.asfortranarray(x), gy, -2), wanted, strict=True):
+                assert y.tobytes() == w.tobytes()
+
+
+def test_exponentials_of_float64():
+    """At the ends of the range, in all lanes and behind the last one."""
+    for n in (1, 3, 8, 21):
+        x = np.linspace(-800, 0, n)[:, None] * np.ones(17)
+        x[0, 3] = -708.0
+        with np.errstate(under="ignore"):
+            np.testing.assert_allclose(jit.softmax(x, 0), reference.softmax(xp, x, 0), rtol=3e-15, atol=1e-300)
+            np.testing.assert_allclose(jit.softmax(x.T, 1), reference.softmax(xp, x.T, 1), rtol=3e-15, atol=1e-300)

@@ -190,6 +190,15 @@ def test_a_hook_that_is_taken_off() -> None:
     assert both(classifier, change).replays == 8
 
 
+def test_the_first_hook_of_a_parameter_is_noticed() -> None:
+    def change(i: int, held: Any) -> Any:
+        if i == 7:
+            held[0][0].weight.register_hook(lambda g: g * 3.0)
+        return batch(i)
+
+    assert both(classifier, change).replays == 8
+
+
 def test_captured_and_other_steps_take_turns() -> None:
     found = []
     for captured in (False, True):

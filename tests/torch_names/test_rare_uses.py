@@ -69,3 +69,91 @@ def test_values_that_are_put_fit_their_index() -> None:
         places, values = dl.zeros((4, 6), dtype="int64"), dl.ones((4, 1))
         with pytest.raises(dl.errors.ShapeError, match="put_at"):
             put_at(values, key=(places, places), shape=(4, 6))
+
+
+def gradients(y: Any, *leaves: Any) -> list[Any]:
+    return [g.tolist() for g in torch.autograd.grad(y.sum(), leaves)]
+
+
+def test_the_larger_of_two_ignores_nan_and_infinities_stay() -> None:
+    """Of equals the first one has the gradient."""
+    nan, inf = float("nan"), float("inf")
+    a = torch.tensor([1.0, nan, -inf, 2.0, inf]).requires_grad_()
+    b = torch.tensor([nan, 3.0, nan, 2.0, 0.0]).requires_grad_()
+    assert torch.fmax(a, b).tolist() == [1, 3, -inf, 2, inf]
+    assert torch.fmin(a, b).tolist() == [1, 3, -inf, 2, 0]
+    assert gradients(torch.fmax(a, b), a, b) == [[1, 0, 1, 1, 1], [0, 1, 0, 0, 0]]
+    assert gradients(torch.fmin(a, b), a, b) == [[1, 0, 1, 1, 0], [0, 1, 0, 0, 1]]
+    assert torch.fmax(torch.tensor([1, 2]), torch.tensor([nan, 3.0])).tolist() == [1, 3]
+
+
+def test_what_a_division_leaves() -> None:
+    inf = float("inf")
+    a = torch.tensor([-7.0, 7.0, 0.0, 1e10, -0.0]).requires_grad_()
+    b = torch.tensor([inf, -4.0, 3.0, 3.0, 3.0]).requires_grad_()
+    y = torch.fmod(a, b)
+    assert y.tolist() == [-7, 3, 0, 1, 0]
+    assert torch.signbit(y).tolist() == [True, False, False, False, True]
+    assert gradients(torch.fmod(a, b)[1:3], a, b) == [[0, 1, 1, 0, 0], [0, 1, 0, 0, 0]]
+    assert torch.fmod(torch.tensor([True, False]), torch.tensor([2, 3])).tolist() == [1, 0]
+    assert torch.fmod(torch.tensor([-7, 7]), 4).tolist() == [-3, 3]
+
+
+def test_x_log_y_has_a_derivative_at_zero() -> None:
+    x, y = torch.tensor([0.0, 0.0, 2.0]).requires_grad_(), torch.tensor([2.0, 0.0, 1.0]).requires_grad_()
+    assert gradients(torch.xlogy(x, y), x, y) == [[pytest.approx(np.log(2)), 0, 0], [0, 0, 2]]
+    assert torch.xlogy(torch.zeros(1), torch.tensor([float("inf")])).tolist() == [0]
+
+
+def test_dtypes_of_mixed_operands() -> None:
+    assert torch.gcd(torch.tensor([4], dtype=torch.uint8), torch.tensor(6)).dtype == torch.uint8
+    assert torch.lcm(torch.tensor([4], dtype=torch.int32), torch.tensor(6)).dtype == torch.int32
+    assert torch.cat([torch.tensor([True]), torch.tensor([2])]).tolist() == [1, 2]
+    assert torch.cat([torch.tensor([True]), torch.tensor([2])]).dtype == torch.int64
+    assert torch.tensor([True, False]).masked_fill(torch.tensor([True, True]), 0).dtype == torch.bool
+    wide = torch.logaddexp2(torch.tensor([0.1], dtype=torch.float64), torch.tensor([0.3]))
+    assert wide.item() == pytest.approx(np.logaddexp2(0.1, np.float64(np.float32(0.3))), abs=1e-15)
+
+
+def test_truth_values_and_several_dots_as_indices() -> None:
+    x = torch.arange(4).reshape(2, 2)
+    assert x[True].shape == (1, 2, 2)
+    assert x[False].shape == (0, 2, 2)
+    assert x[..., ...].tolist() == x.tolist()
+    assert x[..., 0, ...].tolist() == [0, 2]
+    x[True] = 5
+    assert x.tolist() == [[5, 5], [5, 5]]
+
+
+def test_settings_without_a_default_are_asked_for() -> None:
+    with pytest.raises(TypeError, match="'value'"):
+        torch.nn.functional.threshold(torch.ones(2), 0.5)
+    with pytest.raises(TypeError, match="'threshold'"):
+        torch.threshold(torch.ones(2))
+
+
+def test_classes_have_no_mean() -> None:
+    some = torch.distributions.Categorical(torch.tensor([[0.2, 0.8]]))
+    assert np.isnan(some.mean.tolist() + some.variance.tolist()).all()
+
+
+@pytest.mark.parametrize("rows", [17, 1025])
+def test_sums_of_broadcast_gradients_are_differentiated_again(rows: int) -> None:
+    x, b, v = torch.randn(rows, 3), torch.randn(3).requires_grad_(), torch.randn(rows, 3)
+    (g,) = torch.autograd.grad((((x + b.reshape(1, 3)) ** 2) * v).sum(), [b], create_graph=True)
+    (h,) = torch.autograd.grad(g.sum(), [b])
+    np.testing.assert_allclose(h.numpy(), 2 * v.numpy().sum(axis=0), rtol=1e-4, atol=1e-4)
+
+
+def test_gather_from_a_part_of_the_rows() -> None:
+    """An index may have fewer rows than the tensor, not more; and its numbers are places."""
+    x = torch.arange(12.0).reshape(3, 4).requires_grad_()
+    index = torch.tensor([[3, 0, 0], [1, 1, 2]])
+    assert torch.gather(x, 1, index).tolist() == [[3, 0, 0], [5, 5, 6]]
+    assert torch.gather(x, 0, torch.tensor([[2, 0]])).tolist() == [[8, 1]]
+    assert gradients(torch.gather(x, 1, index), x) == [[[2, 0, 0, 1], [0, 2, 1, 0], [0, 0, 0, 0]]]
+    for dim, wrong in ((1, [[4]]), (1, [[-1]]), (1, [[0]] * 4), (0, [[0] * 5])):
+        with pytest.raises(RuntimeError):
+            torch.gather(x, dim, torch.tensor(wrong))
+    with pytest.raises(RuntimeError):
+        torch.gather(torch.ones(1, 4), 1, torch.zeros(3, 1, dtype=torch.int64))

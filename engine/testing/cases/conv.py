@@ -92,6 +92,7 @@ case(
     sample(normal(2, 4, 5), normal(4, 3, 2), normal(6), stride=3, dilation=2, groups=2, output_padding=2),
     sample(normal(3, 5), normal(3, 4, 3), normal(4), stride=2, label="one sample"),
     sample(normal(2, 3, 5), normal(3, 4, 3), normal(4), stride=2, padding=1, output_padding=1),
+    sample(normal(2, 2, 5), normal(2, 8, 2), normal(8), padding=2, dilation=3, output_padding=2, label="less padding at the end"),
     bound=_TRANSPOSED,
     reference=ref.samples(1, ref.conv_transpose),
 )
@@ -101,6 +102,8 @@ case(
     sample(normal(3, 4, 5), normal(3, 4, 3, 3), normal(4), label="one sample"),
     sample(normal(1, 4, 4, 3), normal(4, 3, 4, 2), stride=(2, 1), padding=(1, 0), groups=2),
     sample(normal(1, 2, 3, 3), normal(2, 2, 3, 3), stride=2, dilation=2, output_padding=1),
+    sample(normal(1, 2, 3, 4), normal(2, 8, 1, 2), dilation=(2, 3), output_padding=(1, 2), padding=(0, 1), label="zeros behind"),
+    error(ShapeError, "nothing but", normal(1, 2, 1, 1), normal(2, 2, 1, 1), dilation=2, padding=[(1, 0)] * 2, output_padding=1),
     error(ShapeError, "do not fit input", normal(1, 2, 3, 3), normal(3, 2, 3, 3)),
     error(ConfigError, "output_padding", normal(1, 2, 3, 3), normal(2, 2, 3, 3), output_padding=1),
     error(ShapeError, "would have size", normal(1, 2, 1, 1), normal(2, 2, 1, 1), padding=1),

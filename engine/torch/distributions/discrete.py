@@ -143,6 +143,13 @@ class Categorical(Distribution):
         super().__init__(self.probs.shape[:-1])
 
     @property
+    def mean(self) -> Any:
+        """NaN: classes have no mean."""
+        return own(dl.full(self.probs.shape[:-1], math.nan, dtype=self.probs.dtype, device=self.probs.device))
+
+    variance = mean
+
+    @property
     def mode(self) -> Any:
         """The most probable class."""
         return own(dl.argmax(self.probs, axis=-1))

@@ -137,25 +137,22 @@ def _remainder(input: Any, other: Any) -> Any:
 @define("fmod")
 def _fmod(input: Any, other: Any) -> Any:
     a, b = demoted(input, other)
-    if kind_of(a.dtype if is_tensor(a) else b.dtype) < 2 and kind_of(b.dtype if is_tensor(b) else np.asarray(b).dtype) < 2:
-        return dl.sign(a) * dl.remainder(dl.abs(a), abs(b) if not is_tensor(b) else dl.abs(b))
-    return a - dl.trunc(dl.divide(a, b).detach()) * b
+    a, b = (dl.astype(v, "uint8") if is_tensor(v) and v.dtype == np.bool_ else v for v in (a, b))
+    below = dl.signbit(a) if kind_of(a.dtype) >= 2 else a < 0
+    y = dl.remainder(dl.where(below, -a, a), abs(b) if not is_tensor(b) else dl.abs(b))
+    return dl.where(below, -y, y)
 
 
 @define("fmax")
 def _fmax(input: Any, other: Any) -> Any:
     a, b = demoted(input, other)
-    return dl.where(dl.isnan(b), a + 0 * a, dl.where(dl.isnan(a), b, dl.maximum(a, b))) if _floats(a, b) else dl.maximum(a, b)
+    return dl.where(dl.logical_or(a >= b, b != b), a, b)
 
 
 @define("fmin")
 def _fmin(input: Any, other: Any) -> Any:
     a, b = demoted(input, other)
-    return dl.where(dl.isnan(b), a + 0 * a, dl.where(dl.isnan(a), b, dl.minimum(a, b))) if _floats(a, b) else dl.minimum(a, b)
-
-
-def _floats(a: Any, b: Any) -> bool:
-    return kind_of(a.dtype) >= 2 and kind_of(b.dtype) >= 2
+    return dl.where(dl.logical_or(a <= b, b != b), a, b)
 
 
 @define("add")
@@ -218,7 +215,7 @@ def _xlogy(input: Any, other: Any) -> Any:
     if not is_tensor(a):
         a = dl.full_like(b, a, dtype=_float_of(b)) if is_tensor(b) else a
     b = b if is_tensor(b) else dl.full_like(a, b, dtype=_float_of(a))
-    zero = a == 0
+    zero = dl.logical_and(a == 0, dl.logical_or(b <= 0, b == math.inf))  # elsewhere the derivative for a is log(b), at 0 too
     found = a * dl.log(dl.where(zero, 1.0, b) if kind_of(b.dtype) >= 2 else dl.where(zero, 1, b))
     return dl.where(dl.isnan(b), math.nan, found) if kind_of(b.dtype) >= 2 else found
 
@@ -230,6 +227,8 @@ def _float_of(t: Any) -> Any:
 @define("logaddexp2")
 def _logaddexp2(input: Any, other: Any) -> Any:
     a, b = demoted(input, other)
+    if a.dtype != b.dtype and min(kind_of(a.dtype), kind_of(b.dtype)) == 2:
+        a, b = (dl.astype(v, dl.result_type(a, b)) for v in (a, b))  # before the product, which rounds
     return dl.logaddexp(a * math.log(2.0), b * math.log(2.0)) / math.log(2.0)
 
 
@@ -310,12 +309,12 @@ METHODS["where"] = lambda self, condition, other: where(condition, self, other)
 # ---------------------------------------------------------------------- integers
 @define("gcd")
 def _gcd(input: Any, other: Any) -> Any:
-    return _of_arrays(np.gcd, input, other)
+    return _of_arrays(np.gcd, *demoted(input, other))
 
 
 @define("lcm")
 def _lcm(input: Any, other: Any) -> Any:
-    return _of_arrays(np.lcm, input, other)
+    return _of_arrays(np.lcm, *demoted(input, other))
 
 
 def _of_arrays(f: Callable[..., Any], *tensors: Any) -> Any:

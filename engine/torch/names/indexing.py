@@ -39,7 +39,7 @@ def _lined_up(input: Any, index: Any) -> tuple[Any, Any, tuple[int, ...]]:
 def _in_range(name: str, index: Any, size: int) -> None:
     if index.size and index.device == "cpu":
         a = index.array
-        if a.min() < 0 or a.max() >= size:
+        if a.view(np.uint64).max() >= size if a.dtype == np.int64 else a.min() < 0 or a.max() >= size:  # negative ones are large
             raise RuntimeError(f"{name}: index out of bounds for dimension with size {size}")
 
 
@@ -51,11 +51,11 @@ def gather(input: Any, dim: int, index: Any, *, sparse_grad: bool = False) -> An
     if x.ndim != i.ndim:
         raise RuntimeError("Index tensor must have the same number of dimensions as input tensor")
     _in_range("gather", i, x.shape[dim])
-    at, a, b = dim % x.ndim, x.array.shape, i.array.shape
-    if a[:at] == b[:at] and a[at + 1 :] == b[at + 1 :] and i.array.dtype == np.int64:
-        found = dl.take_along_axis(x, i, axis=dim)
-    else:
-        found = Plain.__getitem__(x, _grid(i, dim))
+    part = tuple([slice(0, n) if a != dim % i.ndim else slice(None) for a, n in enumerate(i.shape)])
+    if any(n > x.shape[a] for a, n in enumerate(i.shape) if a != dim % i.ndim):
+        raise RuntimeError(f"Size does not match at an axis other than {dim}: index {i.shape}, input {x.shape}")
+    x = x if all(n == x.shape[a] for a, n in enumerate(i.shape) if a != dim % i.ndim) else Plain.__getitem__(x, part)
+    found = dl.take_along_axis(x, i, axis=dim)
     return found if i is index else dl.reshape(found, index.shape)
 
 
@@ -233,6 +233,8 @@ def masked_fill(input: Any, mask: Any, value: Any) -> Any:
         if not math.isfinite(value) or value != int(value):
             raise RuntimeError("value cannot be converted to type int64_t without overflow")
         value = int(value)
+    elif input.dtype == np.bool_:
+        value = bool(value)
     return dl.where(mask, value, input)
 
 

@@ -23,12 +23,13 @@ def index_of(x: Any, given: Any) -> tuple[Any, Any]:
     result's axes elsewhere. Slices of lists, and NumPy arrays, are as tensors are.
     """
     if isinstance(given, bool):
-        return x, (None, dl.asarray([given])) if x.ndim == 0 else (None, given)
+        return x, (None, dl.asarray([given])) if x.ndim == 0 else given
     if isinstance(given, (int, slice)) or given is None or given is ...:
         _check_step(given)
         return x, given
     parts = list(given) if isinstance(given, tuple) else [given]
-    parts = [part_of(p) for p in parts]
+    dots = [i for i, p in enumerate(parts) if p is ...]
+    parts = [part_of(p) for i, p in enumerate(parts) if i not in dots[1:]]  # the first ... takes all axes that are left
     for p in parts:
         _check_step(p)
     if any(isinstance(p, int) and not isinstance(p, bool) for p in parts) and any(is_tensor(p) for p in parts):
@@ -91,14 +92,17 @@ def get_item(self: Any, given: Any) -> Any:
 
 def _is_simple(parts: tuple[Any, ...]) -> bool:
     """Whether an index has integers, slices forwards, None and ... alone, which mean here what they mean to NumPy."""
+    dots = 0
     for p in parts:
         kind = type(p)
-        if kind is slice:
+        if p is ...:
+            dots += 1
+        elif kind is slice:
             if p.step is not None or type(p.start) not in _BOUNDS or type(p.stop) not in _BOUNDS:
                 return False
-        elif kind is not int and p is not None and p is not ...:
+        elif kind is not int and p is not None:
             return False
-    return True
+    return dots < 2
 
 
 def set_item(self: Any, given: Any, value: Any) -> None:

@@ -18,7 +18,8 @@ def joined(tensors: Any) -> list[Any]:
     dtypes = {getattr(t, "array", t).dtype for t in parts}
     if len(dtypes) > 1:
         floats = [d for d in dtypes if d.kind in "fc"]
-        dtype = np.result_type(*floats) if floats else dl.result_type(*(dl.zeros(1, dtype=d) for d in dtypes))
+        whole = [dl.zeros(1, dtype=d) for d in dtypes if d != np.bool_]
+        dtype = np.result_type(*floats) if floats else dl.result_type(*whole)
         parts = [dl.astype(t, dtype) for t in parts]
     return parts
 

@@ -233,9 +233,7 @@ def _argsort(input: Any, dim: int = -1, descending: bool = False, *, stable: boo
 def _topk(input: Any, k: int, dim: int = -1, largest: bool = True, sorted: bool = True) -> Any:
     if input.ndim == 0:
         return pairs.topk(*sort(input))
-    order = dl.argsort(input, axis=dim, descending=largest, stable=True)
-    order = dl.clone(order[(slice(None),) * (dim % input.ndim) + (slice(0, int(k)),)])
-    return pairs.topk(dl.take_along_axis(input, order, axis=dim), order)
+    return pairs.topk(*dl.topk(input, int(k), axis=dim, largest=largest))
 
 
 def _kth(input: Any, k: int, dim: int, keepdim: bool, pair: Any) -> Any:

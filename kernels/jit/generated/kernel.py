@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from functools import lru_cache
 from math import prod
 from typing import Any
 
@@ -39,6 +40,9 @@ SHARE = 4000.0
 
 ROWS = 16_384
 """Elements from which on machine code pays where NumPy is as fast but for arrays of one number for each row."""
+
+COPIED = 4096
+"""Elements up to which a slice is copied sooner than it is seen how its rows lie."""
 
 KNOWN = 64
 """Combinations of shapes for which a kernel remembers how they broadcast."""
@@ -133,17 +137,25 @@ class Kernel:
         threads = max(1, thread_count(min(size // self.grain, size if rows is None else rows))) if size else 1
         return entry, "".join(modes), (threads,) if rows is None else (threads, rows, size // rows)
 
+    def _of_spread(self, arrays: Sequence[Array]) -> Array | None:
+        """Of arrays of which some are not dense: from small copies, row by row, or by NumPy; None if they must become dense."""
+        if self.by_numpy:
+            y = self._in_rows(arrays) if max([a.size for a in arrays]) >= ROWS else None
+            return self._by_numpy(arrays) if y is None else y
+        if arrays[0].size <= COPIED and arrays[-1].size <= COPIED:
+            return self(*[a if a.flags.c_contiguous else a.copy() for a in arrays])
+        return self._in_rows(arrays)
+
     def general(self, arrays: Sequence[Array]) -> Array:
         """Any arrays: another layout, broadcasting, code that is not there yet; NumPy where there can be none."""
         for a in arrays:
             if type(a) is not np.ndarray and hasattr(a, "__generated__"):  # of a step that is recorded, which notes the call
                 return a.__generated__(self, arrays)
-        if self.by_numpy and not self.exact and self.library is None:
+        spread = not all([a.flags.c_contiguous for a in arrays])
+        if self.by_numpy and not self.exact and (spread or self.library is None):
             return self._by_numpy(arrays)
-        if not all([a.flags.c_contiguous for a in arrays]):
-            if self.by_numpy:
-                return self._by_numpy(arrays)
-            y = self._in_rows(arrays)
+        if spread:
+            y = self._of_spread(arrays)
             if y is not None:
                 return y
             arrays = [dense(a, a.dtype) for a in arrays]
@@ -160,7 +172,7 @@ class Kernel:
             return evaluate(self.root, arrays)
         given = [dense(a, d) for a, d in zip(arrays, self.dtypes, strict=True)]
         as_they_are = all(a is b for a, b in zip(arrays, given, strict=True))
-        modes, rows, written = _modes(given, shape)
+        modes, rows, written = _modes(shapes, shape)
         for i, over in written:
             given[i] = _written(given[i], over)
         try:
@@ -248,17 +260,11 @@ class Kernel:
 
     def _pays(self, shapes: Sequence[tuple[int, ...]]) -> bool:
         """Whether NumPy is slower: where threads could share arrays that are read as they lie, where its loop is called here, and
-        where an array has one number for each row, of which NumPy takes the elements one by one."""
-        shape = max(shapes, key=prod)
-        size = prod(shape)
-        if shapes.count(shape) == len(shapes):
-            return self.library is not None or size >= 2 * self.grain
-        modes = ["f" if own == shape else _mode(own, shape)[0] for own in shapes]
-        if not all(modes):
-            return False
+        where arrays have one number for each row or one row for all, for which NumPy begins its loop anew in every row."""
+        size, modes, as_they_lie = _reading(shapes)
         if self.library is not None:
             return {*modes} <= {*"fs"}
-        return ("c" in modes and size >= ROWS) or size >= 2 * self.grain
+        return as_they_lie and size >= (2 * self.grain if {*modes} <= {*"fs"} else ROWS)
 
 
 def grain_of(root: Expression, more: float = WRITTEN) -> int:
@@ -294,11 +300,24 @@ def shares(x: Array, y: Array) -> bool:
 Written = tuple[int, tuple[int, ...]]
 """The number of an array, and the shape in which it is written out before it is read."""
 
+LITTLE = 8
+"""How many times as large an output must be as an array that is written out for it."""
+
 SHORT = 8
 """Elements that a row must have for an array to be written out as one number for each row."""
 
 
-def _modes(arrays: list[Array], shape: tuple[int, ...]) -> tuple[str, int | None, list[Written]]:
+@lru_cache(maxsize=1024)
+def _reading(shapes: tuple[tuple[int, ...], ...]) -> tuple[int, str, bool]:
+    """How arrays of these shapes are read: elements of the output, each array's mode, and whether those that must be written out
+    are small beside it. Raises ValueError for shapes that do not broadcast."""
+    shape = np.broadcast_shapes(*shapes)
+    size = prod(shape)
+    modes, _, written = _modes(shapes, shape)
+    return size, modes, all(LITTLE * prod(over) <= size for _, over in written)
+
+
+def _modes(shapes: Sequence[tuple[int, ...]], shape: tuple[int, ...]) -> tuple[str, int | None, list[Written]]:
     """How each array is read for an output of this shape, the output's rows or None, and which arrays are written out first.
 
     An array of one number for each channel is written out for every sample and channel, which is little; where two arrays ask
@@ -307,10 +326,10 @@ def _modes(arrays: list[Array], shape: tuple[int, ...]) -> tuple[str, int | None
     letters: list[str] = []
     rows: int | None = None
     written: list[Written] = []
-    for i, x in enumerate(arrays):
-        letter, wanted = _mode(x.shape, shape)
+    for i, own in enumerate(shapes):
+        letter, wanted = _mode(own, shape)
         if not letter and 0 not in shape:
-            padded = (1,) * (len(shape) - x.ndim) + x.shape
+            padded = (1,) * (len(shape) - len(own)) + own
             lead = max(j for j, n in enumerate(padded) if n != 1) + 1
             if prod(shape[lead:]) >= SHORT and rows in (None, prod(shape[:lead])):
                 letter, wanted = "c", prod(shape[:lead])

@@ -7,7 +7,7 @@ axes. A call that is not of this kind (other axes, integers, no elements) is Num
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from math import inf
 from typing import Any
@@ -27,6 +27,9 @@ SHORT = 8
 
 ROWS, LEAST = 8, 2048
 """Rows, and elements of them all, from which on sums over rows are machine code (leading_sums.py)."""
+
+NARROW = 16
+"""Numbers that a row must have where many matrices are summed over their rows."""
 
 _EXACT = (np.dtype("float32"), np.dtype("float64"))
 _FLOATS = frozenset(("float32", "float64", "float16", "bfloat16"))
@@ -60,10 +63,16 @@ def plain(name: str, fallback: Callable[..., Any], launches: Counter[str]) -> Ca
                 if y is not None:
                     return y.reshape(y.shape + (1,) * (x.ndim - kept)) if keepdims else y
             if added and kept < 0 and x.size >= LEAST and x.dtype in _EXACT:
-                y = _over_rows(x, axis, keepdims, averaged)
-                if y is not None:
+                runs = _runs(x.shape, axis if type(axis) is tuple else (axis,))
+                if runs:
                     launches[f"library:{name}"] += 1
-                    return y
+                    y = x
+                    for begin, end, rows in runs:
+                        if rows:
+                            y = _sum_of_rows()(y, begin, end, rows if averaged else 1.0)
+                        else:
+                            y = reduce(y, axis=tuple(range(begin, end)))
+                    return y.reshape(_with_ones(x.shape, runs)) if keepdims else y
         if kept_axes:
             return fallback(x, axis=axis)
         if dtype is not None:
@@ -74,22 +83,52 @@ def plain(name: str, fallback: Callable[..., Any], launches: Counter[str]) -> Ca
 
 
 @lru_cache(maxsize=1)
-def _leading_sum() -> Callable[[Array, int, float], Array]:
+def _sum_of_rows() -> Callable[[Array, int, int, float], Array]:
     """Where the loops are, imported when they are first needed."""
-    from ..leading_sums import leading_sum
+    from ..leading_sums import sum_of_rows
 
-    return leading_sum
+    return sum_of_rows
 
 
-def _over_rows(x: Array, axis: Any, keepdims: bool, averaged: bool) -> Array | None:
-    """The sum or mean over the first axes, where these are many rows; else None."""
-    axes = axis if type(axis) is tuple else (axis,)
-    ahead = _first(x.ndim, axes) if {*map(type, axes)} == {int} else 0
-    count = _product(x.shape[:ahead])
-    if count < ROWS:
-        return None
-    y = _leading_sum()(x, ahead, float(count) if averaged else 1.0)
-    return y.reshape((1,) * ahead + y.shape) if keepdims else y
+Run = tuple[int, int, float]
+"""Neighbouring axes, from the first to the one behind the last; their elements if leading_sums.py adds these up, else 0."""
+
+
+def _runs(shape: tuple[int, ...], axes: tuple[Any, ...]) -> tuple[Run, ...]:
+    """The axes of a sum as runs, in the order in which they are added up, the last run first; () where that run is too short for
+    this to pay."""
+    return _known_runs(shape, axes) if {*map(type, axes)} == {int} else ()
+
+
+@lru_cache(maxsize=1024)
+def _known_runs(shape: tuple[int, ...], axes: tuple[int, ...]) -> tuple[Run, ...]:
+    rank = len(shape)
+    left = {a % rank for a in axes if -rank <= a < rank}
+    if len(left) < len(axes) or 0 in shape:
+        return ()
+    runs: list[Run] = []
+    while left:
+        end = max(left) + 1
+        begin = next(a for a in range(end - 1, -2, -1) if a not in left) + 1
+        left -= {*range(begin, end)}
+        count = _product(shape[begin:end])
+        columns = _product([n for a, n in enumerate(shape) if a >= end and a not in _axes_of(runs)])
+        in_rows = end < rank and count >= ROWS and (columns >= NARROW or _product(shape[:begin]) == 1)
+        if not runs and not in_rows and (end < rank or count < SHORT):
+            return ()
+        runs.append((begin, end, count * float(in_rows)))
+    return tuple(runs)
+
+
+def _axes_of(runs: Sequence[Run]) -> set[int]:
+    """All axes of some runs."""
+    return {a for begin, end, _ in runs for a in range(begin, end)}
+
+
+@lru_cache(maxsize=1024)
+def _with_ones(shape: tuple[int, ...], runs: tuple[Run, ...]) -> tuple[int, ...]:
+    """A shape after a sum that keeps its axes."""
+    return tuple([1 if a in _axes_of(runs) else n for a, n in enumerate(shape)])
 
 
 class _Kernel:
@@ -150,14 +189,6 @@ def leading(rank: int, axis: Any) -> int:
 
 
 @lru_cache(maxsize=256)
-def _first(rank: int, axes: tuple[int, ...]) -> int:
-    """How many axes are reduced where these are the first ones, but not all; else 0."""
-    if len(axes) >= rank or not all([-rank <= a < rank for a in axes]):
-        return 0
-    return len(axes) if sorted([a % rank for a in axes]) == [*range(len(axes))] else 0
-
-
-@lru_cache(maxsize=256)
 def _trailing(rank: int, axis: tuple[int, ...]) -> int:
     if not all(-rank <= a < rank for a in axis):
         return -1
@@ -165,7 +196,7 @@ def _trailing(rank: int, axis: tuple[int, ...]) -> int:
     return kept if axis and {a % rank for a in axis} == set(range(kept, rank)) else -1
 
 
-def _product(shape: tuple[int, ...]) -> int:
+def _product(shape: Iterable[int]) -> int:
     n = 1
     for k in shape:
         n *= k

@@ -17,8 +17,9 @@ from llvmlite import ir
 from numba import types
 from numba.extending import overload
 
+from ...types import Array
 from .compile import inner, intrinsic
-from .vector import Emitter, Value
+from .vector import Emitter, Value, emits, int64
 
 _f = np.float32
 LOG2E, LN2_HIGH, LN2_LOW = _f(1.4426950408889634), _f(0.693359375), _f(-2.12194440e-4)
@@ -230,6 +231,23 @@ def emit_exp64(e: Emitter, x: Value) -> Value:
     return b.select(b.fcmp_ordered("==", x, x), y, x)
 
 
+def _emit_exp_all(e: Emitter, x: Value, n: Value) -> None:
+    def vector(v: Value, _: list[Value]) -> list[Value]:
+        mask, at = e.first_lanes(e.b.sub(n, e.b.mul(v, int64(e.lanes)))), e.vectors(x, v)
+        y = (emit_exp if e.size == 4 else emit_exp64)(e, e.masked_load(at, mask))
+        e.masked_store(y, at, mask)
+        return []
+
+    with e.when_positive(n):
+        e.loop(e.b.sdiv(e.b.add(n, int64(e.lanes - 1)), int64(e.lanes)), [], vector)
+
+
+@emits(_emit_exp_all)
+def exp_all(x: Array, n: int) -> None:
+    """e ** x of the first n numbers, in their place."""
+    x[:n] = np.exp(x[:n])
+
+
 A1, A2, A3, A4, A5, A6, A7, A8 = (_f(1 / (2 * k + 1)) for k in range(1, 9))  # the series of atanh
 
 
@@ -273,3 +291,10 @@ def exp(x: Any) -> Any:
 @overload(exp, inline="always", strict=False)
 def _exp_overload(x: Any) -> Any:
     return (lambda x: exp32(x)) if x == types.float32 else (lambda x: np.exp(x))
+
+
+@inner(exact=True)
+def log_all(x: Array, y: Array) -> None:
+    """y = log x, of positive normal numbers."""
+    for i in range(x.size):
+        y[i] = log(x[i])

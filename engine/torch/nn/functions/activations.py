@@ -28,13 +28,16 @@ def entry(*names: str, root: bool = False) -> Callable[[Callable[..., Any]], Cal
     return decorate
 
 
+REQUIRED = object()
+
+
 def activation(name: str, f: Any, *, parameters: dict[str, Any] | None = None, root: bool = False) -> None:
-    """An activation that can be computed in place, with named settings after the input."""
+    """An activation that can be computed in place, with named settings after the input; REQUIRED ones have no default."""
     order = list(parameters or {})
     usual = (parameters or {}).values()
 
     def call(input: Any, *args: Any, inplace: bool = False, **options: Any) -> Any:
-        if not args and not options:
+        if not args and not options and REQUIRED not in usual:
             y = f(input, *usual)
             return assign(input, y, name) if inplace else y
         settings = dict(parameters or {})
@@ -46,6 +49,9 @@ def activation(name: str, f: Any, *, parameters: dict[str, Any] | None = None, r
         if unknown:
             raise TypeError(f"{name}() got an unexpected keyword argument '{min(unknown)}'")
         settings.update(options)
+        missing = [n for n, v in settings.items() if v is REQUIRED]
+        if missing:
+            raise TypeError(f"{name}() missing a required argument: '{missing[0]}'")
         y = f(input, *settings.values())
         return assign(input, y, name) if inplace else y
 
@@ -69,7 +75,7 @@ activation("hardsigmoid", F.hardsigmoid)
 activation("hardswish", F.hardswish)
 activation("silu", F.silu)
 activation("mish", F.mish)
-activation("threshold", F.threshold, parameters={"threshold": None, "value": None}, root=True)
+activation("threshold", F.threshold, parameters={"threshold": REQUIRED, "value": REQUIRED}, root=True)
 activation("elu", F.elu, parameters={"alpha": 1.0})
 
 

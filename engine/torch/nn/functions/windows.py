@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ....ops import norm
 from ....ops.index import put_at
 from ...names.core import refuse
 from ...names.engine import dl
@@ -240,9 +241,9 @@ def batch_norm(input: Any, running_mean: Any, running_var: Any, weight: Any = No
     y, mean, rstd = F.batch_norm(input, weight, bias, eps)
     if running_mean is not None:
         with dl.no_grad():
-            var = dl.var(input.detach(), axis=(0, *range(2, input.ndim)), correction=1.0)
-            dl.Tensor.__setitem__(running_mean, ..., running_mean * (1 - momentum) + mean.detach() * momentum)
-            dl.Tensor.__setitem__(running_var, ..., running_var * (1 - momentum) + var * momentum)
+            moved = norm.running_variance(running_var, rstd, part=momentum, eps=eps, factor=n / (n - 1))
+            dl.Tensor.__setitem__(running_mean, ..., norm.running_mean(running_mean, mean, part=momentum))
+            dl.Tensor.__setitem__(running_var, ..., moved)
     return y
 
 
