@@ -21,6 +21,7 @@ from dlengine.kernels.registry import KERNELS
 
 from ..recording import answer
 from ..recording.answers import changed, known, mode
+from ..recording.captured import ours
 from . import nvtx
 from .base import tensor_class, wrap
 from .declaration import Op
@@ -80,7 +81,8 @@ def function_of(op: Op, xp: Any, arguments: list[Any], consts: Mapping[str, Any]
     name, args, options, result = watched.notes[0]
     numbers = tuple(args[len(arguments) :])
     same = len(args) >= len(arguments) and all(a is b for a, b in zip(args, arguments, strict=False))
-    plain = all(value is None or value is False for value in options.values()) and all(type(v) is float for v in numbers)
+    given = all(type(v) is float and any(v is c for c in consts.values()) for v in numbers)  # another number may change
+    plain = given and all(value is None or value is False for value in options.values())
     return (name, numbers) if same and plain and result is y else ("", ())
 
 
@@ -164,7 +166,7 @@ def function_for(op: Op, xp: Any, cls: type) -> Any:
     if op.name in small_views.MAKERS:
         made, found = small_views.MAKERS[op.name], small_calls().views(cls)
         return made(xp, *found) if found is not None and op.text is op.original else None
-    if op.name in small_kernels.MAKERS:
+    if op.name in small_kernels.MAKERS and ours(op.original):  # a user's op may have the same name
         made = small_kernels.MAKERS[op.name](xp, leaf_maker(cls))
         return made if _says(op, xp, made) else None
     count, most, ufuncs, names = len(op.arrays), [], set(), set()

@@ -97,7 +97,10 @@ def _loss_in_planes(name: str, input: Any, target: Any, weight: Any, ignore_inde
     labels, all_count = checked_places(name, input, target, ignore_index)
     _class_weight(name, weight, input.shape[1])
     labels, counted = places_of(labels, ignore_index, all_count)
-    scores = log_softmax(input, axis=1) if name == "cross_entropy" else input
+    if name == "cross_entropy":  # an ignored pixel's gradient is 0 whatever its scores are
+        scores = log_softmax(input if counted is None else where(expand_dims(counted, axis=1), input, 0.0), axis=1)
+    else:
+        scores = input
     found = reshape(take_along_axis(scores, expand_dims(labels, axis=1), axis=1), (-1,))
     counted = None if counted is None else reshape(counted, (-1,))
     loss = -(found if counted is None else where(counted, found, 0.0))

@@ -1,8 +1,9 @@
 """What a definition reads beside its arguments: a formula keeps that as it was when it was read.
 
 A user's definition may use a number of its module, or of the function around it, and that may change between two calls. So
-such numbers are noted, and compared at every call; a definition that reads anything else which may change (a list, an array,
-an object) is not made into a kernel. Definitions of dlengine itself read constants only.
+such numbers are noted, and compared at every call, and so are the functions that it calls, which a notebook's cell may define
+anew; a definition that reads anything else which may change (a list, an array, an object) is not made into a kernel.
+Definitions of dlengine itself read constants only.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ _MODULES = ("math", "cmath", "numpy")
 
 
 def captured(function: Any) -> tuple[Any, ...]:
-    """The numbers that a definition reads: (holder, name, value) each, as `unchanged` takes them.
+    """The numbers and functions that a definition reads: (holder, name, value) each, as `unchanged` takes them.
 
     Raises
     ------
@@ -38,17 +39,18 @@ def captured(function: Any) -> tuple[Any, ...]:
             continue
         seen.add(id(f))
         for holder, name, value in _read_by(f):
-            if isinstance(value, _NUMBERS):
-                found.append((holder, None if isinstance(holder, CellType) else name, value))
-            elif isinstance(value, FunctionType) and not ours(value):
+            called = isinstance(value, FunctionType) and not ours(value)
+            if called:
                 todo.append(value)
+            if called or isinstance(value, _NUMBERS):
+                found.append((holder, None if isinstance(holder, CellType) else name, value))
             elif not _steady(value):
                 raise NotPointwise(f"reads {name}, a {type(value).__name__} that may change")
     return tuple(found)
 
 
 def unchanged(numbers: tuple[Any, ...]) -> bool:
-    """Whether a definition would read the same numbers as before."""
+    """Whether a definition would read the same as before."""
     for holder, name, value in numbers:
         try:
             now = holder.cell_contents if name is None else holder[name]

@@ -252,7 +252,7 @@ LONG = 1 << 14
 """Numbers from which on it pays to count by rows."""
 
 _EXACT = {_SINGLE: 1 << 24, _DOUBLE: 1 << 53, np.dtype(np.int32): (1 << 31) - 1, np.dtype(np.int64): 1 << 62}
-"""Up to where a dtype holds every integer."""
+"""Up to where a dtype holds every integer, and a step beyond it, too."""
 
 
 @cache

@@ -174,7 +174,7 @@ def embedding_grad(gy: Array, ids: Array, rows: int) -> Array:
     """Row r is the sum of gy where ids == r, in the order of the ids. gy: (*ids, D). Returns (rows, D)."""
     totals = taken("embedding_grad").totals
     gy, flat = dense(gy).reshape(ids.size, gy.shape[-1]), _checked(ids, rows)
-    if totals and flat.size and fits(totals[0], (rows, gy.shape[1]), gy):
+    if totals and 0 < flat.size <= rows // 2 and fits(totals[0], (rows, gy.shape[1]), gy):
         _add_segments(gy, *_sort_positions(flat, rows), totals[0])
         return totals[0]
     out = np.empty((rows, gy.shape[1]), gy.dtype)

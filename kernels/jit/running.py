@@ -90,10 +90,13 @@ def recurrence(a: Array, b: Array) -> Array:
     return h
 
 
+SMALLEST = 2.3e-308
+"""Above the least float64 that has all its digits."""
+
 COLUMNS, ROWS = 64, 64
 BLOCK = ROWS * COLUMNS
-"""A line is cut into blocks that are read as matrices. The product of all other numbers does not depend on the order in which a
-line is gone through, so each column is gone down, and all columns of a block side by side."""
+"""A line is cut into blocks that are read as matrices. Any order of a line serves for the product of all other numbers, as long
+as floats hold all products on the way; so each column is gone down, and all columns of a block side by side."""
 
 
 @inner(exact=True)
@@ -150,26 +153,26 @@ def _products(x: Array, products: Array, threads: int) -> None:
 
 @jit()
 def _around(x: Array, before: Array, after: Array, ends: Array, threads: int) -> None:
-    """From the products of columns, which `before` holds, to those before and behind each, column by column; ends: to that of all
-    columns, NaN if one of them lost digits, for it is infinite or close to 0."""
+    """From the products of columns, which `before` holds, to those before and behind each, block by block; ends: to that of all
+    columns, NaN if any of these lost digits, for it is infinite or close to 0."""
     lines, blocks, _ = before.shape
     for t in prange(threads):
         for n in range(t * lines // threads, (t + 1) * lines // threads):
             first, last = 1.0, 1.0
             for v in x[n][blocks * BLOCK :]:
                 last *= v
-            usual = True
-            for v in before[n].reshape(blocks * COLUMNS):
-                usual &= 2.3e-308 < abs(v) < np.inf
-            for r in range(COLUMNS - 1, -1, -1):
-                for k in range(blocks - 1, -1, -1):
-                    after[n, k, r] = last
-                    last *= before[n, k, r]
-            for r in range(COLUMNS):
-                for k in range(blocks):
-                    product = before[n, k, r]
-                    before[n, k, r] = first
-                    first *= product
+            usual = SMALLEST < abs(last) < np.inf
+            ahead, behind = before[n].reshape(blocks * COLUMNS), after[n].reshape(blocks * COLUMNS)
+            for i in range(ahead.size - 1, -1, -1):
+                behind[i] = last
+                usual &= SMALLEST < abs(ahead[i]) < np.inf
+                last *= ahead[i]
+                usual &= SMALLEST < abs(last) < np.inf
+            for i in range(ahead.size):
+                product = ahead[i]
+                ahead[i] = first
+                first *= product
+                usual &= SMALLEST < abs(first) < np.inf
             ends[n] = first if usual else np.nan
 
 

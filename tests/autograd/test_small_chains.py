@@ -118,6 +118,25 @@ def test_definitions_of_users() -> None:
     assert chain_of(by_shape) is None
 
 
+def test_definitions_of_users_that_look_like_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A kernel that is given a number of the module, and an op with the name of one of ours."""
+
+    @op(needs="x")
+    def leaky(xp, x, /):  # noqa: ANN001, ANN202
+        return xp.leaky_relu(x, SLOPE), lambda gy: xp.leaky_relu_grad(gy, x, SLOPE)
+
+    @op(name="any")
+    def more_than_half(xp, x, /):  # noqa: ANN001, ANN202
+        return xp.sum(xp.astype(x, "float32")) > x.size / 2, None
+
+    x, flags = dl.asarray(np.array([-2.0, 1.0], np.float32)), dl.asarray(np.array([True, False, False]))
+    for _ in range(600):
+        assert not bool(more_than_half(flags))
+        leaky(x)
+    monkeypatch.setitem(globals(), "SLOPE", 0.25)
+    assert leaky(x).tolist() == [-0.5, 1.0]
+
+
 def test_constants_and_dtypes_between() -> None:
     """Numbers are rounded to the dtype of the array that they meet, and booleans are joined as such."""
 

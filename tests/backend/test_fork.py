@@ -68,6 +68,28 @@ PROGRAMS = {
         for thread in threads:
             thread.join()
     """,
+    "while another thread puts weights in order, and one loads a kernel": """
+        import time
+        from dlengine.kernels.jit.machine import compile, kept
+
+        expected = step(1)
+        for lock in (kept.KEPT.lock, compile._form_lock):
+            taken = threading.Event()
+
+            def hold():
+                with lock:
+                    taken.set()
+                    time.sleep(0.3)
+
+            thread = threading.Thread(target=hold)
+            thread.start()
+            taken.wait()
+            if not (child := os.fork()):
+                compile.jit(parallel=False)(lambda x: x)(1)
+                os._exit(step(1) != expected)
+            assert os.waitpid(child, 0)[1] == 0
+            thread.join()
+    """,
     "kernels that the parent did not use": """
         x = np.random.default_rng(0).standard_normal((400, 300)).astype("float32")
         dl.relu(dl.asarray(x))

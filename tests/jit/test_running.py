@@ -51,6 +51,15 @@ def test_a_column_that_loses_its_digits() -> None:
     np.testing.assert_allclose(running.others(x), 1.0 / x, rtol=1e-11)
 
 
+def test_columns_whose_products_grow_out_of_range_together() -> None:
+    """Each column's product is a usual number; some of those of several columns are none, though the line's is 1."""
+    rng = np.random.default_rng(0)
+    for scales in ([1e-3, 1e3], np.exp(2.5 * rng.standard_normal(64))):
+        x = np.ones((64 * 3, 64))
+        x[:, : len(scales)] = scales / np.exp(np.log(scales).mean())
+        np.testing.assert_allclose(running.others(x.reshape(1, -1)), 1.0 / x.reshape(1, -1), rtol=1e-9)
+
+
 def test_numbers_that_vanish() -> None:
     """Of 40,000 normal numbers all products are smaller than any number; one block of twos is not."""
     x = np.random.default_rng(0).standard_normal((1, 40_000)).astype("float32")

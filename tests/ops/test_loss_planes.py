@@ -38,6 +38,17 @@ def test_planes_of_few_classes(monkeypatch: pytest.MonkeyPatch, weighted: bool, 
                 np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-15)
 
 
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_an_ignored_pixel_may_have_any_scores(bad: float) -> None:
+    for classes in (3, loss.FEW_CLASSES, loss.FEW_CLASSES + 1):
+        x, labels = np.ones((1, classes, 2, 2)), np.ones((1, 2, 2), int)
+        x[0, :, 0, 0], labels[0, 0, 0] = bad, -100
+        y, g = both(x, labels)
+        assert np.isfinite(y)
+        assert np.isfinite(g).all()
+        assert not g[0, :, 0, 0].any()
+
+
 def test_wrong_labels_of_planes() -> None:
     x = dl.zeros((2, 3, 4))
     for labels, kind in ((np.full((2, 4), 3), "no class"), (np.full((2, 4), -1), "no class"), (np.ones((2, 5), int), "must be")):

@@ -154,6 +154,29 @@ def test_a_number_beside_the_arguments_may_change() -> None:
     assert scaled(x).tolist() == [5.0] * 3
 
 
+def test_a_function_that_a_definition_calls_may_be_defined_anew() -> None:
+    def twice(x: Any) -> Any:
+        return x * 2.0
+
+    def five_times(x: Any) -> Any:
+        return x * 5.0
+
+    scale = twice
+
+    @dl.op(needs="x")
+    def scaled(xp: Any, x: Any, /) -> Any:
+        return xp.exp(scale(x)), lambda gy: gy * 2.0 * xp.exp(scale(x))
+
+    x = dl.ones((3,))
+    for factor in (2.0, 5.0):
+        for _ in range(200):
+            y = scaled(x)
+        assert np.allclose(y.tolist(), np.exp(factor))
+        assert np.allclose(scaled(dl.ones((9000,))).tolist(), np.exp(factor))
+
+        scale = five_times
+
+
 def test_what_a_gradient_needs_is_guarded_as_before() -> None:
     x = dl.ones((4,)).requires_grad_()
     z = x * 1.0

@@ -1,7 +1,8 @@
-"""Reductions of arrays as they are, over trailing axes or all: what a namespace has in place of NumPy's sum, mean, max, var ...
+"""Reductions of arrays as they are: what a namespace has in place of NumPy's sum, mean, max, var ...
 
 NumPy's own take 2 us and more to look at their arguments, add on one thread, and their error grows with the length along some
-axes. A call that is not of this kind (other axes, integers, no elements) is NumPy's as before.
+axes. Sums and means are computed over any axes, other reductions over trailing axes or all. Other calls (integers, no
+elements) are NumPy's as before.
 """
 
 from __future__ import annotations

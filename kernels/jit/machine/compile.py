@@ -105,7 +105,7 @@ def threads_asked_at() -> int:
     with _starting:  # several threads may call their first kernel at once
         if not _asked_at:
             numba.get_num_threads()  # links Numba's layer, which ours must come after
-            survive_fork(layer(), _layer_lock)
+            survive_fork(layer(), (_layer_lock, _form_lock))
             _asked_at.append(int(layer_module(str(numba.threading_layer())).get_num_threads))
     return _asked_at[0]
 

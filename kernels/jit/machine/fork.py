@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+from collections.abc import Sequence
 from importlib import import_module
 from typing import Any, Protocol
 
@@ -66,11 +67,11 @@ def layer_module(layer: str) -> Any:
     return import_module(f"numba.np.ufunc.{ {'omp': 'omppool', 'tbb': 'tbbpool'}.get(layer, layer) }")
 
 
-def survive_fork(layer: str, running: Lock) -> None:
+def survive_fork(layer: str, locks: Sequence[Lock]) -> None:
     """Link all code that is compiled or loaded from now on to the loop above; to be called once, when the layer has started.
 
-    layer: tbb, omp or workqueue of Numba, or "own" for our pool. running: the lock that kernels hold where the layer bears only
-    one at a time.
+    layer: tbb, omp or workqueue of Numba, or "own" for our pool. locks: those that a thread may hold when it begins to compile,
+    in the order in which it takes them.
     """
     global _engine
     if layer == "own":
@@ -89,14 +90,15 @@ def survive_fork(layer: str, running: Lock) -> None:
     if not hasattr(os, "register_at_fork"):
         return
 
-    # A child must not find a lock taken by a thread that it does not have. Compiling comes within running, so it is taken after.
+    taken = (*locks, global_compiler_lock)  # a child must not find one taken by a thread that it does not have
+
     def before() -> None:
-        running.acquire()
-        global_compiler_lock.acquire()
+        for lock in taken:
+            lock.acquire()
 
     def after() -> None:
-        global_compiler_lock.release()
-        running.release()
+        for lock in reversed(taken):
+            lock.release()
 
     def after_in_child() -> None:
         _forked.value = 1

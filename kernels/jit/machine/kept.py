@@ -8,6 +8,7 @@ more than MOST bytes.
 
 from __future__ import annotations
 
+import os
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from threading import Lock
@@ -62,7 +63,7 @@ class Kept:
         self._entries: OrderedDict[Hashable, tuple[Any, Any, int, Any]] = OrderedDict()
         self._constant: dict[int, ref[Any]] = {}
         self._bytes = 0
-        self._lock = Lock()
+        self.lock = Lock()
 
     def is_constant(self, weight: Array) -> bool:
         """Whether an array was handed to `constant`."""
@@ -101,7 +102,7 @@ class Kept:
             return entry[1]
         made = arrange()
         size = weight.nbytes + made.nbytes
-        with self._lock:
+        with self.lock:
             self._drop(key)
             if size <= MOST // 4:
                 kept: Any = weight.tobytes() if weight.nbytes <= SMALL else None
@@ -117,11 +118,11 @@ class Kept:
 
     def forget(self, key: Hashable) -> None:
         """Drop an entry, as when its array has died."""
-        if self._lock.acquire(blocking=False):  # called wherever the array dies, also while the lock is held
+        if self.lock.acquire(blocking=False):  # called wherever the array dies, also while the lock is held
             try:
                 self._drop(key)
             finally:
-                self._lock.release()
+                self.lock.release()
 
     def _drop(self, key: Hashable) -> None:
         entry = self._entries.pop(key, None)
@@ -131,3 +132,6 @@ class Kept:
 
 KEPT = Kept()
 """Those of this process."""
+
+if hasattr(os, "register_at_fork"):  # a child must not find the lock taken by a thread that it does not have
+    os.register_at_fork(before=KEPT.lock.acquire, after_in_parent=KEPT.lock.release, after_in_child=KEPT.lock.release)
