@@ -14,6 +14,7 @@ from ..autograd.base import wrap
 from ..backend.arguments import first_place
 from ..errors import ConfigError, DataError, DTypeError, ShapeError
 from ..generator import Generator, default_generator, is_count
+from .drawn import drawn
 
 if TYPE_CHECKING:
     from ..typing import Tensor
@@ -115,6 +116,7 @@ def _drawable(row: list[float], needed: int) -> bool:
     return min(row) >= 0 and sum(row) < inf and sum([x > 0 for x in row]) >= needed
 
 
+@drawn
 def randperm(n: int, *, device: str | None = None, generator: Generator | None = None) -> Tensor:
     """Draw the numbers 0 to ``n - 1`` in random order.
 
