@@ -100,7 +100,7 @@ def _put_at_points(gy: Array, parts: tuple[Any, ...], shape: tuple[int, ...]) ->
         return None
     places = np.ravel_multi_index([np.where(k < 0, k + n, k) for k, n in zip(parts, shape, strict=True)], shape)
     out = np.zeros((1, prod(shape), 1), gy.dtype)
-    _module("gather").add_rows("put_at", out, places, gy.reshape(1, -1, 1))
+    _module("gather").add_rows("put_at", out, places, gy.reshape(1, places.size, 1))
     return out.reshape(shape)
 
 

@@ -137,6 +137,15 @@ class Kernel:
         threads = max(1, thread_count(min(size // self.grain, size if rows is None else rows))) if size else 1
         return entry, "".join(modes), (threads,) if rows is None else (threads, rows, size // rows)
 
+    def _of_spread(self, arrays: Sequence[Array]) -> Array | None:
+        """Of arrays of which some are not dense: from small copies, row by row, or by NumPy; None if they must become dense."""
+        if self.by_numpy:
+            y = self._in_rows(arrays) if max([a.size for a in arrays]) >= ROWS else None
+            return self._by_numpy(arrays) if y is None else y
+        if arrays[0].size <= COPIED and arrays[-1].size <= COPIED:
+            return self(*[a if a.flags.c_contiguous else a.copy() for a in arrays])
+        return self._in_rows(arrays)
+
     def general(self, arrays: Sequence[Array]) -> Array:
         """Any arrays: another layout, broadcasting, code that is not there yet; NumPy where there can be none."""
         for a in arrays:
@@ -146,12 +155,7 @@ class Kernel:
         if self.by_numpy and not self.exact and (spread or self.library is None):
             return self._by_numpy(arrays)
         if spread:
-            if self.by_numpy:
-                y = self._in_rows(arrays) if max([a.size for a in arrays]) >= ROWS else None
-                return self._by_numpy(arrays) if y is None else y
-            if arrays[0].size <= COPIED and arrays[-1].size <= COPIED:
-                return self(*[a if a.flags.c_contiguous else a.copy() for a in arrays])
-            y = self._in_rows(arrays)
+            y = self._of_spread(arrays)
             if y is not None:
                 return y
             arrays = [dense(a, a.dtype) for a in arrays]
