@@ -12,11 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from ..autograd.small_kernels import Answer, Leaf
+from ..autograd.small_kernels import Answer, Leaf, floats
 from ..default_dtype import get_default_dtype
 from ..generator import Generator, default_generator
+from .sampling import first_to_come
 
-_SINGLE = np.dtype(np.float32)
+_SINGLE, _DOUBLE = np.dtype(np.float32), np.dtype(np.float64)
+_RANKS = (1, 2)
 _MOST = 2**32
 _FAR = 2**63
 
@@ -139,7 +141,40 @@ def _randperm(xp: Any, leaf: Leaf) -> Answer | None:
     return small
 
 
+def _multinomial(xp: Any, leaf: Leaf) -> Answer | None:
+    module, launches = _kernel(xp, "random_uniform"), xp.kernels.launches
+    if module is None:
+        return None
+    kernel, machine = module.double_uniform, import_module("dlengine.kernels.jit.chosen")
+
+    def small(probabilities: Any, num_samples: Any, replacement: Any = False, *, generator: Any = None) -> Any:
+        a = floats(probabilities)
+        source = default_generator if generator is None else generator
+        if a is None or not a.size or a.ndim not in _RANKS or type(replacement) is not bool or type(source) is not Generator:
+            return None
+        p = np.array(a if a.ndim == 2 else a[None], _DOUBLE, order="C")
+        rows, classes = p.shape
+        needed = 1 if replacement else num_samples
+        if type(num_samples) is not int or not 0 < num_samples or needed > classes:
+            return None
+        positive, width = machine.positives(p, needed), num_samples if replacement else classes
+        counter = -1 if positive < 0 else source.take_alone(2 * rows * width)
+        if counter < 0:
+            return None
+        launches["random_uniform"] += 1
+        u = kernel(source.seed, counter, rows * width).reshape(rows, width)
+        if replacement:
+            y = np.empty((rows, width), np.int64)
+            machine.chosen(p, u, y)
+        else:
+            y = first_to_come(xp, p, u, num_samples, positive == p.size)
+        return leaf(y.reshape(-1) if a.ndim == 1 else y)
+
+    return small
+
+
 MAKERS: dict[str, Callable[[Any, Leaf], Answer | None]] = {
     "rand": _floats("uniform"), "randn": _floats("normal"), "bernoulli": _bernoulli, "randint": _randint, "randperm": _randperm,
+    "multinomial": _multinomial,
 }  # fmt: skip
 """By the name of a function."""

@@ -306,6 +306,13 @@ def single_uniform(key: int, counter: int, n: int) -> Array:
     return out
 
 
+def double_uniform(key: int, counter: int, n: int) -> Array:
+    """n uniform numbers in [0, 1) of 53 bits each, float64."""
+    out = np.empty(n, np.float64)
+    _uniform64(out, *_seed(key, counter), _threads(2 * n))
+    return out
+
+
 @_often
 def random_uniform(key: int, counter: int, n: int, dtype: Any) -> Array:
     """n uniform numbers in [0, 1): 24 bits each in float32, 53 in float64, 11 in float16."""
@@ -313,9 +320,7 @@ def random_uniform(key: int, counter: int, n: int, dtype: Any) -> Array:
     if dtype == _SINGLE:
         return single_uniform(key, counter, n)
     if dtype == _DOUBLE:
-        out = np.empty(n, np.float64)
-        _uniform64(out, *_seed(key, counter), _threads(2 * n))
-        return out
+        return double_uniform(key, counter, n)
     kept = 8 if "bfloat16" in str(dtype) else 11
     out = np.empty(n, np.float32)
     _uniform32(out, *_seed(key, counter), 32 - kept, 2.0**-kept, _threads(n))
