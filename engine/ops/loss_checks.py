@@ -31,7 +31,9 @@ def check_reduction(name: str, reduction: str) -> str:
 
 
 def reduced(name: str, loss: Any, reduction: str) -> Any:
-    return {"none": lambda x: x, "mean": mean, "sum": sum}[check_reduction(name, reduction)](loss)
+    if check_reduction(name, reduction) == "none":
+        return loss
+    return mean(loss) if reduction == "mean" else sum(loss)
 
 
 def check_values(name: str, input: Any, target: Any, low: float | None = None, high: float | None = None) -> None:
