@@ -23,6 +23,7 @@ Drawn: TypeAlias = tuple[int, int, int]
 """One draw: key, counter, and number of 32-bit words."""
 
 capturing = graph_capture.current_capture.get
+"""Gives the step that is being captured, or None."""
 
 draws: ContextVar[list[Drawn] | None] = ContextVar("dlengine_draws", default=None)
 """The log of draws while a checkpoint runs its function the first time."""
@@ -187,7 +188,19 @@ class Generator:
         return Draw(key, counter, prod(shape) + skip, skip, shape, ())
 
     def take_alone(self, words: int) -> int:
-        """The counter of take(); -1, and nothing reserved, where draws are noted, repeated or shared with other processes."""
+        """Reserve random words where nobody else has to know of it.
+
+        Parameters
+        ----------
+        words : int
+            The number of 32-bit words that the kernel uses.
+
+        Returns
+        -------
+        int
+            The counter of ``take(words)``; -1, with nothing reserved, where draws are noted for a checkpoint or a captured step,
+            repeated, or shared with other processes.
+        """
         if own_part.get() is not None or replayed.get() is not None or draws.get() is not None or capturing() is not None:
             return -1
         counter = self.counter
