@@ -22,6 +22,9 @@ from .states import count, read_state
 Drawn: TypeAlias = tuple[int, int, int]
 """One draw: key, counter, and number of 32-bit words."""
 
+capturing = graph_capture.current_capture.get
+"""Gives the step that is being captured, or None."""
+
 draws: ContextVar[list[Drawn] | None] = ContextVar("dlengine_draws", default=None)
 """The log of draws while a checkpoint runs its function the first time."""
 
@@ -184,10 +187,30 @@ class Generator:
         skip = first % 4 // words
         return Draw(key, counter, prod(shape) + skip, skip, shape, ())
 
+    def take_alone(self, words: int) -> int:
+        """Reserve random words where nobody else has to know of it.
+
+        Parameters
+        ----------
+        words : int
+            The number of 32-bit words that the kernel uses.
+
+        Returns
+        -------
+        int
+            The counter of ``take(words)``; -1, with nothing reserved, where draws are noted for a checkpoint or a captured step,
+            repeated, or shared with other processes.
+        """
+        if own_part.get() is not None or replayed.get() is not None or draws.get() is not None or capturing() is not None:
+            return -1
+        counter = self.counter
+        self.counter = counter - (-words // 4)
+        return counter
+
     def _take(self, words: int, blocks: int) -> tuple[int, int]:
         """As take(), with the counter so many blocks further on."""
         again, log = replayed.get(), draws.get()
-        if again is None and graph_capture.current_capture.get() is None:
+        if again is None and capturing() is None:
             key, counter = self._reserve(words, blocks)
         elif again is None:
             key, counter = graph_capture.per_replay("a draw of random numbers", partial(self._reserve, words, blocks), self._mark)

@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from dlengine.kernels.ranges import in_range
+from dlengine.kernels.ranges import FEW, in_range
 
 from ..errors import DivisionByZero
 from . import device_scatter, plain, sums, transforms
@@ -287,8 +287,9 @@ def euclidean(xp: Any, x: Array, *, axis: Any = None) -> Array:
     if type(x) is np.ndarray and x.size <= sums.SMALL and x.dtype in _SAFE:
         y = xp.sum(x * x, axis=axis, keepdims=True)
         least, most = _SAFE[x.dtype]
-        if least * x.size <= y.min() and y.max() <= most:  # then the unit below is 1 everywhere
-            return np.sqrt(y)
+        least *= x.size
+        if all([least <= v <= most for v in y.ravel().tolist()]) if y.size <= FEW else least <= y.min() and y.max() <= most:
+            return np.sqrt(y)  # the unit below is 1 everywhere
     size = xp.abs(x)
     top = xp.max(size, axis=axis, keepdims=True)
     far, near = (2.0**800, 2.0**400) if size.dtype == xp.float64 else (2.0**96, 2.0**50)

@@ -20,7 +20,7 @@ from .elementwise import where
 from .gather import take_along_axis
 from .half import wide
 from .ids import on_host
-from .loss_checks import REDUCTIONS, check_reduction, check_values, checked_labels, checked_places, plain_labels, reduced
+from .loss_checks import REDUCTIONS, check_reduction, check_values, checked_labels, checked_places, inside, plain_labels, reduced
 from .loss_rows import factors_of, in_planes, named, places_of
 from .rectifiers import softplus
 from .reduce import sum
@@ -282,7 +282,7 @@ def _probabilities(name: str, input: Any) -> None:
     if a is None or not input.size:
         return
     xp = backend.space_of(a)
-    if not (bool(xp.min(a) >= 0) and bool(xp.max(a) <= 1)):  # also where there is a NaN
+    if not inside(xp, a, 0.0, 1.0):  # also where there is a NaN
         bad = (a < 0) | (a > 1)
         if bool(xp.any(bad)):
             at = first_place(bad)

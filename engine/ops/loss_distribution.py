@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from ..autograd.composed import composed
+from ..autograd.op import op
 from ..errors import ConfigError, DataError, ShapeError
 from .elementwise import exp, log, square, where
 from .half import real, wide
@@ -18,10 +19,19 @@ if TYPE_CHECKING:
 __all__ = ["gaussian_kl", "gaussian_nll_loss", "kl_div", "mbe_loss", "poisson_nll_loss"]
 
 
+@op(needs=("t", "x t"), promotes="float", name="kl_div")
+def _kl_div_each(xp, x, t, /):
+    """t (log t - x), 0 where t is 0, or below."""
+    some = t > 0
+    return t * (xp.log(xp.where(some, t, 1)) - xp.where(some, x, 0)), (
+        lambda gy: xp.where(t > 0, -t * gy, 0),
+        lambda gy: xp.where(t > 0, gy * (xp.log(xp.where(t > 0, t, 1)) - x + 1), 0),
+    )
+
+
 @composed
 def _kl_div(input, target, /, *, reduction):
-    some = target > 0
-    return reduced("kl_div", target * (log(where(some, target, 1.0)) - where(some, input, 0.0)), reduction)
+    return reduced("kl_div", _kl_div_each(input, target), reduction)
 
 
 @composed

@@ -83,6 +83,9 @@ def _along(xp: Any, x: Any, norm: Any, gy: Any) -> Any:
 
 def _left(shape: tuple[int, ...], axis: Any) -> tuple[int, ...]:
     """What a reduction leaves of a shape."""
+    if type(axis) is int and 0 <= axis + len(shape) < 2 * len(shape):
+        at = axis % len(shape)
+        return shape[:at] + shape[at + 1 :]
     reduced = axes_of(axis, len(shape))
     return tuple(n for i, n in enumerate(shape) if i not in reduced)
 

@@ -16,6 +16,7 @@ from ..default_dtype import get_default_dtype
 from ..errors import ConfigError, DTypeError, ShapeError
 from ..generator import Draw, Generator, default_generator
 from .creation import asked
+from .drawn import drawn
 
 if TYPE_CHECKING:
     from ..typing import DTypeLike, Shape, Tensor
@@ -46,6 +47,7 @@ def filled(
     return wrap(draw.cut(xp, getattr(xp, kernel)(draw.key, draw.counter, draw.made, xp.dtype(chosen))))
 
 
+@drawn
 def rand(
     *shape: Shape, dtype: DTypeLike | None = None, device: str | None = None, generator: Generator | None = None,
     requires_grad: bool = False,
@@ -84,6 +86,7 @@ def rand(
     return asked(filled("random_uniform", shape, dtype, device, generator), requires_grad)
 
 
+@drawn
 def randn(
     *shape: Shape, dtype: DTypeLike | None = None, device: str | None = None, generator: Generator | None = None,
     requires_grad: bool = False,
@@ -121,6 +124,7 @@ def randn(
     return asked(filled("random_normal", shape, dtype, device, generator), requires_grad)
 
 
+@drawn
 def bernoulli(p: float, *shape: Shape, device: str | None = None, generator: Generator | None = None) -> Tensor:
     """Draw booleans that are True with a probability.
 
@@ -166,6 +170,7 @@ def booleans(p: float, draw: Draw, device: str | None) -> Any:
     return wrap(draw.cut(xp, xp.random_bernoulli(draw.key, draw.counter, draw.made, float(p))))
 
 
+@drawn
 def randint(
     low: int, high: int, *shape: Shape, dtype: DTypeLike | None = None, device: str | None = None, generator: Generator | None =
     None

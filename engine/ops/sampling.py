@@ -11,9 +11,11 @@ from dlengine.kernels.ranges import FEW
 
 from .. import backend
 from ..autograd.base import wrap
+from ..autograd.fp_errors import ignore_fp_errors, restore_fp_errors
 from ..backend.arguments import first_place
 from ..errors import ConfigError, DataError, DTypeError, ShapeError
 from ..generator import Generator, default_generator, is_count
+from .drawn import drawn
 
 if TYPE_CHECKING:
     from ..typing import Tensor
@@ -22,6 +24,7 @@ from .random import filled
 __all__ = ["multinomial", "randperm"]
 
 
+@drawn
 def multinomial(
     probabilities: Tensor, num_samples: int, replacement: bool = False, *, generator: Generator | None = None
 ) -> Tensor:
@@ -84,13 +87,27 @@ def multinomial(
     if replacement:
         steps = xp.cumulative_sum(p, axis=1)
     if replacement and rows == 1:
-        drawn = xp.astype(xp.searchsorted(steps[0, :], u * steps[:, -1:], side="right"), xp.int64, copy=False)
+        classes_drawn = xp.astype(xp.searchsorted(steps[0, :], u * steps[:, -1:], side="right"), xp.int64, copy=False)
     elif replacement:
-        drawn = xp.sum(xp.astype(steps[:, None, :] <= (u * steps[:, -1:])[:, :, None], xp.int64), axis=2)
-    else:  # log1p(-u): u may be 0, but is never 1
-        waits = xp.where(p > 0, -xp.log1p(-u) / xp.where(p > 0, p, 1), inf)
-        drawn = xp.astype(xp.argsort(waits, axis=1, stable=True)[:, :num_samples], xp.int64)
-    return wrap(xp.reshape(drawn, (num_samples,) if probabilities.ndim == 1 else (rows, num_samples)))
+        classes_drawn = xp.sum(xp.astype(steps[:, None, :] <= (u * steps[:, -1:])[:, :, None], xp.int64), axis=2)
+    else:
+        classes_drawn = first_to_come(xp, p, u, num_samples)
+    return wrap(xp.reshape(classes_drawn, (num_samples,) if probabilities.ndim == 1 else (rows, num_samples)))
+
+
+def first_to_come(xp: Any, p: Any, u: Any, count: int, positive: bool = False) -> Any:
+    """The classes that come first, each at a time of its own: an exponential one of rate p, by its share u.
+
+    positive: whether all p are known to be that.
+    """
+    token = ignore_fp_errors()  # a wait may be infinite
+    try:
+        waits = -xp.log1p(-u) / p if positive else xp.where(p > 0, -xp.log1p(-u) / xp.where(p > 0, p, 1), inf)  # u is never 1
+    finally:
+        restore_fp_errors(token)
+    if count == 1:
+        return xp.astype(xp.argmin(waits, axis=1, keepdims=True), xp.int64, copy=False)
+    return xp.astype(xp.argsort(waits, axis=1, stable=True)[:, :count], xp.int64)
 
 
 def _distributions(name: str, xp: Any, p: Any, needed: int) -> None:
@@ -115,6 +132,7 @@ def _drawable(row: list[float], needed: int) -> bool:
     return min(row) >= 0 and sum(row) < inf and sum([x > 0 for x in row]) >= needed
 
 
+@drawn
 def randperm(n: int, *, device: str | None = None, generator: Generator | None = None) -> Tensor:
     """Draw the numbers 0 to ``n - 1`` in random order.
 

@@ -160,6 +160,17 @@ def _searchsorted(x1: Array, x2: Any, /, *, side: str = "left", sorter: Array | 
     return found
 
 
+def _isin(x1: Array, x2: Any, /) -> Array | None:
+    if type(x2) is not np.ndarray or x1.dtype not in _TAKEN or x2.dtype != x1.dtype or x1.size > _ASKED:
+        return None
+    found: Array = _module("limits").among(x1, x2)
+    return found
+
+
+_ASKED = 1 << 15
+"""Numbers beyond which NumPy, which sorts them all or makes a table of integers, may be faster."""
+
+
 def _unique(inverse: bool, shown: tuple[int, ...]) -> Callable[..., Any]:
     def unique(x: Array, /) -> Any:
         found = _module("ordering").different(x, inverse) if x.dtype == _INT and x.size else None
@@ -266,6 +277,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "argsort": _argsort,
     "sort": _sort,
     "searchsorted": _searchsorted,
+    "isin": _isin,
     "unique_values": _unique(False, (0,)),
     "unique_counts": _unique(False, (0, 1)),
     "unique_inverse": _unique(True, (0, 2)),

@@ -29,6 +29,8 @@ SLAB = 2048
 """Words a thread makes at a time: a whole number of blocks, and small enough for the innermost cache."""
 
 _SINGLE, _DOUBLE = np.dtype(np.float32), np.dtype(np.float64)
+_UNIT = 2.0**-24
+_SIGN = 1 << 63
 
 M0, M1 = np.uint64(philox.MULTIPLIER_0), np.uint64(philox.MULTIPLIER_1)
 W0, W1 = np.uint64(philox.WEYL_0), np.uint64(philox.WEYL_1)
@@ -48,6 +50,7 @@ EARLY = 8 * LEAST
 
 _drawn: Counter[str] = Counter()
 _looked: set[str] = set()
+_NAMES: set[str] = set()
 
 
 class _NumPy:
@@ -63,6 +66,7 @@ class _NumPy:
 def _often(draw: F) -> F:
     """Let the reference draw, which gives the same bits, until compiling a kernel pays."""
     name, same = draw.__name__, getattr(reference, draw.__name__)
+    _NAMES.add(name)
 
     @wraps(draw)
     def drawn(key: int, counter: int, n: int, *dtype: Any) -> Array:
@@ -78,6 +82,11 @@ def _often(draw: F) -> F:
         return found
 
     return cast(F, drawn)
+
+
+def settled(name: str) -> bool:
+    """Whether a kernel, and no more the reference, draws."""
+    return name not in _NAMES or _drawn[name] >= FEW
 
 
 def _kernels(name: str, dtype: Any = np.float32) -> tuple[Any, ...]:
@@ -236,8 +245,8 @@ MOST_RANKED = 1 << 24
 
 
 @jit(parallel=False, exact=True)
-def _ranked(words: Array, bits: int) -> Array:
-    """The order of words, ties by position: first by their leading bits, which says nearly all, then neighbour by neighbour."""
+def _ranked(words: Array, bits: int, out: Array) -> None:
+    """Order words, ties by position: first by their leading bits, which says nearly all, then neighbour by neighbour."""
     n, shift = words.size, np.uint32(32 - bits)
     starts = np.zeros((1 << bits) + 1, np.uint32)
     for i in range(n):
@@ -255,15 +264,13 @@ def _ranked(words: Array, bits: int) -> Array:
             keys[j + 1] = keys[j]
             j -= 1
         keys[j + 1] = key
-    out = np.empty(n, np.int64)
     for i in range(n):
         out[i] = np.int64(keys[i] & LOW)
-    return out
 
 
 def _seed(key: int, counter: int) -> tuple[int, int, int]:
     """Key, low and high half of the counter as signed integers, which cost kernels less than NumPy's unsigned ones."""
-    if key < 1 << 63 and counter < 1 << 63:
+    if key < _SIGN and counter < _SIGN:
         return key, counter, 0
     return _signed(key), _signed(counter), _signed(counter >> 64)
 
@@ -274,7 +281,11 @@ def _signed(word: int) -> int:
 
 
 def _threads(words: int) -> int:
-    return thread_count(words // (8 * SLAB))
+    return 1 if words < _ALONE else thread_count(words // (8 * SLAB))
+
+
+_ALONE = 16 * SLAB
+"""Words of which one thread makes fewer."""
 
 
 @_often
@@ -285,31 +296,60 @@ def random_bits(key: int, counter: int, n: int) -> Array:
     return out
 
 
+def single_uniform(key: int, counter: int, n: int) -> Array:
+    """n uniform numbers in [0, 1) of 24 bits each, float32."""
+    out = np.empty(n, _SINGLE)
+    if n < _ALONE and key < _SIGN and counter < _SIGN:
+        _uniform32(out, key, counter, 0, 8, _UNIT, 1)
+        return out
+    _uniform32(out, *_seed(key, counter), 8, _UNIT, _threads(n))
+    return out
+
+
+def double_uniform(key: int, counter: int, n: int) -> Array:
+    """n uniform numbers in [0, 1) of 53 bits each, float64."""
+    out = np.empty(n, np.float64)
+    _uniform64(out, *_seed(key, counter), _threads(2 * n))
+    return out
+
+
 @_often
 def random_uniform(key: int, counter: int, n: int, dtype: Any) -> Array:
     """n uniform numbers in [0, 1): 24 bits each in float32, 53 in float64, 11 in float16."""
     dtype = np.dtype(dtype)
+    if dtype == _SINGLE:
+        return single_uniform(key, counter, n)
     if dtype == _DOUBLE:
-        out = np.empty(n, np.float64)
-        _uniform64(out, *_seed(key, counter), _threads(2 * n))
-        return out
-    kept = 24 if dtype == _SINGLE else 8 if "bfloat16" in str(dtype) else 11
+        return double_uniform(key, counter, n)
+    kept = 8 if "bfloat16" in str(dtype) else 11
     out = np.empty(n, np.float32)
     _uniform32(out, *_seed(key, counter), 32 - kept, 2.0**-kept, _threads(n))
-    return out if dtype == _SINGLE else out.astype(dtype)
+    return out.astype(dtype)
+
+
+def single_normal(key: int, counter: int, n: int) -> Array:
+    """n standard normal numbers, float32."""
+    out = np.empty(n, _SINGLE)
+    if n < _ALONE and key < _SIGN and counter < _SIGN:
+        _normal(out, key, counter, 0, 1)
+        return out
+    _normal(out, *_seed(key, counter), _threads(n))
+    return out
 
 
 @_often
 def random_normal(key: int, counter: int, n: int, dtype: Any) -> Array:
     """n standard normal numbers by inversion, worked out in float64 and rounded once."""
     dtype = np.dtype(dtype)
+    if dtype == _SINGLE:
+        return single_normal(key, counter, n)
     if dtype == _DOUBLE:
         out = np.empty(n, np.float64)
         _normal64(out, *_seed(key, counter), _threads(2 * n))
         return out
-    out = np.empty(n, dtype if dtype == _SINGLE else _DOUBLE)
+    out = np.empty(n, _DOUBLE)
     _normal(out, *_seed(key, counter), _threads(n))
-    return out if dtype == _SINGLE else out.astype(dtype)
+    return out.astype(dtype)
 
 
 def random_integers(key: int, counter: int, n: int, low: int, count: int) -> Array:
@@ -329,9 +369,12 @@ def random_bernoulli(key: int, counter: int, n: int, p: float) -> Array:
 @_often
 def random_permutation(key: int, counter: int, n: int) -> Array:
     """A random order of 0 ... n - 1, int64: the order of n random words, ties by position."""
-    bits = random_bits(key, counter, n)
+    bits = np.empty(n, np.uint32)
+    _bits(bits, *_seed(key, counter), _threads(n))
     if n <= MOST_RANKED:
-        return _ranked(bits, min(20, max(1, n.bit_length())))
+        out = np.empty(n, np.int64)
+        _ranked(bits, min(20, max(1, n.bit_length())), out)
+        return out
     words = bits.astype(np.uint64)
     words <<= HALF
     words |= np.arange(n, dtype=np.uint64)

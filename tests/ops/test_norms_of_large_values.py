@@ -73,3 +73,20 @@ def test_what_is_not_finite_is_not_hidden(backend: str) -> None:
     y = F.layer_norm(dl.asarray(x), 10).numpy_copy()
     assert np.isnan(y[:2]).any(axis=1).all()
     assert np.isfinite(y[2:]).all()
+
+
+@pytest.mark.parametrize("rows", [1, 64, 65])
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+def test_one_row_that_squares_cannot_hold(backend: str, dtype: str, rows: int) -> None:
+    """Among few rows and among more, wherever it is."""
+    tiny, huge = (1e-35, 3e38) if dtype == "f4" else (1e-305, 1e308)
+    for place in {0, rows // 2, rows - 1}:
+        for value in (tiny, huge / 2, np.nan, np.inf, 0.0):
+            x = np.full((rows, 2), 3.0, dtype)
+            x[place] = value
+            found = dl.linalg.vector_norm(dl.asarray(x), axis=-1).numpy_copy()
+            assert found.shape == (rows,)
+            expected = np.full(rows, np.sqrt(18))
+            expected[place] = value * np.sqrt(2)
+            np.testing.assert_allclose(found, expected, rtol=1e-6)
+            assert dl.linalg.vector_norm(dl.asarray(x.T), axis=0).shape == (rows,)
