@@ -13,6 +13,8 @@ from .core import METHODS, axis_or_all, define, demoted, is_tensor, kind_of, ref
 from .elementwise import clamp
 from .engine import dl
 
+_INT = np.dtype(np.int64)
+
 
 def axes(input: Any, dim: Any) -> Any:
     """The axes of a reduction; a number's one axis, 0 or -1, is none."""
@@ -27,7 +29,7 @@ def axes(input: Any, dim: Any) -> Any:
 def _accumulated(input: Any, dtype: Any) -> dict[str, Any]:
     """The dtype in which PyTorch adds: int64 for integers and booleans."""
     if dtype is None and kind_of(input.dtype) < 2:
-        dtype = "int64"
+        dtype = _INT
     return {} if dtype is None else {"dtype": dtype}
 
 
