@@ -46,6 +46,13 @@ LOOSE = (
 vectors, triangles that are not read, ties, two values for one place, gradients up to what log_softmax removes)."""
 
 
+COMMON = frozenset(
+    "relu sigmoid tanh softmax log_softmax exp log add subtract multiply divide pow matmul linear sum mean max argmax reshape "
+    "permute_dims getitem stack concat clip where layer_norm cross_entropy mse_loss embedding dropout".split()
+)
+"""The thirty ops that programs call most. The pattern common@16 means their rows at 16 elements, and so for other sizes."""
+
+
 @dataclass(frozen=True)
 class OpRow:
     """An op of the table at one size.
@@ -123,6 +130,11 @@ def select_ops(patterns: tuple[str, ...]) -> list[OpRow]:
     """The rows whose name contains a pattern or matches it as a glob; all for none. Raises ConfigError."""
     rows = op_rows()
     for pattern in patterns:
-        if not any(pattern in row.name or fnmatchcase(row.name, pattern) for row in rows):
-            raise ConfigError(f"bench: no op matches {pattern!r}; names are like relu@16 and relu-fwd@131072")
-    return [row for row in rows if not patterns or any(p in row.name or fnmatchcase(row.name, p) for p in patterns)]
+        if not any(_matches(row, pattern) for row in rows):
+            raise ConfigError(f"bench: no op matches {pattern!r}; names are like relu@16, relu-fwd@131072 and common@16")
+    return [row for row in rows if not patterns or any(_matches(row, p) for p in patterns)]
+
+
+def _matches(row: OpRow, pattern: str) -> bool:
+    common = row.op in COMMON and pattern == f"common@{row.elements}"
+    return common or pattern in row.name or fnmatchcase(row.name, pattern)

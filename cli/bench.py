@@ -46,7 +46,8 @@ T = TypeVar("T")
 @click.option("--threads", type=click.IntRange(1), help="Number of threads of each library; all cores if not given.")
 @click.option(
     "--ops", is_flag=True,
-    help="Time every op of the op table at 16, 1,000 and 131,072 elements instead of the table. Names: relu@16, relu-fwd@16.",
+    help="Time every op of the op table at 16, 1,000 and 131,072 elements instead of the table. Names: relu@16, relu-fwd@16; "
+    "common@16: the thirty commonest ops.",
 )  # fmt: skip
 @click.option("--scaling", is_flag=True, help="Time curves over batch size, layer sizes and threads instead of the table.")
 @click.option("--profile", is_flag=True, help="Show the time that each op takes in dlengine instead of the table.")

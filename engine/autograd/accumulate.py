@@ -89,12 +89,19 @@ class Accumulator:
         if held is None:
             store[key] = g
         elif key in self.owned:
+            if held is g:  # a kernel has added to it
+                return
             held += g
             store[key] = held  # a 0-d sum is a NumPy scalar, which += replaces
         else:
             store[key] = held + g
             if not self.create_graph and type(g) is not Recorded:  # whose sums a program writes in place itself
                 self.owned.add(key)
+
+    def totals(self, node: Node, places: tuple[int, ...]) -> list[Any]:
+        """The sums so far of the leaves among some inputs of a node that may be added to in place, None for the others."""
+        leaves, owned = self.leaves, self.owned
+        return [leaves.get(s) if type(s) is not tuple and s in owned else None for s in [node.inputs[i] for i in places]]
 
     def take(self, key: Any) -> Any:
         """Remove and return the cotangent of an output, None if there is none."""

@@ -40,9 +40,9 @@ class Op:
     """What is known of an op: its definition (text), the names of its arrays and constants, and its options; see @op."""
 
     __slots__ = (
-        "arrays", "axes", "bound", "call", "complex", "constants", "consts", "defaults", "dtyped", "guards", "kernel", "listed",
-        "name", "needs", "none_cotangents", "original", "pack", "patience", "policy", "promotes", "readings", "returns", "save",
-        "save_first", "several", "tensor_text", "text", "view", "waits", "wide",
+        "adds", "arrays", "axes", "bound", "call", "complex", "constants", "consts", "defaults", "dtyped", "guards", "kernel",
+        "listed", "name", "needs", "none_cotangents", "original", "pack", "patience", "policy", "promotes", "readings",
+        "returns", "save", "save_first", "several", "tensor_text", "text", "view", "waits", "wide",
     )  # fmt: skip
 
     def __init__(
@@ -79,6 +79,9 @@ class Op:
         self.guards: dict[tuple[bool, ...], tuple[int, ...]] = {}
         self.several = result is not None
         self.kernel = False  # whether it is a kernel and no more: no formula is looked for in it
+        self.adds: tuple[str, tuple[int, ...]] | None = None
+        """The kernel of the pullbacks that may add to sums, and the positions of the inputs whose gradients it makes last (see
+        dlengine.kernels.totals)."""
         self.readings: list[dict[Any, Any] | None]
         self.call: Any = None
         self.bound: Any = None

@@ -35,10 +35,12 @@ from .small import bind, tell_if_loaded, when_made
 _MISSING: Any = object()
 """Stands for an argument that was not given."""
 
-def _word(value: Any) -> str:
+def _word(name: str, value: Any) -> str:
     """What stands in a text for a default of a constant; "" for other than these."""
     if type(value) is int:
         return {-1: "_LAST", 0: "_FIRST", 2: "_TWO"}.get(value, "")
+    if type(value) is float:  # the object itself: a call that names another one of the same value goes the general way
+        return f"_op.defaults[{name!r}]"
     return repr(value) if value is None or value is False else ""
 
 
@@ -93,7 +95,7 @@ class _Form(NamedTuple):
             usual = ()
         elif len(op.arrays) <= 3 and not (op.several or op.view or op.listed or op.kernel or needed):
             usual = tuple([(name, op.defaults[name]) for name in op.consts])
-            usual = usual if all([_word(value) for _, value in usual]) else None
+            usual = usual if all([_word(name, value) for name, value in usual]) else None
         return cls(op.arrays, op.consts, needed, promotes, op.view, op.dtyped, read and not op.listed, op.listed, usual)
 
     def second_names(self) -> list[tuple[str, str]]:
@@ -133,7 +135,7 @@ class _Form(NamedTuple):
         ]
         bound: list[str] = []
         if self.usual is not None:
-            test = "".join([f" and {name} is {_word(value)}" for name, value in self.usual])
+            test = "".join([f" and {name} is {_word(name, value)}" for name, value in self.usual])
             bound = [
                 f"if _op.policy is _policy{test}:",
                 f"    _out = _op.bound({', '.join(self.arrays + self.consts if self.view or self.listed else self.arrays)})",
@@ -152,10 +154,14 @@ class _Form(NamedTuple):
             (x,) = self.arrays
             lines += [f"try: _needs = {x}.needs_grad", "except _AttributeError: break"]
             lines += ["if not _needs or not _recording():", *asked]
+        if several and bound:
+            free = "_isinstance({x}, _T) and not {x}.needs_grad"
+            free = free if self.promotes else f"({{x}} is None or {free})"
+            lines += [f"_asked = {' and '.join([free.format(x=x) for x in self.arrays])}", "if _asked:", *asked]
         lines += self._several() if several else self._one()
         lines += [
             "if not _needs or not _recording():",
-            *(asked if several else []),
+            *(["    if not _asked:", *[f"    {line}" for line in asked]] if several and bound else []),
             "    if _needs:",
             "        if _touched() is not None: break  # a checkpoint is told",
             "        _needs = False",

@@ -20,10 +20,11 @@ import numpy as np
 from dlengine.kernels.registry import KERNELS
 
 from ..recording import answer
-from ..recording.answers import changed, mode
+from ..recording.answers import changed, known, mode
 from . import nvtx
 from .base import tensor_class, wrap
 from .declaration import Op
+from .small_chains import agrees, chain, ufunc_of
 
 MORE_PATIENCE = 16
 """How many times as many calls as before go by until an op asks again: its backend may have changed since."""
@@ -42,46 +43,6 @@ _bound: list[Op] = []
 
 when_made: list[Callable[[Callable[[Any], Any]], None]] = []
 """What is told, once, of a C function that makes a leaf of an array."""
-
-
-class _Seen(np.ndarray):
-    """An array that notes which of NumPy's functions are called with it."""
-
-    notes: list[Any]
-
-    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
-        plain = [np.asarray(a) if isinstance(a, _Seen) else a for a in inputs]
-        y = getattr(ufunc, method)(*plain, **options)
-        self.notes.append((ufunc, method, inputs, options, y))
-        return y
-
-    def __array_function__(self, function: Any, types: Any, args: Any, options: Any) -> Any:
-        self.notes.append((function, "", args, options, None))
-        raise TypeError("an array that is only looked at")
-
-
-def ufunc_of(op: Op, xp: Any, arguments: list[Any]) -> Any:
-    """The one elementwise function of NumPy that an op's definition calls with just these arguments; None if it is not one."""
-    notes: list[Any] = []
-    given: list[Any] = []
-    for a in arguments:
-        if isinstance(a, np.ndarray):
-            seen = a.view(_Seen)
-            seen.notes = notes
-            seen.flags.writeable = False
-            given.append(seen)
-        else:
-            given.append(a)
-    try:
-        with np.errstate(all="ignore"):
-            y, _ = op.text(xp, *given)
-    except Exception:  # it does more than call one function
-        return None
-    if len(notes) != 1:
-        return None
-    ufunc, method, inputs, options, result = notes[0]
-    same = len(inputs) == len(given) and all(a is b for a, b in zip(inputs, given, strict=True))
-    return ufunc if method == "__call__" and same and not options and result is y else None
 
 
 class _Watched:
@@ -106,19 +67,21 @@ class _Watched:
         return function
 
 
-def function_of(op: Op, xp: Any, arguments: list[Any], consts: Mapping[str, Any]) -> str:
-    """The one function of the namespace that an op's definition calls with just these arguments, constants at their defaults."""
+def function_of(op: Op, xp: Any, arguments: list[Any], consts: Mapping[str, Any]) -> tuple[str, tuple[float, ...]]:
+    """The one function of the namespace that an op's definition calls with just these arguments, constants at their defaults, and
+    the floats among these that follow the arguments; ("", ()) if it does anything else."""
     watched = _Watched(xp)
     try:
         y, _ = op.text(watched, *arguments, **consts)
     except Exception:  # a result that is written to, for one
-        return ""
+        return "", ()
     if len(watched.notes) != 1:
-        return ""
+        return "", ()
     name, args, options, result = watched.notes[0]
-    same = len(args) == len(arguments) and all(a is b for a, b in zip(args, arguments, strict=True))
-    plain = all(value is None or value is False for value in options.values())
-    return name if same and plain and result is y else ""
+    numbers = tuple(args[len(arguments) :])
+    same = len(args) >= len(arguments) and all(a is b for a, b in zip(args, arguments, strict=False))
+    plain = all(value is None or value is False for value in options.values()) and all(type(v) is float for v in numbers)
+    return (name, numbers) if same and plain and result is y else ("", ())
 
 
 def bind(op: Op, policy: Any, xp: Any) -> None:
@@ -178,6 +141,8 @@ def _says(op: Op, xp: Any, made: Callable[..., Any]) -> bool:
     given = [a[0] if i == 2 else a for i, a in enumerate(arrays[: len(op.arrays)])]
     if op.name.startswith("cumulative"):
         given = [given[0][0]]
+    elif op.name in ("any", "all"):
+        given = [given[0] > 0]
     y, _ = op.text(xp, *given, **{name: op.defaults[name] for name in op.consts})
     found = made(*[wrap(a) for a in given])
     return found is not None and np.array_equal(found.array, y)
@@ -204,7 +169,8 @@ def _function(op: Op, xp: Any) -> Any:
         else:
             most.append(_most(op, xp, arrays))
     if len(most) != 2 or len(ufuncs) != 1:
-        return _kernel(names.pop(), xp) if len(names) == 1 and not most else None
+        found = _kernel(op, xp, *names.pop()) if len(names) == 1 and not most else None
+        return chain(op, xp, consts) if found is None else found
     (ufunc,) = ufuncs
     numbers = count == 2 and op.name in NUMBERS
     if numbers:
@@ -230,11 +196,12 @@ def _agrees(found: Callable[..., Any], ufunc: Any) -> bool:
 
 def _wide(op: Op, xp: Any) -> Any:
     """A function from tensors to a tensor for large arrays of one shape, by the generated kernel that has computed such calls."""
-    count, readings, found, label = len(op.arrays), op.readings[xp.generator], {}, ""
-    if readings is None or not 1 <= count <= 2 or op.consts or op.view or op.listed:
+    count, found, label = len(op.arrays), {}, ""
+    if not 1 <= count <= 2 or op.view or op.listed:
         return None
-    for size, char in ((4, "f"), (8, "d")):
-        least, made, numpys = readings.get(char if count == 1 else (np.ndarray, char) * count) or (0, None, 0)
+    consts = {name: op.defaults[name] for name in op.consts}
+    for size in (4, 8):
+        least, made, numpys = known(op, [np.empty(1, f"f{size}")] * count, consts, xp.generator) or (0, None, 0)
         kernel = getattr(made, "kernel", None)  # there is none yet, or it does not compute every such call
         if kernel is None or kernel.takes != tuple(range(count)):
             continue
@@ -270,16 +237,19 @@ def _counting(found: Callable[..., Any], launches: Counter[str], label: str, cou
     return one if count == 1 else two
 
 
-def _kernel(name: str, xp: Any) -> Any:
-    """A kernel, or a reduction of all elements, from tensors to a tensor; its calls are counted as ever."""
+def _kernel(op: Op, xp: Any, name: str, numbers: tuple[float, ...]) -> Any:
+    """A kernel, or a reduction of all elements, from tensors to a tensor; its calls are counted as ever. numbers: the constants
+    that the kernel takes behind its arrays."""
     launches = xp.kernels.launches
     if KERNELS.get(name) != "activation":
-        return _reduction(name, launches)
+        return None if numbers else _reduction(name, launches)
     activation = import_module("dlengine.kernels.jit.activation")
     if xp.kernels.load(name) is not getattr(activation, name):
         return None
-    found, label = activation.small(name, tensor_class[0]), name
-    return None if found is None else _counting(found, launches, label, 2 if name == "add_relu" else 1)
+    found, label = activation.small(name, tensor_class[0], numbers), name
+    if found is None or (numbers and not agrees(op, xp, {name: op.defaults[name] for name in op.consts}, found, (4, 8))):
+        return None
+    return _counting(found, launches, label, 2 if name == "add_relu" else 1)
 
 
 def _reduction(name: str, launches: Any) -> Any:

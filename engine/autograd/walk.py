@@ -11,8 +11,11 @@ with tensors, so the pullbacks are themselves recorded. The parts: plan.py (wher
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from heapq import heappop
 from typing import Any
+
+from dlengine.kernels.totals import Offer, offer
 
 from .. import backend
 from ..errors import GradientError
@@ -120,6 +123,8 @@ class _Walk:
             self.propagate(node, pull, g)
             return
         add = sums.add
+        if sums.owned and node.op.adds:
+            pull = self.offering(node, pull, node.need)
         for source, p in zip(node.inputs, pull):  # noqa: B905 - of equal length
             if p is not None:
                 found = p(g)
@@ -127,6 +132,21 @@ class _Walk:
                     add(node, source, found)
                 else:
                     self.without_gradient.append(source)
+
+    def offering(self, node: Node, pull: Any, need: tuple[bool, ...]) -> Any:
+        """The pullbacks of a node, whose kernels may add to the sums of its inputs; see dlengine.kernels.totals."""
+        op, (kernel, places) = node.op, node.op.adds
+        totals = self.sums.totals(node, places)
+        joint = type(pull) is not list
+        if op.text is not op.original or not (any(t is not None for t in totals) or (joint and not need[0])):
+            return pull
+        if joint:
+            return partial(offer, Offer(kernel, totals, need[0]), pull)
+        pull = pull.copy()
+        for i, total in zip(places, totals, strict=True):
+            if total is not None and pull[i] is not None:
+                pull[i] = partial(offer, Offer(kernel, [total]), pull[i])
+        return pull
 
     def rare_step(self, node: Node, found: dict[Any, Any]) -> None:
         """One node: its cotangent, after its hooks, and the gradients of its inputs. found: those of the walk's targets."""
@@ -205,6 +225,8 @@ class _Walk:
         need = node.need
         if self.plan.relevant is not None:
             need = tuple([n and self.plan.reaches_target(source) for source, n in zip(node.inputs, need, strict=True)])
+        if node.op.adds:
+            pull = self.offering(node, pull, need)
         if node.layout is None:
             grads = pull(gy, need)
         else:

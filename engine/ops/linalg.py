@@ -15,6 +15,7 @@ from ..autograd.promotion import REAL_FLOATS, is_complex, is_inexact
 from ..autograd.short import short
 from ..errors import DTypeError, ShapeError
 from .elementwise import cc
+from .layouts import rows, turned
 from .shape import axis_of, matrix_transpose, permute_dims, refuse_flag, reshape
 
 if TYPE_CHECKING:
@@ -84,6 +85,8 @@ def matmul(xp: Namespace, x1: Tensor, x2: Tensor, /) -> ValueAndVJP:
             return cc(xp, x1)[:, None] * gy[..., None, :]
         if x2.ndim == 1:
             return xp.matmul(xp.matrix_transpose(cc(xp, x1)), gy[..., None])[..., 0]
+        if x1.shape[-2] == 1 and turned(x2):  # numbers that are one product each: the same in x2's order of memory
+            return xp.matrix_transpose(xp.matmul(xp.matrix_transpose(gy), cc(xp, x1)))
         return xp.matmul(xp.matrix_transpose(cc(xp, x1)), gy)
 
     return y, (left, right)
@@ -92,17 +95,14 @@ def matmul(xp: Namespace, x1: Tensor, x2: Tensor, /) -> ValueAndVJP:
 @op(needs=("weight", "x", ""), name="linear")
 def _linear(xp, x, weight, bias, /):
     """See linear."""
-
     return xp.linear(x, weight, bias), (
         lambda gy: xp.matmul(gy, weight),
-        lambda gy: xp.matmul(xp.matrix_transpose(_rows(xp, gy)), _rows(xp, x)),
-        None if bias is None else lambda gy: xp.sum(_rows(xp, gy), axis=0),
+        lambda gy: xp.matmul(xp.matrix_transpose(rows(xp, gy)), rows(xp, x)),
+        None if bias is None else lambda gy: xp.sum(rows(xp, gy), axis=0),
     )
 
 
-def _rows(xp: Any, a: Any) -> Any:
-    """An array as a matrix of the rows along its last axis."""
-    return a if a.ndim == 2 else xp.reshape(a, (math.prod(a.shape[:-1]), a.shape[-1]))
+_linear.op.adds = "matmul", (1,)  # type: ignore[attr-defined]
 
 
 def _real(x: Any) -> bool:

@@ -115,6 +115,9 @@ def lstm(
     return arguments(x, h0, c0, w_ih, w_hh, bias, sequence_lengths("lstm", lengths, x), reverse)
 
 
+lstm.op.adds = "lstm_grad", (3, 4)  # type: ignore[attr-defined]
+
+
 def lstm_projected(
     x: Tensor, h0: Tensor, c0: Tensor, w_ih: Tensor, w_hh: Tensor, w_hr: Tensor, bias: Tensor | None = None,
     lengths: Tensor | Sequence[int] | None = None, *, reverse: bool = False,
@@ -240,6 +243,9 @@ def gru(
     if (b_ih is None) != (b_hh is None):
         raise ConfigError("gru: give both b_ih and b_hh, or neither")
     return arguments(x, h0, w_ih, w_hh, b_ih, b_hh, sequence_lengths("gru", lengths, x), reverse)
+
+
+gru.op.adds = "gru_grad", (2, 3)  # type: ignore[attr-defined]
 
 
 @kernel_op(needs="x w_ih w_hh lengths")

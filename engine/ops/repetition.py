@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from ..autograd.op import op
@@ -144,8 +145,11 @@ def _pairs_of(padding: Any) -> None:
     raise ShapeError(f"pad: padding must be a pair (before, after) for each of the last axes, got {padding!r}{mend}")
 
 
-def _places(shape: tuple[int, ...], pairs: list[tuple[int, ...]]) -> tuple[Any, tuple[int, ...], Any, bool]:
-    """Where x lies in the result, whose sizes are next, what of x that is, and whether it is not all."""
+@lru_cache(maxsize=256)
+def _places(shape: tuple[int, ...], pairs: tuple[tuple[int, ...], ...]) -> tuple[Any, tuple[int, ...], Any, bool] | None:
+    """Where x lies in the result, whose sizes are next, what of x that is, and whether it is not all; None if they do not fit."""
+    if len(pairs) > len(shape) or any([len(p) != 2 or n + sum(p) < 0 for n, p in zip(shape, pairs, strict=False)]):
+        return None
     there, sizes, here, cut = [], [], [], False
     for n, (lo, hi) in zip(shape, pairs, strict=True):
         before, first = (lo, 0) if lo >= 0 else (0, -lo)
@@ -196,11 +200,12 @@ def pad(
     """
     shape = x.shape
     _pairs_of(padding)
-    pairs = [(0, 0)] * (len(shape) - len(padding)) + [tuple(p) for p in padding]
-    if len(pairs) > len(shape) or any([len(p) != 2 or n + sum(p) < 0 for n, p in zip(shape, pairs, strict=False)]):
+    pairs = ((0, 0),) * (len(shape) - len(padding)) + tuple([tuple(p) for p in padding])
+    places = _places(shape, pairs)
+    if places is None:
         raise ShapeError(f"pad: padding must be a pair of sizes for each of the axes of {shape} at most, got {padding}")
     if mode == "constant":
-        there, sizes, here, cut = _places(shape, pairs)
+        there, sizes, here, cut = places
         kept = x[here] if cut else x
         if value:
             y = xp.full(sizes, value, dtype=x.dtype)

@@ -126,6 +126,18 @@ def answer(op: Any, arrays: Sequence[Any], consts: Mapping[str, Any], number: in
     return found[1](arrays)  # type: ignore[no-any-return]
 
 
+def known(op: Any, arrays: Sequence[Any], consts: Mapping[str, Any], number: int) -> Any:
+    """What stands among an op's readings for a call, which is read first if none was like it; None if it is no formula."""
+    readings = op.readings[number]
+    if readings is None:
+        return None
+    key = arrays[0].dtype.char if len(arrays) == 1 and not consts else _key(op, arrays, consts, number)
+    if key is None:
+        return None
+    found = readings.get(key, _UNKNOWN)
+    return _first(op, key, arrays, consts, number) if found is _UNKNOWN else found
+
+
 def _largest(arrays: Sequence[Any]) -> Any:
     return max([a for a in arrays if hasattr(a, "dtype")], key=_size)
 

@@ -92,16 +92,21 @@ def direct(name: str, loaded: Callable[..., Array], picked: Callable[..., Array]
     return with_number if not arguments[-1].is_array else one if len(arguments) == 1 else two
 
 
-def small(name: str, cls: type) -> Callable[..., Any] | None:
-    """A kernel of arrays as a function from small tensors to a tensor, without Python between; None where there is none."""
-    if not all(a.is_array for a in declaration(name).arguments):
+def small(name: str, cls: type, numbers: tuple[float, ...] = ()) -> Callable[..., Any] | None:
+    """A kernel of arrays as a function from small tensors to a tensor, without Python between; None where there is none. numbers:
+    those that it takes behind its arrays, which become part of the formula."""
+    arguments = declaration(name).arguments
+    count = len(arguments) - len(numbers)
+    if [a.is_array for a in arguments] != [True] * count + [False] * len(numbers):
         return None
     found = {}
     for size in (4, 8):
         dtype = np.dtype(f"f{size}")
-        count = len(declaration(name).arguments)
-        _computed(name, *[np.zeros(1, dtype)] * count)
-        kernel = _kernels[name][dtype]
+        if numbers:
+            kernel = Kernel(name, _FORMULAS[name](*[argument(i, dtype) for i in range(count)], *numbers), SET.launches)
+        else:
+            _computed(name, *[np.zeros(1, dtype)] * count)
+            kernel = _kernels[name][dtype]
         found[size] = kernel.request().range(), kernel.grain - 1, dtype
     return generated(found, cls, count)
 

@@ -251,8 +251,8 @@ _WIDE = 512
 LONG = 1 << 14
 """Numbers from which on it pays to count by rows."""
 
-_EXACT = {_SINGLE: 1 << 24, _DOUBLE: 1 << 53}
-"""Up to where floats hold every integer."""
+_EXACT = {_SINGLE: 1 << 24, _DOUBLE: 1 << 53, np.dtype(np.int32): (1 << 31) - 1, np.dtype(np.int64): 1 << 62}
+"""Up to where a dtype holds every integer."""
 
 
 @cache
@@ -276,7 +276,7 @@ def _counts(start: int, step: int, rows: int, dtype: Any) -> tuple[Array, Array]
 
 def _arange(fallback: Function, launched: Launched) -> Function:
     def arange(start: Any, /, stop: Any = None, step: Any = 1, *, dtype: Any = None, device: Any = None) -> Array:
-        if (dtype is _SINGLE or dtype is _DOUBLE) and device is None and type(start) is int and type(step) is int and step:
+        if dtype in _EXACT and device is None and type(start) is int and type(step) is int and step:
             first, end = (0, start) if stop is None else (start, stop)
             count = -((first - end) // step) if type(end) is int else 0
             if count >= LONG and max(abs(first), abs(end)) + abs(step) * _WIDE <= _EXACT[dtype] and not is_interpreted():

@@ -12,6 +12,7 @@ import numpy as np
 from numba import prange
 
 from ..ranges import in_range
+from ..totals import fits, taken
 from ..types import Array
 from .machine.compile import dense, flat, inner, jit, thread_count
 from .machine.prefetch import expect
@@ -128,6 +129,21 @@ def _sum_segments(gy: Array, order: Array, begins: Array, cuts: Array, out: Arra
                 copy_row(total, out[r])
 
 
+@jit(parallel=False)
+def _add_segments(gy: Array, order: Array, begins: Array, total: Array) -> None:
+    """The sums of _sum_segments added to the rows of a table."""
+    row, sums = np.empty(total.shape[1], total.dtype), np.empty(total.shape[1], np.float64)
+    for r in range(total.shape[0]):
+        if begins[r + 1] == begins[r] + 1:
+            add_row(gy[order[begins[r]]], total[r])
+        elif begins[r + 1] > begins[r]:
+            sums[:] = 0
+            for i in range(begins[r], begins[r + 1]):
+                add_row(gy[order[i]], sums)
+            copy_row(sums, row)
+            add_row(row, total[r])
+
+
 def _whole(ids: Array) -> Array:
     return flat(ids if ids.dtype == _INT64 else ids.astype(np.int64))
 
@@ -156,7 +172,11 @@ def embedding(weight: Array, ids: Array) -> Array:
 
 def embedding_grad(gy: Array, ids: Array, rows: int) -> Array:
     """Row r is the sum of gy where ids == r, in the order of the ids. gy: (*ids, D). Returns (rows, D)."""
+    totals = taken("embedding_grad").totals
     gy, flat = dense(gy).reshape(ids.size, gy.shape[-1]), _checked(ids, rows)
+    if totals and flat.size and fits(totals[0], (rows, gy.shape[1]), gy):
+        _add_segments(gy, *_sort_positions(flat, rows), totals[0])
+        return totals[0]
     out = np.empty((rows, gy.shape[1]), gy.dtype)
     if not flat.size:
         out.fill(0)

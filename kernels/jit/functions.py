@@ -55,13 +55,17 @@ def _scatter_add(x: Array, indices: Array, updates: Array) -> Array | None:
     return out
 
 
+_BLOCKS = {slice, int}
+
+
 def _put_at(gy: Array, *, key: Any, shape: tuple[int, ...]) -> Array | None:
     """Of an index of one vector among whole axes, of one integer array per axis, or of a block of a large array."""
-    if gy.nbytes >= LARGE and type(key) is tuple and {*map(type, key)} == {slice}:
-        return _put_block(gy, key, shape)
+    parts = key if type(key) is tuple else (key,)
+    kinds = {*map(type, parts)}
+    if kinds <= _BLOCKS:
+        return _put_block(gy, parts, shape) if gy.nbytes >= LARGE and int not in kinds else None
     if gy.dtype not in _FLOATS or not gy.size:
         return None
-    parts = key if type(key) is tuple else (key,)
     if not parts:
         return None
     lead = 0

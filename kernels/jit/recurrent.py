@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from ..totals import Offer, fits, taken
 from ..types import Array
 from .machine.compile import dense, threads_for
 from .machine.kept import KEPT as kept_weights
@@ -221,11 +222,16 @@ def _layer(kind: int, w_ih: Array, w_hh: Array) -> Layer:
     return Layer(as_row(w_ih), as_row(w_hh), GATES_IN[kind], GATES_HID[kind])
 
 
+def _sum_or_new(total: Array | None, w: Array) -> Array:
+    """The sum of a weight's gradients, if it can be added to, or an array for one."""
+    return total if total is not None and fits(total, w.shape, w) else np.empty_like(w)
+
+
 def _backward(
     kind: int, grads: OutputGrads, x: Array, h0: Array, weights: tuple[Array, Array], reverse: bool, residuals: Any,
-    of_input: bool = True,
+    offered: Offer,
 ) -> tuple[Array, Array, Array, Array, Array, Array]:  # fmt: skip
-    """Gradients of x (an array of no use unless of_input), h0, the state, w_ih, w_hh, and of the bias as (4, H)."""
+    """Gradients of x (an array of no use unless it is wanted), h0, the state, w_ih, w_hh, and of the bias as (4, H)."""
     w_ih, w_hh = weights
     gy, gh, gc = grads
     gy, gh, gc, x, h0, w_ih, w_hh = (dense(a) for a in (gy, gh, gc, x, h0, w_ih, w_hh))
@@ -235,12 +241,14 @@ def _backward(
         return np.zeros_like(x), gh.copy(), gc.copy(), np.zeros_like(w_ih), *nothing
     if not inputs:
         x, w_ih = np.zeros((*x.shape[:2], 1), x.dtype), np.zeros((w_ih.shape[0], 1), x.dtype)
+    (sum_ih, sum_hh), of_input = offered.totals or (None, None), offered.first
     gates, states, active, order = residuals
     if order is not None:
         gy, x = gy.take(order, axis=1), x.take(order, axis=1)
         gh, gc, h0 = gh[order], gc[order], h0[order]
     s = _sizes(kind, x, hidden, reverse, len(active), BEHIND_ROWS, True)
-    gx, gh0, gc0, gw_ih, gw_hh = (np.empty_like(a) for a in (x if of_input else x[:0], gh, gc, w_ih, w_hh))
+    gx, gh0, gc0 = (np.empty_like(a) for a in (x if of_input else x[:0], gh, gc))
+    gw_ih, gw_hh = _sum_or_new(sum_ih, w_ih), _sum_or_new(sum_hh, w_hh)
     along, ragged = panels(hidden), hidden % LANES != 0
     groups, most = blocks(s.I) + s.blocks, -(-s.N // s.threads)
     work = Scratch(
@@ -257,13 +265,16 @@ def _backward(
     )
     given = Inputs(as_row(x), as_row(h0), active)
     flat = OutputGrads(as_row(gy), as_row(gh), as_row(gc))
-    out = InputGrads(as_row(gx), as_row(gh0), as_row(gc0), as_row(gw_ih), as_row(gw_hh))
+    adds = (gw_ih is sum_ih) + 2 * (gw_hh is sum_hh)
+    out = InputGrads(as_row(gx), as_row(gh0), as_row(gc0), as_row(gw_ih), as_row(gw_hh), adds)
     backward(given, _layer(kind, w_ih, w_hh), Saved(gates, states), flat, out, work, SIZES[kind](*s), s.threads)
     gbias = work.bias[: s.blocks * BLOCK].reshape(s.blocks, 4, LANES).transpose(1, 0, 2).reshape(4, -1)[:, :hidden]
     if order is not None:
         back = np.argsort(order)
         gx, gh0, gc0 = gx.take(back, axis=1), gh0[back], gc0[back]
-    return gx[:, :, :inputs], gh0, gc0, gw_ih[:, :inputs], gw_hh, gbias.copy()  # out of the scratch
+    if not inputs:
+        gx, gw_ih = gx[:, :, :0], gw_ih[:, :0]
+    return gx, gh0, gc0, gw_ih, gw_hh, gbias.copy()  # out of the scratch
 
 
 def lstm(
@@ -284,13 +295,14 @@ def lstm(
 def lstm_grad(
     gy: Array, gh: Array, gc: Array, x: Array, h0: Array, c0: Array, w_ih: Array, w_hh: Array, bias: Array | None,
     lengths: Array | None, reverse: bool, residuals: Any,
-) -> tuple[Array, Array, Array, Array, Array, Array | None]:  # fmt: skip
-    """Gradients of x, h0, c0, w_ih, w_hh and bias (None where bias is)."""
+) -> tuple[Array | None, Array, Array, Array, Array, Array | None]:  # fmt: skip
+    """Gradients of x (None where it is known not to be wanted), h0, c0, w_ih, w_hh and bias (None where bias is)."""
     if stepwise.is_own(residuals):
         return stepwise.lstm_grad((gy, gh, gc), x, (h0, c0), (w_ih, w_hh), bias, lengths, reverse, residuals)
-    *grads, gbias = _backward(LSTM, OutputGrads(gy, gh, gc), x, h0, (w_ih, w_hh), reverse, residuals)
+    offered, weights = taken("lstm_grad"), (w_ih, w_hh)
+    *grads, gbias = _backward(LSTM, OutputGrads(gy, gh, gc), x, h0, weights, reverse, residuals, offered)
     gx, gh0, gc0, gw_ih, gw_hh = (np.ascontiguousarray(g) for g in grads)
-    return gx, gh0, gc0, gw_ih, gw_hh, None if bias is None else gbias.reshape(-1)
+    return gx if offered.first else None, gh0, gc0, gw_ih, gw_hh, None if bias is None else gbias.reshape(-1)
 
 
 def lstm_grad_beyond_input(
@@ -299,7 +311,7 @@ def lstm_grad_beyond_input(
     """lstm_grad for those who need no gradient of x, for which None is returned: a fourth of the arithmetic less if I = H."""
     if stepwise.is_own(residuals):
         return None, *stepwise.lstm_grad(tuple(grads), x, (h0, h0), weights, bias, None, reverse, residuals)[1:]
-    _, gh0, gc0, gw_ih, gw_hh, gbias = _backward(LSTM, grads, x, h0, weights, reverse, residuals, of_input=False)
+    _, gh0, gc0, gw_ih, gw_hh, gbias = _backward(LSTM, grads, x, h0, weights, reverse, residuals, Offer(first=False))
     gw_ih, gw_hh = np.ascontiguousarray(gw_ih), np.ascontiguousarray(gw_hh)
     return None, gh0, gc0, gw_ih, gw_hh, None if bias is None else gbias.reshape(-1)
 
@@ -329,15 +341,16 @@ def gru(
 def gru_grad(
     gy: Array, gh: Array, x: Array, h0: Array, w_ih: Array, w_hh: Array, b_ih: Array | None, b_hh: Array | None,
     lengths: Array | None, reverse: bool, residuals: Any,
-) -> tuple[Array, Array, Array, Array, Array | None, Array | None]:  # fmt: skip
-    """Gradients of x, h0, w_ih, w_hh, b_ih and b_hh (None where the bias is)."""
+) -> tuple[Array | None, Array, Array, Array, Array | None, Array | None]:  # fmt: skip
+    """Gradients of x (None where it is known not to be wanted), h0, w_ih, w_hh, b_ih and b_hh (None where the bias is)."""
     if stepwise.is_own(residuals):
         return stepwise.gru_grad((gy, gh), x, h0, (w_ih, w_hh), (b_ih, b_hh), lengths, reverse, residuals)
-    *grads, gbias = _backward(GRU, OutputGrads(gy, gh, np.zeros_like(gh)), x, h0, (w_ih, w_hh), reverse, residuals)
-    gx, through_gates, straight, gw_ih, gw_hh = (np.ascontiguousarray(g) for g in grads)
+    offered, grads = taken("gru_grad"), OutputGrads(gy, gh, np.zeros_like(gh))
+    *found, gbias = _backward(GRU, grads, x, h0, (w_ih, w_hh), reverse, residuals, offered)
+    gx, through_gates, straight, gw_ih, gw_hh = (np.ascontiguousarray(g) for g in found)
     gb_ih = None if b_ih is None else gbias[[1, 2, 0]].reshape(-1)
     gb_hh = None if b_hh is None else gbias[1:].reshape(-1)
-    return gx, through_gates + straight, gw_ih, gw_hh, gb_ih, gb_hh
+    return gx if offered.first else None, through_gates + straight, gw_ih, gw_hh, gb_ih, gb_hh
 
 
 rnn, rnn_grad = stepwise.rnn, stepwise.rnn_grad

@@ -90,24 +90,118 @@ def recurrence(a: Array, b: Array) -> Array:
     return h
 
 
+COLUMNS, ROWS = 64, 64
+BLOCK = ROWS * COLUMNS
+"""A line is cut into blocks that are read as matrices. The product of all other numbers does not depend on the order in which a
+line is gone through, so each column is gone down, and all columns of a block side by side."""
+
+
+@inner(exact=True)
+def others_in_line(x: Array, y: Array, before: float, after: float) -> None:
+    """For each number of a line the product of those before it, beginning with a number, times that of those behind it."""
+    count = x.size
+    ahead, behind = np.empty(count, np.float64), np.empty(count, np.float64)
+    for i in range(count):  # two chains of products at once
+        ahead[i], behind[count - 1 - i] = before, after
+        before *= x[i]
+        after *= x[count - 1 - i]
+    for i in range(count):
+        y[i] = ahead[i] * behind[i]
+
+
+@inner(exact=True)
+def others_in_block(x: Array, y: Array, before: Array, after: Array, ahead: Array) -> None:
+    """The same of each column of a matrix; all but x is overwritten."""
+    for i in range(ROWS):
+        for r in range(COLUMNS):
+            ahead[i, r] = before[r]
+            before[r] *= x[i, r]
+    for i in range(ROWS - 1, -1, -1):
+        for r in range(COLUMNS):
+            y[i, r] = ahead[i, r] * after[r]
+            after[r] *= x[i, r]
+
+
+@inner(exact=True)
+def products_of_block(x: Array, products: Array) -> None:
+    """The product of each column of a matrix."""
+    products[:] = 1.0
+    for i in range(ROWS):
+        for r in range(COLUMNS):
+            products[r] *= x[i, r]
+
+
 @jit()
 def _others(x: Array, y: Array, threads: int) -> None:
-    lines, count = x.shape
+    lines, _ = x.shape
     for t in prange(threads):
-        ahead, behind = np.empty(count, np.float64), np.empty(count, np.float64)
         for n in range(t * lines // threads, (t + 1) * lines // threads):
-            before, after = 1.0, 1.0
-            for i in range(count):  # two chains of products at once
-                ahead[i], behind[count - 1 - i] = before, after
-                before *= x[n, i]
-                after *= x[n, count - 1 - i]
-            for i in range(count):
-                y[n, i] = ahead[i] * behind[i]
+            others_in_line(x[n], y[n], 1.0, 1.0)
+
+
+@jit()
+def _products(x: Array, products: Array, threads: int) -> None:
+    lines, blocks, _ = products.shape
+    for t in prange(threads):
+        for unit in range(t * lines * blocks // threads, (t + 1) * lines * blocks // threads):
+            n, k = unit // blocks, unit % blocks
+            products_of_block(x[n][k * BLOCK : k * BLOCK + BLOCK].reshape(ROWS, COLUMNS), products[n, k])
+
+
+@jit()
+def _around(x: Array, before: Array, after: Array, ends: Array, threads: int) -> None:
+    """From the products of columns, which `before` holds, to those before and behind each, column by column; ends: to that of all
+    columns, NaN if one of them lost digits, for it is infinite or close to 0."""
+    lines, blocks, _ = before.shape
+    for t in prange(threads):
+        for n in range(t * lines // threads, (t + 1) * lines // threads):
+            first, last = 1.0, 1.0
+            for v in x[n][blocks * BLOCK :]:
+                last *= v
+            usual = True
+            for v in before[n].reshape(blocks * COLUMNS):
+                usual &= 2.3e-308 < abs(v) < np.inf
+            for r in range(COLUMNS - 1, -1, -1):
+                for k in range(blocks - 1, -1, -1):
+                    after[n, k, r] = last
+                    last *= before[n, k, r]
+            for r in range(COLUMNS):
+                for k in range(blocks):
+                    product = before[n, k, r]
+                    before[n, k, r] = first
+                    first *= product
+            ends[n] = first if usual else np.nan
+
+
+@jit()
+def _others_of_blocks(x: Array, y: Array, before: Array, after: Array, ends: Array, threads: int) -> None:
+    lines, blocks, _ = before.shape
+    units = lines * (blocks + 1)  # the last one of a line is what makes no whole block
+    for t in prange(threads):
+        ahead = np.empty((ROWS, COLUMNS), np.float64)
+        for unit in range(t * units // threads, (t + 1) * units // threads):
+            n, k = unit // (blocks + 1), unit % (blocks + 1)
+            line, found = x[n], y[n]
+            if np.isnan(ends[n]):  # from the first number to the last
+                if k == 0:
+                    others_in_line(line, found, 1.0, 1.0)
+            elif k < blocks:
+                block, filled = line[k * BLOCK : k * BLOCK + BLOCK], found[k * BLOCK : k * BLOCK + BLOCK]
+                matrices = block.reshape(ROWS, COLUMNS), filled.reshape(ROWS, COLUMNS)
+                others_in_block(matrices[0], matrices[1], before[n, k], after[n, k], ahead)
+            else:
+                others_in_line(line[k * BLOCK :], found[k * BLOCK :], ends[n], 1.0)
 
 
 def others(x: Array) -> Array:
     """For each element the product of all others in its row. x: (L, N)."""
-    y = np.empty(x.shape, x.dtype)
-    if y.size:
-        _others(dense(x), y, threads_for(x.shape[0], STEP * x.size))
+    (lines, count), y = x.shape, np.empty(x.shape, x.dtype)
+    x, blocks = dense(x), count // BLOCK
+    if y.size and not blocks:
+        _others(x, y, threads_for(lines, STEP * x.size))
+    elif y.size:
+        (before, after), ends = np.empty((2, lines, blocks, COLUMNS), np.float64), np.empty(lines, np.float64)
+        _products(x, before, threads_for(lines * blocks, 0.1 * STEP * x.size))
+        _around(x, before, after, ends, threads_for(lines, 2 * STEP * before.size))
+        _others_of_blocks(x, y, before, after, ends, threads_for(lines * (blocks + 1), 0.5 * STEP * x.size))
     return y

@@ -29,7 +29,10 @@ TWO = (
     "add atan2 copysign divide equal floor_divide greater greater_equal hypot less less_equal logaddexp logical_and logical_or "
     "logical_xor maximum minimum multiply nextafter not_equal pow remainder subtract"
 ).split()
-KERNELS = "relu sigmoid silu sum mean prod max min softmax log_softmax tril triu trace diagonal argmax argmin vector_norm".split()
+KERNELS = (
+    "relu leaky_relu softplus sigmoid silu sum mean prod max min softmax log_softmax tril triu trace diagonal argmax argmin "
+    "vector_norm"
+).split()
 
 
 @pytest.fixture(autouse=True)
@@ -133,6 +136,24 @@ def test_products(dtype):
     alike(*both("matmul", x[0], w.mT))
     big = dl.asarray(np.full((2, 2), 1e38, dtype))
     alike(*both("matmul", big, big * 10))
+
+
+def test_kernels_with_a_number():
+    """The default is part of the code; another number goes the general way."""
+    x = dl.asarray(np.array(SPECIAL, np.float32))
+    alike(*both("leaky_relu", x, negative_slope=0.5))
+    alike(*both("softplus", x, beta=2.0))
+    assert bound("leaky_relu").bound(dl.asarray([-1.0, 2.0])).tolist() == [np.float32(-0.01), 2.0]
+
+
+@pytest.mark.parametrize("name", ["any", "all"])
+def test_truth(name):
+    for values in ([True], [False], [True, False, False], [False, False, True], [False] * 3, [True] * 3):
+        for shape in ((-1,), (-1, 1), (1, -1, 1)):
+            alike(*both(name, dl.asarray(np.array(values).reshape(shape))))
+    for a in (np.zeros(0, bool), np.array(True), np.arange(300) > 5, np.eye(3, dtype=bool).T, np.arange(3.0), np.array([0, 2])):
+        alike(*both(name, dl.asarray(a)))
+    alike(*both(name, dl.asarray(np.eye(3, dtype=bool)), axis=0))
 
 
 def test_joining_and_choosing():
@@ -277,8 +298,8 @@ def test_an_op_asks_after_some_calls():
     assert op.policy is backend.policy()
 
 
-def test_what_does_more_than_one_function_is_not_bound():
-    op = OPS["softsign"].op
+def test_what_does_more_than_elementwise_functions_is_not_bound():
+    op = OPS["gelu"].op
     op.forget_readings()  # of large calls, which are another matter
     small.bind(op, backend.policy(), backend.spaces()[np.ndarray])
     assert op.policy is None
@@ -316,7 +337,7 @@ def test_a_captured_step_has_the_same_calls():
 
 
 def test_every_maker_is_tested():
-    tested = {*KERNELS, "linear", "matmul", "concat", "stack", "where", "clip", *[name for name, _ in VIEWS]}
+    tested = {*KERNELS, "any", "all", "linear", "matmul", "concat", "stack", "where", "clip", *[name for name, _ in VIEWS]}
     assert {*small_kernels.MAKERS, *small_views.MAKERS} - tested == {"cumulative_sum", "cumulative_prod"}
     for name in ("cumulative_sum", "cumulative_prod"):
         for x in (dl.asarray(np.linspace(-1.0, 2.0, 9)), dl.ones((2, 3)), dl.asarray([1, 2])):

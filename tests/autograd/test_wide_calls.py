@@ -19,7 +19,7 @@ from dlengine.recording import generating
 numba = pytest.importorskip("numba")
 
 N = 140_001
-ONE = "abs atanh exp floor isnan log negative reciprocal sqrt square tanh sinh".split()
+ONE = "abs atanh elu exp floor hardshrink isnan log negative reciprocal sqrt square tanh sinh".split()
 TWO = "add atan2 divide equal hypot less maximum minimum multiply subtract".split()
 
 

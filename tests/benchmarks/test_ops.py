@@ -15,7 +15,7 @@ import pytest
 import dlengine as dl
 from dlengine.benchmarks import op_report, op_run, op_worker, run, with_dlengine
 from dlengine.benchmarks.op_inputs import SHAPES, SIZES, inputs
-from dlengine.benchmarks.op_rows import LOOSE, SPELLED, OpRow, op_rows, public, select_ops
+from dlengine.benchmarks.op_rows import COMMON, LOOSE, SPELLED, OpRow, op_rows, public, select_ops
 from dlengine.benchmarks.results import Result, Row, Timing
 from dlengine.benchmarks.worker import Worker, serve
 from dlengine.cli.main import main
@@ -56,6 +56,11 @@ def test_select() -> None:
     assert select_ops(()) == list(op_rows())
     assert [row.name for row in select_ops(("relu*@16",))] == ["relu-fwd@16", "relu@16", "relu6-fwd@16", "relu6@16"]
     assert {row.elements for row in select_ops(("@1000",))} == {1000}
+    common = select_ops(("common@16",))
+    assert {row.op for row in common} == COMMON
+    assert len(COMMON) == 30
+    assert {row.elements for row in common} == {16}
+    assert {row.backward for row in common} == {False, True}
     with pytest.raises(ConfigError, match="no op matches 'speed'"):
         select_ops(("speed",))
 

@@ -236,6 +236,22 @@ def test_counting(spaces: tuple[Any, Any], dtype: str) -> None:
         np.testing.assert_array_equal(y, wanted)
 
 
+@pytest.mark.parametrize("dtype", ["int32", "int64"])
+def test_counting_integers(spaces: tuple[Any, Any], dtype: str) -> None:
+    """As far as nothing that is added up on the way wraps around."""
+    d, most = np.dtype(dtype), np.iinfo(dtype).max
+    near = most // (2 if dtype == "int64" else 1) - 600 * 3
+    for args in [(70_001,), (-30_000, 40_000), (5, 200_000, 7), (9, -80_000, -3), (near - 60_000, near, 3)]:
+        before = jit.SET.launches["library:arange"]
+        y, wanted = (space.arange(*args, dtype=d) for space in spaces)
+        np.testing.assert_array_equal(y, wanted, strict=True)
+        assert jit.SET.launches["library:arange"] == before + 1
+    for args in [(most - 20_000, most), (-20_000, most, most // 30_000)]:
+        before = jit.SET.launches["library:arange"]
+        np.testing.assert_array_equal(*(space.arange(*args, dtype=d) for space in spaces), strict=True)
+        assert jit.SET.launches["library:arange"] == before
+
+
 @pytest.mark.parametrize("dtype", ["float32", "int64", "bool", "complex64"])
 def test_ones_on_a_diagonal(dtype: str) -> None:
     """As NumPy alone, for diagonals inside the matrix and beyond it."""
@@ -264,3 +280,12 @@ def test_the_gradient_of_a_view_has_memory_of_its_own(monkeypatch: pytest.Monkey
         assert not np.shares_memory(got, seed)
         assert bits(got) == bits(wanted)
     assert (jit.SET.launches["library:copy"] - before) == (threads if backend == "numba" else 0)
+
+
+def test_threads_share_an_outer_axis() -> None:
+    """Of rows that lie apart each is one thread's, if there are some; of two rows every thread gets a part of both."""
+    for rows, parts in ((7, 1176 // 64), (8, 8), (14, 14), (40, 40)):
+        x = np.zeros((rows, 2, 294), np.float32)[:, :1]
+        plan = copies._plan(x.shape, (1176, 1176, 4), x.shape, x.strides, 4)
+        assert plan is not None
+        assert plan.parts == parts

@@ -54,6 +54,7 @@ COPIED = {
 @pytest.mark.parametrize("name", [*READ, *COPIED])
 def test_slices(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     arrays = (READ | COPIED)[name]
+    monkeypatch.setattr(module, "COPIED", -1)
     k = of_two()
     expected = k(*[a.copy() for a in arrays])
     copies = []
@@ -66,6 +67,20 @@ def test_slices(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
         assert found.shape == expected.shape
         assert k.launches["rows"] == before + 1
     assert bool(copies) == (name in COPIED)
+
+
+@pytest.mark.parametrize("name", [*READ, *COPIED])
+def test_small_slices_are_copied(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sooner than it is seen how they lie, with the same bits."""
+    arrays = (READ | COPIED)[name]
+    k = of_two()
+    expected = k(*[a.copy() for a in arrays])
+    monkeypatch.delattr(Kernel, "_in_rows")
+    before = k.launches["rows"]
+    found = k(*arrays)
+    assert found.tobytes() == expected.tobytes()
+    assert found.shape == expected.shape
+    assert k.launches["rows"] == before + 1
 
 
 def test_threads_and_more_kinds_than_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -89,6 +89,33 @@ def test_either_operand_may_be_the_one_that_is_copied(orientation, shapes, a_tra
         assert module._plan(product, 1).turned == (orientation == "turned")
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.complex64, np.int32, np.float16])
+@pytest.mark.parametrize(
+    "shapes", [((6, 12, 1), (6, 1, 128)), ((6, 128, 1), (6, 1, 12)), ((6, 1, 12, 1), (6, 5, 1, 40)), ((2, 700, 1), (2, 1, 300))]
+)
+def test_stacks_of_outer_products(shapes, dtype, monkeypatch):
+    """Too small for the tile, which NumPy gives to BLAS one by one."""
+    a, b = (np.round(9 * x).astype(dtype) for x in operands(*shapes))
+    left_to_numpy = []
+
+    def multiplied(x, y, numpy=np.matmul):
+        left_to_numpy.append(x.dtype)
+        return numpy(x, y)
+
+    want = np.matmul(a, b)
+    monkeypatch.setattr(np, "matmul", multiplied)
+    got = matmul(a, b)
+    assert got.dtype == dtype
+    assert got.flags.c_contiguous
+    np.testing.assert_array_equal(got, want)
+    assert bool(left_to_numpy) == (dtype in (np.int32, np.float16))
+
+
+def test_outer_products_that_do_not_fit():
+    with pytest.raises(ValueError, match="matmul"):
+        matmul(np.ones((40, 50, 1), np.float32), np.ones((40, 2, 50), np.float32))
+
+
 @pytest.mark.parametrize("plain", [False, True], ids=["compiled", "interpreted"])
 @pytest.mark.parametrize("shape", [(128, 100, 64), (7, 520, 129), (1, 30, 200), (40, 1, 70), (3, 4, 2)])
 def test_linear(orientation, shape, plain):

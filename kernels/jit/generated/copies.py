@@ -42,6 +42,9 @@ _LINE = 64
 _FINE = 32
 """Parts of an axis that are enough for threads to have about as much each."""
 
+_SOME = 8
+"""Parts of an outer axis that are better than any number of an inner one, of each stretch of which every thread has a piece."""
+
 _SHORT = 16
 """Elements of a row that is too short to be the innermost loop."""
 
@@ -324,10 +327,13 @@ def _ordered(axes: list[Axis], size: int) -> tuple[list[Axis], str]:
 
 
 def _shared(axes: list[Axis], kind: str, size: int) -> tuple[int, int]:
-    """Which axis threads share, and into multiples of what: the first of many elements, else the one of most."""
-    sizes = [n for n, _, _ in axes]
+    """Which axis threads share, and into multiples of what: the first of many elements, else the one of most; an inner one only
+    if the outer ones are short."""
+    sizes, last = [n for n, _, _ in axes], len(axes) - 1
+    outer = sizes[: last - (kind == "turned")]
     shared = next((i for i, n in enumerate(sizes) if n >= _FINE), sizes.index(max(sizes)))
-    last = len(axes) - 1
+    if shared >= len(outer) and max(outer, default=0) >= _SOME:
+        shared = outer.index(max(outer))
     if kind == "turned" and shared >= last - 1:
         return shared, SIDES[size]
     if shared == last and kind in ("rows", "fill", "back"):

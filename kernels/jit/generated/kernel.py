@@ -41,6 +41,9 @@ SHARE = 4000.0
 ROWS = 16_384
 """Elements from which on machine code pays where NumPy is as fast but for arrays of one number for each row."""
 
+COPIED = 4096
+"""Elements up to which a slice is copied sooner than it is seen how its rows lie."""
+
 KNOWN = 64
 """Combinations of shapes for which a kernel remembers how they broadcast."""
 
@@ -134,18 +137,27 @@ class Kernel:
         threads = max(1, thread_count(min(size // self.grain, size if rows is None else rows))) if size else 1
         return entry, "".join(modes), (threads,) if rows is None else (threads, rows, size // rows)
 
+    def _of_spread(self, arrays: Sequence[Array]) -> Array | None:
+        """Of arrays of which some are not dense: from small copies, row by row, or by NumPy; None if they must become dense."""
+        if self.by_numpy:
+            y = self._in_rows(arrays) if max([a.size for a in arrays]) >= ROWS else None
+            return self._by_numpy(arrays) if y is None else y
+        if arrays[0].size <= COPIED and arrays[-1].size <= COPIED:
+            return self(*[a if a.flags.c_contiguous else a.copy() for a in arrays])
+        return self._in_rows(arrays)
+
     def general(self, arrays: Sequence[Array]) -> Array:
         """Any arrays: another layout, broadcasting, code that is not there yet; NumPy where there can be none."""
         for a in arrays:
             if type(a) is not np.ndarray and hasattr(a, "__generated__"):  # of a step that is recorded, which notes the call
                 return a.__generated__(self, arrays)
-        if self.by_numpy and not self.exact and self.library is None:
+        spread = not all([a.flags.c_contiguous for a in arrays])
+        if self.by_numpy and not self.exact and (spread or self.library is None):
             return self._by_numpy(arrays)
-        if not all([a.flags.c_contiguous for a in arrays]):
-            slow = self.by_numpy and (not self.exact or max([a.size for a in arrays]) < ROWS)
-            y = None if slow else self._in_rows(arrays)
-            if y is not None or self.by_numpy:
-                return self._by_numpy(arrays) if y is None else y
+        if spread:
+            y = self._of_spread(arrays)
+            if y is not None:
+                return y
             arrays = [dense(a, a.dtype) for a in arrays]
         shapes = tuple([a.shape for a in arrays])
         known = self.known.get(shapes)

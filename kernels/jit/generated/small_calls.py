@@ -27,6 +27,8 @@ from . import machine
 from .entry import BYTES_AT, DATA_AT, DENSE, DESCR_AT, DIMS_AT, FLAGS_AT, NDIM_AT, TYPE_AT, helpers
 from .library import loop_at
 from .small_calls_code import CODE as CALLS
+from .small_chains_code import CODE as CHAINS
+from .small_chains_code import PLACES, STEP
 from .small_tensor_code import CODE as TENSORS
 
 MOST = 4096
@@ -55,7 +57,7 @@ _NEW_FROM_DESCR, _SET_BASE_OBJECT = 94, 282
 _LENGTH_AT, _ITEMS_AT = 16, 24
 """Where a tuple keeps its length and its items."""
 
-_NAMES = ("one", "two", "leaf", "range", "total", "held", "view", "broadcast", "wide")
+_NAMES = ("one", "two", "leaf", "range", "total", "held", "view", "broadcast", "wide", "chain", "select1", "select4", "select8")
 
 SLOTS = ("array", "node", "needs_grad", "version")
 
@@ -81,7 +83,7 @@ def bound(ufunc: np.ufunc, cls: type, most: tuple[int, int], numbers: bool) -> C
         Whether one of two arguments may be a Python number.
     """
     loops = [_loop(ufunc, letter, limit) for letter, limit in zip("fd", most, strict=True)]
-    return _bound(loops, cls, _BY_COUNT[ufunc.nin], numbers)
+    return bound_loops(loops, cls, _BY_COUNT[ufunc.nin], numbers)
 
 
 def generated(found: Mapping[int, tuple[int, int, Any]], cls: type, count: int) -> Callable[..., Any] | None:
@@ -97,9 +99,9 @@ def generated(found: Mapping[int, tuple[int, int, Any]], cls: type, count: int) 
     count : int
         The number of arguments: 1 or 2.
     """
-    loop = _place("range")
+    loop = place_of("range")
     words = [(most, loop, place, id(dtype), dtype.itemsize) for place, most, dtype in _both(found)]
-    return _bound([w if w[2] else None for w in words], cls, _BY_COUNT[count], False)
+    return bound_loops([w if w[2] else None for w in words], cls, _BY_COUNT[count], False)
 
 
 def wide(found: Mapping[int, tuple[Any, int, int, Any]], cls: type, threads: int) -> Callable[..., Any] | None:
@@ -124,21 +126,23 @@ def wide(found: Mapping[int, tuple[Any, int, int, Any]], cls: type, threads: int
     for size, (entry, least, grain, dtype) in found.items():
         words = {"descr": id(np.dtype(f"f{size}")), "most": sys.maxsize, "loop": id(entry), "data": grain, "result": id(dtype)}
         held |= {f"{word}{size}": value for word, value in (words | {"least": least}).items()}
-    function: Callable[..., Any] = machine.as_function(_place("wide"), _table(held))
+    function: Callable[..., Any] = machine.as_function(place_of("wide"), _table(held))
     return function
 
 
 def total(found: Mapping[int, tuple[int, int, Any]], cls: type, counted: bool) -> Callable[..., Any] | None:
     """Of one argument, reduced to one number by generated code; counted: whether that takes the number of elements."""
     words = [(most, 0, place, id(dtype), dtype.itemsize) for place, most, dtype in _both(found)]
-    return _bound([w if w[2] else None for w in words], cls, "total", counted)
+    return bound_loops([w if w[2] else None for w in words], cls, "total", counted)
 
 
 def _both(found: Mapping[int, tuple[int, int, Any]]) -> list[tuple[int, int, Any]]:
     return [found.get(size, (0, 0, np.dtype("f4"))) for size in (4, 8)]
 
 
-def _bound(loops: Sequence[Any], cls: type, name: str, numbers: bool) -> Callable[..., Any] | None:
+def bound_loops(loops: Sequence[Any], cls: type, name: str, numbers: int) -> Callable[..., Any] | None:
+    """One of the functions of _NAMES, with the words of the table that belong to float32 and to float64; None for a dtype that it
+    does not take. numbers: what the word of that name says."""
     shared = _process(cls)
     if shared is None or not any(loops):
         return None
@@ -148,14 +152,14 @@ def _bound(loops: Sequence[Any], cls: type, name: str, numbers: bool) -> Callabl
         held |= {f"{word}{size}": value for word, value in zip(words, found or (0,) * 5, strict=True)}
         held[f"descr{size}"] = id(np.dtype(f"f{size}")) if found else 0
     how = machine.ONE_OBJECT if name == "total" else machine.FASTCALL
-    function: Callable[..., Any] = machine.as_function(_place(name), _table(held), how)
+    function: Callable[..., Any] = machine.as_function(place_of(name), _table(held), how)
     return function
 
 
 def leaf(cls: type) -> Callable[[Any], Any] | None:
     """What makes a tensor that needs no gradient around an array, whatever its type; None where that cannot be."""
     held = _process(cls)
-    return None if held is None else machine.as_function(_place("leaf"), _table(held), machine.ONE_OBJECT)
+    return None if held is None else machine.as_function(place_of("leaf"), _table(held), machine.ONE_OBJECT)
 
 
 def views(cls: type) -> tuple[Callable[[Any], Any], Callable[[Any, Any], Any]] | None:
@@ -166,13 +170,13 @@ def views(cls: type) -> tuple[Callable[[Any], Any], Callable[[Any, Any], Any]] |
     if shared is None:
         return None
     table = _table(shared)
-    return machine.as_function(_place("held"), table, machine.ONE_OBJECT), machine.as_function(_place("view"), table)
+    return machine.as_function(place_of("held"), table, machine.ONE_OBJECT), machine.as_function(place_of("view"), table)
 
 
 def broadcast(cls: type) -> Callable[[Any, Any], Any] | None:
     """What shows a tensor in a shape to which it broadcasts, or returns None; None where that cannot be."""
     held = _process(cls)
-    return None if held is None else machine.as_function(_place("broadcast"), _table(held))
+    return None if held is None else machine.as_function(place_of("broadcast"), _table(held))
 
 
 def _table(held: dict[str, int]) -> bytes:
@@ -240,7 +244,8 @@ _NUMBER = 0.1875
 _BY_COUNT = {1: "one", 2: "two"}
 
 
-def _place(name: str) -> int:
+def place_of(name: str) -> int:
+    """Where a function of _NAMES is."""
     return _addresses()[_NAMES.index(name)]
 
 
@@ -255,6 +260,6 @@ def _text(name: str) -> str:
     places = {
         "NAME": name, "BYTES": BYTES_AT, "TYPE": TYPE_AT, "DATA": DATA_AT, "NDIM": NDIM_AT, "DIMS": DIMS_AT, "DESCR": DESCR_AT,
         "FLAGS": FLAGS_AT, "BASE": _BASE_AT, "STRIDES": _STRIDES_AT, "LENGTH": _LENGTH_AT, "ITEMS": _ITEMS_AT,
-        "KIND": _KIND_AT, "FLOAT": _FLOAT_AT, "EXACT": _EXACT, "DENSE": DENSE,
+        "KIND": _KIND_AT, "FLOAT": _FLOAT_AT, "EXACT": _EXACT, "DENSE": DENSE, "PLACES": PLACES, "STEP": STEP,
     }  # fmt: skip
-    return helpers() + Template(TENSORS + CALLS).substitute(places | {word: i for i, word in enumerate(_WORDS)})
+    return helpers() + Template(TENSORS + CALLS + CHAINS).substitute(places | {word: i for i, word in enumerate(_WORDS)})

@@ -153,7 +153,8 @@ def pack_panel(panel: Panel, b: Matrix, columns: int, vectors: int = PANEL) -> N
 class Product(NamedTuple):
     """Sizes of a batch of products, and the steps to the next row or column, in elements.
 
-    block_rows: rows of c per unit of work. turned: whether c is wanted transposed, as (columns, rows).
+    block_rows: rows of c per unit of work. turned: whether c is wanted transposed, as (columns, rows). adds: whether the product
+    is added to what c holds, which needs a depth of at most DEPTH, no bias, and c as it is.
     """
 
     batch: int
@@ -166,6 +167,7 @@ class Product(NamedTuple):
     b_column: int
     block_rows: int
     turned: bool
+    adds: bool = False
 
 
 @inner()
@@ -206,9 +208,11 @@ def multiply_block(
     target = c if straight else Rows(work.spare, 0, width)
     if bias.data.size:
         fill_rows(target, rows, columns, bias, not p.turned)
+    elif p.adds and not straight:
+        copy_rows(target, c, columns, rows)
     tiles = (rows + ROWS - 1) // ROWS
     for k in range(0, p.depth, DEPTH):
-        panel, add = Panel(b.data, b.at + k * width, min(DEPTH, p.depth - k)), 1 if k or bias.data.size else 0
+        panel, add = Panel(b.data, b.at + k * width, min(DEPTH, p.depth - k)), 1 if k or bias.data.size or p.adds else 0
         for i in range(tiles):
             first, height = tile_rows(i, tiles, rows)
             left = Matrix(a.data, a.at + first * a.row_step + k * a.column_step, a.row_step, a.column_step)

@@ -92,13 +92,14 @@ class OutputGrads(NamedTuple):
 
 
 class InputGrads(NamedTuple):
-    """Gradients of x, h0, c0 and the weights."""
+    """Gradients of x, h0, c0 and the weights; adds: which of the latter two are added to what is there, 1 and 2."""
 
     gx: Array
     gh0: Array
     gc0: Array
     gw_ih: Array
     gw_hh: Array
+    adds: int
 
 
 class Saved(NamedTuple):

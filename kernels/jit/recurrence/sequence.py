@@ -44,7 +44,7 @@ from .layout import (
     states_at,
     time_of,
 )
-from .tile import BLOCK, LANES, ROWS, add_into, multiply_rows, split_columns, tile_width, transpose
+from .tile import BLOCK, LANES, ROWS, add_into, multiply_rows, split_columns, tile_width, transpose, transpose_sum
 
 
 @inner()
@@ -243,10 +243,10 @@ def collect(p: int, layer: Layer, out: InputGrads, w: Scratch, s: Any) -> None:
             sums = Rows(w.sums, at + q * LANES, BLOCK)
             if b < x_blocks:
                 to = (layer.gates_in[q] * s.H + p * LANES) * s.I + b * LANES
-                transpose(Rows(out.gw_ih, to, s.I), sums, min(LANES, s.I - b * LANES), lanes)
+                transpose_sum(Rows(out.gw_ih, to, s.I), sums, min(LANES, s.I - b * LANES), lanes, out.adds & 1)
             else:
                 to = (layer.gates_hid[q] * s.H + p * LANES) * s.H + (b - x_blocks) * LANES
-                transpose(Rows(out.gw_hh, to, s.H), sums, lanes_in(b - x_blocks, s), lanes)
+                transpose_sum(Rows(out.gw_hh, to, s.H), sums, lanes_in(b - x_blocks, s), lanes, out.adds & 2)
 
 
 @jit()

@@ -119,7 +119,7 @@ def tile_width(columns: int) -> int:
     return min(4, (columns + LANES - 1) // LANES)
 
 
-def _emit_transpose(e: Emitter, target: Rows, source: Rows, down: Value, across: Value) -> None:
+def _emit_transpose(e: Emitter, target: Rows, source: Rows, down: Value, across: Value, add: Value | None = None) -> None:
     here, there = e.start(source), e.start(target)
     nothing, wanted = e.first_lanes(int64(0)), e.first_lanes(across)
     rows = []
@@ -130,6 +130,9 @@ def _emit_transpose(e: Emitter, target: Rows, source: Rows, down: Value, across:
     wanted = e.first_lanes(down)
     for r, row in enumerate(e.transpose(rows)):
         with e.b.if_then(e.b.icmp_signed("<", int64(r), across)):
+            if add is not None:
+                before = e.masked_load(there, e.b.select(e.b.icmp_signed("!=", add, int64(0)), wanted, nothing))
+                row = e.b.select(e.b.icmp_signed("!=", add, int64(0)), e.b.fadd(before, row), row)
             e.masked_store(row, there, wanted)
         there = e.at(there, target.pitch)
 
@@ -140,6 +143,15 @@ def transpose(target: Rows, source: Rows, down: int, across: int) -> None:
     for r in range(down):
         for j, value in enumerate(row_of(source, r, across)):
             row_of(target, j, down)[r] = value
+
+
+@emits(_emit_transpose)
+def transpose_sum(target: Rows, source: Rows, down: int, across: int, add: int) -> None:
+    """The same; add: whether it is added to what is there."""
+    for r in range(down):
+        for j, value in enumerate(row_of(source, r, across)):
+            row = row_of(target, j, down)
+            row[r] = row[r] + value if add else value
 
 
 @inner()
