@@ -21,6 +21,7 @@ from . import (
     running,
     sets,
     shaping,
+    weighted,
 )
 from .core import CLASSES, METHODS, OWN, Plain, assigning, demoted, is_tensor, own
 from .engine import dl
@@ -287,4 +288,4 @@ def finish() -> None:
 
 CLASSES[Plain] = Tensor
 OWN.add(Tensor)
-_ = (algebra, chance, conversion, elementwise, joining, sets, reductions, running, shaping)
+_ = (algebra, chance, conversion, elementwise, joining, sets, reductions, running, shaping, weighted)
