@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from ..ranges import places_of
 from ..types import Array
 from .generated.copies import assemble, framed
 from .machine.compile import LARGE, is_interpreted, laid_out
@@ -108,9 +109,9 @@ def _zero(dtype: Any) -> Array:
 
 
 def _put_at_points(gy: Array, parts: tuple[Any, ...], shape: tuple[int, ...]) -> Array | None:
-    if len(parts) != len(shape) or not all(type(k) is np.ndarray and k.dtype == _INT for k in parts):
+    places = places_of(parts, shape)
+    if places is None:
         return None
-    places = np.ravel_multi_index([np.where(k < 0, k + n, k) for k, n in zip(parts, shape, strict=True)], shape)
     out = np.zeros((1, prod(shape), 1), gy.dtype)
     _module("gather").add_rows("put_at", out, places, gy.reshape(1, -1, 1))
     return out.reshape(shape)

@@ -319,3 +319,13 @@ def test_rows_are_added_alike_by_any_number_of_threads(monkeypatch: pytest.Monke
         found.append(gather.add_rows("put_at", out, ids, updates))
         np.testing.assert_allclose(out, wanted, rtol=1e-6, atol=1e-5)
     assert all([np.array_equal(y, found[0]) for y in found])
+
+
+def test_the_adjoint_of_an_index_that_broadcasts(spaces: tuple[Any, Any]) -> None:
+    """One array per axis, of several shapes, as what scatters along an axis has them; a wrong place is named."""
+    rows, columns = np.arange(5)[:, None], RNG.integers(-7, 7, (5, 90))
+    for g in layouts(numbers(5, 90)):
+        same(spaces, "put_at", g, key=(rows, columns), shape=(5, 7), rtol=1e-5)
+    for wrong in (7, -8):
+        with pytest.raises(IndexError, match=f"{wrong} is out of bounds"):
+            spaces[0].put_at(numbers(5, 90), key=(rows, np.full((5, 90), wrong)), shape=(5, 7))
