@@ -42,6 +42,10 @@ own_part: ContextVar[BatchPart | None] = ContextVar("dlengine_batch_part", defau
 """The part of the batch that this process computes; None where it computes all of it."""
 
 
+def _shaped(xp: Any, values: Any, shape: tuple[int, ...]) -> Any:
+    return values.reshape(shape) if type(values) is np.ndarray else xp.reshape(values, shape)
+
+
 class Draw(NamedTuple):
     """Where a kernel finds the random values of an array: it makes ``made`` of them, and ``cut`` takes what is asked for."""
 
@@ -55,7 +59,7 @@ class Draw(NamedTuple):
     def cut(self, xp: Any, values: Any) -> Any:
         """The array of the values that are asked for."""
         values = values[self.skip :] if self.skip else values
-        whole = values if values.shape == self.shape else xp.reshape(values, self.shape)
+        whole = values if values.shape == self.shape else _shaped(xp, values, self.shape)
         return whole[self.kept] if self.kept else whole
 
     @property
@@ -183,7 +187,9 @@ class Generator:
     def _take(self, words: int, blocks: int) -> tuple[int, int]:
         """As take(), with the counter so many blocks further on."""
         again, log = replayed.get(), draws.get()
-        if again is None:
+        if again is None and graph_capture.current_capture.get() is None:
+            key, counter = self._reserve(words, blocks)
+        elif again is None:
             key, counter = graph_capture.per_replay("a draw of random numbers", partial(self._reserve, words, blocks), self._mark)
         else:
             key, counter, before = next(again, (0, 0, -1))

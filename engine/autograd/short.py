@@ -34,10 +34,10 @@ F = TypeVar("F", bound=Callable[..., Any])
 UNUSUAL = 4 * PATIENCE
 """How many calls go by after one that has no shorter way."""
 
-_taken: list[_Short] = []
+_taken: list[Short] = []
 
 
-class _Short:
+class Short:
     """What is known of a function's shorter way. policy: the one under which `bound` answers; None for none."""
 
     __slots__ = ("bound", "module", "name", "patience", "policy", "waits")
@@ -48,14 +48,25 @@ class _Short:
         self.policy: Any = None
         self.waits = self.patience = PATIENCE
 
+    def find(self, xp: Any) -> Any:
+        """The shorter way under a namespace, or None. Raises what says that there is none here."""
+        return import_module(f"dlengine.ops.{self.module}").MAKERS[self.name](xp, leaf_maker())
+
+    def ready(self, y: Any) -> bool:
+        """Whether a call with this result can be compared."""
+        return not any([isinstance(t, TensorBase) and t.needs_grad for t in (y if isinstance(y, tuple) else (y,))])
+
+    def tried(self, found: Any, args: tuple[Any, ...], options: dict[str, Any]) -> Any:
+        """What the way that was found gives for a call."""
+        return None if found is None else found(*args, **options)
+
     def release(self) -> None:
         self.policy = None  # bound stays: another thread may be about to call it
         self.waits = self.patience = PATIENCE
 
     def bind(self, policy: Any, args: tuple[Any, ...], options: dict[str, Any], y: Any) -> None:
         """Look for a shorter way to the result y of a call; if that was recorded, at the next one."""
-        parts = y if isinstance(y, tuple) else (y,)
-        if any([isinstance(t, TensorBase) and t.needs_grad for t in parts]):
+        if not self.ready(y):
             self.waits = 1
             return
         self.patience *= MORE_PATIENCE
@@ -70,9 +81,8 @@ class _Short:
         launches = xp.kernels.launches
         counted = dict(launches)
         try:
-            makers = import_module(f"dlengine.ops.{self.module}").MAKERS
-            found = makers[self.name](xp, leaf_maker())
-            answer = found(*args, **options)
+            found = self.find(xp)
+            answer = self.tried(found, args, options)
         except (*WRONG, ImportError, OSError, RuntimeError):  # a call that it does not take, or a foreign Python
             return
         finally:
@@ -92,36 +102,42 @@ def short(module: str) -> Callable[[F], F]:
     """Let a function answer by its entry in MAKERS of a module of dlengine.ops, once it is called often."""
 
     def decorate(function: F) -> F:
-        way = _Short(function.__name__, module)
-
-        @wraps(function)
-        def call(*args: Any, **options: Any) -> Any:
-            policy = scoped()
-            if policy is None and default_policy:
-                policy = default_policy[0]
-            if way.policy is policy is not None:
-                try:
-                    y = way.bound(*args, **options)
-                except WRONG:
-                    y = None
-                return function(*args, **options) if y is None else y
-            y = function(*args, **options)
-            way.waits -= 1
-            if way.waits <= 0 and policy is not None:
-                way.bind(policy, args, options, y)
-            return y
-
-        call.short = way  # type: ignore[attr-defined]
-        return cast(F, call)
+        return answering(function, Short(function.__name__, module))
 
     return decorate
+
+
+def answering(function: F, way: Short) -> F:
+    """A function that asks its shorter way first."""
+
+    @wraps(function)
+    def call(*args: Any, **options: Any) -> Any:
+        policy = scoped()
+        if policy is None and default_policy:
+            policy = default_policy[0]
+        if way.policy is policy is not None:
+            try:
+                y = way.bound(*args, **options)
+            except WRONG:
+                y = None
+            return function(*args, **options) if y is None else y
+        y = function(*args, **options)
+        way.waits -= 1
+        if way.waits <= 0 and policy is not None:
+            way.bind(policy, args, options, y)
+        return y
+
+    call.short = way  # type: ignore[attr-defined]
+    return cast(F, call)
 
 
 def _alike(found: Any, y: Any) -> bool:
     """Whether two results are the same: leaves around arrays that are equal bit for bit."""
     if isinstance(y, tuple):
         return type(found) is type(y) and len(found) == len(y) and all(map(_alike, found, y))
-    if not (type(found) is type(y) and isinstance(y, TensorBase)) or y.needs_grad or found._view != y._view:
+    if not (type(found) is type(y) and isinstance(y, TensorBase)):
+        return type(y) is bool and found is y
+    if found.needs_grad is not y.needs_grad or found._view != y._view:
         return False
     a, b = found.array, y.array
     return type(a) is type(b) is np.ndarray and (a.dtype, a.shape) == (b.dtype, b.shape) and a.tobytes() == b.tobytes()

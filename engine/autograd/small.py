@@ -95,7 +95,7 @@ def bind(op: Op, policy: Any, xp: Any) -> None:
     counted = dict(launches)
     try:
         leaf_maker()
-        found = op.bound if bound else _function(op, xp)
+        found = op.bound if bound else function_for(op, xp, tensor_class[0])
         wide = _wide(op, xp)
     except (AttributeError, ImportError, OSError, RuntimeError):  # a foreign Python or NumPy, a CPU that LLVM does not know
         return
@@ -117,8 +117,18 @@ def small_calls() -> Any:
     return import_module("dlengine.kernels.jit.generated.small_calls")
 
 
+def leaf_maker(cls: type | None = None) -> Callable[[Any], Any]:
+    """What makes leaves of a class, by default that of tensors. Raises RuntimeError where a class has no such function."""
+    if cls is None or cls is tensor_class[0]:
+        return _leaf_maker()
+    found: Callable[[Any], Any] | None = small_calls().leaf(cls)
+    if found is None:
+        raise RuntimeError("tensors lie in memory in another way")
+    return found
+
+
 @cache
-def leaf_maker() -> Callable[[Any], Any]:
+def _leaf_maker() -> Callable[[Any], Any]:
     """What makes leaves, after everyone who makes some was told."""
     found: Callable[[Any], Any] = small_calls().leaf(tensor_class[0]) or wrap
     for tell in when_made:
@@ -148,13 +158,14 @@ def _says(op: Op, xp: Any, made: Callable[..., Any]) -> bool:
     return found is not None and np.array_equal(found.array, y)
 
 
-def _function(op: Op, xp: Any) -> Any:
+def function_for(op: Op, xp: Any, cls: type) -> Any:
+    """A function from tensors to a tensor of a class that answers an op's small calls, or None."""
     small_views, small_kernels = (import_module(f".{name}", __package__) for name in ("small_views", "small_kernels"))
     if op.name in small_views.MAKERS:
-        made, found = small_views.MAKERS[op.name], small_calls().views(tensor_class[0])
+        made, found = small_views.MAKERS[op.name], small_calls().views(cls)
         return made(xp, *found) if found is not None and op.text is op.original else None
     if op.name in small_kernels.MAKERS:
-        made = small_kernels.MAKERS[op.name](xp, leaf_maker())
+        made = small_kernels.MAKERS[op.name](xp, leaf_maker(cls))
         return made if _says(op, xp, made) else None
     count, most, ufuncs, names = len(op.arrays), [], set(), set()
     consts = {name: op.defaults[name] for name in op.consts}
@@ -169,17 +180,17 @@ def _function(op: Op, xp: Any) -> Any:
         else:
             most.append(_most(op, xp, arrays))
     if len(most) != 2 or len(ufuncs) != 1:
-        found = _kernel(op, xp, *names.pop()) if len(names) == 1 and not most else None
-        return chain(op, xp, consts) if found is None else found
+        found = _kernel(op, xp, *names.pop(), cls=cls) if len(names) == 1 and not most else None
+        return chain(op, xp, consts) if found is None and cls is tensor_class[0] else found
     (ufunc,) = ufuncs
     numbers = count == 2 and op.name in NUMBERS
     if numbers:
         x = np.full(BEYOND, 0.75, np.float32)
         numbers = all(ufunc_of(op, xp, given) is ufunc for given in ([x, 0.5], [0.5, x], [x, 3], [3, x]))
     if ufunc is np.positive and min(most) > BEYOND:
-        found = import_module("dlengine.kernels.jit.functions").copies(tensor_class[0])
+        found = import_module("dlengine.kernels.jit.functions").copies(cls)
     else:
-        found = small_calls().bound(ufunc, tensor_class[0], (most[0], most[1]), numbers)
+        found = small_calls().bound(ufunc, cls, (most[0], most[1]), numbers)
     return found if found is not None and _agrees(found, ufunc) else None
 
 
@@ -237,28 +248,28 @@ def _counting(found: Callable[..., Any], launches: Counter[str], label: str, cou
     return one if count == 1 else two
 
 
-def _kernel(op: Op, xp: Any, name: str, numbers: tuple[float, ...]) -> Any:
+def _kernel(op: Op, xp: Any, name: str, numbers: tuple[float, ...], *, cls: type) -> Any:
     """A kernel, or a reduction of all elements, from tensors to a tensor; its calls are counted as ever. numbers: the constants
     that the kernel takes behind its arrays."""
     launches = xp.kernels.launches
     if KERNELS.get(name) != "activation":
-        return None if numbers else _reduction(name, launches)
+        return None if numbers else _reduction(name, launches, cls)
     activation = import_module("dlengine.kernels.jit.activation")
     if xp.kernels.load(name) is not getattr(activation, name):
         return None
-    found, label = activation.small(name, tensor_class[0], numbers), name
+    found, label = activation.small(name, cls, numbers), name
     if found is None or (numbers and not agrees(op, xp, {name: op.defaults[name] for name in op.consts}, found, (4, 8))):
         return None
     return _counting(found, launches, label, 2 if name == "add_relu" else 1)
 
 
-def _reduction(name: str, launches: Any) -> Any:
+def _reduction(name: str, launches: Any, cls: type) -> Any:
     """A reduction of all elements: of few by one C function, of many by its code with threads."""
     plain = import_module("dlengine.kernels.jit.generated.plain")
-    made = plain.small(name, tensor_class[0], launches) if name in ("sum", "prod", "mean", "max", "min") else None
+    made = plain.small(name, cls, launches) if name in ("sum", "prod", "mean", "max", "min") else None
     if made is None:
         return None
-    (few, many), leaf, label = made, leaf_maker(), f"generated:{name}"
+    (few, many), leaf, label = made, leaf_maker(cls), f"generated:{name}"
     floats = import_module(".small_kernels", __package__).floats
 
     def one(x: Any) -> Any:

@@ -113,7 +113,7 @@ def _put_at_points(gy: Array, parts: tuple[Any, ...], shape: tuple[int, ...]) ->
     if places is None:
         return None
     out = np.zeros((1, prod(shape), 1), gy.dtype)
-    _module("gather").add_rows("put_at", out, places, gy.reshape(1, -1, 1))
+    _module("gather").add_rows("put_at", out, places, gy.reshape(1, places.size, 1))
     return out.reshape(shape)
 
 

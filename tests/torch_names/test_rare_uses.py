@@ -9,6 +9,7 @@ import pytest
 
 import dlengine as dl
 from dlengine import torch
+from dlengine.ops.index import put_at
 
 
 def test_an_empty_index_is_a_view() -> None:
@@ -49,6 +50,25 @@ def test_statistics_that_cannot_be_written() -> None:
     layer.running_mean.array = memory
     with pytest.raises(dl.errors.ShapeError, match="read-only"):
         layer(torch.ones(4, 3))
+
+
+@pytest.mark.parametrize("requires_grad", [False, True])
+def test_what_is_scattered_has_a_value_for_every_index(requires_grad: bool) -> None:
+    """Too few values were read from behind their memory."""
+    x = torch.zeros(4, 6, requires_grad=requires_grad)
+    places = torch.zeros(4, 6, dtype=torch.int64)
+    for scatter in (x.scatter_add, x.scatter, lambda *given: x.scatter_reduce(*given, "sum")):
+        with pytest.raises(RuntimeError, match="no larger size than src"):
+            scatter(1, places, torch.ones(4, 1))
+    with pytest.raises(IndexError, match="Number of indices"):
+        x.index_copy(0, torch.tensor([0, 1]), torch.ones(1, 6))
+
+
+def test_values_that_are_put_fit_their_index() -> None:
+    with dl.use_backend("numba"):
+        places, values = dl.zeros((4, 6), dtype="int64"), dl.ones((4, 1))
+        with pytest.raises(dl.errors.ShapeError, match="put_at"):
+            put_at(values, key=(places, places), shape=(4, 6))
 
 
 def gradients(y: Any, *leaves: Any) -> list[Any]:

@@ -10,6 +10,7 @@ from . import extra, modes, places, printing, spectral, tensor
 from .core import FUNCTIONS, METHODS, define, in_place, is_tensor
 from .engine import dl
 from .shaping import COPIES
+from .short import shorten
 
 SHARED = ("kl_div", "embedding_bag", "poisson_nll_loss", "binary_cross_entropy_with_logits", "group_norm")
 """Functions of torch.nn.functional that torch has too, with the same arguments."""
@@ -30,6 +31,7 @@ def collected(roots: dict[str, Any]) -> dict[str, Any]:
         METHODS.pop(name, None)
     for name in [n for n in METHODS if n.endswith("_") and n[:-1] in FUNCTIONS]:
         FUNCTIONS.setdefault(name, METHODS[name])
+    shorten(FUNCTIONS, METHODS)
     tensor.finish()
     return {
         **{name: getattr(_F, name) for name in SHARED}, **FUNCTIONS, **places.DTYPES, **modes.NAMES, **extra.NAMES,

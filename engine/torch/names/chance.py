@@ -7,6 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from ... import backend
+from ...autograd.fp_errors import QUIET, SET, restore_fp_errors
+from ...ops.random import filled
 from .core import METHODS, assign, define, is_tensor, kind_of, sizes
 from .creation import finished, new, placed, shape_of, where_of
 from .engine import dl
@@ -14,12 +17,35 @@ from .engine import dl
 
 @new
 def rand(*size: Any, generator: Any = None, **where: Any) -> Any:
-    return dl.rand(*shape_of(size, where), generator=generator, **where)
+    return _drawn("random_uniform", shape_of(size, where), generator, **where)
 
 
 @new
 def randn(*size: Any, generator: Any = None, **where: Any) -> Any:
-    return dl.randn(*shape_of(size, where), generator=generator, **where)
+    return _drawn("random_normal", shape_of(size, where), generator, **where)
+
+
+def _drawn(kernel: str, shape: tuple[int, ...], generator: Any = None, dtype: Any = None, device: Any = None) -> Any:
+    return filled(kernel, shape, dtype, device, generator)
+
+
+def _spread(t: Any, scale: float, shift: float) -> Any:
+    """t * scale + shift, in the memory of t, which nobody else has seen."""
+    a = t.array
+    if type(a) is not np.ndarray or type(scale) not in _NUMBERS or type(shift) not in _NUMBERS:
+        return t * scale + shift
+    token = SET(QUIET)
+    try:
+        if scale != 1:
+            np.multiply(a, scale, out=a)
+        if shift != 0:
+            np.add(a, shift, out=a)
+    finally:
+        restore_fp_errors(token)
+    return t
+
+
+_NUMBERS = (int, float)
 
 
 @new
@@ -52,12 +78,12 @@ def randperm(n: int, *, generator: Any = None, dtype: Any = None, **where: Any) 
 
 @new
 def rand_like(input: Any, **where: Any) -> Any:
-    return dl.rand(*input.shape, **where_of(input, where))
+    return _drawn("random_uniform", input.array.shape, **where_of(input, where))
 
 
 @new
 def randn_like(input: Any, **where: Any) -> Any:
-    return dl.randn(*input.shape, **where_of(input, where))
+    return _drawn("random_normal", input.array.shape, **where_of(input, where))
 
 
 @new
@@ -74,7 +100,7 @@ def normal(mean: Any = 0.0, std: Any = 1.0, size: Any = None, *, generator: Any 
         like = mean if is_tensor(mean) else std
         shape = dl.broadcast_shapes(*(t.shape for t in (mean, std) if is_tensor(t)))
         return dl.randn(*shape, dtype=like.dtype, device=like.device, generator=generator) * std + mean
-    made = dl.randn(*sizes((size,)), generator=generator, **placed(dtype, device)) * std + mean
+    made = _spread(dl.randn(*sizes((size,)), generator=generator, **placed(dtype, device)), std, mean)
     return finished(made, requires_grad)
 
 
@@ -99,7 +125,8 @@ def _poisson(input: Any, generator: Any = None) -> Any:
 
 def _filling(name: str, draw: Any) -> None:
     def method(self: Any, *args: Any, generator: Any = None, **options: Any) -> Any:
-        return assign(self, dl.astype(draw(self, *args, generator=generator, **options), self.dtype), name)
+        drawn = draw(self, *args, generator=generator, **options)
+        return assign(self, drawn if drawn.array.dtype is self.array.dtype else dl.astype(drawn, self.dtype), name)
 
     METHODS[name] = method
 
@@ -110,11 +137,16 @@ def _floating(t: Any) -> Any:
 
 def _uniform(t: Any, a: float = 0.0, b: float = 1.0, *, generator: Any = None, **ends: float) -> Any:
     a, b = ends.get("from", a), ends.get("to", b)
-    return dl.rand(*t.shape, dtype=_floating(t), device=t.device, generator=generator) * (b - a) + a
+    return _spread(_like("random_uniform", t, generator), b - a, a)
 
 
 def _normal(t: Any, mean: float = 0.0, std: float = 1.0, *, generator: Any = None) -> Any:
-    return dl.randn(*t.shape, dtype=_floating(t), device=t.device, generator=generator) * std + mean
+    return _spread(_like("random_normal", t, generator), std, mean)
+
+
+def _like(kernel: str, t: Any, generator: Any) -> Any:
+    """Random numbers of a tensor's shape, dtype and device."""
+    return filled(kernel, t.array.shape, _floating(t), None if t.device == backend.default_device() else t.device, generator)
 
 
 def _open(t: Any, generator: Any) -> Any:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ... import backend
+from ...autograd.base import recording, written
 from .core import METHODS, Plain, aliasing, assign, define, is_tensor, kind_of, own, refuse, resized, sizes
 from .engine import dl
 from .places import DTYPES, NAMES, Size, device, looks_like_device
@@ -16,6 +17,11 @@ from .places import DTYPES, NAMES, Size, device, looks_like_device
 def method(*names: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Enter a method alone."""
     return define(*names, function=False)
+
+
+def question(*names: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Enter a method that gives no tensor."""
+    return define(*names, function=False, tensors=False)
 
 
 def cast(t: Any, dtype: Any) -> Any:
@@ -112,7 +118,7 @@ def _detach_(self: Any) -> Any:
     return self
 
 
-@method("numpy")
+@question("numpy")
 def numpy(self: Any, *, force: bool = False) -> Any:
     """The values as a NumPy array that shares the tensor's memory, and can be written to, as PyTorch's."""
     if force:
@@ -131,20 +137,20 @@ def numpy(self: Any, *, force: bool = False) -> Any:
 
 
 # ---------------------------------------------------------------------- questions
-method("dim", "ndimension")(lambda self: self.ndim)
-define("numel")(lambda input: int(input.array.size))
-method("nelement")(lambda self: int(self.array.size))
-method("element_size")(lambda self: int(self.dtype.itemsize))
-method("get_device")(lambda self: -1 if self.device == "cpu" else device(self.device).index or 0)
-define("is_floating_point")(lambda input: kind_of(input.dtype) == 2)
-define("is_complex")(lambda input: kind_of(input.dtype) == 3)
-define("is_signed")(lambda input: input.dtype.kind in "ifcV")
-define("is_nonzero")(lambda input: bool(input))
-define("is_same_size")(lambda input, other: input.shape == other.shape)
-method("is_contiguous")(lambda self, memory_format=None: bool(self.array.flags.c_contiguous))
-method("is_pinned", "is_shared")(lambda self: False)
-method("data_ptr")(lambda self: self.array.__array_interface__["data"][0] if self.device == "cpu" else self.array.data.ptr)
-method("storage_offset")(
+question("dim", "ndimension")(lambda self: self.array.ndim)
+define("numel", tensors=False)(lambda input: input.array.size)
+question("nelement")(lambda self: self.array.size)
+question("element_size")(lambda self: int(self.dtype.itemsize))
+question("get_device")(lambda self: -1 if self.device == "cpu" else device(self.device).index or 0)
+define("is_floating_point", tensors=False)(lambda input: kind_of(input.dtype) == 2)
+define("is_complex", tensors=False)(lambda input: kind_of(input.dtype) == 3)
+define("is_signed", tensors=False)(lambda input: input.dtype.kind in "ifcV")
+define("is_nonzero", tensors=False)(lambda input: bool(input))
+define("is_same_size", tensors=False)(lambda input, other: input.shape == other.shape)
+question("is_contiguous")(lambda self, memory_format=None: bool(self.array.flags.c_contiguous))
+question("is_pinned", "is_shared")(lambda self: False)
+question("data_ptr")(lambda self: self.array.__array_interface__["data"][0] if self.device == "cpu" else self.array.data.ptr)
+question("storage_offset")(
     lambda self: 0 if self.array.base is None else (_address(self.array) - _address(_root(self.array))) // self.array.itemsize
 )
 
@@ -159,7 +165,7 @@ def _address(a: Any) -> int:
     return int(a.__array_interface__["data"][0] if hasattr(a, "__array_interface__") else a.data.ptr)
 
 
-@method("stride")
+@question("stride")
 def _stride(self: Any, dim: Any = None) -> Any:
     steps = tuple(s // self.array.itemsize for s in self.array.strides)
     return steps if dim is None else steps[dim]
@@ -173,6 +179,13 @@ def _unused(self: Any) -> Any:
 # ---------------------------------------------------------------------- memory
 @method("fill_")
 def _fill_(self: Any, value: Any) -> Any:
+    a = self.array
+    if type(a) is np.ndarray and a.dtype.kind == "f" and type(value) in (int, float) and a.flags.writeable:
+        if not (self.needs_grad and recording.get()):
+            backend.space_of(a)  # refuses where a step is recorded
+            a.fill(value)
+            written(self)
+            return self
     if type(value) in (int, float) and self.array.dtype.kind == "f" and not (self.requires_grad and dl.is_grad_enabled()):
         Plain.__setitem__(self, ..., value)
         return self
@@ -210,6 +223,8 @@ def _fill_diagonal_(self: Any, fill_value: Any, wrap: bool = False) -> Any:
 
 @method("copy_")
 def _copy_(self: Any, src: Any, non_blocking: bool = False) -> Any:
+    if type(src.array) is np.ndarray and src.array.dtype is self.array.dtype and src.array.shape == self.array.shape:
+        return assign(self, src, "copy_")
     value = to(src, self.device) if src.device != self.device else src
     value = value if value.dtype == self.dtype else cast(value, self.dtype)
     return assign(self, dl.broadcast_to(value, self.shape), "copy_")
@@ -285,6 +300,6 @@ def _view_as_complex(input: Any) -> Any:
     return aliasing(found, input, input.array.view(found.dtype)[..., 0] if joined else None)
 
 
-method("item")(lambda self: Plain.item(self))
-method("tolist")(lambda self: Plain.tolist(self))
+question("item")(Plain.item)
+question("tolist")(Plain.tolist)
 _ = own

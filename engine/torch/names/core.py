@@ -14,6 +14,8 @@ from typing import Any
 
 import numpy as np
 
+from ... import backend
+from ...autograd.base import recording, written
 from ...ops.index import become
 from .engine import dl
 
@@ -126,11 +128,15 @@ def aliasing(found: Any, base: Any, array: Any) -> Any:
     return found
 
 
-def define(*names: str, method: bool = True, function: bool = True) -> Callable[[Function], Function]:
-    """Enter a function under PyTorch's names, its own by default, as torch.NAME and Tensor.NAME."""
+def define(
+    *names: str, method: bool = True, function: bool = True, tensors: bool = True
+) -> Callable[[Function], Function]:
+    """Enter a function under PyTorch's names, its own by default, as torch.NAME and Tensor.NAME.
+
+    tensors: whether it gives any."""
 
     def decorate(f: Function) -> Function:
-        call = lifted(f)
+        call = lifted(f) if tensors else f
         for name in names or (f.__name__.removesuffix("_of"),):
             if function:
                 FUNCTIONS[name] = call
@@ -160,7 +166,7 @@ def assigning(f: Function, name: str) -> Function:
     def method(self: Any, *args: Any, **options: Any) -> Any:
         return assign(self, f(self, *args, **options), name)
 
-    method.__name__ = name
+    method.__name__, method.assigned = name, f  # type: ignore[attr-defined]
     return method
 
 
@@ -176,6 +182,13 @@ def assign(t: Any, new: Any, name: str) -> Any:
     """Write a result to a tensor, under PyTorch's rules for operations in place."""
     if new is t:
         return t
+    a, b = t.array, new.array
+    if type(a) is type(b) is np.ndarray and a.dtype is b.dtype and a.shape == b.shape:
+        if not ((t.needs_grad or new.needs_grad) and recording.get()) and a.flags.writeable:
+            backend.space_of(a)  # refuses where a step is recorded
+            a[...] = b
+            written(t)
+            return t
     if new.shape != t.shape:
         raise RuntimeError(f"{name}: output with shape {list(t.shape)} doesn't match the broadcast shape {list(new.shape)}")
     if new.dtype != t.dtype:

@@ -36,6 +36,8 @@ def new(f: Any) -> Any:
 
     def call(*args: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False, layout: Any = None,
              pin_memory: bool = False, memory_format: Any = None, out: Any = None, **options: Any) -> Any:  # fmt: skip
+        if dtype is None and device is None and layout is None and out is None:
+            return finished(f(*args, **options), requires_grad)
         if layout not in (None, "strided"):
             raise refuse(f.__name__, f"the layout {layout} is not supported: tensors are strided")
         made = finished(f(*args, **placed(dtype, device), **options), requires_grad)

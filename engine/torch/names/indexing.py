@@ -1,4 +1,4 @@
-"""Reading and writing by index: x[...], gather, scatter, masks and their kin."""
+"""Reading and writing along an axis and by masks: gather, scatter and their kin."""
 
 from __future__ import annotations
 
@@ -8,133 +8,10 @@ from typing import Any
 import numpy as np
 
 from ...ops.index import put_at
-from .core import Plain, assign, define, in_place, is_tensor, kind_of, own
+from .core import Plain, define, in_place, is_tensor, kind_of
 from .engine import dl
+from .items import part_of
 from .shaping import key
-
-# ---------------------------------------------------------------------- x[...]
-_BOUNDS = {int, type(None)}
-
-
-def index_of(x: Any, given: Any) -> tuple[Any, Any]:
-    """PyTorch's index as NumPy's: a tensor to index and an index for it.
-
-    PyTorch takes numbers first and then the tensors; NumPy counts a number beside a tensor among the tensors, which puts the
-    result's axes elsewhere. Slices of lists, and NumPy arrays, are as tensors are.
-    """
-    if isinstance(given, bool):
-        return x, (None, dl.asarray([given])) if x.ndim == 0 else given
-    if isinstance(given, (int, slice)) or given is None or given is ...:
-        _check_step(given)
-        return x, given
-    parts = list(given) if isinstance(given, tuple) else [given]
-    dots = [i for i, p in enumerate(parts) if p is ...]
-    parts = [_part(p) for i, p in enumerate(parts) if i not in dots[1:]]  # the first ... takes all axes that are left
-    for p in parts:
-        _check_step(p)
-    if any(isinstance(p, int) and not isinstance(p, bool) for p in parts) and any(is_tensor(p) for p in parts):
-        first, rest = _numbers_first(x, parts)
-        return x[first], tuple(rest)
-    return x, tuple(parts)
-
-
-def _check_step(p: Any) -> None:
-    if isinstance(p, slice) and p.step is not None and p.step <= 0:
-        raise ValueError("step must be greater than zero")
-
-
-def _part(p: Any) -> Any:
-    if isinstance(p, np.integer):
-        return int(p)
-    if isinstance(p, (list, range, np.ndarray)):
-        return dl.asarray(np.asarray(p) if len(p) else np.zeros(0, np.int64))
-    if is_tensor(p):
-        if p.dtype == np.uint8:
-            return dl.astype(p, "bool")
-        if p.ndim == 0 and kind_of(p.dtype) == 1:
-            return int(p.item())
-        if kind_of(p.dtype) > 1:
-            raise IndexError("tensors used as indices must be long, int, byte or bool tensors")
-    if isinstance(p, slice) and any(is_tensor(v) for v in (p.start, p.stop, p.step)):
-        return slice(*(int(v) if is_tensor(v) else v for v in (p.start, p.stop, p.step)))
-    return p
-
-
-def _numbers_first(x: Any, parts: list[Any]) -> tuple[tuple[Any, ...], list[Any]]:
-    """The index of the numbers alone, and what is left for the tensors."""
-    used = sum(p.ndim if is_tensor(p) and p.dtype == np.bool_ else 1 for p in parts if p is not None and p is not ...)
-    first: list[Any] = []
-    rest: list[Any] = []
-    for p in parts:
-        if p is ...:
-            first += [slice(None)] * (x.ndim - used)
-            rest += [slice(None)] * (x.ndim - used)
-        elif isinstance(p, int) and not isinstance(p, bool):
-            first.append(p)
-        else:
-            rest.append(p)
-            if p is not None:
-                index: Any = p
-                first += [slice(None)] * (index.ndim if is_tensor(index) and index.dtype == np.bool_ else 1)
-    return tuple(first), rest
-
-
-def get_item(self: Any, given: Any) -> Any:
-    """x[...]."""
-    kind = type(given)
-    if kind is int or (kind is slice and given.step is None):
-        return own(Plain.__getitem__(self, (given, ...) if self.array.ndim == 1 else given))
-    x, k = (self, given) if kind is tuple and _is_simple(given) else index_of(self, given)
-    if type(k) is tuple and len(k) == x.array.ndim and {*map(type, k)} <= {int}:
-        k = (*k, ...)  # NumPy then gives a view and no number
-    return own(Plain.__getitem__(x, k))
-
-
-def _is_simple(parts: tuple[Any, ...]) -> bool:
-    """Whether an index has integers, slices forwards, None and ... alone, which mean here what they mean to NumPy."""
-    dots = 0
-    for p in parts:
-        kind = type(p)
-        if p is ...:
-            dots += 1
-        elif kind is slice:
-            if p.step is not None or type(p.start) not in _BOUNDS or type(p.stop) not in _BOUNDS:
-                return False
-        elif kind is not int and p is not None:
-            return False
-    return dots < 2
-
-
-def set_item(self: Any, given: Any, value: Any) -> None:
-    """x[...] = value."""
-    if isinstance(value, (np.ndarray, list, tuple)):
-        value = dl.asarray(value, dtype=self.dtype)
-    if isinstance(value, Plain) and value.array.ndim == 0 and value.device != self.device:
-        value = value.to(self.device)
-    if dl.is_grad_enabled() and self.is_leaf and self.requires_grad:
-        raise RuntimeError("a view of a leaf Variable that requires grad is being used in an in-place operation.")
-    x, k = (self, given) if type(given) is int or given is ... else index_of(self, given)
-    if x is self:
-        Plain.__setitem__(self, k, _fitting(self, k, value))
-    elif dl.is_grad_enabled() and (self.requires_grad or (is_tensor(value) and value.requires_grad)):
-        places = dl.reshape(dl.arange(math.prod(self.shape), device=self.device), self.shape)
-        chosen = index_of(places, given)
-        at = Plain.__getitem__(*chosen)
-        flat = dl.reshape(self, (-1,))
-        value = dl.broadcast_to(value, at.shape) if is_tensor(value) else value
-        new = dl.set_at(flat, value if not is_tensor(value) else dl.reshape(value, (-1,)), key=dl.reshape(at, (-1,)))
-        assign(self, dl.reshape(new, self.shape), "__setitem__")
-    else:
-        Plain.__setitem__(x, k, _fitting(x, k, value))
-
-
-def _fitting(x: Any, k: Any, value: Any) -> Any:
-    """A value without leading axes of size 1 that its place has not, which PyTorch drops; of the tensor's dtype."""
-    if not is_tensor(value):
-        return value
-    if value.dtype != x.dtype and kind_of(value.dtype) == 3 and kind_of(x.dtype) < 3:
-        raise RuntimeError("value cannot be converted to type without overflow")
-    return value
 
 
 # ---------------------------------------------------------------------- along an axis
@@ -178,7 +55,8 @@ def gather(input: Any, dim: int, index: Any, *, sparse_grad: bool = False) -> An
     if any(n > x.shape[a] for a, n in enumerate(i.shape) if a != dim % i.ndim):
         raise RuntimeError(f"Size does not match at an axis other than {dim}: index {i.shape}, input {x.shape}")
     x = x if all(n == x.shape[a] for a, n in enumerate(i.shape) if a != dim % i.ndim) else Plain.__getitem__(x, part)
-    return dl.reshape(dl.take_along_axis(x, i, axis=dim), index.shape)
+    found = dl.take_along_axis(x, i, axis=dim)
+    return found if i is index else dl.reshape(found, index.shape)
 
 
 @define("take_along_dim")
@@ -191,13 +69,23 @@ def _take_along_dim(input: Any, indices: Any, dim: Any = None) -> Any:
     return dl.take_along_axis(x, i, axis=dim)
 
 
-def _source(input: Any, index: Any, src: Any) -> Any:
-    """The values that go to the places of index: the leading part of src of its shape."""
+def _source(input: Any, index: Any, src: Any, dim: int) -> Any:
+    """The values that go to the places of index along dim: the leading part of src of its shape."""
     if not is_tensor(src):
         return dl.full(index.shape, src, dtype=input.dtype, device=input.device)
     if src.ndim == 0 and index.ndim:
         src = dl.reshape(src, (1,))
+    if len(index.shape) == len(src.shape) and not all([n <= m for n, m in zip(index.shape, src.shape, strict=True)]):
+        raise RuntimeError(
+            f"Expected index {list(index.shape)} to be no larger than self {list(input.shape)} apart from dimension {dim} "
+            f"and to be no larger size than src {list(src.shape)}"
+        )
     return Plain.__getitem__(src, tuple(slice(0, n) for n in index.shape)) if src.shape != index.shape else src
+
+
+def _back(found: Any, shape: tuple[int, ...]) -> Any:
+    """A result in the shape of the input, which was a number where they differ."""
+    return found if found.array.shape == tuple(shape) else dl.reshape(found, shape)
 
 
 @define("scatter")
@@ -209,16 +97,16 @@ def scatter(input: Any, dim: int, index: Any, src: Any = None, *, value: Any = N
     _in_range("scatter", i, x.shape[dim])
     if not i.size:
         return dl.clone(input)
-    found = dl.set_at(x, dl.astype(_source(x, i, src), x.dtype, copy=False), key=_grid(i, dim))
-    return dl.reshape(found, shape)
+    found = dl.set_at(x, dl.astype(_source(x, i, src, dim), x.dtype, copy=False), key=_grid(i, dim))
+    return _back(found, shape)
 
 
 @define("scatter_add")
 def scatter_add(input: Any, dim: int, index: Any, src: Any) -> Any:
     x, i, shape = _lined_up(input, index)
     _in_range("scatter_add", i, x.shape[dim])
-    added = put_at(_source(x, i, src), key=_grid(i, dim), shape=x.shape)
-    return dl.reshape(x + added, shape)
+    added = put_at(_source(x, i, src, dim), key=_grid(i, dim), shape=x.shape)
+    return _back(x + added, shape)
 
 
 @define("scatter_reduce")
@@ -229,7 +117,7 @@ def _scatter_reduce(input: Any, dim: int, index: Any, src: Any, reduce: str, *, 
 def _scatter_reduced(input: Any, dim: int, index: Any, src: Any, reduce: str, include_self: bool) -> Any:
     x, i, shape = _lined_up(input, index)
     _in_range("scatter_reduce", i, x.shape[dim])
-    values, place = _source(x, i, src), _grid(i, dim)
+    values, place = _source(x, i, src, dim), _grid(i, dim)
     counts = put_at(dl.ones(i.shape, dtype="float64", device=x.device), key=place, shape=x.shape)
     hit = counts > 0
     start = x if include_self else dl.where(hit, _neutral(reduce, x), x)
@@ -239,8 +127,8 @@ def _scatter_reduced(input: Any, dim: int, index: Any, src: Any, reduce: str, in
             n = dl.astype(counts + (1 if include_self else 0), total.dtype)
             mean = total / dl.where(n > 0, n, 1) if kind_of(total.dtype) >= 2 else dl.floor_divide(total, dl.where(n > 0, n, 1))
             total = dl.where(hit, mean, total)
-        return dl.reshape(total, shape)
-    return dl.reshape(_reduced_one_by_one(reduce, start, values, place, hit), shape)
+        return _back(total, shape)
+    return _back(_reduced_one_by_one(reduce, start, values, place, hit), shape)
 
 
 def _neutral(reduce: str, x: Any) -> Any:
@@ -300,7 +188,10 @@ def _index_add(input: Any, dim: int, index: Any, source: Any, *, alpha: Any = 1)
 def _index_copy(input: Any, dim: int, index: Any, source: Any) -> Any:
     if input.ndim == 0:
         return dl.reshape(source, ())
-    _, k = _rows(input, dim, index)
+    i, k = _rows(input, dim, index)
+    if source.ndim == input.ndim and source.shape[dim] != i.shape[0]:
+        n = source.shape[dim]
+        raise IndexError(f"index_copy_(): Number of indices ({i.shape[0]}) should be equal to source.size(dim) ({n})")
     return dl.set_at(input, source, key=k)
 
 
@@ -326,7 +217,7 @@ def _index_reduce(input: Any, dim: int, index: Any, source: Any, reduce: str, *,
 
 @define("index_put", function=True)
 def _index_put(input: Any, indices: Any, values: Any, accumulate: bool = False) -> Any:
-    k = tuple(_part(i) if i is not None else slice(None) for i in indices)
+    k = tuple(part_of(i) if i is not None else slice(None) for i in indices)
     if not accumulate:
         return dl.set_at(input, dl.astype(values, input.dtype, copy=False), key=k)
     at = Plain.__getitem__(input.detach(), k)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -85,11 +86,6 @@ class Sizes(int):
 
     shape: tuple[int, ...]
 
-    def __new__(cls, number: int, shape: tuple[int, ...]) -> Sizes:
-        made = int.__new__(cls, number)
-        made.shape = shape
-        return made
-
     def __call__(self, dim: int | None = None) -> Any:
         """The shape, or the size of one axis."""
         if dim is None:
@@ -110,13 +106,18 @@ class _Limits:
         if name in ("tiny", "smallest_normal"):
             return float(self._found.smallest_normal)
         value = getattr(self._found, name)
-        return value.item() if hasattr(value, "item") else value
+        self.__dict__[name] = found = value.item() if hasattr(value, "item") else value
+        return found
 
 
 def finfo(type: Any = None) -> _Limits:
     """The limits of a floating dtype."""
-    chosen = dl.get_default_dtype() if type is None else type
-    return _Limits(dl.finfo(chosen), np.dtype(chosen).name)
+    return _float_limits(dl.get_default_dtype() if type is None else type)
+
+
+@cache
+def _float_limits(dtype: Any) -> _Limits:
+    return _Limits(dl.finfo(dtype), np.dtype(dtype).name)
 
 
 def iinfo(type: Any) -> _Limits:

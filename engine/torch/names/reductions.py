@@ -175,11 +175,12 @@ def _extreme(kind: str, input: Any, dim: Any, keepdim: bool) -> Any:
     pair = getattr(pairs, kind)
     if input.ndim == 0:
         return pair(dl.clone(input), dl.zeros((), dtype="int64", device=input.device))
-    where_ = (dl.argmax if kind == "max" else dl.argmin)(input, axis=dim, keepdims=True)
+    places = dl.argmax if kind == "max" else dl.argmin
     if not (input.requires_grad and dl.is_grad_enabled()):  # no gradient asks which of equal values it was
         values = (dl.max if kind == "max" else dl.min)(input, axis=dim, keepdims=keepdim)
-        return pair(values, where_ if keepdim else dl.squeeze(where_, axis=dim))
-    return pair(at(input, where_, dim, keepdim), where_ if keepdim else dl.squeeze(where_, axis=dim))
+        return pair(values, places(input, axis=dim, keepdims=keepdim))
+    where_ = places(input, axis=dim, keepdims=keepdim)
+    return pair(at(input, where_ if keepdim else dl.expand_dims(where_, axis=dim), dim, keepdim), where_)
 
 
 @define("max")
@@ -261,7 +262,7 @@ def _kthvalue(input: Any, k: int, dim: int = -1, keepdim: bool = False) -> Any:
 def median(input: Any, dim: Any = None, keepdim: bool = False) -> Any:
     if dim is None:
         flat = dl.reshape(input, (-1,))
-        return median(flat, 0)[0] if flat.shape[0] else dl.sum(flat) * math.nan
+        return dl.clone(median(flat, 0)[0]) if flat.shape[0] else dl.sum(flat) * math.nan
     return _kth(input, (input.shape[dim] - 1) // 2 if input.ndim else 0, dim, keepdim, pairs.median)
 
 

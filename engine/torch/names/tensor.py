@@ -15,6 +15,7 @@ from . import (
     creation,
     elementwise,
     indexing,
+    items,
     joining,
     printing,
     reductions,
@@ -23,9 +24,10 @@ from . import (
     shaping,
     weighted,
 )
-from .core import CLASSES, METHODS, OWN, Plain, assigning, demoted, is_tensor, own
+from .core import CLASSES, FUNCTIONS, METHODS, OWN, Plain, assigning, demoted, is_tensor, own
 from .engine import dl
 from .places import CPU, Size, Sizes, device
+from .short import operator, shortened
 
 _RECORDED = {
     "multiply": "mul", "subtract": "sub", "divide": "div", "negative": "neg", "power": "pow", "concat": "cat", "linear": "addmm",
@@ -35,6 +37,9 @@ _RECORDED = {
     **dict.fromkeys(("conv1d", "conv2d", "conv3d"), "convolution"),
 }  # fmt: skip
 """PyTorch's names of ops where grad_fn shows others."""
+
+
+_int: Any = int.__new__
 
 
 class _Recorded:
@@ -79,7 +84,10 @@ class Tensor(Plain):  # type: ignore[misc]
     @property
     def size(self) -> Any:
         """The number of elements; called, the shape or the size of one axis."""
-        return Sizes(self.array.size, self.array.shape)
+        a = self.array
+        found = _int(Sizes, a.size)
+        found.shape = a.shape
+        return found
 
     @property
     def device(self) -> device:
@@ -212,6 +220,10 @@ class Tensor(Plain):  # type: ignore[misc]
             notes.append("requires_grad=True" if self.is_leaf else f"grad_fn={self.grad_fn!r}")
         return printing.written(self.numpy_copy(), notes)
 
+    def __float__(self) -> float:
+        a = self.array
+        return float(a.item()) if type(a) is np.ndarray and a.size == 1 and a.dtype.kind in "fiub" else Plain.__float__(self)
+
     def __format__(self, spec: str) -> str:
         return format(self.item(), spec) if self.array.ndim == 0 else object.__format__(self, spec)
 
@@ -233,8 +245,8 @@ class Tensor(Plain):  # type: ignore[misc]
         found = getattr(ufunc, method)(*given, **options)
         return own(dl.asarray(found)) if isinstance(found, np.ndarray) else found
 
-    __getitem__ = indexing.get_item
-    __setitem__ = indexing.set_item
+    __getitem__ = shortened("Tensor.__getitem__", "short_views", items.get_item)
+    __setitem__ = items.set_item
     __hash__ = object.__hash__
 
 
@@ -265,22 +277,36 @@ def _operator(name: str, reflected: bool) -> Callable[[Any, Any], Any]:
     return method
 
 
-_TWO = ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul", "and", "or", "xor", "lshift", "rshift")
-for _name in _TWO:
-    setattr(Tensor, f"__{_name}__", _operator(f"__{_name}__", False))
-    setattr(Tensor, f"__r{_name}__", _operator(f"__r{_name}__", True))
-for _name in ("lt", "le", "gt", "ge", "eq", "ne"):
-    setattr(Tensor, f"__{_name}__", _operator(f"__{_name}__", False))
+_TWO = {
+    "add": "add", "sub": "sub", "mul": "mul", "truediv": "div", "floordiv": "floor_divide", "mod": "remainder", "pow": "pow",
+    "matmul": "matmul", "and": "bitwise_and", "or": "bitwise_or", "xor": "bitwise_xor", "lshift": "bitwise_left_shift",
+    "rshift": "bitwise_right_shift",
+}  # fmt: skip
+"""The names of operators that have a reflected form, all but those of matrices and bits also one in place."""
+
+_IN_PLACE = {name: op for name, op in _TWO.items() if name not in ("matmul", "lshift", "rshift")}
+
+
+def _operators() -> None:
+    """Give the class its operators, which are to have the short ways of the functions of their names."""
+    for name, op in _TWO.items():
+        for reflected in (False, True):
+            method = f"__{'r' if reflected else ''}{name}__"
+            setattr(Tensor, method, operator(_operator(method, reflected), FUNCTIONS[op], reflected))
+    for name in ("lt", "le", "gt", "ge", "eq", "ne"):
+        setattr(Tensor, f"__{name}__", operator(_operator(f"__{name}__", False), FUNCTIONS[name]))
+    for name, op in {"neg": "neg", "abs": "abs", "invert": "bitwise_not"}.items():
+        setattr(Tensor, f"__{name}__", METHODS[op])
+    for name, op in _IN_PLACE.items():
+        setattr(Tensor, f"__i{name}__", assigning(METHODS[op], f"{op}_"))
+
+
 Tensor.__pos__ = lambda self: self
-for _name in ("neg", "abs", "invert"):
-    setattr(Tensor, f"__{_name}__", (lambda f: lambda self: own(f(self)))(getattr(Plain, f"__{_name}__")))
-for _name, _op in {"add": "add", "sub": "sub", "mul": "mul", "truediv": "div", "floordiv": "floor_divide", "mod": "remainder",
-                   "pow": "pow", "and": "bitwise_and", "or": "bitwise_or", "xor": "bitwise_xor"}.items():  # fmt: skip
-    setattr(Tensor, f"__i{_name}__", assigning(METHODS[_op], f"{_op}_"))
 
 
 def finish() -> None:
-    """Give the class its methods; called once all families are loaded."""
+    """Give the class its methods and operators; called once all families are loaded."""
+    _operators()
     for name, f in METHODS.items():
         if name not in ("real", "imag", "T", "H", "mT", "mH"):
             setattr(Tensor, name, f)
@@ -288,4 +314,4 @@ def finish() -> None:
 
 CLASSES[Plain] = Tensor
 OWN.add(Tensor)
-_ = (algebra, chance, conversion, elementwise, joining, sets, reductions, running, shaping, weighted)
+_ = (algebra, chance, conversion, elementwise, indexing, joining, sets, reductions, running, shaping, weighted)

@@ -31,9 +31,11 @@ def function_layer(name: str, f: Any, settings: str = "", loss: bool = False) ->
     init.__signature__ = asked.replace(parameters=[  # type: ignore[attr-defined]
         inspect.Parameter("self", inspect.Parameter.POSITIONAL_ONLY), *asked.parameters.values()])  # fmt: skip
 
+    trains = "training" in inspect.signature(f).parameters
+
     def forward(self: Any, *inputs: Any) -> Any:
         options = {key: getattr(self, key) for key in self._names}
-        if "training" in inspect.signature(f).parameters:
+        if trains:
             options["training"] = self.training
         return f(*inputs, **options)
 

@@ -5,7 +5,7 @@ function here looks at its arguments, makes the result and calls NumPy's own loo
 
     one(x) or two(a, b)           # a tensor, or None where Python has to look at the call
 
-Arguments are of the tensor class itself, need no gradient, hold dense float32 or float64 arrays, two of them of one shape; one of
+Arguments are tensors of any class, need no gradient, hold dense float32 or float64 arrays, two of them of one shape; one of
 two may be a Python number. What it needs of the process (types, loops, places in memory) lies in a table that is passed as
 `self`, so that the code, which is the same for all functions, can be kept on disk.
 """
@@ -54,6 +54,9 @@ _UFUNC_TYPES_AT = 64
 _NEW_FROM_DESCR, _SET_BASE_OBJECT = 94, 282
 """The places of PyArray_NewFromDescr and PyArray_SetBaseObject among NumPy's C functions."""
 
+_PARENT_AT = 256
+"""Where a class keeps the one it is derived from."""
+
 _LENGTH_AT, _ITEMS_AT = 16, 24
 """Where a tuple keeps its length and its items."""
 
@@ -64,7 +67,7 @@ SLOTS = ("array", "node", "needs_grad", "version")
 _WORDS = (
     "tensor", "ndarray", "float", "int", "none", "false", "zero", "incref", "decref", "alloc", "list", "set_item", "new_array",
     "as_long", "set_attr", "view", "true", "tuple", "set_base", *SLOTS, "numbers",
-    "threads", "from_long", "vectorcall",
+    "threads", "from_long", "vectorcall", "result",
     *[f"{word}{size}" for size in (4, 8) for word in ("descr", "most", "loop", "data", "result", "itemsize", "least")],
 )  # fmt: skip
 
@@ -76,7 +79,7 @@ def bound(ufunc: np.ufunc, cls: type, most: tuple[int, int], numbers: bool) -> C
     ufunc : numpy.ufunc
         What is called.
     cls : type
-        The class of tensors, with the slots of SLOTS.
+        The class of the result, a class of tensors with the slots of SLOTS.
     most : tuple of int
         The number of elements of float32 and of float64 from which on Python is asked.
     numbers : bool
@@ -95,7 +98,7 @@ def generated(found: Mapping[int, tuple[int, int, Any]], cls: type, count: int) 
         For itemsize 4, 8 or both: the place of the code for a range of elements (`machine.Request.range`), the most elements, and
         the dtype of the result.
     cls : type
-        The class of tensors.
+        The class of the result.
     count : int
         The number of arguments: 1 or 2.
     """
@@ -113,7 +116,7 @@ def wide(found: Mapping[int, tuple[Any, int, int, Any]], cls: type, threads: int
         For itemsize 4, 8 or both: the kernel's entry point (machine.py keeps them all), the elements from which on it is called,
         the elements that each thread should have, and the dtype of the result.
     cls : type
-        The class of tensors.
+        The class of the result.
     threads : int
         The place of a C function that says how many threads this one may use.
     """
@@ -209,8 +212,9 @@ def _process(cls: type) -> dict[str, int] | None:
     pointer = api.PyCapsule_GetPointer
     pointer.restype, pointer.argtypes = ctypes.c_size_t, [ctypes.py_object, ctypes.c_char_p]
     held = {
-        "tensor": id(cls), "ndarray": id(np.ndarray), "float": id(float), "int": id(int), "none": id(None), "false": id(False),
-        "zero": id(0), "incref": address(api.Py_IncRef), "decref": address(api.Py_DecRef),
+        "tensor": id(_array_slot(cls).__objclass__), "result": id(cls), "ndarray": id(np.ndarray), "float": id(float),
+        "int": id(int), "none": id(None), "false": id(False), "zero": id(0),
+        "incref": address(api.Py_IncRef), "decref": address(api.Py_DecRef),
         "alloc": address(api.PyType_GenericAlloc), "list": address(api.PyList_New), "set_item": address(api.PyList_SetItem),
         "new_array": _pointer(pointer(math._ARRAY_API, None) + 8 * _NEW_FROM_DESCR),
         "as_long": address(api.PyLong_AsLongLongAndOverflow), "set_attr": address(api.PyObject_SetAttr), "view": id(_VIEW),
@@ -219,6 +223,11 @@ def _process(cls: type) -> dict[str, int] | None:
     for name in SLOTS:
         held[name] = _pointer(_pointer(id(getattr(cls, name)) + _MEMBER_AT) + _OFFSET_AT)
     return held if _usual(cls, held) else None
+
+
+def _array_slot(cls: Any) -> Any:
+    """The descriptor of a tensor's array, whose class every class of tensors is derived from."""
+    return cls.array
 
 
 def _usual(cls: type, places: dict[str, int]) -> bool:
@@ -235,7 +244,9 @@ def _usual(cls: type, places: dict[str, int]) -> bool:
     items = [_pointer(id(pair) + at) for at in (_LENGTH_AT, _ITEMS_AT, _ITEMS_AT + 8)] == [2, id(a), id(cls)]
     strides = ctypes.c_int64.from_address(_pointer(id(a) + _STRIDES_AT)).value == a.strides[0]
     bases = _pointer(id(a[0]) + _BASE_AT) == id(a) and ctypes.string_at(id(a.dtype) + _KIND_AT, 1) == b"f"
-    return slots and number and items and strides and bases and letters[:1] == np.dtype(np.exp.types[0][0]).num.to_bytes()
+    parent = _pointer(id(cls) + _PARENT_AT) == id(cls.__base__)
+    same = parent and slots and number and items and strides and bases
+    return same and letters[:1] == np.dtype(np.exp.types[0][0]).num.to_bytes()
 
 
 _NUMBER = 0.1875
@@ -260,6 +271,7 @@ def _text(name: str) -> str:
     places = {
         "NAME": name, "BYTES": BYTES_AT, "TYPE": TYPE_AT, "DATA": DATA_AT, "NDIM": NDIM_AT, "DIMS": DIMS_AT, "DESCR": DESCR_AT,
         "FLAGS": FLAGS_AT, "BASE": _BASE_AT, "STRIDES": _STRIDES_AT, "LENGTH": _LENGTH_AT, "ITEMS": _ITEMS_AT,
-        "KIND": _KIND_AT, "FLOAT": _FLOAT_AT, "EXACT": _EXACT, "DENSE": DENSE, "PLACES": PLACES, "STEP": STEP,
+        "KIND": _KIND_AT, "PARENT": _PARENT_AT, "FLOAT": _FLOAT_AT, "EXACT": _EXACT, "DENSE": DENSE,
+        "PLACES": PLACES, "STEP": STEP,
     }  # fmt: skip
     return helpers() + Template(TENSORS + CALLS + CHAINS).substitute(places | {word: i for i, word in enumerate(_WORDS)})

@@ -16,14 +16,22 @@ define internal ptr @slot(ptr %self, ptr %o, i64 %k) alwaysinline {
   ret ptr %at
 }
 
-; The array of a tensor that needs no gradient, or null.
+; The array of a tensor, also of a class derived from that of tensors, that needs no gradient, or null.
 define internal ptr @any_array_of(ptr %self, ptr %o) {
 start:
   %type.at = getelementptr i8, ptr %o, i64 $TYPE
   %type = load ptr, ptr %type.at
   %tensor = call ptr @word(ptr %self, i64 $tensor)
-  %is.tensor = icmp eq ptr %type, %tensor
-  br i1 %is.tensor, label %look, label %no
+  br label %head
+head:
+  %class = phi ptr [%type, %start], [%parent, %derived]
+  %is.tensor = icmp eq ptr %class, %tensor
+  br i1 %is.tensor, label %look, label %derived
+derived:
+  %parent.at = getelementptr i8, ptr %class, i64 $PARENT
+  %parent = load ptr, ptr %parent.at
+  %more = icmp ne ptr %parent, null
+  br i1 %more, label %head, label %no
 look:
   %needs.at = call ptr @slot(ptr %self, ptr %o, i64 $needs_grad)
   %needs = load ptr, ptr %needs.at
@@ -106,7 +114,7 @@ start:
   %incref = call ptr @word(ptr %self, i64 $incref)
   %decref = call ptr @word(ptr %self, i64 $decref)
   %alloc = call ptr @word(ptr %self, i64 $alloc)
-  %class = call ptr @word(ptr %self, i64 $tensor)
+  %class = call ptr @word(ptr %self, i64 $result)
   %t = call ptr %alloc(ptr %class, i64 0)
   %made = icmp ne ptr %t, null
   br i1 %made, label %filled, label %fail
