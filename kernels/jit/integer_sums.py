@@ -18,7 +18,7 @@ PACE = 0.12
 
 
 @inner(exact=True)
-def _sum(x: Array) -> int:
+def _sum(x: Array) -> np.int64:
     total = np.int64(0)
     for i in range(x.size):
         total += x[i]

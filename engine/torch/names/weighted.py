@@ -19,8 +19,7 @@ LARGE = 2048
 """Elements from which on one pass takes less time than three calls of small ops."""
 
 
-@dl.op(name="_lerp", needs=None, promotes="join")
-def _lerp_op(xp: Any, x: Any, end: Any, weight: Any, /) -> Any:
+def _lerp_text(xp: Any, x: Any, end: Any, weight: Any, /) -> Any:
     way = end - x
     y = xp.where(xp.abs(weight) < 0.5, x + weight * way, end - way * (1 - weight))  # from the nearer end
     return y, (
@@ -30,8 +29,7 @@ def _lerp_op(xp: Any, x: Any, end: Any, weight: Any, /) -> Any:
     )
 
 
-@dl.op(name="_addcmul", needs=None, promotes="join")
-def _addcmul_op(xp: Any, x: Any, a: Any, b: Any, value: Any, /) -> Any:
+def _addcmul_text(xp: Any, x: Any, a: Any, b: Any, value: Any, /) -> Any:
     return x + a * b * value, (
         lambda gy: gy,
         lambda gy: gy * value * b,
@@ -40,14 +38,19 @@ def _addcmul_op(xp: Any, x: Any, a: Any, b: Any, value: Any, /) -> Any:
     )
 
 
-@dl.op(name="_addcdiv", needs=None, promotes="join")
-def _addcdiv_op(xp: Any, x: Any, a: Any, b: Any, value: Any, /) -> Any:
+def _addcdiv_text(xp: Any, x: Any, a: Any, b: Any, value: Any, /) -> Any:
     return x + a / b * value, (
         lambda gy: gy,
         lambda gy: gy * value / b,
         lambda gy: -(gy * value) * (a / b) / b,
         lambda gy: gy * (a / b),
     )
+
+
+_lerp_op, _addcmul_op, _addcdiv_op = [
+    dl.op(name=name, needs=None, promotes="join")(text)
+    for name, text in (("_lerp", _lerp_text), ("_addcmul", _addcmul_text), ("_addcdiv", _addcdiv_text))
+]
 
 
 def _at_once(op: Callable[..., Any], tensors: tuple[Any, ...], weight: Any) -> Any:
