@@ -7,7 +7,7 @@ otherwise than the two ops did, so this belongs to fusion.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import replace
 from math import prod
 from typing import Any
@@ -112,36 +112,38 @@ class _Arranging:
         from dlengine.kernels.jit.machine.kept import KEPT
 
         self.facts = Facts(calls, self.wanted)
-        own: dict[tuple[Value, int], Value] = {}
-        uses: Counter[tuple[Value, int]] = Counter()
+        own: dict[Hashable, Value] = {}
+        uses: Counter[Hashable] = Counter()
         for i, call in enumerate(calls):
-            uses.update(self._weights(call, i))
+            uses.update(self._weights(call, i).values())
         new: list[Call] = []
         for i, call in enumerate(calls):
-            weights = self._weights(call, i)
-            for v, epoch in weights:
-                if (v, epoch) in own or (v not in self.steady and uses[v, epoch] < SHARED):
-                    continue
-                made = Call("constant weight", KEPT.constant, [v], {})
-                made.result = Value(np.empty(v.shape, v.dtype), "made", Storage(False), made)
-                made.outs = [made.result]
-                own[v, epoch] = made.result
-                (self.first if v in self.steady else new).append(made)
-                if v in self.steady:
-                    self.steady.add(made.result)
-            taken = {v: own[v, epoch] for v, epoch in weights if (v, epoch) in own}
+            taken: dict[Value, Value] = {}
+            for v, kind in self._weights(call, i).items():
+                if kind not in own and (v in self.steady or uses[kind] >= SHARED):
+                    made = Call("constant weight", KEPT.constant, [v], {})
+                    made.result = Value(np.empty(v.shape, v.dtype), "made", Storage(False), made)
+                    made.outs = [made.result]
+                    own[kind] = made.result
+                    (self.first if v in self.steady else new).append(made)
+                    if v in self.steady:
+                        self.steady.add(made.result)
+                if kind in own:
+                    taken[v] = own[kind]
             new.append(renewed(call, taken) if taken else call)
         return new
 
-    def _weights(self, call: Call, place: int) -> list[tuple[Value, int]]:
-        """The weights that the kernel of a call keeps in another order, and how often their memory was written to before."""
+    def _weights(self, call: Call, place: int) -> dict[Value, Hashable]:
+        """The weights that the kernel of a call keeps in another order. Calls share what is made of a weight if what is given for
+        it here is equal: how often its memory was written to before, and the kernel, so that the order of the way forward does
+        not take memory on the way back."""
         kernel = call.name.split("+")[0]
         if kernel not in KEEPING:
-            return []
+            return {}
         pairs = zip(declaration(kernel).names, call.args, strict=False)
         named = [v for name, v in pairs if name[0] == "w" and isinstance(v, Value)]
-        found = [v for v in named if v in self.steady or v.kind == "held"]
-        return [(v, self.facts.epoch(v, place)) for v in found if v.dtype in FLOATS]
+        found = [v for v in named if (v in self.steady or v.kind == "held") and v.dtype in FLOATS]
+        return {v: (v, self.facts.epoch(v, place), "" if v in self.steady else kernel) for v in found}
 
     def gradients(self, calls: list[Call]) -> list[Call]:
         """Gradients of an LSTM without that of its input where nobody reads it."""
@@ -149,9 +151,10 @@ class _Arranging:
 
         new = []
         for call in calls:
-            gx, *rest = call.result if call.name == "lstm_grad" and isinstance(call.result, tuple) else (None,)
-            unread = isinstance(gx, Value) and not self.readers[gx] and gx not in self.wanted
-            if unread and not call.consts and all(v.dtype == FLOAT32 for v in call.outs):
+            is_lstms = call.name == "lstm_grad" and isinstance(call.result, tuple)
+            gx, *rest = call.result if is_lstms else (None,)
+            unread = gx is None or (isinstance(gx, Value) and not self.readers[gx] and gx not in self.wanted)
+            if is_lstms and unread and not call.consts and all(v.dtype == FLOAT32 for v in call.outs):
                 outs, kernel = [v for v in call.outs if v is not gx], _beyond_input(call.function)
                 new.append(replace(call, name=f"{call.name}, no gx", function=kernel, outs=outs, result=(None, *rest)))
             else:

@@ -202,8 +202,8 @@ def _first(op: Any, key: Any, arrays: Sequence[Any], consts: Mapping[str, Any], 
                 found = Waiting(op, key, SMALL, reading, number, True).known()
             elif plain:
                 found = Waiting(op, key, WIDE, reading, number, True, True).known()
-            elif _left_in_the_other_dtype(op, dtypes, consts, generator):
-                op.readings[number] = None
+            elif all([d.kind == "f" for d in known]) and _left_in_the_other_dtype(op, dtypes, consts, generator):
+                op.readings[number] = None  # of integers and bools it says nothing about floats
                 return None
     readings[key] = found
     return found

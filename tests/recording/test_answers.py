@@ -241,6 +241,8 @@ def test_slow_pullbacks_of_fast_functions_are_generated(name: str) -> None:
     with generating("off"):
         want = both()
     with generating("auto"):
+        getattr(dl, name).op.forget_readings()
+        getattr(dl, name)(*[dl.ones(3, dtype="bool" if name != "abs" else "int8")] * len(given))  # which NumPy computes
         before = launches(f"{name}_grad")
         assert both() == want
         assert launches(f"{name}_grad") == before + len(given)
