@@ -1,6 +1,8 @@
-"""Whether integers lie in a range: asked before memory is read or written at them."""
+"""Whether integers lie in a range, asked before memory is read or written at them; where an index of arrays points."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 
@@ -20,3 +22,19 @@ def in_range(ids: Array, size: int) -> bool:
         return bool(0 <= min(numbers) and max(numbers) < size)
     # Read as unsigned, a negative number is a huge one: a single pass finds both.
     return int(np.maximum.reduce(ids.view(f"u{ids.dtype.itemsize}"), axis=None)) < size
+
+
+def places_of(key: Any, shape: tuple[int, ...]) -> Array | None:
+    """The flat places of an index of one integer array per axis; None for another, and for one that is out of range."""
+    if not isinstance(key, tuple) or len(key) != len(shape):
+        return None
+    places: Any = 0
+    for k, n in zip(key, shape, strict=True):
+        if type(k) is not np.ndarray or k.dtype != np.int64 or not k.size:
+            return None
+        if not in_range(k, n):
+            k = np.where(k < 0, k + n, k)
+            if not in_range(k, n):
+                return None
+        places = places * n + k
+    return np.asarray(places)

@@ -22,6 +22,7 @@ from ..backend.switch import default_policy, scoped
 from ..recording import answer
 from ..recording.answers import PLAIN_CONSTANTS, mode
 from ..recording.generators import FEWEST
+from ..recording.pointwise import spread
 from .base import Node, TensorBase, next_sequence, recording, touched, wrap
 from .call import NAMES_ELSEWHERE, array, several
 from .declaration import AXES, Op
@@ -274,7 +275,8 @@ class _Form(NamedTuple):
                 f"    _known = {known}",
                 "    if _known is _MISSING or _mode() != 'auto':",
                 f"        _found = _answer(_op, ({arrays[2:]},), {constants_of(self)}, _xp.generator)",
-                f"    elif _known is not None and ({size.format('>= _known[0]')}): _found = _known[1](({arrays[2:]},))",
+                f"    elif _known is not None and ({size.format('>= _known[0]')}{self._broadcast()}):",
+                f"        _found = _known[1](({arrays[2:]},))",
                 f"if _found is None: {own}",
                 "else: _y, _pull = _found",
             ]
@@ -282,6 +284,13 @@ class _Form(NamedTuple):
         if self.view:  # which computes nothing
             return ["try:", *[f"    {line}" for line in body], *refused]
         return ["_token = _set_fp(_quiet)", "try:", *[f"    {line}" for line in body], *refused, "finally: _restore(_token)"]
+
+    def _broadcast(self) -> str:
+        """What else is asked of the sizes: whether arrays of several shapes broadcast to as many elements."""
+        if len(self.arrays) == 1:
+            return ""
+        differ = "_type(_a0) is _type(_a1) and _a0.shape != _a1.shape and " if len(self.arrays) == 2 else ""
+        return f" or {differ}_spread(({', '.join([f'_a{i}' for i in range(len(self.arrays))])}), _known[0])"
 
     def _key(self) -> str:
         """Under what an op's readings have this call, as answers.answer makes it."""
@@ -335,7 +344,7 @@ globals().update({
     "_answer": answer, "_array": array, "_asarray": np.asarray, "_generic": np.generic, "_record": record, "_refusal": refusal,
     "_cells_of": version_cells, "_Node": Node, "_ref": ref, "_next_sequence": next_sequence, "_is_inexact": is_inexact,
     "_type": type, "_isinstance": isinstance, "_list": list, "_tuple": tuple, "_bool": bool, "_map": map,
-    "_float": float, "_int": int, "_repr": repr,
+    "_float": float, "_int": int, "_repr": repr, "_spread": spread,
     "_PLAIN": PLAIN_CONSTANTS, "_bind": bind, "_LAST": -1, "_FIRST": 0, "_TWO": 2,
     "_DTYPES": frozenset([type(np.dtype(char)) for char in np.typecodes["AllInteger"] + "?efdFD"]),
     "_F4_ALONE": (np.dtype("float32"),), "_F8_ALONE": (np.dtype("float64"),), "_NONE": MappingProxyType({}),

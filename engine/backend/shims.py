@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from dlengine.kernels.ranges import FEW, in_range
+from dlengine.kernels.ranges import FEW, in_range, places_of
 
 from ..errors import DivisionByZero
 from . import device_scatter, plain, sums, transforms
@@ -120,7 +120,7 @@ def _numpy_put_at(gy: Array, *, key: Any, shape: tuple[int, ...]) -> Array:
     if _basic(key):
         out[key] = gy
     else:
-        found = _places(key, shape)
+        found = places_of(key, shape)
         places = (np.arange(out.size).reshape(shape)[key] if found is None else found).reshape(-1)
         times = np.bincount(places) if places.size > sums.BLOCK or gy.dtype.itemsize == 2 else _ONCE
         dtype = _summing(gy.dtype, times)
@@ -131,22 +131,6 @@ def _numpy_put_at(gy: Array, *, key: Any, shape: tuple[int, ...]) -> Array:
 
 
 _ONCE = np.ones(1, np.int64)
-
-
-def _places(key: Any, shape: tuple[int, ...]) -> Array | None:
-    """The flat places of an index of one integer array per axis; None for another, and for one that is out of range."""
-    if not isinstance(key, tuple) or len(key) != len(shape):
-        return None
-    places: Any = 0
-    for k, n in zip(key, shape, strict=True):
-        if type(k) is not np.ndarray or k.dtype != np.int64 or not k.size:
-            return None
-        if not in_range(k, n):
-            k = np.where(k < 0, k + n, k)
-            if not in_range(k, n):
-                return None
-        places = places * n + k
-    return np.asarray(places)
 
 
 def _summing(dtype: Any, times: Array) -> Any:

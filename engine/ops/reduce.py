@@ -83,7 +83,10 @@ def sum(xp: Namespace, x: Tensor, /, *, axis: Axis = None, dtype: DTypeLike | No
     """
     shape = x.shape
     if x.dtype not in FLOATS and x.dtype == xp.bool:
-        x = xp.astype(x, xp.int64)
+        if getattr(xp, "generates", False) and (dtype is None or dtype == xp.int64):
+            dtype = xp.int64  # machine code widens them as it adds
+        else:
+            x = xp.astype(x, xp.int64)
     return xp.sum(x, axis=axis, dtype=dtype, keepdims=keepdims), lambda gy: expand(xp, gy, shape, axis, keepdims)
 
 

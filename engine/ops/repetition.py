@@ -111,6 +111,9 @@ def repeat(xp: Namespace, x: Tensor, repeats: int | Tensor | list[int], /, *, ax
     return xp.repeat(x, times, axis=at), pull
 
 
+WIDE = 16
+"""How many times as long as its border an axis is that is joined with the border, instead of taken apart."""
+
 _SOURCES = {
     "reflect": lambda i, n: n - 1 - abs(n - 1 - i % (2 * n - 2)) if n > 1 else 0,
     "replicate": lambda i, n: min(max(i, 0), n - 1),
@@ -118,7 +121,8 @@ _SOURCES = {
 }
 
 
-def _sources(mode: str, axis: int, n: int, lo: int, hi: int) -> list[int]:
+@lru_cache(maxsize=256)
+def _sources(mode: str, axis: int, n: int, lo: int, hi: int) -> tuple[int, ...]:
     """Which of the n values of an axis each value of the result is; what is cut off at one end may return at the other.
 
     In mode "circular" it does not: the border holds the other end of what is left, as in PyTorch.
@@ -129,7 +133,7 @@ def _sources(mode: str, axis: int, n: int, lo: int, hi: int) -> list[int]:
         lo, hi = max(lo, 0), max(hi, 0)
     if left <= 0 or max(lo, hi) > left + {"reflect": -1, "circular": 0, "replicate": math.inf}[mode]:
         raise ShapeError(f"pad: mode {mode!r} cannot pad axis {axis} of size {n} by {(lo, hi)}")
-    return [first + _SOURCES[mode](i, left) for i in range(-lo, left + hi)]
+    return tuple([first + _SOURCES[mode](i, left) for i in range(-lo, left + hi)])
 
 
 def _pairs_of(padding: Any) -> None:
@@ -218,9 +222,15 @@ def pad(
     steps = [
         (axis, n, _sources(mode, axis, n, *pair)) for axis, (n, pair) in enumerate(zip(shape, pairs, strict=True)) if any(pair)
     ]
-    y = xp.asarray(x, copy=True)
-    for axis, _, source in steps:
-        y = xp.take(y, xp.asarray(source, dtype=xp.int64), axis=axis)
+    y = x if steps else xp.asarray(x, copy=True)
+    for axis, n, source in steps:
+        before, after = pairs[axis]
+        if min(before, after) < 0 or n < WIDE * (before + after):
+            y = xp.take(y, xp.asarray(source, dtype=xp.int64), axis=axis)
+            continue
+        ends = [xp.asarray(end, dtype=xp.int64) for end in (source[:before], source[before + n :]) if end]
+        parts = [xp.take(y, end, axis=axis) for end in ends]
+        y = xp.concat([*parts[: bool(before)], y, *parts[bool(before) :]], axis=axis)
 
     def pull(gy):
         for axis, n, source in reversed(steps):

@@ -24,8 +24,8 @@ from dlengine.kernels.generated.expression import EXACT, Expression, in_order
 from dlengine.kernels.generated.mode import Mode
 from dlengine.kernels.generated.mode import mode as mode_in_force
 
-from .generators import GENERATORS, SMALL, WIDE, Generator
-from .pointwise import Waiting
+from .generators import FEWEST, GENERATORS, SMALL, WIDE, Generator
+from .pointwise import Waiting, spread
 from .reading import Reading, halves, read, steps
 from .symbols import NotPointwise, NotThisCall
 
@@ -121,7 +121,7 @@ def answer(op: Any, arrays: Sequence[Any], consts: Mapping[str, Any], number: in
     found = readings.get(key, _UNKNOWN)
     if found is _UNKNOWN:
         found = _first(op, key, arrays, consts, number)
-    if found is None or (x.size < found[0] and chosen == "auto"):
+    if found is None or (x.size < found[0] and chosen == "auto" and not (x.size > FEWEST and spread(arrays, found[0]))):
         return None
     return found[1](arrays)  # type: ignore[no-any-return]
 

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from ..ranges import places_of
 from ..types import Array
 from .generated.copies import assemble, framed
 from .machine.compile import LARGE, is_interpreted, laid_out
@@ -46,6 +47,17 @@ def _take_along_axis(x: Array, indices: Array, /, *, axis: int = -1) -> Array | 
     return y.reshape(wanted)
 
 
+def _take(x: Array, indices: Array, /, *, axis: int | None = None) -> Array | None:
+    """Along the last axis, number by number; rows NumPy copies as fast."""
+    if type(indices) is not np.ndarray or indices.dtype != _INT or indices.ndim != 1 or x.dtype not in _TAKEN or not x.ndim:
+        return None
+    rank = x.ndim
+    if (axis is None and rank > 1) or (axis is not None and axis not in (-1, rank - 1)) or x.size == 0 or indices.size < _FEWEST:
+        return None
+    found: Array | None = _module("gather").take_numbers(x, indices)
+    return found
+
+
 def _scatter_add(x: Array, indices: Array, updates: Array) -> Array | None:
     if x.dtype not in _FLOATS or updates.dtype != x.dtype or indices.dtype != _INT or not updates.size:
         return None
@@ -66,6 +78,7 @@ def _put_at(gy: Array, *, key: Any, shape: tuple[int, ...]) -> Array | None:
         return _put_block(gy, parts, shape) if gy.nbytes >= LARGE and int not in kinds else None
     if gy.dtype not in _FLOATS or not gy.size:
         return None
+    parts = parts[:-1] if parts and parts[-1] is ... else parts
     if not parts:
         return None
     lead = 0
@@ -96,9 +109,9 @@ def _zero(dtype: Any) -> Array:
 
 
 def _put_at_points(gy: Array, parts: tuple[Any, ...], shape: tuple[int, ...]) -> Array | None:
-    if len(parts) != len(shape) or not all(type(k) is np.ndarray and k.dtype == _INT for k in parts):
+    places = places_of(parts, shape)
+    if places is None:
         return None
-    places = np.ravel_multi_index([np.where(k < 0, k + n, k) for k, n in zip(parts, shape, strict=True)], shape)
     out = np.zeros((1, prod(shape), 1), gy.dtype)
     _module("gather").add_rows("put_at", out, places, gy.reshape(1, places.size, 1))
     return out.reshape(shape)
@@ -266,6 +279,7 @@ def copies(cls: type) -> Callable[[Any], Any] | None:
 
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {
+    "take": _take,
     "take_along_axis": _take_along_axis,
     "scatter_add": _scatter_add,
     "put_at": _put_at,

@@ -105,6 +105,53 @@ def take_along(x: Array, places: Array) -> Array:
 
 
 @inner()
+def all_placed(ids: Array, size: int, places: Array) -> bool:
+    """Whether all places exist; counted from the front, they are written to places, without a sign: what they index is not asked
+    for negative ones."""
+    fine = True
+    for i in range(ids.size):
+        p = placed(ids[i], size)
+        fine &= p >= 0
+        places[i] = max(p, 0)
+    return fine
+
+
+@inner(exact=True)
+def take_row(x: Array, places: Array, y: Array) -> None:
+    for i in range(places.size):
+        y[i] = x[places[i]]
+
+
+@inner(exact=True)
+def add_to_row(x: Array, places: Array, y: Array) -> None:
+    for i in range(places.size):
+        y[places[i]] += x[i]
+
+
+@jit()
+def _take_numbers(x: Array, ids: Array, y: Array, size: int, threads: int) -> bool:
+    """x: rows of that size, y: rows of as many numbers as there are ids."""
+    count = ids.size
+    places = np.empty(count, np.uint64)
+    if not all_placed(ids, size, places):
+        return False
+    rows = x.size // size
+    for t in prange(threads):
+        for n in range(t * rows // threads, (t + 1) * rows // threads):
+            take_row(x[n * size : (n + 1) * size], places, y[n * count : (n + 1) * count])
+    return True
+
+
+def take_numbers(x: Array, ids: Array) -> Array | None:
+    """x[..., ids]; None where a place does not exist. x: (..., N), of elements. ids: (K,)."""
+    y = np.empty((*x.shape[:-1], ids.size), x.dtype)
+    rows = x.size // x.shape[-1]
+    if not _take_numbers(flat(dense(x)), flat(ids), flat(y), x.shape[-1], threads_for(rows, 0.4 * y.size)):
+        return None
+    return y
+
+
+@inner()
 def add_numbers(out: Array, ids: Array, updates: Array) -> bool:
     """updates[a, i] added to out[a, ids[i]] by way of sums in float64; whether all places exist."""
     for a in range(len(out)):
@@ -122,11 +169,14 @@ def add_numbers(out: Array, ids: Array, updates: Array) -> bool:
 @inner()
 def add_in_order(out: Array, ids: Array, updates: Array, lo: int, hi: int) -> None:
     """To columns lo ... hi of the rows."""
-    for a in range(len(out)):
-        for i in range(ids.size):
-            if out.shape[2] == 1:
-                out[a, placed(ids[i], out.shape[1]), 0] += updates[a, i, 0]
-            else:
+    if out.shape[2] == 1:
+        places = np.empty(ids.size, np.uint64)
+        all_placed(ids, out.shape[1], places)
+        for a in range(len(out)):
+            add_to_row(updates[a, :, 0], places, out[a, :, 0])
+    else:
+        for a in range(len(out)):
+            for i in range(ids.size):
                 add_row(updates[a, i, lo:hi], out[a, placed(ids[i], out.shape[1]), lo:hi])
 
 

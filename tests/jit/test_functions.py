@@ -55,7 +55,8 @@ def same(spaces: tuple[Any, Any], name: str, *args: Any, rtol: float = 0.0, **op
 
 def test_each_function_is_tried_below() -> None:
     assert set(FUNCTIONS) == {
-        "take_along_axis", "scatter_add", "put_at", "nonzero", "cumulative_sum", "cumulative_prod", "tril", "triu", "argsort",
+        "take", "take_along_axis", "scatter_add", "put_at", "nonzero", "cumulative_sum", "cumulative_prod", "tril", "triu",
+        "argsort",
         "sort", "searchsorted", "unique_values", "unique_counts", "unique_inverse", "linalg.det", "linalg.slogdet", "linalg.inv",
         "linalg.solve", "linalg.cross", "linalg.outer", "linalg.cholesky", "linalg.eigvalsh", "linalg.svdvals", "linalg.qr",
         "linalg.matrix_rank",
@@ -70,6 +71,30 @@ def test_taking_along_an_axis(spaces: tuple[Any, Any], dtype: str, axis: int) ->
         same(spaces, "take_along_axis", x, places, axis=axis)
     with pytest.raises(IndexError):
         spaces[0].take_along_axis(numbers(4, 4, 4), places + 4, axis=axis)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int64"])
+@pytest.mark.parametrize("threads", [1, 2])
+def test_taking_numbers_of_rows(spaces: tuple[Any, Any], monkeypatch: pytest.MonkeyPatch, dtype: str, threads: int) -> None:
+    monkeypatch.setattr(gather, "threads_for", lambda units, ns: min(threads, units))
+    places = RNG.integers(-9, 9, 40)
+    for x in layouts((10 * numbers(3, 7, 9)).astype(dtype)):
+        for axis in (-1, 2):
+            same(spaces, "take", x, places, axis=axis)
+        for wrong in (places + 10, places - 10):
+            with pytest.raises(IndexError):
+                spaces[0].take(x, wrong, axis=-1)
+    same(spaces, "take", numbers(9).astype(dtype), places)
+
+
+def test_what_else_is_taken_is_left_to_numpy(spaces: tuple[Any, Any]) -> None:
+    x, places, before = numbers(3, 7, 9), RNG.integers(0, 3, 40), jit.SET.launches["library:take"]
+    few, short = places[:5], places.astype("i4")
+    for a, i, axis in ((x, places, 0), (x, few, -1), (x[:0], places, -1), (x > 0, places, -1), (x, short, 2)):
+        ours, theirs = (space.take(a, i, axis=axis) for space in spaces)
+        assert ours.shape == theirs.shape
+        np.testing.assert_array_equal(ours, theirs)
+    assert jit.SET.launches["library:take"] == before
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -99,11 +124,15 @@ def test_the_adjoint_of_indexing(spaces: tuple[Any, Any], shape: tuple[int, ...]
         np.array([1, 0, -1, 1]),
         np.array([[1, 0], [-1, 1]]),
         (*(slice(None),) * (len(shape) - 1), np.array([0, -1, 0])),
+        (*(slice(None),) * (len(shape) - 1), np.array([0, -1, 0]), ...),
+        (np.array([1, 0, -1, 1]), ...),
         tuple(RNG.integers(-n, n, (3, 4)) for n in shape),
     ):
         gy = numbers(*np.empty(shape)[key].shape)
         for g in layouts(gy):
             same(spaces, "put_at", g, key=key, shape=shape, rtol=1e-6)
+    whole = numbers(*shape)
+    np.testing.assert_array_equal(spaces[0].put_at(whole, key=(...,), shape=shape), whole)
 
 
 @pytest.mark.parametrize("name", ["cumulative_sum", "cumulative_prod"])
@@ -290,3 +319,13 @@ def test_rows_are_added_alike_by_any_number_of_threads(monkeypatch: pytest.Monke
         found.append(gather.add_rows("put_at", out, ids, updates))
         np.testing.assert_allclose(out, wanted, rtol=1e-6, atol=1e-5)
     assert all([np.array_equal(y, found[0]) for y in found])
+
+
+def test_the_adjoint_of_an_index_that_broadcasts(spaces: tuple[Any, Any]) -> None:
+    """One array per axis, of several shapes, as what scatters along an axis has them; a wrong place is named."""
+    rows, columns = np.arange(5)[:, None], RNG.integers(-7, 7, (5, 90))
+    for g in layouts(numbers(5, 90)):
+        same(spaces, "put_at", g, key=(rows, columns), shape=(5, 7), rtol=1e-5)
+    for wrong in (7, -8):
+        with pytest.raises(IndexError, match=f"{wrong} is out of bounds"):
+            spaces[0].put_at(numbers(5, 90), key=(rows, np.full((5, 90), wrong)), shape=(5, 7))

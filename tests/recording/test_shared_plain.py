@@ -4,12 +4,14 @@ them."""
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import prod
 from typing import Any
 
 import numpy as np
 import pytest
 
 import dlengine as dl
+from dlengine.errors import ShapeError
 from dlengine.kernels import jit
 
 pytest.importorskip("numba")
@@ -112,3 +114,36 @@ def test_large_arrays_stay_with_generated_code_after_many_calls() -> None:
         for _ in range(200):
             dl.clip(x, -0.5, 0.5)
     assert jit.SET.launches["generated:clip"] == before + 200
+
+
+@pytest.mark.parametrize("name", ["add", "multiply", "less"])
+@pytest.mark.parametrize("shapes", [((130, 1), (150,)), ((1, 130), (150, 1)), ((150,), (40, 4, 1))])
+def test_few_numbers_that_broadcast_to_many(one_thread: None, name: str, shapes: Any) -> None:
+    """The size of the result counts."""
+    for dtype in ("float32", "float64"):
+        given = [a[:prod(shape)].reshape(shape) for a, shape in zip(arrays(name, dtype, False), shapes, strict=True)]
+        given[0].flat[:4] = np.nan, np.inf, -np.inf, -0.0
+        before = jit.SET.launches[f"generated:{name}"]
+        y = getattr(dl, name)(*map(dl.asarray, given)).numpy()
+        assert jit.SET.launches[f"generated:{name}"] == before + 1
+        np.testing.assert_array_equal(y, OPS[name](*given))
+
+
+def test_few_numbers_that_broadcast_to_few(one_thread: None) -> None:
+    a, b = (dl.asarray(x) for x in arrays("add", "float32", False))
+    dl.add(a, b)
+    before = jit.SET.launches["generated:add"]
+    for x, y in ((dl.reshape(a[:100], (100, 1)), b[:100]), (a[:1000], b[0]), (dl.zeros((0, 1)), b[:20_000])):
+        np.testing.assert_array_equal(dl.add(x, y).numpy(), x.numpy() + y.numpy())
+    assert jit.SET.launches["generated:add"] == before
+    with pytest.raises(ShapeError):
+        dl.add(a[:20_000], b[:19_999])
+
+
+def test_slow_functions_of_few_numbers_that_broadcast(one_thread: None) -> None:
+    dl.hypot.op.forget_readings()
+    a, b = (dl.asarray(x) for x in arrays("add", "float32", False))
+    before = jit.SET.launches["generated:hypot"]
+    y = dl.hypot(dl.reshape(a[:60], (60, 1)), b[:70])
+    assert jit.SET.launches["generated:hypot"] == before + 1
+    np.testing.assert_allclose(y.numpy(), np.hypot(a.numpy()[:60, None], b.numpy()[:70]), rtol=1e-6)

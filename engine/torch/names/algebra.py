@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ...autograd.promotion import REAL_FLOATS
 from . import pairs
 from .core import aliasing, define, in_place, is_tensor, kind_of
 from .engine import dl
@@ -70,6 +71,8 @@ def _inner(input: Any, other: Any) -> Any:
 @define("outer", "ger")
 def _outer(input: Any, vec2: Any) -> Any:
     _of_ranks("outer", (input, 1), (vec2, 1))
+    if input.array.dtype in REAL_FLOATS and input.array.dtype == vec2.array.dtype:
+        return dl.linalg.outer(input, vec2)
     return dl.expand_dims(input, axis=1) * vec2
 
 

@@ -237,21 +237,6 @@ def _heaviside(input: Any, values: Any) -> Any:
     return dl.where(input == 0, values, dl.astype(input > 0, input.dtype))
 
 
-@define("lerp")
-def _lerp(input: Any, end: Any, weight: Any) -> Any:
-    return input + weight * (end - input)
-
-
-@define("addcmul")
-def _addcmul(input: Any, tensor1: Any, tensor2: Any, *, value: Any = 1) -> Any:
-    return input + (tensor1 * tensor2 if value == 1 else tensor1 * tensor2 * value)
-
-
-@define("addcdiv")
-def _addcdiv(input: Any, tensor1: Any, tensor2: Any, *, value: Any = 1) -> Any:
-    return input + (tensor1 / tensor2 if value == 1 else tensor1 / tensor2 * value)
-
-
 # ---------------------------------------------------------------------- bounds and choices
 @define("clamp", "clip")
 def clamp(input: Any, min: Any = None, max: Any = None) -> Any:
@@ -359,7 +344,7 @@ def _equal(input: Any, other: Any) -> bool:
 # ---------------------------------------------------------------------- forms in place
 in_place(
     *UNARY, *BINARY, "sign", "sgn", "round", "conj_physical", "remainder", "fmod", "add", "sub", "subtract", "div", "divide",
-    "pow", "float_power", "ldexp", "xlogy", "heaviside", "lerp", "addcmul", "addcdiv", "clamp", "clip", "clamp_min", "clamp_max",
+    "pow", "float_power", "ldexp", "xlogy", "heaviside", "clamp", "clip", "clamp_min", "clamp_max",
     "nan_to_num", "gcd", "lcm",
 )  # fmt: skip
 _ = axis_or_all

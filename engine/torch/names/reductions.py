@@ -13,6 +13,8 @@ from .core import METHODS, axis_or_all, define, demoted, is_tensor, kind_of, ref
 from .elementwise import clamp
 from .engine import dl
 
+_INT = np.dtype(np.int64)
+
 
 def axes(input: Any, dim: Any) -> Any:
     """The axes of a reduction; a number's one axis, 0 or -1, is none."""
@@ -27,7 +29,7 @@ def axes(input: Any, dim: Any) -> Any:
 def _accumulated(input: Any, dtype: Any) -> dict[str, Any]:
     """The dtype in which PyTorch adds: int64 for integers and booleans."""
     if dtype is None and kind_of(input.dtype) < 2:
-        dtype = "int64"
+        dtype = _INT
     return {} if dtype is None else {"dtype": dtype}
 
 
@@ -236,9 +238,31 @@ def _topk(input: Any, k: int, dim: int = -1, largest: bool = True, sorted: bool 
     return pairs.topk(*dl.topk(input, int(k), axis=dim, largest=largest))
 
 
+SELECTED = 1024
+"""Elements from which on one of an order is found without the others."""
+
+
+def _selected(a: Any, k: int, dim: int) -> Any:
+    """Where element k of the order along an axis of a NumPy array is, in which equal ones keep theirs; None for other arrays, and
+    where NaN asks for more."""
+    if type(a) is not np.ndarray or a.dtype.kind not in "fiu" or a.size < SELECTED or (a.dtype.kind == "f" and np.isnan(a).any()):
+        return None
+    rows = np.moveaxis(a, dim, -1)
+    value = np.partition(rows, k, axis=-1)[..., k : k + 1]
+    equal = rows == value
+    ahead = k - np.count_nonzero(rows < value, axis=-1, keepdims=True)  # so many of the equal ones
+    if ahead.any():
+        equal = np.cumsum(equal, axis=-1) > ahead
+    return np.moveaxis(np.argmax(equal, axis=-1, keepdims=True), -1, dim)
+
+
 def _kth(input: Any, k: int, dim: int, keepdim: bool, pair: Any) -> Any:
     if input.ndim == 0:
         return pair(dl.clone(input), dl.zeros((), dtype="int64", device=input.device))
+    found = _selected(input.array, k, dim)
+    if found is not None:
+        index = dl.asarray(found, device=input.device)
+        return pair(at(input, index, dim, keepdim), index if keepdim else dl.squeeze(index, axis=dim))
     order = dl.argsort(input, axis=dim, stable=True)
     key = (slice(None),) * (dim % input.ndim)
     index = order[(*key, slice(k, k + 1))]

@@ -68,8 +68,12 @@ def _sets(input: Any, f: Any, inverse: bool, counts: bool) -> Any:
 
 @define("unique")
 def _unique(input: Any, sorted: bool = True, return_inverse: bool = False, return_counts: bool = False, dim: Any = None) -> Any:
+    if dim is None and not (return_inverse and return_counts):
+        found = (dl.unique_inverse if return_inverse else dl.unique_counts if return_counts else dl.unique_values)(input)
+        return tuple(found) if return_inverse or return_counts else found
+
     def values(t: Any) -> Any:
-        v, back, n = np.unique(t.numpy_copy(), return_inverse=True, return_counts=True, axis=dim)
+        v, back, n = np.unique(t.numpy_copy(), return_inverse=True, return_counts=True, axis=dim, equal_nan=False)
         return v, back.reshape(t.shape if dim is None else (-1,)), n
 
     return _sets(input, values, return_inverse, return_counts)

@@ -22,6 +22,7 @@ from . import (
     running,
     sets,
     shaping,
+    weighted,
 )
 from .core import CLASSES, FUNCTIONS, METHODS, OWN, Plain, assigning, demoted, is_tensor, own
 from .engine import dl
@@ -313,4 +314,4 @@ def finish() -> None:
 
 CLASSES[Plain] = Tensor
 OWN.add(Tensor)
-_ = (algebra, chance, conversion, elementwise, indexing, joining, sets, reductions, running, shaping)
+_ = (algebra, chance, conversion, elementwise, indexing, joining, sets, reductions, running, shaping, weighted)

@@ -27,8 +27,8 @@ from .entry import BYTES_AT, DATA_AT, ENTRIES, TYPE_AT
 SHARED = 400_000
 """Bytes from which on threads share the copy of memory as it lies."""
 
-_PACE = {"rows": 0.025, "fill": 0.012, "strided": 0.35, "turned": 0.12}
-"""Nanoseconds of one thread: for a byte, for a byte, for an element, for an element."""
+_PACE = {"rows": 0.025, "fill": 0.012, "back": 0.023, "strided": 0.35, "turned": 0.12}
+"""Nanoseconds of one thread: for a byte, for a byte, for a byte, for an element, for an element."""
 
 _EAGER = 1.7
 """A thread pays for less work here than elsewhere: 3,000 ns, since all that it does is wait for memory."""
@@ -222,8 +222,9 @@ def _plan(
     plane = PLANES.index(kind if kind == "rows" else f"{kind}{size}")
     words = (y_begin, x_begin, len(axes), shared, grain, plane, tile, *[w for axis in axes for w in axis])
     count = prod([n for n, _, _ in axes])
-    pace = _PACE[kind] * (size if kind == "fill" else 1)
-    alone = kind in ("fill", "turned") or (kind == "rows" and inner < _NARROW) or (kind == "strided" and axes[-1][1] != size)
+    pace = _PACE[kind] * (size if kind in ("fill", "back") else 1)
+    alone = kind in ("fill", "turned", "back") or (kind == "rows" and inner < _NARROW)
+    alone = alone or (kind == "strided" and axes[-1][1] != size)
     nanoseconds = pace * count + _ROW * (count // inner)
     return Plan(struct.pack(f"={len(words)}q", *words), max(1, axes[shared][0] // grain), nanoseconds, alone)
 
@@ -312,6 +313,8 @@ def _ordered(axes: list[Axis], size: int) -> tuple[list[Axis], str]:
         return [*axes[:-1], (n * size, 1, 1)], "rows"
     if dy == size and dx == 0:
         return axes, "fill"
+    if dy == -dx == size and n * size >= _LINE:
+        return axes, "back"
     # Where x lies close together comes next, so that lines of both are in the cache.
     near = min(range(len(axes) - 1), key=lambda i: abs(axes[i][2]) or _WHOLE)
     axes = [*axes[:near], *axes[near + 1 : -1], axes[near], axes[-1]]
@@ -333,6 +336,6 @@ def _shared(axes: list[Axis], kind: str, size: int) -> tuple[int, int]:
         shared = outer.index(max(outer))
     if kind == "turned" and shared >= last - 1:
         return shared, SIDES[size]
-    if shared == last and kind in ("rows", "fill"):
+    if shared == last and kind in ("rows", "fill", "back"):
         return shared, _LINE // (1 if kind == "rows" else size)
     return shared, 1

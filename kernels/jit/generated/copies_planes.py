@@ -15,8 +15,9 @@ SIDES = {1: 16, 2: 16, 4: 16, 8: 8, 16: 4}
 
 SIZES = tuple(SIDES)
 
-PLANES = ("rows", *[f"fill{s}" for s in SIZES], *[f"strided{s}" for s in SIZES], *[f"turned{s}" for s in SIZES])
-"""rows: bytes as they lie. fill: one element for each row. strided: element by element. turned: blocks of a transposed array."""
+PLANES = ("rows", *[f"{kind}{s}" for kind in ("fill", "strided", "turned", "back") for s in SIZES])
+"""rows: bytes as they lie. fill: one element for each row. strided: element by element. turned: blocks of a transposed array.
+back: rows from their last element to the first."""
 
 
 def planes() -> str:
@@ -24,11 +25,18 @@ def planes() -> str:
     fills = [Template(_FILL).substitute(SIZE=s, TYPE=_type(s), SPLAT=_splat(s)) for s in SIZES]
     strided = [Template(_STRIDED).substitute(SIZE=s, TYPE=_type(s)) for s in SIZES]
     rows = [_row("copy", "ptr %x"), _row("fill", "<64 x i8> %v"), _ROWS]
-    return "\n".join([*rows, *fills, *strided, *map(_turned, SIZES)])
+    return "\n".join([*rows, *fills, *strided, *map(_turned, SIZES), *map(_back, SIZES)])
 
 
 def _type(size: int) -> str:
     return f"i{8 * size}"
+
+
+def _back(size: int) -> str:
+    """The plane of rows that x has backwards: vectors are turned round in registers."""
+    lanes = _VECTOR // size
+    turned = ", ".join([f"i32 {i}" for i in reversed(range(lanes))])
+    return Template(_BACK).substitute(SIZE=size, TYPE=_type(size), LANES=lanes, TURNED=turned, LAST=(1 - lanes) * size)
 
 
 def _splat(size: int) -> str:
@@ -336,6 +344,55 @@ do.one:
   %y.k.next = getelementptr i8, ptr %y.k, i64 %dy0
   %x.k.next = getelementptr i8, ptr %x.k, i64 %dx0
   br label %one
+end:
+  ret void
+}
+"""
+
+_BACK = """
+define internal void @back${SIZE}(ptr %y0, ptr %x0, i64 %n1, i64 %dy1, i64 %dx1, i64 %n0, i64 %dy0, i64 %dx0, i64 %length) {
+start:
+  %whole = and i64 %n0, -${LANES}
+  br label %head
+head:
+  %j = phi i64 [0, %start], [%j.next, %next]
+  %y = phi ptr [%y0, %start], [%y.next, %next]
+  %x = phi ptr [%x0, %start], [%x.next, %next]
+  %more = icmp slt i64 %j, %n1
+  br i1 %more, label %vectors, label %end
+vectors:
+  %i = phi i64 [0, %head], [%i.next, %vector]
+  %y.at = mul i64 %i, ${SIZE}
+  %y.i = getelementptr i8, ptr %y, i64 %y.at
+  %x.at = sub i64 0, %y.at
+  %x.i = getelementptr i8, ptr %x, i64 %x.at
+  %more.i = icmp slt i64 %i, %whole
+  br i1 %more.i, label %vector, label %one
+vector:
+  %x.low = getelementptr i8, ptr %x.i, i64 ${LAST}
+  %v = load <${LANES} x ${TYPE}>, ptr %x.low, align 1
+  %turned = shufflevector <${LANES} x ${TYPE}> %v, <${LANES} x ${TYPE}> poison, <${LANES} x i32> <${TURNED}>
+  store <${LANES} x ${TYPE}> %turned, ptr %y.i, align 1
+  %i.next = add i64 %i, ${LANES}
+  br label %vectors
+one:
+  %k = phi i64 [%whole, %vectors], [%k.next, %do.one]
+  %y.k = phi ptr [%y.i, %vectors], [%y.k.next, %do.one]
+  %x.k = phi ptr [%x.i, %vectors], [%x.k.next, %do.one]
+  %more.k = icmp slt i64 %k, %n0
+  br i1 %more.k, label %do.one, label %next
+do.one:
+  %e = load ${TYPE}, ptr %x.k, align 1
+  store ${TYPE} %e, ptr %y.k, align 1
+  %k.next = add i64 %k, 1
+  %y.k.next = getelementptr i8, ptr %y.k, i64 ${SIZE}
+  %x.k.next = getelementptr i8, ptr %x.k, i64 -${SIZE}
+  br label %one
+next:
+  %j.next = add i64 %j, 1
+  %y.next = getelementptr i8, ptr %y, i64 %dy1
+  %x.next = getelementptr i8, ptr %x, i64 %dx1
+  br label %head
 end:
   ret void
 }

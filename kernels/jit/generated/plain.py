@@ -37,6 +37,8 @@ _FLOATS = frozenset(("float32", "float64", "float16", "bfloat16"))
 _TAKEN: dict[str, frozenset[str]] = dict.fromkeys(("sum", "prod", "mean", "var", "std", "max", "min", "all_finite"), _FLOATS)
 _TAKEN["euclidean"] = frozenset(("float32", "float64"))
 _BOOL = frozenset(("bool",))
+_INT = np.dtype(np.int64)
+_WHOLE = (_INT, np.dtype(np.bool_))
 
 
 def plain(name: str, fallback: Callable[..., Any], launches: Counter[str]) -> Callable[..., Any]:
@@ -46,6 +48,7 @@ def plain(name: str, fallback: Callable[..., Any], launches: Counter[str]) -> Ca
     label = f"generated:{name}"
     kept_axes, averaged = name == "euclidean", name == "mean"
     added = averaged or name == "sum"
+    fallback = _of_integers(fallback, launches) if added and not averaged else fallback
 
     def reduce(x: Array, /, *, axis: Any = None, keepdims: bool = kept_axes, dtype: Any = None, **options: Any) -> Any:
         if type(x) is np.ndarray and mode.get() != "off" and dtype is None and x.size and not is_interpreted():
@@ -89,6 +92,33 @@ def _sum_of_rows() -> Callable[[Array, int, int, float], Array]:
     from ..leading_sums import sum_of_rows
 
     return sum_of_rows
+
+
+def _of_integers(fallback: Callable[..., Any], launches: Counter[str]) -> Callable[..., Any]:
+    """sum of many integers or booleans over neighbouring axes (integer_sums.py); fallback: of all else."""
+
+    def total(x: Array, /, *, axis: Any = None, dtype: Any = None, keepdims: bool = False) -> Any:
+        if type(x) is np.ndarray and x.size >= LEAST and x.dtype in _WHOLE and (dtype is None or dtype == _INT):
+            begin, end = _only_run(x.ndim, axis)
+            much = x.dtype.kind == "b" or end - begin < x.ndim  # NumPy adds all of an array of integers as fast
+            if begin < end and much and mode.get() != "off" and not is_interpreted():
+                from ..integer_sums import sum_of_integers
+
+                launches["library:sum"] += 1
+                y = sum_of_integers(x, begin, end)
+                return y.reshape(*x.shape[:begin], *[1] * (end - begin), *x.shape[end:]) if keepdims else y
+        return fallback(x, axis=axis, dtype=dtype, keepdims=keepdims)
+
+    return total
+
+
+def _only_run(rank: int, axis: Any) -> tuple[int, int]:
+    """The first of the axes of a sum and the one behind the last, where they are neighbours; else an empty run."""
+    axes = range(rank) if axis is None else axis if type(axis) is tuple else (axis,)
+    if not {*map(type, axes)} == {int} or not all([-rank <= a < rank for a in axes]):
+        return 0, 0
+    found = sorted([a % rank for a in axes])
+    return (found[0], found[-1] + 1) if found == [*range(found[0], found[0] + len(found))] else (0, 0)
 
 
 Run = tuple[int, int, float]
