@@ -60,7 +60,8 @@ def check_values(name: str, input: Any, target: Any, low: float | None = None, h
 
 def inside(xp: Any, a: Any, low: float | None, high: float | None) -> bool:
     """Whether all of an array's numbers, some, lie in [low, high]; where these are None, whether they are finite."""
-    if type(a) is np.ndarray and xp.generates and a.size <= FEW_NUMBERS and (a.dtype is _SINGLE or a.dtype is _DOUBLE):
+    few = type(a) is np.ndarray and a.size <= FEW_NUMBERS and getattr(xp, "generates", False)
+    if few and (a.dtype is _SINGLE or a.dtype is _DOUBLE):
         most = 1.7976931348623157e308 if a.dtype is _DOUBLE else 3.4028234663852886e38
         return limits().within(a, -most if low is None else low, most if high is None else high)
     return bool(xp.all_finite(a) if low is None else xp.min(a) >= low and xp.max(a) <= high)

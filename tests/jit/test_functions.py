@@ -56,11 +56,22 @@ def same(spaces: tuple[Any, Any], name: str, *args: Any, rtol: float = 0.0, **op
 def test_each_function_is_tried_below() -> None:
     assert set(FUNCTIONS) == {
         "take", "take_along_axis", "scatter_add", "put_at", "nonzero", "cumulative_sum", "cumulative_prod", "tril", "triu",
-        "argsort",
-        "sort", "searchsorted", "unique_values", "unique_counts", "unique_inverse", "linalg.det", "linalg.slogdet", "linalg.inv",
+        "argsort", "isin", "sort",
+        "searchsorted", "unique_values", "unique_counts", "unique_inverse", "linalg.det", "linalg.slogdet", "linalg.inv",
         "linalg.solve", "linalg.cross", "linalg.outer", "linalg.cholesky", "linalg.eigvalsh", "linalg.svdvals", "linalg.qr",
         "linalg.matrix_rank",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int64"])
+@pytest.mark.parametrize("count", [0, 1, 3, 16, 17, 300])
+def test_which_numbers_are_among_others(spaces: tuple[Any, Any], dtype: str, count: int) -> None:
+    x, among = (10 * numbers(4, 5, 6)).round().astype(dtype), (10 * numbers(count)).round().astype(dtype)
+    if dtype != "int64":
+        x[0, 0, :3], among[: count // 2 : 3] = (np.nan, -0.0, np.inf), np.nan
+    for given in layouts(x):
+        same(spaces, "isin", given, among)
+        same(spaces, "isin", given, np.repeat(among, 2)[::2])
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64", "int64"])

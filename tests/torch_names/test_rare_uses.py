@@ -10,6 +10,8 @@ import pytest
 import dlengine as dl
 from dlengine import torch
 from dlengine.ops.index import put_at
+from dlengine.torch.names.core import own
+from dlengine.training import capture
 
 
 def test_an_empty_index_is_a_view() -> None:
@@ -157,3 +159,40 @@ def test_gather_from_a_part_of_the_rows() -> None:
             torch.gather(x, dim, torch.tensor(wrong))
     with pytest.raises(RuntimeError):
         torch.gather(torch.ones(1, 4), 1, torch.zeros(3, 1, dtype=torch.int64))
+
+
+PLACED = {
+    "gather": lambda x, i: x.gather(0, i),
+    "scatter": lambda x, i: x.scatter(0, i, torch.ones(2, 4)),
+    "scatter_add": lambda x, i: x.scatter_add(0, i, torch.ones(2, 4)),
+    "scatter_add_": lambda x, i: x.clone().scatter_add_(0, i, torch.ones(2, 4)),
+    "scatter_reduce": lambda x, i: x.scatter_reduce(0, i, torch.ones(2, 4), reduce="sum"),
+    "index_select": lambda x, i: x.index_select(0, i[0]),
+}
+
+
+@pytest.mark.parametrize("name", PLACED)
+def test_names_that_take_places_are_captured(name: str) -> None:
+    x, i = torch.arange(12.0).reshape(3, 4), torch.tensor([[0, 1, 2, 0], [1, 1, 0, 2]])
+
+    def step(v: Any) -> Any:
+        return PLACED[name](own(v), i)
+
+    train = capture(step)
+    for n in range(5):
+        assert train(x + n).tolist() == PLACED[name](x + n, i).tolist()
+    assert train.replays
+
+
+def test_sums_by_place_do_not_depend_on_earlier_calls() -> None:
+    rng = np.random.default_rng(0)
+    i, s, z = torch.from_numpy(rng.integers(0, 7, 64)), torch.from_numpy(rng.standard_normal(64).astype("f")), torch.zeros(64)
+    first = z.scatter_add(0, i, s)
+    for _ in range(300):
+        torch.zeros(7).scatter_add(0, torch.tensor([0, 1]), torch.ones(2))
+    assert torch.equal(first, z.scatter_add(0, i, s))
+    assert torch.equal(first, z.scatter_add(0, i, s.clone().requires_grad_()).detach())
+
+
+def test_logaddexp2_of_a_number() -> None:
+    np.testing.assert_allclose(torch.logaddexp2(torch.ones(2), 2.0).numpy(), np.logaddexp2([1.0, 1.0], 2.0), rtol=1e-6)

@@ -104,13 +104,13 @@ def outcome(f: Call, call: Call, x: Any) -> Any:
 
 
 def told(y: Any, x: Any) -> Any:
-    """All that can be seen of a result."""
+    """All that can be seen of a result, but how memory of its own lies."""
     if isinstance(y, (tuple, list)):
         return type(y), [told(part, x) for part in y]
     if not isinstance(y, dl.Tensor):
         return type(y), repr(y)
     a = y.array
-    seen = [type(y), a.dtype, a.shape, y.requires_grad, y.is_leaf, y is x, a.tobytes(), a.flags.c_contiguous]
+    seen = [type(y), a.dtype, a.shape, y.requires_grad, y.is_leaf, y is x, a.tobytes(), y._view and a.strides]
     seen.append(None if y.node is None else (y.node.op.name, repr(y.node.consts), len(y.node.inputs), y.node.need))
     return [*seen, y._view, y.version is x.version, np.may_share_memory(a, x.array), a.flags.writeable]
 

@@ -227,7 +227,7 @@ def _float_of(t: Any) -> Any:
 @define("logaddexp2")
 def _logaddexp2(input: Any, other: Any) -> Any:
     a, b = demoted(input, other)
-    if a.dtype != b.dtype and min(kind_of(a.dtype), kind_of(b.dtype)) == 2:
+    if is_tensor(a) and is_tensor(b) and a.dtype != b.dtype and min(kind_of(a.dtype), kind_of(b.dtype)) == 2:
         a, b = (dl.astype(v, dl.result_type(a, b)) for v in (a, b))  # before the product, which rounds
     return dl.logaddexp(a * math.log(2.0), b * math.log(2.0)) / math.log(2.0)
 

@@ -39,7 +39,11 @@ def _lined_up(input: Any, index: Any) -> tuple[Any, Any, tuple[int, ...]]:
 def _in_range(name: str, index: Any, size: int) -> None:
     if index.size and index.device == "cpu":
         a = index.array
-        if a.view(np.uint64).max() >= size if a.dtype == np.int64 else a.min() < 0 or a.max() >= size:  # negative ones are large
+        if type(a) is np.ndarray and a.dtype == np.int64:  # as unsigned numbers negative ones are large
+            beyond = a.view(np.uint64).max() >= size
+        else:
+            beyond = a.min() < 0 or a.max() >= size
+        if beyond:
             raise RuntimeError(f"{name}: index out of bounds for dimension with size {size}")
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ...backend.sums import BLOCK
 from . import pairs
 from .core import own
 from .engine import dl
@@ -161,6 +162,8 @@ def _scatter(added: bool) -> Callable[[Tools], Answer]:
             a, places = held(input), held(index)
             at = _lined_up(a, dim, places)
             if at < 0 or not _plain(a) or (added and (value is not None or type(src) in (int, float))):
+                return None
+            if added and a.dtype.itemsize < 8 and places.size > BLOCK:  # of which the sums are more precise than the dtype
                 return None
             given = _source(a, places, value if src is None else src, held)
             if given is None:
