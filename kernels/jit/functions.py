@@ -52,7 +52,9 @@ def _take(x: Array, indices: Array, /, *, axis: int | None = None) -> Array | No
     if type(indices) is not np.ndarray or indices.dtype != _INT or indices.ndim != 1 or x.dtype not in _TAKEN or not x.ndim:
         return None
     rank = x.ndim
-    if (axis is None and rank > 1) or (axis is not None and axis not in (-1, rank - 1)) or x.size == 0 or indices.size < _FEWEST:
+    if (axis is None and rank > 1) or (axis is not None and axis not in (-1, rank - 1)) or x.size == 0:
+        return None
+    if indices.size * (x.size // x.shape[-1]) < _LOOKED_UP:
         return None
     found: Array | None = _module("gather").take_numbers(x, indices)
     return found
@@ -144,6 +146,9 @@ def _triangle(lower: bool) -> Callable[..., Array | None]:
 
     return triangle
 
+
+_LOOKED_UP = 4096
+"""Numbers looked up from which on machine code is faster than NumPy, which begins 1.5 us sooner."""
 
 _MANY, _FEWEST = 4096, 16
 """Numbers up to which NumPy finds the order as fast, or the places to insert them."""

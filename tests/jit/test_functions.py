@@ -10,7 +10,7 @@ import pytest
 import dlengine as dl
 from dlengine import backend
 from dlengine.kernels import jit
-from dlengine.kernels.jit import gather
+from dlengine.kernels.jit import functions, gather
 from dlengine.kernels.jit.functions import FUNCTIONS
 
 RNG = np.random.default_rng(7)
@@ -88,6 +88,7 @@ def test_taking_along_an_axis(spaces: tuple[Any, Any], dtype: str, axis: int) ->
 @pytest.mark.parametrize("threads", [1, 2])
 def test_taking_numbers_of_rows(spaces: tuple[Any, Any], monkeypatch: pytest.MonkeyPatch, dtype: str, threads: int) -> None:
     monkeypatch.setattr(gather, "threads_for", lambda units, ns: min(threads, units))
+    monkeypatch.setattr(functions, "_LOOKED_UP", 40)
     places = RNG.integers(-9, 9, 40)
     for x in layouts((10 * numbers(3, 7, 9)).astype(dtype)):
         for axis in (-1, 2):
@@ -98,7 +99,8 @@ def test_taking_numbers_of_rows(spaces: tuple[Any, Any], monkeypatch: pytest.Mon
     same(spaces, "take", numbers(9).astype(dtype), places)
 
 
-def test_what_else_is_taken_is_left_to_numpy(spaces: tuple[Any, Any]) -> None:
+def test_what_else_is_taken_is_left_to_numpy(spaces: tuple[Any, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(functions, "_LOOKED_UP", 120)
     x, places, before = numbers(3, 7, 9), RNG.integers(0, 3, 40), jit.SET.launches["library:take"]
     few, short = places[:5], places.astype("i4")
     for a, i, axis in ((x, places, 0), (x, few, -1), (x[:0], places, -1), (x > 0, places, -1), (x, short, 2)):
