@@ -11,6 +11,7 @@ from torch_names.short_calls import CASES, OTHERS
 
 import dlengine as dl
 from dlengine import backend, torch
+from dlengine.autograd.op import OPS
 from dlengine.backend.namespace import Namespace
 from dlengine.torch.names import core, short
 from dlengine.torch.nn.functions.activations import NAMES
@@ -73,6 +74,14 @@ def _tensor(a: Any) -> Any:
     t = torch.zeros(1)
     t.array = a
     return t
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _readings() -> Iterator[None]:
+    """The many kinds of calls here fill what ops keep of them, which other tests want to see filled by theirs."""
+    yield
+    for f in OPS.values():
+        f.op.forget_readings()  # type: ignore[attr-defined]
 
 
 @pytest.fixture(autouse=True)
