@@ -14,6 +14,7 @@ from numba import prange
 from ..ranges import in_range
 from ..totals import fits, taken
 from ..types import Array
+from .gather import add_row, copy_row
 from .machine.compile import dense, flat, inner, jit, thread_count
 from .machine.prefetch import expect
 
@@ -37,12 +38,6 @@ NEAR = 1 << 19
 """Bytes of a table that stays in a core's cache."""
 
 
-@inner()
-def copy_row(source: Array, target: Array) -> None:
-    for i in range(source.size):
-        target[i] = source[i]
-
-
 @inner(exact=True)
 def sum_rows(gy: Array, order: Array, out: Array) -> None:
     """The sum of two or three rows of gy in this order; one pass, since most rows of a table come up a few times."""
@@ -62,12 +57,6 @@ def add_rows(gy: Array, order: Array, total: Array) -> None:
     a, b, c, d = gy[order[0]], gy[order[1]], gy[order[2]], gy[order[3]]
     for i in range(total.size):
         total[i] = total[i] + a[i] + b[i] + c[i] + d[i]
-
-
-@inner(exact=True)
-def add_row(source: Array, total: Array) -> None:
-    for i in range(source.size):
-        total[i] += source[i]
 
 
 @jit()

@@ -13,6 +13,7 @@ import numpy as np
 from numba import prange
 
 from ..types import Array
+from .gather import add_row
 from .machine.compile import dense, inner, jit, threads_for
 from .machine.vecmath import exp_all, log_all, maximum
 from .machine.vector import as_row
@@ -37,12 +38,6 @@ def _raise_to(top: Array, x: Array) -> None:
 def _subtract(x: Array, top: Array, y: Array) -> None:
     for i in range(y.size):
         y[i] = x[i] - top[i]
-
-
-@inner(exact=True)
-def _add(total: Array, x: Array) -> None:
-    for i in range(total.size):
-        total[i] += x[i]
 
 
 @inner(exact=True)
@@ -92,7 +87,7 @@ def _exp_sums(x: Array, space: int, top: Array, total: Array, block: Array) -> N
     exp_all(block, block.size)
     total[:] = 0
     for c in range(rows):
-        _add(total, block[c * n : (c + 1) * n])
+        add_row(block[c * n : (c + 1) * n], total)
 
 
 @jit()
@@ -165,7 +160,7 @@ def log_softmax_grad_lanes(gy: Array, y: Array, gx: Array, rows: int, space: int
             total[:] = 0
             for c in range(rows):
                 here = at + c * space
-                _add(total[:n], gy[here : here + n])
+                add_row(gy[here : here + n], total[:n])
                 block[c * n : (c + 1) * n] = y[here : here + n]
             exp_all(block, rows * n)
             sums[:] = total

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from dlengine.kernels.ranges import in_range
+
 from ...ops.index import put_at
 from .core import Plain, define, in_place, is_tensor, kind_of
 from .engine import dl
@@ -39,11 +41,8 @@ def _lined_up(input: Any, index: Any) -> tuple[Any, Any, tuple[int, ...]]:
 def _in_range(name: str, index: Any, size: int) -> None:
     if index.size and index.device == "cpu":
         a = index.array
-        if type(a) is np.ndarray and a.dtype == np.int64:  # as unsigned numbers negative ones are large
-            beyond = a.view(np.uint64).max() >= size
-        else:
-            beyond = a.min() < 0 or a.max() >= size
-        if beyond:
+        known = type(a) is np.ndarray and a.dtype == np.int64  # not one of a step that is recorded
+        if not in_range(a, size) if known else a.min() < 0 or a.max() >= size:
             raise RuntimeError(f"{name}: index out of bounds for dimension with size {size}")
 
 

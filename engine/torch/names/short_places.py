@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from dlengine.kernels.ranges import in_range
+
 from ...backend.sums import BLOCK
 from . import pairs
 from .core import own
@@ -18,15 +20,12 @@ from .short import FLOATS, Answer, Tools, Ways
 _LONG = 1 << 12
 """Elements from which on the general way is as fast, and threads share what it does."""
 
-_PLACES, _UNSIGNED = np.dtype(np.int64), np.dtype(np.uint64)
+_PLACES = np.dtype(np.int64)
 
 
 def _within(places: Any, size: int) -> bool:
-    """Whether all places are from 0 to size - 1."""
-    if not places.size:
-        return False
-    flat = places if places.flags.c_contiguous else places.copy()
-    return bool(flat.view(_UNSIGNED).max() < size)
+    """Whether there are places, all from 0 to size - 1."""
+    return bool(places.size) and in_range(places, size)
 
 
 def _arrays(held: Answer, tensors: Any) -> list[Any] | None:
