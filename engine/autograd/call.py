@@ -138,6 +138,8 @@ def arrays_of(op: Op, args: tuple[Any, ...]) -> tuple[list[Any], type, bool, boo
             arrays.append(a)
             if a is not None:
                 mixed = True
+            elif op.required and any(b is None and name in op.required for name, b in zip(op.arrays, args, strict=False)):
+                raise refuse(op, a)
         elif isinstance(a, np.generic):
             arrays.append(a.item())
             mixed = True

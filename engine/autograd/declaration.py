@@ -42,7 +42,7 @@ class Op:
     __slots__ = (
         "adds", "arrays", "axes", "bound", "call", "complex", "constants", "consts", "defaults", "dtyped", "guards", "kernel",
         "listed", "name", "needs", "none_cotangents", "original", "pack", "patience", "policy", "promotes", "readings",
-        "returns", "save", "save_first", "several", "tensor_text", "text", "view", "waits", "wide",
+        "required", "returns", "save", "save_first", "several", "tensor_text", "text", "view", "waits", "wide",
     )  # fmt: skip
 
     def __init__(
@@ -62,6 +62,8 @@ class Op:
         self.tensor_text = options.get("tensors") or self.text
         self.name = options.get("name") or text.__name__
         self.arrays = tuple(p.name for p in parameters[:count])
+        self.required = frozenset([p.name for p in parameters[:count] if not may_be_none(p)])
+        """The arrays in whose place None means nothing."""
         self.listed = count == 1 and "Sequence[Tensor" in str(parameters[0].annotation)
         self.consts = tuple(p.name for p in parameters[count:])
         self.axes = tuple([name for name in self.consts if name in AXES])
@@ -147,6 +149,13 @@ class Op:
             else:
                 raise ArgumentError(f"{self.name}: the argument {name!r} is missing")
         return tuple(arrays), consts
+
+
+def may_be_none(parameter: inspect.Parameter) -> bool:
+    """Whether a definition may be called with None for this parameter: it has a default, or its annotation does not say no."""
+    empty = inspect.Parameter.empty
+    said = str(parameter.annotation)
+    return parameter.default is not empty or parameter.annotation is empty or "None" in said or "Any" in said
 
 
 def saving(text: Callable[..., Any]) -> Callable[..., Any]:

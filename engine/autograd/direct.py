@@ -78,6 +78,7 @@ class _Form(NamedTuple):
     arrays: tuple[str, ...]
     consts: tuple[str, ...]
     needed: tuple[str, ...]
+    required: frozenset[str]
     promotes: bool
     view: bool
     dtyped: bool
@@ -96,7 +97,7 @@ class _Form(NamedTuple):
         elif len(op.arrays) <= 3 and not (op.several or op.view or op.listed or op.kernel or needed):
             usual = tuple([(name, op.defaults[name]) for name in op.consts])
             usual = usual if all([_word(name, value) for name, value in usual]) else None
-        return cls(op.arrays, op.consts, needed, promotes, op.view, op.dtyped, read and not op.listed, op.listed, usual)
+        return cls(op.arrays, op.consts, needed, op.required, promotes, op.view, op.dtyped, read and not op.listed, op.listed, usual)
 
     def second_names(self) -> list[tuple[str, str]]:
         """PyTorch's dim and keepdim, and the constants that they mean here."""
@@ -156,8 +157,8 @@ class _Form(NamedTuple):
             lines += ["if not _needs or not _recording():", *asked]
         if several and bound:
             free = "_isinstance({x}, _T) and not {x}.needs_grad"
-            free = free if self.promotes else f"({{x}} is None or {free})"
-            lines += [f"_asked = {' and '.join([free.format(x=x) for x in self.arrays])}", "if _asked:", *asked]
+            each = [(free if self._no_none(x) else f"({{x}} is None or {free})").format(x=x) for x in self.arrays]
+            lines += [f"_asked = {' and '.join(each)}", "if _asked:", *asked]
         lines += self._several() if several else self._one()
         lines += [
             "if not _needs or not _recording():",
@@ -198,6 +199,10 @@ class _Form(NamedTuple):
             f"        return _general({', '.join(self.arrays)}{constants})",
             "    return call",
         ])  # fmt: skip
+
+    def _no_none(self, name: str) -> bool:
+        """Whether None in this array's place is left to the general function, which knows what to say of it."""
+        return self.promotes or name in self.required
 
     def _counted(self) -> list[str]:
         """The lines that look for a function from tensors to tensor, after some calls."""
@@ -247,7 +252,7 @@ class _Form(NamedTuple):
                 ]  # fmt: skip
             lines.append(f"    _n{i} = {x}.needs_grad")
             if i or self.promotes:
-                none = "" if self.promotes else f" or {x} is None"
+                none = "" if self._no_none(x) else f" or {x} is None"
                 lines += [
                     f"elif _type({x}) is _float or _type({x}) is _int{none}:", f"    _a{i} = {x}", f"    _n{i} = False",
                 ]  # fmt: skip

@@ -6,7 +6,7 @@ put_at(gy, key, shape): zeros of a shape with gy added at key, any index; an ele
 erf(x), erfc(x): the error function, and 1 minus it.
 to_device(x, device): x on "cpu" or "cuda:N".
 in_range(a, size): whether all integers of an array lie in 0 ... size - 1.
-floor_divide, remainder: NumPy's, but integers divided by 0 raise.
+fmod: NumPy's. fmod, floor_divide, remainder: integers divided by 0 raise.
 euclidean(x, axis): the root of the sum of squares of real numbers over axes, which are kept; no square overflows or vanishes.
 all_finite(x): whether no element is infinite or NaN.
 sum, mean, var, std, cumulative_sum ...: NumPy's, but exact along every axis (see sums.py), and with totals of 16-bit floats
@@ -292,6 +292,10 @@ def _generic_in_range(xp: Any, a: Array, size: int) -> bool:
     return not a.size or (int(xp.min(a)) >= 0 and int(xp.max(a)) < size)
 
 
+def _generic_fmod(xp: Any, x1: Any, x2: Any, /) -> Array:
+    return xp.asarray(np.asarray(_divided("fmod")(*[np.asarray(x) if hasattr(x, "dtype") else x for x in (x1, x2)])))
+
+
 Shims = dict[str, Any]
 
 GENERIC: Shims = {
@@ -301,6 +305,7 @@ GENERIC: Shims = {
     "put_at": _generic_put_at,
     "erf": _generic(math.erf),
     "erfc": _generic(math.erfc),
+    "fmod": _generic_fmod,
     "to_device": _generic_to_device,
     "euclidean": euclidean,
     "all_finite": lambda xp, x: xp.all(xp.isfinite(x)),
@@ -322,6 +327,7 @@ NUMPY: Shims = {
     "all_finite": lambda x, **options: np.all(np.isfinite(x)),
     "floor_divide": _divided("floor_divide"),
     "remainder": _divided("remainder"),
+    "fmod": _divided("fmod"),
     "max": plain.largest,
     "min": plain.smallest,
     "reshape": plain.reshape,

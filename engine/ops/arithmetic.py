@@ -10,7 +10,7 @@ from ..autograd.promotion import is_complex
 if TYPE_CHECKING:
     from ..typing import Namespace, Tensor, TensorLike, ValueAndVJP
 
-__all__ = ["abs", "add", "divide", "floor_divide", "multiply", "negative", "positive", "remainder", "sign", "subtract"]
+__all__ = ["abs", "add", "divide", "floor_divide", "fmod", "multiply", "negative", "positive", "remainder", "sign", "subtract"]
 
 
 def cc(xp: Any, x: Any) -> Any:
@@ -174,6 +174,35 @@ def remainder(xp: Namespace, x1: TensorLike, x2: TensorLike, /) -> ValueAndVJP:
     tensor([2, 1])
     """
     return xp.remainder(x1, x2), (lambda gy: gy, lambda gy: -gy * xp.floor_divide(x1, x2))
+
+
+@op(needs=("", "x1 x2"), promotes="join")
+def fmod(xp: Namespace, x1: TensorLike, x2: TensorLike, /) -> ValueAndVJP:
+    """Return ``x1 - trunc(x1 / x2) * x2``, C's remainder of a division; its sign is that of ``x1``.
+
+    Parameters
+    ----------
+    x1 : Tensor or number
+        The numerator.
+    x2 : Tensor or number
+        The denominator; floats divided by 0 give NaN.
+
+    Returns
+    -------
+    Tensor
+        The broadcast shape and the promoted dtype.
+
+    Raises
+    ------
+    DivisionByZero
+        If an integer is divided by 0 on the CPU.
+
+    Examples
+    --------
+    >>> dl.fmod(dl.asarray([-7, 7]), 3)
+    tensor([-1,  1])
+    """
+    return xp.fmod(x1, x2), (lambda gy: gy, lambda gy: -gy * xp.trunc(x1 / x2))
 
 
 @op(needs="", complex=True)

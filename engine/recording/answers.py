@@ -39,7 +39,7 @@ PLAIN = EXACT | {"tanh"}
 """Functions that NumPy computes as fast as one thread of generated code: 131,072 float32 values of tanh, whose pullback is a
 kernel written by hand, take 53 and 54 us; threads share NumPy's own loop for it."""
 
-SLOW = frozenset("erf erfc hypot logaddexp mod floordiv nextafter pow sign where".split())
+SLOW = frozenset("erf erfc hypot logaddexp mod fmod floordiv nextafter pow sign where".split())
 """Functions that NumPy computes number by number, in eight times the time of a simple one: they pay for smaller arrays."""
 
 mode = mode_in_force.get

@@ -27,7 +27,7 @@ FIXED = frozenset(
     "abs acos acosh add arange argmax argmin argsort asarray asin asinh astype atan atan2 atanh bitwise_and bitwise_invert "
     "bitwise_left_shift bitwise_or bitwise_right_shift bitwise_xor broadcast_arrays broadcast_to ceil clip concat conj "
     "copysign cos cosh cumulative_prod cumulative_sum divide empty empty_like equal erf erfc exp expand_dims expm1 eye "
-    "flip floor floor_divide full full_like get_at greater greater_equal hypot imag isfinite isinf isnan less less_equal "
+    "flip floor floor_divide fmod full full_like get_at greater greater_equal hypot imag isfinite isinf isnan less less_equal "
     "linspace log log10 log1p log2 logaddexp logical_and logical_not logical_or logical_xor matmul matrix_transpose max "
     "maximum mean meshgrid min minimum moveaxis multiply negative nextafter not_equal ones ones_like permute_dims positive "
     "pow prod put_at real reciprocal remainder reshape roll round scatter_add searchsorted set_at sign signbit sin sinh "

@@ -170,7 +170,7 @@ setattr(Symbol, "__pos__", _operator("copy"))  # noqa: B010
 
 FUNCTIONS = {
     "add": "add", "subtract": "sub", "multiply": "mul", "divide": "div", "pow": "pow", "floor_divide": "floordiv",
-    "remainder": "mod", "negative": "neg", "positive": "copy", "abs": "abs", "square": "square", "maximum": "max",
+    "remainder": "mod", "fmod": "fmod", "negative": "neg", "positive": "copy", "abs": "abs", "square": "square", "maximum": "max",
     "minimum": "min", "less": "lt", "less_equal": "le", "greater": "gt", "greater_equal": "ge", "equal": "eq",
     "not_equal": "ne", "logical_and": "and", "logical_or": "or", "logical_not": "not", "logical_xor": "xor",
     "bitwise_and": "and", "bitwise_or": "or", "bitwise_xor": "xor", "bitwise_invert": "not",

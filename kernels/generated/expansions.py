@@ -31,7 +31,7 @@ from .exponentials import (
     tanh,
 )  # fmt: skip
 from .expression import Expression, apply, constant, in_order, node, where
-from .powers import floor_divide, hypot, power, remainder
+from .powers import floor_divide, fmod, hypot, power, remainder
 from .simplify import simplify
 from .steps import NoExpansion, equal, negative
 
@@ -53,7 +53,7 @@ def sign(x: Expression) -> Expression:
 EXPANSIONS: dict[str, Callable[..., Expression]] = {
     "exp": exp, "expm1": expm1, "log": log, "log1p": log1p, "tanh": tanh, "erf": erf, "erfc": erfc, "pow": power,
     "logaddexp": logaddexp, "hypot": hypot, "sign": sign, "sinh": sinh, "cosh": cosh, "asinh": asinh, "acosh": acosh,
-    "atanh": atanh, "tan": tan, "asin": asin, "acos": acos, "atan": atan, "atan2": atan2, "mod": remainder,
+    "atanh": atanh, "tan": tan, "asin": asin, "acos": acos, "atan": atan, "atan2": atan2, "mod": remainder, "fmod": fmod,
     "floordiv": floor_divide,
     "sin": lambda x: circular(x, 0), "cos": lambda x: circular(x, 1),
     "log2": lambda x: log_to_base(x, 2), "log10": lambda x: log_to_base(x, 10),

@@ -26,7 +26,7 @@ ONE = (
     "logical_not negative positive reciprocal round signbit sin sinh sqrt square tan tanh trunc"
 ).split()
 TWO = (
-    "add atan2 copysign divide equal floor_divide greater greater_equal hypot less less_equal logaddexp logical_and logical_or "
+    "add atan2 copysign divide equal floor_divide fmod greater greater_equal hypot less less_equal logaddexp logical_and logical_or "
     "logical_xor maximum minimum multiply nextafter not_equal pow remainder subtract"
 ).split()
 KERNELS = (

@@ -31,7 +31,7 @@ needs_nvrtc = pytest.mark.skipif(compile_check.available() is not None, reason=s
 HALVES = ("float16", "bfloat16")
 EDGES = [0.0, -0.0, np.nan, np.inf, -np.inf, 1e-3, -1e-3, 88.0, -88.0, 3e4, -3e4, 1.0, -1.0, 0.5, 123.0]
 ROWS = [r for r in rows() if "layer" not in r.tags and hasattr(r.op, "op") and r.op.op.readings[0] is not None]
-OF_TWO = set("add sub mul div pow floordiv mod max min lt le gt ge eq ne copysign atan2 hypot logaddexp nextafter".split())
+OF_TWO = set("add sub mul div pow floordiv mod fmod max min lt le gt ge eq ne copysign atan2 hypot logaddexp nextafter".split())
 UNITS = {"float64": 2e-13, "float32": 2e-5, "float16": 2e-3, "bfloat16": 1e-2}
 
 

@@ -37,7 +37,7 @@ FUNCTIONS32 = {
 }  # fmt: skip
 """Those that float32 computes more exactly."""
 
-BINARY = {"atan2": 3, "hypot": 2, "pow": 2, "mod": 0.5, "floordiv": 2}
+BINARY = {"atan2": 3, "hypot": 2, "pow": 2, "mod": 0.5, "fmod": 0.5, "floordiv": 2}
 NUMPY = {
     "asin": "arcsin", "acos": "arccos", "atan": "arctan", "asinh": "arcsinh", "acosh": "arccosh", "atanh": "arctanh",
     "atan2": "arctan2", "pow": "power", "mod": "remainder", "floordiv": "floor_divide",

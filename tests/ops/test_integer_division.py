@@ -14,7 +14,7 @@ from dlengine.errors import DivisionByZero, DLEngineError
 pytestmark = pytest.mark.backends("numpy", "numba", "cuda")
 
 
-@pytest.mark.parametrize("op", [operator.floordiv, operator.mod, dl.floor_divide, dl.remainder])
+@pytest.mark.parametrize("op", [operator.floordiv, operator.mod, dl.floor_divide, dl.remainder, dl.fmod])
 @pytest.mark.parametrize("dtype", ["int64", "int8", "uint16", "int32"])
 def test_integers(backend: str, op: Any, dtype: str) -> None:
     x = dl.asarray(np.array([7, 9], dtype))
@@ -50,3 +50,11 @@ def test_signs_follow_the_divisor(backend: str) -> None:
     a, b = dl.asarray(np.array([7, -7, 7, -7])), dl.asarray(np.array([2, 2, -2, -2]))
     assert (a // b).numpy_copy().tolist() == [3, -4, -4, 3]
     assert (a % b).numpy_copy().tolist() == [1, 1, -1, -1]
+
+
+def test_rest_with_the_sign_of_the_dividend(backend: str) -> None:
+    x = dl.asarray(np.array([-128, 127, -7, 7], np.int8))
+    assert dl.fmod(x, dl.asarray(np.array([3, 50, -4, -4], np.int8))).numpy_copy().tolist() == [-2, 27, -3, 3]
+    y = dl.fmod(dl.asarray([-7.5, 7.5, 1e10, -0.0, np.inf, 1.0]), dl.asarray([2.0, -2.0, 3.0, 3.0, 2.0, 0.0])).numpy_copy()
+    np.testing.assert_array_equal(y, np.array([-1.5, 1.5, 1.0, -0.0, np.nan, np.nan], np.float32))
+    assert np.signbit(y[:4]).tolist() == [True, False, False, True]

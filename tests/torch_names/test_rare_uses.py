@@ -99,6 +99,10 @@ def test_what_a_division_leaves() -> None:
     assert gradients(torch.fmod(a, b)[1:3], a, b) == [[0, 1, 1, 0, 0], [0, 1, 0, 0, 0]]
     assert torch.fmod(torch.tensor([True, False]), torch.tensor([2, 3])).tolist() == [1, 0]
     assert torch.fmod(torch.tensor([-7, 7]), 4).tolist() == [-3, 3]
+    assert torch.fmod(torch.tensor([-128, 127], dtype=torch.int8), torch.tensor([3, 50], dtype=torch.int8)).tolist() == [-2, 27]
+    a, b = torch.tensor([inf, 2.0, 5.0]).requires_grad_(), torch.tensor([2.0, 0.0, inf]).requires_grad_()
+    assert torch.isnan(torch.fmod(a, b)).tolist() == [True, True, False]
+    assert gradients(torch.fmod(a, b), a, b) == [[1, 1, 1], [-inf, -inf, 0]]
 
 
 def test_x_log_y_has_a_derivative_at_zero() -> None:

@@ -80,6 +80,14 @@ case(
     reference=texts.BINARY["remainder"],
 )
 case(
+    ops.fmod,
+    sample(normal(3, 5), off_zero(3, 5)),
+    sample(normal(5), 0.75),
+    sample(integers(-9, 9, 4), 4, grad=False),
+    bound=ulp(4),
+    reference=texts.BINARY["fmod"],
+)
+case(
     ops.pow,
     sample(positive(3, 5), normal(5)),
     sample(normal(3, 5), 2),

@@ -28,6 +28,12 @@ def _remainder(a: Any, b: Any) -> Any:
     return a % b
 
 
+def _fmod(a: Any, b: Any) -> Any:
+    if b == 0 or math.isinf(a):
+        return math.nan
+    return math.fmod(a, b) if isinstance(a, float) else int(math.copysign(abs(a) % abs(b), a))
+
+
 def power(x1: Any, x2: Any) -> Any:
     """C's pow in extended precision; of integers Python's."""
     if all(np.asarray(x).dtype.kind in "iub" for x in (x1, x2)):
@@ -99,6 +105,7 @@ BINARY = {
     "divide": divided,
     "floor_divide": each(_floor_divide),
     "remainder": each(_remainder),
+    "fmod": each(_fmod),
     "pow": power,
     "logaddexp": extended(_logaddexp),
     "hypot": extended(np.hypot),

@@ -136,11 +136,8 @@ def _remainder(input: Any, other: Any) -> Any:
 
 @define("fmod")
 def _fmod(input: Any, other: Any) -> Any:
-    a, b = demoted(input, other)
-    a, b = (dl.astype(v, "uint8") if is_tensor(v) and v.dtype == np.bool_ else v for v in (a, b))
-    below = dl.signbit(a) if kind_of(a.dtype) >= 2 else a < 0
-    y = dl.remainder(dl.where(below, -a, a), abs(b) if not is_tensor(b) else dl.abs(b))
-    return dl.where(below, -y, y)
+    a, b = (dl.astype(v, "uint8") if is_tensor(v) and v.dtype == np.bool_ else v for v in demoted(input, other))
+    return dl.fmod(a, b)
 
 
 @define("fmax")

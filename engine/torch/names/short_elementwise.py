@@ -28,7 +28,7 @@ def _one(f: Any) -> Callable[[Tools], Any]:
 
 _UFUNCS: dict[str, np.ufunc] = {
     "add": np.add, "sub": np.subtract, "mul": np.multiply, "div": np.true_divide, "maximum": np.maximum, "minimum": np.minimum,
-    "remainder": np.remainder, "floor_divide": np.floor_divide,
+    "remainder": np.remainder, "fmod": np.fmod, "floor_divide": np.floor_divide,
     "eq": np.equal, "ne": np.not_equal, "lt": np.less, "le": np.less_equal, "gt": np.greater, "ge": np.greater_equal,
 }  # fmt: skip
 """What computes tensors of two shapes, or of integers."""
@@ -38,8 +38,8 @@ _SECOND = {"subtract": "sub", "multiply": "mul", "divide": "div", "true_divide":
 
 _OF_INTEGERS = frozenset(_UFUNCS) - {"div"}
 _SCALED = frozenset(("add", "sub", "subtract"))
-_DIVIDES = frozenset(("remainder", "floor_divide"))
-_TWO = {**BINARY, "remainder": dl.remainder,
+_DIVIDES = frozenset(("remainder", "fmod", "floor_divide"))
+_TWO = {**BINARY, "remainder": dl.remainder, "fmod": dl.fmod,
         "add": dl.add, "sub": dl.subtract, "subtract": dl.subtract, "div": dl.divide, "divide": dl.divide}
 
 

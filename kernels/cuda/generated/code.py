@@ -29,7 +29,7 @@ _CALLS = {
     name: name
     for name in (
         "exp expm1 log log1p log2 log10 sqrt sin cos tan sinh cosh tanh asin acos atan asinh acosh atanh erf erfc lgamma floor "
-        "ceil trunc rint copysign atan2 hypot nextafter fma"
+        "ceil trunc rint copysign atan2 hypot nextafter fma fmod"
     ).split()
 }  # fmt: skip
 _WRITTEN = {

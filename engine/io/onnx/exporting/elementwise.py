@@ -179,6 +179,13 @@ def remainder(e, outs, a, b):
     return e.node("Sub", [x, e.node("Mul", [e.node("Floor", [e.node("Div", [x, y])]), y])])
 
 
+@primitive("fmod")
+def fmod(e, outs, a, b):
+    """The sign of the dividend."""
+    d = outs[0].dtype
+    return e.node("Mod", [e.name(a, d), e.name(b, d)], fmod=1)
+
+
 @primitive("silu")
 def silu(e, outs, x):
     return e.node("Mul", [e.name(x), e.node("Sigmoid", [e.name(x)])])

@@ -60,10 +60,7 @@ operator("Div")(old(divide))
 @operator("Mod")
 def mod(x, y, *, fmod=0):
     """The sign of the divisor, or with fmod that of the dividend."""
-    if not fmod:
-        return dl.remainder(x, y)
-    rest = dl.remainder(dl.abs(x), dl.abs(y)) if x.dtype.kind != "u" else dl.remainder(x, y)
-    return rest if x.dtype.kind == "u" else dl.where(dl.less(x, 0), -rest, rest)
+    return dl.fmod(x, y) if fmod else dl.remainder(x, y)
 
 
 @operator("Pow", since=7)
