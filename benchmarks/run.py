@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from dlengine.backend import get_backend, use_backend
-from dlengine.environment import processor
+from dlengine.environment import instruction_set, processor
 from dlengine.errors import ConfigError
 
 from . import import_time
@@ -75,6 +75,7 @@ def usable_cores() -> int:
 def machine() -> dict[str, object]:
     return {
         "processor": processor(),
+        "instruction set": instruction_set(),
         "cores": usable_cores(),
         "system": platform.platform(),
         "python": platform.python_version(),

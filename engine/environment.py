@@ -91,13 +91,19 @@ def _machine() -> dict[str, str]:
     cores = os.cpu_count()
     usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else cores
     rows = {"system": platform.platform(), "processor": processor(), "cores": f"{cores}, {usable} for this process"}
-    if importlib.util.find_spec("llvmlite"):
-        from llvmlite import binding
+    found = instruction_set()
+    return {**rows, "instruction set": found} if found else rows
 
-        features = binding.get_host_cpu_features()
-        widths = [name for name in ("avx512f", "avx2", "neon") if features.get(name)]
-        rows["instruction set"] = ", ".join([binding.get_host_cpu_name(), *widths[:1]])
-    return rows
+
+def instruction_set() -> str:
+    """The processor's design and its widest vector instructions, as in "znver3, avx2"; empty without llvmlite."""
+    if not importlib.util.find_spec("llvmlite"):
+        return ""
+    from llvmlite import binding
+
+    features = binding.get_host_cpu_features()
+    widths = [name for name in ("avx512f", "avx2", "neon") if features.get(name)]
+    return ", ".join([binding.get_host_cpu_name(), *widths[:1]])
 
 
 def processor() -> str:
