@@ -30,6 +30,7 @@ class Options(TypedDict, total=False):
     name: str | None
     arrays: int | None
     tensors: Callable[..., Any] | None
+    adds: tuple[str, tuple[int, ...]] | None
 
 
 AXES = ("axis", "axes", "start_axis", "end_axis")
@@ -81,9 +82,7 @@ class Op:
         self.guards: dict[tuple[bool, ...], tuple[int, ...]] = {}
         self.several = result is not None
         self.kernel = False  # whether it is a kernel and no more: no formula is looked for in it
-        self.adds: tuple[str, tuple[int, ...]] | None = None
-        """The kernel of the pullbacks that may add to sums, and the positions of the inputs whose gradients it makes last (see
-        dlengine.kernels.totals)."""
+        self.adds = options.get("adds")
         self.readings: list[dict[Any, Any] | None]
         self.call: Any = None
         self.bound: Any = None

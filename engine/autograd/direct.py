@@ -97,7 +97,8 @@ class _Form(NamedTuple):
         elif len(op.arrays) <= 3 and not (op.several or op.view or op.listed or op.kernel or needed):
             usual = tuple([(name, op.defaults[name]) for name in op.consts])
             usual = usual if all([_word(name, value) for name, value in usual]) else None
-        return cls(op.arrays, op.consts, needed, op.required, promotes, op.view, op.dtyped, read and not op.listed, op.listed, usual)
+        read = read and not op.listed
+        return cls(op.arrays, op.consts, needed, op.required, promotes, op.view, op.dtyped, read, op.listed, usual)
 
     def second_names(self) -> list[tuple[str, str]]:
         """PyTorch's dim and keepdim, and the constants that they mean here."""

@@ -77,6 +77,7 @@ def op(
     save: bool = False,
     result: Any = None,
     tensors: Callable[..., Any] | None = None,
+    adds: tuple[str, tuple[int, ...]] | None = None,
 ) -> Any:
     """Make a differentiable function on tensors out of its definition on arrays.
 
@@ -114,6 +115,9 @@ def op(
         The class in which several outputs are returned.
     tensors : callable, optional
         A definition for the reading with tensors, where it cannot be the same; only its pullback is used.
+    adds : tuple of str and tuple of int, optional
+        A kernel that the pullbacks call last, and the positions of the arrays whose gradients it makes: where such a gradient
+        would be added to a sum, the kernel may add to it itself (see `dlengine.kernels.totals`).
 
     Returns
     -------
@@ -137,6 +141,7 @@ def op(
         declared = Op(
             text, needs=needs, view=view, promotes=promotes, complex=complex, none_cotangents=none_cotangents,
             constants=constants, name=own, arrays=arrays, save=save, result=result, tensors=tensors,
+            adds=adds,
         )  # fmt: skip
         if linear:
             LINEAR.add(own)

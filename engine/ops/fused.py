@@ -44,6 +44,7 @@ def kernel_op(
     wrapper: Callable[[Callable[..., Any]], Callable[..., Any]] | None = None,
     also: str = "",
     then: Callable[..., Any] | None = None,
+    adds: tuple[int, ...] = (),
 ) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Make an op out of a function that checks its arguments and returns `arguments(...)` of a kernel.
 
@@ -62,6 +63,8 @@ def kernel_op(
     then : callable, optional
         The definition ``(xp, y, *constants)`` of what is done to the output inside the op: value and pullback, which is None
         for the identity. The function returns its constants behind the kernel's arguments.
+    adds : tuple of int
+        Positions of the arrays whose gradients the gradient's kernel may add to sums; see `dlengine.op`.
     """
 
     def decorate(function: Callable[P, R]) -> Callable[P, R]:
@@ -71,6 +74,8 @@ def kernel_op(
         if wrapper is not None:
             definition = wrapper(definition)
         options: dict[str, Any] = {"save": True} if text.saves else {}
+        if adds:
+            options["adds"] = f"{name}_grad", adds
         call = op(needs=needs, name=name, constants=text.without_gradient, **options)(definition)
         call_op = compiled(text.call_op(), "call_op", None, __name__, {"call": call})
 
@@ -185,8 +190,8 @@ def compiled(text: str, name: str, doc: str | None, module: str, scope: dict[str
     return function
 
 
-def adjoint_ops(**docs: str) -> list[Callable[..., Any]]:
-    """Ops of kernels that are each other's gradients. docs: kernel -> what its op does.
+def adjoint_ops(*, adds: tuple[str, tuple[int, ...]] | None = None, **docs: str) -> list[Callable[..., Any]]:
+    """Ops of kernels that are each other's gradients. docs: kernel -> what its op does. adds: an option of the first op.
 
     Arrays have roles: in y = conv2d(x, weight) those of x, weight and y, and a gradient `gy` is in the role of y. The pullback of
     a kernel for an argument is the kernel whose only output has the argument's role, called with the cotangent in the role of
@@ -194,10 +199,10 @@ def adjoint_ops(**docs: str) -> list[Callable[..., Any]]:
     to each channel.
     """
     kernels = [declaration(name) for name in docs]
-    return [_adjoint_op(d, kernels, docs[d.name]) for d in kernels]
+    return [_adjoint_op(d, kernels, docs[d.name], adds=adds if d is kernels[0] else None) for d in kernels]
 
 
-def _adjoint_op(d: Declaration, kernels: Sequence[Declaration], doc: str) -> Callable[..., Any]:
+def _adjoint_op(d: Declaration, kernels: Sequence[Declaration], doc: str, **options: Any) -> Callable[..., Any]:
     pulls, needs = zip(*(_adjoint(d, a, kernels) for a in d.arguments if a.is_array), strict=True)
     outputs = ", ".join(d.outputs)
     sizes = {b.name: _size(b.size, d) for k in kernels for b in k.arguments if b.size and k is not d}
@@ -207,7 +212,8 @@ def _adjoint_op(d: Declaration, kernels: Sequence[Declaration], doc: str) -> Cal
         f"    {outputs} = xp.{d.name}({', '.join(d.names)})",
         f"    return {f'({outputs})' if len(d.outputs) > 1 else outputs}, ({', '.join(pulls)})",
     ]
-    return kernel_alone(op(needs=needs, linear=len(d.outputs) == 1)(compiled("\n".join(lines), d.name, doc, __name__, {})))
+    definition = compiled("\n".join(lines), d.name, doc, __name__, {})
+    return kernel_alone(op(needs=needs, linear=len(d.outputs) == 1, **options)(definition))
 
 
 def kernel_alone(call: Callable[..., Any]) -> Callable[..., Any]:

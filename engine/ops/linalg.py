@@ -92,7 +92,7 @@ def matmul(xp: Namespace, x1: Tensor, x2: Tensor, /) -> ValueAndVJP:
     return y, (left, right)
 
 
-@op(needs=("weight", "x", ""), name="linear")
+@op(needs=("weight", "x", ""), name="linear", adds=("matmul", (1,)))
 def _linear(xp, x, weight, bias, /):
     """See linear."""
     return xp.linear(x, weight, bias), (
@@ -100,9 +100,6 @@ def _linear(xp, x, weight, bias, /):
         lambda gy: xp.matmul(xp.matrix_transpose(rows(xp, gy)), rows(xp, x)),
         None if bias is None else lambda gy: xp.sum(rows(xp, gy), axis=0),
     )
-
-
-_linear.op.adds = "matmul", (1,)  # type: ignore[attr-defined]
 
 
 def _real(x: Any) -> bool:

@@ -46,8 +46,8 @@ adaptive_avg_pool, adaptive_avg_pool_input_grad = adjoint_ops(
 embedding, embedding_grad = adjoint_ops(
     embedding="The rows of weight (V,D) with the numbers ids.",
     embedding_grad="Rows of gy (*ids, D) added up by id into (rows, D), in a fixed order.",
+    adds=("embedding_grad", (0,)),
 )
-embedding.op.adds = "embedding_grad", (0,)  # type: ignore[attr-defined]
 (dropout,) = adjoint_ops(
     dropout="x with each run of `inner` neighbours zeroed with probability p, else divided by 1 - p; the mask is made again."
 )

@@ -61,7 +61,7 @@ def _check(
             raise ShapeError(f"{name}: {key} must be ({gates}H,)=({gates * hidden},), got {b.shape}")
 
 
-@kernel_op(needs="x w_ih w_hh lengths")
+@kernel_op(needs="x w_ih w_hh lengths", adds=(3, 4))
 def lstm(
     x: Tensor, h0: Tensor, c0: Tensor, w_ih: Tensor, w_hh: Tensor, bias: Tensor | None = None,
     lengths: Tensor | Sequence[int] | None = None, *, reverse: bool = False,
@@ -113,9 +113,6 @@ def lstm(
     """
     _check("lstm", 4, x, {"h0": h0, "c0": c0}, w_ih, w_hh, {"bias": bias})
     return arguments(x, h0, c0, w_ih, w_hh, bias, sequence_lengths("lstm", lengths, x), reverse)
-
-
-lstm.op.adds = "lstm_grad", (3, 4)  # type: ignore[attr-defined]
 
 
 def lstm_projected(
@@ -187,7 +184,7 @@ def lstm_projected(
     return matmul(y, w_hr.T), h, c
 
 
-@kernel_op(needs="x w_ih w_hh lengths")
+@kernel_op(needs="x w_ih w_hh lengths", adds=(2, 3))
 def gru(
     x: Tensor, h0: Tensor, w_ih: Tensor, w_hh: Tensor, b_ih: Tensor | None = None, b_hh: Tensor | None = None,
     lengths: Tensor | Sequence[int] | None = None, *, reverse: bool = False,
@@ -243,9 +240,6 @@ def gru(
     if (b_ih is None) != (b_hh is None):
         raise ConfigError("gru: give both b_ih and b_hh, or neither")
     return arguments(x, h0, w_ih, w_hh, b_ih, b_hh, sequence_lengths("gru", lengths, x), reverse)
-
-
-gru.op.adds = "gru_grad", (2, 3)  # type: ignore[attr-defined]
 
 
 @kernel_op(needs="x w_ih w_hh lengths")

@@ -26,8 +26,8 @@ ONE = (
     "logical_not negative positive reciprocal round signbit sin sinh sqrt square tan tanh trunc"
 ).split()
 TWO = (
-    "add atan2 copysign divide equal floor_divide fmod greater greater_equal hypot less less_equal logaddexp logical_and logical_or "
-    "logical_xor maximum minimum multiply nextafter not_equal pow remainder subtract"
+    "add atan2 copysign divide equal floor_divide fmod greater greater_equal hypot less less_equal logaddexp logical_and "
+    "logical_or logical_xor maximum minimum multiply nextafter not_equal pow remainder subtract"
 ).split()
 KERNELS = (
     "relu leaky_relu softplus sigmoid silu sum mean prod max min softmax log_softmax tril triu trace diagonal argmax argmin "

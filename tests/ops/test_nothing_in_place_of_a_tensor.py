@@ -23,7 +23,12 @@ def test_of_two(backend: str, name: str, first: bool) -> None:
         getattr(dl, name)(*((None, x) if first else (x, None)))
 
 
-@pytest.mark.parametrize("call", [lambda c, x: dl.where(c, x, None), lambda c, x: dl.where(c, None, x), lambda c, x: dl.where(None, x, x)])
+CHOICES: list[Callable[..., Any]] = [
+    lambda c, x: dl.where(c, x, None), lambda c, x: dl.where(c, None, x), lambda c, x: dl.where(None, x, x),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("call", CHOICES)
 def test_where(backend: str, call: Callable[..., Any]) -> None:
     x = dl.asarray([1.0, 2.0])
     with pytest.raises(DTypeError, match="where: expected a tensor or a Python number .* got builtins.NoneType"):
