@@ -21,8 +21,8 @@ from .compile import inner, jit
 from .vector import MANY_REGISTERS, Emitter, Value, clear, copy_rows, emits, int64, lanes_of
 from .views import Matrix, Panel, Rows, Tail, head, row_of, window
 
-ROWS = 6 if MANY_REGISTERS else 3  # rows of the tile, which is a panel wide: 24 sums of 32 registers, or 12 of 16
-PANEL = 4  # vectors
+ROWS = 6  # rows of the tile
+PANEL = 4 if MANY_REGISTERS else 2  # vectors, the tile's width: 24 sums of 32 registers, or 12 of 16
 SLICE = 512  # rows of a panel that one thread copies
 DEPTH = 256  # rows of a panel used in one go: 64 KiB at 64 bytes a vector, well within the second-level cache
 
