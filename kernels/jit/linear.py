@@ -15,7 +15,7 @@ import numpy as np
 from ..totals import fits, taken
 from ..types import Array
 from .machine.compile import dense, flat, threads_for
-from .machine.gemm import DEPTH, PANEL, ROWS, Product, multiply, outer, pack, pack_slices
+from .machine.gemm import DEPTH, LEFT_BLOCK, LEFT_PANELS, PANEL, ROWS, Product, multiply, outer, pack, pack_slices
 from .machine.matvec import matvec
 from .machine.row_products import stacked_dots
 from .machine.small_products import multiply_small
@@ -24,7 +24,7 @@ from .machine.vector import VECTOR_BYTES, as_row
 SERIAL_MULTIPLY_ADDS = 1 << 18  # up to here OpenBLAS too stays on the calling thread
 PIECES = 4  # one product is cut into up to so many of that size: BLAS is through with them before our threads begin
 FEW_ROWS, MANY_BOTH = 8, 64
-BLOCK_ROWS = 16 * ROWS
+BLOCK_ROWS, LEAST_ROWS = 16 * ROWS, 4 * ROWS
 SMALL_MULTIPLY_ADDS, MANY = 1 << 9, 64  # of one matrix of a stack, and matrices: so small and many get a lane for each
 MANY_ROWS = 1 << 17  # elements of a stack of matrices times vectors: below, NumPy's loop over them costs as much
 SHORT_ROW = 16  # of an outer product or a stack of matrices times vectors: below, NumPy's loop costs less than ours per row
@@ -213,7 +213,9 @@ def _plan(p: Product, threads: int) -> Product:
     exchanged = Product(p.batch, p.columns, p.depth, p.rows, p.b_column, p.b_depth, p.a_depth, p.a_row, p.columns, True)
     if _cost(exchanged) + TURN_COST * p.rows * p.columns < _cost(p):
         p = exchanged
-    return p._replace(block_rows=_block_rows(p.rows, p.batch, threads))
+    copied = p.a_depth != 1 and p.columns > LEFT_PANELS * WIDTH
+    most = max(LEAST_ROWS, min(BLOCK_ROWS, LEFT_BLOCK // p.depth)) if copied else BLOCK_ROWS
+    return p._replace(block_rows=_block_rows(p.rows, p.batch, threads, most), copied=copied)
 
 
 PANEL_COST, TURNED_PANEL_COST, TURN_COST = 40, 60, 30  # of moving an element, in multiply-adds of the tile
@@ -240,9 +242,9 @@ def _flat(m: Array) -> tuple[Array, int, int]:
     return as_row(dense(m)), columns, 1
 
 
-def _block_rows(rows: int, batch: int, threads: int) -> int:
+def _block_rows(rows: int, batch: int, threads: int, most: int = BLOCK_ROWS) -> int:
     """Rows per block of work: few enough for the cache, and for every thread to get some."""
-    blocks = -(-rows // BLOCK_ROWS)
+    blocks = -(-rows // most)
     while blocks * batch < threads and rows > blocks * ROWS:
         blocks += 1
     return -(-rows // blocks)

@@ -2,7 +2,8 @@
 
 b is copied into panels of four vectors of columns, depth outermost, so that the tile reads it from one stream; where b
 lies transposed, squares of `lanes` x `lanes` elements are turned in registers on the way. a is read one element at a
-time where it is, broadcast to a vector, whichever way its rows lie: to copy rows that are not dense cost more than it saved.
+time, broadcast to a vector. Dense rows are read where they are. Where the columns are dense, a tile uses six elements of each line
+of the cache and returns for every panel of b: where panels are narrow, and so many, a block of a is first copied tile by tile.
 
 Threads share out first the panels to copy, then the (rows, panel) blocks of c. A product may also be asked for with the
 roles of the operands exchanged, c' = b' a': its blocks are turned on their way into c.
@@ -21,9 +22,12 @@ from .compile import inner, jit
 from .vector import MANY_REGISTERS, Emitter, Value, clear, copy_rows, emits, int64, lanes_of
 from .views import Matrix, Panel, Rows, Tail, head, row_of, window
 
-ROWS = 6 if MANY_REGISTERS else 3  # rows of the tile, which is a panel wide: 24 sums of 32 registers, or 12 of 16
-PANEL = 4  # vectors
+ROWS = 6  # rows of the tile
+PANEL = 4 if MANY_REGISTERS else 2  # vectors, the tile's width: 24 sums of 32 registers, or 12 of 16
 SLICE = 512  # rows of a panel that one thread copies
+LEFT_PANELS = 1 << 62 if MANY_REGISTERS else 3  # with more panels than these, a block of a whose columns are dense is copied
+LEFT_BLOCK = 1 << 16  # elements of such a block, which panels of b pass by from the second-level cache
+LEFT_DEPTH = 64  # columns of it that are copied tile by tile: they stay in the first-level cache meanwhile
 DEPTH = 256  # rows of a panel used in one go: 64 KiB at 64 bytes a vector, well within the second-level cache
 
 
@@ -58,6 +62,8 @@ def emit_sums(
             new += [e.fma(value, here[j], sums[m * vectors + j]) for j in range(vectors)]
         return new
 
+    for target in targets:
+        e.prefetch_write(target)
     sums = e.loop(depth, [e.zero] * len(cells), step)
     with ir.if_else(ir.icmp_signed("!=", add, int64(0))) as (adding, storing):
         with adding:
@@ -153,7 +159,7 @@ def pack_panel(panel: Panel, b: Matrix, columns: int, vectors: int = PANEL) -> N
 class Product(NamedTuple):
     """Sizes of a batch of products, and the steps to the next row or column, in elements.
 
-    block_rows: rows of c per unit of work. turned: whether c is wanted transposed, as (columns, rows). adds: whether the product
+    block_rows: rows of c per unit of work, and copied: whether those of a are copied first. turned: whether c is wanted transposed, as (columns, rows). adds: whether the product
     is added to what c holds, which needs a depth of at most DEPTH, no bias, and c as it is.
     """
 
@@ -168,6 +174,7 @@ class Product(NamedTuple):
     block_rows: int
     turned: bool
     adds: bool = False
+    copied: bool = False
 
 
 @inner()
@@ -175,6 +182,46 @@ def tile_rows(i: int, tiles: int, rows: int) -> tuple[int, int]:
     """The first row of tile i, and how many: rows in equal parts, since five take as long as six."""
     first = i * rows // tiles
     return first, (i + 1) * rows // tiles - first
+
+
+def _emit_pack_tile(e: Emitter, target: Tail, a: Matrix, rows: Value, depth: Value) -> None:
+    ir, start, to, step = e.b, e.start(a), e.start(target), e.b.mul(a.column_step, int64(e.size))
+    firsts = range(0, ROWS, e.lanes)
+    masks = [e.first_lanes(ir.sub(rows, int64(first))) for first in firsts]
+
+    def column(k: Value, at: list[Value]) -> list[Value]:
+        for first, mask in zip(firsts, masks, strict=True):
+            e.store(e.masked_load(e.at(at[0], first), mask), e.at(at[1], first))
+        return [ir.add(at[0], step), e.at(at[1], ROWS)]
+
+    e.loop(depth, [start, to], column)
+
+
+@emits(_emit_pack_tile)
+def pack_tile(target: Tail, a: Matrix, rows: int, depth: int) -> None:
+    """Columns of a, whose row step is 1, as one tile reads them: ROWS elements for each, of which the first `rows` are a's.
+
+    Whole vectors are stored, so the target has room for one more.
+    """
+    for k in range(depth):
+        window(target.data, target.at + k * ROWS, rows)[:] = window(a.data, a.at + k * a.column_step, rows)
+
+
+@inner()
+def left_pitch(depth: int, lanes: int) -> int:
+    """Elements from one tile of a packed block of a to the next."""
+    return ROWS * depth + max(ROWS, lanes)
+
+
+@inner()
+def pack_left(packed: Array, a: Matrix, rows: int, depth: int) -> None:
+    """Copy a block of a, whose row step is 1, tile by tile."""
+    tiles, pitch = (rows + ROWS - 1) // ROWS, left_pitch(depth, lanes_of(packed))
+    for k in range(0, depth, LEFT_DEPTH):
+        for i in range(tiles):
+            first, height = tile_rows(i, tiles, rows)
+            source = Matrix(a.data, a.at + first + k * a.column_step, 1, a.column_step)
+            pack_tile(Tail(packed, i * pitch + k * ROWS), source, height, min(LEFT_DEPTH, depth - k))
 
 
 @inner()
@@ -190,10 +237,11 @@ def fill_rows(target: Rows, rows: int, columns: int, bias: Tail, along: bool) ->
 
 
 class Work(NamedTuple):
-    """What a thread works in. spare: sums of a block. strip: some of its columns, turned."""
+    """What a thread works in. spare: sums of a block. strip: some of its columns, turned. left: a block of a; empty if it is not copied."""
 
     spare: Array
     strip: Array
+    left: Array
 
 
 @inner()
@@ -215,7 +263,10 @@ def multiply_block(
         panel, add = Panel(b.data, b.at + k * width, min(DEPTH, p.depth - k)), 1 if k or bias.data.size or p.adds else 0
         for i in range(tiles):
             first, height = tile_rows(i, tiles, rows)
-            left = Matrix(a.data, a.at + first * a.row_step + k * a.column_step, a.row_step, a.column_step)
+            if work.left.size:
+                left = Matrix(work.left, i * left_pitch(p.depth, lanes) + k * ROWS, 1, ROWS)
+            else:
+                left = Matrix(a.data, a.at + first * a.row_step + k * a.column_step, a.row_step, a.column_step)
             sums = Rows(target.data, target.at + first * target.pitch, target.pitch)
             if vectors == 1:
                 tile1(height, left, panel, sums, add)
@@ -274,15 +325,19 @@ def multiply(a: Array, packed: Array, bias: Array, c: Array, p: Product, threads
     blocks = (p.rows + p.block_rows - 1) // p.block_rows
     units = p.batch * blocks * panels
     span = (p.block_rows + lanes - 1) // lanes * lanes
+    copied = (p.block_rows + ROWS - 1) // ROWS * left_pitch(p.depth, lanes) if p.copied else 0
     for t in prange(threads):
         spare, strip = np.empty(span * width, a.dtype), np.empty(span * lanes if p.turned else 0, a.dtype)
-        work = Work(spare, strip)
+        work, held = Work(spare, strip, np.empty(copied, a.dtype)), -1
         for u in range(t * units // threads, (t + 1) * units // threads):
             panel, block = u % panels, u // panels
             matrix, first = block // blocks, block % blocks * p.block_rows
             rows, columns = min(p.block_rows, p.rows - first), min(width, p.columns - panel * width)
             start = matrix * p.rows * p.depth + first * p.a_row
             left, right = Matrix(a, start, p.a_row, p.a_depth), Panel(packed, (matrix * panels + panel) * size, p.depth)
+            if p.copied and block != held:
+                pack_left(work.left, left, rows, p.depth)
+                held = block
             column = panel * width
             to = matrix * p.rows * p.columns
             to += column * p.rows + first if p.turned else first * p.columns + column

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from .gemm import PANEL
-from .vector import MANY_REGISTERS, VECTOR_BYTES, Emitter, Value, emits, int64, lanes_of
+from .vector import VECTOR_BYTES, Emitter, Value, emits, int64, lanes_of
 from .views import Panel, Rows, head, row_of
 
-TILE_ROWS = 5 if MANY_REGISTERS else 2
+TILE_ROWS = 5
 """Rows of the tile; with the vectors of a panel, sums and differences fill the registers."""
 
 VECTORS = PANEL

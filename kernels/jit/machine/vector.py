@@ -43,6 +43,7 @@ def _float32_lanes() -> int:
 
 VECTOR_BYTES = 4 * _float32_lanes()
 MANY_REGISTERS = VECTOR_BYTES != 32  # AVX-512 and AArch64 have 32 vector registers, AVX2 has 16
+MASKED_STORES = VECTOR_BYTES == 64  # as fast as others; AVX2's take ten times as long on some processors, and others have none
 
 I1, I32, I64 = ir.IntType(1), ir.IntType(32), ir.IntType(64)
 
@@ -117,6 +118,7 @@ class Emitter:
         self.type = ir.VectorType(self.element, self.lanes)
         self.suffix = f"v{self.lanes}f{8 * item_bytes}"
         self.zero = ir.Constant(self.type, [0.0] * self.lanes)
+        self._counts: dict[Value, Value] = {}
 
     def at(self, address: Value, elements: Value | int) -> Value:
         """Address plus elements."""
@@ -152,6 +154,12 @@ class Emitter:
     def store_one(self, value: Value, address: Value) -> None:
         self.b.store(value, self.b.inttoptr(address, ir.PointerType(self.element)), align=self.size)
 
+    def prefetch_write(self, address: Value) -> None:
+        """Ask for the cache line at an address, which is to be written soon."""
+        byte = ir.PointerType(ir.IntType(8))
+        ask = self.function("llvm.prefetch.p0", ir.VoidType(), [byte, I32, I32, I32])
+        self.b.call(ask, [self.b.inttoptr(address, byte), *(ir.Constant(I32, n) for n in (1, 3, 1))])
+
     def broadcast(self, address: Value) -> Value:
         """Load one element into every lane."""
         return self.splat(self.load_one(address))
@@ -177,7 +185,9 @@ class Emitter:
     def first_lanes(self, count: Value) -> Value:
         """A mask of the first count lanes: none below 1, all from `lanes` on."""
         numbers = ir.Constant(ir.VectorType(I32, self.lanes), list(range(self.lanes)))
-        return self.b.icmp_signed("<", numbers, self.splat(self.b.trunc(count, I32)))
+        mask = self.b.icmp_signed("<", numbers, self.splat(self.b.trunc(count, I32)))
+        self._counts[mask] = count
+        return mask
 
     def masked_load(self, address: Value, mask: Value) -> Value:
         """Lanes outside the mask are zero, and their memory is not touched."""
@@ -186,9 +196,28 @@ class Emitter:
         return self.b.call(load, [self.pointer(address), ir.Constant(I32, self.size), mask, self.zero])
 
     def masked_store(self, vector: Value, address: Value, mask: Value) -> None:
+        count = None if MASKED_STORES else self._counts.get(mask)
+        if count is not None:
+            with self.b.if_else(self.b.icmp_signed(">=", count, int64(self.lanes))) as (whole, part):
+                with whole:
+                    self.store(vector, address)
+                with part, self.when_positive(count):
+                    self._store_parts(vector, address, count)
+            return
         takes = [self.type, ir.PointerType(self.type), I32, mask.type]
         store = self.function(f"llvm.masked.store.{self.suffix}.p0", ir.VoidType(), takes)
         self.b.call(store, [vector, self.pointer(address), ir.Constant(I32, self.size), mask])
+
+    def _store_parts(self, vector: Value, address: Value, count: Value) -> None:
+        """The first count lanes, fewer than all: half of a vector, a quarter ..., as the bits of the count say."""
+        b, size = self.b, self.lanes // 2
+        while size:
+            low, high = (self.shuffle(vector, vector, list(range(first, first + size))) for first in (0, size))
+            bit = b.and_(count, int64(size))
+            has = b.icmp_signed("!=", bit, int64(0))
+            with b.if_then(has):
+                b.store(low, b.inttoptr(address, ir.PointerType(low.type)), align=self.size)
+            vector, address, size = b.select(has, high, low), self.at(address, bit), size // 2
 
     def loop(
         self, count: Value, carried: list[Value], body: Callable[[Value, list[Value]], list[Value]]
