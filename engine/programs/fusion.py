@@ -16,7 +16,7 @@ import numpy as np
 from dlengine.kernels import reference
 from dlengine.kernels.generated.expression import Expression, argument, in_order, inputs_of, substitute
 
-from ..recording.answers import PLAIN
+from ..recording.answers import is_plain
 from ..recording.generators import SMALL
 from ..recording.instructions import Call, Value, values_in
 from ..recording.symbols import FUNCTIONS, NotPointwise, Symbol, SymbolSpace
@@ -148,7 +148,7 @@ class _Fusion:
         takes = [v for n, v in enumerate(inputs) if n in used]
         if not takes or len(takes) > LARGEST or prod(out.shape) * steps < self.smallest or expression.dtype.kind not in "fb":
             return None
-        if len(members) == 1 and (call.name in BY_HAND or not call.name.startswith("generated:") or expression.kind in PLAIN):
+        if len(members) == 1 and (call.name in BY_HAND or not call.name.startswith("generated:") or is_plain(expression.kind)):
             return None
         if np.broadcast_shapes(*[v.shape for v in takes]) != out.shape or not all(_fits(v, out.shape) for v in takes):
             return None

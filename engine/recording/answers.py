@@ -35,12 +35,17 @@ FORMULAS = 32
 FAILURES = 4
 """After so many calls of different kinds, none of which gave a formula, an op is not read any more."""
 
-PLAIN = EXACT | {"tanh"}
-"""Functions that NumPy computes as fast as one thread of generated code: 131,072 float32 values of tanh, whose pullback is a
-kernel written by hand, take 53 and 54 us; threads share NumPy's own loop for it."""
+LIBRARY = frozenset(("tanh",))
+"""Functions of NumPy's vector library that it computes as fast as one thread of generated code: 131,072 float32 values of tanh,
+whose pullback is a kernel written by hand, take 53 and 54 us; threads share NumPy's own loop for it. Without that library NumPy
+takes 550 us."""
 
 SLOW = frozenset("erf erfc hypot logaddexp mod fmod floordiv nextafter pow sign where".split())
-"""Functions that NumPy computes number by number, in eight times the time of a simple one: they pay for smaller arrays."""
+"""Functions that NumPy computes number by number, in eight times the time of a simple one: they pay for smaller arrays. So it
+computes those of its vector library, and exponentials, where it cannot use that and has no vector code of its own (VECTORS)."""
+
+VECTORS = {4: frozenset(("exp", "log", "sin", "cos")), 8: frozenset(("sin", "cos"))}
+"""By itemsize."""
 
 mode = mode_in_force.get
 """Whether generated code answers, as generating() has it."""
@@ -194,7 +199,7 @@ def _first(op: Any, key: Any, arrays: Sequence[Any], consts: Mapping[str, Any], 
                 _never(op)
                 return None
         else:
-            plain = number == 0 and not reading.by_hand and known[0].itemsize > 1 and reading.value.kind in PLAIN
+            plain = number == 0 and not reading.by_hand and known[0].itemsize > 1 and is_plain(reading.value.kind)
             if not _left(reading):
                 least = generator.least(weight(reading.value))
                 found = Waiting(op, key, least, reading, number, number == 0 and _by_numpy(reading)).known()
@@ -211,12 +216,23 @@ def _first(op: Any, key: Any, arrays: Sequence[Any], consts: Mapping[str, Any], 
 
 def weight(root: Expression) -> int:
     """How many simple functions NumPy would compute in the time of a formula."""
-    return sum(8 if e.kind in SLOW else 1 for e in in_order([root]) if e.kind not in ("input", "const"))
+    return sum(8 if _slow(e) else 1 for e in in_order([root]) if e.kind not in ("input", "const"))
+
+
+def _slow(e: Expression) -> bool:
+    """Whether NumPy computes a function number by number."""
+    library = e.kind in VECTOR_LIBRARY[4] or e.kind in ("exp", "expm1")
+    return e.kind in SLOW or (library and e.kind not in VECTORS.get(e.itemsize, ()) and not _numpy_has_vectors())
+
+
+def is_plain(kind: str) -> bool:
+    """Whether NumPy computes a function as fast as one thread of generated code."""
+    return kind in EXACT or (kind in LIBRARY and _numpy_has_vectors())
 
 
 def _left(reading: Reading) -> bool:
     """Whether a value is better computed as it is: by one function of NumPy, or by a kernel written by hand."""
-    return reading.by_hand or (steps(reading.value) <= 1 and reading.value.kind in PLAIN and not halves(reading.value))
+    return reading.by_hand or (steps(reading.value) <= 1 and is_plain(reading.value.kind) and not halves(reading.value))
 
 
 def _pulls_slowly(reading: Reading) -> bool:

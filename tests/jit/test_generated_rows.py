@@ -9,9 +9,12 @@ pytest.importorskip("numba")
 
 from collections import Counter
 
+import dlengine as dl
 from dlengine.kernels.generated.expression import apply, argument
 from dlengine.kernels.jit.generated import kernel as module
 from dlengine.kernels.jit.generated.kernel import Kernel
+from dlengine.kernels.jit.generated.row_tables import tabled
+from dlengine.recording import generating
 
 RNG = np.random.default_rng(0)
 
@@ -103,3 +106,25 @@ def test_what_the_entry_point_refuses() -> None:
     shapes = (x[:, ::2], x[:3, :20], x[:, :19], x[:, :20].reshape(-1), x.reshape(4, 2, 20)[:, 0:1])
     for wrong in (*shapes, crooked, x.astype("f8")[:, :20]):
         assert entry(wrong, y, out, 1, 4, 20) is False
+
+
+@pytest.mark.parametrize("shapes", [
+    ((8, 64, 32), (8, 1, 32)), ((4, 1, 6, 40), (4, 5, 1, 40)), ((2, 1, 3, 1, 50), (1, 4, 1, 5, 1)), ((64, 1, 33), (1, 7, 1)),
+    ((130, 3, 1, 16), (1, 3, 5, 16)), ((5, 6, 1, 9), (5, 1, 1, 1)), ((5, 6, 7, 9), (6, 1, 1)), ((3, 4, 2), (3, 1, 2)),
+])  # fmt: skip
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_an_axis_between_others_is_repeated(shapes, dtype):
+    a, b = [np.random.default_rng(i).normal(size=s).astype(dtype) for i, s in enumerate(shapes)]
+    with dl.use_backend("numba"), generating("always"):
+        for _ in range(2):  # the second call knows how they broadcast
+            x, y = dl.asarray(a), dl.asarray(b)
+            assert np.array_equal((x - y).array, a - b)
+            assert np.array_equal(dl.where(y > x, y, x).array, np.where(b > a, b, a))
+
+
+def test_rows_that_are_looked_up_are_not_written_out():
+    plan = tabled(((8, 64, 32), (8, 1, 32), (64, 1), (), (8, 64, 32)), (8, 64, 32), (4, 4, 8, 4, 8))
+    modes, rows, (first, second) = plan
+    assert (modes, rows) == ("ftusf", 512)
+    assert first.tolist() == [32 * 4 * (row // 64) for row in range(512)]
+    assert second.tolist() == [8 * (row % 64) for row in range(512)]

@@ -1,6 +1,7 @@
 """The entry point of a generated kernel: what Python calls with arrays, as a C function without a wrapper.
 
     entry(input 0, ..., output, threads)            # or, by rows: entry(..., output, threads, rows, elements of a row)
+    entry(..., elements of a row, table, ...)       # a table of int64 for each input of mode t or u
 
 A kernel that reduces is called by rows, and its output has one element for each of them.
 
@@ -120,7 +121,9 @@ define void @{name}_share(ptr %args, ptr %sizes, ptr %steps, ptr %arrays) {{
 
 def _entry(formula: Formula, name: str, count: int) -> str:
     t = _Text()
-    wanted = count + (3 if formula.by_rows else 1)
+    numbered = count + (3 if formula.by_rows else 1)
+    looked_up = [i for i, mode in enumerate(formula.modes) if mode in "tu"]
+    wanted = numbered + len(looked_up)
     t.require(t.put(f"icmp eq i64 %count, {wanted}"))
     base = t.put(f"getelementptr i8, ptr %self, i64 {BYTES_AT}")
     held = {word: t.field(base, 8 * i) for i, word in enumerate(ENTRIES)}
@@ -131,11 +134,16 @@ def _entry(formula: Formula, name: str, count: int) -> str:
     out = objects[count - 1]
     size = t.put(f"call i64 @size(ptr {out})")
     numbers = []
-    for o in objects[count:]:
+    for o in objects[count:numbered]:
         t.require(t.put(f"icmp eq ptr {t.field(o, TYPE_AT)}, {held['int']}"))
         numbers.append(t.put(f"call i64 {held['as_long']}(ptr {o})"))
     check = _rows_fit if formula.reduction else _sizes_fit
     units, size = check(t, formula, objects, size, numbers)
+    for i, o in zip(looked_up, objects[numbered:], strict=True):
+        t.require(t.put(f"call i1 @fits(ptr {o}, ptr {held['ndarray']}, ptr {held['int64']}, i32 {DENSE})"))
+        t.require(t.put(f"icmp eq i64 {t.put(f'call i64 @size(ptr {o})')}, {units}"))
+        at = t.put(f"getelementptr ptr, ptr %arrays, i64 {count - 1 + PITCHES + i}")
+        t.do(f"store ptr {t.field(o, DATA_AT)}, ptr {at}")
     # Nothing to do for no elements; what follows may divide.
     t.do(f"%empty = icmp eq i64 {size}, 0")
     t.do("br i1 %empty, label %done, label %work")
@@ -189,7 +197,7 @@ def _sizes_fit(t: _Text, formula: Formula, objects: list[str], size: str, number
             pitch = t.field(t.field(o, STRIDES_AT), 0, "i64")
             place = len(formula.inputs) + PITCHES + objects.index(o)
             t.do(f"store i64 {pitch}, ptr {t.put(f'getelementptr ptr, ptr %arrays, i64 {place}')}")
-        else:
+        elif mode not in "tu":
             expected = {"s": "1", "r": numbers[-1], "c": units}[mode]
             t.require(t.put(f"icmp eq i64 {t.put(f'call i64 @size(ptr {o})')}, {expected}"))
     return units, size

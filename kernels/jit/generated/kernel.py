@@ -18,6 +18,7 @@ from ..machine.compile import LARGE, in_parallel, is_interpreted, laid_out, thre
 from ..machine.vector import VECTOR_BYTES
 from .library import library
 from .machine import Request
+from .row_tables import tabled
 
 _COST = {
     "exp": 0.25, "expm1": 0.25, "log": 0.38, "log2": 0.5, "log10": 0.55, "log1p": 0.5, "tanh": 0.38, "erf": 0.65, "erfc": 0.45,
@@ -172,7 +173,7 @@ class Kernel:
             return evaluate(self.root, arrays)
         given = [dense(a, d) for a, d in zip(arrays, self.dtypes, strict=True)]
         as_they_are = all(a is b for a, b in zip(arrays, given, strict=True))
-        modes, rows, written = _modes(shapes, shape)
+        modes, rows, written, tables = self._plan(shapes, shape)
         for i, over in written:
             given[i] = _written(given[i], over)
         try:
@@ -180,7 +181,7 @@ class Kernel:
         except (NoExpansion, RuntimeError):  # LLVM that does not know this CPU, a foreign Python: NumPy knows it all
             return evaluate(self.root, arrays)
         out = empty(shape, self.dtype)
-        counts = () if rows is None else (rows, prod(shape) // rows)
+        counts: Any = () if rows is None else (rows, prod(shape) // rows, *tables)
         threads = thread_count(min(out.size // self.grain, out.size if rows is None else rows)) if out.size else 1
         if not in_parallel(entry, *given, out, max(threads, 1), *counts):
             return evaluate(self.root, arrays)
@@ -188,6 +189,12 @@ class Kernel:
             self.known[shapes] = (entry, shape, out.size if rows is None else rows, counts, written)
         self.launches[self.name] += 1
         return out
+
+    def _plan(self, shapes: tuple[tuple[int, ...], ...], shape: tuple[int, ...]) -> Any:
+        """What _modes gives, and the tables of row_tables.py, by which rows are read rather than written out."""
+        modes, rows, written = _modes(shapes, shape)
+        found = tabled(shapes, shape, tuple([d.itemsize for d in self.dtypes])) if written else None
+        return (modes, rows, written, ()) if found is None else (*found[:2], [], found[2])
 
     def _by_numpy(self, arrays: Sequence[Array]) -> Array:
         function = self.function
@@ -314,6 +321,9 @@ def _reading(shapes: tuple[tuple[int, ...], ...]) -> tuple[int, str, bool]:
     shape = np.broadcast_shapes(*shapes)
     size = prod(shape)
     modes, _, written = _modes(shapes, shape)
+    found = tabled(shapes, shape, (1,) * len(shapes)) if written else None
+    if found is not None:
+        return size, found[0], True
     return size, modes, all(LITTLE * prod(over) <= size for _, over in written)
 
 

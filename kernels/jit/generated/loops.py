@@ -3,7 +3,8 @@
 The function is `range(arrays, lo, hi)`, where arrays[i] is the address of input i, and of the output behind the inputs. A mode
 says with a letter how each input is read: f, an element for each of the output; s, one number for all. With rows, the output
 is rows x n, arrays[inputs + 1] is n, and lo ... hi are rows: r, one row that all rows share; c, one number for each row; p, rows
-as f has, apart from one another by arrays[inputs + PITCHES + i] bytes.
+as f has, apart from one another by arrays[inputs + PITCHES + i] bytes; t, rows, and u, one number for each row, which begin so
+many bytes behind the first one as the table at arrays[inputs + PITCHES + i] says for each row of the output.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ from ...generated.expression import HALVES, Expression, in_order
 from .vectors import I32, I64, POINTER, Vectors, broadcast, in_memory
 
 PITCHES = 6
-"""Where in the table behind the addresses of inputs the distances of rows begin, behind what a reduction needs."""
+"""Where in the table behind the addresses of inputs the distances of rows begin, or tables of them, behind what a reduction
+needs."""
 
 WIDE = 2
 """Registers per vector: two independent chains hide the latency of one another. 1 was slower for every formula measured."""
@@ -133,12 +135,12 @@ class Loop:
         b, v = self.b, Vectors(self.b, self.lanes)
         at = column if self.row is None else b.add(column, b.mul(self.row, n))
         for i, (e, mode) in enumerate(zip(self.formula.inputs, self.formula.modes, strict=True)):
-            if mode in "sc":
-                place = self.address(i, e.dtype, ir.Constant(I64, 0) if mode == "s" else self.row)
-                x = broadcast(b, b.load(place), self.lanes)
+            if mode in "scu":
+                place = self.address(i, e.dtype, self.row if mode == "c" else ir.Constant(I64, 0))
+                x = broadcast(b, b.load(self._moved(place, i, e.dtype) if mode == "u" else place), self.lanes)
             else:
                 place = self.address(i, e.dtype, at if mode == "f" else column)
-                x = self._load(v, self._moved(place, i) if mode == "p" else place, e.dtype, mask)
+                x = self._load(v, self._moved(place, i, e.dtype) if mode in "pt" else place, e.dtype, mask)
             if e.dtype.kind == "b":
                 x = b.icmp_unsigned("!=", x, ir.Constant(x.type, [0] * self.lanes))
             v.done[e] = x
@@ -149,11 +151,15 @@ class Loop:
     def address(self, i: int, dtype: Any, at: Any) -> Any:
         return self.b.gep(self.b.bitcast(self.bases[i], ir.PointerType(in_memory(dtype))), [at])
 
-    def _moved(self, place: Any, i: int) -> Any:
+    def _moved(self, place: Any, i: int, dtype: Any) -> Any:
         """A place in the first row of input i, in the row at hand."""
         b = self.b
-        pitch = b.load(b.gep(self.table, [ir.Constant(I64, len(self.formula.inputs) + PITCHES + i)]))
-        return b.gep(b.bitcast(place, POINTER), [b.mul(self.row, b.ptrtoint(pitch, I64))])
+        held = b.load(b.gep(self.table, [ir.Constant(I64, len(self.formula.inputs) + PITCHES + i)]))
+        if self.formula.modes[i] == "p":
+            moved = b.mul(self.row, b.ptrtoint(held, I64))
+        else:
+            moved = b.load(b.gep(b.bitcast(held, ir.PointerType(I64)), [self.row]))
+        return b.bitcast(b.gep(b.bitcast(place, POINTER), [moved]), ir.PointerType(in_memory(dtype)))
 
     def _suffix(self, dtype: Any) -> str:
         return f"v{self.lanes}{'f' if dtype.kind == 'f' else 'i'}{8 * dtype.itemsize}.p0"

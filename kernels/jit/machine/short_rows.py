@@ -7,7 +7,7 @@ from llvmlite import ir
 
 from ...types import Array
 from .vecmath import emit_exp, emit_log
-from .vector import I32, Emitter, Value, emits, int64
+from .vector import I32, Emitter, Value, emits
 from .views import window
 
 
@@ -30,46 +30,42 @@ def _emit_rows(e: Emitter, x: Value, y: Value, rows: Value, n: Value, kept: tupl
         return
     b = e.b
     lowest = ir.Constant(e.type, [float("-inf")] * e.lanes)
-    vectors = b.sdiv(b.add(n, int64(e.lanes - 1)), int64(e.lanes))
+
+    def chosen(mask: Value | None, x: Value, other: Value) -> Value:
+        return x if mask is None else b.select(mask, x, other)
 
     def row(r: Value, _: list[Value]) -> list[Value]:
         source, target = (e.at(a, b.mul(r, n)) for a in (x, y))
 
-        def mask_of(v: Value) -> Value:
-            return e.first_lanes(b.sub(n, b.mul(v, int64(e.lanes))))
-
-        def larger(v: Value, carried: list[Value]) -> list[Value]:
-            mask = mask_of(v)
-            here = b.select(mask, e.masked_load(e.vectors(source, v), mask), lowest)
+        def larger(v: Value, mask: Value | None, carried: list[Value]) -> list[Value]:
+            here = chosen(mask, e.masked_load(e.vectors(source, v), mask), lowest)
             return [b.select(b.fcmp_ordered(">", here, carried[0]), here, carried[0])]
 
-        def exponential(v: Value, carried: list[Value]) -> list[Value]:
-            mask = mask_of(v)
+        def exponential(v: Value, mask: Value | None, carried: list[Value]) -> list[Value]:
             here = emit_exp(e, b.fsub(e.masked_load(e.vectors(source, v), mask), top))
             if kept:
                 e.masked_store(here, e.vectors(target, v), mask)
-            return [b.fadd(carried[0], b.select(mask, here, e.zero))]
+            return [b.fadd(carried[0], chosen(mask, here, e.zero))]
 
-        def scaled(v: Value, _: list[Value]) -> list[Value]:
-            mask, at = mask_of(v), e.vectors(target, v)
+        def scaled(v: Value, mask: Value | None, _: list[Value]) -> list[Value]:
+            at = e.vectors(target, v)
             e.masked_store(b.fmul(e.masked_load(at, mask), share), at, mask)
             return []
 
-        def less(v: Value, _: list[Value]) -> list[Value]:
-            mask = mask_of(v)
+        def less(v: Value, mask: Value | None, _: list[Value]) -> list[Value]:
             # In this order: next to a large top the logarithm would lose digits.
             here = b.fsub(b.fsub(e.masked_load(e.vectors(source, v), mask), top), log_total)
             e.masked_store(here, e.vectors(target, v), mask)
             return []
 
-        top = e.across(e.loop(vectors, [lowest], larger)[0], lambda p, q: b.select(b.fcmp_ordered(">", p, q), p, q))
-        total = e.across(e.loop(vectors, [e.zero], exponential)[0], b.fadd)
+        top = e.across(e.each_vector(n, [lowest], larger)[0], lambda p, q: b.select(b.fcmp_ordered(">", p, q), p, q))
+        total = e.across(e.each_vector(n, [e.zero], exponential)[0], b.fadd)
         if not kept:
             log_total = emit_log(e, total)
-            e.loop(vectors, [], less)
+            e.each_vector(n, [], less)
             return []
         share = b.fdiv(ir.Constant(e.type, [1.0] * e.lanes), total)
-        e.loop(vectors, [], scaled)
+        e.each_vector(n, [], scaled)
         for vector, out in zip((top, total), kept, strict=True):
             e.store_one(b.extract_element(vector, ir.Constant(I32, 0)), e.at(out, r))
         return []
@@ -103,15 +99,12 @@ def short_log_rows(x: Array, y: Array, rows: int, n: int) -> None:
 
 
 def _emit_logs(e: Emitter, x: Value, y: Value, n: Value) -> None:
-    b = e.b
-
-    def vector(v: Value, _: list[Value]) -> list[Value]:
-        mask, at = e.first_lanes(b.sub(n, b.mul(v, int64(e.lanes)))), e.vectors(y, v)
-        e.masked_store(emit_log(e, e.masked_load(e.vectors(x, v), mask)), at, mask)
+    def vector(v: Value, mask: Value | None, _: list[Value]) -> list[Value]:
+        e.masked_store(emit_log(e, e.masked_load(e.vectors(x, v), mask)), e.vectors(y, v), mask)
         return []
 
     with e.when_positive(n):
-        e.loop(b.sdiv(b.add(n, int64(e.lanes - 1)), int64(e.lanes)), [], vector)
+        e.each_vector(n, [], vector)
 
 
 @emits(_emit_logs)

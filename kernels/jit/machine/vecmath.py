@@ -19,7 +19,7 @@ from numba.extending import overload
 
 from ...types import Array
 from .compile import inner, intrinsic
-from .vector import Emitter, Value, emits, int64
+from .vector import Emitter, Value, emits
 
 _f = np.float32
 LOG2E, LN2_HIGH, LN2_LOW = _f(1.4426950408889634), _f(0.693359375), _f(-2.12194440e-4)
@@ -232,14 +232,14 @@ def emit_exp64(e: Emitter, x: Value) -> Value:
 
 
 def _emit_exp_all(e: Emitter, x: Value, n: Value) -> None:
-    def vector(v: Value, _: list[Value]) -> list[Value]:
-        mask, at = e.first_lanes(e.b.sub(n, e.b.mul(v, int64(e.lanes)))), e.vectors(x, v)
+    def vector(v: Value, mask: Value | None, _: list[Value]) -> list[Value]:
+        at = e.vectors(x, v)
         y = (emit_exp if e.size == 4 else emit_exp64)(e, e.masked_load(at, mask))
         e.masked_store(y, at, mask)
         return []
 
     with e.when_positive(n):
-        e.loop(e.b.sdiv(e.b.add(n, int64(e.lanes - 1)), int64(e.lanes)), [], vector)
+        e.each_vector(n, [], vector)
 
 
 @emits(_emit_exp_all)

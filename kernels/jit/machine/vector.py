@@ -43,7 +43,7 @@ def _float32_lanes() -> int:
 
 VECTOR_BYTES = 4 * _float32_lanes()
 MANY_REGISTERS = VECTOR_BYTES != 32  # AVX-512 and AArch64 have 32 vector registers, AVX2 has 16
-MASKED_STORES = VECTOR_BYTES == 64  # as fast as others; AVX2's take ten times as long on some processors, and others have none
+MASKS = VECTOR_BYTES == 64  # AVX-512 stores some lanes as fast as all; AVX2 in ten times that on some processors
 
 I1, I32, I64 = ir.IntType(1), ir.IntType(32), ir.IntType(64)
 
@@ -189,14 +189,19 @@ class Emitter:
         self._counts[mask] = count
         return mask
 
-    def masked_load(self, address: Value, mask: Value) -> Value:
-        """Lanes outside the mask are zero, and their memory is not touched."""
+    def masked_load(self, address: Value, mask: Value | None) -> Value:
+        """Lanes outside the mask are zero, and their memory is not touched. None: all lanes."""
+        if mask is None:
+            return self.load(address)
         takes = [ir.PointerType(self.type), I32, mask.type, self.type]
         load = self.function(f"llvm.masked.load.{self.suffix}.p0", self.type, takes)
         return self.b.call(load, [self.pointer(address), ir.Constant(I32, self.size), mask, self.zero])
 
-    def masked_store(self, vector: Value, address: Value, mask: Value) -> None:
-        count = None if MASKED_STORES else self._counts.get(mask)
+    def masked_store(self, vector: Value, address: Value, mask: Value | None) -> None:
+        if mask is None:
+            self.store(vector, address)
+            return
+        count = None if MASKS else self._counts.get(mask)
         if count is not None:
             with self.b.if_else(self.b.icmp_signed(">=", count, int64(self.lanes))) as (whole, part):
                 with whole:
@@ -240,6 +245,35 @@ class Emitter:
         b.cbranch(b.icmp_signed("<", following, count), head, end)
         b.position_at_end(end)
         return new
+
+    def each_vector(
+        self, n: Value, carried: list[Value], body: Callable[[Value, Value | None, list[Value]], list[Value]]
+    ) -> list[Value]:
+        """carried = body(v, mask, carried) for each vector v of n elements, which is at least 1. Returns the last values.
+
+        mask: the lanes that there are; None for all. Where masks cost nothing every vector has one.
+        """
+        b, lanes = self.b, int64(self.lanes)
+        if MASKS:
+            vectors = b.sdiv(b.add(n, int64(self.lanes - 1)), lanes)
+            return self.loop(vectors, carried, lambda v, x: body(v, self.first_lanes(b.sub(n, b.mul(v, lanes))), x))
+        whole, rest = b.sdiv(n, lanes), b.srem(n, lanes)
+        carried = self._when(whole, carried, lambda x: self.loop(whole, x, lambda v, y: body(v, None, y)))
+        return self._when(rest, carried, lambda x: body(whole, self.first_lanes(rest), x))
+
+    def _when(self, count: Value, carried: list[Value], body: Callable[[list[Value]], list[Value]]) -> list[Value]:
+        """body(carried) if count > 0, else carried."""
+        before = self.b.block
+        with self.when_positive(count):
+            new = body(carried)
+            inside = self.b.block
+        found = []
+        for old, value in zip(carried, new, strict=True):
+            phi = self.b.phi(old.type)
+            phi.add_incoming(old, before)
+            phi.add_incoming(value, inside)
+            found.append(phi)
+        return found
 
     def when_positive(self, count: Value) -> Any:
         """Context of instructions that run only if count > 0."""
