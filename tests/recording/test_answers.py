@@ -18,6 +18,7 @@ pytest.importorskip("numba")
 import dlengine as dl
 from dlengine.errors import GradientError, ShapeError
 from dlengine.kernels import jit
+from dlengine.kernels.generated.expression import apply, argument
 from dlengine.kernels.jit.machine.compile import interpreted
 from dlengine.recording import answers, generating, generators
 
@@ -205,10 +206,23 @@ def test_other_dtypes_and_backends_compute_as_before() -> None:
 
 
 def test_kernels_by_hand_and_single_functions_stay() -> None:
-    for f in (dl.relu, dl.add, dl.tanh, dl.softplus):
+    for f in (dl.relu, dl.add, dl.softplus):
         before = launches(f.op.name)
         f(*[dl.ones((3,))] * len(f.op.arrays))
         assert launches(f.op.name) == before
+
+
+def test_functions_of_numpys_vector_library_are_slow_without_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Then they pay for smaller arrays, and tanh is generated, but for functions that NumPy has vector code of its own for."""
+    kinds = ("sinh", "expm1", "tanh", "exp")
+    roots = {(kind, size): apply(kind, argument(0, f"f{size}")) for kind in kinds for size in (4, 8)}
+    monkeypatch.setattr(answers, "_numpy_has_vectors", lambda: True)
+    assert {answers.weight(root) for root in roots.values()} == {1}
+    assert answers.is_plain("tanh")
+    monkeypatch.setattr(answers, "_numpy_has_vectors", lambda: False)
+    assert {key for key, root in roots.items() if answers.weight(root) == 1} == {("exp", 4)}
+    assert not answers.is_plain("tanh")
+    assert answers.is_plain("add")
 
 
 UNARY = (
