@@ -8,8 +8,9 @@ from ..autograd.op import op
 from ..autograd.short import short
 from ..default_dtype import get_default_dtype
 from ..errors import DTypeError, ShapeError
+from .fused import arguments, kernel_op
 from .ids import check_ids, on_host
-from .shape import axis_of, lines_along
+from .shape import axis_of, lines_along, reshape
 
 if TYPE_CHECKING:
     from ..typing import DTypeLike, Namespace, Tensor, ValueAndVJP
@@ -130,6 +131,35 @@ def take_along_axis(xp: Namespace, x: Tensor, indices: Tensor, /, *, axis: int =
 
 
 gather = take_along_axis
+
+
+@op(needs=("", "", "indices"), name="add_along_axis")
+def add_along_axis(xp, x, indices, updates, /, *, axis):
+    """x with updates of the shape of indices added where these say along an axis, counted from the front."""
+    shape = x.shape
+
+    def of_updates(gy):
+        return xp.take_along_axis(gy, indices, axis=axis)
+
+    return x + added_along(xp, updates, indices, axis, shape), (lambda gy: gy, lambda gy: None, of_updates)
+
+
+@kernel_op("put_along", needs="places")
+def put_along(x: Any, places: Any, values: Any) -> Any:
+    """The kernel put_along, see its reference."""
+    return arguments(x, places, values)
+
+
+@kernel_op("weighted_places", needs="x places weights")
+def weighted_places(x: Any, places: Any, weights: Any) -> Any:
+    """The kernel weighted_places, see its reference."""
+    return arguments(x, places, weights)
+
+
+def put_along_axis(x: Any, indices: Any, values: Any, axis: int) -> Tensor:
+    """x with values of the shape of indices where these say along an axis; the last one of equal places counts."""
+    lines, places = lines_along(x.shape, axis), lines_along(indices.shape, axis)
+    return reshape(put_along(reshape(x, lines), reshape(indices, places), reshape(values, places)), x.shape)
 
 
 @op(needs=("", "", "indices"), complex=True, linear=True)

@@ -14,7 +14,7 @@ from numba import prange
 from ..ranges import in_range
 from ..totals import fits, taken
 from ..types import Array
-from .gather import add_row, copy_row
+from .along import add_row, copy_row
 from .machine.compile import dense, flat, inner, jit, thread_count
 from .machine.prefetch import expect
 

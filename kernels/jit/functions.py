@@ -43,7 +43,7 @@ def _take_along_axis(x: Array, indices: Array, /, *, axis: int = -1) -> Array | 
         return None
     lines, side = prod(shape[:at]), prod(shape[at + 1 :])
     flat = indices.reshape(lines, wanted[at], side)
-    y: Array = _module("gather").take_along(x.reshape(lines, shape[at], side), flat)
+    y: Array = _module("along").take_along(x.reshape(lines, shape[at], side), flat)
     return y.reshape(wanted)
 
 

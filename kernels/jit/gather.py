@@ -1,4 +1,4 @@
-"""Sums at places along an axis, the largest elements, and what a namespace has for NumPy's indexing.
+"""Rows at places, sums of them, the largest elements, and what a namespace has for NumPy's indexing.
 
 Places count from the end where they are negative, as indices do. The loops look at each one before they use it.
 """
@@ -11,97 +11,13 @@ import numpy as np
 from numba import prange
 
 from ..types import Array
+from .along import BLOCK, add_row, add_to_row, copy_row, placed, take_row
+from .along import add_along as add_along
+from .along import put_along as put_along
+from .along import put_along_grad as put_along_grad
 from .machine.compile import dense, flat, inner, jit, threads_for
-
-BLOCK = 32
-"""Floats that are added one after the other in their own precision; more are added in float64."""
-
-
-@inner()
-def placed(place: int, size: int) -> int:
-    """A place counted from the front; -1 for one that does not exist."""
-    if place < 0:
-        place += size
-    return place if 0 <= place < size else -1
-
-
-@inner(exact=True)
-def add_row(source: Array, total: Array) -> None:
-    for i in range(source.size):
-        total[i] += source[i]
-
-
-@inner(exact=True)
-def copy_row(source: Array, target: Array) -> None:
-    for i in range(source.size):
-        target[i] = source[i]
-
-
-@jit()
-def _add_along(gy: Array, places: Array, out: Array, side: int, wrong: Array, threads: int) -> None:
-    """gy, places: (L, K side). out: (L, N side), zeros."""
-    lines, count = gy.shape
-    size = out.shape[1] // side
-    wide = count > BLOCK * side and gy.itemsize < 8
-    for t in prange(threads):
-        total = np.zeros(out.shape[1] if wide else 0, np.float64)
-        for n in range(t * lines // threads, (t + 1) * lines // threads):
-            r = 0
-            for i in range(count):
-                p = placed(places[n, i], size)
-                if p < 0:
-                    wrong[t] = 1
-                elif wide:
-                    total[p * side + r] += gy[n, i]
-                else:
-                    out[n, p * side + r] += gy[n, i]
-                r = r + 1 if r + 1 < side else 0
-            if wide:
-                copy_row(total, out[n])
-                total[:] = 0
-
-
-def add_along(gy: Array, places: Array, size: int) -> Array:
-    """Zeros (L, size, R) to whose element (l, places[l, k, r], r) gy[l, k, r] is added. gy, places: (L, K, R)."""
-    out = np.zeros((gy.shape[0], size, gy.shape[2]), gy.dtype)
-    if gy.size:
-        lines, _, side = gy.shape
-        threads = threads_for(lines, 2.0 * gy.size)
-        wrong = np.zeros(threads, np.int8)
-        _add_along(dense(gy).reshape(lines, -1), dense(places).reshape(lines, -1), out.reshape(lines, -1), side, wrong, threads)
-        if any(wrong.tolist()):
-            raise IndexError(f"add_along: places run from {places.min()} to {places.max()}, the axis has size {size}")
-    return out
-
-
-@jit()
-def _take_along(x: Array, places: Array, out: Array, side: int, wrong: Array, threads: int) -> None:
-    """x: (L, N side). places, out: (L, K side)."""
-    lines, count = out.shape
-    size = x.shape[1] // side
-    for t in prange(threads):
-        for n in range(t * lines // threads, (t + 1) * lines // threads):
-            r = 0
-            for i in range(count):
-                p = placed(places[n, i], size)
-                if p < 0:
-                    wrong[t] = 1
-                else:
-                    out[n, i] = x[n, p * side + r]
-                r = r + 1 if r + 1 < side else 0
-
-
-def take_along(x: Array, places: Array) -> Array:
-    """x[l, places[l, k, r], r]. x: (L, N, R). places: (L, K, R)."""
-    out = np.empty(places.shape, x.dtype)
-    if out.size:
-        lines, size, side = x.shape
-        threads = threads_for(lines, 1.0 * out.size)
-        wrong = np.zeros(threads, np.int8)
-        _take_along(dense(x).reshape(lines, -1), dense(places).reshape(lines, -1), out.reshape(lines, -1), side, wrong, threads)
-        if any(wrong.tolist()):
-            raise IndexError(f"take_along_axis: indices run from {places.min()} to {places.max()}, the axis has size {size}")
-    return out
+from .weighted import weighted_places as weighted_places
+from .weighted import weighted_places_grad as weighted_places_grad
 
 
 @inner()
@@ -114,18 +30,6 @@ def all_placed(ids: Array, size: int, places: Array) -> bool:
         fine &= p >= 0
         places[i] = max(p, 0)
     return fine
-
-
-@inner(exact=True)
-def take_row(x: Array, places: Array, y: Array) -> None:
-    for i in range(places.size):
-        y[i] = x[places[i]]
-
-
-@inner(exact=True)
-def add_to_row(x: Array, places: Array, y: Array) -> None:
-    for i in range(places.size):
-        y[places[i]] += x[i]
 
 
 @jit()

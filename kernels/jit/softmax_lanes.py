@@ -13,7 +13,7 @@ import numpy as np
 from numba import prange
 
 from ..types import Array
-from .gather import add_row
+from .along import add_row
 from .machine.compile import dense, inner, jit, threads_for
 from .machine.vecmath import exp_all, log_all, maximum
 from .machine.vector import as_row

@@ -6,7 +6,7 @@ import numpy as np
 from numba import prange
 
 from ..types import Array
-from .gather import copy_row
+from .along import copy_row
 from .machine.compile import dense, jit, threads_for
 
 

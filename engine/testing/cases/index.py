@@ -76,6 +76,35 @@ case(
     reference=ref.take_along_axis,
 )
 case(
+    gather.put_along,
+    sample(normal(2, 4, 3), integers(0, 4, 2, 5, 3), normal(2, 5, 3)),
+    sample(normal(3, 4, 1), given([[[2], [0]], [[1], [1]], [[-1], [3]]], dtype="int64"), normal(3, 2, 1)),
+    sample(normal(2, 3, 2), integers(0, 3, 2, 0, 2), normal(2, 0, 2)),
+    bound=exact,
+    kernels=("put_along", "put_along_grad"),
+    name="put_along",
+    reference=ref.put_along,
+)
+case(
+    gather.weighted_places,
+    sample(normal(2, 3, 5), integers(0, 5, 2, 4, 7), normal(2, 4, 7)),
+    sample(normal(2, 1, 6), integers(0, 6, 2, 9, 3), normal(2, 9, 3)),
+    sample(normal(1, 2, 4), integers(0, 4, 1, 1, 5), normal(1, 1, 5)),
+    sample(normal(2, 2, 3), integers(0, 3, 2, 0, 4), normal(2, 0, 4)),
+    bound=forward_error(9),
+    kernels=("weighted_places", "weighted_places_grad"),
+    name="weighted_places",
+    reference=ref.weighted_places,
+)
+case(
+    gather.add_along_axis,
+    sample(normal(2, 4, 3), integers(0, 4, 2, 5, 3), normal(2, 5, 3), axis=1),
+    sample(normal(5, 3), integers(0, 5, 2, 3), normal(2, 3), axis=0),
+    bound=forward_error(6),
+    name="add_along_axis",
+    reference=ref.add_along_axis,
+)
+case(
     gather.scatter_add,
     sample(normal(4, 3), integers(0, 4, 6), normal(6, 3)),
     sample(normal(4), integers(0, 4, 2, 3), normal(2, 3)),

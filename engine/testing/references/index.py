@@ -64,6 +64,31 @@ def take_along_axis(x: Any, indices: Any, axis: int = -1) -> Any:
     return out
 
 
+def put_along(x: Any, places: Any, values: Any) -> Any:
+    """x with each value put at the place that it has along the second axis, in order."""
+    out = x.copy()
+    for line, k, r in np.ndindex(*places.shape):
+        out[line, int(places[line, k, r]), r] = values[line, k, r]
+    return out
+
+
+def weighted_places(x: Any, places: Any, weights: Any) -> Any:
+    """For each point the sum of some numbers of a plane, each times its weight."""
+    out = np.zeros((*x.shape[:2], places.shape[2]), x.dtype)
+    for n, c, t in np.ndindex(*out.shape):
+        for k in range(places.shape[1]):
+            out[n, c, t] += weights[n, k, t] * x[n, c, int(places[n, k, t])]
+    return out
+
+
+def add_along_axis(x: Any, indices: Any, updates: Any, axis: int) -> Any:
+    """x with each update added at the place that it has along an axis."""
+    out = x.copy()
+    for i in np.ndindex(*indices.shape):
+        out[(*i[:axis], int(indices[i]), *i[axis + 1 :])] += updates[i]
+    return out
+
+
 def scatter_add(x: Any, indices: Any, updates: Any) -> Any:
     """Each update added to the row that its index names."""
     out = x.copy()

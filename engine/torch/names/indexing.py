@@ -9,6 +9,7 @@ import numpy as np
 
 from dlengine.kernels.ranges import in_range
 
+from ...ops.gather import add_along_axis, put_along_axis
 from ...ops.index import put_at
 from .core import Plain, define, in_place, is_tensor, kind_of
 from .engine import dl
@@ -100,16 +101,27 @@ def scatter(input: Any, dim: int, index: Any, src: Any = None, *, value: Any = N
     _in_range("scatter", i, x.shape[dim])
     if not i.size:
         return dl.clone(input)
-    found = dl.set_at(x, dl.astype(_source(x, i, src, dim), x.dtype, copy=False), key=_grid(i, dim))
-    return _back(found, shape)
+    values = dl.astype(_source(x, i, src, dim), x.dtype, copy=False)
+    if _along(x, i, values, dim):
+        return _back(put_along_axis(x, i, values, dim % x.ndim), shape)
+    return _back(dl.set_at(x, values, key=_grid(i, dim)), shape)
+
+
+def _along(x: Any, i: Any, values: Any, dim: int) -> bool:
+    """Whether floats go to places along an axis, and all other axes are alike."""
+    at = dim % x.ndim
+    alike = i.shape == values.shape and (*x.shape[:at], *x.shape[at + 1 :]) == (*i.shape[:at], *i.shape[at + 1 :])
+    return alike and kind_of(x.dtype) == 2 and x.dtype == values.dtype
 
 
 @define("scatter_add")
 def scatter_add(input: Any, dim: int, index: Any, src: Any) -> Any:
     x, i, shape = _lined_up(input, index)
     _in_range("scatter_add", i, x.shape[dim])
-    added = put_at(_source(x, i, src, dim), key=_grid(i, dim), shape=x.shape)
-    return _back(x + added, shape)
+    values = _source(x, i, src, dim)
+    if _along(x, i, values, dim):
+        return _back(add_along_axis(x, i, values, axis=dim % x.ndim), shape)
+    return _back(x + put_at(values, key=_grid(i, dim), shape=x.shape), shape)
 
 
 @define("scatter_reduce")

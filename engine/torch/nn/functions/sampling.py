@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import itertools
 from typing import Any
 
+from ....ops.gather import weighted_places
 from ...names.core import refuse
 from ...names.engine import dl
 
@@ -16,45 +16,55 @@ def grid_sample(input: Any, grid: Any, mode: str, padding_mode: str, align_corne
         raise refuse("nn.functional.grid_sample", f"mode {mode!r} is not supported for input of {rank} axes after N and C")
     if padding_mode not in ("zeros", "border", "reflection"):
         raise ValueError(f"grid_sample: padding_mode must be zeros, border or reflection, got {padding_mode!r}")
-    space = input.shape[2:]
-    points = []
+    space = tuple(input.shape[2:])
+    flat = dl.reshape(grid, (grid.shape[0], -1, rank))
+    sizes = dl.asarray(space[::-1], dtype=grid.dtype, device=input.device)
+    all_points = (flat + 1) * (0.5 * (sizes - 1)) if align_corners else (flat + 1) * (0.5 * sizes) - 0.5
+    places: list[Any] = []
+    weights: list[Any] = []
     for axis, n in enumerate(space):
-        at = grid[..., rank - 1 - axis]
-        p = (at + 1) / 2 * (n - 1) if align_corners else ((at + 1) * n - 1) / 2
-        points.append(p if mode == "bicubic" else _bounded(p, n, padding_mode, align_corners))
-    if mode == "bicubic":
-        return _bicubic(input, points, lambda p, n: _bounded(p, n, padding_mode, align_corners))
-    if mode == "nearest":
-        return _picked(input, [dl.astype(dl.round(p), "int64") for p in points], None)
-    low = [dl.floor(p.detach()) for p in points]
-    total = 0
-    for corner in itertools.product((0, 1), repeat=rank):
-        places = [dl.astype(a + c, "int64") for a, c in zip(low, corner, strict=True)]
-        weight = 1.0
-        for p, a, c in zip(points, low, corner, strict=True):
-            weight = weight * (p - a if c else 1 - (p - a))
-        total = total + _picked(input, places, weight)
-    return total
+        p = dl.expand_dims(all_points[..., rank - 1 - axis], axis=1)
+        if mode == "nearest":
+            places.append(dl.round(_bounded(p, n, padding_mode, align_corners).detach()))
+            weights.append(None)
+        elif mode == "bilinear":
+            p = _bounded(p, n, padding_mode, align_corners)
+            low = dl.floor(p.detach())
+            places.append(dl.concat([low, low + 1], axis=1))
+            share = p - low
+            weights.append(dl.concat([1 - share, share], axis=1))
+        else:
+            low = dl.floor(p.detach())
+            near = [_bounded(low + k, n, padding_mode, align_corners) for k in (-1, 0, 1, 2)]
+            places.append(dl.round(dl.concat(near, axis=1)))
+            weights.append(_cubic(p - low))
+    found = weighted_places(dl.reshape(input, (*input.shape[:2], -1)), *_together(space, places, weights, grid))
+    return dl.reshape(found, (*input.shape[:2], *grid.shape[1:-1]))
 
 
-def _bicubic(input: Any, points: list[Any], bounded: Any) -> Any:
-    """Cubic convolution of the sixteen neighbours of every point (Keys 1981, with a = -0.75, as PyTorch has it)."""
+def _cubic(t: Any) -> Any:
+    """The weights of the four neighbours of every point, t behind the second (Keys 1981, with a = -0.75, as PyTorch has it)."""
     a = -0.75
-    low = [dl.floor(p.detach()) for p in points]
-    weights = []
-    for p, at in zip(points, low, strict=True):
-        t = p - at
-        near = [((a + 2) * x - (a + 3)) * x * x + 1 for x in (t, 1 - t)]
-        far = [((a * x - 5 * a) * x + 8 * a) * x - 4 * a for x in (t + 1, 2 - t)]
-        weights.append((far[0], near[0], near[1], far[1]))
-    total = 0
-    for i, j in itertools.product(range(4), repeat=2):
-        places = [
-            dl.astype(dl.round(bounded(at + (k - 1), n)), "int64")
-            for at, k, n in zip(low, (i, j), input.shape[2:], strict=True)
-        ]
-        total = total + _picked(input, places, weights[0][i] * weights[1][j])
-    return total
+    near = [((a + 2) * x - (a + 3)) * x * x + 1 for x in (t, 1 - t)]
+    far = [((a * x - 5 * a) * x + 8 * a) * x - 4 * a for x in (t + 1, 2 - t)]
+    return dl.concat([far[0], near[0], near[1], far[1]], axis=1)
+
+
+def _together(space: tuple[int, ...], places: list[Any], weights: list[Any], grid: Any) -> tuple[Any, Any]:
+    """Where in a flat image the neighbours of every point (N,K,T) are, and their weights, 0 outside, from those of each axis."""
+    at: Any = 0
+    weight: Any = None
+    for n, p, w in zip(space, places, weights, strict=True):
+        inside = (p >= 0) & (p < n)  # also not for NaN
+        w = dl.astype(inside, grid.dtype) if w is None else dl.where(inside, w, 0.0)
+        p = dl.astype(dl.where(inside, p, 0.0), "int64")
+        if weight is None:
+            at, weight = p, w
+            continue
+        shape = (p.shape[0], -1, p.shape[2])
+        at = dl.reshape(dl.expand_dims(at * n, axis=2) + dl.expand_dims(p, axis=1), shape)
+        weight = dl.reshape(dl.expand_dims(weight, axis=2) * dl.expand_dims(w, axis=1), shape)
+    return at, weight
 
 
 def _bounded(p: Any, n: int, padding_mode: str, align_corners: bool) -> Any:
@@ -71,18 +81,3 @@ def _bounded(p: Any, n: int, padding_mode: str, align_corners: bool) -> Any:
         rest = off - turns * span
         p = dl.where(dl.remainder(turns, 2.0) == 0, rest + low, high - rest)
     return dl.clip(p, min=0.0, max=float(n - 1))
-
-
-def _picked(input: Any, places: list[Any], weight: Any) -> Any:
-    """The weighted values at whole places, 0 outside."""
-    inside = None
-    inner = []
-    for p, n in zip(places, input.shape[2:], strict=True):
-        ok = (p >= 0) & (p < n)
-        inside = ok if inside is None else inside & ok
-        inner.append(dl.clip(p, min=0, max=n - 1))
-    count = input.shape[0]
-    samples = dl.reshape(dl.arange(count, device=input.device), (count, *(1,) * (places[0].ndim - 1)))
-    values = dl.Tensor.__getitem__(dl.moveaxis(input, 1, -1), (samples, *inner))
-    factor = dl.astype(inside, input.dtype) if weight is None else dl.where(inside, weight, 0.0)
-    return dl.moveaxis(values * dl.expand_dims(factor, axis=-1), -1, 1)
