@@ -21,6 +21,7 @@ from .machine.vector import as_row
 from .recurrence import stepwise
 from .recurrence.gates import GRU, LSTM
 from .recurrence.layout import (
+    APART,
     GRUSizes,
     InputGrads,
     Inputs,
@@ -33,11 +34,12 @@ from .recurrence.layout import (
     Scratch,
     Sizes,
     blocks,
+    groups_of,
     panels,
     uniform,
 )
 from .recurrence.sequence import arrange, arrange_back, backward, forward
-from .recurrence.tile import BLOCK, LANES
+from .recurrence.tile import BLOCK, LANES, WIDTH
 
 LEAST_ROWS = 4
 """Batch rows below which another thread does not pay: tiles of fewer rows do less work per weight that they load."""
@@ -250,15 +252,15 @@ def _backward(
     gx, gh0, gc0 = (np.empty_like(a) for a in (x if of_input else x[:0], gh, gc))
     gw_ih, gw_hh = _sum_or_new(sum_ih, w_ih), _sum_or_new(sum_hh, w_hh)
     along, ragged = panels(hidden), hidden % LANES != 0
-    groups, most = blocks(s.I) + s.blocks, -(-s.N // s.threads)
+    groups, most = groups_of(s.I) + groups_of(s.H), -(-s.N // s.threads)
     work = Scratch(
         w_in=_behind("w_in back", w_ih, GATES_IN[kind], s) if of_input else NOTHING,
         w_hid=_behind("w_hid back", w_hh, GATES_HID[kind], s),
-        da=_scratch("da", s.blocks * s.chunk * s.N * BLOCK),
+        da=_scratch("da", s.blocks * (s.chunk * s.N + s.threads * APART) * BLOCK),
         dh=_scratch("dh", s.N * along * BLOCK, zero=ragged),
         dc=_scratch("dc", s.N * s.blocks * LANES, zero=ragged),
-        left=_scratch("left", s.threads, groups, s.chunk * most, LANES),
-        sums=_scratch("sums", s.threads, s.blocks, groups * LANES, BLOCK),
+        left=_scratch("left", s.threads, groups, s.chunk * most + APART, WIDTH),
+        sums=_scratch("sums", s.threads, s.blocks, groups * WIDTH, BLOCK),
         bias=_scratch("bias", s.threads, s.blocks, BLOCK, zero=True),
         ragged=_scratch("ragged", s.chunk * s.N, BLOCK),
         zero=_scratch("zero", BLOCK, zero=True),

@@ -11,7 +11,7 @@ from dlengine.kernels.jit.machine.compile import interpreted
 from dlengine.kernels.jit.recurrence import few, stepwise
 from dlengine.kernels.reference import recurrent as reference
 
-# T, N, I, H: less than a vector, exactly one, a vector and a bit, more than a panel, one row, many rows, many steps
+# T, N, I, H: less than a vector, exactly one, a vector and a bit, more than a panel, one row, many rows, many steps, many units
 SIZES = [
     (3, 2, 3, 5),
     (7, 9, 16, 16),
@@ -20,6 +20,7 @@ SIZES = [
     (3, 2, 1, 1),
     (2, 300, 3, 20),
     (150, 13, 8, 24),
+    (2, 140, 29, 270),
 ]
 EMPTY = [(0, 3, 4, 5), (3, 0, 4, 5), (3, 2, 0, 5), (3, 2, 4, 0)]
 KINDS = ["lstm", "gru"]

@@ -13,15 +13,19 @@ LINE = 64
 """Bytes of a line of the cache."""
 
 
+def fetch_line(e: Emitter, address: Value, write: bool = False, near: int = 2) -> None:
+    """Have the line at an address brought into the second-level cache (near=2), or the first (near=3)."""
+    byte, number = ir.PointerType(ir.IntType(8)), ir.IntType(32)
+    line = e.function("llvm.prefetch.p0", ir.VoidType(), [byte, *[number] * 3])
+    e.b.call(line, [e.b.inttoptr(address, byte), number(int(write)), number(near), number(1)])
+
+
 def _fetching(write: bool) -> Callable[..., None]:
     def emit(e: Emitter, x: Value, at: Value, size: Value) -> None:
-        byte = ir.PointerType(ir.IntType(8))
-        line = e.function("llvm.prefetch.p0", ir.VoidType(), [byte, *[ir.IntType(32)] * 3])
-        kind, near, data = (ir.IntType(32)(value) for value in (int(write), 3, 1))
         start = e.b.add(x, at)
 
         def fetch(v: Value, _: list[Value]) -> list[Value]:
-            e.b.call(line, [e.b.inttoptr(e.b.add(start, e.b.mul(v, int64(LINE))), byte), kind, near, data])
+            fetch_line(e, e.b.add(start, e.b.mul(v, int64(LINE))), write, near=3)
             return []
 
         e.loop(e.b.sdiv(e.b.add(size, int64(LINE)), int64(LINE)), [], fetch)

@@ -13,7 +13,7 @@ from ..machine.vector import copy_rows
 from ..machine.views import Panel, Pieces, Rows
 from .gates import LSTM, CellGrads, Cells, gru_cells, gru_cells_back, lstm_cells, lstm_cells_back, lstm_output
 from .layout import LSTMSizes, Sizes
-from .tile import LANES, column_four, column_three, multiply_four, multiply_three
+from .tile import LANES, multiply_four, multiply_three
 
 
 def cells_forward(s: Sizes, cells: Cells, h: Rows, rows: int, lanes: int, keep: int) -> None:
@@ -35,13 +35,8 @@ def cells_back(s: Sizes, cells: Cells, grads: CellGrads, da: Rows, rows: int, la
 
 
 def multiply_gates(s: Sizes, rows: int, left: Pieces, weights: Panel, start: Rows, out: Rows) -> None:
-    """Rows times a panel of weights, as wide as there are gates; see tile.make_rows."""
-    (multiply_four if s.gates == 4 else multiply_three)(rows, s.gates, left, weights, start, out)
-
-
-def column_tile(s: Sizes, rows: int, left: Pieces, weights: Panel, start: Rows, out: Rows) -> None:
-    """A tile of weight gradients as wide as there are gates; see tile.make_tile."""
-    (column_four if s.gates == 4 else column_three)(rows, s.gates, left, weights, start, out)
+    """Rows times a panel of weights, as wide as there are gates; see tile.make_gates."""
+    (multiply_four if s.gates == 4 else multiply_three)(rows, left, weights, start, out)
 
 
 def _is_lstm(s: Any) -> bool:
@@ -73,12 +68,5 @@ def _cells_back(s: Any, cells: Any, grads: Any, da: Any, rows: Any, lanes: Any) 
 @overload(multiply_gates, inline="always", strict=False)
 def _multiply_gates(s: Any, rows: Any, left: Any, weights: Any, start: Any, out: Any) -> Any:
     if _is_lstm(s):
-        return lambda s, rows, left, weights, start, out: multiply_four(rows, 4, left, weights, start, out)
-    return lambda s, rows, left, weights, start, out: multiply_three(rows, 3, left, weights, start, out)
-
-
-@overload(column_tile, inline="always", strict=False)
-def _column_tile(s: Any, rows: Any, left: Any, weights: Any, start: Any, out: Any) -> Any:
-    if _is_lstm(s):
-        return lambda s, rows, left, weights, start, out: column_four(rows, 4, left, weights, start, out)
-    return lambda s, rows, left, weights, start, out: column_three(rows, 3, left, weights, start, out)
+        return lambda s, rows, left, weights, start, out: multiply_four(rows, left, weights, start, out)
+    return lambda s, rows, left, weights, start, out: multiply_three(rows, left, weights, start, out)

@@ -14,7 +14,10 @@ import numpy as np
 
 from ...types import Array
 from ..machine.compile import inner
-from .tile import BLOCK, LANES
+from .tile import BLOCK, LANES, WIDTH
+
+APART = 16
+"""Rows left free between what is kept of two blocks of units: blocks a power of two apart would share few lines of the caches."""
 
 
 class Sizes(NamedTuple):
@@ -113,8 +116,8 @@ class Scratch(NamedTuple):
     """What backward works in, each flat.
 
     w_in, w_hid: weights in panels. da: gradients of a chunk's pre-activations. dh, dc: of the states. left: x and the h before
-    of a chunk, cut into vectors. sums: each thread's weight gradients. bias: each thread's bias gradients. ragged: columns
-    of gx that fill no panel. zero: a panel row of zeros.
+    of a chunk, cut into column groups. sums: each thread's weight gradients. bias: each thread's bias gradients. ragged: columns
+    of gx that fill no vector. zero: a panel row of zeros.
     """
 
     w_in: Array
@@ -179,9 +182,9 @@ def hidden_from(s: Any) -> Any:
 
 
 @inner()
-def blocks_of_input(s: Any) -> Any:
-    """Vectors that cover the input."""
-    return (s.I + LANES - 1) // LANES
+def groups_of(width: int) -> int:
+    """Column groups of the left operand, each as wide as a tile, that cover so many columns."""
+    return (width + WIDTH - 1) // WIDTH
 
 
 @inner()
@@ -199,7 +202,13 @@ def states_at(part: Part, p: int, step: int, s: Any) -> Any:
 @inner()
 def da_at(part: Part, p: int, k: int, s: Any) -> Any:
     """Where the gradients of the pre-activations of block p begin, from row k of the thread's chunk on."""
-    return ((part.first * s.blocks + p * part.n) * s.chunk + k) * BLOCK
+    return (part.first * s.blocks * s.chunk + (part.t * s.blocks + p) * APART + p * part.n * s.chunk + k) * BLOCK
+
+
+@inner()
+def da_pitch(part: Part, s: Any) -> Any:
+    """From the gradients of one block to those of the next."""
+    return (part.n * s.chunk + APART) * BLOCK
 
 
 @inner()
@@ -216,8 +225,8 @@ def h_pitch(s: Any) -> Any:
 
 @inner()
 def left_pitch(s: Any) -> Any:
-    """From one column block of the left operand [x | h before] of a chunk to the next: a vector for each row of the chunk."""
-    return s.chunk * ((s.N + s.threads - 1) // s.threads) * LANES
+    """From one column group of the left operand [x | h before] of a chunk to the next: the group's part of each row."""
+    return (s.chunk * ((s.N + s.threads - 1) // s.threads) + APART) * WIDTH
 
 
 def panels(width: int) -> int:

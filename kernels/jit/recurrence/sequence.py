@@ -19,7 +19,7 @@ from ..machine.compile import inner, jit, signed
 from ..machine.vector import clear, copy_rows
 from ..machine.views import Panel, Pieces, Rows, rows_from
 from .gates import CellGrads, Cells
-from .kinds import cells_back, cells_forward, column_tile, multiply_gates, output_again
+from .kinds import cells_back, cells_forward, multiply_gates, output_again
 from .layout import (
     InputGrads,
     Inputs,
@@ -30,10 +30,11 @@ from .layout import (
     Part,
     Saved,
     Scratch,
-    blocks_of_input,
     da_at,
+    da_pitch,
     dc_at,
     gates_at,
+    groups_of,
     h_pitch,
     hidden_from,
     in_one_piece,
@@ -44,28 +45,50 @@ from .layout import (
     states_at,
     time_of,
 )
-from .tile import BLOCK, LANES, ROWS, add_into, multiply_rows, split_columns, tile_width, transpose, transpose_sum
+from .tile import (
+    BLOCK,
+    LANES,
+    ROWS,
+    VECTORS,
+    WIDTH,
+    add_into,
+    gradient_tile,
+    multiply_rows,
+    split_columns,
+    strip_of,
+    transpose,
+)
+
+GATE_STRIPS = (0, 0, 0, strip_of(3), strip_of(4))
+"""Gates in a strip of a panel, by their number."""
+
+GRADIENT_DEPTH, GRADIENT_BLOCKS = 256, 4
+"""Rows of a chunk, and blocks of units, of which weight gradients are summed in turn: 16 KiB of the left operand at AVX2."""
 
 
 @inner()
 def pack_gates(panel: Array, w: Array, gates: Array, p: int, s: Any) -> None:
-    """Panel p of a weight (gates * H, depth): depth outside, the gates of a block side by side."""
-    lanes, depth = lanes_in(p, s), panel.size // BLOCK
+    """Panel p of a weight (gates * H, depth): depth outside, the gates of a block side by side, as many as make a strip."""
+    lanes, depth, strip = lanes_in(p, s), panel.size // BLOCK, GATE_STRIPS[s.gates]
     for q in range(s.gates):
         row = gates[q] * s.H + p * LANES
         for k in range(0, depth, LANES):
-            target = Rows(panel, k * BLOCK + q * LANES, BLOCK)
+            at = (q // strip * depth + k) * strip + q % strip
+            target = Rows(panel, at * LANES, strip * LANES)
             transpose(target, Rows(w, row * depth + k, depth), lanes, min(LANES, depth - k))
 
 
 @inner()
 def pack_rows(panel: Array, w: Array, width: int, gates: Array, q: int, s: Any) -> None:
-    """Column panel q of a weight (gates * H, width): its rows in the order of the saved gates."""
-    columns = min(BLOCK, width - q * BLOCK)
+    """Column panel q of a weight (gates * H, width): its rows in the order of the saved gates, in strips."""
+    depth = panel.size // BLOCK
     for p in range(s.blocks):
         for k in range(s.gates):
-            row, target = gates[k] * s.H + p * LANES, Rows(panel, (p * s.gates + k) * LANES * BLOCK, BLOCK)
-            copy_rows(target, Rows(w, row * width + q * BLOCK, width), columns, lanes_in(p, s))
+            row, at = gates[k] * s.H + p * LANES, (p * s.gates + k) * LANES
+            for j in range(0, BLOCK, WIDTH):
+                columns = q * BLOCK + j
+                target = Rows(panel, j * depth + at * WIDTH, WIDTH)
+                copy_rows(target, Rows(w, row * width + columns, width), min(WIDTH, width - columns), lanes_in(p, s))
 
 
 @inner()
@@ -133,10 +156,10 @@ def recur_back(part: Part, step: int, start: int, inputs: Inputs, saved: Saved, 
     """One step back: gate gradients, the rows of the left operand, dh of the step before."""
     first, n = part.first, part.n
     rows, old = rows_at(step, part, s)
-    now, k, x_blocks = time_of(step, s) * s.N + first, (step - start) * n, blocks_of_input(s)
-    pitch, dh = left_pitch(s), first * h_pitch(s)
-    left = part.t * (x_blocks + s.blocks) * pitch + k * LANES
-    left_h = left + x_blocks * pitch
+    now, k, x_groups = time_of(step, s) * s.N + first, (step - start) * n, groups_of(s.I)
+    pitch, dh, groups = left_pitch(s), first * h_pitch(s), x_groups + groups_of(s.H)
+    left = part.t * groups * pitch + k * WIDTH
+    left_h = left + x_groups * pitch
     for p in range(s.blocks):
         before, after = states_at(part, p, step, s), states_at(part, p, step + 1, s)
         states = Rows(saved.states, before, LANES)
@@ -149,62 +172,71 @@ def recur_back(part: Part, step: int, start: int, inputs: Inputs, saved: Saved, 
         at = da_at(part, p, k, s)
         cells_back(s, cells, grads, Rows(w.da, at, BLOCK), rows, lanes_in(p, s))
         earlier = Rows(saved.gates, gates_at(part, p, step - 1, s), BLOCK)
-        output_again(s, earlier, states, Rows(w.left, left_h + p * pitch, LANES), old)
+        output_again(s, earlier, states, Rows(w.left, left_h + p // VECTORS * pitch + p % VECTORS * LANES, WIDTH), old)
         if rows < n:
             clear(w.da[at + rows * BLOCK : at + n * BLOCK])
     split_columns(Rows(w.left, left, pitch), Rows(inputs.x, now * s.I, s.I), s.I, rows)
     begin = Rows(inputs.h0, (first + old) * s.H, s.H)
-    split_columns(Rows(w.left, left_h + old * LANES, pitch), begin, s.H, rows - old)
+    split_columns(Rows(w.left, left_h + old * WIDTH, pitch), begin, s.H, rows - old)
     if rows < n:
-        for b in range(x_blocks + s.blocks):
+        for b in range(groups):
             at = left + b * pitch
-            clear(w.left[at + rows * LANES : at + n * LANES])
+            clear(w.left[at + rows * WIDTH : at + n * WIDTH])
     depth = s.gates * LANES
-    da = Pieces(w.da, da_at(part, 0, k, s) + hidden_from(s), BLOCK, n * s.chunk * BLOCK, s.blocks)
-    for q in range(h_pitch(s) // BLOCK):
-        weights, out = Panel(w.w_hid, q * s.blocks * depth * BLOCK, depth), Rows(w.dh, dh + q * BLOCK, h_pitch(s))
-        multiply_rows(rows, tile_width(s.H - q * BLOCK), da, weights, Rows(w.zero, 0, 0), out)
+    da = Pieces(w.da, da_at(part, 0, k, s) + hidden_from(s), BLOCK, da_pitch(part, s), s.blocks)
+    out = Rows(w.dh, dh, h_pitch(s))
+    multiply_rows(rows, s.blocks * LANES, da, Panel(w.w_hid, 0, depth), w.zero, out, out)
 
 
 @inner()
 def input_grad(part: Part, start: int, stop: int, gx: Array, w: Scratch, s: Any) -> None:
     """gx of a chunk of steps."""
     first, n, together = part.first, part.n, in_one_piece(s)
-    depth = s.gates * LANES
-    for q in range((s.I + BLOCK - 1) // BLOCK):
-        columns, weights = min(BLOCK, s.I - q * BLOCK), Panel(w.w_in, q * s.blocks * depth * BLOCK, depth)
-        for step in range(start, start + 1 if together else stop):
-            rows, da = (stop - start) * n if together else n, da_at(part, 0, (step - start) * n, s)
-            pieces = Pieces(w.da, da, BLOCK, n * s.chunk * BLOCK, s.blocks)
-            target = Rows(gx, (time_of(step, s) * s.N + first) * s.I + q * BLOCK, s.I)
-            # one call for both cases: every further one is compiled at length
-            whole = target if columns == BLOCK else Rows(w.ragged, first * BLOCK, BLOCK)
-            multiply_rows(rows, tile_width(columns), pieces, weights, Rows(w.zero, 0, 0), whole)
-            if columns < BLOCK:
-                copy_rows(target, whole, columns, rows)
+    weights, ragged = Panel(w.w_in, 0, s.gates * LANES), Rows(w.ragged, first * BLOCK, BLOCK)
+    for step in range(start, start + 1 if together else stop):
+        rows = (stop - start) * n if together else n
+        da = Pieces(w.da, da_at(part, 0, (step - start) * n, s), BLOCK, da_pitch(part, s), s.blocks)
+        target = Rows(gx, (time_of(step, s) * s.N + first) * s.I, s.I)
+        multiply_rows(rows, s.I, da, weights, w.zero, target, ragged)
 
 
 @inner()
 def weight_grad(part: Part, rows: int, fresh: bool, w: Scratch, s: Any) -> None:
-    """Add [x | h before]' da of a chunk of `rows` rows to the thread's own sums; fresh: they begin here."""
-    x_blocks, pitch = blocks_of_input(s), left_pitch(s)
-    groups, tiles = x_blocks + s.blocks, (LANES + ROWS - 1) // ROWS
-    for p in range(s.blocks):
-        da = da_at(part, p, 0, s)
+    """Add da' [x | h before] of a chunk of `rows` rows to the thread's own sums; fresh: they begin here.
+
+    A part of a column group stays in the first-level cache for some blocks of units, whose da stay in the second.
+    """
+    groups, depth = groups_of(s.I) + groups_of(s.H), GRADIENT_DEPTH
+    for p in range(0, s.blocks, GRADIENT_BLOCKS):
+        last = min(s.blocks, p + GRADIENT_BLOCKS)
         for b in range(groups):
-            columns = min(LANES, s.I - b * LANES) if b < x_blocks else lanes_in(b - x_blocks, s)
-            grads = Panel(w.da, da + (0 if b < x_blocks else hidden_from(s)), rows)
-            for i in range(tiles):
-                r = i * LANES // tiles
-                if r < columns:
-                    high = (i + 1) * LANES // tiles - r
-                    values = Pieces(w.left, (part.t * groups + b) * pitch + r, 1, 0, 1)
-                    sums = Rows(w.sums, (((part.t * s.blocks + p) * groups + b) * LANES + r) * BLOCK, BLOCK)
-                    column_tile(s, high, values, grads, Rows(w.zero, 0, 0) if fresh else sums, sums)
-        total = w.bias[(part.t * s.blocks + p) * BLOCK : (part.t * s.blocks + p + 1) * BLOCK]
-        for r in range(rows):
-            at = da + r * BLOCK
-            add_into(total, w.da[at : at + BLOCK])
+            for k in range(0, rows, depth):
+                for unit in range(p, last):
+                    weight_grad_tiles(part, unit, b, k, min(depth, rows - k), fresh and k == 0, w, s)
+        for unit in range(p, last):
+            da, to = da_at(part, unit, 0, s), (part.t * s.blocks + unit) * BLOCK
+            total = w.bias[to : to + BLOCK]
+            for r in range(rows):
+                at = da + r * BLOCK
+                add_into(total, w.da[at : at + BLOCK])
+
+
+@inner()
+def weight_grad_tiles(part: Part, p: int, b: int, k: int, depth: int, fresh: bool, w: Scratch, s: Any) -> None:
+    """Column group b times the gradients of block p, from row k of the chunk on."""
+    x_groups, high = groups_of(s.I), s.gates * LANES
+    groups, tiles = x_groups + groups_of(s.H), (high + ROWS - 1) // ROWS
+    columns = s.I - b * WIDTH if b < x_groups else s.H - (b - x_groups) * WIDTH
+    vectors = min(VECTORS, (columns + LANES - 1) // LANES)
+    values = Panel(w.left, (part.t * groups + b) * left_pitch(s) + k * WIDTH, depth)
+    da = da_at(part, p, k, s) + (0 if b < x_groups else hidden_from(s))
+    size = depth * WIDTH
+    for i in range(tiles):
+        r = i * high // tiles
+        following = Rows(w.left, values.at + size + i * size // tiles, (WIDTH + tiles - 1) // tiles)
+        sums = Rows(w.sums, (((part.t * s.blocks + p) * groups + b) * BLOCK + r) * WIDTH, WIDTH)
+        begin = Rows(w.zero, 0, 0) if fresh else sums
+        gradient_tile((i + 1) * high // tiles - r, vectors, Pieces(w.da, da + r, 1, 0, 1), values, begin, sums, following)
 
 
 @inner()
@@ -232,21 +264,33 @@ def backward_part(
 @inner()
 def collect(p: int, layer: Layer, out: InputGrads, w: Scratch, s: Any) -> None:
     """Add the threads' sums of panel p in their order and bring them into the layout of the weights."""
-    lanes, x_blocks = lanes_in(p, s), blocks_of_input(s)
-    groups, square = x_blocks + s.blocks, LANES * BLOCK
+    x_groups = groups_of(s.I)
+    groups, square = x_groups + groups_of(s.H), BLOCK * WIDTH
     for b in range(groups):
         at = (p * groups + b) * square
         for t in range(1, s.threads):
             other = at + t * s.blocks * groups * square
             add_into(w.sums[at : at + square], w.sums[other : other + square])
         for q in range(s.gates):
-            sums = Rows(w.sums, at + q * LANES, BLOCK)
-            if b < x_blocks:
-                to = (layer.gates_in[q] * s.H + p * LANES) * s.I + b * LANES
-                transpose_sum(Rows(out.gw_ih, to, s.I), sums, min(LANES, s.I - b * LANES), lanes, out.adds & 1)
+            sums = Rows(w.sums, at + q * LANES * WIDTH, WIDTH)
+            if b < x_groups:
+                to = (layer.gates_in[q] * s.H + p * LANES) * s.I + b * WIDTH
+                put_rows(Rows(out.gw_ih, to, s.I), sums, min(WIDTH, s.I - b * WIDTH), lanes_in(p, s), out.adds & 1)
             else:
-                to = (layer.gates_hid[q] * s.H + p * LANES) * s.H + (b - x_blocks) * LANES
-                transpose_sum(Rows(out.gw_hh, to, s.H), sums, lanes_in(b - x_blocks, s), lanes, out.adds & 2)
+                c = (b - x_groups) * WIDTH
+                to = (layer.gates_hid[q] * s.H + p * LANES) * s.H + c
+                put_rows(Rows(out.gw_hh, to, s.H), sums, min(WIDTH, s.H - c), lanes_in(p, s), out.adds & 2)
+
+
+@inner()
+def put_rows(target: Rows, source: Rows, columns: int, rows: int, add: int) -> None:
+    """Copy rows, or add them to what is there."""
+    if not add:
+        copy_rows(target, source, columns, rows)
+        return
+    for r in range(rows):
+        to, at = target.at + r * target.pitch, source.at + r * source.pitch
+        add_into(target.data[to : to + columns], source.data[at : at + columns])
 
 
 @jit()

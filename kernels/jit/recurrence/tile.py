@@ -2,7 +2,8 @@
 
 A panel holds four blocks of one vector side by side: for one vector of hidden units the four numbers that a cell is made
 of (the gates i, f, g, o of an LSTM, say). One tile of a few batch rows by one panel ends with all that the cells of these
-units need, and the gate arithmetic can follow while the numbers are in the first-level cache.
+units need, and the gate arithmetic can follow while the numbers are in the first-level cache. With few registers a panel is
+cut into strips, each as wide as a tile.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import numpy as np
 
 from ...types import Array
 from ..machine.compile import inner
+from ..machine.prefetch import fetch_line
 from ..machine.vector import MANY_REGISTERS, VECTOR_BYTES, Emitter, Value, copy_rows, emits, int64
 from ..machine.views import Panel, Pieces, Rows, row_of, rows_from, window
 
@@ -22,26 +24,51 @@ LANES = VECTOR_BYTES // 4
 BLOCK = 4 * LANES
 """Width of a panel."""
 
-ROWS = 6 if MANY_REGISTERS else 3
-"""Batch rows of the largest tile: with four vectors of weights and one broadcast, it fills the registers."""
+WIDE, HIGH = (4, (6, 6, 6, 6)) if MANY_REGISTERS else (3, (6, 6, 4))
+"""Vectors of the widest tile, and the rows of tiles of 1, 2 ... vectors: sums, weights and one broadcast fill the registers."""
+
+ROWS = 6
+"""Rows of the highest tile."""
+
+VECTORS = 4 if MANY_REGISTERS else 2
+"""Vectors of the widest tile of that height."""
+
+WIDTH = VECTORS * LANES
+"""Its width."""
+
+DEPTH = 1 << 30 if MANY_REGISTERS else 256
+"""Depth of a panel that is used for all rows before the next: so much of a tile's width stays in the first-level cache."""
+
+AHEAD = not MANY_REGISTERS
+"""Whether a tile fetches the weights that come next: the first rows of so short a depth would wait for the third-level cache."""
+
+MANY_ROWS = 1 << 30 if MANY_REGISTERS else 128
+"""Rows of which that depth is used for all columns before the next: they stay in the second-level cache."""
 
 
-def make_tile(widths: tuple[int, ...], packed: bool) -> Callable[..., None]:
-    """The tile, so many vectors wide, for a left operand in rows, or packed: lane m of consecutive vectors is row m."""
-    step = LANES if packed else 1
+def make_tile(shapes: tuple[tuple[int, int], ...], line: int, step: int) -> Callable[..., None]:
+    """The tile of these heights and widths. line: from one row of the panel to the next; step: along a row on the left."""
 
-    def emit(e: Emitter, rows: Value, vectors: Value, left: Pieces, weights: Panel, start: Rows, out: Rows) -> None:
+    def emit(
+        e: Emitter, rows: Value, vectors: Value, left: Pieces, weights: Panel, start: Rows, out: Rows, following: Rows
+    ) -> None:
         left, weights = left._replace(data=e.start(left), at=0), weights._replace(data=e.start(weights), at=0)
         start, out = start._replace(data=e.start(start), at=0), out._replace(data=e.start(out), at=0)  # once for all heights
-        for width in widths:
-            for height in range(1, ROWS + 1):
-                same = [e.b.icmp_signed("==", v, int64(n)) for v, n in ((rows, height), (vectors, width))]
-                with e.b.if_then(e.b.and_(*same)):
-                    fixed(e, (height, width), left, weights, start, out)
+        for height, width in shapes:
+            same = [e.b.icmp_signed("==", v, int64(n)) for v, n in ((rows, height), (vectors, width))]
+            with e.b.if_then(e.b.and_(*same)):
+                fixed(e, (height, width), left, weights, start, out, following)
 
-    def fixed(e: Emitter, shape: tuple[int, int], left: Pieces, weights: Panel, start: Rows, out: Rows) -> None:
-        """All sums of height x width vectors stay in registers while the depth passes by."""
+    def fixed(
+        e: Emitter, shape: tuple[int, int], left: Pieces, weights: Panel, start: Rows, out: Rows, following: Rows
+    ) -> None:
+        """All sums of height x width vectors stay in registers while the depth passes by.
+
+        Where they are few, each would wait for the product before: then there are several of each, which take turns.
+        """
         height, width = shape
+        count = height * width
+        turns = min(4, max(1, 8 // count))
         rows, sums = [e.start(left)], []
         while len(rows) < height:
             rows.append(e.at(rows[-1], left.pitch))
@@ -49,16 +76,21 @@ def make_tile(widths: tuple[int, ...], packed: bool) -> Callable[..., None]:
         for _ in range(height):
             sums += [e.load(e.at(init, LANES * j)) for j in range(width)]
             init = e.at(init, start.pitch)
+        sums += [e.zero] * (count * (turns - 1))
 
         def piece(i: Value, sums: list[Value]) -> list[Value]:
             shift = e.b.mul(i, left.ahead)
             here = [e.at(row, shift) for row in rows]
-            lines = e.at(panel, e.b.mul(e.b.mul(i, weights.depth), int64(BLOCK)))
+            before = e.b.mul(i, weights.depth)
+            lines = e.at(panel, e.b.mul(before, int64(line)))
+            soon = e.at(e.start(following), e.b.mul(before, following.pitch))
 
             def multiply(k: Value, sums: list[Value]) -> list[Value]:
-                line, along = e.at(lines, e.b.mul(k, int64(BLOCK))), e.b.mul(k, int64(step))
-                values = [e.load(e.at(line, LANES * j)) for j in range(width)]
-                new = []
+                there, along = e.at(lines, e.b.mul(k, int64(line))), e.b.mul(k, int64(step))
+                if AHEAD:
+                    fetch_line(e, e.at(soon, e.b.mul(k, following.pitch)))
+                values = [e.load(e.at(there, LANES * j)) for j in range(width)]
+                new = sums[count:]
                 for m in range(height):
                     factor = e.broadcast(e.at(here[m], along))
                     new += [e.fma(factor, values[j], sums[m * width + j]) for j in range(width)]
@@ -67,21 +99,25 @@ def make_tile(widths: tuple[int, ...], packed: bool) -> Callable[..., None]:
             return e.loop(weights.depth, sums, multiply)
 
         sums = e.loop(left.pieces, sums, piece)
+        for i in range(count, len(sums)):
+            sums[i % count] = e.b.fadd(sums[i % count], sums[i])
         for m in range(height):
             for j in range(width):
                 e.store(sums[m * width + j], e.at(target, LANES * j))
             target = e.at(target, out.pitch)
 
     @emits(emit)
-    def tile(rows: int, vectors: int, left: Pieces, weights: Panel, start: Rows, out: Rows) -> None:
-        """Row m of out = row m of start + the sum over k of left[m, k] weights[k]: 1 ... ROWS rows.
+    def tile(
+        rows: int, vectors: int, left: Pieces, weights: Panel, start: Rows, out: Rows, following: Rows
+    ) -> None:
+        """Row m of out = row m of start + the sum over k of left[m, k] weights[k], for one of the heights and widths.
 
         k runs over the pieces of the left rows, each as long as the panel is deep (both at least 1); the panels of all pieces
-        follow each other, BLOCK elements for each k.
+        follow each other, `line` elements for each k. following: what is read next, of which row k is brought near.
         """
         wide = vectors * LANES
         depths = range(left.pieces * weights.depth)
-        factors = np.stack([window(weights.data, weights.at + k * BLOCK, wide) for k in depths])
+        factors = np.stack([window(weights.data, weights.at + k * line, wide) for k in depths])
         sums = np.stack([row_of(start, m, wide) for m in range(rows)])
         reach = (weights.depth - 1) * step + 1
         for m in range(rows):
@@ -93,33 +129,80 @@ def make_tile(widths: tuple[int, ...], packed: bool) -> Callable[..., None]:
     return tile
 
 
-def make_rows(widths: tuple[int, ...]) -> Callable[..., None]:
-    """The product of any number of rows, in tiles of these widths."""
-    tile = make_tile(widths, packed=False)
+def strip_of(vectors: int) -> int:
+    """Vectors of the strips into which a panel of so many is cut, each for one tile: its rows follow each other."""
+    return vectors if vectors <= WIDE else VECTORS
+
+
+def make_gates(gates: int) -> Callable[..., None]:
+    """The product of any number of rows with a panel of so many vectors."""
+    strip = strip_of(gates)
+    high, line = HIGH[strip - 1], strip * LANES
+    tile = make_tile(tuple((height, strip) for height in range(1, high + 1)), line, 1)
 
     @inner()
-    def multiply(rows: int, vectors: int, left: Pieces, weights: Panel, start: Rows, out: Rows) -> None:
-        """The tile for any number of rows, cut into tiles of nearly equal height."""
-        tiles = (rows + ROWS - 1) // ROWS
-        for i in range(tiles):
-            r = i * rows // tiles
-            here = Pieces(left.data, left.at + r * left.pitch, left.pitch, left.ahead, left.pieces)
-            tile((i + 1) * rows // tiles - r, vectors, here, weights, rows_from(start, r), rows_from(out, r))
+    def multiply(rows: int, left: Pieces, weights: Panel, start: Rows, out: Rows) -> None:
+        """Row m of out = row m of start + row m of left, in one piece, times the panel, for all its strips and depths."""
+        tiles, depth = (rows + high - 1) // high, weights.depth
+        pace = (line + tiles - 1) // max(1, tiles)
+        for j in range(0, gates, strip):
+            for k in range(0, depth, DEPTH):
+                part = Panel(weights.data, weights.at + (j * depth + k * strip) * LANES, min(DEPTH, depth - k))
+                size = part.depth * line
+                for i in range(tiles):
+                    r = i * rows // tiles
+                    here = Pieces(left.data, left.at + r * left.pitch + k, left.pitch, 0, 1)
+                    to = Rows(out.data, out.at + r * out.pitch + j * LANES, out.pitch)
+                    begin = to if k else Rows(start.data, start.at + r * start.pitch + j * LANES, start.pitch)
+                    following = Rows(weights.data, part.at + size + i * size // tiles, pace)
+                    tile((i + 1) * rows // tiles - r, strip, here, part, begin, to, following)
 
     return multiply
 
 
-multiply_rows, multiply_three, multiply_four = make_rows((4, 3, 2, 1)), make_rows((3,)), make_rows((4,))
-column_three, column_four = make_tile((3,), packed=True), make_tile((4,), packed=True)
+multiply_three, multiply_four = make_gates(3), make_gates(4)
+row_tile = make_tile(tuple((height, width) for width in range(1, VECTORS + 1) for height in range(1, ROWS + 1)), WIDTH, 1)
 
 
 @inner()
-def tile_width(columns: int) -> int:
-    """Vectors of the narrowest tile that covers so many columns, or the first of them."""
-    return min(4, (columns + LANES - 1) // LANES)
+def multiply_rows(rows: int, columns: int, left: Pieces, weights: Panel, zero: Array, out: Rows, ragged: Rows) -> None:
+    """Rows of out = rows of left, in any number of pieces, times strips of weights that cover so many columns.
+
+    weights: of a depth as long as a piece. The strips follow each other, each with its rows for all pieces. zero: a panel row of
+    zeros. ragged: room for a panel row of each row, for columns that fill no vector.
+    """
+    strips, depth, span = (columns + WIDTH - 1) // WIDTH, left.pieces * weights.depth, max(1, DEPTH // weights.depth)
+    rest = columns - (strips - 1) * WIDTH
+    for first in range(0, rows, MANY_ROWS):
+        count = min(MANY_ROWS, rows - first)
+        tiles = (count + ROWS - 1) // ROWS
+        pace = (WIDTH + tiles - 1) // tiles
+        for k in range(0, left.pieces, span):
+            some = min(span, left.pieces - k)
+            size = some * weights.depth * WIDTH
+            for c in range(strips):
+                last = c == strips - 1
+                vectors = (rest + LANES - 1) // LANES if last else VECTORS
+                part = Panel(weights.data, weights.at + (c * depth + k * weights.depth) * WIDTH, weights.depth)
+                soon = weights.at + (k + some) * weights.depth * WIDTH if last else part.at + depth * WIDTH
+                for i in range(tiles):
+                    r = first + i * count // tiles
+                    here = Pieces(left.data, left.at + r * left.pitch + k * left.ahead, left.pitch, left.ahead, some)
+                    to = Rows(out.data, out.at + r * out.pitch + c * WIDTH, out.pitch)
+                    if last and rest % LANES:
+                        to = rows_from(ragged, r)
+                    begin = to if k else Rows(zero, 0, 0)
+                    following = Rows(weights.data, soon + i * size // tiles, pace)
+                    row_tile(first + (i + 1) * count // tiles - r, vectors, here, part, begin, to, following)
+    if rest % LANES:
+        copy_rows(Rows(out.data, out.at + (strips - 1) * WIDTH, out.pitch), ragged, rest, rows)
 
 
-def _emit_transpose(e: Emitter, target: Rows, source: Rows, down: Value, across: Value, add: Value | None = None) -> None:
+gradient_tile = make_tile(tuple((height, width) for width in range(1, VECTORS + 1) for height in (ROWS - 1, ROWS)), WIDTH, BLOCK)
+"""Of weight gradients: the factors are consecutive columns of panel rows; whole panels are cut into no other heights."""
+
+
+def _emit_transpose(e: Emitter, target: Rows, source: Rows, down: Value, across: Value) -> None:
     here, there = e.start(source), e.start(target)
     nothing, wanted = e.first_lanes(int64(0)), e.first_lanes(across)
     rows = []
@@ -130,9 +213,6 @@ def _emit_transpose(e: Emitter, target: Rows, source: Rows, down: Value, across:
     wanted = e.first_lanes(down)
     for r, row in enumerate(e.transpose(rows)):
         with e.b.if_then(e.b.icmp_signed("<", int64(r), across)):
-            if add is not None:
-                before = e.masked_load(there, e.b.select(e.b.icmp_signed("!=", add, int64(0)), wanted, nothing))
-                row = e.b.select(e.b.icmp_signed("!=", add, int64(0)), e.b.fadd(before, row), row)
             e.masked_store(row, there, wanted)
         there = e.at(there, target.pitch)
 
@@ -145,21 +225,12 @@ def transpose(target: Rows, source: Rows, down: int, across: int) -> None:
             row_of(target, j, down)[r] = value
 
 
-@emits(_emit_transpose)
-def transpose_sum(target: Rows, source: Rows, down: int, across: int, add: int) -> None:
-    """The same; add: whether it is added to what is there."""
-    for r in range(down):
-        for j, value in enumerate(row_of(source, r, across)):
-            row = row_of(target, j, down)
-            row[r] = row[r] + value if add else value
-
-
 @inner()
 def split_columns(blocks: Rows, source: Rows, columns: int, rows: int) -> None:
-    """Cut rows into vectors: column block b of row r goes to vector r of row b of `blocks`."""
-    for b in range((columns + LANES - 1) // LANES):
-        target = Rows(blocks.data, blocks.at + b * blocks.pitch, LANES)
-        copy_rows(target, Rows(source.data, source.at + b * LANES, source.pitch), min(LANES, columns - b * LANES), rows)
+    """Cut rows to the width of tiles: column block b of row r goes to row r of row b of `blocks`."""
+    for b in range((columns + WIDTH - 1) // WIDTH):
+        target = Rows(blocks.data, blocks.at + b * blocks.pitch, WIDTH)
+        copy_rows(target, Rows(source.data, source.at + b * WIDTH, source.pitch), min(WIDTH, columns - b * WIDTH), rows)
 
 
 @inner()
