@@ -125,11 +125,12 @@ _ROWS = (
     _step("adam-4m", steps.adam, parameters=4_000_000, tensors=4),
     _step("mlp-mnist", steps.mlp, N=128, I=784, H=256, classes=10),
     _step("cnn-mnist", steps.cnn, {"dropout": 0.0}, N=64, H=28, K=32, hidden=128),
-    # ReLU inputs within rounding of zero have gradient 0 or 1, so the gradients of some pixels differ between frameworks.
+    # ReLU inputs within rounding of zero have gradient 0 or 1, so the gradients of some pixels differ between frameworks: here
+    # and in dcgan28 and unet, whose tolerances are those of one such pixel.
     _step("resnet20", networks.resnet, tolerance=2e-2, N=32, H=32, width=16, blocks=3),
     _step("autoencoder", networks.autoencoder, N=128, I=784, H=400, D=20),
     _step("vae", networks.vae, {"noise": 0.0}, N=128, I=784, H=400, D=20),
-    _step("dcgan28", networks.dcgan, N=64, D=64, width=64),
+    _step("dcgan28", networks.dcgan, tolerance=2e-2, N=64, D=64, width=64),
     _step("char-lstm", steps.char_lstm, T=50, N=50, H=128, layers=2, V=65),
     _step("seq2seq", networks.seq2seq, T=20, N=64, V=1000, H=256),
     _step("word2vec-sgns", networks.word2vec, V=10_000, D=100, N=4096, negatives=5),

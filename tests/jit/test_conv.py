@@ -15,6 +15,7 @@ from dlengine.kernels.geometry import ConvGeometry
 from dlengine.kernels.jit import conv
 from dlengine.kernels.jit.convolution import panel, panel_plan, plain, winograd, winograd_weight_grad
 from dlengine.kernels.jit.machine.compile import interpreted
+from dlengine.kernels.jit.machine.vector import VECTOR_BYTES
 
 DTYPES = (np.float32, np.float64)
 
@@ -241,7 +242,8 @@ def test_panels_agree_for_any_geometry(g, dtype):
 
 def test_panels_answer_where_pixels_fill_no_vectors():
     small, wide = geometry(32, 64, (8, 8), 64, (3, 3), low=(1, 1), high=(1, 1)), geometry(32, 64, (64, 64), 64, (3, 3))
-    thin, few = geometry(32, 64, (8, 8), 8, (3, 3)), geometry(2, 128, (8, 8), 128, (3, 3))
+    half_a_vector = VECTOR_BYTES // 8
+    thin, few = geometry(32, 64, (8, 8), half_a_vector, (3, 3)), geometry(2, 128, (8, 8), 128, (3, 3))
     for pays in (panel_plan.forward_pays, panel_plan.input_grad_pays, panel_plan.weight_grad_pays):
         assert pays(small, 4, 2)
         assert not pays(wide, 4, 2)
@@ -265,7 +267,7 @@ def test_a_few_images_are_shared_where_each_thread_has_as_many():
 
 
 def test_threads_share_the_rows_of_a_large_weight_gradient(monkeypatch):
-    for K in (128, 70):
+    for K in (128, 90):
         g = geometry(3, 64, (7, 6), K, (5, 5), low=(1, 1), high=(1, 1))
         assert panel_plan.by_rows(g, 4)
         x, _, gy = arrays(g, np.float32)

@@ -10,7 +10,8 @@ from numba import prange
 from ...geometry import ConvGeometry
 from ...types import Array
 from ..machine.compile import dense, inner, jit, threads_for
-from ..machine.vector import add_apart, as_row, clear, copy_rows, pick
+from ..machine.strided import add_apart, pick
+from ..machine.vector import as_row, clear, copy_rows
 from ..machine.views import Rows
 
 

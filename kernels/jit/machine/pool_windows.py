@@ -14,8 +14,9 @@ from numba import prange
 
 from ...types import Array
 from .compile import inner, jit
+from .strided import add_apart, pick
 from .vecmath import maximum
-from .vector import add_apart, add_to, clear, copy_to, pick
+from .vector import add_to, clear, copy_to
 
 HEAD = 14
 """Where the places of windows begin in a table."""

@@ -16,7 +16,6 @@ from inspect import signature
 from typing import Any, TypeVar
 
 import llvmlite.binding as llvm
-import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
@@ -380,22 +379,6 @@ def copy_to(target: Array, source: Array) -> None:
     """The elements of one row put into another."""
     for i in range(source.size):
         target[i] = source[i]
-
-
-@inner()
-def pick(target: Array, source: Array, stride: int) -> None:
-    """Every stride-th element. An unsigned place is taken as it is, where a signed one might count from the end."""
-    step = np.uint64(stride)
-    for i in range(target.size):
-        target[i] = source[step * np.uint64(i)]
-
-
-@inner()
-def add_apart(target: Array, source: Array, stride: int) -> None:
-    """Elements added at every stride-th place."""
-    step = np.uint64(stride)
-    for i in range(source.size):
-        target[step * np.uint64(i)] += source[i]
 
 
 @inner()
