@@ -66,10 +66,10 @@ def _added(a: Array, b: Array, total: Array | None) -> bool:
     a, a_row, a_depth = _flat(a)
     b, b_depth, b_column = _flat(b)
     threads = threads_for(1 << 30, work / SPEED)
-    product = _plan(Product(1, rows, depth, columns, a_row, a_depth, b_depth, b_column, rows, False), threads)
+    product = _plan(1, rows, depth, columns, a_row, a_depth, b_depth, b_column, threads)
     if product.turned:
         return False
-    multiply(a, _packed(b, product), NO_BIAS, as_row(total), product._replace(adds=True), threads)
+    multiply(a, _packed(b, product), NO_BIAS, total, product._replace(adds=True), threads)
     return True
 
 
@@ -121,22 +121,30 @@ def _multiply(a: Array, b: Array, lead: tuple[int, ...], bias: Array) -> Array:
     if small:
         product = Product(batch, rows, depth, columns, a_row, a_depth, b_depth, b_column, rows, False)
         threads = threads_for(batch // LANES, batch * (0.02 * work + 0.15 * (rows * depth + depth * columns + rows * columns)))
-        multiply_small(a, b, as_row(c), product, threads)
+        multiply_small(as_row(a), as_row(b), as_row(c), product, threads)
         return np.add(c, bias, out=c) if bias.size else c
     threads = threads_for(1 << 30, batch * work / SPEED)
-    product = _plan(Product(batch, rows, depth, columns, a_row, a_depth, b_depth, b_column, rows, False), threads)
+    product = _plan(batch, rows, depth, columns, a_row, a_depth, b_depth, b_column, threads)
     if product.turned:
         a, b = b, a
-    multiply(a, _packed(b, product), bias, as_row(c), product, threads)
+    multiply(a, _packed(b, product), bias, c, product, threads)
     return c
 
 
 def _packed(b: Array, p: Product) -> Array:
     """b in panels."""
-    packed = np.empty(p.batch * packed_size((p.columns, p.depth)), b.dtype)
-    units = p.batch * -(-p.columns // WIDTH) * pack_slices(p.depth)
-    pack(b, packed, p, threads_for(units, (0.25 if p.b_column == 1 else 1.0) * p.batch * p.depth * p.columns))
+    size, units, nanoseconds = _panels(p)
+    packed = np.empty(size, FLOAT32)
+    pack(b, packed, p, threads_for(units, nanoseconds))
     return packed
+
+
+@lru_cache(maxsize=4096)
+def _panels(p: Product) -> tuple[int, int, float]:
+    """Elements of all panels, in how many parts they are copied, and how long one thread takes."""
+    size = p.batch * packed_size((p.columns, p.depth))
+    units = p.batch * -(-p.columns // WIDTH) * pack_slices(p.depth)
+    return size, units, (0.25 if p.b_column == 1 else 1.0) * p.batch * p.depth * p.columns
 
 
 def packed_size(shape: tuple[int, ...]) -> int:
@@ -204,12 +212,15 @@ def _outer(a: Array, b: Array, lead: tuple[int, ...]) -> Array:
 
 
 @lru_cache(maxsize=4096)
-def _plan(p: Product, threads: int) -> Product:
-    """The product, with its operands as they are or with their roles exchanged, whichever promises to be faster.
+def _plan(
+    batch: int, rows: int, depth: int, columns: int, a_row: int, a_depth: int, b_depth: int, b_column: int, threads: int
+) -> Product:  # fmt: skip
+    """A product, with its operands as they are or with their roles exchanged, whichever promises to be faster.
 
     Exchanged, the result has to be turned; but the operand that is copied into panels may be the smaller, or already lie
     the right way, and the last panel may have fewer columns to spare.
     """
+    p = Product(batch, rows, depth, columns, a_row, a_depth, b_depth, b_column, rows, False)
     exchanged = Product(p.batch, p.columns, p.depth, p.rows, p.b_column, p.b_depth, p.a_depth, p.a_row, p.columns, True)
     if _cost(exchanged) + TURN_COST * p.rows * p.columns < _cost(p):
         p = exchanged
@@ -232,14 +243,13 @@ def _cost(p: Product) -> int:
 
 
 def _flat(m: Array) -> tuple[Array, int, int]:
-    """The matrices of m as one row of elements, with the steps to the next row and column. Copies what it must."""
+    """The matrices of m in dense memory, with the steps to the next row and column. Copies what it must."""
     rows, columns = m.shape[-2:]
-    if m.flags.c_contiguous:
-        return as_row(dense(m)), columns, 1
-    turned = m.swapaxes(-1, -2)
-    if turned.flags.c_contiguous:
-        return as_row(dense(turned)), 1, rows
-    return as_row(dense(m)), columns, 1
+    if not m.flags.c_contiguous:
+        turned = m.swapaxes(-1, -2)
+        if turned.flags.c_contiguous:
+            return dense(turned), 1, rows
+    return dense(m), columns, 1
 
 
 def _block_rows(rows: int, batch: int, threads: int, most: int = BLOCK_ROWS) -> int:

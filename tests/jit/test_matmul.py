@@ -85,8 +85,24 @@ def test_either_operand_may_be_the_one_that_is_copied(orientation, shapes, a_tra
     with interpreted() if plain else nullcontext():
         agree(*operands(*shapes, a_transposed, b_transposed))
     if len(shapes[0]) == 2:
-        product = module.Product(1, 13, 300, 70, 300, 1, 70, 1, 13, False)
-        assert module._plan(product, 1).turned == (orientation == "turned")
+        assert module._plan(1, 13, 300, 70, 300, 1, 70, 1, 1).turned == (orientation == "turned")
+
+
+@pytest.mark.parametrize("plain", [False, True], ids=["compiled", "interpreted"])
+@pytest.mark.parametrize(
+    "shapes", [((13, 300), (300, 70)), ((128, 70), (70, 64)), ((2, 37, 5), (2, 5, 99)), ((50, 1100), (1100, 80))]
+)
+def test_the_left_operand_may_be_copied_too(orientation, shapes, plain, monkeypatch):
+    """Where its columns are dense, as they are where a right operand with dense rows takes its place."""
+    monkeypatch.setattr(module, "LEFT_PANELS", 0)
+    monkeypatch.setattr(module, "LEFT_BLOCK", 30 * 300)  # of several blocks
+    copied = []
+    multiply = module.multiply
+    monkeypatch.setattr(module, "multiply", lambda *args: copied.append(args[4].copied) or multiply(*args))
+    with interpreted() if plain else nullcontext():
+        agree(*operands(*shapes))
+        agree(*operands(*shapes, a_transposed=True))
+    assert copied == [orientation == "turned", True]
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64, np.complex64, np.int32, np.float16])

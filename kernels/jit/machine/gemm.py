@@ -1,9 +1,9 @@
 """A whole matrix product from one register tile: c = a @ b for each matrix of a batch.
 
-b is copied into panels of four vectors of columns, depth outermost, so that the tile reads it from one stream; where b
+b is copied into panels of a few vectors of columns, depth outermost, so that the tile reads it from one stream; where b
 lies transposed, squares of `lanes` x `lanes` elements are turned in registers on the way. a is read one element at a
-time, broadcast to a vector. Dense rows are read where they are. Where the columns are dense, a tile uses six elements of each line
-of the cache and returns for every panel of b: where panels are narrow, and so many, a block of a is first copied tile by tile.
+time, broadcast to a vector. Its rows are read where they lie, if they are dense. If its columns are, a tile uses six elements
+of a line of the cache and comes back to it for every panel of b: where those are narrow and many, a block of a is copied too.
 
 Threads share out first the panels to copy, then the (rows, panel) blocks of c. A product may also be asked for with the
 roles of the operands exchanged, c' = b' a': its blocks are turned on their way into c.
@@ -159,8 +159,9 @@ def pack_panel(panel: Panel, b: Matrix, columns: int, vectors: int = PANEL) -> N
 class Product(NamedTuple):
     """Sizes of a batch of products, and the steps to the next row or column, in elements.
 
-    block_rows: rows of c per unit of work, and copied: whether those of a are copied first. turned: whether c is wanted transposed, as (columns, rows). adds: whether the product
-    is added to what c holds, which needs a depth of at most DEPTH, no bias, and c as it is.
+    block_rows: rows of c per unit of work. turned: whether c is wanted transposed, as (columns, rows). adds: whether the product
+    is added to what c holds, which needs a depth of at most DEPTH, no bias, and c as it is. copied: whether a block of a, whose
+    columns must be dense, is copied before its products.
     """
 
     batch: int
@@ -237,7 +238,7 @@ def fill_rows(target: Rows, rows: int, columns: int, bias: Tail, along: bool) ->
 
 
 class Work(NamedTuple):
-    """What a thread works in. spare: sums of a block. strip: some of its columns, turned. left: a block of a; empty if it is not copied."""
+    """What a thread works in. spare: sums of a block. strip: some of its columns, turned. left: a block of a, or nothing."""
 
     spare: Array
     strip: Array
@@ -293,7 +294,7 @@ def pack_slices(depth: int) -> int:
     return (depth + SLICE - 1) // SLICE
 
 
-@jit()
+@jit(flat=True)
 def pack(b: Array, packed: Array, p: Product, threads: int) -> None:
     """Copy b, a batch of matrices given flat, to panels: packed (batch, panels, depth, width)."""
     lanes = lanes_of(b)
@@ -312,7 +313,7 @@ def pack(b: Array, packed: Array, p: Product, threads: int) -> None:
             pack_panel(Panel(packed, u * size + k * vectors * lanes, depth), source, columns, vectors)
 
 
-@jit()
+@jit(flat=True)
 def multiply(a: Array, packed: Array, bias: Array, c: Array, p: Product, threads: int) -> None:
     """c[i] = a[i] @ b[i] (+ bias) for a batch of matrices given flat, b in panels; every size at least 1.
 
