@@ -66,7 +66,7 @@ def _added(a: Array, b: Array, total: Array | None) -> bool:
     a, a_row, a_depth = _flat(a)
     b, b_depth, b_column = _flat(b)
     threads = threads_for(1 << 30, work / SPEED)
-    product = _plan(1, rows, depth, columns, a_row, a_depth, b_depth, b_column, threads)
+    product = _plan((1, rows, depth, columns), a_row, a_depth, b_depth, b_column, threads)
     if product.turned:
         return False
     multiply(a, _packed(b, product), NO_BIAS, total, product._replace(adds=True), threads)
@@ -124,7 +124,7 @@ def _multiply(a: Array, b: Array, lead: tuple[int, ...], bias: Array) -> Array:
         multiply_small(as_row(a), as_row(b), as_row(c), product, threads)
         return np.add(c, bias, out=c) if bias.size else c
     threads = threads_for(1 << 30, batch * work / SPEED)
-    product = _plan(batch, rows, depth, columns, a_row, a_depth, b_depth, b_column, threads)
+    product = _plan((batch, rows, depth, columns), a_row, a_depth, b_depth, b_column, threads)
     if product.turned:
         a, b = b, a
     multiply(a, _packed(b, product), bias, c, product, threads)
@@ -213,14 +213,14 @@ def _outer(a: Array, b: Array, lead: tuple[int, ...]) -> Array:
 
 @lru_cache(maxsize=4096)
 def _plan(
-    batch: int, rows: int, depth: int, columns: int, a_row: int, a_depth: int, b_depth: int, b_column: int, threads: int
+    sizes: tuple[int, int, int, int], a_row: int, a_depth: int, b_depth: int, b_column: int, threads: int
 ) -> Product:  # fmt: skip
     """A product, with its operands as they are or with their roles exchanged, whichever promises to be faster.
 
     Exchanged, the result has to be turned; but the operand that is copied into panels may be the smaller, or already lie
     the right way, and the last panel may have fewer columns to spare.
     """
-    p = Product(batch, rows, depth, columns, a_row, a_depth, b_depth, b_column, rows, False)
+    p = Product(*sizes, a_row, a_depth, b_depth, b_column, sizes[1], False)
     exchanged = Product(p.batch, p.columns, p.depth, p.rows, p.b_column, p.b_depth, p.a_depth, p.a_row, p.columns, True)
     if _cost(exchanged) + TURN_COST * p.rows * p.columns < _cost(p):
         p = exchanged

@@ -85,7 +85,7 @@ def test_either_operand_may_be_the_one_that_is_copied(orientation, shapes, a_tra
     with interpreted() if plain else nullcontext():
         agree(*operands(*shapes, a_transposed, b_transposed))
     if len(shapes[0]) == 2:
-        assert module._plan(1, 13, 300, 70, 300, 1, 70, 1, 1).turned == (orientation == "turned")
+        assert module._plan((1, 13, 300, 70), 300, 1, 70, 1, 1).turned == (orientation == "turned")
 
 
 @pytest.mark.parametrize("plain", [False, True], ids=["compiled", "interpreted"])

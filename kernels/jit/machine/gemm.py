@@ -19,6 +19,7 @@ from numba import prange
 
 from ...types import Array
 from .compile import inner, jit
+from .prefetch import fetch_line
 from .vector import MANY_REGISTERS, Emitter, Value, clear, copy_rows, emits, int64, lanes_of
 from .views import Matrix, Panel, Rows, Tail, head, row_of, window
 
@@ -63,7 +64,7 @@ def emit_sums(
         return new
 
     for target in targets:
-        e.prefetch_write(target)
+        fetch_line(e, target, write=True, near=3)
     sums = e.loop(depth, [e.zero] * len(cells), step)
     with ir.if_else(ir.icmp_signed("!=", add, int64(0))) as (adding, storing):
         with adding:

@@ -153,12 +153,6 @@ class Emitter:
     def store_one(self, value: Value, address: Value) -> None:
         self.b.store(value, self.b.inttoptr(address, ir.PointerType(self.element)), align=self.size)
 
-    def prefetch_write(self, address: Value) -> None:
-        """Ask for the cache line at an address, which is to be written soon."""
-        byte = ir.PointerType(ir.IntType(8))
-        ask = self.function("llvm.prefetch.p0", ir.VoidType(), [byte, I32, I32, I32])
-        self.b.call(ask, [self.b.inttoptr(address, byte), *(ir.Constant(I32, n) for n in (1, 3, 1))])
-
     def broadcast(self, address: Value) -> Value:
         """Load one element into every lane."""
         return self.splat(self.load_one(address))
