@@ -123,7 +123,7 @@ def arrays_of(op: Op, args: tuple[Any, ...]) -> tuple[list[Any], type, bool, boo
     """
     arrays: list[Any] = []
     kind: type | None = None
-    needed = mixed = nested = False
+    needed = mixed = nested = nothing = False
     for a in args:
         if isinstance(a, TensorBase):
             x = a.array
@@ -138,8 +138,8 @@ def arrays_of(op: Op, args: tuple[Any, ...]) -> tuple[list[Any], type, bool, boo
             arrays.append(a)
             if a is not None:
                 mixed = True
-            elif op.required and any(b is None and name in op.required for name, b in zip(op.arrays, args, strict=False)):
-                raise refuse(op, a)
+            else:
+                nothing = True
         elif isinstance(a, np.generic):
             arrays.append(a.item())
             mixed = True
@@ -151,6 +151,8 @@ def arrays_of(op: Op, args: tuple[Any, ...]) -> tuple[list[Any], type, bool, boo
             needed = needed or needs
         else:
             raise refuse(op, a)
+    if nothing and any(a is None and name in op.required for name, a in zip(op.arrays, args, strict=False)):
+        raise refuse(op, None)
     if kind is None:
         if nested and not any(args):
             raise ShapeError(f"{op.name}: the list of tensors ({op.arrays[0]}) is empty")

@@ -64,7 +64,7 @@ class Op:
         self.name = options.get("name") or text.__name__
         self.arrays = tuple(p.name for p in parameters[:count])
         self.required = frozenset([p.name for p in parameters[:count] if not may_be_none(p)])
-        """The arrays in whose place None means nothing."""
+        """The arrays for which None is refused."""
         self.listed = count == 1 and "Sequence[Tensor" in str(parameters[0].annotation)
         self.consts = tuple(p.name for p in parameters[count:])
         self.axes = tuple([name for name in self.consts if name in AXES])
@@ -150,11 +150,15 @@ class Op:
         return tuple(arrays), consts
 
 
+TENSORS = frozenset(("Array", "RealLike", "Tensor", "TensorLike"))
+"""Annotations of what must be a tensor, or a number."""
+
+
 def may_be_none(parameter: inspect.Parameter) -> bool:
-    """Whether a definition may be called with None for this parameter: it has a default, or its annotation does not say no."""
-    empty = inspect.Parameter.empty
-    said = str(parameter.annotation)
-    return parameter.default is not empty or parameter.annotation is empty or "None" in said or "Any" in said
+    """Whether a definition may get None for this parameter: it has a default, or is not annotated as a tensor alone."""
+    said = parameter.annotation
+    name = said if isinstance(said, str) else getattr(said, "__name__", "")
+    return parameter.default is not inspect.Parameter.empty or name not in TENSORS
 
 
 def saving(text: Callable[..., Any]) -> Callable[..., Any]:

@@ -158,7 +158,7 @@ class _Form(NamedTuple):
             lines += ["if not _needs or not _recording():", *asked]
         if several and bound:
             free = "_isinstance({x}, _T) and not {x}.needs_grad"
-            each = [(free if self._no_none(x) else f"({{x}} is None or {free})").format(x=x) for x in self.arrays]
+            each = [(free if self._refuses_none(x) else f"({{x}} is None or {free})").format(x=x) for x in self.arrays]
             lines += [f"_asked = {' and '.join(each)}", "if _asked:", *asked]
         lines += self._several() if several else self._one()
         lines += [
@@ -201,7 +201,7 @@ class _Form(NamedTuple):
             "    return call",
         ])  # fmt: skip
 
-    def _no_none(self, name: str) -> bool:
+    def _refuses_none(self, name: str) -> bool:
         """Whether None in this array's place is left to the general function, which knows what to say of it."""
         return self.promotes or name in self.required
 
@@ -253,7 +253,7 @@ class _Form(NamedTuple):
                 ]  # fmt: skip
             lines.append(f"    _n{i} = {x}.needs_grad")
             if i or self.promotes:
-                none = "" if self._no_none(x) else f" or {x} is None"
+                none = "" if self._refuses_none(x) else f" or {x} is None"
                 lines += [
                     f"elif _type({x}) is _float or _type({x}) is _int{none}:", f"    _a{i} = {x}", f"    _n{i} = False",
                 ]  # fmt: skip

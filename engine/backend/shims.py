@@ -6,7 +6,8 @@ put_at(gy, key, shape): zeros of a shape with gy added at key, any index; an ele
 erf(x), erfc(x): the error function, and 1 minus it.
 to_device(x, device): x on "cpu" or "cuda:N".
 in_range(a, size): whether all integers of an array lie in 0 ... size - 1.
-fmod: NumPy's. fmod, floor_divide, remainder: integers divided by 0 raise.
+fmod(x1, x2): C's remainder, NumPy's function.
+floor_divide, fmod, remainder: integers divided by 0 raise.
 euclidean(x, axis): the root of the sum of squares of real numbers over axes, which are kept; no square overflows or vanishes.
 all_finite(x): whether no element is infinite or NaN.
 sum, mean, var, std, cumulative_sum ...: NumPy's, but exact along every axis (see sums.py), and with totals of 16-bit floats
@@ -206,7 +207,7 @@ def _divided(name: str) -> Callable[..., Array]:
 
     def divide(x1: Any, x2: Any, /) -> Array:
         y = ufunc(x1, x2)
-        if y.dtype.kind in "iu" and not np.all(x2):
+        if y.dtype.kind in "iu" and y.size and not np.all(x2):
             raise DivisionByZero(f"{name}: an integer divided by 0 has no value; divide floats, or replace 0 with where")
         return y
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Optional
 
 import numpy as np
 import pytest
@@ -42,11 +42,14 @@ def test_operators_leave_it_to_python(backend: str) -> None:
         x + None  # pyright: ignore[reportOperatorIssue]
 
 
-def test_where_a_definition_allows_it(backend: str) -> None:
-    @op(needs="")
-    def shifted(xp: Any, x: Any, by: Any, /) -> Any:
+@pytest.mark.parametrize("annotation", ["Optional[dl.Tensor]", Optional[dl.Tensor], "dl.Tensor | None", "Shift", object, None])
+def test_where_a_definition_allows_it(backend: str, annotation: Any) -> None:
+    def text(xp, x, by, /):  # type: ignore[no-untyped-def]
         return x if by is None else x + by, (lambda gy: gy, lambda gy: gy)
 
+    if annotation is not None:
+        text.__annotations__["by"] = annotation
+    shifted: Any = op(needs="", name="shifted")(text)
     x = dl.asarray([1.0, 2.0])
     assert shifted(x, None).numpy_copy().tolist() == [1, 2]
     assert shifted(x, x).numpy_copy().tolist() == [2, 4]

@@ -100,6 +100,10 @@ def test_what_a_division_leaves() -> None:
     assert torch.fmod(torch.tensor([True, False]), torch.tensor([2, 3])).tolist() == [1, 0]
     assert torch.fmod(torch.tensor([-7, 7]), 4).tolist() == [-3, 3]
     assert torch.fmod(torch.tensor([-128, 127], dtype=torch.int8), torch.tensor([3, 50], dtype=torch.int8)).tolist() == [-2, 27]
+    small = torch.tensor([2], dtype=torch.int8)
+    for number, want in ((2, torch.int64), (-2, torch.int64), (small, torch.int8), (2.0, torch.float32)):
+        y = torch.fmod(torch.tensor([True]), number)
+        assert (y.tolist(), y.dtype) == ([1], want)
     a, b = torch.tensor([inf, 2.0, 5.0]).requires_grad_(), torch.tensor([2.0, 0.0, inf]).requires_grad_()
     assert torch.isnan(torch.fmod(a, b)).tolist() == [True, True, False]
     assert gradients(torch.fmod(a, b), a, b) == [[1, 1, 1], [-inf, -inf, 0]]
@@ -200,3 +204,36 @@ def test_sums_by_place_do_not_depend_on_earlier_calls() -> None:
 
 def test_logaddexp2_of_a_number() -> None:
     np.testing.assert_allclose(torch.logaddexp2(torch.ones(2), 2.0).numpy(), np.logaddexp2([1.0, 1.0], 2.0), rtol=1e-6)
+
+
+def test_distances_of_points_that_coincide_or_lie_far_apart() -> None:
+    x = torch.tensor([[1.0, 2.0]], dtype=torch.float64).requires_grad_()
+    z = torch.tensor([[1.0, 2.0], [2.0, 2.0]], dtype=torch.float64)
+    (g,) = torch.autograd.grad((torch.cdist(x, z) ** 2).sum(), [x], create_graph=True)
+    assert g.tolist() == [[-2, 0]]
+    (second,) = torch.autograd.grad((g * g).sum(), [x])
+    assert second.tolist() == [[-8, 0]]
+    for far in (300.0, 1e-4):  # whose squares float16 does not hold
+        a = torch.tensor([[far]], dtype=torch.float16)
+        assert torch.cdist(a, torch.zeros_like(a)).tolist() == a.tolist()
+    assert torch.cdist(torch.ones(2, 0), torch.ones(3, 0), p=float("inf")).tolist() == [[0] * 3] * 2
+    with pytest.raises(RuntimeError, match="must agree in M"):
+        torch.cdist(torch.ones(2, 3), torch.ones(2, 1))
+    with pytest.raises(RuntimeError, match="non-negative p"):
+        torch.cdist(torch.ones(2, 3), torch.ones(2, 3), p=-1)
+
+
+def test_what_is_no_index_along_an_axis() -> None:
+    x = torch.zeros(2, 3)
+    with pytest.raises(RuntimeError, match="same number of dimensions"):
+        torch.scatter(torch.zeros(3, 3), 0, torch.tensor([0, 1, 2]), torch.tensor([1.0, 2, 3]))
+    for call in (lambda: torch.gather(x, 2, torch.tensor([[0]])), lambda: torch.scatter_add(x, -3, torch.tensor([[0]]), x)):
+        with pytest.raises(IndexError, match="Dimension out of range"):
+            call()
+    with pytest.raises(RuntimeError, match="int64 for index"):
+        torch.gather(x, 0, torch.ones(1, 1))
+    i = torch.tensor([[0]])
+    for call in (lambda: torch.scatter(x, 1, i, None), lambda: torch.scatter_add(x, 1, i, None)):
+        with pytest.raises(TypeError, match="src must be a tensor"):
+            call()
+    assert torch.gather(torch.zeros(2, 3, dtype=torch.uint8), 0, torch.zeros(0, 3, dtype=torch.int64)).dtype == torch.uint8

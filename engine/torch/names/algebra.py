@@ -247,12 +247,30 @@ def _renorm(input: Any, p: float, dim: int, maxnorm: float) -> Any:
 
 @define("cdist", method=False)
 def _cdist(x1: Any, x2: Any, p: float = 2.0, compute_mode: Any = None) -> Any:
-    if p == 2 and x1.ndim == x2.ndim == 2 and x1.shape[1] == x2.shape[1] and kind_of(x1.dtype) == kind_of(x2.dtype) == 2:
-        return _root(dl.nn.functional.squared_distances(x1, x2))
-    return distances(dl.expand_dims(x1, axis=-2) - dl.expand_dims(x2, axis=-3), p)
+    if min(x1.ndim, x2.ndim) < 2 or x1.shape[-1] != x2.shape[-1]:
+        shapes = f"{tuple(x1.shape)} and {tuple(x2.shape)}"
+        raise RuntimeError(f"cdist: x1 (..., P, M) and x2 (..., R, M) must agree in M, got {shapes}")
+    _same_dtype("cdist", x1, x2)
+    if kind_of(x1.dtype) != 2:
+        raise RuntimeError(f"cdist only supports floating-point dtypes, got {x1.dtype}")
+    if p < 0:
+        raise RuntimeError(f"cdist only supports non-negative p values, got {p}")
+    if p == 2 and x1.ndim == x2.ndim == 2:
+        half = x1.dtype.itemsize == 2  # whose squares leave the range at distances of 256
+        a, b = (dl.astype(x, "float32") for x in (x1, x2)) if half else (x1, x2)
+        y = _root(dl.nn.functional.squared_distances(a, b))
+        return dl.astype(y, x1.dtype) if half else y
+    difference = dl.expand_dims(x1, axis=-2) - dl.expand_dims(x2, axis=-3)
+    return distances(difference, p) if x1.shape[-1] else dl.sum(difference, axis=-1)
 
 
-@op(needs="y", name="distance")
+def _root_again(xp: Any, x: Any, /) -> Any:
+    """The same of tensors, so that further derivatives are 0 there too."""
+    y = _root(x)
+    return y, lambda gy: xp.where(y == 0, 0.0, 0.5 * gy / xp.where(y == 0, 1.0, y))
+
+
+@op(needs="y", name="cdist", tensors=_root_again)
 def _root(xp: Any, x: Any, /) -> Any:
     """Square roots whose gradient is 0 where they are."""
     y = xp.sqrt(x)

@@ -136,7 +136,14 @@ def _remainder(input: Any, other: Any) -> Any:
 
 @define("fmod")
 def _fmod(input: Any, other: Any) -> Any:
-    a, b = (dl.astype(v, "uint8") if is_tensor(v) and v.dtype == np.bool_ else v for v in demoted(input, other))
+    a, b = demoted(input, other)
+    numbers = [v for v in (a, b) if not (is_tensor(v) and v.dtype == np.bool_)]
+    if len(numbers) < 2:  # NumPy has no remainder of booleans
+        kind: Any = "uint8"
+        if numbers:
+            (v,) = numbers
+            kind = v.dtype if is_tensor(v) else "int64" if isinstance(v, int) else dl.get_default_dtype()
+        a, b = (dl.astype(v, kind) if is_tensor(v) else v for v in (a, b))
     return dl.fmod(a, b)
 
 

@@ -31,12 +31,22 @@ def _grid(index: Any, dim: int) -> tuple[Any, ...]:
     return tuple(parts)
 
 
-def _lined_up(input: Any, index: Any) -> tuple[Any, Any, tuple[int, ...]]:
-    """A number as a vector of one, for the functions along an axis."""
+def _lined_up(name: str, input: Any, dim: int, index: Any) -> tuple[Any, Any, tuple[int, ...]]:
+    """A number as a vector of one, for the functions along an axis. Raises where index and input do not fit."""
     shape = input.shape
     if input.ndim == 0:
         input = dl.reshape(input, (1,))
-    return input, dl.reshape(index, (1,)) if index.ndim == 0 else index, shape
+    if index.ndim == 0:
+        index = dl.reshape(index, (1,))
+    key(dim, input.ndim)  # raises if there is no such axis
+    if index.array.size:
+        if index.dtype.kind not in "iu":
+            raise RuntimeError(f"{name}: Expected dtype int64 for index, got {index.dtype}")
+        if index.ndim != input.ndim:
+            raise RuntimeError(
+                f"{name}: Index tensor must have the same number of dimensions as self tensor, got {index.ndim} and {input.ndim}"
+            )
+    return input, index, shape
 
 
 def _in_range(name: str, index: Any, size: int) -> None:
@@ -49,11 +59,10 @@ def _in_range(name: str, index: Any, size: int) -> None:
 
 @define("gather")
 def gather(input: Any, dim: int, index: Any, *, sparse_grad: bool = False) -> Any:
-    x, i, _ = _lined_up(input, index)
+    x, i, _ = _lined_up("gather", input, dim, index)
     if not i.array.size:
-        return dl.zeros(index.shape, dtype=input.dtype, device=input.device) + 0 * dl.sum(input)
-    if x.ndim != i.ndim:
-        raise RuntimeError("Index tensor must have the same number of dimensions as input tensor")
+        nothing = dl.zeros(index.shape, dtype=input.dtype, device=input.device)
+        return nothing + 0 * dl.sum(input) if kind_of(input.dtype) >= 2 else nothing
     _in_range("gather", i, x.shape[dim])
     part = tuple([slice(0, n) if a != dim % i.ndim else slice(None) for a, n in enumerate(i.shape)])
     if any(n > x.shape[a] for a, n in enumerate(i.shape) if a != dim % i.ndim):
@@ -76,6 +85,8 @@ def _take_along_dim(input: Any, indices: Any, dim: Any = None) -> Any:
 def _source(input: Any, index: Any, src: Any, dim: int) -> Any:
     """The values that go to the places of index along dim: the leading part of src of its shape."""
     if not is_tensor(src):
+        if src is None:
+            raise TypeError("scatter: src must be a tensor or a number, got None")
         return dl.full(index.shape, src, dtype=input.dtype, device=input.device)
     if src.ndim == 0 and index.ndim:
         src = dl.reshape(src, (1,))
@@ -97,17 +108,17 @@ def scatter(input: Any, dim: int, index: Any, src: Any = None, *, value: Any = N
     src = value if src is None else src
     if reduce is not None:
         return _scatter_reduced(input, dim, index, src, {"add": "sum", "multiply": "prod"}[reduce], True)
-    x, i, shape = _lined_up(input, index)
+    x, i, shape = _lined_up("scatter", input, dim, index)
     _in_range("scatter", i, x.shape[dim])
     if not i.size:
         return dl.clone(input)
     values = dl.astype(_source(x, i, src, dim), x.dtype, copy=False)
-    if _along(x, i, values, dim):
+    if _fits_along(x, i, values, dim):
         return _back(put_along_axis(x, i, values, dim % x.ndim), shape)
     return _back(dl.set_at(x, values, key=_grid(i, dim)), shape)
 
 
-def _along(x: Any, i: Any, values: Any, dim: int) -> bool:
+def _fits_along(x: Any, i: Any, values: Any, dim: int) -> bool:
     """Whether floats go to places along an axis, and all other axes are alike."""
     at = dim % x.ndim
     alike = i.shape == values.shape and (*x.shape[:at], *x.shape[at + 1 :]) == (*i.shape[:at], *i.shape[at + 1 :])
@@ -116,10 +127,12 @@ def _along(x: Any, i: Any, values: Any, dim: int) -> bool:
 
 @define("scatter_add")
 def scatter_add(input: Any, dim: int, index: Any, src: Any) -> Any:
-    x, i, shape = _lined_up(input, index)
+    x, i, shape = _lined_up("scatter_add", input, dim, index)
     _in_range("scatter_add", i, x.shape[dim])
+    if not is_tensor(src):
+        raise TypeError(f"scatter_add: src must be a tensor, got {type(src).__name__}")
     values = _source(x, i, src, dim)
-    if _along(x, i, values, dim):
+    if _fits_along(x, i, values, dim):
         return _back(add_along_axis(x, i, values, axis=dim % x.ndim), shape)
     return _back(x + put_at(values, key=_grid(i, dim), shape=x.shape), shape)
 
@@ -130,7 +143,7 @@ def _scatter_reduce(input: Any, dim: int, index: Any, src: Any, reduce: str, *, 
 
 
 def _scatter_reduced(input: Any, dim: int, index: Any, src: Any, reduce: str, include_self: bool) -> Any:
-    x, i, shape = _lined_up(input, index)
+    x, i, shape = _lined_up("scatter_reduce", input, dim, index)
     _in_range("scatter_reduce", i, x.shape[dim])
     values, place = _source(x, i, src, dim), _grid(i, dim)
     counts = put_at(dl.ones(i.shape, dtype="float64", device=x.device), key=place, shape=x.shape)
