@@ -191,3 +191,23 @@ def test_writing_to_the_results_does_not_reach_the_gradients(kind, lengths):
         result.fill(np.nan)
     for a, b in zip(backward(*gradients, *arguments, lengths, False, residuals), want, strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("kind", ["lstm", "gru"])
+def test_results_of_ragged_sequences_do_not_depend_on_the_threads(kind, monkeypatch):
+    T, N, I, H = 5, 8, 33, 40
+    rng = np.random.default_rng(0)
+    gates = 4 if kind == "lstm" else 3
+
+    def draw(*shape):
+        return rng.standard_normal(shape).astype(np.float32) / 4
+
+    x, h0, w_ih, w_hh = draw(T, N, I), draw(N, H), draw(gates * H, I), draw(gates * H, H)
+    lengths, found = np.array([5, 5, 4, 3, 2, 1, 5, 5]), []
+    for threads in (1, 2):
+        monkeypatch.setattr(jit, "threads_for", lambda *_, n=threads: n)
+        if kind == "lstm":
+            found.append(jit.lstm(x, h0, h0, w_ih, w_hh, None, lengths, False, True)[0])
+        else:
+            found.append(jit.gru(x, h0, w_ih, w_hh, None, None, lengths, False, True)[0])
+    np.testing.assert_array_equal(*found)

@@ -36,7 +36,7 @@ def cells_back(s: Sizes, cells: Cells, grads: CellGrads, da: Rows, rows: int, la
 
 def multiply_gates(s: Sizes, rows: int, left: Pieces, weights: Panel, start: Rows, out: Rows) -> None:
     """Rows times a panel of weights, as wide as there are gates; see tile.make_gates."""
-    (multiply_four if s.gates == 4 else multiply_three)(rows, left, weights, start, out)
+    (multiply_four if s.gates == 4 else multiply_three)(rows, left, weights, start, out, s.N == 1)
 
 
 def _is_lstm(s: Any) -> bool:
@@ -68,5 +68,5 @@ def _cells_back(s: Any, cells: Any, grads: Any, da: Any, rows: Any, lanes: Any) 
 @overload(multiply_gates, inline="always", strict=False)
 def _multiply_gates(s: Any, rows: Any, left: Any, weights: Any, start: Any, out: Any) -> Any:
     if _is_lstm(s):
-        return lambda s, rows, left, weights, start, out: multiply_four(rows, left, weights, start, out)
-    return lambda s, rows, left, weights, start, out: multiply_three(rows, left, weights, start, out)
+        return lambda s, rows, left, weights, start, out: multiply_four(rows, left, weights, start, out, s.N == 1)
+    return lambda s, rows, left, weights, start, out: multiply_three(rows, left, weights, start, out, s.N == 1)

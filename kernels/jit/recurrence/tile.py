@@ -46,8 +46,12 @@ MANY_ROWS = 1 << 30 if MANY_REGISTERS else 128
 """Rows of which that depth is used for all columns before the next: they stay in the second-level cache."""
 
 
-def make_tile(shapes: tuple[tuple[int, int], ...], line: int, step: int) -> Callable[..., None]:
-    """The tile of these heights and widths. line: from one row of the panel to the next; step: along a row on the left."""
+def make_tile(shapes: tuple[tuple[int, int], ...], line: int, step: int, turns: int = 1) -> Callable[..., None]:
+    """The tile of these heights and widths. line: from one row of the panel to the next; step: along a row on the left.
+
+    turns: of how many parts a sum is made, so that a product need not wait for the one before. It must not depend on the rows
+    that a thread has: the same sum would be rounded in another way.
+    """
 
     def emit(
         e: Emitter, rows: Value, vectors: Value, left: Pieces, weights: Panel, start: Rows, out: Rows, following: Rows
@@ -62,13 +66,9 @@ def make_tile(shapes: tuple[tuple[int, int], ...], line: int, step: int) -> Call
     def fixed(
         e: Emitter, shape: tuple[int, int], left: Pieces, weights: Panel, start: Rows, out: Rows, following: Rows
     ) -> None:
-        """All sums of height x width vectors stay in registers while the depth passes by.
-
-        Where they are few, each would wait for the product before: then there are several of each, which take turns.
-        """
+        """All sums of height x width vectors stay in registers while the depth passes by."""
         height, width = shape
         count = height * width
-        turns = min(4, max(1, 8 // count))
         rows, sums = [e.start(left)], []
         while len(rows) < height:
             rows.append(e.at(rows[-1], left.pitch))
@@ -139,10 +139,14 @@ def make_gates(gates: int) -> Callable[..., None]:
     strip = strip_of(gates)
     high, line = HIGH[strip - 1], strip * LANES
     tile = make_tile(tuple((height, strip) for height in range(1, high + 1)), line, 1)
+    only_row = make_tile(((1, strip),), line, 1, 8 // strip)
 
     @inner()
-    def multiply(rows: int, left: Pieces, weights: Panel, start: Rows, out: Rows) -> None:
-        """Row m of out = row m of start + row m of left, in one piece, times the panel, for all its strips and depths."""
+    def multiply(rows: int, left: Pieces, weights: Panel, start: Rows, out: Rows, alone: bool) -> None:
+        """Row m of out = row m of start + row m of left, in one piece, times the panel, for all its strips and depths.
+
+        alone: whether there is one sequence, and so one row for any number of threads.
+        """
         tiles, depth = (rows + high - 1) // high, weights.depth
         pace = (line + tiles - 1) // max(1, tiles)
         for j in range(0, gates, strip):
@@ -155,7 +159,10 @@ def make_gates(gates: int) -> Callable[..., None]:
                     to = Rows(out.data, out.at + r * out.pitch + j * LANES, out.pitch)
                     begin = to if k else Rows(start.data, start.at + r * start.pitch + j * LANES, start.pitch)
                     following = Rows(weights.data, part.at + size + i * size // tiles, pace)
-                    tile((i + 1) * rows // tiles - r, strip, here, part, begin, to, following)
+                    if alone:
+                        only_row(1, strip, here, part, begin, to, following)
+                    else:
+                        tile((i + 1) * rows // tiles - r, strip, here, part, begin, to, following)
 
     return multiply
 
