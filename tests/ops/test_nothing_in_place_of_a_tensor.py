@@ -42,7 +42,7 @@ def test_operators_leave_it_to_python(backend: str) -> None:
         x + None  # pyright: ignore[reportOperatorIssue]
 
 
-@pytest.mark.parametrize("annotation", ["Optional[dl.Tensor]", Optional[dl.Tensor], "dl.Tensor | None", "Shift", object, None])
+@pytest.mark.parametrize("annotation", ["Optional[dl.Tensor]", Optional[dl.Tensor], "dl.Tensor | None", "Shift", object, None])  # noqa: UP045
 def test_where_a_definition_allows_it(backend: str, annotation: Any) -> None:
     def text(xp, x, by, /):  # type: ignore[no-untyped-def]
         return x if by is None else x + by, (lambda gy: gy, lambda gy: gy)
