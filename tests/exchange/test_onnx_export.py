@@ -14,6 +14,7 @@ import pytest
 import dlengine as dl
 from dlengine import models, nn
 from dlengine.errors import OnnxError
+from dlengine.ops.gather import put_along_axis
 
 onnx = pytest.importorskip("onnx")
 
@@ -197,6 +198,7 @@ FUNCTIONS: dict[str, Callable[[Any], Any]] = {
     "einsum": lambda x: dl.einsum("nti,nsi->nts", x, x),
     "set": lambda x: dl.set_at(x, 0.0, key=(slice(None), 0)),
     "gather": lambda x: dl.take(x, dl.asarray([2, 0]), axis=2),
+    "put along": lambda x: put_along_axis(x, dl.argsort(x, axis=1)[:, :2], x[:, :2] + 5, 1),
     "logsumexp": lambda x: dl.logsumexp(x, axis=1),
     "any": lambda x: dl.any(x > 1, axis=1),
     "two outputs": lambda x: (x.sum(axis=2), dl.max(x, axis=1)),

@@ -197,6 +197,22 @@ def take_along_axis(e, outs, x, indices, axis=-1):
     return e.node("GatherElements", names, axis=axis)
 
 
+@primitive("put_along")
+def put_along(e, outs, x, places, values):
+    return e.node("ScatterElements", [e.name(x), e.name(places), e.name(values, x.dtype)], axis=1)
+
+
+@primitive("weighted_places")
+def weighted_places(e, outs, x, places, weights):
+    """One row of places serves all channels; what they read is weighted and added."""
+    channels, several = e.merged.shape(x)[1], e.merged.shape(places)[1]
+    row = e.node("Reshape", [e.name(places), e.ints([0, 1, -1])])
+    read = e.node("GatherElements", [e.name(x), e.node("Expand", [row, e.sizes([1, channels, 1])])], axis=2)
+    read = e.node("Reshape", [read, e.sizes([0, channels, several, -1])])
+    product = e.node("Mul", [read, e.node("Unsqueeze", [e.name(weights), e.ints([1])])])
+    return e.node("ReduceSum", [product, e.ints([2])], keepdims=0)
+
+
 def expanded(key, rank):
     """An index as one entry per axis, and the positions of new axes in the result."""
     parts = listed(key) if isinstance(key, tuple) else [key]

@@ -71,7 +71,7 @@ def _cubic(t: Any) -> Any:
 def _together(space: tuple[int, ...], places: list[Any], weights: list[Any], grid: Any) -> tuple[Any, Any]:
     """Where in a flat image the neighbours of every point (N,K,T) are, and their weights, from those of each axis.
 
-    Outside they are 0. In images a weight that is NaN stays, so that what is read there is NaN; in volumes it is 0, as in PyTorch.
+    Outside they are 0. In images a weight that is NaN stays, and so what is read is NaN; in volumes it is 0, as in PyTorch.
     """
     at: Any = 0
     weight: Any = None
