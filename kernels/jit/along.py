@@ -42,22 +42,23 @@ GO = 4096
 
 
 @inner()
-def found_along(places: Array, size: int, side: int, first: int, found: Array) -> bool:
+def found_along(places: Array, size: int, side: int, first: int, least: int, found: Array) -> bool:
     """Whether all places exist; found: where they are in a line (size side,), for numbers that begin as the first-th of K side.
 
-    They are written without a sign: what they index is not asked for negative ones.
+    least: the smallest place that is allowed, 0 or -size. They are written without a sign: what they index is not asked for
+    negative ones.
     """
     fine = True
     if side == 1:
         for i in range(places.size):
             p = placed(places[i], size)
-            fine &= p >= 0
+            fine &= (p >= 0) & (places[i] >= least)
             found[i] = max(p, 0)
     else:
         r = first % side
         for i in range(places.size):
             p = placed(places[i], size)
-            fine &= p >= 0
+            fine &= (p >= 0) & (places[i] >= least)
             found[i] = max(p, 0) * side + r
             r = r + 1 if r + 1 < side else 0
     return fine
@@ -92,7 +93,7 @@ def _add_along(gy: Array, places: Array, out: Array, side: int, wrong: Array, th
         for n in range(t * lines // threads, (t + 1) * lines // threads):
             for lo in range(0, count, GO):
                 hi = min(count, lo + GO)
-                if not found_along(places[n, lo:hi], size, side, lo, found):
+                if not found_along(places[n, lo:hi], size, side, lo, -size, found):
                     wrong[t] = 1
                 elif wide:
                     add_to_row(gy[n, lo:hi], found[: hi - lo], total)
@@ -122,7 +123,7 @@ def _put_along(x: Array, places: Array, values: Array, out: Array, side: int, wr
             copy_row(x[n], out[n])
             for lo in range(0, count, GO):
                 hi = min(count, lo + GO)
-                if found_along(places[n, lo:hi], size, side, lo, found):
+                if found_along(places[n, lo:hi], size, side, lo, 0, found):
                     put_row(values[n, lo:hi], found[: hi - lo], out[n])
                 else:
                     wrong[t] = 1
@@ -149,7 +150,7 @@ def _put_along_grad(gy: Array, places: Array, gx: Array, gvalues: Array, side: i
         for n in range(t * lines // threads, (t + 1) * lines // threads):
             copy_row(gy[n], gx[n])
             met[:] = False
-            if found_along(places[n], size, side, 0, found):
+            if found_along(places[n], size, side, 0, 0, found):
                 taken_once(gx[n], found, gvalues[n], met)
             else:
                 wrong[t] = 1
@@ -167,9 +168,12 @@ def _along(kernel: Any, name: str, size: int, places: Array, *arrays: Array) -> 
 
 
 def put_along(x: Array, places: Array, values: Array) -> Array:
-    """x with values[l, k, r] at (l, places[l, k, r], r); the last one of equal places counts. x: (L, N, R). values: (L, K, R)."""
+    """x with values[l, k, r] at (l, places[l, k, r], r); the last one of equal places counts. x: (L, N, R). values: (L, K, R).
+
+    Raises IndexError for places that are not from 0 to N - 1.
+    """
     out = np.empty(x.shape, x.dtype)
-    if not (values.size and x.size):
+    if not values.size:
         out[...] = x
     else:
         _along(_put_along, "put_along", x.shape[1], places, dense(x), dense(values), out)
@@ -179,7 +183,7 @@ def put_along(x: Array, places: Array, values: Array) -> Array:
 def put_along_grad(gy: Array, places: Array) -> tuple[Array, Array]:
     """Its gradients."""
     gx, gvalues = np.empty(gy.shape, gy.dtype), np.empty(places.shape, gy.dtype)
-    if not (places.size and gy.size):
+    if not places.size:
         gx[...] = gy
     else:
         _along(_put_along_grad, "put_along_grad", gy.shape[1], places, dense(gy), gx, gvalues)
@@ -196,7 +200,7 @@ def _take_along(x: Array, places: Array, out: Array, side: int, wrong: Array, th
         for n in range(t * lines // threads, (t + 1) * lines // threads):
             for lo in range(0, count, GO):
                 hi = min(count, lo + GO)
-                if found_along(places[n, lo:hi], size, side, lo, found):
+                if found_along(places[n, lo:hi], size, side, lo, -size, found):
                     take_row(x[n], found[: hi - lo], out[n, lo:hi])
                 else:
                     wrong[t] = 1

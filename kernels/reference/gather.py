@@ -20,18 +20,21 @@ def add_along(xp: Namespace, gy: Array, places: Array, size: int) -> Array:
 
 
 def _flat(xp: Namespace, places: Array, size: int) -> Array:
-    """Where the elements that places (L, K, R) name along the second axis are in an array (L, size, R) as one row, in order: an
-    index of several arrays may be gone through in the order of their memory."""
+    """Where the elements that places (L, K, R) name along the second axis are in an array (L, size, R) as one row, in order.
+
+    One flat index: NumPy may go through an index of several arrays in another order, and then another of equal places would win.
+    """
     lines, _, side = places.shape
     line, column = xp.reshape(xp.arange(lines), (-1, 1, 1)), xp.reshape(xp.arange(side), (1, 1, -1))
-    return xp.reshape((line * size + xp.where(places < 0, places + size, places)) * side + column, (-1,))
+    return xp.reshape((line * size + places) * side + column, (-1,))
 
 
 @kernel
 def put_along(xp: Namespace, x: Array, places: Array, values: Array) -> Array:
     """x with element (l, places[l, k, r], r) replaced by values[l, k, r]; of equal places the last one counts.
 
-    x: (L, N, R). places, values: (L, K, R). A negative place counts from the end.
+    x: (L, N, R). places: (L, K, R), from 0 to N - 1. values: (L, K, R). A GPU does not look at places before it uses them: one
+    that does not exist changes another element of x, or one that its library takes in its stead.
     """
     key = _flat(xp, places, x.shape[1])
     return xp.reshape(xp.set_at(xp.reshape(x, (-1,)), xp.reshape(values, (-1,)), key=key), x.shape)

@@ -11,8 +11,10 @@ import pytest
 
 import dlengine as dl
 from dlengine import nn, optim
+from dlengine.backend.device import namespace_for
 from dlengine.errors import BadIndexError, DataError, LabelError
 from dlengine.nn import functional as F
+from dlengine.ops.gather import put_along
 
 pytestmark = pytest.mark.backends("numpy", "numba", "cuda", "strict")
 ROWS = 4
@@ -119,3 +121,16 @@ def test_a_layer_refuses_before_it_counts_from_the_end(backend: str) -> None:
     layer = nn.Embedding(7, 2, padding_idx=0)
     with pytest.raises(IndexError, match=r"embedding: ids\[1, 0\] is -3"):
         layer(dl.asarray(np.array([[1, 2], [-3, 0]])))
+
+
+@pytest.mark.backends("numpy", "numba")
+@pytest.mark.parametrize("side", [1, 2])
+@pytest.mark.parametrize(("rows", "place"), [(3, 3), (3, 5), (3, -1), (3, -4), (0, 0)])
+def test_values_are_put_nowhere_but_along_the_axis(backend: str, rows: int, place: int, side: int) -> None:
+    """A place that does not exist is no place in the next line."""
+    x, places = dl.zeros((2, rows, side)), np.zeros((2, 1, side), "int64")
+    places[0, 0, -1] = place
+    with pytest.raises(BadIndexError, match=rf"put_along: .*{place}"):
+        put_along(x, dl.asarray(places), dl.ones((2, 1, side)))
+    with pytest.raises(IndexError, match=rf"put_along_grad: .*{place}"):
+        namespace_for("cpu").put_along_grad(x.array, places)

@@ -78,7 +78,7 @@ case(
 case(
     gather.put_along,
     sample(normal(2, 4, 3), integers(0, 4, 2, 5, 3), normal(2, 5, 3)),
-    sample(normal(3, 4, 1), given([[[2], [0]], [[1], [1]], [[-1], [3]]], dtype="int64"), normal(3, 2, 1)),
+    sample(normal(3, 4, 1), given([[[2], [0]], [[1], [1]], [[2], [3]]], dtype="int64"), normal(3, 2, 1)),
     sample(normal(2, 3, 2), integers(0, 3, 2, 0, 2), normal(2, 0, 2)),
     bound=exact,
     kernels=("put_along", "put_along_grad"),
