@@ -11,7 +11,7 @@ import numpy as np
 from numba import prange
 
 from ..types import Array
-from .along import BLOCK, add_row, add_to_row, copy_row, placed, take_row
+from .along import BLOCK, add_row, add_to_row, copy_row, found_along, placed, take_row
 from .along import add_along as add_along
 from .along import put_along as put_along
 from .along import put_along_grad as put_along_grad
@@ -20,24 +20,12 @@ from .weighted import weighted_places as weighted_places
 from .weighted import weighted_places_grad as weighted_places_grad
 
 
-@inner()
-def all_placed(ids: Array, size: int, places: Array) -> bool:
-    """Whether all places exist; counted from the front, they are written to places, without a sign: what they index is not asked
-    for negative ones."""
-    fine = True
-    for i in range(ids.size):
-        p = placed(ids[i], size)
-        fine &= p >= 0
-        places[i] = max(p, 0)
-    return fine
-
-
 @jit()
 def _take_numbers(x: Array, ids: Array, y: Array, size: int, threads: int) -> bool:
     """x: rows of that size, y: rows of as many numbers as there are ids."""
     count = ids.size
     places = np.empty(count, np.uint64)
-    if not all_placed(ids, size, places):
+    if not found_along(ids, size, 1, 0, -size, places):
         return False
     rows = x.size // size
     for t in prange(threads):
@@ -75,7 +63,7 @@ def add_in_order(out: Array, ids: Array, updates: Array, lo: int, hi: int) -> No
     """To columns lo ... hi of the rows."""
     if out.shape[2] == 1:
         places = np.empty(ids.size, np.uint64)
-        all_placed(ids, out.shape[1], places)
+        found_along(ids, out.shape[1], 1, 0, -out.shape[1], places)
         for a in range(len(out)):
             add_to_row(updates[a, :, 0], places, out[a, :, 0])
     else:

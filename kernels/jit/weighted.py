@@ -98,7 +98,7 @@ def _weighted_grad(
 
 def _checked(wrong: Array, name: str, places: Array, size: int) -> None:
     if any(wrong.tolist()):
-        raise IndexError(f"{name}: places run from {places.min()} to {places.max()}, there are {size}")
+        raise IndexError(f"{name}: places run from {places.min()} to {places.max()}, a plane has {size} elements")
 
 
 def weighted_places(x: Array, places: Array, weights: Array) -> Array:
