@@ -128,3 +128,21 @@ def test_rows_that_are_looked_up_are_not_written_out():
     assert (modes, rows) == ("ftusf", 512)
     assert first.tolist() == [32 * 4 * (row // 64) for row in range(512)]
     assert second.tolist() == [8 * (row % 64) for row in range(512)]
+
+
+def test_large_tables_are_kept_once_for_all_kernels():
+    """Reading the modes makes no table, and a kernel that knows the shapes makes large ones again where they were given up."""
+    for rows, held in ((130, False), (5, True)):
+        shapes = ((rows, 4, 32), (rows, 1, 32))
+        a, b = (drawn(*s) for s in shapes)
+        k, expected = of_two(), np.exp(a) * b + a
+        tabled.cache_clear()
+        module._reading.cache_clear()
+        assert module._reading(shapes)[1:] == ("ft", True)
+        assert tabled.cache_info().currsize == 0
+        for call in range(2):
+            assert np.allclose(k(a, b), expected, rtol=1e-5, atol=1e-5)
+            assert tabled.cache_info().currsize == (call == 0 or not held)
+            tabled.cache_clear()
+        assert k.launches[k.name] == 2
+        assert any(isinstance(x, np.ndarray) for x in k.known[shapes][3]) is held

@@ -18,7 +18,7 @@ from ..machine.compile import LARGE, in_parallel, is_interpreted, laid_out, thre
 from ..machine.vector import VECTOR_BYTES
 from .library import library
 from .machine import Request
-from .row_tables import tabled
+from .row_tables import modes_of, tabled
 
 _COST = {
     "exp": 0.25, "expm1": 0.25, "log": 0.38, "log2": 0.5, "log10": 0.55, "log1p": 0.5, "tanh": 0.38, "erf": 0.65, "erfc": 0.45,
@@ -47,6 +47,9 @@ COPIED = 4096
 
 KNOWN = 64
 """Combinations of shapes for which a kernel remembers how they broadcast."""
+
+HELD = 512
+"""Rows up to which it holds their tables too; larger ones are kept in one place for all kernels, which bounds their number."""
 
 empty = np.empty
 
@@ -186,15 +189,20 @@ class Kernel:
         if not in_parallel(entry, *given, out, max(threads, 1), *counts):
             return evaluate(self.root, arrays)
         if as_they_are and out.size and len(self.known) < KNOWN:
-            self.known[shapes] = (entry, shape, out.size if rows is None else rows, counts, written)
+            large = bool(tables) and rows > HELD
+            counts = counts[:2] if large else counts
+            self.known[shapes] = (entry, shape, out.size if rows is None else rows, counts, written, large)
         self.launches[self.name] += 1
         return out
 
     def _plan(self, shapes: tuple[tuple[int, ...], ...], shape: tuple[int, ...]) -> Any:
         """What _modes gives, and the tables of row_tables.py, by which rows are read rather than written out."""
         modes, rows, written = _modes(shapes, shape)
-        found = tabled(shapes, shape, tuple([d.itemsize for d in self.dtypes])) if written else None
+        found = self._tabled(shapes, shape) if written else None
         return (modes, rows, written, ()) if found is None else (*found[:2], [], found[2])
+
+    def _tabled(self, shapes: tuple[tuple[int, ...], ...], shape: tuple[int, ...]) -> Any:
+        return tabled(shapes, shape, tuple([d.itemsize for d in self.dtypes]))
 
     def _by_numpy(self, arrays: Sequence[Array]) -> Array:
         function = self.function
@@ -206,7 +214,9 @@ class Kernel:
 
     def _known(self, known: Any, arrays: Sequence[Array]) -> Array | None:
         """The value for shapes that came before."""
-        entry, shape, rows, counts, written = known
+        entry, shape, rows, counts, written, large = known
+        if large:
+            counts = (*counts, *self._tabled(tuple([a.shape for a in arrays]), shape)[2])
         if written:
             arrays = list(arrays)
             for i, over in written:
@@ -321,7 +331,7 @@ def _reading(shapes: tuple[tuple[int, ...], ...]) -> tuple[int, str, bool]:
     shape = np.broadcast_shapes(*shapes)
     size = prod(shape)
     modes, _, written = _modes(shapes, shape)
-    found = tabled(shapes, shape, (1,) * len(shapes)) if written else None
+    found = modes_of(shapes, shape) if written else None
     if found is not None:
         return size, found[0], True
     return size, modes, all(LITTLE * prod(over) <= size for _, over in written)
