@@ -159,7 +159,9 @@ def weighted_places(x: Any, places: Any, weights: Any) -> Any:
 def put_along_axis(x: Any, indices: Any, values: Any, axis: int) -> Tensor:
     """x with values of the shape of indices where these say along an axis; the last one of equal places counts."""
     lines, places = lines_along(x.shape, axis), lines_along(indices.shape, axis)
-    return reshape(put_along(reshape(x, lines), reshape(indices, places), reshape(values, places)), x.shape)
+    found = reshape(put_along(reshape(x, lines), reshape(indices, places), reshape(values, places)), x.shape)
+    found._view = False  # of memory that nothing else has
+    return found
 
 
 @op(needs=("", "", "indices"), complex=True, linear=True)
