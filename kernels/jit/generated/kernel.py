@@ -189,7 +189,7 @@ class Kernel:
         if not in_parallel(entry, *given, out, max(threads, 1), *counts):
             return evaluate(self.root, arrays)
         if as_they_are and out.size and len(self.known) < KNOWN:
-            large = bool(tables) and rows > HELD
+            large = bool(tables) and rows is not None and rows > HELD
             counts = counts[:2] if large else counts
             self.known[shapes] = (entry, shape, out.size if rows is None else rows, counts, written, large)
         self.launches[self.name] += 1
