@@ -145,7 +145,7 @@ def make_gates(gates: int) -> Callable[..., None]:
     def multiply(rows: int, left: Pieces, weights: Panel, start: Rows, out: Rows, alone: bool) -> None:
         """Row m of out = row m of start + row m of left, in one piece, times the panel, for all its strips and depths.
 
-        alone: whether there is one sequence, and so one row for any number of threads.
+        alone: whether there is one sequence: then rows are steps, as many for any number of threads.
         """
         tiles, depth = (rows + high - 1) // high, weights.depth
         pace = (line + tiles - 1) // max(1, tiles)
@@ -159,7 +159,7 @@ def make_gates(gates: int) -> Callable[..., None]:
                     to = Rows(out.data, out.at + r * out.pitch + j * LANES, out.pitch)
                     begin = to if k else Rows(start.data, start.at + r * start.pitch + j * LANES, start.pitch)
                     following = Rows(weights.data, part.at + size + i * size // tiles, pace)
-                    if alone:
+                    if alone and rows == 1:
                         only_row(1, strip, here, part, begin, to, following)
                     else:
                         tile((i + 1) * rows // tiles - r, strip, here, part, begin, to, following)
