@@ -63,8 +63,8 @@ _FAMILIES = {
         add_along         gy:float(L,K,R) places:int(L,K,R) size                -> sums
         put_along         x:float(L,N,R) places:int(L,K,R)<N values:float(L,K,R)  -> y
         put_along_grad    gy:float(L,N,R) places:int(L,K,R)<N                   -> gx gvalues
-        weighted_places   x:float(N,C,S) places:int(N,K,T)<S weights:float(N,K,T)   -> y
-        weighted_places_grad  gy:float(N,C,T) x:float(N,C,S) places:int(N,K,T)<S weights:float(N,K,T)   -> gx gweights
+        weighted_places   x:float(N,C,M) places:int(N,K,T)<M weights:float(N,K,T)   -> y
+        weighted_places_grad  gy:float(N,C,T) x:float(N,C,M) places:int(N,K,T)<M weights:float(N,K,T)   -> gx gweights
         top_k             x:number(L,N,R) k largest                             -> values places
     """,
     "linear": """

@@ -42,7 +42,7 @@ def add_four(plane: Array, found: Array, weights: Array, y: Array) -> None:
 
 @jit()
 def _weighted(x: Array, places: Array, weights: Array, y: Array, wrong: Array, threads: int) -> None:
-    """x: (N, C, S). places, weights: (N, K T). y: (N, C, T)."""
+    """x: (N, C, M). places, weights: (N, K T). y: (N, C, T)."""
     samples, channels, size = x.shape
     points = y.shape[2]
     several = places.shape[1] // points
@@ -102,7 +102,7 @@ def _checked(wrong: Array, name: str, places: Array, size: int) -> None:
 
 
 def weighted_places(x: Array, places: Array, weights: Array) -> Array:
-    """y[n, c, t] = sum over k of weights[n, k, t] x[n, c, places[n, k, t]]. x: (N, C, S). places, weights: (N, K, T)."""
+    """y[n, c, t] = sum over k of weights[n, k, t] x[n, c, places[n, k, t]]. x: (N, C, M). places, weights: (N, K, T)."""
     (samples, channels, size), points = x.shape, places.shape[2]
     y = np.zeros((samples, channels, points), x.dtype)
     if y.size and places.size:

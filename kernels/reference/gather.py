@@ -54,7 +54,7 @@ def put_along_grad(xp: Namespace, gy: Array, places: Array) -> tuple[Array, Arra
 def weighted_places(xp: Namespace, x: Array, places: Array, weights: Array) -> Array:
     """y[n, c, t] = sum over k of weights[n, k, t] x[n, c, places[n, k, t]].
 
-    x: (N, C, S). places: (N, K, T), from 0 to S - 1. weights: (N, K, T). Returns (N, C, T).
+    x: (N, C, M). places: (N, K, T), from 0 to M - 1. weights: (N, K, T). Returns (N, C, T).
     """
     return xp.sum(_read(xp, x, places) * xp.expand_dims(weights, axis=1), axis=2)
 
