@@ -145,18 +145,18 @@ def add_along_axis(xp, x, indices, updates, /, *, axis):
 
 
 @kernel_op("put_along", needs="places")
-def put_along(x: Any, places: Any, values: Any) -> Any:
+def put_along(x: Tensor, places: Tensor, values: Tensor) -> Tensor:
     """The kernel put_along, see its reference."""
     return arguments(x, places, values)
 
 
 @kernel_op("weighted_places", needs="x places weights")
-def weighted_places(x: Any, places: Any, weights: Any) -> Any:
+def weighted_places(x: Tensor, places: Tensor, weights: Tensor) -> Tensor:
     """The kernel weighted_places, see its reference."""
     return arguments(x, places, weights)
 
 
-def put_along_axis(x: Any, indices: Any, values: Any, axis: int) -> Tensor:
+def put_along_axis(x: Tensor, indices: Tensor, values: Tensor, axis: int) -> Tensor:
     """x with values of the shape of indices where these say along an axis; the last one of equal places counts."""
     lines, places = lines_along(x.shape, axis), lines_along(indices.shape, axis)
     found = reshape(put_along(reshape(x, lines), reshape(indices, places), reshape(values, places)), x.shape)

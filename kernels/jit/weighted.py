@@ -9,20 +9,11 @@ import numpy as np
 from numba import prange
 
 from ..types import Array
+from .along import found_along
 from .machine.compile import dense, inner, jit, threads_for
 
 PACE = 1.0
 """Nanoseconds that one product takes."""
-
-
-@inner()
-def all_inside(places: Array, size: int, found: Array) -> bool:
-    """Whether all places exist; they are written without a sign, so that what they index is not asked for negative ones."""
-    fine = True
-    for i in range(places.size):
-        fine &= 0 <= places[i] < size
-        found[i] = places[i]
-    return fine
 
 
 @inner()
@@ -42,7 +33,7 @@ def add_four(plane: Array, found: Array, weights: Array, y: Array) -> None:
 
 @jit()
 def _weighted(x: Array, places: Array, weights: Array, y: Array, wrong: Array, threads: int) -> None:
-    """x: (N, C, M). places, weights: (N, K T). y: (N, C, T)."""
+    """x: (N, C, M). places, weights: (N, K T). y: (N, C, T), zeros."""
     samples, channels, size = x.shape
     points = y.shape[2]
     several = places.shape[1] // points
@@ -53,11 +44,10 @@ def _weighted(x: Array, places: Array, weights: Array, y: Array, wrong: Array, t
             n, c = unit // channels, unit % channels
             if n != known:
                 known = n
-                if not all_inside(places[n], size, found):
+                if not found_along(places[n], size, 1, 0, 0, found):
                     wrong[u] = 1
                     break
             plane, line, factors = x[n, c], y[n, c], weights[n]
-            line[:] = 0
             k = 0
             while k + 4 <= several:
                 add_four(plane, found[k * points :], factors[k * points :], line)
@@ -79,18 +69,17 @@ def spread_weighted(line: Array, plane: Array, found: Array, weights: Array, gpl
 def _weighted_grad(
     gy: Array, x: Array, places: Array, weights: Array, gx: Array, gweights: Array, wrong: Array, threads: int
 ) -> None:
+    """gx and gweights are zeros."""
     samples, channels, size = x.shape
     points = gy.shape[2]
     several = places.shape[1] // points
     for u in prange(threads):
         found = np.empty(places.shape[1], np.uint64)
         for n in range(u * samples // threads, (u + 1) * samples // threads):
-            if not all_inside(places[n], size, found):
+            if not found_along(places[n], size, 1, 0, 0, found):
                 wrong[u] = 1
                 break
-            gweights[n, :] = 0
             for c in range(channels):
-                gx[n, c, :] = 0
                 for k in range(several):
                     lo, hi = k * points, (k + 1) * points
                     spread_weighted(gy[n, c], x[n, c], found[lo:hi], weights[n, lo:hi], gx[n, c], gweights[n, lo:hi])

@@ -264,17 +264,20 @@ def _cdist(x1: Any, x2: Any, p: float = 2.0, compute_mode: Any = None) -> Any:
     return distances(difference, p) if x1.shape[-1] else dl.sum(difference, axis=-1)
 
 
-def _root_again(xp: Any, x: Any, /) -> Any:
-    """The same of tensors, so that further derivatives are 0 there too."""
-    y = _root(x)
+def _with_pullback(xp: Any, y: Any) -> Any:
+    """Square roots, and their pullback, which is 0 where they are."""
     return y, lambda gy: xp.where(y == 0, 0.0, 0.5 * gy / xp.where(y == 0, 1.0, y))
+
+
+def _root_again(xp: Any, x: Any, /) -> Any:
+    """_root as it is read with tensors, so that further derivatives are 0 there too."""
+    return _with_pullback(xp, _root(x))
 
 
 @op(needs="y", name="cdist", tensors=_root_again)
 def _root(xp: Any, x: Any, /) -> Any:
     """Square roots whose gradient is 0 where they are."""
-    y = xp.sqrt(x)
-    return y, lambda gy: xp.where(y == 0, 0.0, 0.5 * gy / xp.where(y == 0, 1.0, y))
+    return _with_pullback(xp, xp.sqrt(x))
 
 
 def distances(difference: Any, p: float) -> Any:
