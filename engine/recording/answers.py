@@ -24,7 +24,7 @@ from dlengine.kernels.generated.expression import EXACT, Expression, in_order
 from dlengine.kernels.generated.mode import Mode
 from dlengine.kernels.generated.mode import mode as mode_in_force
 
-from .generators import FEWEST, GENERATORS, SMALL, WIDE, Generator
+from .generators import FEWEST, GENERATORS, SMALL, WIDE
 from .pointwise import Waiting, spread
 from .reading import Reading, halves, read, steps
 from .symbols import NotPointwise, NotThisCall
@@ -200,14 +200,14 @@ def _first(op: Any, key: Any, arrays: Sequence[Any], consts: Mapping[str, Any], 
                 return None
         else:
             plain = number == 0 and not reading.by_hand and known[0].itemsize > 1 and is_plain(reading.value.kind)
-            if not _left(reading):
+            if not _left(reading, number):
                 least = generator.least(weight(reading.value))
                 found = Waiting(op, key, least, reading, number, number == 0 and _by_numpy(reading)).known()
             elif plain and _pulls_slowly(reading):
                 found = Waiting(op, key, SMALL, reading, number, True).known()
             elif plain:
                 found = Waiting(op, key, WIDE, reading, number, True, True).known()
-            elif all([d.kind == "f" for d in known]) and _left_in_the_other_dtype(op, dtypes, consts, generator):
+            elif all([d.kind == "f" for d in known]) and _left_in_the_other_dtype(op, dtypes, consts, number):
                 op.readings[number] = None  # of integers and bools it says nothing about floats
                 return None
     readings[key] = found
@@ -230,9 +230,11 @@ def is_plain(kind: str) -> bool:
     return kind in EXACT or (kind in LIBRARY and _numpy_has_vectors())
 
 
-def _left(reading: Reading) -> bool:
-    """Whether a value is better computed as it is: by one function of NumPy, or by a kernel written by hand."""
-    return reading.by_hand or (steps(reading.value) <= 1 and is_plain(reading.value.kind) and not halves(reading.value))
+def _left(reading: Reading, number: int) -> bool:
+    """Whether a value is better computed as it is: by one function of NumPy or CuPy, or by a kernel written by hand."""
+    root = reading.value
+    plain = is_plain(root.kind) or (number > 0 and root.kind in LIBRARY)  # CuPy computes all of them in threads
+    return reading.by_hand or (steps(root) <= 1 and plain and not halves(root))
 
 
 def _pulls_slowly(reading: Reading) -> bool:
@@ -256,10 +258,10 @@ def _numpy_has_vectors() -> bool:
     return sys.platform == "linux" and bool(features.get("AVX512_SKX"))
 
 
-def _left_in_the_other_dtype(op: Any, dtypes: list[Any], consts: Mapping[str, Any], generator: Generator) -> bool:
+def _left_in_the_other_dtype(op: Any, dtypes: list[Any], consts: Mapping[str, Any], number: int) -> bool:
     other = {"f": np.dtype("f8"), "d": np.dtype("f4")}
     try:
         given = [other.get(d.char, d) if isinstance(d, np.dtype) else d for d in dtypes]
-        return _left(read(op, given, consts, generator.kernels))
+        return _left(read(op, given, consts, GENERATORS[number].kernels), number)
     except NotPointwise:
         return True

@@ -118,9 +118,12 @@ class Judge:
 
     def launches(self, kernels: KernelSet) -> None:
         """Require that the row's kernels ran, as far as the backend declares them."""
-        for kernel in self.row.kernels:
-            if kernels.has(kernel, self.cell.dtype) and not self.cell.launches.get(kernel):
-                self.cell.fail(f"{kernels.name} declares kernel {kernel} for {self.cell.dtype}, but it did not launch")
+        for kernel in self.missing(kernels):
+            self.cell.fail(f"{kernels.name} declares kernel {kernel} for {self.cell.dtype}, but it did not launch")
+
+    def missing(self, kernels: KernelSet) -> list[str]:
+        """The row's kernels that the backend declares for the dtype under test and that did not run."""
+        return [k for k in self.row.kernels if kernels.has(k, self.cell.dtype) and not self.cell.launches.get(k)]
 
 
 def _gradient_size(want: Any) -> float:

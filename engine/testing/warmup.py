@@ -14,6 +14,7 @@ import numpy as np
 from dlengine.kernels import jit
 from dlengine.kernels.cuda import emulator
 from dlengine.kernels.cuda.machine import compile_check, cubins, launch
+from dlengine.kernels.generated.mode import Mode
 from dlengine.kernels.settings import AdamSettings, SGDSettings
 
 from .. import backend
@@ -30,14 +31,16 @@ Progress: TypeAlias = Callable[[str, int, int], None]
 def compile_cpu_kernels(dtypes: Sequence[str], progress: Progress) -> None:
     """Compile the kernels of the numba backend, by hand and generated: run every row that uses one, once in each dtype."""
     todo = [(row, dtype) for row in rows() for dtype in dtypes if dtype in row.dtypes and _is_compiled(row, dtype)]
-    with backend.use_backend("numba"), generating("always"):
+    with backend.use_backend("numba"):
         for done, (row, dtype) in enumerate(todo):
             progress(f"{row.name} {dtype}", done, len(todo))
-            with calls.default_dtype(np.dtype(dtype)):
-                for number, sample in enumerate(row.samples):
-                    calls.run(row, sample, calls.draw(row, number, np.dtype(dtype)), np.dtype(dtype))
-        for dtype in dtypes:
-            _run_update_kernels(dtype)
+            launched = jit.SET.launches.copy()
+            _run(row, dtype, "always")
+            if any(jit.SET.has(k, dtype) and jit.SET.launches[k] == launched[k] for k in row.kernels):
+                _run(row, dtype, "auto")  # small arrays may take kernels in whose place generated code answers the others
+        with generating("always"):
+            for dtype in dtypes:
+                _run_update_kernels(dtype)
     progress("done", len(todo), len(todo))
 
 
@@ -144,6 +147,13 @@ def _compiled_into(texts: Sequence[Text], folder: Path, arch: int) -> Iterator[s
         else:
             cubins.save(folder, arch, cubins.key_of(source, options, arch), code)
             yield None
+
+
+def _run(row: Case, dtype: str, mode: Mode) -> None:
+    """Run all samples of a row; mode: of generated code."""
+    with generating(mode), calls.default_dtype(np.dtype(dtype)):
+        for number, sample in enumerate(row.samples):
+            calls.run(row, sample, calls.draw(row, number, np.dtype(dtype)), np.dtype(dtype))
 
 
 def _is_compiled(row: Case, dtype: str) -> bool:
