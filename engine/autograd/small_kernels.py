@@ -15,8 +15,8 @@ import numpy as np
 from .base import TensorBase, recording, tensor_class, touched
 from .fp_errors import QUIET, SET, restore_fp_errors
 
-SERIAL = 1 << 16
-"""Multiplications and additions up to which a product is small."""
+SERIAL = 1 << 18
+"""Multiplications and additions up to which a product is small: BLAS computes it on the calling thread."""
 
 FEW = 256
 """Booleans of which NumPy finds one without looking at all of them, faster than generated code is called."""
@@ -74,7 +74,7 @@ def _matmul(xp: Any, leaf: Leaf) -> Answer:
         d = a.dtype
         if d is not b.dtype or (d is not single and d is not double) or not a.ndim == b.ndim == 2:
             return None
-        if a.shape[1] != b.shape[0] or a.size * b.size > SERIAL:
+        if a.shape[1] != b.shape[0] or a.size * b.shape[1] > SERIAL:
             return None
         token = SET(QUIET)
         try:

@@ -17,7 +17,7 @@ from .convolution.forward import direct, has_mirror, mirrored
 from .convolution.input_grad import input_grad
 from .convolution.panel_plan import forward_pays, input_grad_pays, weight_grad_pays
 from .convolution.weight_grad import weight_grad
-from .linear import matmul
+from .linear import map_channels, matmul
 from .machine.compile import dense, thread_count
 from .machine.gemm import PANEL
 from .machine.vector import VECTOR_BYTES
@@ -29,6 +29,16 @@ def is_product(g: ConvGeometry, x: Array) -> bool:
     """Whether each image is seen by the filters at one place only: a matrix product, without neighbours to share loads."""
     whole = g.kernel == g.in_shape and not any(g.pad_lo + g.pad_hi) and g.groups == 1
     return whole and x.dtype == np.float32
+
+
+def is_map(g: ConvGeometry, x: Array) -> bool:
+    """Whether every pixel of x is a vector that the same matrix maps to another, and a long one."""
+    alone = set(g.kernel + g.stride) == {1} and not any(g.pad_lo + g.pad_hi) and g.groups == 1
+    return alone and x.dtype == np.float32 and x.shape[1] >= LONG
+
+
+LONG = 128
+"""Channels from which on a product is so much work that copying pixels into panels does not count."""
 
 
 @planar
@@ -44,6 +54,8 @@ def conv2d(x: Array, weight: Array, bias: Array | None, g: ConvGeometry) -> Arra
     if is_product(g, x):
         product = matmul(x.reshape(g.N, -1), w.reshape(g.K, -1).T)
         return (product if bias is None else product + bias).reshape(g.y_shape)
+    if is_map(g, x):
+        return map_channels(w.reshape(g.K, g.C), x.reshape(g.N, g.C, -1), bias).reshape(g.y_shape)
     row = bias_row(g.K, bias, x.dtype)
     if g.depthwise:
         return depthwise.forward(x, w, g, row)
@@ -73,6 +85,8 @@ def conv2d_input_grad(gy: Array, weight: Array, g: ConvGeometry) -> Array:
         return matmul(gy.reshape(g.N, g.K), w.reshape(g.K, -1)).reshape(g.x_shape)
     if not np.isfinite(w).all():  # padding would meet the weights: see conv_plain
         return plain.input_grad(gy, w, g)
+    if is_map(g, gy):
+        return map_channels(w.reshape(g.K, g.C).T, gy.reshape(g.N, g.K, -1), None).reshape(g.x_shape)
     if g.depthwise and has_mirror(g):
         return depthwise.mirrored(gy, w, g)
     gx = winograd.input_grad(gy, w, g) if winograd.pays(g, gy.itemsize) else None

@@ -15,7 +15,7 @@ import numpy as np
 from ..totals import fits, taken
 from ..types import Array
 from .machine.compile import dense, flat, threads_for
-from .machine.gemm import DEPTH, LEFT_BLOCK, LEFT_PANELS, PANEL, ROWS, Product, multiply, outer, pack, pack_slices
+from .machine.gemm import DEPTH, LEFT_BLOCK, LEFT_PANELS, PANEL, ROWS, Product, multiply, multiply_each, outer, pack, pack_slices
 from .machine.matvec import matvec
 from .machine.row_products import stacked_dots
 from .machine.small_products import multiply_small
@@ -40,7 +40,7 @@ def matmul(a: Array, b: Array) -> Array:
     totals = taken("matmul").totals
     if totals and _added(a, b, totals[0]):
         return totals[0]
-    if a.size * b.size <= SERIAL_MULTIPLY_ADDS and a.ndim == b.ndim == 2:
+    if a.ndim == b.ndim == 2 and a.size * b.shape[1] <= SERIAL_MULTIPLY_ADDS:
         return a.dot(b)  # the same product, .3 us where np.matmul takes .9
     if a.size * b.size <= SERIAL_MULTIPLY_ADDS or not _ours(a, b):
         return _outer_products(a, b) if a.ndim > 2 and a.ndim == b.ndim and a.shape[-1] == 1 else np.matmul(a, b)
@@ -116,6 +116,8 @@ def _multiply(a: Array, b: Array, lead: tuple[int, ...], bias: Array) -> Array:
     if not lead and (rows == 1 or columns == 1):
         c = (matvec(a, b[:, 0]) if columns == 1 else matvec(b.T, a[0])).reshape(rows, columns)
         return np.add(c, bias, out=c) if bias.size else c
+    if not small and batch > 1:
+        return _each(a, b, c, bias, False)
     a, a_row, a_depth = _flat(a)
     b, b_depth, b_column = _flat(b)
     if small:
@@ -123,12 +125,52 @@ def _multiply(a: Array, b: Array, lead: tuple[int, ...], bias: Array) -> Array:
         threads = threads_for(batch // LANES, batch * (0.02 * work + 0.15 * (rows * depth + depth * columns + rows * columns)))
         multiply_small(as_row(a), as_row(b), as_row(c), product, threads)
         return np.add(c, bias, out=c) if bias.size else c
-    threads = threads_for(1 << 30, batch * work / SPEED)
-    product = _plan((batch, rows, depth, columns), a_row, a_depth, b_depth, b_column, threads)
+    threads = threads_for(1 << 30, work / SPEED)
+    product = _plan((1, rows, depth, columns), a_row, a_depth, b_depth, b_column, threads)
     if product.turned:
         a, b = b, a
     multiply(a, _packed(b, product), bias, c, product, threads)
     return c
+
+
+def _each(a: Array, b: Array, c: Array, bias: Array, by_rows: bool) -> Array:
+    """c = a @ b (+ bias) for stacks of matrices, in each of which there is work; by_rows: whether the bias is of c's rows."""
+    (rows, columns), depth, batch = c.shape[-2:], a.shape[-1], prod(c.shape[:-2])
+    threads = threads_for(1 << 30, batch * rows * depth * columns / SPEED)
+    apart = 1 < batch >= threads and (batch % threads == 0 or batch >= EVEN * threads)  # a thread has whole matrices
+    if apart:
+        a, b = _shared(a), _shared(b)
+    (a, a_row, a_depth), (b, b_depth, b_column) = _flat(a), _flat(b)
+    product = _plan((batch, rows, depth, columns), a_row, a_depth, b_depth, b_column, threads)._replace(by_rows=by_rows)
+    if product.turned:
+        a, b = b, a
+    if apart:
+        a_next, b_next = (0 if m.ndim == 2 else m.shape[-2] * m.shape[-1] for m in (a, b))
+        multiply_each(as_row(a), as_row(b), bias, as_row(c), product, a_next, b_next, threads)
+    else:
+        multiply(a, _packed(b, product), bias, c, product, threads)
+    return c
+
+
+def map_channels(w: Array, x: Array, bias: Array | None) -> Array:
+    """The matrix w (K, C) times each of the matrices x (N, C, P), plus the bias (K,), of float32. Returns (N, K, P)."""
+    (batch, _, columns), rows = x.shape, len(w)
+    y = np.empty((batch, rows, columns), x.dtype)
+    if x.shape[1] * rows * columns > SERIAL_MULTIPLY_ADDS:
+        stack = np.broadcast_to(w, (batch, *w.shape))
+        return _each(stack, x, y, NO_BIAS if bias is None else dense(bias), True)
+    np.matmul(w, x, y)
+    return y if bias is None else np.add(y, bias[:, None], y)
+
+
+EVEN = 4
+"""Matrices for each thread from which on it does not matter that one has one more."""
+
+
+def _shared(m: Array) -> Array:
+    """The one matrix of a stack that was broadcast from one, or the stack."""
+    one = m.ndim > 2 and not any(m.strides[:-2])
+    return m[(0,) * (m.ndim - 2)] if one else m
 
 
 def _packed(b: Array, p: Product) -> Array:
@@ -229,7 +271,7 @@ def _plan(
     return p._replace(block_rows=_block_rows(p.rows, p.batch, threads, most), copied=copied)
 
 
-PANEL_COST, TURNED_PANEL_COST, TURN_COST = 40, 60, 30  # of moving an element, in multiply-adds of the tile
+PANEL_COST, TURNED_PANEL_COST, TURN_COST = 15, 60, 30  # of moving an element, in multiply-adds of the tile
 
 
 def _cost(p: Product) -> int:

@@ -60,6 +60,8 @@ PANEL = [
 LARGE = [
     geometry(3, 16, (40, 44), 24, (3, 3), low=(1, 1), high=(1, 1)),
     geometry(4, 12, (33, 31), 20, (1, 1)),
+    geometry(3, 130, (9, 7), 140, (1, 1)),
+    geometry(1, 129, (5, 3), 131, (1, 1)),
     geometry(5, 3, (7, 6), 4, (7, 6)),  # one place: a matrix product
     geometry(2, 3, (64, 70), 16, (7, 7), (2, 2), low=(3, 3), high=(3, 3)),
     geometry(1, 300, (40, 41), 40, (3, 2)),  # strips

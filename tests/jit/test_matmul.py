@@ -97,12 +97,50 @@ def test_the_left_operand_may_be_copied_too(orientation, shapes, plain, monkeypa
     monkeypatch.setattr(module, "LEFT_PANELS", 0)
     monkeypatch.setattr(module, "LEFT_BLOCK", 30 * 300)  # of several blocks
     copied = []
-    multiply = module.multiply
-    monkeypatch.setattr(module, "multiply", lambda *args: copied.append(args[4].copied) or multiply(*args))
+    for name in ("multiply", "multiply_each"):
+        kernel = getattr(module, name)
+        monkeypatch.setattr(module, name, lambda *args, of=kernel: copied.append(args[4].copied) or of(*args))
     with interpreted() if plain else nullcontext():
         agree(*operands(*shapes))
         agree(*operands(*shapes, a_transposed=True))
     assert copied == [orientation == "turned", True]
+
+
+@pytest.mark.parametrize("plain", [False, True], ids=["compiled", "interpreted"])
+@pytest.mark.parametrize("biased", [False, True])
+@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize("sizes", [(1, 20, 9, 33), (5, 7, 300, 17), (8, 13, 40, 64), (9, 100, 3, 5)], ids=str)
+def test_one_matrix_times_many(orientation, sizes, turned, biased, plain, monkeypatch):
+    """By any number of threads, which have whole matrices each, or share them out where there are few."""
+    batch, rows, depth, columns = sizes
+    w, x = operands((rows, depth), (batch, depth, columns), a_transposed=turned)
+    bias = np.arange(rows, dtype=np.float32) if biased else None
+    want = w.astype(np.float64) @ x + (0 if bias is None else bias[:, None])
+    scale = np.abs(w).astype(np.float64) @ np.abs(x) + (0 if bias is None else bias[:, None])
+    found = set()
+    for threads in (1,) if plain else (1, 2, 3):
+        monkeypatch.setattr(module, "threads_for", lambda units, _, threads=threads: max(1, min(threads, units)))
+        module._plan.cache_clear()
+        with interpreted() if plain else nullcontext():
+            got = module.map_channels(w, x, bias)
+        assert np.all(np.abs(got - want) <= 4 * np.finfo(np.float32).eps * scale)
+        found.add(got.tobytes())
+    assert len(found) == 1
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_matrices_of_a_stack_that_are_one(always_ours, threads, monkeypatch):
+    """Either operand may be shared by all, and stays where it is; a stack broadcast along one of two axes is copied."""
+    monkeypatch.setattr(module, "threads_for", lambda units, _: max(1, min(threads, units)))
+    shared = []
+    for name in ("multiply", "multiply_each"):
+        kernel = getattr(module, name)
+        monkeypatch.setattr(module, name, lambda *args, of=kernel: shared.append(args[5:-1]) or of(*args))
+    agree(*operands((90, 64), (12, 64, 65)))
+    agree(*operands((12, 30, 64), (12, 64, 65)))
+    agree(*operands((12, 30, 64), (64, 65), a_transposed=True))
+    agree(*operands((3, 1, 30, 64), (3, 4, 64, 65)))
+    assert [0 in steps for steps in shared] == [True, False, True, False]
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64, np.complex64, np.int32, np.float16])

@@ -22,6 +22,7 @@ from ...types import Array
 from ..machine.compile import inner, jit, thread_count, threads_for
 from ..machine.gemm import DEPTH, PANEL, ROWS, emit_sums, pack_panel, turn, turn_sum
 from ..machine.kept import KEPT
+from ..machine.prefetch import fetch_line
 from ..machine.vector import Emitter, Value, add_to, as_row, clear, copy_rows, emits, int64, lanes_of
 from ..machine.views import Matrix, Panel, Rows, Scattered, Tail, head, window
 from .pack import pack_image
@@ -41,7 +42,18 @@ def make_tile(vectors: int, most: int) -> Callable[..., None]:
             with ir.if_then(ir.icmp_signed("==", rows, int64(height))):
                 starts = [e.at(image, e.integer(spots, m)) for m in range(height)]
                 targets = [e.at(target, e.integer(places, m)) for m in range(height)]
-                emit_sums(e, starts, lambda k: ir.mul(e.integer(off, k), int64(e.size)), panel, b.depth, targets, add, vectors)
+                cells = [e.at(target, e.lanes * j) for target in targets for j in range(vectors)]
+                for place in targets:
+                    fetch_line(e, place, write=True, near=3)
+                sums = [e.zero] * len(cells)
+                sums = emit_sums(e, starts, lambda k: ir.mul(e.integer(off, k), int64(e.size)), panel, b.depth, sums, vectors)
+                with ir.if_else(ir.icmp_signed("!=", add, int64(0))) as (adding, storing):
+                    with adding:
+                        for value, cell in zip(sums, cells, strict=True):
+                            e.store(ir.fadd(e.load(cell), value), cell)
+                    with storing:
+                        for value, cell in zip(sums, cells, strict=True):
+                            e.store(value, cell)
 
     @emits(emit)
     def tile(rows: int, pixels: Scattered, taps: Tail, b: Panel, out: Scattered, add: int) -> None:

@@ -20,7 +20,7 @@ from numba import prange
 from ...types import Array
 from .compile import inner, jit
 from .prefetch import fetch_line
-from .vector import MANY_REGISTERS, Emitter, Value, clear, copy_rows, emits, int64, lanes_of
+from .vector import MANY_REGISTERS, Emitter, Value, clear, copy_rows, copy_to, emits, int64, lanes_of
 from .views import Matrix, Panel, Rows, Tail, head, row_of, window
 
 ROWS = 6  # rows of the tile
@@ -29,30 +29,37 @@ SLICE = 512  # rows of a panel that one thread copies
 LEFT_PANELS = 1 << 62 if MANY_REGISTERS else 3  # with more panels than these, a block of a whose columns are dense is copied
 LEFT_BLOCK = 1 << 16  # elements of such a block, which panels of b pass by from the second-level cache
 LEFT_DEPTH = 64  # columns of it that are copied tile by tile: they stay in the first-level cache meanwhile
+ACROSS = 16  # panels that are filled together: their part of a row is read in one go, and their places stay in the cache
 DEPTH = 256  # rows of a panel used in one go: 64 KiB at 64 bytes a vector, well within the second-level cache
 
 
-def _emit_tile(e: Emitter, rows: Value, left: Matrix, b: Panel, out: Rows, add: Value, vectors: int) -> None:
-    start, target, panel, ahead = e.start(left), e.start(out), e.start(b), e.b.mul(left.column_step, int64(e.size))
+def _emit_tile(e: Emitter, rows: Value, left: Matrix, b: Panel, begin: Rows, out: Rows, vectors: int) -> None:
+    ahead, panel = e.b.mul(left.column_step, int64(e.size)), e.start(b)
+    firsts, steps = [e.start(x) for x in (left, begin, out)], (left.row_step, begin.pitch, out.pitch)
     for height in range(1, ROWS + 1):
         with e.b.if_then(e.b.icmp_signed("==", rows, int64(height))):
-            starts, targets = [start], [target]
-            for _ in range(height - 1):
-                starts.append(e.at(starts[-1], left.row_step))
-                targets.append(e.at(targets[-1], out.pitch))
-            emit_sums(e, starts, lambda k: e.b.mul(k, ahead), panel, b.depth, targets, add, vectors)
+            places = [[at] for at in firsts]
+            for found, step in zip(places, steps, strict=True):
+                for _ in range(height - 1):
+                    found.append(e.at(found[-1], step))
+            starts, begins, targets = places
+            sums = [e.load(e.at(at, e.lanes * j)) for at in begins for j in range(vectors)]
+            for target in targets:  # at the end of its part of the row: where that begins, the panel before has been
+                fetch_line(e, e.at(target, e.lanes * vectors - 1), write=True, near=3)
+            sums = emit_sums(e, starts, lambda k: e.b.mul(k, ahead), panel, b.depth, sums, vectors)
+            for i, value in enumerate(sums):
+                e.store(value, e.at(targets[i // vectors], e.lanes * (i % vectors)))
 
 
 def emit_sums(
-    e: Emitter, starts: list[Value], offset_of: Callable[[Value], Value], b: Value, depth: Value, targets: list[Value],
-    add: Value, vectors: int = PANEL,
-) -> None:  # fmt: skip
+    e: Emitter, starts: list[Value], offset_of: Callable[[Value], Value], b: Value, depth: Value, sums: list[Value],
+    vectors: int = PANEL,
+) -> list[Value]:  # fmt: skip
     """Rows by `vectors` vectors of sums, which stay in registers while the depth passes by.
 
-    starts, targets: where each row of a and of c lies; offset_of: bytes from a row's start to its element k.
+    starts: where each row of a lies; offset_of: bytes from a row's start to its element k. sums: what they begin with.
     """
     ir = e.b
-    cells = [e.at(target, e.lanes * j) for target in targets for j in range(vectors)]
 
     def step(k: Value, sums: list[Value]) -> list[Value]:
         offset, columns = offset_of(k), e.vectors(b, ir.mul(k, int64(vectors)))
@@ -63,37 +70,27 @@ def emit_sums(
             new += [e.fma(value, here[j], sums[m * vectors + j]) for j in range(vectors)]
         return new
 
-    for target in targets:
-        fetch_line(e, target, write=True, near=3)
-    sums = e.loop(depth, [e.zero] * len(cells), step)
-    with ir.if_else(ir.icmp_signed("!=", add, int64(0))) as (adding, storing):
-        with adding:
-            for value, cell in zip(sums, cells, strict=True):
-                e.store(ir.fadd(e.load(cell), value), cell)
-        with storing:
-            for value, cell in zip(sums, cells, strict=True):
-                e.store(value, cell)
+    return e.loop(depth, sums, step)
 
 
 def make_tile(vectors: int) -> Callable[..., None]:
     """The tile over a panel of so many vectors."""
 
-    def emit(e: Emitter, rows: Value, left: Matrix, b: Panel, out: Rows, add: Value) -> None:
-        _emit_tile(e, rows, left, b, out, add, vectors)
+    def emit(e: Emitter, rows: Value, left: Matrix, b: Panel, begin: Rows, out: Rows) -> None:
+        _emit_tile(e, rows, left, b, begin, out, vectors)
 
     @emits(emit)
-    def tile(rows: int, left: Matrix, b: Panel, out: Rows, add: int) -> None:
-        """out[m] (+)= sum over k < b.depth of left[m, k] * b[k], for m < rows <= ROWS.
+    def tile(rows: int, left: Matrix, b: Panel, begin: Rows, out: Rows) -> None:
+        """out[m] = begin[m] + sum over k < b.depth of left[m, k] * b[k], for m < rows <= ROWS; the depth is at least 1.
 
-        The depth is at least 1; add: whether to add to what out holds.
+        begin may be out itself, or one row for all if its pitch is 0.
         """
         width = vectors * lanes_of(b.data)
         columns = head(b, b.depth * width).reshape(b.depth, width)
         for m in range(rows):
             reach = (b.depth - 1) * left.column_step + 1
             values = window(left.data, left.at + m * left.row_step, reach)[:: left.column_step]
-            target = row_of(out, m, width)
-            target[:] = (target if add else 0) + values @ columns
+            row_of(out, m, width)[:] = row_of(begin, m, width) + values @ columns
 
     return tile
 
@@ -157,12 +154,59 @@ def pack_panel(panel: Panel, b: Matrix, columns: int, vectors: int = PANEL) -> N
             packed[at + k * width + j] = b.data[b.at + j * b.column_step + k]
 
 
+def _emit_copy_across(e: Emitter, panels: Rows, b: Matrix, count: Value, rows: Value) -> None:
+    ir, width = e.b, e.lanes * PANEL
+    ahead, step = ir.mul(b.row_step, int64(e.size)), ir.mul(panels.pitch, int64(e.size))
+
+    def row(_: Value, at: list[Value]) -> list[Value]:
+        def piece(_: Value, here: list[Value]) -> list[Value]:
+            for j in range(PANEL):
+                e.store(e.load(e.at(here[1], e.lanes * j)), e.at(here[0], e.lanes * j))
+            return [ir.add(here[0], step), e.at(here[1], width)]
+
+        e.loop(count, at, piece)
+        return [e.at(at[0], width), ir.add(at[1], ahead)]
+
+    with e.when_positive(ir.mul(count, rows)):
+        e.loop(rows, [e.start(panels), e.start(b)], row)
+
+
+@emits(_emit_copy_across)
+def copy_across(panels: Rows, b: Matrix, count: int, rows: int) -> None:
+    """Rows of b, whose column step is 1, cut into so many whole panels: each is read from one end to the other.
+
+    panels: the same row of each panel.
+    """
+    width = PANEL * lanes_of(b.data)
+    for k in range(rows):
+        for panel in range(count):
+            source = window(b.data, b.at + k * b.row_step + panel * width, width)
+            window(panels.data, panels.at + panel * panels.pitch + k * width, width)[:] = source
+
+
+@inner()
+def pack_rows(packed: Tail, b: Matrix, columns: int, first: int, rows: int, depth: int) -> None:
+    """Rows of a matrix, from the first on, to all of its panels; depth: of the matrix."""
+    lanes = lanes_of(b.data)
+    width = PANEL * lanes
+    whole, start = columns // width, b.at + first * b.row_step
+    for panel in range(0, whole, ACROSS):
+        panels = Rows(packed.data, packed.at + (panel * depth + first) * width, depth * width)
+        copy_across(panels, Matrix(b.data, start + panel * width, b.row_step, 1), min(ACROSS, whole - panel), rows)
+    if columns > whole * width:
+        rest = columns - whole * width
+        vectors = panel_vectors(rest, lanes)
+        panel = Panel(packed.data, packed.at + (whole * depth * PANEL + first * vectors) * lanes, rows)
+        pack_panel(panel, Matrix(b.data, start + whole * width, b.row_step, 1), rest, vectors)
+
+
 class Product(NamedTuple):
     """Sizes of a batch of products, and the steps to the next row or column, in elements.
 
     block_rows: rows of c per unit of work. turned: whether c is wanted transposed, as (columns, rows). adds: whether the product
     is added to what c holds, which needs a depth of at most DEPTH, no bias, and c as it is. copied: whether a block of a, whose
-    columns must be dense, is copied before its products.
+    columns must be dense, is copied before its products. by_rows: whether there is a number of the bias for each row of c as it is
+    wanted, not for each column.
     """
 
     batch: int
@@ -177,6 +221,7 @@ class Product(NamedTuple):
     turned: bool
     adds: bool = False
     copied: bool = False
+    by_rows: bool = False
 
 
 @inner()
@@ -227,42 +272,40 @@ def pack_left(packed: Array, a: Matrix, rows: int, depth: int) -> None:
 
 
 @inner()
-def fill_rows(target: Rows, rows: int, columns: int, bias: Tail, along: bool) -> None:
-    """Rows of the bias: along each row, or one number for each."""
-    if along:
-        copy_rows(target, Rows(bias.data, bias.at, 0), columns, rows)
-        return
-    for r in range(rows):
-        row = target.data[target.at + r * target.pitch : target.at + r * target.pitch + columns]
-        for j in range(columns):
-            row[j] = bias.data[bias.at + r]
+def fill_rows(target: Array, numbers: Array) -> None:
+    """Rows as wide as a panel, of one number each."""
+    width = PANEL * lanes_of(target)
+    for r in range(numbers.size):
+        for j in range(width):
+            target[r * width + j] = numbers[r]
 
 
 class Work(NamedTuple):
-    """What a thread works in. spare: sums of a block. strip: some of its columns, turned. left: a block of a, or nothing."""
+    """What a thread works in.
+
+    spare: sums of a block. strip: some of its columns, turned. left: a block of a, or nothing. begins: what the sums begin with,
+    a row for each of the block's if they differ, else one.
+    """
 
     spare: Array
     strip: Array
     left: Array
+    begins: Array
 
 
 @inner()
-def multiply_block(
-    a: Matrix, b: Panel, c: Rows, bias: Tail, rows: int, columns: int, p: Product, work: Work
-) -> None:
+def multiply_block(a: Matrix, b: Panel, c: Rows, rows: int, columns: int, p: Product, work: Work) -> None:
     """`rows` rows of c by one panel of b, the depth in slices. What is ragged or to be turned is summed in `spare`."""
     lanes = lanes_of(b.data)
     vectors = panel_vectors(columns, lanes)
     width = vectors * lanes
     straight = columns == width and not p.turned
     target = c if straight else Rows(work.spare, 0, width)
-    if bias.data.size:
-        fill_rows(target, rows, columns, bias, not p.turned)
-    elif p.adds and not straight:
+    if p.adds and not straight:
         copy_rows(target, c, columns, rows)
-    tiles = (rows + ROWS - 1) // ROWS
+    tiles, several = (rows + ROWS - 1) // ROWS, work.begins.size > PANEL * lanes
     for k in range(0, p.depth, DEPTH):
-        panel, add = Panel(b.data, b.at + k * width, min(DEPTH, p.depth - k)), 1 if k or bias.data.size or p.adds else 0
+        panel = Panel(b.data, b.at + k * width, min(DEPTH, p.depth - k))
         for i in range(tiles):
             first, height = tile_rows(i, tiles, rows)
             if work.left.size:
@@ -270,14 +313,17 @@ def multiply_block(
             else:
                 left = Matrix(a.data, a.at + first * a.row_step + k * a.column_step, a.row_step, a.column_step)
             sums = Rows(target.data, target.at + first * target.pitch, target.pitch)
+            begin = sums
+            if k == 0 and not p.adds:
+                begin = Rows(work.begins, first * PANEL * lanes, PANEL * lanes) if several else Rows(work.begins, 0, 0)
             if vectors == 1:
-                tile1(height, left, panel, sums, add)
+                tile1(height, left, panel, begin, sums)
             elif vectors == 2:
-                tile2(height, left, panel, sums, add)
+                tile2(height, left, panel, begin, sums)
             elif vectors == 3:
-                tile3(height, left, panel, sums, add)
+                tile3(height, left, panel, begin, sums)
             else:
-                tile(height, left, panel, sums, add)
+                tile(height, left, panel, begin, sums)
     if p.turned:
         span = work.strip.size // lanes
         for j in range(0, columns, lanes):
@@ -303,6 +349,14 @@ def pack(b: Array, packed: Array, p: Product, threads: int) -> None:
     panels = (p.columns + width - 1) // width
     slices = pack_slices(p.depth)
     size, units = p.depth * width, p.batch * panels * slices
+    if p.b_column == 1:
+        for t in prange(threads):
+            first = t * p.depth // threads
+            for matrix in range(p.batch):
+                source = Matrix(b, matrix * p.depth * p.columns, p.b_depth, 1)
+                to = Tail(packed, matrix * panels * size)
+                pack_rows(to, source, p.columns, first, (t + 1) * p.depth // threads - first, p.depth)
+        return
     for t in prange(threads):
         for v in range(t * units // threads, (t + 1) * units // threads):
             u, k = v // slices, v % slices * SLICE
@@ -314,37 +368,85 @@ def pack(b: Array, packed: Array, p: Product, threads: int) -> None:
             pack_panel(Panel(packed, u * size + k * vectors * lanes, depth), source, columns, vectors)
 
 
+@inner()
+def room_for(p: Product, a: Array, bias: Array) -> Work:
+    """What a thread works in."""
+    lanes = lanes_of(a)
+    begins = np.zeros((p.block_rows if bias.size and p.turned != p.by_rows else 1) * PANEL * lanes, a.dtype)
+    span = (p.block_rows + lanes - 1) // lanes * lanes
+    copied = (p.block_rows + ROWS - 1) // ROWS * left_pitch(p.depth, lanes) if p.copied else 0
+    spare, strip = np.empty(span * PANEL * lanes, a.dtype), np.empty(span * lanes if p.turned else 0, a.dtype)
+    return Work(spare, strip, np.empty(copied, a.dtype), begins)
+
+
+@inner()
+def multiply_unit(
+    a: Tail, packed: Tail, bias: Array, c: Tail, block: int, panel: int, fresh: bool, p: Product, work: Work
+) -> None:
+    """A block of rows of c by one panel. a, packed, c: where the matrices begin. fresh: whether it is another block."""
+    width, first = PANEL * lanes_of(a.data), block * p.block_rows
+    column = panel * width
+    rows, columns = min(p.block_rows, p.rows - first), min(width, p.columns - column)
+    left = Matrix(a.data, a.at + first * p.a_row, p.a_row, p.a_depth)
+    if fresh and p.copied:
+        pack_left(work.left, left, rows, p.depth)
+    if bias.size and p.turned == p.by_rows:
+        copy_to(work.begins, bias[column : column + columns])
+    elif bias.size and fresh:
+        fill_rows(work.begins, bias[first : first + rows])
+    to = c.at + (column * p.rows + first if p.turned else first * p.columns + column)
+    target = Rows(c.data, to, p.rows if p.turned else p.columns)
+    multiply_block(left, Panel(packed.data, packed.at + column * p.depth, p.depth), target, rows, columns, p, work)
+
+
 @jit(flat=True)
 def multiply(a: Array, packed: Array, bias: Array, c: Array, p: Product, threads: int) -> None:
     """c[i] = a[i] @ b[i] (+ bias) for a batch of matrices given flat, b in panels; every size at least 1.
 
     bias: one number for each column of c, or for each of its rows if they are turned; empty for none.
     """
+    width = PANEL * lanes_of(a)
+    panels = (p.columns + width - 1) // width
+    blocks = (p.rows + p.block_rows - 1) // p.block_rows
+    units = p.batch * blocks * panels
+    for t in prange(threads):
+        work, held = room_for(p, a, bias), -1
+        for u in range(t * units // threads, (t + 1) * units // threads):
+            panel, block = u % panels, u // panels
+            matrix = block // blocks
+            left, right = Tail(a, matrix * p.rows * p.depth), Tail(packed, matrix * panels * p.depth * width)
+            multiply_unit(left, right, bias, Tail(c, matrix * p.rows * p.columns), block % blocks, panel, block != held, p, work)
+            held = block
+
+
+@jit(flat=True)
+def multiply_each(
+    a: Array, b: Array, bias: Array, c: Array, p: Product, a_next: int, b_next: int, threads: int
+) -> None:
+    """The same, each matrix of b copied to panels just before its products, while they stay in the cache.
+
+    a_next, b_next: from one matrix to the next, 0 for one that all share.
+    """
     lanes = lanes_of(a)
     width = PANEL * lanes
     panels = (p.columns + width - 1) // width
-    size = p.depth * width
     blocks = (p.rows + p.block_rows - 1) // p.block_rows
-    units = p.batch * blocks * panels
-    span = (p.block_rows + lanes - 1) // lanes * lanes
-    copied = (p.block_rows + ROWS - 1) // ROWS * left_pitch(p.depth, lanes) if p.copied else 0
     for t in prange(threads):
-        spare, strip = np.empty(span * width, a.dtype), np.empty(span * lanes if p.turned else 0, a.dtype)
-        work, held = Work(spare, strip, np.empty(copied, a.dtype)), -1
-        for u in range(t * units // threads, (t + 1) * units // threads):
-            panel, block = u % panels, u // panels
-            matrix, first = block // blocks, block % blocks * p.block_rows
-            rows, columns = min(p.block_rows, p.rows - first), min(width, p.columns - panel * width)
-            start = matrix * p.rows * p.depth + first * p.a_row
-            left, right = Matrix(a, start, p.a_row, p.a_depth), Panel(packed, (matrix * panels + panel) * size, p.depth)
-            if p.copied and block != held:
-                pack_left(work.left, left, rows, p.depth)
-                held = block
-            column = panel * width
-            to = matrix * p.rows * p.columns
-            to += column * p.rows + first if p.turned else first * p.columns + column
-            target, row = Rows(c, to, p.rows if p.turned else p.columns), Tail(bias, first if p.turned else column)
-            multiply_block(left, right, target, row, rows, columns, p, work)
+        work, packed, held = room_for(p, a, bias), np.empty(panels * width * p.depth, a.dtype), -1
+        for matrix in range(t * p.batch // threads, (t + 1) * p.batch // threads):
+            wanted = b_next or held < 0
+            if wanted and p.b_column == 1:
+                pack_rows(Tail(packed, 0), Matrix(b, matrix * b_next, p.b_depth, 1), p.columns, 0, p.depth, p.depth)
+            for panel in range(panels if wanted and p.b_column != 1 else 0):
+                columns = min(width, p.columns - panel * width)
+                source = Matrix(b, matrix * b_next + panel * width * p.b_column, p.b_depth, p.b_column)
+                right = Panel(packed, panel * width * p.depth, p.depth)
+                pack_panel(right, source, columns, panel_vectors(columns, lanes))
+            held = matrix
+            left, to = Tail(a, matrix * a_next), Tail(c, matrix * p.rows * p.columns)
+            for u in range(blocks * panels):
+                panel = u % panels
+                multiply_unit(left, Tail(packed, 0), bias, to, u // panels, panel, panel == 0, p, work)
 
 
 @inner()

@@ -314,11 +314,11 @@ def _emit_copy_rows(e: Emitter, target: Rows, source: Rows, n: Value, rows: Valu
     def plus(x: Value) -> Value:
         return b.fadd(x, addend) if constant else x
 
-    full = b.sdiv(n, int64(e.lanes))
-    mask = e.first_lanes(b.srem(n, int64(e.lanes)))
+    full, rest = b.sdiv(n, int64(e.lanes)), b.srem(n, int64(e.lanes))
+    mask = e.first_lanes(rest)
     ahead_d, ahead_s = (b.mul(x.pitch, int64(e.size)) for x in (target, source))
 
-    def row(_: Value, at: list[Value]) -> list[Value]:
+    def row(at: list[Value], tail: bool) -> list[Value]:
         d, s = at
 
         def vector(v: Value, _: list[Value]) -> list[Value]:
@@ -327,11 +327,17 @@ def _emit_copy_rows(e: Emitter, target: Rows, source: Rows, n: Value, rows: Valu
 
         with e.when_positive(full):
             e.loop(full, [], vector)
-        e.masked_store(plus(e.masked_load(e.vectors(s, full), mask)), e.vectors(d, full), mask)
+        if tail:
+            e.masked_store(plus(e.masked_load(e.vectors(s, full), mask)), e.vectors(d, full), mask)
         return [b.add(d, ahead_d), b.add(s, ahead_s)]
 
     with e.when_positive(rows):
-        e.loop(rows, [e.start(target), e.start(source)], row)
+        starts = [e.start(target), e.start(source)]
+        with b.if_else(b.icmp_signed(">", rest, int64(0))) as (ragged, even):
+            with ragged:
+                e.loop(rows, starts, lambda _, at: row(at, True))
+            with even:
+                e.loop(rows, starts, lambda _, at: row(at, False))
 
 
 @emits(_emit_copy_rows)
