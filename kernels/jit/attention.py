@@ -41,7 +41,7 @@ from .machine.attend import (
     weigh_grads,
 )
 from .machine.compile import dense, inner, jit, thread_count
-from .machine.gemm import PANEL
+from .machine.panels import PANEL
 from .machine.vector import VECTOR_BYTES, as_row, clear, copy_rows, lanes_of
 from .machine.views import Matrix, Panel, Rows
 

@@ -19,7 +19,7 @@ from .convolution.panel_plan import forward_pays, input_grad_pays, weight_grad_p
 from .convolution.weight_grad import weight_grad
 from .linear import map_channels, matmul
 from .machine.compile import dense, thread_count
-from .machine.gemm import PANEL
+from .machine.panels import PANEL
 from .machine.vector import VECTOR_BYTES
 
 MOST_CHANNELS = PANEL * VECTOR_BYTES // 4

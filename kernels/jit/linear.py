@@ -15,8 +15,9 @@ import numpy as np
 from ..totals import fits, taken
 from ..types import Array
 from .machine.compile import dense, flat, threads_for
-from .machine.gemm import DEPTH, LEFT_BLOCK, LEFT_PANELS, PANEL, ROWS, Product, multiply, multiply_each, outer, pack, pack_slices
+from .machine.gemm import DEPTH, LEFT_BLOCK, LEFT_PANELS, Product, multiply, multiply_each, outer, pack, pack_slices
 from .machine.matvec import matvec
+from .machine.panels import PANEL, ROWS
 from .machine.row_products import stacked_dots
 from .machine.small_products import multiply_small
 from .machine.vector import VECTOR_BYTES, as_row

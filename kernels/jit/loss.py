@@ -9,8 +9,8 @@ from numba import prange
 
 from ..types import Array
 from .machine.compile import dense, inner, jit, thread_count, threads_for
-from .machine.gemm import pack_panel
 from .machine.pairs import TILE_ROWS, WIDTH, pair_tile
+from .machine.panels import pack_panel
 from .machine.views import Matrix, Panel, Rows
 
 

@@ -20,8 +20,9 @@ from numba import prange
 from ...geometry import ConvGeometry
 from ...types import Array
 from ..machine.compile import inner, jit, thread_count, threads_for
-from ..machine.gemm import DEPTH, PANEL, ROWS, emit_sums, pack_panel, turn, turn_sum
+from ..machine.gemm import DEPTH, emit_sums
 from ..machine.kept import KEPT
+from ..machine.panels import PANEL, ROWS, pack_panel, turn, turn_sum
 from ..machine.prefetch import fetch_line
 from ..machine.vector import Emitter, Value, add_to, as_row, clear, copy_rows, emits, int64, lanes_of
 from ..machine.views import Matrix, Panel, Rows, Scattered, Tail, head, window

@@ -9,7 +9,7 @@ import numpy as np
 
 from ...geometry import ConvGeometry
 from ...types import Array
-from ..machine.gemm import PANEL
+from ..machine.panels import PANEL
 from ..machine.vector import VECTOR_BYTES
 from .plan import STRIP_BYTES, Packing
 from .weight_grad import reads_rows

@@ -18,7 +18,7 @@ from numba import prange
 from ...geometry import ConvGeometry
 from ...types import Array
 from ..machine.compile import inner, jit, thread_count
-from ..machine.gemm import PANEL, pack_panel
+from ..machine.panels import PANEL, pack_panel
 from ..machine.vector import VECTOR_BYTES, Emitter, Value, add_to, as_row, clear, emits, lanes_of
 from ..machine.views import Matrix, Panel, Rows, Scattered, Tail, row_of, window
 from .pack import pack_image

@@ -19,17 +19,14 @@ from numba import prange
 
 from ...types import Array
 from .compile import inner, jit
+from .panels import PANEL, ROWS, left_pitch, pack_left, pack_panel, pack_rows, panel_vectors, tile_rows, turn
 from .prefetch import fetch_line
-from .vector import MANY_REGISTERS, Emitter, Value, clear, copy_rows, copy_to, emits, int64, lanes_of
+from .vector import MANY_REGISTERS, Emitter, Value, copy_rows, copy_to, emits, int64, lanes_of
 from .views import Matrix, Panel, Rows, Tail, head, row_of, window
 
-ROWS = 6  # rows of the tile
-PANEL = 4 if MANY_REGISTERS else 2  # vectors, the tile's width: 24 sums of 32 registers, or 12 of 16
 SLICE = 512  # rows of a panel that one thread copies
 LEFT_PANELS = 1 << 62 if MANY_REGISTERS else 3  # with more panels than these, a block of a whose columns are dense is copied
 LEFT_BLOCK = 1 << 16  # elements of such a block, which panels of b pass by from the second-level cache
-LEFT_DEPTH = 64  # columns of it that are copied tile by tile: they stay in the first-level cache meanwhile
-ACROSS = 16  # panels that are filled together: their part of a row is read in one go, and their places stay in the cache
 DEPTH = 256  # rows of a panel used in one go: 64 KiB at 64 bytes a vector, well within the second-level cache
 
 
@@ -98,114 +95,12 @@ def make_tile(vectors: int) -> Callable[..., None]:
 tile, tile3, tile2, tile1 = make_tile(PANEL), make_tile(3), make_tile(2), make_tile(1)
 
 
-def _emit_turn(e: Emitter, target: Rows, source: Rows, *row: Tail) -> None:
-    rows, at = [], e.start(source)
-    addend = e.load(e.start(*row)) if row else None
-    for _ in range(e.lanes):
-        rows.append(e.b.fadd(e.load(at), addend) if row else e.load(at))
-        at = e.at(at, source.pitch)
-    at = e.start(target)
-    for turned in e.transpose(rows):
-        e.store(turned, at)
-        at = e.at(at, target.pitch)
-
-
-@emits(_emit_turn)
-def turn(target: Rows, source: Rows) -> None:
-    """Transpose one square of `lanes` x `lanes` elements."""
-    lanes = lanes_of(source.data)
-    square = np.array([row_of(source, r, lanes) for r in range(lanes)])
-    for r in range(lanes):
-        row_of(target, r, lanes)[:] = square[:, r]
-
-
-@emits(_emit_turn)
-def turn_sum(target: Rows, source: Rows, row: Tail) -> None:
-    """The same, after adding `lanes` elements of `row` to each row of the square."""
-    lanes = lanes_of(source.data)
-    square = np.array([row_of(source, r, lanes) + head(row, lanes) for r in range(lanes)])
-    for r in range(lanes):
-        row_of(target, r, lanes)[:] = square[:, r]
-
-
-@inner()
-def panel_vectors(columns: int, lanes: int) -> int:
-    """Vectors of the narrowest tile that covers so many columns."""
-    return min(PANEL, (columns + lanes - 1) // lanes)
-
-
-@inner()
-def pack_panel(panel: Panel, b: Matrix, columns: int, vectors: int = PANEL) -> None:
-    """Copy `columns` columns of b, one of whose steps is 1, to a panel of so many vectors. Missing columns are zero."""
-    lanes = lanes_of(b.data)
-    width, packed, at, depth = vectors * lanes, panel.data, panel.at, panel.depth
-    if columns < width:
-        clear(packed[at : at + depth * width])
-    if b.column_step == 1:
-        copy_rows(Rows(packed, at, width), Rows(b.data, b.at, b.row_step), columns, depth)
-        return
-    square_columns, square_depth = columns // lanes * lanes, depth // lanes * lanes
-    for first in range(0, square_columns, lanes):
-        for k in range(0, square_depth, lanes):
-            source = Rows(b.data, b.at + first * b.column_step + k, b.column_step)
-            turn(Rows(packed, at + k * width + first, width), source)
-    for j in range(columns):
-        for k in range(square_depth if j < square_columns else 0, depth):
-            packed[at + k * width + j] = b.data[b.at + j * b.column_step + k]
-
-
-def _emit_copy_across(e: Emitter, panels: Rows, b: Matrix, count: Value, rows: Value) -> None:
-    ir, width = e.b, e.lanes * PANEL
-    ahead, step = ir.mul(b.row_step, int64(e.size)), ir.mul(panels.pitch, int64(e.size))
-
-    def row(_: Value, at: list[Value]) -> list[Value]:
-        def piece(_: Value, here: list[Value]) -> list[Value]:
-            for j in range(PANEL):
-                e.store(e.load(e.at(here[1], e.lanes * j)), e.at(here[0], e.lanes * j))
-            return [ir.add(here[0], step), e.at(here[1], width)]
-
-        e.loop(count, at, piece)
-        return [e.at(at[0], width), ir.add(at[1], ahead)]
-
-    with e.when_positive(ir.mul(count, rows)):
-        e.loop(rows, [e.start(panels), e.start(b)], row)
-
-
-@emits(_emit_copy_across)
-def copy_across(panels: Rows, b: Matrix, count: int, rows: int) -> None:
-    """Rows of b, whose column step is 1, cut into so many whole panels: each is read from one end to the other.
-
-    panels: the same row of each panel.
-    """
-    width = PANEL * lanes_of(b.data)
-    for k in range(rows):
-        for panel in range(count):
-            source = window(b.data, b.at + k * b.row_step + panel * width, width)
-            window(panels.data, panels.at + panel * panels.pitch + k * width, width)[:] = source
-
-
-@inner()
-def pack_rows(packed: Tail, b: Matrix, columns: int, first: int, rows: int, depth: int) -> None:
-    """Rows of a matrix, from the first on, to all of its panels; depth: of the matrix."""
-    lanes = lanes_of(b.data)
-    width = PANEL * lanes
-    whole, start = columns // width, b.at + first * b.row_step
-    for panel in range(0, whole, ACROSS):
-        panels = Rows(packed.data, packed.at + (panel * depth + first) * width, depth * width)
-        copy_across(panels, Matrix(b.data, start + panel * width, b.row_step, 1), min(ACROSS, whole - panel), rows)
-    if columns > whole * width:
-        rest = columns - whole * width
-        vectors = panel_vectors(rest, lanes)
-        panel = Panel(packed.data, packed.at + (whole * depth * PANEL + first * vectors) * lanes, rows)
-        pack_panel(panel, Matrix(b.data, start + whole * width, b.row_step, 1), rest, vectors)
-
-
 class Product(NamedTuple):
     """Sizes of a batch of products, and the steps to the next row or column, in elements.
 
     block_rows: rows of c per unit of work. turned: whether c is wanted transposed, as (columns, rows). adds: whether the product
     is added to what c holds, which needs a depth of at most DEPTH, no bias, and c as it is. copied: whether a block of a, whose
-    columns must be dense, is copied before its products. by_rows: whether there is a number of the bias for each row of c as it is
+    columns must be dense, is copied before its products. by_rows: whether the bias has a number for each row of c as it is
     wanted, not for each column.
     """
 
@@ -222,53 +117,6 @@ class Product(NamedTuple):
     adds: bool = False
     copied: bool = False
     by_rows: bool = False
-
-
-@inner()
-def tile_rows(i: int, tiles: int, rows: int) -> tuple[int, int]:
-    """The first row of tile i, and how many: rows in equal parts, since five take as long as six."""
-    first = i * rows // tiles
-    return first, (i + 1) * rows // tiles - first
-
-
-def _emit_pack_tile(e: Emitter, target: Tail, a: Matrix, rows: Value, depth: Value) -> None:
-    ir, start, to, step = e.b, e.start(a), e.start(target), e.b.mul(a.column_step, int64(e.size))
-    firsts = range(0, ROWS, e.lanes)
-    masks = [e.first_lanes(ir.sub(rows, int64(first))) for first in firsts]
-
-    def column(k: Value, at: list[Value]) -> list[Value]:
-        for first, mask in zip(firsts, masks, strict=True):
-            e.store(e.masked_load(e.at(at[0], first), mask), e.at(at[1], first))
-        return [ir.add(at[0], step), e.at(at[1], ROWS)]
-
-    e.loop(depth, [start, to], column)
-
-
-@emits(_emit_pack_tile)
-def pack_tile(target: Tail, a: Matrix, rows: int, depth: int) -> None:
-    """Columns of a, whose row step is 1, as one tile reads them: ROWS elements for each, of which the first `rows` are a's.
-
-    Whole vectors are stored, so the target has room for one more.
-    """
-    for k in range(depth):
-        window(target.data, target.at + k * ROWS, rows)[:] = window(a.data, a.at + k * a.column_step, rows)
-
-
-@inner()
-def left_pitch(depth: int, lanes: int) -> int:
-    """Elements from one tile of a packed block of a to the next."""
-    return ROWS * depth + max(ROWS, lanes)
-
-
-@inner()
-def pack_left(packed: Array, a: Matrix, rows: int, depth: int) -> None:
-    """Copy a block of a, whose row step is 1, tile by tile."""
-    tiles, pitch = (rows + ROWS - 1) // ROWS, left_pitch(depth, lanes_of(packed))
-    for k in range(0, depth, LEFT_DEPTH):
-        for i in range(tiles):
-            first, height = tile_rows(i, tiles, rows)
-            source = Matrix(a.data, a.at + first + k * a.column_step, 1, a.column_step)
-            pack_tile(Tail(packed, i * pitch + k * ROWS), source, height, min(LEFT_DEPTH, depth - k))
 
 
 @inner()
@@ -291,6 +139,7 @@ class Work(NamedTuple):
     strip: Array
     left: Array
     begins: Array
+    bias: Array
 
 
 @inner()
@@ -376,12 +225,12 @@ def room_for(p: Product, a: Array, bias: Array) -> Work:
     span = (p.block_rows + lanes - 1) // lanes * lanes
     copied = (p.block_rows + ROWS - 1) // ROWS * left_pitch(p.depth, lanes) if p.copied else 0
     spare, strip = np.empty(span * PANEL * lanes, a.dtype), np.empty(span * lanes if p.turned else 0, a.dtype)
-    return Work(spare, strip, np.empty(copied, a.dtype), begins)
+    return Work(spare, strip, np.empty(copied, a.dtype), begins, bias)
 
 
 @inner()
 def multiply_unit(
-    a: Tail, packed: Tail, bias: Array, c: Tail, block: int, panel: int, fresh: bool, p: Product, work: Work
+    a: Tail, packed: Tail, c: Tail, block: int, panel: int, fresh: bool, p: Product, work: Work
 ) -> None:
     """A block of rows of c by one panel. a, packed, c: where the matrices begin. fresh: whether it is another block."""
     width, first = PANEL * lanes_of(a.data), block * p.block_rows
@@ -390,10 +239,10 @@ def multiply_unit(
     left = Matrix(a.data, a.at + first * p.a_row, p.a_row, p.a_depth)
     if fresh and p.copied:
         pack_left(work.left, left, rows, p.depth)
-    if bias.size and p.turned == p.by_rows:
-        copy_to(work.begins, bias[column : column + columns])
-    elif bias.size and fresh:
-        fill_rows(work.begins, bias[first : first + rows])
+    if work.bias.size and p.turned == p.by_rows:
+        copy_to(work.begins, work.bias[column : column + columns])
+    elif work.bias.size and fresh:
+        fill_rows(work.begins, work.bias[first : first + rows])
     to = c.at + (column * p.rows + first if p.turned else first * p.columns + column)
     target = Rows(c.data, to, p.rows if p.turned else p.columns)
     multiply_block(left, Panel(packed.data, packed.at + column * p.depth, p.depth), target, rows, columns, p, work)
@@ -415,7 +264,7 @@ def multiply(a: Array, packed: Array, bias: Array, c: Array, p: Product, threads
             panel, block = u % panels, u // panels
             matrix = block // blocks
             left, right = Tail(a, matrix * p.rows * p.depth), Tail(packed, matrix * panels * p.depth * width)
-            multiply_unit(left, right, bias, Tail(c, matrix * p.rows * p.columns), block % blocks, panel, block != held, p, work)
+            multiply_unit(left, right, Tail(c, matrix * p.rows * p.columns), block % blocks, panel, block != held, p, work)
             held = block
 
 
@@ -437,16 +286,16 @@ def multiply_each(
             wanted = b_next or held < 0
             if wanted and p.b_column == 1:
                 pack_rows(Tail(packed, 0), Matrix(b, matrix * b_next, p.b_depth, 1), p.columns, 0, p.depth, p.depth)
-            for panel in range(panels if wanted and p.b_column != 1 else 0):
-                columns = min(width, p.columns - panel * width)
-                source = Matrix(b, matrix * b_next + panel * width * p.b_column, p.b_depth, p.b_column)
-                right = Panel(packed, panel * width * p.depth, p.depth)
+            for turned in range(panels if wanted and p.b_column != 1 else 0):
+                columns = min(width, p.columns - turned * width)
+                source = Matrix(b, matrix * b_next + turned * width * p.b_column, p.b_depth, p.b_column)
+                right = Panel(packed, turned * width * p.depth, p.depth)
                 pack_panel(right, source, columns, panel_vectors(columns, lanes))
             held = matrix
             left, to = Tail(a, matrix * a_next), Tail(c, matrix * p.rows * p.columns)
             for u in range(blocks * panels):
                 panel = u % panels
-                multiply_unit(left, Tail(packed, 0), bias, to, u // panels, panel, panel == 0, p, work)
+                multiply_unit(left, Tail(packed, 0), to, u // panels, panel, panel == 0, p, work)
 
 
 @inner()
