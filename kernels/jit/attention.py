@@ -246,9 +246,11 @@ def _attention(q: Heads, k: Heads, v: Heads, mask: Masks, out: Results, s: Sizes
             np.empty(copied_size(v, s, s.width, blocks), kind), none, none, none, none, none, none,
         )  # fmt: skip
         units, held, finite = s.samples * s.heads * blocks, -1, True
-        apart = s.samples * s.heads < 2 * threads  # blocks of one head take longer towards its end if causal
-        for i in range(t if apart else t * units // threads, units if apart else (t + 1) * units // threads, threads if apart else 1):
-            n, first = i // blocks, i % blocks * span
+        first_unit, last_unit, step = t * units // threads, (t + 1) * units // threads, 1
+        if s.samples * s.heads < 2 * threads:  # blocks of one head take longer towards its end if causal
+            first_unit, last_unit, step = t, units, threads
+        for u in range(first_unit, last_unit, step):
+            n, first = u // blocks, u % blocks * span
             place = Place(n // s.heads, n % s.heads, first, min(span, s.queries - first))
             if n != held:
                 finite, held = load_keys(k, v, s, place, work), n
