@@ -120,7 +120,8 @@ def op(
         A kernel that the pullbacks call last, and the positions of the arrays whose gradients it makes: where such a gradient
         would be added to a sum, the kernel may add to it itself (see `dlengine.kernels.totals`).
     fresh : bool
-        Whether each gradient is an array that nothing else holds, where it is not the cotangent or a view: it is added to in place.
+        Whether each gradient is an array that nothing else holds, unless it is the cotangent or a view: then it is added to in
+        place.
 
     Returns
     -------
