@@ -99,9 +99,26 @@ class Accumulator:
                 self.owned.add(key)
 
     def totals(self, node: Node, places: tuple[int, ...]) -> list[Any]:
-        """The sums so far of the leaves among some inputs of a node that may be added to in place, None for the others."""
-        leaves, owned = self.leaves, self.owned
-        return [leaves.get(s) if type(s) is not tuple and s in owned else None for s in [node.inputs[i] for i in places]]
+        """The sums so far of some inputs of a node that may be added to in place, None for the others."""
+        found = []
+        for i in places:
+            store, key = self._place(node.inputs[i])
+            found.append(store.get(key) if key in self.owned else None)
+        return found
+
+    def _place(self, source: Any) -> tuple[dict[Any, Any], Any]:
+        """Where the gradient of an input is summed: the dictionary and the key."""
+        if type(source) is not tuple:
+            return self.leaves, source
+        parent, index, _ = source
+        key = (parent, index) if index else parent
+        return (self.leaves, (parent, index)) if self.stop and (parent, index) in self.stop else (self.pending, key)
+
+    def own(self, source: Any, g: Any) -> None:
+        """Note that nothing else holds an array, if it has memory of its own and is all of an input's gradient so far."""
+        store, key = self._place(source)
+        if type(g) is np.ndarray and g.base is None and store.get(key) is g:
+            self.owned.add(key)
 
     def take(self, key: Any) -> Any:
         """Remove and return the cotangent of an output, None if there is none."""

@@ -31,6 +31,7 @@ class Options(TypedDict, total=False):
     arrays: int | None
     tensors: Callable[..., Any] | None
     adds: tuple[str, tuple[int, ...]] | None
+    fresh: bool
 
 
 AXES = ("axis", "axes", "start_axis", "end_axis")
@@ -41,8 +42,8 @@ class Op:
     """What is known of an op: its definition (text), the names of its arrays and constants, and its options; see @op."""
 
     __slots__ = (
-        "adds", "arrays", "axes", "bound", "call", "complex", "constants", "consts", "defaults", "dtyped", "guards", "kernel",
-        "listed", "name", "needs", "none_cotangents", "original", "pack", "patience", "policy", "promotes", "readings",
+        "adds", "arrays", "axes", "bound", "call", "complex", "constants", "consts", "defaults", "dtyped", "fresh", "guards",
+        "kernel", "listed", "name", "needs", "none_cotangents", "original", "pack", "patience", "policy", "promotes", "readings",
         "required", "returns", "save", "save_first", "several", "tensor_text", "text", "view", "waits", "wide",
     )  # fmt: skip
 
@@ -83,6 +84,7 @@ class Op:
         self.several = result is not None
         self.kernel = False  # whether it is a kernel and no more: no formula is looked for in it
         self.adds = options.get("adds")
+        self.fresh = options.get("fresh", False)
         self.readings: list[dict[Any, Any] | None]
         self.call: Any = None
         self.bound: Any = None

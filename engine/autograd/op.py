@@ -78,6 +78,7 @@ def op(
     result: Any = None,
     tensors: Callable[..., Any] | None = None,
     adds: tuple[str, tuple[int, ...]] | None = None,
+    fresh: bool = False,
 ) -> Any:
     """Make a differentiable function on tensors out of its definition on arrays.
 
@@ -118,6 +119,9 @@ def op(
     adds : tuple of str and tuple of int, optional
         A kernel that the pullbacks call last, and the positions of the arrays whose gradients it makes: where such a gradient
         would be added to a sum, the kernel may add to it itself (see `dlengine.kernels.totals`).
+    fresh : bool
+        Whether each gradient is an array that nothing else holds, unless it is the cotangent or a view: then it is added to in
+        place.
 
     Returns
     -------
@@ -141,7 +145,7 @@ def op(
         declared = Op(
             text, needs=needs, view=view, promotes=promotes, complex=complex, none_cotangents=none_cotangents,
             constants=constants, name=own, arrays=arrays, save=save, result=result, tensors=tensors,
-            adds=adds,
+            adds=adds, fresh=fresh,
         )  # fmt: skip
         if linear:
             LINEAR.add(own)

@@ -125,11 +125,14 @@ class _Walk:
         add = sums.add
         if sums.owned and node.op.adds:
             pull = self.offering(node, pull, node.need)
+        fresh = node.op.fresh
         for source, p in zip(node.inputs, pull):  # noqa: B905 - of equal length
             if p is not None:
                 found = p(g)
                 if found is not None:
                     add(node, source, found)
+                    if fresh and found is not g:
+                        sums.own(source, found)
                 else:
                     self.without_gradient.append(source)
 

@@ -25,6 +25,7 @@ from typing import Any
 import numpy as np
 
 from dlengine.kernels.ranges import FEW, in_range, places_of
+from dlengine.kernels.totals import fits, taken
 
 from ..errors import DivisionByZero
 from . import device_scatter, plain, sums, transforms
@@ -117,8 +118,14 @@ def _set_at(x: Array, value: Any, *, key: Any) -> Array:
 
 
 def _numpy_put_at(gy: Array, *, key: Any, shape: tuple[int, ...]) -> Array:
+    basic = _basic(key)
+    totals = taken("put_at").totals
+    if totals and basic and fits(totals[0], shape, gy):
+        total: Any = totals[0]
+        total[key] += gy
+        return total
     out = np.zeros(shape, gy.dtype)
-    if _basic(key):
+    if basic:
         out[key] = gy
     else:
         found = places_of(key, shape)

@@ -74,7 +74,7 @@ def _records(*values: Any) -> bool:
     return recording.get() and any(isinstance(v, TensorBase) and v.needs_grad for v in values)
 
 
-@op(needs="", view=True, complex=True, name="getitem")
+@op(needs="", view=True, complex=True, name="getitem", adds=("put_at", (0,)), fresh=True)
 def _getitem(xp, x, /, *, key):
     """The op behind getitem."""
     shape = x.shape

@@ -37,13 +37,12 @@ from .machine.attend import (
     total_of,
     turn_columns,
     vectors_for,
-    weigh,
-    weigh_grads,
 )
 from .machine.compile import dense, inner, jit, thread_count
 from .machine.panels import PANEL
 from .machine.vector import VECTOR_BYTES, as_row, clear, copy_rows, lanes_of
 from .machine.views import Matrix, Panel, Rows
+from .machine.weights import weigh, weigh_grads
 
 KEYS = 96
 """Keys of a block: a whole number of the tile's heights, few enough for the scores to stay in the first-level cache."""
@@ -84,6 +83,7 @@ class Work(NamedTuple):
     """What a thread works in. rows: a block of queries in panels of their columns. turned: the same, (columns, queries).
 
     scores: (keys, queries). sums: (columns, queries). state: three numbers for each query, see weigh and weigh_grads.
+    k, v: the keys and values of one head, or nothing where they are read where they lie.
     Backward alone: gy and gy_turned, as rows and turned, of cotangents; grads: of scores; gk, gv: sums of one head, with room for
     whole panels of columns; gq: the result (N, H, T, D), of all heads.
     """
@@ -93,6 +93,8 @@ class Work(NamedTuple):
     scores: Array
     sums: Array
     state: Array
+    k: Array
+    v: Array
     gy: Array
     gy_turned: Array
     grads: Array
@@ -118,8 +120,31 @@ def load_queries(q: Heads, s: Sizes, p: Place, work: Work, w: int) -> None:
 
 
 @inner()
-def attend(q: Heads, k: Heads, v: Heads, mask: Masks, out: Results, s: Sizes, p: Place, work: Work) -> None:
-    """The results of one block of queries."""
+def near(x: Heads, copied: Array, columns: int) -> Heads:
+    """Where a head's keys or values are read: in the thread's copy if there is one."""
+    return Heads(copied, 0, 0, columns) if copied.size else x
+
+
+@inner()
+def load_keys(k: Heads, v: Heads, s: Sizes, p: Place, work: Work) -> bool:
+    """Copy the keys and values of a head, if there is room for them. Whether they are finite, where that will be asked."""
+    if work.k.size:
+        copy_rows(Rows(work.k, 0, s.depth), Rows(k.data, start_of(k, p), k.row), s.depth, s.keys)
+    if work.v.size:
+        copy_rows(Rows(work.v, 0, s.width), Rows(v.data, start_of(v, p), v.row), s.width, s.keys)
+    fine = True
+    if s.causal:
+        fine = is_finite(near(v, work.v, s.width), p, s.keys, s.width)
+        if work.gk.size:
+            fine = fine and is_finite(near(k, work.k, s.depth), p, s.keys, s.depth)
+    return fine
+
+
+@inner()
+def attend(
+    q: Heads, k: Heads, v: Heads, mask: Masks, out: Results, s: Sizes, p: Place, finite: bool, work: Work
+) -> None:  # fmt: skip
+    """The results of one block of queries; finite: whether no weight of 0 can meet Inf."""
     lanes = lanes_of(work.scores)
     vectors = vectors_for(p.queries, lanes)
     w = vectors * lanes
@@ -127,14 +152,13 @@ def attend(q: Heads, k: Heads, v: Heads, mask: Masks, out: Results, s: Sizes, p:
     scores, sums, state = Rows(work.scores, 0, w), Rows(work.sums, 0, w), Rows(work.state, 0, w)
     fill_row(work.state[:w], -np.inf)
     clear(work.state[w : 2 * w])
-    end = min(s.keys, p.first + p.queries) if s.causal else s.keys
-    if end < s.keys and not is_finite(v, p, end, s.keys, s.width):
-        end = s.keys  # 0 times Inf is to be NaN here too
+    k, v = near(k, work.k, s.depth), near(v, work.v, s.width)
+    end = min(s.keys, p.first + p.queries) if s.causal and finite else s.keys  # 0 times Inf is to be NaN here too
     for lo in range(0, end, KEYS):
         keys = min(KEYS, end - lo)
         left = Matrix(k.data, start_of(k, p) + lo * k.row, k.row, 1)
         multiply_rows(left, Panel(work.turned, 0, s.depth), scores, keys, vectors, 0)
-        hide(scores, mask, p, lo, keys, s.causal)
+        hide(scores, mask, p, vectors, lo, keys, s.causal)
         weigh(vectors, scores, state, keys)
         if lo:
             scale_columns(vectors, sums, Rows(work.state, 2 * w, w), s.width)
@@ -154,8 +178,10 @@ def attend(q: Heads, k: Heads, v: Heads, mask: Masks, out: Results, s: Sizes, p:
 
 
 @inner()
-def attend_grad(q: Heads, k: Heads, v: Heads, mask: Masks, saved: Saved, s: Sizes, p: Place, work: Work) -> None:
-    """The gradients of one block of queries, and what it adds to those of keys and values."""
+def attend_grad(
+    q: Heads, k: Heads, v: Heads, mask: Masks, saved: Saved, s: Sizes, p: Place, finite: bool, work: Work
+) -> None:  # fmt: skip
+    """The gradients of one block of queries, and what it adds to those of keys and values; finite: as for attend."""
     lanes = lanes_of(work.scores)
     vectors = vectors_for(p.queries, lanes)
     w, room = vectors * lanes, (p.queries + lanes - 1) // lanes * lanes
@@ -168,18 +194,18 @@ def attend_grad(q: Heads, k: Heads, v: Heads, mask: Masks, saved: Saved, s: Size
     row_dots(work.state[2 * w :], cotangents, rows_of(saved.y, p), s.width, p.queries)
     for j in range(p.queries):
         work.state[j], work.state[w + j] = saved.tops[at + j], 1 / saved.totals[at + j]
-    end = min(s.keys, p.first + p.queries) if s.causal else s.keys
+    k, v = near(k, work.k, s.depth), near(v, work.v, s.width)
+    end = min(s.keys, p.first + p.queries) if s.causal and finite else s.keys
     if end < s.keys:
         level = total_of(work.state[2 * w : 2 * w + p.queries])  # not finite where y or gy is not
-        fine = is_number(level) and is_finite(q, p, p.first, p.first + p.queries, s.depth)
-        if not (fine and is_finite(k, p, end, s.keys, s.depth) and is_finite(v, p, end, s.keys, s.width)):
+        if not (is_number(level) and is_number(total_of(work.rows[: padded(s.depth, lanes) * p.queries]))):
             end = s.keys
     for lo in range(0, end, KEYS):
         keys = min(KEYS, end - lo)
         ka, va = start_of(k, p) + lo * k.row, start_of(v, p) + lo * v.row
         multiply_rows(Matrix(k.data, ka, k.row, 1), Panel(work.turned, 0, s.depth), scores, keys, vectors, 0)
         multiply_rows(Matrix(v.data, va, v.row, 1), Panel(work.gy_turned, 0, s.width), grads, keys, vectors, 0)
-        hide(scores, mask, p, lo, keys, s.causal)
+        hide(scores, mask, p, vectors, lo, keys, s.causal)
         weigh_grads(vectors, scores, grads, state, keys)
         multiply_rows(Matrix(k.data, ka, 1, k.row), Panel(work.grads, 0, keys), sums, s.depth, vectors, 1 if lo else 0)
         pitch = padded(s.depth, lanes)
@@ -189,6 +215,12 @@ def attend_grad(q: Heads, k: Heads, v: Heads, mask: Masks, saved: Saved, s: Size
     fill_row(work.state[:w], work.state.dtype.type(s.scale))
     scale_columns(vectors, sums, state, s.depth)
     store_turned(Rows(work.gq, at * s.depth, s.depth), sums, work.rows, s.depth, p.queries)
+
+
+@inner()
+def copied_size(x: Heads, s: Sizes, columns: int, blocks: int) -> int:
+    """Elements of a copy of one head's keys or values: none where one block reads them, or where they lie side by side."""
+    return 0 if blocks == 1 or x.row == columns else s.keys * columns
 
 
 @inner()
@@ -210,12 +242,19 @@ def _attention(q: Heads, k: Heads, v: Heads, mask: Masks, out: Results, s: Sizes
         none = np.zeros(0, kind)
         work = Work(
             np.zeros(columns, kind), np.zeros(columns, kind), np.zeros(KEYS * span, kind), np.zeros(columns, kind),
-            np.zeros(3 * span, kind), none, none, none, none, none, none,
+            np.zeros(3 * span, kind), np.empty(copied_size(k, s, s.depth, blocks), kind),
+            np.empty(copied_size(v, s, s.width, blocks), kind), none, none, none, none, none, none,
         )  # fmt: skip
-        for u in range(t, s.samples * s.heads * blocks, threads):
+        units, held, finite = s.samples * s.heads * blocks, -1, True
+        first_unit, last_unit, step = t * units // threads, (t + 1) * units // threads, 1
+        if s.samples * s.heads < 2 * threads:  # blocks of one head take longer towards its end if causal
+            first_unit, last_unit, step = t, units, threads
+        for u in range(first_unit, last_unit, step):
             n, first = u // blocks, u % blocks * span
             place = Place(n // s.heads, n % s.heads, first, min(span, s.queries - first))
-            attend(q, k, v, mask, out, s, place, work)
+            if n != held:
+                finite, held = load_keys(k, v, s, place, work), n
+            attend(q, k, v, mask, out, s, place, finite, work)
 
 
 @jit()
@@ -229,16 +268,19 @@ def _attention_grad(
     for t in prange(threads):
         work = Work(
             np.zeros(columns, kind), np.zeros(columns, kind), np.zeros(KEYS * span, kind), np.zeros(columns, kind),
-            np.zeros(3 * span, kind), np.zeros(columns, kind), np.zeros(columns, kind), np.zeros(KEYS * span, kind),
+            np.zeros(3 * span, kind), np.empty(copied_size(k, s, s.depth, blocks), kind),
+            np.empty(copied_size(v, s, s.width, blocks), kind),
+            np.zeros(columns, kind), np.zeros(columns, kind), np.zeros(KEYS * span, kind),
             np.zeros(s.keys * padded(s.depth, lanes), kind), np.zeros(s.keys * padded(s.width, lanes), kind), grads.gq,
         )  # fmt: skip
         for u in range(t, s.samples * s.heads * s.parts, threads):
             n, part = u // s.parts, u % s.parts
             clear(work.gk)
             clear(work.gv)
+            finite = load_keys(k, v, s, Place(n // s.heads, n % s.heads, 0, 0), work)
             for block in range(part, blocks, s.parts):
                 place = Place(n // s.heads, n % s.heads, block * span, min(span, s.queries - block * span))
-                attend_grad(q, k, v, mask, saved, s, place, work)
+                attend_grad(q, k, v, mask, saved, s, place, finite, work)
             at = (part * s.samples * s.heads + n) * s.keys
             store_keys(grads.gk, at * s.depth, work.gk, s.keys, s.depth, s.scale)
             store_keys(grads.gv, at * s.width, work.gv, s.keys, s.width, 1.0)

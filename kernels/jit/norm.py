@@ -30,9 +30,11 @@ from .machine.norm_rows import (
     layer_grad_sums_row,
     sum_by_runs,
 )
+from .machine.prefetch import expect
 from .machine.rms_rows import rms, rms_grad
+from .machine.streams import fence, is_streamed, stream
 from .machine.vector import as_row
-from .machine.views import Rows
+from .machine.views import Rows, Tail
 
 GRAIN = 8192
 """Elements below which another thread does not pay."""
@@ -42,6 +44,9 @@ PIECE_ROWS, PIECES = 128, 64
 
 ROWS = 16
 """Rows that layer_norm_grad treats together, and sums in their own dtype before float64 takes over."""
+
+AHEAD = 2
+"""Rows of large arrays that layer_norm has brought into the cache while it computes."""
 
 COLUMNS = 64
 """Channels that one thread treats together where a sample has one number per channel."""
@@ -146,27 +151,40 @@ def _columns_grad(gy: Array, x: Array, weight: Array, stats: Statistics, gx: Arr
 
 
 @jit()
-def _layer(x: Array, weight: Array, bias: Array, eps: float, y: Array, means: Array, rstds: Array, threads: int) -> None:
+def _layer(
+    x: Array, weight: Array, bias: Array, eps: float, y: Array, means: Array, rstds: Array, streamed: bool, threads: int
+) -> None:  # fmt: skip
     rows, count = x.shape
+    inputs, flat = as_row(x), as_row(y)
     for t in prange(threads):
+        spare = np.empty(count if streamed else 0, x.dtype)
         for r in range(t * rows // threads, (t + 1) * rows // threads):
+            if streamed and r + AHEAD < rows:
+                expect(inputs, (r + AHEAD) * count * x.itemsize, count * x.itemsize)
             mean = np.float64(x.dtype.type(sum_by_runs(x[r]) / count))
             rest, squares = deviations_by_runs(x[r], x.dtype.type(mean))
             rest /= count
             rstd = 1.0 / np.sqrt(squares / count - rest * rest + eps)
             coarse = x.dtype.type(mean + rest)
             rest = (mean - np.float64(coarse)) + rest
-            affine_columns(x[r], coarse, x.dtype.type(rstd), weight, bias, x.dtype.type(rest * rstd), y[r])
+            row = spare if streamed else y[r]
+            affine_columns(x[r], coarse, x.dtype.type(rstd), weight, bias, x.dtype.type(rest * rstd), row)
+            if streamed:
+                stream(Tail(flat, r * count), Tail(spare, 0), count)
             means[r], rstds[r] = coarse, rstd
+        fence(spare)
 
 
 @jit()
-def _layer_grad(gy: Array, x: Array, weight: Array, stats: Statistics, gx: Array, gw: Array, gb: Array, threads: int) -> None:
+def _layer_grad(
+    gy: Array, x: Array, weight: Array, stats: Statistics, gx: Array, gw: Array, gb: Array, streamed: bool, threads: int
+) -> None:  # fmt: skip
     """gw and gb: (pieces, D) float64, sums over one run of rows each."""
     rows, count = x.shape
     pieces, kind = len(gw), x.dtype.type
-    grads, inputs = as_row(gy), as_row(x)
+    grads, inputs, flat = as_row(gy), as_row(x), as_row(gx)
     for t in prange(threads):
+        spare = np.empty(count if streamed else 0, x.dtype)
         some_w, some_b = np.empty(count, x.dtype), np.empty(count, x.dtype)
         for p in range(t * pieces // threads, (t + 1) * pieces // threads):
             end = (p + 1) * rows // pieces
@@ -176,11 +194,15 @@ def _layer_grad(gy: Array, x: Array, weight: Array, stats: Statistics, gx: Array
                     total, product = layer_grad_sums_row(gy[r], x[r], weight, stats.mean[r], stats.rstd[r])
                     rstd = np.float64(stats.rstd[r])
                     slope, level = rstd * rstd * product / count, rstd * total / count
-                    layer_grad_row(gy[r], x[r], weight, stats.mean[r], kind(rstd), kind(slope), kind(level), gx[r])
+                    row = spare if streamed else gx[r]
+                    layer_grad_row(gy[r], x[r], weight, stats.mean[r], kind(rstd), kind(slope), kind(level), row)
+                    if streamed:
+                        stream(Tail(flat, r * count), Tail(spare, 0), count)
                 at, some = first * count, Statistics(stats.mean[first:last], stats.rstd[first:last])
                 column_sums(Rows(grads, at, count), Rows(inputs, at, count), some, last - first, some_w, some_b)
                 add_row(gw[p], some_w)
                 add_row(gb[p], some_b)
+        fence(spare)
 
 
 @jit()
@@ -297,7 +319,8 @@ def layer_norm(x: Array, weight: Array | None, bias: Array | None, eps: float) -
     if not x.size:
         return y, *_statistics(rows, x, eps)
     mean, rstd = np.empty(rows, dtype), np.empty(rows, dtype)
-    _layer(x, weight, bias, eps, y, mean, rstd, 1 if x.size < GRAIN else _share(rows, x))
+    streamed = is_streamed(y, x.shape[1])
+    _layer(x, weight, bias, eps, y, mean, rstd, streamed, 1 if x.size < GRAIN else _share(rows, x))
     return y, mean, rstd
 
 
@@ -309,7 +332,8 @@ def layer_norm_grad(gy: Array, x: Array, weight: Array | None, mean: Array, rstd
     pieces = min(PIECES, -(-len(x) // PIECE_ROWS))
     gw, gb = np.zeros((pieces, x.shape[1])), np.zeros((pieces, x.shape[1]))
     if x.size:
-        _layer_grad(gy, x, weight, Statistics(mean, rstd), gx, gw, gb, _share(pieces, x))
+        streamed = is_streamed(gx, x.shape[1])
+        _layer_grad(gy, x, weight, Statistics(mean, rstd), gx, gw, gb, streamed, _share(pieces, x))
     return gx, gw.sum(0).astype(x.dtype), gb.sum(0).astype(x.dtype)
 
 

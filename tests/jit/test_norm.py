@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from dlengine.kernels.jit import norm as jit
+from dlengine.kernels.jit.machine import streams
 from dlengine.kernels.jit.machine.compile import interpreted
 from dlengine.kernels.reference import norm as reference
 
@@ -143,3 +144,17 @@ def test_same_bits_for_every_thread_count():
         numba.set_num_threads(before)
     for one, many in zip(*results, strict=True):
         np.testing.assert_array_equal(one, many)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("shape", [(7, 12), (40, 64), (3, 1028), (5, 7)])
+def test_results_written_past_the_caches_are_the_same(shape, dtype, monkeypatch):
+    given = samples(shape, dtype)
+    want = run(jit, "layer_norm", *given, 1)
+    monkeypatch.setattr(streams, "LARGE", 0)
+    assert streams.is_streamed(want[0], shape[1]) == (shape[1] % 2 == 0)
+    for got, expected in zip(run(jit, "layer_norm", *given, 1), want, strict=True):
+        np.testing.assert_array_equal(got, expected)
+    with interpreted():
+        for got, expected in zip(run(jit, "layer_norm", *given, 1), want, strict=True):
+            np.testing.assert_allclose(got, expected, rtol=1e-4, atol=1e-5)

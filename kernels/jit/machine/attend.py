@@ -7,19 +7,16 @@ across lanes.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
-from llvmlite import ir
 
 from ...types import Array
 from .compile import inner
 from .gemm import PANEL, ROWS, dot, tile, tile1, tile2, tile_rows, turn
-from .vecmath import emit_exp, emit_exp64
 from .vector import Emitter, Value, clear, copy_rows, emits, int64, lanes_of
 from .views import Matrix, Panel, Rows, row_of, rows_from
+from .weights import each_column, hide_corner
 
 
 class Heads(NamedTuple):
@@ -183,24 +180,24 @@ def fill_row(row: Array, number: Any) -> None:
 
 
 @inner()
-def hide(scores: Rows, mask: Masks, p: Place, first: int, keys: int, causal: bool) -> None:
+def hide(scores: Rows, mask: Masks, p: Place, vectors: int, first: int, keys: int, causal: bool) -> None:
     """Apply the mask to the scores of keys from `first` on, and hide those behind each query if causal."""
-    for i in range(keys):
+    if causal:
+        seen = min(keys, max(0, p.first + 1 - first))  # these keys no query of the block comes before
+        hide_corner(vectors, rows_from(scores, seen), first + seen - p.first, keys - seen)
+    for i in range(keys if mask.data.size else 0):
         at = scores.at + i * scores.pitch
         row = scores.data[at : at + p.queries]
-        if causal:
-            fill_row(row[: max(0, first + i - p.first)], -np.inf)
-        if mask.data.size:
-            here = p.sample * mask.batch + p.head * mask.head + (first + i) * mask.key + p.first * mask.query
-            if mask.query:
-                if mask.hides:
-                    hide_row(row, mask.data[here : here + p.queries])
-                else:
-                    add_row(row, mask.data[here : here + p.queries])
-            elif not mask.hides:
-                shift_row(row, mask.data[here])
-            elif mask.data[here] == -np.inf:
-                fill_row(row, -np.inf)
+        here = p.sample * mask.batch + p.head * mask.head + (first + i) * mask.key + p.first * mask.query
+        if mask.query:
+            if mask.hides:
+                hide_row(row, mask.data[here : here + p.queries])
+            else:
+                add_row(row, mask.data[here : here + p.queries])
+        elif not mask.hides:
+            shift_row(row, mask.data[here])
+        elif mask.data[here] == -np.inf:
+            fill_row(row, -np.inf)
 
 
 @inner()
@@ -218,11 +215,14 @@ def is_number(x: Any) -> bool:
 
 
 @inner()
-def is_finite(x: Heads, p: Place, first: int, end: int, columns: int) -> bool:
-    """Whether rows first to end of a head hold no NaN and no infinity; a sum that overflows counts as one."""
+def is_finite(x: Heads, p: Place, rows: int, columns: int) -> bool:
+    """Whether so many rows of a head hold no NaN and no infinity; a sum that overflows counts as one."""
+    start = start_of(x, p)
+    if x.row == columns:
+        return is_number(total_of(x.data[start : start + rows * columns]))
     total = x.data.dtype.type(0)
-    for r in range(first, end):
-        at = start_of(x, p) + r * x.row
+    for r in range(rows):
+        at = start + r * x.row
         total += total_of(x.data[at : at + columns])
     return is_number(total)
 
@@ -233,105 +233,6 @@ def row_dots(out: Array, a: Rows, b: Rows, columns: int, rows: int) -> None:
     for r in range(rows):
         i, j = a.at + r * a.pitch, b.at + r * b.pitch
         out[r] = dot(a.data[i : i + columns], b.data[j : j + columns])
-
-
-def _column(emit: Callable[..., None]) -> Callable[..., None]:
-    """Emit code for each vector of columns in turn: emit(e, address of one operand after the other, ..., numbers)."""
-
-    def emit_all(e: Emitter, vectors: Value, x: Rows, *rest: Any) -> None:
-        def column(v: Value, _: list[Value]) -> list[Value]:
-            emit(e, *[r._replace(at=e.b.add(r.at, e.b.mul(v, int64(e.lanes)))) if isinstance(r, Rows) else r for r in (x, *rest)])
-            return []
-
-        e.loop(vectors, [], column)
-
-    return emit_all
-
-
-def _exp(e: Emitter, x: Value) -> Value:
-    return emit_exp(e, x) if e.size == 4 else emit_exp64(e, x)
-
-
-def _of(e: Emitter, number: float) -> Value:
-    return ir.Constant(e.type, [number] * e.lanes)
-
-
-def _emit_weigh(e: Emitter, scores: Rows, state: Rows, keys: Value) -> None:
-    b = e.b
-    row, ahead = e.start(scores), b.mul(scores.pitch, int64(e.size))
-    tops = e.start(state)
-    totals, factors = e.at(tops, state.pitch), e.at(tops, b.mul(state.pitch, int64(2)))
-    top = e.load(tops)
-
-    def larger(i: Value, carried: list[Value]) -> list[Value]:
-        here = e.load(b.add(row, b.mul(i, ahead)))
-        return [b.select(b.fcmp_ordered(">", here, carried[0]), here, carried[0])]
-
-    new = e.loop(keys, [top], larger)[0]
-    base = b.select(b.fcmp_ordered("==", new, _of(e, -math.inf)), e.zero, new)
-
-    def exponential(i: Value, carried: list[Value]) -> list[Value]:
-        at = b.add(row, b.mul(i, ahead))
-        weight = _exp(e, b.fsub(e.load(at), base))
-        e.store(weight, at)
-        return [b.fadd(carried[0], weight)]
-
-    total = e.loop(keys, [e.zero], exponential)[0]
-    factor = _exp(e, b.fsub(top, base))
-    e.store(new, tops)
-    e.store(e.fma(e.load(totals), factor, total), totals)
-    e.store(factor, factors)
-
-
-@emits(_column(_emit_weigh))
-def weigh(vectors: int, scores: Rows, state: Rows, keys: int) -> None:
-    """scores = exp(score - largest score so far), for `keys` >= 1 rows. A NaN makes its column's sum NaN.
-
-    The rows of state: the largest score so far, the sum of these weights so far, and by what the weights before must be
-    multiplied because the largest score has grown.
-    """
-    width = vectors * lanes_of(scores.data)
-    tops, totals, factors = (row_of(state, r, width) for r in range(3))
-    rows = np.array([row_of(scores, i, width) for i in range(keys)])
-    new = np.fmax(tops, np.fmax.reduce(rows))
-    base = np.where(new == -np.inf, 0, new)
-    rows = np.exp(rows - base)
-    for i in range(keys):
-        row_of(scores, i, width)[:] = rows[i]
-    factors[:] = np.exp(tops - base)
-    totals[:] = totals * factors + rows.sum(0)
-    tops[:] = new
-
-
-def _emit_weigh_grads(e: Emitter, scores: Rows, grads: Rows, state: Rows, keys: Value) -> None:
-    b = e.b
-    at = e.start(state)
-    top, share, level = (e.load(e.at(at, b.mul(state.pitch, int64(r)))) for r in range(3))
-    row, row_ahead = e.start(scores), b.mul(scores.pitch, int64(e.size))
-    grad, grad_ahead = e.start(grads), b.mul(grads.pitch, int64(e.size))
-
-    def step(i: Value, _: list[Value]) -> list[Value]:
-        here, there = b.add(row, b.mul(i, row_ahead)), b.add(grad, b.mul(i, grad_ahead))
-        weight = b.fmul(_exp(e, b.fsub(e.load(here), top)), share)
-        e.store(weight, here)
-        e.store(b.fmul(weight, b.fsub(e.load(there), level)), there)
-        return []
-
-    e.loop(keys, [], step)
-
-
-@emits(_column(_emit_weigh_grads))
-def weigh_grads(vectors: int, scores: Rows, grads: Rows, state: Rows, keys: int) -> None:
-    """scores = weights, grads = the gradients of the scores from those of the weights, for `keys` >= 1 rows.
-
-    The rows of state: the largest score, 1 / the sum of weights, and the sum of weight times gradient.
-    """
-    width = vectors * lanes_of(scores.data)
-    top, share, level = (row_of(state, r, width) for r in range(3))
-    for i in range(keys):
-        row, grad = row_of(scores, i, width), row_of(grads, i, width)
-        row[:] = np.exp(row - top) * share
-        grad[:] = row * (grad - level)
 
 
 def _emit_scale(e: Emitter, rows: Rows, factor: Rows, count: Value) -> None:
@@ -347,7 +248,7 @@ def _emit_scale(e: Emitter, rows: Rows, factor: Rows, count: Value) -> None:
         e.loop(count, [], step)
 
 
-@emits(_column(_emit_scale))
+@emits(each_column(_emit_scale))
 def scale_columns(vectors: int, rows: Rows, factor: Rows, count: int) -> None:
     """Multiply each of `count` rows by the row `factor`, element by element."""
     width = vectors * lanes_of(rows.data)

@@ -251,10 +251,10 @@ class Emitter:
             vectors = b.sdiv(b.add(n, int64(self.lanes - 1)), lanes)
             return self.loop(vectors, carried, lambda v, x: body(v, self.first_lanes(b.sub(n, b.mul(v, lanes))), x))
         whole, rest = b.sdiv(n, lanes), b.srem(n, lanes)
-        carried = self._when(whole, carried, lambda x: self.loop(whole, x, lambda v, y: body(v, None, y)))
-        return self._when(rest, carried, lambda x: body(whole, self.first_lanes(rest), x))
+        carried = self.when(whole, carried, lambda x: self.loop(whole, x, lambda v, y: body(v, None, y)))
+        return self.when(rest, carried, lambda x: body(whole, self.first_lanes(rest), x))
 
-    def _when(self, count: Value, carried: list[Value], body: Callable[[list[Value]], list[Value]]) -> list[Value]:
+    def when(self, count: Value, carried: list[Value], body: Callable[[list[Value]], list[Value]]) -> list[Value]:
         """body(carried) if count > 0, else carried."""
         before = self.b.block
         with self.when_positive(count):
