@@ -83,6 +83,7 @@ class Work(NamedTuple):
     """What a thread works in. rows: a block of queries in panels of their columns. turned: the same, (columns, queries).
 
     scores: (keys, queries). sums: (columns, queries). state: three numbers for each query, see weigh and weigh_grads.
+    nothing: a row of zeros as wide as a panel.
     k, v: the keys and values of one head, or nothing where they are read where they lie.
     Backward alone: gy and gy_turned, as rows and turned, of cotangents; grads: of scores; gk, gv: sums of one head, with room for
     whole panels of columns; gq: the result (N, H, T, D), of all heads.
@@ -93,6 +94,7 @@ class Work(NamedTuple):
     scores: Array
     sums: Array
     state: Array
+    nothing: Array
     k: Array
     v: Array
     gy: Array
@@ -141,29 +143,28 @@ def load_keys(k: Heads, v: Heads, s: Sizes, p: Place, work: Work) -> bool:
 
 
 @inner()
-def attend(
-    q: Heads, k: Heads, v: Heads, mask: Masks, out: Results, s: Sizes, p: Place, finite: bool, work: Work
-) -> None:  # fmt: skip
-    """The results of one block of queries; finite: whether no weight of 0 can meet Inf."""
+def attend(q: Heads, k: Heads, v: Heads, mask: Masks, out: Results, s: Sizes, p: Place, work: Work) -> None:
+    """The results of one block of queries."""
     lanes = lanes_of(work.scores)
     vectors = vectors_for(p.queries, lanes)
     w = vectors * lanes
     load_queries(q, s, p, work, w)
     scores, sums, state = Rows(work.scores, 0, w), Rows(work.sums, 0, w), Rows(work.state, 0, w)
+    nothing = Rows(work.nothing, 0, 0)
     fill_row(work.state[:w], -np.inf)
     clear(work.state[w : 2 * w])
     k, v = near(k, work.k, s.depth), near(v, work.v, s.width)
-    end = min(s.keys, p.first + p.queries) if s.causal and finite else s.keys  # 0 times Inf is to be NaN here too
+    end = min(s.keys, p.first + p.queries) if s.causal and p.finite else s.keys  # 0 times Inf is to be NaN here too
     for lo in range(0, end, KEYS):
         keys = min(KEYS, end - lo)
         left = Matrix(k.data, start_of(k, p) + lo * k.row, k.row, 1)
-        multiply_rows(left, Panel(work.turned, 0, s.depth), scores, keys, vectors, 0)
+        multiply_rows(left, Panel(work.turned, 0, s.depth), scores, keys, vectors, nothing)
         hide(scores, mask, p, vectors, lo, keys, s.causal)
         weigh(vectors, scores, state, keys)
         if lo:
             scale_columns(vectors, sums, Rows(work.state, 2 * w, w), s.width)
         left = Matrix(v.data, start_of(v, p) + lo * v.row, 1, v.row)
-        multiply_rows(left, Panel(work.scores, 0, keys), sums, s.width, vectors, 1 if lo else 0)
+        multiply_rows(left, Panel(work.scores, 0, keys), sums, s.width, vectors, sums if lo else nothing)
     at = (p.sample * s.heads + p.head) * s.queries + p.first
     masked = s.causal or mask.data.size > 0
     for j in range(p.queries):
@@ -178,10 +179,8 @@ def attend(
 
 
 @inner()
-def attend_grad(
-    q: Heads, k: Heads, v: Heads, mask: Masks, saved: Saved, s: Sizes, p: Place, finite: bool, work: Work
-) -> None:  # fmt: skip
-    """The gradients of one block of queries, and what it adds to those of keys and values; finite: as for attend."""
+def attend_grad(q: Heads, k: Heads, v: Heads, mask: Masks, saved: Saved, s: Sizes, p: Place, work: Work) -> None:
+    """The gradients of one block of queries, and what it adds to those of keys and values."""
     lanes = lanes_of(work.scores)
     vectors = vectors_for(p.queries, lanes)
     w, room = vectors * lanes, (p.queries + lanes - 1) // lanes * lanes
@@ -191,11 +190,12 @@ def attend_grad(
     pack_columns(work.gy, cotangents, s.width, p.queries)
     turn_columns(Rows(work.gy_turned, 0, w), work.gy, s.width, p.queries, room)
     scores, grads, sums, state = Rows(work.scores, 0, w), Rows(work.grads, 0, w), Rows(work.sums, 0, w), Rows(work.state, 0, w)
+    nothing = Rows(work.nothing, 0, 0)
     row_dots(work.state[2 * w :], cotangents, rows_of(saved.y, p), s.width, p.queries)
     for j in range(p.queries):
         work.state[j], work.state[w + j] = saved.tops[at + j], 1 / saved.totals[at + j]
     k, v = near(k, work.k, s.depth), near(v, work.v, s.width)
-    end = min(s.keys, p.first + p.queries) if s.causal and finite else s.keys
+    end = min(s.keys, p.first + p.queries) if s.causal and p.finite else s.keys
     if end < s.keys:
         level = total_of(work.state[2 * w : 2 * w + p.queries])  # not finite where y or gy is not
         if not (is_number(level) and is_number(total_of(work.rows[: padded(s.depth, lanes) * p.queries]))):
@@ -203,11 +203,11 @@ def attend_grad(
     for lo in range(0, end, KEYS):
         keys = min(KEYS, end - lo)
         ka, va = start_of(k, p) + lo * k.row, start_of(v, p) + lo * v.row
-        multiply_rows(Matrix(k.data, ka, k.row, 1), Panel(work.turned, 0, s.depth), scores, keys, vectors, 0)
-        multiply_rows(Matrix(v.data, va, v.row, 1), Panel(work.gy_turned, 0, s.width), grads, keys, vectors, 0)
+        multiply_rows(Matrix(k.data, ka, k.row, 1), Panel(work.turned, 0, s.depth), scores, keys, vectors, nothing)
+        multiply_rows(Matrix(v.data, va, v.row, 1), Panel(work.gy_turned, 0, s.width), grads, keys, vectors, nothing)
         hide(scores, mask, p, vectors, lo, keys, s.causal)
         weigh_grads(vectors, scores, grads, state, keys)
-        multiply_rows(Matrix(k.data, ka, 1, k.row), Panel(work.grads, 0, keys), sums, s.depth, vectors, 1 if lo else 0)
+        multiply_rows(Matrix(k.data, ka, 1, k.row), Panel(work.grads, 0, keys), sums, s.depth, vectors, sums if lo else nothing)
         pitch = padded(s.depth, lanes)
         multiply_columns(Matrix(work.grads, 0, w, 1), work.rows, Rows(work.gk, lo * pitch, pitch), keys, s.depth, p.queries)
         pitch = padded(s.width, lanes)
@@ -242,7 +242,7 @@ def _attention(q: Heads, k: Heads, v: Heads, mask: Masks, out: Results, s: Sizes
         none = np.zeros(0, kind)
         work = Work(
             np.zeros(columns, kind), np.zeros(columns, kind), np.zeros(KEYS * span, kind), np.zeros(columns, kind),
-            np.zeros(3 * span, kind), np.empty(copied_size(k, s, s.depth, blocks), kind),
+            np.zeros(3 * span, kind), np.zeros(PANEL * lanes, kind), np.empty(copied_size(k, s, s.depth, blocks), kind),
             np.empty(copied_size(v, s, s.width, blocks), kind), none, none, none, none, none, none,
         )  # fmt: skip
         units, held, finite = s.samples * s.heads * blocks, -1, True
@@ -251,10 +251,10 @@ def _attention(q: Heads, k: Heads, v: Heads, mask: Masks, out: Results, s: Sizes
             first_unit, last_unit, step = t, units, threads
         for u in range(first_unit, last_unit, step):
             n, first = u // blocks, u % blocks * span
-            place = Place(n // s.heads, n % s.heads, first, min(span, s.queries - first))
             if n != held:
-                finite, held = load_keys(k, v, s, place, work), n
-            attend(q, k, v, mask, out, s, place, finite, work)
+                finite, held = load_keys(k, v, s, Place(n // s.heads, n % s.heads, 0, 0, True), work), n
+            place = Place(n // s.heads, n % s.heads, first, min(span, s.queries - first), finite)
+            attend(q, k, v, mask, out, s, place, work)
 
 
 @jit()
@@ -268,7 +268,7 @@ def _attention_grad(
     for t in prange(threads):
         work = Work(
             np.zeros(columns, kind), np.zeros(columns, kind), np.zeros(KEYS * span, kind), np.zeros(columns, kind),
-            np.zeros(3 * span, kind), np.empty(copied_size(k, s, s.depth, blocks), kind),
+            np.zeros(3 * span, kind), np.zeros(PANEL * lanes, kind), np.empty(copied_size(k, s, s.depth, blocks), kind),
             np.empty(copied_size(v, s, s.width, blocks), kind),
             np.zeros(columns, kind), np.zeros(columns, kind), np.zeros(KEYS * span, kind),
             np.zeros(s.keys * padded(s.depth, lanes), kind), np.zeros(s.keys * padded(s.width, lanes), kind), grads.gq,
@@ -277,10 +277,11 @@ def _attention_grad(
             n, part = u // s.parts, u % s.parts
             clear(work.gk)
             clear(work.gv)
-            finite = load_keys(k, v, s, Place(n // s.heads, n % s.heads, 0, 0), work)
+            finite = load_keys(k, v, s, Place(n // s.heads, n % s.heads, 0, 0, True), work)
             for block in range(part, blocks, s.parts):
-                place = Place(n // s.heads, n % s.heads, block * span, min(span, s.queries - block * span))
-                attend_grad(q, k, v, mask, saved, s, place, finite, work)
+                queries = min(span, s.queries - block * span)
+                place = Place(n // s.heads, n % s.heads, block * span, queries, finite)
+                attend_grad(q, k, v, mask, saved, s, place, work)
             at = (part * s.samples * s.heads + n) * s.keys
             store_keys(grads.gk, at * s.depth, work.gk, s.keys, s.depth, s.scale)
             store_keys(grads.gv, at * s.width, work.gv, s.keys, s.width, 1.0)

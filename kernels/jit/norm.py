@@ -13,7 +13,7 @@ import numpy as np
 from numba import prange
 
 from ..types import Array
-from .machine.column_sums import Statistics, column_sums
+from .machine.column_sums import Statistics, Sums, column_sums
 from .machine.compile import dense, jit, thread_count, threads_for
 from .machine.norm_rows import (
     add_products_row,
@@ -152,7 +152,7 @@ def _columns_grad(gy: Array, x: Array, weight: Array, stats: Statistics, gx: Arr
 
 @jit()
 def _layer(
-    x: Array, weight: Array, bias: Array, eps: float, y: Array, means: Array, rstds: Array, streamed: bool, threads: int
+    x: Array, weight: Array, bias: Array, eps: float, y: Array, stats: Statistics, streamed: bool, threads: int
 ) -> None:  # fmt: skip
     rows, count = x.shape
     inputs, flat = as_row(x), as_row(y)
@@ -171,15 +171,15 @@ def _layer(
             affine_columns(x[r], coarse, x.dtype.type(rstd), weight, bias, x.dtype.type(rest * rstd), row)
             if streamed:
                 stream(Tail(flat, r * count), Tail(spare, 0), count)
-            means[r], rstds[r] = coarse, rstd
+            stats.mean[r], stats.rstd[r] = coarse, rstd
         fence(spare)
 
 
 @jit()
 def _layer_grad(
-    gy: Array, x: Array, weight: Array, stats: Statistics, gx: Array, gw: Array, gb: Array, streamed: bool, threads: int
+    gy: Array, x: Array, weight: Array, stats: Statistics, gx: Array, sums: Sums, streamed: bool, threads: int
 ) -> None:  # fmt: skip
-    """gw and gb: (pieces, D) float64, sums over one run of rows each."""
+    gw, gb = sums.weight, sums.bias
     rows, count = x.shape
     pieces, kind = len(gw), x.dtype.type
     grads, inputs, flat = as_row(gy), as_row(x), as_row(gx)
@@ -320,7 +320,7 @@ def layer_norm(x: Array, weight: Array | None, bias: Array | None, eps: float) -
         return y, *_statistics(rows, x, eps)
     mean, rstd = np.empty(rows, dtype), np.empty(rows, dtype)
     streamed = is_streamed(y, x.shape[1])
-    _layer(x, weight, bias, eps, y, mean, rstd, streamed, 1 if x.size < GRAIN else _share(rows, x))
+    _layer(x, weight, bias, eps, y, Statistics(mean, rstd), streamed, 1 if x.size < GRAIN else _share(rows, x))
     return y, mean, rstd
 
 
@@ -333,7 +333,7 @@ def layer_norm_grad(gy: Array, x: Array, weight: Array | None, mean: Array, rstd
     gw, gb = np.zeros((pieces, x.shape[1])), np.zeros((pieces, x.shape[1]))
     if x.size:
         streamed = is_streamed(gx, x.shape[1])
-        _layer_grad(gy, x, weight, Statistics(mean, rstd), gx, gw, gb, streamed, _share(pieces, x))
+        _layer_grad(gy, x, weight, Statistics(mean, rstd), gx, Sums(gw, gb), streamed, _share(pieces, x))
     return gx, gw.sum(0).astype(x.dtype), gb.sum(0).astype(x.dtype)
 
 

@@ -13,7 +13,8 @@ import numpy as np
 
 from ...types import Array
 from .compile import inner
-from .gemm import PANEL, ROWS, dot, tile, tile1, tile2, tile_rows, turn
+from .gemm import dot, tile, tile1, tile2
+from .panels import PANEL, ROWS, tile_rows, turn
 from .vector import Emitter, Value, clear, copy_rows, emits, int64, lanes_of
 from .views import Matrix, Panel, Rows, row_of, rows_from
 from .weights import each_column, hide_corner
@@ -60,12 +61,13 @@ class Sizes(NamedTuple):
 
 
 class Place(NamedTuple):
-    """A block of queries of one head."""
+    """A block of queries of one head. finite: whether no weight of 0 can meet Inf there."""
 
     sample: int
     head: int
     first: int
     queries: int
+    finite: bool
 
 
 @inner(inline=True)
@@ -89,23 +91,26 @@ def start_of(x: Heads, p: Place) -> int:
 
 
 @inner()
-def multiply_rows(left: Matrix, panel: Panel, out: Rows, rows: int, vectors: int, add: int) -> None:
-    """out (+)= left @ panel, for so many rows of left and a panel of so many vectors; a depth of 0 is allowed."""
+def multiply_rows(left: Matrix, panel: Panel, out: Rows, rows: int, vectors: int, begin: Rows) -> None:
+    """out = begin + left @ panel, for so many rows of left and a panel of so many vectors; a depth of 0 is allowed.
+
+    begin: out itself, or one row of zeros, whose pitch is 0.
+    """
     if panel.depth == 0:
-        for r in range(0 if add else rows):
+        for r in range(0 if begin.pitch else rows):
             clear(out.data[out.at + r * out.pitch : out.at + r * out.pitch + vectors * lanes_of(out.data)])
         return
     count = (rows + ROWS - 1) // ROWS
     for i in range(count):
         first, height = tile_rows(i, count, rows)
         source = Matrix(left.data, left.at + first * left.row_step, left.row_step, left.column_step)
-        target = rows_from(out, first)
+        start, target = rows_from(begin, first), rows_from(out, first)
         if vectors == PANEL:
-            tile(height, source, panel, target, add)
+            tile(height, source, panel, start, target)
         elif vectors == 2:
-            tile2(height, source, panel, target, add)
+            tile2(height, source, panel, start, target)
         else:
-            tile1(height, source, panel, target, add)
+            tile1(height, source, panel, start, target)
 
 
 @inner()
@@ -140,7 +145,8 @@ def multiply_columns(left: Matrix, panels: Array, out: Rows, rows: int, columns:
     width, at = PANEL * lanes, 0
     for c in range(0, columns, width):
         vectors = vectors_for(columns - c, lanes)
-        multiply_rows(left, Panel(panels, at, depth), Rows(out.data, out.at + c, out.pitch), rows, vectors, 1)
+        sums = Rows(out.data, out.at + c, out.pitch)
+        multiply_rows(left, Panel(panels, at, depth), sums, rows, vectors, sums)
         at += vectors * lanes * depth
 
 

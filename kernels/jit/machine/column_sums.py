@@ -23,6 +23,13 @@ class Statistics(NamedTuple):
     rstd: Array
 
 
+class Sums(NamedTuple):
+    """Gradients of weight and bias: (pieces, D) float64, sums over one run of rows each."""
+
+    weight: Array
+    bias: Array
+
+
 def _emit_column_sums(
     e: Emitter, gy: Rows, x: Rows, stats: Statistics, rows: Value, gw: Value, gb: Value
 ) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .gemm import PANEL
+from .panels import PANEL
 from .vector import VECTOR_BYTES, Emitter, Value, emits, int64, lanes_of
 from .views import Panel, Rows, head, row_of
 

@@ -111,9 +111,9 @@ def pack_rows(packed: Tail, b: Matrix, columns: int, first: int, rows: int, dept
     lanes = lanes_of(b.data)
     width = PANEL * lanes
     whole, start = columns // width, b.at + first * b.row_step
-    for panel in range(0, whole, ACROSS):
-        panels = Rows(packed.data, packed.at + (panel * depth + first) * width, depth * width)
-        copy_across(panels, Matrix(b.data, start + panel * width, b.row_step, 1), min(ACROSS, whole - panel), rows)
+    for done in range(0, whole, ACROSS):
+        panels = Rows(packed.data, packed.at + (done * depth + first) * width, depth * width)
+        copy_across(panels, Matrix(b.data, start + done * width, b.row_step, 1), min(ACROSS, whole - done), rows)
     if columns > whole * width:
         rest = columns - whole * width
         vectors = panel_vectors(rest, lanes)
