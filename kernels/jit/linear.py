@@ -14,8 +14,8 @@ import numpy as np
 
 from ..totals import fits, taken
 from ..types import Array
-from .machine.compile import dense, flat, threads_for
-from .machine.gemm import DEPTH, LEFT_BLOCK, LEFT_PANELS, Product, multiply, multiply_each, outer, pack, pack_slices
+from .machine.compile import dense, flat, thread_count, threads_for
+from .machine.gemm import DEPTH, LEFT_BLOCK, LEFT_PANELS, Product, multiply, outer, pack, pack_slices
 from .machine.matvec import matvec
 from .machine.panels import PANEL, ROWS
 from .machine.row_products import stacked_dots
@@ -32,7 +32,7 @@ SHORT_ROW = 16  # of an outer product or a stack of matrices times vectors: belo
 LANES = VECTOR_BYTES // 4
 WIDTH = PANEL * LANES
 FLOAT32 = np.dtype(np.float32)
-NO_BIAS = np.empty(0, np.float32)
+NOTHING = np.empty(0, np.float32)
 SPEED = 40.0  # multiply-adds of the tile in a nanosecond of one thread
 
 
@@ -43,15 +43,17 @@ def matmul(a: Array, b: Array) -> Array:
         return totals[0]
     if a.ndim == b.ndim == 2 and a.size * b.shape[1] <= SERIAL_MULTIPLY_ADDS:
         return a.dot(b)  # the same product, .3 us where np.matmul takes .9
+    if a.ndim == b.ndim == 2 and a.dtype == b.dtype == FLOAT32 and (y := _alone(a, b, NOTHING)) is not None:
+        return y
     if a.size * b.size <= SERIAL_MULTIPLY_ADDS or not _ours(a, b):
         return _outer_products(a, b) if a.ndim > 2 and a.ndim == b.ndim and a.shape[-1] == 1 else np.matmul(a, b)
     if a.ndim > 2 and b.ndim == 2 and a.flags.c_contiguous:  # one tall matrix
-        return _multiply(a.reshape(-1, a.shape[-1]), b, (), NO_BIAS).reshape(*a.shape[:-1], b.shape[-1])
+        return _multiply(a.reshape(-1, a.shape[-1]), b, (), NOTHING).reshape(*a.shape[:-1], b.shape[-1])
     lead: tuple[int, ...] = ()
     if a.ndim > 2 or b.ndim > 2:
         lead = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
         a, b = (np.broadcast_to(m, lead + m.shape[-2:]) for m in (a, b))
-    return _multiply(a, b, lead, NO_BIAS)
+    return _multiply(a, b, lead, NOTHING)
 
 
 def _added(a: Array, b: Array, total: Array | None) -> bool:
@@ -70,7 +72,8 @@ def _added(a: Array, b: Array, total: Array | None) -> bool:
     product = _plan((1, rows, depth, columns), a_row, a_depth, b_depth, b_column, threads)
     if product.turned:
         return False
-    multiply(a, _packed(b, product), NO_BIAS, total, product._replace(adds=True), threads)
+    product = product._replace(adds=True)
+    multiply(a, b, NOTHING if threads == 1 else _packed(b, product), NOTHING, total, product, threads)
     return True
 
 
@@ -79,14 +82,66 @@ def linear(x: Array, weight: Array, bias: Array | None) -> Array:
     if x.ndim == 2 and x.shape[0] * weight.size <= SERIAL_MULTIPLY_ADDS:
         y = x.dot(weight.T)
         return y if bias is None else np.add(y, bias, y)
-    rows, turned = x.reshape(prod(x.shape[:-1]), x.shape[-1]), weight.T
+    rows, turned = x if x.ndim == 2 else x.reshape(prod(x.shape[:-1]), x.shape[-1]), weight.T
+    if x.dtype == weight.dtype == FLOAT32:
+        y = _alone(rows, turned, NOTHING if bias is None else dense(bias))
+        if y is not None:
+            return y if x.ndim == 2 else y.reshape(*x.shape[:-1], weight.shape[0])
     if _ours(rows, turned):
-        y = _multiply(rows, turned, (), NO_BIAS if bias is None else dense(bias))
+        y = _multiply(rows, turned, (), NOTHING if bias is None else dense(bias))
     else:
         y = np.matmul(rows, turned)
         if bias is not None:
             y += bias
     return y.reshape(*x.shape[:-1], weight.shape[0])
+
+
+def _alone(a: Array, b: Array, bias: Array) -> Array | None:
+    """a @ b (+ bias) of dense matrices of float32 by the calling thread; None where more threads or another way is better."""
+    found = _alone_plan(a.shape, a.strides, b.shape, b.strides, thread_count(1 << 30))
+    if found is None:
+        return None
+    product, (a_turned, b_turned) = found
+    if a_turned:
+        a = a.T
+    if b_turned:
+        b = b.T
+    c = np.empty((product.columns, product.rows) if product.turned else (product.rows, product.columns), FLOAT32)
+    if product.turned:
+        a, b = b, a
+    multiply(a, b, NOTHING, bias, c, product, 1)
+    return c
+
+
+@lru_cache(maxsize=4096)
+def _alone_plan(
+    a: tuple[int, ...], a_steps: tuple[int, ...], b: tuple[int, ...], b_steps: tuple[int, ...], most: int
+) -> tuple[Product, tuple[bool, bool]] | None:
+    """How the calling thread multiplies matrices of these shapes and strides, and which of them lie transposed; see _alone."""
+    (rows, depth), columns = a, b[1]
+    work = rows * depth * columns
+    threads = 1 if most == 1 else threads_for(1 << 30, work / SPEED)
+    if depth != b[0] or min(rows, depth, columns) <= 1 or work <= SERIAL_MULTIPLY_ADDS or threads > 1:
+        return None
+    turned, steps = [], []
+    for shape, strides in ((a, a_steps), (b, b_steps)):
+        if strides not in ((4 * shape[1], 4), (4, 4 * shape[0])):
+            return None
+        turned.append(strides[1] != 4)
+        steps += [1, shape[0]] if turned[-1] else [shape[1], 1]
+    if work <= PIECES * SERIAL_MULTIPLY_ADDS and _is_thin(rows, depth, turned[1]):
+        return None
+    a_row, a_depth, b_depth, b_column = steps
+    return _plan((1, rows, depth, columns), a_row, a_depth, b_depth, b_column, 1), (turned[0], turned[1])
+
+
+SHALLOW, LOW = 16, 4
+"""Depth and rows of products that are thin."""
+
+
+def _is_thin(rows: int, depth: int, turned: bool) -> bool:
+    """Whether BLAS is faster at a product of little work for each number, even in pieces; turned: whether b lies transposed."""
+    return depth < SHALLOW or (rows <= LOW and not turned)
 
 
 def _ours(a: Array, b: Array) -> bool:
@@ -110,47 +165,44 @@ def _multiply(a: Array, b: Array, lead: tuple[int, ...], bias: Array) -> Array:
     if columns == 1 and a.flags.c_contiguous and pieces <= 1 and depth >= SHORT_ROW and a.size >= MANY_ROWS and lead:
         stacked_dots(flat(a), flat(b), as_row(c), rows, depth, threads_for(batch * rows, 0.04 * a.size))
         return np.add(c, bias, out=c) if bias.size else c
-    if not small and pieces <= (1 if lead else PIECES) and (pieces == 1 or _by_pieces(a, b, pieces, c)):
+    thin = pieces == 1 or (not lead and pieces <= PIECES and _is_thin(rows, depth, b.strides[0] == b.itemsize))
+    if not small and thin and (pieces == 1 or _by_pieces(a, b, pieces, c)):
         if pieces == 1:
             np.matmul(a, b, out=c)
         return np.add(c, bias, out=c) if bias.size else c
     if not lead and (rows == 1 or columns == 1):
         c = (matvec(a, b[:, 0]) if columns == 1 else matvec(b.T, a[0])).reshape(rows, columns)
         return np.add(c, bias, out=c) if bias.size else c
-    if not small and batch > 1:
+    if not small:
         return _each(a, b, c, bias, False)
     a, a_row, a_depth = _flat(a)
     b, b_depth, b_column = _flat(b)
-    if small:
-        product = Product(batch, rows, depth, columns, a_row, a_depth, b_depth, b_column, rows, False)
-        threads = threads_for(batch // LANES, batch * (0.02 * work + 0.15 * (rows * depth + depth * columns + rows * columns)))
-        multiply_small(as_row(a), as_row(b), as_row(c), product, threads)
-        return np.add(c, bias, out=c) if bias.size else c
-    threads = threads_for(1 << 30, work / SPEED)
-    product = _plan((1, rows, depth, columns), a_row, a_depth, b_depth, b_column, threads)
-    if product.turned:
-        a, b = b, a
-    multiply(a, _packed(b, product), bias, c, product, threads)
-    return c
+    product = Product(batch, rows, depth, columns, a_row, a_depth, b_depth, b_column, rows, False)
+    threads = threads_for(batch // LANES, batch * (0.02 * work + 0.15 * (rows * depth + depth * columns + rows * columns)))
+    multiply_small(as_row(a), as_row(b), as_row(c), product, threads)
+    return np.add(c, bias, out=c) if bias.size else c
 
 
 def _each(a: Array, b: Array, c: Array, bias: Array, by_rows: bool) -> Array:
-    """c = a @ b (+ bias) for stacks of matrices, in each of which there is work; by_rows: whether the bias is of c's rows."""
+    """c = a @ b (+ bias) for a matrix or a stack, in each of which there is work; by_rows: whether the bias is of c's rows."""
     (rows, columns), depth, batch = c.shape[-2:], a.shape[-1], prod(c.shape[:-2])
     threads = threads_for(1 << 30, batch * rows * depth * columns / SPEED)
-    apart = 1 < batch >= threads and (batch % threads == 0 or batch >= EVEN * threads)  # a thread has whole matrices
-    if apart:
+    apart = threads <= batch and (batch % threads == 0 or batch >= EVEN * threads)  # a thread has whole matrices
+    if apart and batch > 1:
         a, b = _shared(a), _shared(b)
     (a, a_row, a_depth), (b, b_depth, b_column) = _flat(a), _flat(b)
-    product = _plan((batch, rows, depth, columns), a_row, a_depth, b_depth, b_column, threads)._replace(by_rows=by_rows)
+    product = _plan((batch, rows, depth, columns), a_row, a_depth, b_depth, b_column, threads, by_rows)
     if product.turned:
         a, b = b, a
-    if apart:
-        a_next, b_next = (0 if m.ndim == 2 else m.shape[-2] * m.shape[-1] for m in (a, b))
-        multiply_each(as_row(a), as_row(b), bias, as_row(c), product, a_next, b_next, threads)
-    else:
-        multiply(a, _packed(b, product), bias, c, product, threads)
+    if batch > 1:
+        product = product._replace(a_next=_next(a), b_next=_next(b))
+    multiply(a, b, NOTHING if apart else _packed(b, product), bias, c, product, threads)
     return c
+
+
+def _next(m: Array) -> int:
+    """From one matrix of a dense stack to the next, 0 if there is one that all share."""
+    return 0 if m.ndim == 2 else m.shape[-2] * m.shape[-1]
 
 
 def map_channels(w: Array, x: Array, bias: Array | None) -> Array:
@@ -159,7 +211,7 @@ def map_channels(w: Array, x: Array, bias: Array | None) -> Array:
     y = np.empty((batch, rows, columns), x.dtype)
     if x.shape[1] * rows * columns > SERIAL_MULTIPLY_ADDS:
         stack = np.broadcast_to(w, (batch, *w.shape))
-        return _each(stack, x, y, NO_BIAS if bias is None else dense(bias), True)
+        return _each(stack, x, y, NOTHING if bias is None else dense(bias), True)
     np.matmul(w, x, y)
     return y if bias is None else np.add(y, bias[:, None], y)
 
@@ -208,7 +260,7 @@ def linear_packed(x: Array, packed: Array, bias: Array | None, outputs: int) -> 
     rows = x.size // inputs
     threads = threads_for(rows, rows * inputs * outputs / SPEED)
     product = Product(1, rows, inputs, outputs, inputs, 1, 1, inputs, _block_rows(rows, 1, threads), False)
-    multiply(as_row(dense(x)), packed, NO_BIAS if bias is None else dense(bias), as_row(y), product, threads)
+    multiply(as_row(dense(x)), NOTHING, packed, NOTHING if bias is None else dense(bias), as_row(y), product, threads)
     return y
 
 
@@ -256,7 +308,7 @@ def _outer(a: Array, b: Array, lead: tuple[int, ...]) -> Array:
 
 @lru_cache(maxsize=4096)
 def _plan(
-    sizes: tuple[int, int, int, int], a_row: int, a_depth: int, b_depth: int, b_column: int, threads: int
+    sizes: tuple[int, int, int, int], a_row: int, a_depth: int, b_depth: int, b_column: int, threads: int, by_rows: bool = False
 ) -> Product:  # fmt: skip
     """A product, with its operands as they are or with their roles exchanged, whichever promises to be faster.
 
@@ -269,7 +321,7 @@ def _plan(
         p = exchanged
     copied = p.a_depth != 1 and p.columns > LEFT_PANELS * WIDTH
     most = max(LEAST_ROWS, min(BLOCK_ROWS, LEFT_BLOCK // p.depth)) if copied else BLOCK_ROWS
-    return p._replace(block_rows=_block_rows(p.rows, p.batch, threads, most), copied=copied)
+    return p._replace(block_rows=_block_rows(p.rows, p.batch, threads, most), copied=copied, by_rows=by_rows)
 
 
 PANEL_COST, TURNED_PANEL_COST, TURN_COST = 15, 60, 30  # of moving an element, in multiply-adds of the tile

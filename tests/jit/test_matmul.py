@@ -48,6 +48,13 @@ def agree(a, b):
     np.testing.assert_array_equal(b, before[1])
 
 
+@pytest.fixture(autouse=True)
+def planned_anew(monkeypatch):
+    """What is remembered of shapes does not depend on what a test sets."""
+    monkeypatch.setattr(module, "_alone_plan", module._alone_plan.__wrapped__)
+    monkeypatch.setattr(module, "thread_count", lambda units: min(8, units))
+
+
 @pytest.fixture
 def always_ours(monkeypatch):
     monkeypatch.setattr(module, "SERIAL_MULTIPLY_ADDS", 0)
@@ -97,9 +104,8 @@ def test_the_left_operand_may_be_copied_too(orientation, shapes, plain, monkeypa
     monkeypatch.setattr(module, "LEFT_PANELS", 0)
     monkeypatch.setattr(module, "LEFT_BLOCK", 30 * 300)  # of several blocks
     copied = []
-    for name in ("multiply", "multiply_each"):
-        kernel = getattr(module, name)
-        monkeypatch.setattr(module, name, lambda *args, of=kernel: copied.append(args[4].copied) or of(*args))
+    multiply = module.multiply
+    monkeypatch.setattr(module, "multiply", lambda *args: copied.append(args[5].copied) or multiply(*args))
     with interpreted() if plain else nullcontext():
         agree(*operands(*shapes))
         agree(*operands(*shapes, a_transposed=True))
@@ -133,14 +139,37 @@ def test_matrices_of_a_stack_that_are_one(always_ours, threads, monkeypatch):
     """Either operand may be shared by all, and stays where it is; a stack broadcast along one of two axes is copied."""
     monkeypatch.setattr(module, "threads_for", lambda units, _: max(1, min(threads, units)))
     shared = []
-    for name in ("multiply", "multiply_each"):
-        kernel = getattr(module, name)
-        monkeypatch.setattr(module, name, lambda *args, of=kernel: shared.append(args[5:-1]) or of(*args))
+    multiply = module.multiply
+    monkeypatch.setattr(module, "multiply", lambda *args: shared.append((args[5].a_next, args[5].b_next)) or multiply(*args))
     agree(*operands((90, 64), (12, 64, 65)))
     agree(*operands((12, 30, 64), (12, 64, 65)))
     agree(*operands((12, 30, 64), (64, 65), a_transposed=True))
     agree(*operands((3, 1, 30, 64), (3, 4, 64, 65)))
     assert [0 in steps for steps in shared] == [True, False, True, False]
+
+
+@pytest.mark.parametrize("biased", [False, True])
+@pytest.mark.parametrize("b_transposed", [False, True])
+@pytest.mark.parametrize("a_transposed", [False, True])
+@pytest.mark.parametrize("sizes", [(128, 100, 90), (5, 300, 400), (3, 400, 300), (90, 12, 400), (700, 4, 130)], ids=str)
+def test_products_of_the_calling_thread(sizes, a_transposed, b_transposed, biased, monkeypatch):
+    """Dense matrices of some work go straight to the tile, others to BLAS; parts of larger arrays are another matter."""
+    rows, depth, columns = sizes
+    a, b = operands((rows, depth), (depth, columns), a_transposed, b_transposed)
+    bias = np.arange(columns, dtype=np.float32) if biased else module.NOTHING
+    monkeypatch.setattr(module, "threads_for", lambda *_: 1)
+    got = module._alone(a, b, bias)
+    thin = depth < module.SHALLOW or (rows <= module.LOW and not b_transposed)
+    assert (got is None) == thin
+    if got is not None:
+        want = a.astype(np.float64) @ b + (bias if biased else 0)
+        scale = np.abs(a).astype(np.float64) @ np.abs(b) + (bias if biased else 0)
+        assert np.all(np.abs(got - want) <= 4 * np.finfo(np.float32).eps * scale)
+    agree(a, b)
+    assert module._alone(a[::2], b, module.NOTHING) is None
+    assert module._alone(a, b[:, ::-1], module.NOTHING) is None
+    monkeypatch.setattr(module, "threads_for", lambda *_: 2)
+    assert module._alone(a, b, bias) is None
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64, np.complex64, np.int32, np.float16])
@@ -308,7 +337,7 @@ def test_stacks_of_matrices_times_vectors(monkeypatch, shapes, plain):
     monkeypatch.setattr(module, "stacked_dots", lambda *given, of=module.stacked_dots: (called.append(1), of(*given)))
     a, b = operands(*shapes)
     with interpreted() if plain else nullcontext():
-        got = module._multiply(a, np.broadcast_to(b, (*a.shape[:-2], *b.shape[-2:])), a.shape[:-2], module.NO_BIAS)
+        got = module._multiply(a, np.broadcast_to(b, (*a.shape[:-2], *b.shape[-2:])), a.shape[:-2], module.NOTHING)
     assert called == [1]
     np.testing.assert_allclose(got, np.matmul(a.astype(np.float64), b), rtol=1e-4, atol=1e-5)
 

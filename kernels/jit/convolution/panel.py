@@ -46,8 +46,7 @@ def make_tile(vectors: int, most: int) -> Callable[..., None]:
                 cells = [e.at(target, e.lanes * j) for target in targets for j in range(vectors)]
                 for place in targets:
                     fetch_line(e, place, write=True, near=3)
-                sums = [e.zero] * len(cells)
-                sums = emit_sums(e, starts, lambda k: ir.mul(e.integer(off, k), int64(e.size)), panel, b.depth, sums, vectors)
+                sums = emit_sums(e, starts, lambda k: ir.mul(e.integer(off, k), int64(e.size)), panel, b.depth, vectors)
                 with ir.if_else(ir.icmp_signed("!=", add, int64(0))) as (adding, storing):
                     with adding:
                         for value, cell in zip(sums, cells, strict=True):

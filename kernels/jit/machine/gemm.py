@@ -40,21 +40,19 @@ def _emit_tile(e: Emitter, rows: Value, left: Matrix, b: Panel, begin: Rows, out
                 for _ in range(height - 1):
                     found.append(e.at(found[-1], step))
             starts, begins, targets = places
-            sums = [e.load(e.at(at, e.lanes * j)) for at in begins for j in range(vectors)]
             for target in targets:  # at the end of its part of the row: where that begins, the panel before has been
                 fetch_line(e, e.at(target, e.lanes * vectors - 1), write=True, near=3)
-            sums = emit_sums(e, starts, lambda k: e.b.mul(k, ahead), panel, b.depth, sums, vectors)
-            for i, value in enumerate(sums):
-                e.store(value, e.at(targets[i // vectors], e.lanes * (i % vectors)))
+            for i, value in enumerate(emit_sums(e, starts, lambda k: e.b.mul(k, ahead), panel, b.depth, vectors)):
+                row, at = i // vectors, e.lanes * (i % vectors)  # a large bias is added last: every sum after it would be rounded
+                e.store(e.b.fadd(e.load(e.at(begins[row], at)), value), e.at(targets[row], at))
 
 
 def emit_sums(
-    e: Emitter, starts: list[Value], offset_of: Callable[[Value], Value], b: Value, depth: Value, sums: list[Value],
-    vectors: int = PANEL,
+    e: Emitter, starts: list[Value], offset_of: Callable[[Value], Value], b: Value, depth: Value, vectors: int = PANEL
 ) -> list[Value]:  # fmt: skip
     """Rows by `vectors` vectors of sums, which stay in registers while the depth passes by.
 
-    starts: where each row of a lies; offset_of: bytes from a row's start to its element k. sums: what they begin with.
+    starts: where each row of a lies; offset_of: bytes from a row's start to its element k.
     """
     ir = e.b
 
@@ -67,7 +65,7 @@ def emit_sums(
             new += [e.fma(value, here[j], sums[m * vectors + j]) for j in range(vectors)]
         return new
 
-    return e.loop(depth, sums, step)
+    return e.loop(depth, [e.zero] * (len(starts) * vectors), step)
 
 
 def make_tile(vectors: int) -> Callable[..., None]:
@@ -101,7 +99,7 @@ class Product(NamedTuple):
     block_rows: rows of c per unit of work. turned: whether c is wanted transposed, as (columns, rows). adds: whether the product
     is added to what c holds, which needs a depth of at most DEPTH, no bias, and c as it is. copied: whether a block of a, whose
     columns must be dense, is copied before its products. by_rows: whether the bias has a number for each row of c as it is
-    wanted, not for each column.
+    wanted, not for each column. a_next, b_next: from one matrix to the next, 0 for one that all share.
     """
 
     batch: int
@@ -117,6 +115,8 @@ class Product(NamedTuple):
     adds: bool = False
     copied: bool = False
     by_rows: bool = False
+    a_next: int = 0
+    b_next: int = 0
 
 
 @inner()
@@ -248,54 +248,45 @@ def multiply_unit(
     multiply_block(left, Panel(packed.data, packed.at + column * p.depth, p.depth), target, rows, columns, p, work)
 
 
-@jit(flat=True)
-def multiply(a: Array, packed: Array, bias: Array, c: Array, p: Product, threads: int) -> None:
-    """c[i] = a[i] @ b[i] (+ bias) for a batch of matrices given flat, b in panels; every size at least 1.
+@inner()
+def pack_matrix(b: Tail, packed: Array, p: Product) -> None:
+    """Copy one matrix to panels."""
+    lanes = lanes_of(packed)
+    width = PANEL * lanes
+    if p.b_column == 1:
+        pack_rows(Tail(packed, 0), Matrix(b.data, b.at, p.b_depth, 1), p.columns, 0, p.depth, p.depth)
+        return
+    for column in range(0, p.columns, width):
+        columns = min(width, p.columns - column)
+        source = Matrix(b.data, b.at + column * p.b_column, p.b_depth, p.b_column)
+        pack_panel(Panel(packed, column * p.depth, p.depth), source, columns, panel_vectors(columns, lanes))
 
-    bias: one number for each column of c, or for each of its rows if they are turned; empty for none.
+
+@jit(flat=True)
+def multiply(a: Array, b: Array, packed: Array, bias: Array, c: Array, p: Product, threads: int) -> None:
+    """c[i] = a[i] @ b[i] (+ bias) for a batch of matrices given flat; every size at least 1.
+
+    packed: b in panels, from which threads share the work of each matrix. Empty: a thread has whole matrices, and copies each to
+    panels just before its products, while they stay in the cache. bias: one number for each column of c, or for each of its rows
+    if they are turned; empty for none.
     """
     width = PANEL * lanes_of(a)
     panels = (p.columns + width - 1) // width
     blocks = (p.rows + p.block_rows - 1) // p.block_rows
-    units = p.batch * blocks * panels
+    each, size, apart = blocks * panels, panels * width * p.depth, packed.size == 0
+    units, together = (p.batch, each) if apart else (p.batch * each, 1)
     for t in prange(threads):
-        work, held = room_for(p, a, bias), -1
-        for u in range(t * units // threads, (t + 1) * units // threads):
-            panel, block = u % panels, u // panels
-            matrix = block // blocks
-            left, right = Tail(a, matrix * p.rows * p.depth), Tail(packed, matrix * panels * p.depth * width)
-            multiply_unit(left, right, Tail(c, matrix * p.rows * p.columns), block % blocks, panel, block != held, p, work)
-            held = block
-
-
-@jit(flat=True)
-def multiply_each(
-    a: Array, b: Array, bias: Array, c: Array, p: Product, a_next: int, b_next: int, threads: int
-) -> None:
-    """The same, each matrix of b copied to panels just before its products, while they stay in the cache.
-
-    a_next, b_next: from one matrix to the next, 0 for one that all share.
-    """
-    lanes = lanes_of(a)
-    width = PANEL * lanes
-    panels = (p.columns + width - 1) // width
-    blocks = (p.rows + p.block_rows - 1) // p.block_rows
-    for t in prange(threads):
-        work, packed, held = room_for(p, a, bias), np.empty(panels * width * p.depth, a.dtype), -1
-        for matrix in range(t * p.batch // threads, (t + 1) * p.batch // threads):
-            wanted = b_next or held < 0
-            if wanted and p.b_column == 1:
-                pack_rows(Tail(packed, 0), Matrix(b, matrix * b_next, p.b_depth, 1), p.columns, 0, p.depth, p.depth)
-            for turned in range(panels if wanted and p.b_column != 1 else 0):
-                columns = min(width, p.columns - turned * width)
-                source = Matrix(b, matrix * b_next + turned * width * p.b_column, p.b_depth, p.b_column)
-                right = Panel(packed, turned * width * p.depth, p.depth)
-                pack_panel(right, source, columns, panel_vectors(columns, lanes))
+        work, own = room_for(p, a, bias), np.empty(size if apart else 0, a.dtype)
+        held, block_held = -1, -1
+        for u in range(t * units // threads * together, (t + 1) * units // threads * together):
+            panel, block, matrix = u % panels, u // panels, u // each
+            if apart and matrix != held and (p.b_next or held < 0):
+                pack_matrix(Tail(b, matrix * p.b_next), own, p)
             held = matrix
-            left, to = Tail(a, matrix * a_next), Tail(c, matrix * p.rows * p.columns)
-            for u in range(blocks * panels):
-                panel = u % panels
-                multiply_unit(left, Tail(packed, 0), to, u // panels, panel, panel == 0, p, work)
+            right = Tail(own, 0) if apart else Tail(packed, matrix * size)
+            left, to = Tail(a, matrix * p.a_next), Tail(c, matrix * p.rows * p.columns)
+            multiply_unit(left, right, to, block % blocks, panel, block != block_held, p, work)
+            block_held = block
 
 
 @inner()
