@@ -10,6 +10,7 @@ import pytest
 
 import dlengine as dl
 from dlengine.autograd.op import OPS
+from dlengine.backend import shims
 from dlengine.kernels import totals
 from dlengine.kernels.jit import embedding as of_rows
 from dlengine.kernels.jit import linear as of_products
@@ -214,3 +215,32 @@ def test_the_gradient_of_an_input_that_nobody_wants_is_not_computed(tile, case):
 def test_a_sum_of_another_kind_is_not_taken(total):
     assert not totals.fits(total, (2, 3), np.zeros(1, np.float32))
     assert totals.fits(np.zeros((2, 3), np.float32), (2, 3), np.zeros(1, np.float32))
+
+
+def parts_of_one_array(x):
+    y = x * 2.0
+    z = y[0] * y[1] + y[2] * y[-1, 0] + y[1:3, ..., None].sum() + y[:, 1].sum() + y[...].sum() + y[None].sum()
+    return z + y[dl.asarray([0, 0, 2])].sum()  # rows named twice are not added in place
+
+
+@pytest.mark.parametrize("direct", [False, True])
+def test_gradients_of_parts_of_one_array_are_added_in_place(direct, monkeypatch):
+    """Of basic indices: added to the array that the first of all gradients has made, with the results of adding afterwards."""
+    taken = []
+    monkeypatch.setattr(shims, "fits", lambda total, *rest: totals.fits(total, *rest) and not taken.append(total))
+    x = dl.tensor(np.random.default_rng(0).standard_normal((3, 2, 4)), requires_grad=True)
+    (x[0] * x[1] + x[2] if direct else parts_of_one_array(x)).sum().backward()
+    assert len(taken) == (2 if direct else 6)
+    assert all(total is taken[0] for total in taken)
+    found, x.grad = x.grad.numpy().copy(), None
+    monkeypatch.setattr(shims, "fits", lambda *given: False)
+    (x[0] * x[1] + x[2] if direct else parts_of_one_array(x)).sum().backward()
+    np.testing.assert_allclose(found, x.grad.numpy(), rtol=1e-14)
+
+
+def test_a_cotangent_that_is_handed_on_whole_is_not_added_to():
+    """x[:] hands on the cotangent that another op of the graph has got as well."""
+    x = dl.tensor(np.ones((2, 3)), requires_grad=True)
+    a, b = x * 1.0, x * 1.0
+    (dl.add(a[:], b) + dl.add(a[0], a[1:2])).sum().backward()
+    np.testing.assert_array_equal(x.grad.numpy(), [[4.0] * 3, [4.0] * 3])
