@@ -84,12 +84,14 @@ def planted(values: dict[tuple[int, tuple[int, ...]], float]) -> list[Any]:
 def test_nan_and_infinity_are_where_the_reference_has_them(which: int, value: float, causal: bool) -> None:
     """Also where a block of keys that is hidden from all queries of a block would not have to be looked at."""
     arrays = planted({(which, (0, 0, 149, 1)): value})
+    parts = [np.concatenate([a, a], 3)[..., : a.shape[3]] for a in arrays]  # whose rows do not lie side by side
     rest = None, 0.3, causal, False
     with np.errstate(invalid="ignore"):
         wanted = both(reference, (xp,), *wide(*arrays), *rest)
-    found = both(jit, (), *arrays, *rest)
-    for got, want in zip((found[0], *found[3:]), (wanted[0], *wanted[3:]), strict=True):
-        np.testing.assert_array_equal(np.isnan(got), np.isnan(want))
+    for given in (arrays, parts):
+        found = both(jit, (), *given, *rest)
+        for got, want in zip((found[0], *found[3:]), (wanted[0], *wanted[3:]), strict=True):
+            np.testing.assert_array_equal(np.isnan(got), np.isnan(want))
 
 
 def test_hidden_scores_that_are_not_numbers() -> None:
@@ -120,17 +122,22 @@ def test_layouts_and_read_only_inputs(dtype: Any) -> None:
     backward = [a[:, ::-1, :, ::-1] for a in arrays]
     for a in (*turned, *backward):
         a.flags.writeable = False
-    check(*turned)
-    check(*backward)
+    for causal in (False, True):
+        check(*turned, causal=causal)
+        check(*backward, causal=causal)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_any_number_of_threads(monkeypatch: pytest.MonkeyPatch, dtype: Any) -> None:
-    arrays, found = drawn(dtype, 1, 2, 300, 101, 9, 17), set()
-    for threads in (1, 2, 3):
-        monkeypatch.setattr(jit, "thread_count", lambda units, threads=threads: min(threads, max(1, units)))
-        found.add(b"".join(a.tobytes() for a in both(jit, (), *arrays, None, 0.3, True, False)))
-    assert len(found) == 1
+    """Of few heads, whose blocks are dealt out in turn, and of many, whose keys are copied once for all blocks of a thread."""
+    for heads in (2, 7):
+        arrays, found = drawn(dtype, 1, heads, 300, 101, 9, 17), set()
+        turned = [np.ascontiguousarray(a.transpose(0, 2, 1, 3)).transpose(0, 2, 1, 3) for a in arrays]
+        for threads in (1, 2, 3):
+            monkeypatch.setattr(jit, "thread_count", lambda units, threads=threads: min(threads, max(1, units)))
+            for given in (arrays, turned):
+                found.add(b"".join(a.tobytes() for a in both(jit, (), *given, None, 0.3, True, False)))
+        assert len(found) == 1
 
 
 def test_interpreted() -> None:
