@@ -40,6 +40,7 @@ from .machine.attend import (
 )
 from .machine.compile import dense, inner, jit, thread_count
 from .machine.panels import PANEL
+from .machine.prefetch import expect_rows
 from .machine.vector import VECTOR_BYTES, as_row, clear, copy_rows, lanes_of
 from .machine.views import Matrix, Panel, Rows
 from .machine.weights import weigh, weigh_grads
@@ -49,6 +50,9 @@ KEYS = 96
 
 GRAIN = 1 << 17
 """Multiply-adds below which another thread does not pay."""
+
+NEXT = 1 << 13
+"""Elements of each operand of a head up to which those of the next head are brought into the cache ahead."""
 
 PARTS = 8
 """Backward, heads are cut until there are so many units of work: a constant, so that the thread count changes no bit."""
@@ -143,8 +147,24 @@ def load_keys(k: Heads, v: Heads, s: Sizes, p: Place, work: Work) -> bool:
 
 
 @inner()
+def expect_part(x: Heads, s: Sizes, p: Place, rows: int, columns: int) -> None:
+    """Have a part of the next head brought into the cache while a block of this one is computed, where it stays until then."""
+    n, lanes = p.sample * s.heads + p.head + 1, lanes_of(x.data)
+    if n < s.samples * s.heads and rows * columns <= NEXT:
+        span = PANEL * lanes
+        blocks, block = (s.queries + span - 1) // span, p.first // span
+        first, last = block * rows // blocks, (block + 1) * rows // blocks
+        start = n // s.heads * x.batch + n % s.heads * x.head
+        expect_rows(Rows(x.data, start + first * x.row, x.row), columns, last - first)
+
+
+@inner()
 def attend(q: Heads, k: Heads, v: Heads, mask: Masks, out: Results, s: Sizes, p: Place, work: Work) -> None:
     """The results of one block of queries."""
+    expect_part(out.y, s, p, s.queries, s.width)
+    expect_part(q, s, p, s.queries, s.depth)
+    expect_part(k, s, p, s.keys, s.depth)
+    expect_part(v, s, p, s.keys, s.width)
     lanes = lanes_of(work.scores)
     vectors = vectors_for(p.queries, lanes)
     w = vectors * lanes
@@ -181,6 +201,11 @@ def attend(q: Heads, k: Heads, v: Heads, mask: Masks, out: Results, s: Sizes, p:
 @inner()
 def attend_grad(q: Heads, k: Heads, v: Heads, mask: Masks, saved: Saved, s: Sizes, p: Place, work: Work) -> None:
     """The gradients of one block of queries, and what it adds to those of keys and values."""
+    expect_part(q, s, p, s.queries, s.depth)
+    expect_part(k, s, p, s.keys, s.depth)
+    expect_part(v, s, p, s.keys, s.width)
+    expect_part(saved.gy, s, p, s.queries, s.width)
+    expect_part(saved.y, s, p, s.queries, s.width)
     lanes = lanes_of(work.scores)
     vectors = vectors_for(p.queries, lanes)
     w, room = vectors * lanes, (p.queries + lanes - 1) // lanes * lanes

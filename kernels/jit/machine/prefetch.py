@@ -8,6 +8,7 @@ from llvmlite import ir
 
 from ...types import Array
 from .vector import Emitter, Value, emits, int64
+from .views import Rows
 
 LINE = 64
 """Bytes of a line of the cache."""
@@ -41,3 +42,27 @@ def expect(x: Array, at: int, size: int) -> None:
 @emits(_fetching(write=True))
 def expect_written(x: Array, at: int, size: int) -> None:
     """Have `size` bytes of x from byte `at` on brought into the cache, to be written."""
+
+
+def _emit_expect_rows(e: Emitter, rows: Rows, columns: Value, count: Value) -> None:
+    b = e.b
+    start, ahead, size = e.start(rows), b.mul(rows.pitch, int64(e.size)), b.mul(columns, int64(e.size))
+    lines = b.sdiv(b.add(size, int64(LINE - 1)), int64(LINE))
+
+    def row(i: Value, _: list[Value]) -> list[Value]:
+        at = b.add(start, b.mul(i, ahead))
+
+        def fetch(v: Value, _: list[Value]) -> list[Value]:
+            fetch_line(e, b.add(at, b.mul(v, int64(LINE))))
+            return []
+
+        e.loop(lines, [], fetch)
+        return []
+
+    with e.when_positive(count), e.when_positive(lines):
+        e.loop(count, [], row)
+
+
+@emits(_emit_expect_rows)
+def expect_rows(rows: Rows, columns: int, count: int) -> None:
+    """Have the first elements of each of so many rows brought into the second-level cache, to be read."""
