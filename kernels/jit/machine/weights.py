@@ -28,7 +28,7 @@ C0, C1, C2, C3, C4 = 0.49999994, 0.16666521, 0.04166839, 0.008368745, 0.00138145
 """e ** r is 1 + r + r ** 2 (C0 + C1 r + ... + C4 r ** 4) to a part in 3e8 for abs(r) <= log(2) / 2."""
 
 
-def _of(e: Emitter, number: float) -> Value:
+def _of(e: Emitter, number: Any) -> Value:
     return ir.Constant(e.type, [float(number)] * e.lanes)
 
 
