@@ -259,6 +259,7 @@ def _backward(
         da=_scratch("da", s.blocks * (s.chunk * s.N + s.threads * APART) * BLOCK),
         dh=_scratch("dh", s.N * along * BLOCK, zero=ragged),
         dc=_scratch("dc", s.N * s.blocks * LANES, zero=ragged),
+        squashed=_scratch("squashed", s.N * s.blocks * LANES) if kind == LSTM else NOTHING,
         left=_scratch("left", s.threads, groups, s.chunk * most + APART, WIDTH),
         sums=_scratch("sums", s.threads, s.blocks, groups * WIDTH, BLOCK),
         bias=_scratch("bias", s.threads, s.blocks, BLOCK, zero=True),

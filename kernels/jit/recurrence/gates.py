@@ -17,9 +17,10 @@ import numpy as np
 from llvmlite import ir
 
 from ...types import Array
-from ..machine.vector import I32, Emitter, Value, emits
-from ..machine.views import Rows, row_of
-from .tile import BLOCK, LANES
+from ..machine.prefetch import LINE, fetch_line
+from ..machine.vector import I32, Emitter, Value, emits, int64
+from ..machine.views import Rows, Tail, head, row_of
+from .tile import AHEAD, BLOCK, LANES
 
 LSTM, GRU = 0, 1
 
@@ -48,12 +49,36 @@ class Cells(NamedTuple):
     after: Rows
 
 
+class PastCells(NamedTuple):
+    """What there is of one block of units at one step on the way back, a row for each row of the batch.
+
+    gates, before: the gates of the step, and the states before it. earlier: the gates of the step before. squashed: of an LSTM, tanh
+    of the states after the step, of which tanh of those before takes the place. next_gates, next_states: elements from here to what
+    is saved of the next block.
+    """
+
+    gates: Rows
+    before: Rows
+    earlier: Rows
+    squashed: Rows
+    next_gates: int
+    next_states: int
+
+
 class CellGrads(NamedTuple):
     """Gradients of one block of units at one step: of its outputs, by way of y and of the step after, and of its states."""
 
     y: Rows
     h: Rows
     state: Rows
+
+
+class Slopes(NamedTuple):
+    """What a step back finds: gradients of the pre-activations, their sums over all steps so far, and the outputs before the step."""
+
+    da: Rows
+    bias: Tail
+    h: Rows
 
 
 def _constant(e: Emitter, value: float) -> Value:
@@ -118,11 +143,33 @@ def _for_each_row(e: Emitter, rows: Value, *bodies: Callable[[Value], None]) -> 
             e.loop(rows, [], step_of(body))
 
 
-def _store_slopes(e: Emitter, slopes: Emitted, panel: Value, state: Value, at: Value, mask: Value) -> None:
-    """Store what a cell's backward step found; 0 in lanes beyond the units: there an infinite input met weights of 0, and the
-    NaN would reach the others through the products to come."""
-    for value, address in zip((*slopes, state), (*_panel(e, panel), at), strict=True):
-        e.store(e.b.select(mask, value, e.zero), address)
+def _fetch_next(e: Emitter, panel: Value, before: Value, y: Value, cells: PastCells) -> None:
+    """Bring near what the same row of the next block will need: rows of two blocks lie too far apart for the processor to see it."""
+    if AHEAD:
+        panel = e.at(panel, cells.next_gates)
+        for line in range(0, BLOCK * e.size, LINE):
+            fetch_line(e, e.b.add(panel, int64(line)), near=3)
+        fetch_line(e, e.at(before, cells.next_states), near=3)
+        fetch_line(e, e.b.add(y, int64(LINE)), near=3)
+
+
+def _for_each_slope(e: Emitter, rows: Value, lanes: Value, slopes: Slopes, body: Callable[[Value, Value], Emitted]) -> None:
+    """Store the four slopes that body(r, mask) finds for each row, and add them to the sums.
+
+    0 in lanes beyond the units: there an infinite input met weights of 0, and the NaN would reach the others through the products to
+    come.
+    """
+    mask, sums = e.first_lanes(lanes), _panel(e, e.start(slopes.bias))
+
+    def step(r: Value, totals: Emitted) -> Emitted:
+        found = [e.b.select(mask, value, e.zero) for value in body(r, mask)]
+        for value, address in zip(found, _panel(e, *_rows_at(e, r, slopes.da)), strict=True):
+            e.store(value, address)
+        return [e.b.fadd(total, value) for total, value in zip(totals, found, strict=True)]
+
+    with e.when_positive(rows):
+        for total, address in zip(e.loop(rows, [e.load(a) for a in sums], step), sums, strict=True):
+            e.store(total, address)
 
 
 def _emit_lstm(e: Emitter, cells: Cells, h: Rows, rows: Value, lanes: Value, keep: Value) -> None:
@@ -160,61 +207,68 @@ def lstm_cells(cells: Cells, h: Rows, rows: int, lanes: int, keep: int) -> None:
             gates[:] = i, f, new, o
 
 
-def _emit_lstm_output(e: Emitter, gates: Rows, states: Rows, h: Rows, rows: Value) -> None:
-    def output(r: Value) -> None:
-        panel, state, target = _rows_at(e, r, gates, states, h)
-        (squashed,) = _activate(e, [e.load(state)], "t")
-        e.store(e.b.fmul(e.load(_panel(e, panel)[3]), squashed), target)
+def _emit_squash(e: Emitter, squashed: Rows, states: Rows, rows: Value) -> None:
+    def squash(r: Value) -> None:
+        target, state = _rows_at(e, r, squashed, states)
+        e.store(_activate(e, [e.load(state)], "t")[0], target)
 
-    _for_each_row(e, rows, output)
+    _for_each_row(e, rows, squash)
 
 
-@emits(_emit_lstm_output)
-def lstm_output(gates: Rows, states: Rows, h: Rows, rows: int) -> None:
-    """h = o tanh(c) once more, from saved gates and states, to vectors."""
+@emits(_emit_squash)
+def squash(squashed: Rows, states: Rows, rows: int) -> None:
+    """tanh of states, vectors both."""
     for r in range(rows):
-        row_of(h, r, LANES)[:] = row_of(gates, r, BLOCK)[3 * LANES :] * np.tanh(row_of(states, r, LANES))
+        row_of(squashed, r, LANES)[:] = np.tanh(row_of(states, r, LANES))
 
 
-def _emit_lstm_back(e: Emitter, cells: Cells, grads: CellGrads, da: Rows, rows: Value, lanes: Value) -> None:
-    b, one, mask = e.b, _constant(e, 1), e.first_lanes(lanes)
+def _emit_lstm_back(e: Emitter, cells: PastCells, grads: CellGrads, slopes: Slopes, rows: Value, lanes: Value) -> None:
+    b, one = e.b, _constant(e, 1)
 
-    def slopes(r: Value) -> None:
-        panel, before, after = _rows_at(e, r, *cells)
-        at_y, at_h, at_state, target = _rows_at(e, r, *grads, da)
+    def back(r: Value, mask: Value) -> Emitted:
+        panel, at_before, earlier, at_squashed = _rows_at(e, r, *cells[:4])
+        at_y, at_h, at_state, output = _rows_at(e, r, *grads, slopes.h)
+        _fetch_next(e, panel, at_before, at_y, cells)
+        before, squashed = e.load(at_before), e.load(at_squashed)
+        (new_squashed,) = _activate(e, [before], "t")
+        e.store(new_squashed, at_squashed)
+        e.store(b.fmul(e.load(_panel(e, earlier)[3]), new_squashed), output)
         i, f, new, o = (e.load(a) for a in _panel(e, panel))
-        (squashed,) = _activate(e, [e.load(after)], "t")
         d = b.fadd(e.masked_load(at_y, mask), e.load(at_h))
         d_o = b.fmul(d, o)
         state = b.fadd(e.load(at_state), b.fmul(d_o, b.fsub(one, b.fmul(squashed, squashed))))
         by_i, by_f = b.fmul(state, i), b.fmul(state, f)
-        found = [
+        e.store(b.select(mask, by_f, e.zero), at_state)
+        return [
             b.fmul(b.fmul(by_i, new), b.fsub(one, i)),
-            b.fmul(b.fmul(by_f, e.load(before)), b.fsub(one, f)),
+            b.fmul(b.fmul(by_f, before), b.fsub(one, f)),
             b.fmul(by_i, b.fsub(one, b.fmul(new, new))),
             b.fmul(b.fmul(d_o, squashed), b.fsub(one, o)),
         ]
-        _store_slopes(e, found, target, by_f, at_state, mask)
 
-    _for_each_row(e, rows, slopes)
+    _for_each_slope(e, rows, lanes, slopes, back)
 
 
 @emits(_emit_lstm_back)
-def lstm_cells_back(cells: Cells, grads: CellGrads, da: Rows, rows: int, lanes: int) -> None:
-    """Gradients of the pre-activations, to da; dc becomes the gradient of the state before."""
+def lstm_cells_back(cells: PastCells, grads: CellGrads, slopes: Slopes, rows: int, lanes: int) -> None:
+    """Gradients of the pre-activations; dc becomes the gradient of the state before. The outputs before are computed once more."""
     for r in range(rows):
         i, f, new, o = row_of(cells.gates, r, BLOCK).reshape(4, LANES)
-        squashed, state = np.tanh(row_of(cells.after, r, LANES)), row_of(grads.state, r, LANES)
+        before, squashed = row_of(cells.before, r, LANES), row_of(cells.squashed, r, LANES)
+        state = row_of(grads.state, r, LANES)
         d = row_of(grads.h, r, LANES).copy()
         d[:lanes] += row_of(grads.y, r, lanes)
         total = state + d * o * (1 - squashed * squashed)
-        slopes = row_of(da, r, BLOCK).reshape(4, LANES)
-        slopes[0] = total * i * new * (1 - i)
-        slopes[1] = total * f * row_of(cells.before, r, LANES) * (1 - f)
-        slopes[2] = total * i * (1 - new * new)
-        slopes[3] = d * o * squashed * (1 - o)
+        found = row_of(slopes.da, r, BLOCK).reshape(4, LANES)
+        found[0] = total * i * new * (1 - i)
+        found[1] = total * f * before * (1 - f)
+        found[2] = total * i * (1 - new * new)
+        found[3] = d * o * squashed * (1 - o)
         state[:] = total * f
-        slopes[:, lanes:], state[lanes:] = 0, 0
+        found[:, lanes:], state[lanes:] = 0, 0
+        head(slopes.bias, BLOCK)[:] += found.reshape(-1)
+        squashed[:] = np.tanh(before)
+        row_of(slopes.h, r, LANES)[:] = row_of(cells.earlier, r, BLOCK)[3 * LANES :] * squashed
 
 
 def _emit_gru(e: Emitter, cells: Cells, h: Rows, rows: Value, lanes: Value, keep: Value) -> None:
@@ -252,12 +306,15 @@ def gru_cells(cells: Cells, h: Rows, rows: int, lanes: int, keep: int) -> None:
         row_of(h, r, lanes)[:] = state[:lanes]
 
 
-def _emit_gru_back(e: Emitter, cells: Cells, grads: CellGrads, da: Rows, rows: Value, lanes: Value) -> None:
-    b, one, mask = e.b, _constant(e, 1), e.first_lanes(lanes)
+def _emit_gru_back(e: Emitter, cells: PastCells, grads: CellGrads, slopes: Slopes, rows: Value, lanes: Value) -> None:
+    b, one = e.b, _constant(e, 1)
 
-    def slopes(r: Value) -> None:
-        panel, before = _rows_at(e, r, cells.gates, cells.before)
-        at_y, at_h, at_state, target = _rows_at(e, r, *grads, da)
+    def back(r: Value, mask: Value) -> Emitted:
+        panel, at_before = _rows_at(e, r, cells.gates, cells.before)
+        at_y, at_h, at_state, output = _rows_at(e, r, *grads, slopes.h)
+        _fetch_next(e, panel, at_before, at_y, cells)
+        before = e.load(at_before)
+        e.store(before, output)
         new, reset, update, hidden = (e.load(a) for a in _panel(e, panel))
         d = b.fadd(e.masked_load(at_y, mask), e.load(at_h))
         d = b.fadd(d, e.load(at_state))
@@ -265,30 +322,32 @@ def _emit_gru_back(e: Emitter, cells: Cells, grads: CellGrads, da: Rows, rows: V
         by_new = b.fmul(b.fmul(d, rest), b.fsub(one, b.fmul(new, new)))
         by_hidden = b.fmul(by_new, reset)
         kept = b.fmul(d, update)
-        found = [
+        e.store(b.select(mask, kept, e.zero), at_state)
+        return [
             by_new,
             b.fmul(b.fmul(by_hidden, hidden), b.fsub(one, reset)),
-            b.fmul(b.fmul(kept, b.fsub(e.load(before), new)), rest),
+            b.fmul(b.fmul(kept, b.fsub(before, new)), rest),
             by_hidden,
         ]
-        _store_slopes(e, found, target, kept, at_state, mask)
 
-    _for_each_row(e, rows, slopes)
+    _for_each_slope(e, rows, lanes, slopes, back)
 
 
 @emits(_emit_gru_back)
-def gru_cells_back(cells: Cells, grads: CellGrads, da: Rows, rows: int, lanes: int) -> None:
-    """Gradients of the pre-activations, to da; dc becomes what passes straight to the state before."""
+def gru_cells_back(cells: PastCells, grads: CellGrads, slopes: Slopes, rows: int, lanes: int) -> None:
+    """Gradients of the pre-activations; dc becomes what passes straight to the state before, which was the output there."""
     for r in range(rows):
         new, reset, update, hidden = row_of(cells.gates, r, BLOCK).reshape(4, LANES)
-        state = row_of(grads.state, r, LANES)
+        before, state = row_of(cells.before, r, LANES), row_of(grads.state, r, LANES)
         d = row_of(grads.h, r, LANES) + state
         d[:lanes] += row_of(grads.y, r, lanes)
         by_new = d * (1 - update) * (1 - new * new)
-        slopes = row_of(da, r, BLOCK).reshape(4, LANES)
-        slopes[0] = by_new
-        slopes[1] = by_new * hidden * reset * (1 - reset)
-        slopes[2] = d * (row_of(cells.before, r, LANES) - new) * update * (1 - update)
-        slopes[3] = by_new * reset
+        found = row_of(slopes.da, r, BLOCK).reshape(4, LANES)
+        found[0] = by_new
+        found[1] = by_new * hidden * reset * (1 - reset)
+        found[2] = d * (before - new) * update * (1 - update)
+        found[3] = by_new * reset
         state[:] = d * update
-        slopes[:, lanes:], state[lanes:] = 0, 0
+        found[:, lanes:], state[lanes:] = 0, 0
+        head(slopes.bias, BLOCK)[:] += found.reshape(-1)
+        row_of(slopes.h, r, LANES)[:] = before

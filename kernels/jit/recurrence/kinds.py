@@ -9,11 +9,10 @@ from typing import Any
 
 from numba.extending import overload
 
-from ..machine.vector import copy_rows
 from ..machine.views import Panel, Pieces, Rows
-from .gates import LSTM, CellGrads, Cells, gru_cells, gru_cells_back, lstm_cells, lstm_cells_back, lstm_output
+from .gates import LSTM, CellGrads, Cells, PastCells, Slopes, gru_cells, gru_cells_back, lstm_cells, lstm_cells_back, squash
 from .layout import LSTMSizes, Sizes
-from .tile import LANES, multiply_four, multiply_three
+from .tile import multiply_four, multiply_three
 
 
 def cells_forward(s: Sizes, cells: Cells, h: Rows, rows: int, lanes: int, keep: int) -> None:
@@ -21,17 +20,15 @@ def cells_forward(s: Sizes, cells: Cells, h: Rows, rows: int, lanes: int, keep: 
     (lstm_cells if s.kind == LSTM else gru_cells)(cells, h, rows, lanes, keep)
 
 
-def output_again(s: Sizes, gates: Rows, states: Rows, h: Rows, rows: int) -> None:
-    """The outputs of one block of units at a step, from what was saved of it: cheaper than keeping them."""
+def squash_last(s: Sizes, squashed: Rows, states: Rows, rows: int) -> None:
+    """Of sequences whose last step comes first on the way back: what the step before would have left in `squashed`."""
     if s.kind == LSTM:
-        lstm_output(gates, states, h, rows)
-    else:
-        copy_rows(h, states, LANES, rows)
+        squash(squashed, states, rows)
 
 
-def cells_back(s: Sizes, cells: Cells, grads: CellGrads, da: Rows, rows: int, lanes: int) -> None:
-    """One block of units at one step: from gradients of outputs and states to those of the pre-activations, in da."""
-    (lstm_cells_back if s.kind == LSTM else gru_cells_back)(cells, grads, da, rows, lanes)
+def cells_back(s: Sizes, cells: PastCells, grads: CellGrads, slopes: Slopes, rows: int, lanes: int) -> None:
+    """One block of units at one step: from gradients of outputs and states to those of the pre-activations."""
+    (lstm_cells_back if s.kind == LSTM else gru_cells_back)(cells, grads, slopes, rows, lanes)
 
 
 def multiply_gates(s: Sizes, rows: int, left: Pieces, weights: Panel, start: Rows, out: Rows) -> None:
@@ -51,18 +48,18 @@ def _cells_forward(s: Any, cells: Any, h: Any, rows: Any, lanes: Any, keep: Any)
     return lambda s, cells, h, rows, lanes, keep: gru_cells(cells, h, rows, lanes, keep)
 
 
-@overload(output_again, inline="always", strict=False)
-def _output_again(s: Any, gates: Any, states: Any, h: Any, rows: Any) -> Any:
+@overload(squash_last, inline="always", strict=False)
+def _squash_last(s: Any, squashed: Any, states: Any, rows: Any) -> Any:
     if _is_lstm(s):
-        return lambda s, gates, states, h, rows: lstm_output(gates, states, h, rows)
-    return lambda s, gates, states, h, rows: copy_rows(h, states, LANES, rows)
+        return lambda s, squashed, states, rows: squash(squashed, states, rows)
+    return lambda s, squashed, states, rows: None
 
 
 @overload(cells_back, inline="always", strict=False)
-def _cells_back(s: Any, cells: Any, grads: Any, da: Any, rows: Any, lanes: Any) -> Any:
+def _cells_back(s: Any, cells: Any, grads: Any, slopes: Any, rows: Any, lanes: Any) -> Any:
     if _is_lstm(s):
-        return lambda s, cells, grads, da, rows, lanes: lstm_cells_back(cells, grads, da, rows, lanes)
-    return lambda s, cells, grads, da, rows, lanes: gru_cells_back(cells, grads, da, rows, lanes)
+        return lambda s, cells, grads, slopes, rows, lanes: lstm_cells_back(cells, grads, slopes, rows, lanes)
+    return lambda s, cells, grads, slopes, rows, lanes: gru_cells_back(cells, grads, slopes, rows, lanes)
 
 
 @overload(multiply_gates, inline="always", strict=False)

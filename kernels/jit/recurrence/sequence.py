@@ -17,9 +17,9 @@ from numba import prange
 from ...types import Array
 from ..machine.compile import inner, jit, signed
 from ..machine.vector import clear, copy_rows
-from ..machine.views import Panel, Pieces, Rows, rows_from
-from .gates import CellGrads, Cells
-from .kinds import cells_back, cells_forward, multiply_gates, output_again
+from ..machine.views import Panel, Pieces, Rows, Tail, rows_from
+from .gates import CellGrads, Cells, PastCells, Slopes
+from .kinds import cells_back, cells_forward, multiply_gates, squash_last
 from .layout import (
     InputGrads,
     Inputs,
@@ -160,19 +160,31 @@ def recur_back(part: Part, step: int, start: int, inputs: Inputs, saved: Saved, 
     pitch, dh, groups = left_pitch(s), first * h_pitch(s), x_groups + groups_of(s.H)
     left = part.t * groups * pitch + k * WIDTH
     left_h = left + x_groups * pitch
+    later = 0 if step == s.T - 1 else min(rows, part.active[time_of(step + 1, s)])
     for p in range(s.blocks):
-        before, after = states_at(part, p, step, s), states_at(part, p, step + 1, s)
-        states = Rows(saved.states, before, LANES)
-        cells = Cells(Rows(saved.gates, gates_at(part, p, step, s), BLOCK), states, Rows(saved.states, after, LANES))
+        squashed, after = Rows(w.squashed, dc_at(part, p, s), LANES), Rows(saved.states, states_at(part, p, step + 1, s), LANES)
+        if later < rows:
+            squash_last(s, rows_from(squashed, later), rows_from(after, later), rows - later)
+        cells = PastCells(
+            gates=Rows(saved.gates, gates_at(part, p, step, s), BLOCK),
+            before=Rows(saved.states, states_at(part, p, step, s), LANES),
+            earlier=Rows(saved.gates, gates_at(part, p, step - 1, s), BLOCK),
+            squashed=squashed,
+            next_gates=s.slots * n * BLOCK,
+            next_states=s.states * n * LANES,
+        )
         grads = CellGrads(
             y=Rows(gy, now * s.H + p * LANES, s.H),
             h=Rows(w.dh, dh + p * LANES, h_pitch(s)),
             state=Rows(w.dc, dc_at(part, p, s), LANES),
         )
         at = da_at(part, p, k, s)
-        cells_back(s, cells, grads, Rows(w.da, at, BLOCK), rows, lanes_in(p, s))
-        earlier = Rows(saved.gates, gates_at(part, p, step - 1, s), BLOCK)
-        output_again(s, earlier, states, Rows(w.left, left_h + p // VECTORS * pitch + p % VECTORS * LANES, WIDTH), old)
+        slopes = Slopes(
+            da=Rows(w.da, at, BLOCK),
+            bias=Tail(w.bias, (part.t * s.blocks + p) * BLOCK),
+            h=Rows(w.left, left_h + p // VECTORS * pitch + p % VECTORS * LANES, WIDTH),
+        )
+        cells_back(s, cells, grads, slopes, rows, lanes_in(p, s))
         if rows < n:
             clear(w.da[at + rows * BLOCK : at + n * BLOCK])
     split_columns(Rows(w.left, left, pitch), Rows(inputs.x, now * s.I, s.I), s.I, rows)
@@ -213,12 +225,6 @@ def weight_grad(part: Part, rows: int, fresh: bool, w: Scratch, s: Any) -> None:
             for k in range(0, rows, depth):
                 for unit in range(p, last):
                     weight_grad_tiles(part, unit, b, k, min(depth, rows - k), fresh and k == 0, w, s)
-        for unit in range(p, last):
-            da, to = da_at(part, unit, 0, s), (part.t * s.blocks + unit) * BLOCK
-            total = w.bias[to : to + BLOCK]
-            for r in range(rows):
-                at = da + r * BLOCK
-                add_into(total, w.da[at : at + BLOCK])
 
 
 @inner()

@@ -42,15 +42,19 @@ DEPTH = 1 << 30 if MANY_REGISTERS else 256
 AHEAD = not MANY_REGISTERS
 """Whether a tile fetches the weights that come next: the first rows of so short a depth would wait for the third-level cache."""
 
+UNROLL = 1 if MANY_REGISTERS else 4
+"""Steps of the depth in one turn of a loop over a piece, whose end would else be mispredicted as often as a piece is short."""
+
 MANY_ROWS = 1 << 30 if MANY_REGISTERS else 128
 """Rows of which that depth is used for all columns before the next: they stay in the second-level cache."""
 
 
-def make_tile(shapes: tuple[tuple[int, int], ...], line: int, step: int, turns: int = 1) -> Callable[..., None]:
+def make_tile(shapes: tuple[tuple[int, int], ...], line: int, step: int, turns: int = 1, unroll: int = 1) -> Callable[..., None]:
     """The tile of these heights and widths. line: from one row of the panel to the next; step: along a row on the left.
 
     turns: of how many parts a sum is made, so that a product need not wait for the one before. It must not depend on the rows
-    that a thread has: the same sum would be rounded in another way.
+    that a thread has: the same sum would be rounded in another way. unroll: rows of the panel that one turn of the loop takes,
+    of which the depth is a multiple.
     """
 
     def emit(
@@ -66,17 +70,18 @@ def make_tile(shapes: tuple[tuple[int, int], ...], line: int, step: int, turns: 
     def fixed(
         e: Emitter, shape: tuple[int, int], left: Pieces, weights: Panel, start: Rows, out: Rows, following: Rows
     ) -> None:
-        """All sums of height x width vectors stay in registers while the depth passes by."""
+        """All sums of height x width vectors stay in registers while the depth passes by; what they begin with is added last."""
         height, width = shape
         count = height * width
-        rows, sums = [e.start(left)], []
+        rows, begins, targets = [e.start(left)], [e.start(start)], [e.start(out)]
         while len(rows) < height:
             rows.append(e.at(rows[-1], left.pitch))
-        init, target, panel = e.start(start), e.start(out), e.start(weights)
-        for _ in range(height):
-            sums += [e.load(e.at(init, LANES * j)) for j in range(width)]
-            init = e.at(init, start.pitch)
-        sums += [e.zero] * (count * (turns - 1))
+            begins.append(e.at(begins[-1], start.pitch))
+            targets.append(e.at(targets[-1], out.pitch))
+        panel = e.start(weights)
+        if AHEAD:
+            for target in targets:
+                fetch_line(e, target, write=True, near=3)
 
         def piece(i: Value, sums: list[Value]) -> list[Value]:
             shift = e.b.mul(i, left.ahead)
@@ -86,25 +91,28 @@ def make_tile(shapes: tuple[tuple[int, int], ...], line: int, step: int, turns: 
             soon = e.at(e.start(following), e.b.mul(before, following.pitch))
 
             def multiply(k: Value, sums: list[Value]) -> list[Value]:
-                there, along = e.at(lines, e.b.mul(k, int64(line))), e.b.mul(k, int64(step))
-                if AHEAD:
-                    fetch_line(e, e.at(soon, e.b.mul(k, following.pitch)))
-                values = [e.load(e.at(there, LANES * j)) for j in range(width)]
-                new = sums[count:]
-                for m in range(height):
-                    factor = e.broadcast(e.at(here[m], along))
-                    new += [e.fma(factor, values[j], sums[m * width + j]) for j in range(width)]
-                return new
+                for u in range(unroll):
+                    turn = e.b.add(e.b.mul(k, int64(unroll)), int64(u))
+                    there, along = e.at(lines, e.b.mul(turn, int64(line))), e.b.mul(turn, int64(step))
+                    if AHEAD:
+                        fetch_line(e, e.at(soon, e.b.mul(turn, following.pitch)))
+                    values = [e.load(e.at(there, LANES * j)) for j in range(width)]
+                    new = sums[count:]
+                    for m in range(height):
+                        factor = e.broadcast(e.at(here[m], along))
+                        new += [e.fma(factor, values[j], sums[m * width + j]) for j in range(width)]
+                    sums = new
+                return sums
 
-            return e.loop(weights.depth, sums, multiply)
+            return e.loop(e.b.sdiv(weights.depth, int64(unroll)), sums, multiply)
 
-        sums = e.loop(left.pieces, sums, piece)
+        sums = e.loop(left.pieces, [e.zero] * (count * turns), piece)
         for i in range(count, len(sums)):
             sums[i % count] = e.b.fadd(sums[i % count], sums[i])
         for m in range(height):
             for j in range(width):
-                e.store(sums[m * width + j], e.at(target, LANES * j))
-            target = e.at(target, out.pitch)
+                total = e.b.fadd(e.load(e.at(begins[m], LANES * j)), sums[m * width + j])
+                e.store(total, e.at(targets[m], LANES * j))
 
     @emits(emit)
     def tile(
@@ -168,7 +176,9 @@ def make_gates(gates: int) -> Callable[..., None]:
 
 
 multiply_three, multiply_four = make_gates(3), make_gates(4)
-row_tile = make_tile(tuple((height, width) for width in range(1, VECTORS + 1) for height in range(1, ROWS + 1)), WIDTH, 1)
+row_tile = make_tile(
+    tuple((height, width) for width in range(1, VECTORS + 1) for height in range(1, ROWS + 1)), WIDTH, 1, unroll=UNROLL
+)
 
 
 @inner()
