@@ -62,7 +62,7 @@ def make_tile(shapes: tuple[tuple[int, int], ...], line: int, step: int, turns: 
     ) -> None:
         left, weights = left._replace(data=e.start(left), at=0), weights._replace(data=e.start(weights), at=0)
         start, out = start._replace(data=e.start(start), at=0), out._replace(data=e.start(out), at=0)  # once for all heights
-        for height, width in shapes:
+        for height, width in reversed(shapes):  # the largest is asked for most often
             same = [e.b.icmp_signed("==", v, int64(n)) for v, n in ((rows, height), (vectors, width))]
             with e.b.if_then(e.b.and_(*same)):
                 fixed(e, (height, width), left, weights, start, out, following)
@@ -137,6 +137,14 @@ def make_tile(shapes: tuple[tuple[int, int], ...], line: int, step: int, turns: 
     return tile
 
 
+@inner()
+def heights(rows: int, most: int) -> tuple[int, int, int]:
+    """How many tiles take so many rows, the height of the lower ones, and how many of them, the first, have a row more."""
+    tiles = (rows + most - 1) // most
+    height = rows // max(1, tiles)
+    return tiles, height, rows - tiles * height
+
+
 def strip_of(vectors: int) -> int:
     """Vectors of the strips into which a panel of so many is cut, each for one tile: its rows follow each other."""
     return vectors if vectors <= WIDE else VECTORS
@@ -155,22 +163,25 @@ def make_gates(gates: int) -> Callable[..., None]:
 
         alone: whether there is one sequence: then rows are steps, as many for any number of threads.
         """
-        tiles, depth = (rows + high - 1) // high, weights.depth
+        depth = weights.depth
+        tiles, height, higher = heights(rows, high)
         pace = (line + tiles - 1) // max(1, tiles)
         for j in range(0, gates, strip):
             for k in range(0, depth, DEPTH):
                 part = Panel(weights.data, weights.at + (j * depth + k * strip) * LANES, min(DEPTH, depth - k))
                 size = part.depth * line
+                share, r = size // max(1, tiles), 0
                 for i in range(tiles):
-                    r = i * rows // tiles
+                    count = height + 1 if i < higher else height
                     here = Pieces(left.data, left.at + r * left.pitch + k, left.pitch, 0, 1)
                     to = Rows(out.data, out.at + r * out.pitch + j * LANES, out.pitch)
                     begin = to if k else Rows(start.data, start.at + r * start.pitch + j * LANES, start.pitch)
-                    following = Rows(weights.data, part.at + size + i * size // tiles, pace)
+                    following = Rows(weights.data, part.at + size + i * share, pace)
                     if alone and rows == 1:
                         only_row(1, strip, here, part, begin, to, following)
                     else:
-                        tile((i + 1) * rows // tiles - r, strip, here, part, begin, to, following)
+                        tile(count, strip, here, part, begin, to, following)
+                    r += count
 
     return multiply
 
@@ -192,7 +203,7 @@ def multiply_rows(rows: int, columns: int, left: Pieces, weights: Panel, zero: A
     rest = columns - (strips - 1) * WIDTH
     for first in range(0, rows, MANY_ROWS):
         count = min(MANY_ROWS, rows - first)
-        tiles = (count + ROWS - 1) // ROWS
+        tiles, height, higher = heights(count, ROWS)
         pace = (WIDTH + tiles - 1) // tiles
         for k in range(0, left.pieces, span):
             some = min(span, left.pieces - k)
@@ -202,15 +213,16 @@ def multiply_rows(rows: int, columns: int, left: Pieces, weights: Panel, zero: A
                 vectors = (rest + LANES - 1) // LANES if last else VECTORS
                 part = Panel(weights.data, weights.at + (c * depth + k * weights.depth) * WIDTH, weights.depth)
                 soon = weights.at + (k + some) * weights.depth * WIDTH if last else part.at + depth * WIDTH
+                share, r = size // tiles, first
                 for i in range(tiles):
-                    r = first + i * count // tiles
                     here = Pieces(left.data, left.at + r * left.pitch + k * left.ahead, left.pitch, left.ahead, some)
                     to = Rows(out.data, out.at + r * out.pitch + c * WIDTH, out.pitch)
                     if last and rest % LANES:
                         to = rows_from(ragged, r)
                     begin = to if k else Rows(zero, 0, 0)
-                    following = Rows(weights.data, soon + i * size // tiles, pace)
-                    row_tile(first + (i + 1) * count // tiles - r, vectors, here, part, begin, to, following)
+                    following, some_rows = Rows(weights.data, soon + i * share, pace), height + 1 if i < higher else height
+                    row_tile(some_rows, vectors, here, part, begin, to, following)
+                    r += some_rows
     if rest % LANES:
         copy_rows(Rows(out.data, out.at + (strips - 1) * WIDTH, out.pitch), ragged, rest, rows)
 
