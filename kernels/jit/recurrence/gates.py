@@ -52,9 +52,9 @@ class Cells(NamedTuple):
 class PastCells(NamedTuple):
     """What there is of one block of units at one step on the way back, a row for each row of the batch.
 
-    gates, before: the gates of the step, and the states before it. earlier: the gates of the step before. squashed: of an LSTM, tanh
-    of the states after the step, of which tanh of those before takes the place. next_gates, next_states: elements from here to what
-    is saved of the next block.
+    gates, before: the gates of the step, and the states before it. earlier: the gates of the step before. squashed: of an LSTM,
+    tanh of the states after the step, of which tanh of those before takes the place. next_gates, next_states: elements from here
+    to what is saved of the next block.
     """
 
     gates: Rows
@@ -74,7 +74,7 @@ class CellGrads(NamedTuple):
 
 
 class Slopes(NamedTuple):
-    """What a step back finds: gradients of the pre-activations, their sums over all steps so far, and the outputs before the step."""
+    """What a step back finds: gradients of the pre-activations, their sums over all steps so far, the outputs before the step."""
 
     da: Rows
     bias: Tail
@@ -144,7 +144,7 @@ def _for_each_row(e: Emitter, rows: Value, *bodies: Callable[[Value], None]) -> 
 
 
 def _fetch_next(e: Emitter, panel: Value, before: Value, y: Value, cells: PastCells) -> None:
-    """Bring near what the same row of the next block will need: rows of two blocks lie too far apart for the processor to see it."""
+    """Bring near what the same row of the next block will need: two blocks lie too far apart for the processor to foresee it."""
     if AHEAD:
         panel = e.at(panel, cells.next_gates)
         for line in range(0, BLOCK * e.size, LINE):
@@ -156,8 +156,8 @@ def _fetch_next(e: Emitter, panel: Value, before: Value, y: Value, cells: PastCe
 def _for_each_slope(e: Emitter, rows: Value, lanes: Value, slopes: Slopes, body: Callable[[Value, Value], Emitted]) -> None:
     """Store the four slopes that body(r, mask) finds for each row, and add them to the sums.
 
-    0 in lanes beyond the units: there an infinite input met weights of 0, and the NaN would reach the others through the products to
-    come.
+    0 in lanes beyond the units: there an infinite input met weights of 0, and the NaN would reach the others through the products
+    to come.
     """
     mask, sums = e.first_lanes(lanes), _panel(e, e.start(slopes.bias))
 
@@ -251,7 +251,7 @@ def _emit_lstm_back(e: Emitter, cells: PastCells, grads: CellGrads, slopes: Slop
 
 @emits(_emit_lstm_back)
 def lstm_cells_back(cells: PastCells, grads: CellGrads, slopes: Slopes, rows: int, lanes: int) -> None:
-    """Gradients of the pre-activations; dc becomes the gradient of the state before. The outputs before are computed once more."""
+    """Gradients of the pre-activations; dc becomes the gradient of the state before. The outputs before are computed again."""
     for r in range(rows):
         i, f, new, o = row_of(cells.gates, r, BLOCK).reshape(4, LANES)
         before, squashed = row_of(cells.before, r, LANES), row_of(cells.squashed, r, LANES)

@@ -115,8 +115,8 @@ class Saved(NamedTuple):
 class Scratch(NamedTuple):
     """What backward works in, each flat.
 
-    w_in, w_hid: weights in panels. da: gradients of a chunk's pre-activations. dh, dc: of the states. squashed: of an LSTM, tanh of
-    the states after a step. left: x and the h before of a chunk, cut into column groups. sums: each thread's weight gradients.
+    w_in, w_hid: weights in panels. da: gradients of a chunk's pre-activations. dh, dc: of the states. squashed: of an LSTM, tanh
+    of the states after a step. left: x and the h before of a chunk, cut into column groups. sums: each thread's weight gradients.
     bias: each thread's bias gradients. ragged: columns of gx that fill no vector. zero: a panel row of zeros.
     """
 

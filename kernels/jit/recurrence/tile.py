@@ -49,6 +49,20 @@ MANY_ROWS = 1 << 30 if MANY_REGISTERS else 128
 """Rows of which that depth is used for all columns before the next: they stay in the second-level cache."""
 
 
+def _addresses(e: Emitter, rows: Rows | Pieces, count: int) -> list[Value]:
+    """Where each of the first rows begins."""
+    found = [e.start(rows)]
+    while len(found) < count:
+        found.append(e.at(found[-1], rows.pitch))
+    return found
+
+
+def _store_totals(e: Emitter, target: Value, begin: Value, sums: list[Value]) -> None:
+    """A row of sums, with what they begin with."""
+    for j, value in enumerate(sums):
+        e.store(e.b.fadd(e.load(e.at(begin, LANES * j)), value), e.at(target, LANES * j))
+
+
 def make_tile(shapes: tuple[tuple[int, int], ...], line: int, step: int, turns: int = 1, unroll: int = 1) -> Callable[..., None]:
     """The tile of these heights and widths. line: from one row of the panel to the next; step: along a row on the left.
 
@@ -73,12 +87,7 @@ def make_tile(shapes: tuple[tuple[int, int], ...], line: int, step: int, turns: 
         """All sums of height x width vectors stay in registers while the depth passes by; what they begin with is added last."""
         height, width = shape
         count = height * width
-        rows, begins, targets = [e.start(left)], [e.start(start)], [e.start(out)]
-        while len(rows) < height:
-            rows.append(e.at(rows[-1], left.pitch))
-            begins.append(e.at(begins[-1], start.pitch))
-            targets.append(e.at(targets[-1], out.pitch))
-        panel = e.start(weights)
+        rows, targets, panel = _addresses(e, left, height), _addresses(e, out, height), e.start(weights)
         if AHEAD:
             for target in targets:
                 fetch_line(e, target, write=True, near=3)
@@ -109,10 +118,8 @@ def make_tile(shapes: tuple[tuple[int, int], ...], line: int, step: int, turns: 
         sums = e.loop(left.pieces, [e.zero] * (count * turns), piece)
         for i in range(count, len(sums)):
             sums[i % count] = e.b.fadd(sums[i % count], sums[i])
-        for m in range(height):
-            for j in range(width):
-                total = e.b.fadd(e.load(e.at(begins[m], LANES * j)), sums[m * width + j])
-                e.store(total, e.at(targets[m], LANES * j))
+        for m, (begin, target) in enumerate(zip(_addresses(e, start, height), targets, strict=True)):
+            _store_totals(e, target, begin, sums[m * width : (m + 1) * width])
 
     @emits(emit)
     def tile(
