@@ -1,13 +1,18 @@
-"""3 x 3 convolutions of stride 1 by Winograd's minimal filtering F(2 x 2, 3 x 3): 16 products in place of 36.
+"""3 x 3 convolutions of stride 1 by Winograd's minimal filtering F(4 x 4, 3 x 3): 36 products in place of 144.
 
-Y = A^T [ (G w G^T) * (B^T d B) ] A  for each 4 x 4 patch d of the input, giving 2 x 2 outputs. Summed over channels, the
-product in brackets is 16 independent matrix products, which the tile kernel does. From 16 channels on this beats the
-direct kernel.
+Y = A^T [ (G w G^T) * (B^T d B) ] A  for each 6 x 6 patch d of the input, giving 4 x 4 outputs. Summed over channels, the
+product in brackets is 36 independent matrix products, for which the tiles of matrix products serve. Channels lie in the lanes of
+vectors: the transforms move no lanes, and only patches at the border of an image are in part for nothing.
+
+For normal numbers in float32, the largest error is about 1e-6 of the largest result for 16 channels, 1.6e-6 for 64 and 2.7e-6 for
+256, against 0.6 of that where the definition's products are summed one by one.
 
 Source: A. Lavin, S. Gray, Fast Algorithms for Convolutional Neural Networks, CVPR 2016.
 """
 
 from __future__ import annotations
+
+from functools import lru_cache
 
 import numpy as np
 from numba import prange
@@ -16,55 +21,68 @@ from ...geometry import ConvGeometry
 from ...types import Array
 from ..machine.compile import inner, jit, threads_for
 from ..machine.kept import KEPT
-from ..machine.tile import ROWS, tiles
-from ..machine.vector import VECTOR_BYTES, as_row, clear, copy_rows, lanes_of
-from ..machine.views import Panel, Rows, Tail
-from .pack import pack_image
-from .plan import Packing
-from .winograd_transform import transform_patches, transform_products
+from ..machine.vector import VECTOR_BYTES, as_row, lanes_of
+from ..machine.views import Matrix, Panel, Rows, Tail
+from .panel_plan import panel_vectors, panel_width
+from .winograd_lanes import from_lanes, strip_to_lanes, to_lanes
+from .winograd_products import ROWS_OVER, product
+from .winograd_transform import OUT, SIDE, TAPS, filters, outputs, outputs_checked, patches
 
 LEAST_CHANNELS, MANY_CHANNELS = 16, 32
-LEAST_PIXELS, LARGE_IMAGE = 49, 144
-"""Of an image: in smaller ones the patches at the borders are too many; up to the other it takes many channels."""
-
-MOST_TOGETHER = 8
-"""Images in one unit of work."""
+LARGE_IMAGE = 144
+"""Pixels: in a smaller image it takes many channels until compiling this saves more than it takes."""
 
 FEW_IMAGES = 8
 """Up to which the transformed filters are kept: transforming them takes as long as an image or more."""
 
-SPEED, SHORT = 5.0, 200_000
-"""Products in a nanosecond of one thread, before filtering; nanoseconds up to which each thread gets one strip, not two."""
+READ, WRITE, FILTER, CALL, DIRECT, GAIN = 700, 500, 450, 25_000, 1.1, 0.9
+"""How long it takes, in multiply-adds of vectors, to transform a patch of a vector of channels, a patch of results, and a vector
+of filters; to begin; and to do one the other way. GAIN: of that way's time, the share below which this way pays.
+"""
 
-MOST_BYTES = 1 << 23  # of transformed data per thread: long units read the transformed filters less often
+SPEED = 100.0
+"""Products in a nanosecond of one thread, before filtering."""
+
+RUN = 8
+"""Patches of one row that are transformed together: their vectors stay in the first-level cache."""
+
+TOGETHER = 96
+"""Patches in one unit of work: for each unit the transformed filters are read once."""
+
+POINTS = SIDE * SIDE
+APART = 16
+"""Elements between the values of all patches at two points: their streams must not share a set of the cache."""
 
 
 def is_form(g: ConvGeometry) -> bool:
-    """Whether this is the convolution that F(2 x 2, 3 x 3) computes."""
+    """Whether this is the convolution that F(4 x 4, 3 x 3) computes."""
     return (g.kernel, g.stride, g.dilation, g.groups) == ((3, 3), (1, 1), (1, 1), 1)
 
 
+@lru_cache(maxsize=512)
 def pays(g: ConvGeometry, item_bytes: int) -> bool:
-    """Whether the saved products outweigh the transforms, and the junk among the patches of a small image."""
-    pixels = g.in_shape[0] * g.in_shape[1]
-    if not is_form(g) or pixels < LEAST_PIXELS or min(g.C, g.K) < LEAST_CHANNELS:
-        return False
-    if pixels < LARGE_IMAGE and g.C * g.K <= MANY_CHANNELS**2:
-        return False
-    return all(_fill(shape, g.N, VECTOR_BYTES // item_bytes) > 0.65 for shape in (g.in_shape, g.out_shape))
+    """Whether the saved products outweigh the transforms, both ways."""
+    both = (g.C, g.K, g.out_shape), (g.K, g.C, g.in_shape)
+    return is_large(g) and all(gains(g.N, *sizes, item_bytes, DIRECT) for sizes in both)
 
 
-def _fill(shape: tuple[int, ...], images: int, lanes: int) -> float:
-    """The share of lanes that hold patches, of images in one piece."""
-    rows, columns = shape
-    patches = (rows + 1) // 2 * ((columns + 1) // 2 + 1)
-    together = images_together(patches, min(images, MOST_TOGETHER), lanes)
-    return rows * columns / 4 * together / (-(-together * patches // lanes) * lanes)
+def is_large(g: ConvGeometry) -> bool:
+    """Whether this is the form's convolution, of enough channels and pixels that compiling saves more than it takes."""
+    large = g.out_shape[0] * g.out_shape[1] >= LARGE_IMAGE or g.C * g.K > MANY_CHANNELS**2
+    return is_form(g) and min(g.C, g.K) >= LEAST_CHANNELS and large
 
 
-def images_together(patches: int, most: int, lanes: int) -> int:
-    """How many images of so many patches leave the fewest lanes of their last vector empty."""
-    return min(range(1, most + 1), key=lambda n: -n * patches % lanes / n, default=1)
+def gains(images: int, channels: int, outputs: int, shape: tuple[int, ...], item_bytes: int, direct: float) -> bool:
+    """Whether this takes less time than to multiply and add as the definition says, which takes `direct` for each vector.
+
+    A large part of the last patches may lie outside a small image.
+    """
+    lanes, width = VECTOR_BYTES // item_bytes, panel_width(outputs, item_bytes)
+    read, written, summed = -(-channels // lanes), -(-outputs // lanes), -(-outputs // width) * width // lanes
+    patches = images * -(-shape[0] // OUT) * -(-shape[1] // OUT)
+    cost = patches * (POINTS * channels * summed + READ * read + WRITE * written) + CALL
+    cost += FILTER * channels * written // (2 if images <= FEW_IMAGES else 1)
+    return cost < GAIN * direct * images * shape[0] * shape[1] * TAPS * TAPS * channels * outputs / lanes
 
 
 def forward(x: Array, w: Array, g: ConvGeometry, bias: Array) -> Array | None:
@@ -73,128 +91,157 @@ def forward(x: Array, w: Array, g: ConvGeometry, bias: Array) -> Array | None:
     The transforms mix the pixels of a patch, so one infinite pixel can spoil neighbours that the definition leaves
     alone; the caller then takes the direct kernel.
     """
-    return _run(x, w, bias, g.pad_lo, False, g.y_shape)
+    return _run(x, w, bias, (g.pad_lo[0], g.pad_lo[1]), False, g.y_shape)
 
 
 def input_grad(gy: Array, w: Array, g: ConvGeometry) -> Array | None:
     """gx, or None if it is not all finite: the same convolution of gy with turned filters."""
-    return _run(gy, w, np.zeros(g.C, gy.dtype), (2 - g.pad_lo[0], 2 - g.pad_lo[1]), True, g.x_shape)
+    lanes = VECTOR_BYTES // gy.itemsize
+    bias = np.zeros(-(-g.C // lanes) * lanes, gy.dtype)
+    return _run(gy, w, bias, (TAPS - 1 - g.pad_lo[0], TAPS - 1 - g.pad_lo[1]), True, g.x_shape)
 
 
 def _run(
-    x: Array, w: Array, bias: Array, pad: tuple[int, ...], turned: bool, shape: tuple[int, ...]
+    x: Array, w: Array, bias: Array, pad: tuple[int, int], turned: bool, shape: tuple[int, ...]
 ) -> Array | None:
     y = np.empty(shape, x.dtype)
-    (_, channels, H, W), (images, filters, rows, columns) = x.shape, shape
-    row_bytes = 16 * ((columns + 1) // 2 + 1) * (channels + filters) * x.itemsize
-    cost = images * filters * channels * rows * columns / SPEED
-    sharing = threads_for(1 << 30, cost)
-    strip = tile_rows(rows, row_bytes, images, sharing if cost > SHORT else sharing // 2)
-    lanes, width, together = VECTOR_BYTES // x.itemsize, (columns + 1) // 2 + 1, 1
-    if strip >= (rows + 1) // 2:  # enough units for every thread to get two, as memory allows
-        most = min(MOST_TOGETHER, images // (2 * sharing), MOST_BYTES // (row_bytes * strip))
-        together = images_together(strip * width, most, lanes)
-    threads = threads_for(-(-images // together) * -(-((rows + 1) // 2) // strip), cost)
-    phases = np.arange(2)
-    packing = Packing(channels, H, W, 2, 2, pad[0], pad[1], strip + 1, width, phases, phases)
-    spoilt = np.zeros((threads, 128), np.int8)
+    channels, (images, outputs, rows, columns) = x.shape[1], shape
+    vectors = panel_vectors(outputs, x.itemsize)
+    runs = images * -(-rows // OUT) * -(-columns // (OUT * RUN))
+    threads = threads_for(runs, images * outputs * channels * rows * columns * TAPS * TAPS / SPEED)
 
     def transformed() -> Array:
-        u = np.zeros(16 * -(-filters // ROWS) * channels * ROWS, x.dtype)
-        _transformed(w, u, turned, filters, channels, threads_for(filters, 20.0 * filters * channels))
+        width = vectors * VECTOR_BYTES // x.itemsize
+        blocks = -(-outputs // width)
+        u = np.zeros(POINTS * (blocks * channels * width + APART), x.dtype)
+        _transformed(as_row(w), u, turned, outputs, channels, vectors, threads_for(blocks * vectors, 5.0 * w.size))
         return u
 
-    few = images <= FEW_IMAGES
-    u = KEPT.get(w, ("winograd", turned), transformed) if few else transformed()
-    _winograd(x, u, bias, y, packing, together, spoilt, threads)
+    u = KEPT.get(w, ("winograd", turned), transformed) if images <= FEW_IMAGES else transformed()
+    spoilt = np.zeros((threads, 128), np.int8)
+    _winograd(x, u, bias, y, pad, vectors, spoilt, threads)
     return None if spoilt.any() else y
 
 
-def tile_rows(rows: int, row_bytes: int, images: int, threads: int) -> int:
-    """Rows of patches per unit of work: as many as memory allows, but enough units for every thread to get two."""
-    total = (rows + 1) // 2
-    strips = -(-total // max(1, MOST_BYTES // row_bytes))
-    while strips * images < 2 * threads and strips < total:
-        strips += 1
-    return -(-total // strips)
+@jit()
+def _transformed(w: Array, u: Array, turned: bool, outputs: int, channels: int, vectors: int, threads: int) -> None:
+    """u[point, block, c] = (G w G^T)[point] of a panel of filters. turned: K and C swap roles, taps are rotated."""
+    lanes = lanes_of(w)
+    width = vectors * lanes
+    blocks = (outputs + width - 1) // width
+    units, step, area = (outputs + lanes - 1) // lanes, blocks * channels * width + APART, TAPS * TAPS
+    for t in prange(threads):
+        spare, strip = np.zeros(lanes * lanes, w.dtype), np.zeros((area + lanes) * lanes, w.dtype)
+        half = np.empty(SIDE * TAPS * lanes, w.dtype)
+        for unit in range(t * units // threads, (t + 1) * units // threads):
+            block, some = unit // vectors, min(lanes, outputs - unit * lanes)
+            for c in range(channels):
+                first = (c * outputs + unit * lanes) * area if turned else (unit * lanes * channels + c) * area
+                to_lanes(Tail(strip, 0), Rows(w, first, area if turned else channels * area), some, area, spare)
+                start, tap = ((area - 1) * lanes, -lanes) if turned else (0, lanes)
+                at = (block * channels + c) * width + unit % vectors * lanes
+                filters(Rows(strip, start, TAPS * tap), Rows(half, 0, TAPS * lanes), TAPS, tap, lanes)
+                filters(Rows(half, 0, lanes), Rows(u, at, step), SIDE, TAPS * lanes, SIDE * step)
 
 
 @inner()
-def transform_filters(u: Array, w: Array, turned: bool, block: int, blocks: int, channels: int, filters: int) -> None:
-    """u[4 i + j, block, c, m] = (G w G^T)[i, j], a block of filters. turned: K and C swap roles, taps are rotated."""
-    half = u.dtype.type(0.5)
-    column = np.empty((4, 3), u.dtype)
-    step = blocks * channels * ROWS
-    for m in range(min(ROWS, filters - block * ROWS)):
-        k = block * ROWS + m
-        for c in range(channels):
-            at = (block * channels + c) * ROWS + m
-            for j in range(3):
-                if turned:
-                    a, b, d = w[c, k, 2, 2 - j], w[c, k, 1, 2 - j], w[c, k, 0, 2 - j]
-                else:
-                    a, b, d = w[k, c, 0, j], w[k, c, 1, j], w[k, c, 2, j]
-                column[0, j], column[1, j], column[2, j], column[3, j] = a, (a + b + d) * half, (a - b + d) * half, d
-            for i in range(4):
-                a, b, d = column[i, 0], column[i, 1], column[i, 2]
-                u[4 * i * step + at], u[(4 * i + 1) * step + at] = a, (a + b + d) * half
-                u[(4 * i + 2) * step + at], u[(4 * i + 3) * step + at] = (a - b + d) * half, d
+def runs_of(columns: int) -> tuple[int, int]:
+    """The patches side by side in an image, and into how many runs they are divided."""
+    across = (columns + OUT - 1) // OUT
+    return across, (across + RUN - 1) // RUN
 
 
-@jit()
-def _transformed(w: Array, u: Array, turned: bool, filters: int, channels: int, threads: int) -> None:
-    blocks = (filters + ROWS - 1) // ROWS
-    for t in prange(threads):
-        for block in range(t * blocks // threads, (t + 1) * blocks // threads):
-            transform_filters(u, w, turned, block, blocks, channels, filters)
+@inner()
+def place_of(run: int, across: int, runs: int, down: int) -> tuple[int, int, int, int]:
+    """Of a run of patches: its image, its row of patches, its first patch in that, and how many there are."""
+    row, part = run // runs, run % runs
+    first = part * across // runs
+    return row // down, row % down, first, (part + 1) * across // runs - first
+
+
+@inner()
+def units_of(runs: int, longest: int) -> int:
+    """In how many units of work a thread does so many runs."""
+    most = TOGETHER // longest
+    return (runs + most - 1) // most
+
+
+@inner()
+def most_together(runs: int, longest: int) -> int:
+    """The most patches in a unit of work, where there are so many runs in all."""
+    return min(TOGETHER, runs * longest)
+
+
+@inner()
+def read_patches(
+    x: Tail, channels: int, shape: tuple[int, int], run: tuple[int, int, int], v: Matrix, strip: Array, spare: Array
+) -> None:
+    """Row p of v at each point = (B^T d B)[point] of patch p, all channels; v: from the run's first patch on.
+
+    run: the first pixel's row and column, and how many patches there are. v.row_step: elements from a patch to the next;
+    v.column_step: from a point to the next.
+    """
+    lanes, area, (top, left, count) = lanes_of(strip), shape[0] * shape[1], run
+    columns = OUT * count + TAPS - 1
+    for c in range(0, channels, lanes):
+        planes = Rows(x.data, x.at + c * area, area)
+        strip_to_lanes(strip, planes, min(lanes, channels - c), shape, (top, left), (SIDE, columns), spare)
+        lines, point = Rows(strip, 0, columns * lanes), v.column_step
+        patches(lines, lines, columns, lanes, lanes)
+        for i in range(SIDE):
+            target = Rows(v.data, v.at + c + i * SIDE * point, point)
+            patches(Rows(strip, i * columns * lanes, lanes), target, count, OUT * lanes, v.row_step)
 
 
 @jit()
 def _winograd(
-    x: Array, u16: Array, bias: Array, y: Array, packing: Packing, together: int, spoilt: Array, threads: int
+    x: Array, u: Array, bias: Array, y: Array, pad: tuple[int, int], vectors: int, spoilt: Array, threads: int
 ) -> None:
     N, C, H, W = x.shape
     K, OH, OW = y.shape[1], y.shape[2], y.shape[3]
-    lanes = lanes_of(x)
-    blocks = (K + ROWS - 1) // ROWS
-    tile_rows_all, width, strip = (OH + 1) // 2, packing.width, packing.height - 1  # patches reach one row further
-    plane, strips, patches = packing.height * width, (tile_rows_all + strip - 1) // strip, strip * width
-    pitch = (together * patches + lanes - 1) // lanes * lanes
-    offsets = np.empty(C, np.int64)
-    for c in range(C):
-        offsets[c] = c * pitch
-    units, pixels, result = (N + together - 1) // together * strips, as_row(x), as_row(y)
-    v_step, m_step = C * pitch + 16, blocks * ROWS * pitch + 16  # + 16: the sixteen streams must not share a cache set
+    top, left = pad
+    lanes, pixels, results = lanes_of(x), as_row(x), as_row(y)
+    width = vectors * lanes
+    blocks, pitch = (K + width - 1) // width, (C + lanes - 1) // lanes * lanes
+    down = (OH + OUT - 1) // OUT
+    across, runs = runs_of(OW)
+    longest, total = (across + runs - 1) // runs, N * down * runs
+    most = most_together(total, longest) + ROWS_OVER
+    u_step, v_step, m_step = blocks * C * width + APART, most * pitch + APART, blocks * most * width + APART
     for t in prange(threads):
-        buffer = np.zeros(together * C * 4 * plane + 4 * lanes, x.dtype)
-        v, m = np.empty(16 * v_step, x.dtype), np.empty(16 * m_step, x.dtype)
-        even, odd, finite = np.empty(2 * pitch, x.dtype), np.empty(2 * pitch, x.dtype), np.zeros(lanes, x.dtype)
-        for unit in range(t * units // threads, (t + 1) * units // threads):
-            n, first = unit // strips * together, unit % strips * strip
-            images, count = min(together, N - n), min(strip, tile_rows_all - first)
-            vectors, whole = (count * width + lanes - 1) // lanes, ((images - 1) * patches + count * width + lanes - 1) // lanes
-            for q in range(images):
-                pack_image(buffer, q * C * 4 * plane, pixels, (n + q) * C * H * W, first, packing)
-            for c in range(C):
-                # the end of an image's last vector is overwritten by the next image, or the next channel
-                for q in range(images):
-                    image = Rows(buffer, (q * C + c) * 4 * plane, width)
-                    transform_patches(image, plane, Rows(v, c * pitch + q * patches, v_step), vectors)
-            known = (images - 1) * patches + vectors * lanes
-            if known < whole * lanes:
-                for row in range(16 * C):
-                    at = row // C * v_step + row % C * pitch
-                    clear(v[at + known : at + whole * lanes])
-            for i in range(16):
-                panel, spot = Panel(u16, i * blocks * C * ROWS, C), Tail(v, i * v_step)
-                tiles(ROWS, panel, blocks, Tail(offsets, 0), spot, whole, Rows(m, i * m_step, pitch))
-            lower = min(count, (OH - 2 * first) // 2)
-            for k in range(K):
-                transform_products(Rows(m, k * pitch, m_step), Tail(bias, k), even, odd, finite, whole)
-                for q in range(images):
-                    d = (((n + q) * K + k) * OH + 2 * first) * OW
-                    copy_rows(Rows(result, d, 2 * OW), Rows(even, 2 * q * patches, 2 * width), OW, count)
-                    copy_rows(Rows(result, d + OW, 2 * OW), Rows(odd, 2 * q * patches, 2 * width), OW, lower)
+        v, m = np.empty(POINTS * v_step, x.dtype), np.empty(POINTS * m_step, x.dtype)
+        strip, spare = np.zeros((SIDE * (OUT * RUN + TAPS - 1) + lanes) * lanes, x.dtype), np.zeros(lanes * lanes, x.dtype)
+        finite = np.zeros(lanes, x.dtype)
+        begin, end = t * total // threads, (t + 1) * total // threads
+        units = units_of(end - begin, longest)
+        for unit in range(units):
+            first, last = begin + unit * (end - begin) // units, begin + (unit + 1) * (end - begin) // units
+            done = 0
+            for run in range(first, last):
+                n, row, column, count = place_of(run, across, runs, down)
+                here, place = (OUT * row - top, OUT * column - left, count), Matrix(v, done * pitch, pitch, v_step)
+                read_patches(Tail(pixels, n * C * H * W), C, (H, W), here, place, strip, spare)
+                done += count
+            for i in range(POINTS):
+                for block in range(blocks):
+                    panel, sums = Panel(u, i * u_step + block * C * width, C), i * m_step + block * most * width
+                    product(vectors, done, Matrix(v, i * v_step, pitch, 1), panel, Rows(m, sums, width), False)
+            done = 0
+            for run in range(first, last):
+                n, row, column, count = place_of(run, across, runs, down)
+                some, high = min(OUT * count, OW - OUT * column), min(OUT, OH - OUT * row)
+                for k in range(0, K, lanes):
+                    at = (k // width * most + done) * width + k % width
+                    for j in range(SIDE):
+                        target = Rows(strip, j * lanes, count * SIDE * lanes)
+                        outputs(Rows(m, at + j * m_step, SIDE * m_step), target, count, width, SIDE * lanes)
+                    line = Rows(strip, 0, lanes)  # results lie before what they are made of
+                    outputs_checked(line, line, OUT * count, SIDE * lanes, OUT * lanes, finite)
+                    for r in range(high):
+                        d = ((n * K + k) * OH + OUT * row + r) * OW + OUT * column
+                        square = Tail(strip, r * OUT * count * lanes)
+                        from_lanes(Rows(results, d, OH * OW), square, Tail(bias, k), min(lanes, K - k), some, spare)
+                done += count
         for lane in range(lanes):
             if np.isnan(finite[lane]):
                 spoilt[t, 0] = 1
