@@ -16,7 +16,7 @@ from .base import TensorBase, recording, tensor_class, touched
 from .fp_errors import QUIET, SET, restore_fp_errors
 
 SERIAL = 1 << 18
-"""Multiplications and additions up to which a product is small: BLAS computes it on the calling thread."""
+"""Multiplications and additions up to which a product is small: BLAS multiplies matrices so small on the calling thread."""
 
 FEW = 256
 """Booleans of which NumPy finds one without looking at all of them, faster than generated code is called."""

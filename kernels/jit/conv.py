@@ -34,11 +34,11 @@ def is_product(g: ConvGeometry, x: Array) -> bool:
 def is_map(g: ConvGeometry, x: Array) -> bool:
     """Whether every pixel of x is a vector that the same matrix maps to another, and a long one."""
     alone = set(g.kernel + g.stride) == {1} and not any(g.pad_lo + g.pad_hi) and g.groups == 1
-    return alone and x.dtype == np.float32 and x.shape[1] >= LONG
+    return alone and x.dtype == np.float32 and x.shape[1] >= LONG and min(g.C, g.K) >= SHORT
 
 
-LONG = 128
-"""Channels from which on a product is so much work that copying pixels into panels does not count."""
+LONG, SHORT = 128, 16
+"""Channels from which on a product is so much work that copying pixels into panels does not count, and those on either side."""
 
 
 @planar

@@ -23,7 +23,7 @@ from .machine.small_products import multiply_small
 from .machine.vector import VECTOR_BYTES, as_row
 
 SERIAL_MULTIPLY_ADDS = 1 << 18  # up to here OpenBLAS too stays on the calling thread
-PIECES = 4  # one product is cut into up to so many of that size: BLAS is through with them before our threads begin
+PIECES = 4  # a thin product is cut into up to so many of that size: BLAS is through with them before our threads begin
 FEW_ROWS, MANY_BOTH = 8, 64
 BLOCK_ROWS, LEAST_ROWS = 16 * ROWS, 4 * ROWS
 SMALL_MULTIPLY_ADDS, MANY = 1 << 9, 64  # of one matrix of a stack, and matrices: so small and many get a lane for each
@@ -102,10 +102,7 @@ def _alone(a: Array, b: Array, bias: Array) -> Array | None:
     if found is None:
         return None
     product, (a_turned, b_turned) = found
-    if a_turned:
-        a = a.T
-    if b_turned:
-        b = b.T
+    a, b = dense(a.T if a_turned else a), dense(b.T if b_turned else b)
     c = np.empty((product.columns, product.rows) if product.turned else (product.rows, product.columns), FLOAT32)
     if product.turned:
         a, b = b, a
@@ -209,7 +206,7 @@ def map_channels(w: Array, x: Array, bias: Array | None) -> Array:
     """The matrix w (K, C) times each of the matrices x (N, C, P), plus the bias (K,), of float32. Returns (N, K, P)."""
     (batch, _, columns), rows = x.shape, len(w)
     y = np.empty((batch, rows, columns), x.dtype)
-    if x.shape[1] * rows * columns > SERIAL_MULTIPLY_ADDS:
+    if x.size * rows > SERIAL_MULTIPLY_ADDS:
         stack = np.broadcast_to(w, (batch, *w.shape))
         return _each(stack, x, y, NOTHING if bias is None else dense(bias), True)
     np.matmul(w, x, y)

@@ -166,6 +166,12 @@ def test_products_of_the_calling_thread(sizes, a_transposed, b_transposed, biase
         scale = np.abs(a).astype(np.float64) @ np.abs(b) + (bias if biased else 0)
         assert np.all(np.abs(got - want) <= 4 * np.finfo(np.float32).eps * scale)
     agree(a, b)
+    for x, y in ((a, b.view()), (a.view(), b), (a.view(), b.view())):  # read-only ones take the same kernel
+        (x if x is not a else y).flags.writeable = False
+        if y is not b:
+            y.flags.writeable = False
+        found = module._alone(x, y, bias)
+        assert thin or found.tobytes() == got.tobytes()
     assert module._alone(a[::2], b, module.NOTHING) is None
     assert module._alone(a, b[:, ::-1], module.NOTHING) is None
     monkeypatch.setattr(module, "threads_for", lambda *_: 2)

@@ -5,7 +5,8 @@ product in brackets is 36 independent matrix products, for which the tiles of ma
 vectors: the transforms move no lanes, and only patches at the border of an image are in part for nothing.
 
 For normal numbers in float32, the largest error is about 1e-6 of the largest result for 16 channels, 1.6e-6 for 64 and 2.7e-6 for
-256, against 0.6 of that where the definition's products are summed one by one.
+256, against 0.6 of that where the definition's products are summed one by one. A number that is much larger than its neighbours
+reaches all outputs of its patches by rounding, those too that the definition keeps apart from it; and integers give no integers.
 
 Source: A. Lavin, S. Gray, Fast Algorithms for Convolutional Neural Networks, CVPR 2016.
 """
@@ -35,10 +36,13 @@ LARGE_IMAGE = 144
 FEW_IMAGES = 8
 """Up to which the transformed filters are kept: transforming them takes as long as an image or more."""
 
-READ, WRITE, FILTER, CALL, DIRECT, GAIN = 700, 500, 450, 25_000, 1.1, 0.9
+READ, WRITE, FILTER, FAR_FILTER, CALL, DIRECT, GAIN = 700, 500, 450, 2500, 25_000, 1.1, 0.9
 """How long it takes, in multiply-adds of vectors, to transform a patch of a vector of channels, a patch of results, and a vector
-of filters; to begin; and to do one the other way. GAIN: of that way's time, the share below which this way pays.
+of filters, near or far; to begin; and to do one the other way. GAIN: of that way's time, the share below which this way pays.
 """
+
+FAR = 1 << 22
+"""Bytes of transformed filters from which on they do not stay in the caches."""
 
 SPEED = 100.0
 """Products in a nanosecond of one thread, before filtering."""
@@ -72,16 +76,20 @@ def is_large(g: ConvGeometry) -> bool:
     return is_form(g) and min(g.C, g.K) >= LEAST_CHANNELS and large
 
 
-def gains(images: int, channels: int, outputs: int, shape: tuple[int, ...], item_bytes: int, direct: float) -> bool:
+def gains(
+    images: int, channels: int, outputs: int, shape: tuple[int, ...], item_bytes: int, direct: float, sums: int = 0
+) -> bool:  # fmt: skip
     """Whether this takes less time than to multiply and add as the definition says, which takes `direct` for each vector.
 
-    A large part of the last patches may lie outside a small image.
+    sums: what else it takes, where the filters' gradients are summed; then no filters are kept. A large part of the last patches
+    may lie outside a small image.
     """
     lanes, width = VECTOR_BYTES // item_bytes, panel_width(outputs, item_bytes)
     read, written, summed = -(-channels // lanes), -(-outputs // lanes), -(-outputs // width) * width // lanes
     patches = images * -(-shape[0] // OUT) * -(-shape[1] // OUT)
     cost = patches * (POINTS * channels * summed + READ * read + WRITE * written) + CALL
-    cost += FILTER * channels * written // (2 if images <= FEW_IMAGES else 1)
+    far = POINTS * channels * outputs * item_bytes > FAR
+    cost += (FAR_FILTER if far else FILTER) * channels * written // (2 if images <= FEW_IMAGES and not sums else 1) + sums
     return cost < GAIN * direct * images * shape[0] * shape[1] * TAPS * TAPS * channels * outputs / lanes
 
 
@@ -113,7 +121,7 @@ def _run(
     def transformed() -> Array:
         width = vectors * VECTOR_BYTES // x.itemsize
         blocks = -(-outputs // width)
-        u = np.zeros(POINTS * (blocks * channels * width + APART), x.dtype)
+        u = (np.zeros if outputs % width else np.empty)(POINTS * (blocks * channels * width + APART), x.dtype)
         _transformed(as_row(w), u, turned, outputs, channels, vectors, threads_for(blocks * vectors, 5.0 * w.size))
         return u
 

@@ -16,10 +16,24 @@ from numba import prange
 from ...geometry import ConvGeometry
 from ...types import Array
 from ..machine.compile import inner, jit, threads_for
-from ..machine.vector import add_to, as_row, lanes_of
+from ..machine.vector import VECTOR_BYTES, add_to, as_row, lanes_of
 from ..machine.views import Matrix, Panel, Rows, Tail
 from .panel_plan import panel_vectors
-from .winograd import APART, POINTS, RUN, SPEED, gains, is_large, most_together, place_of, read_patches, runs_of, units_of
+from .winograd import (
+    APART,
+    FAR,
+    POINTS,
+    RUN,
+    SPEED,
+    TOGETHER,
+    gains,
+    is_large,
+    most_together,
+    place_of,
+    read_patches,
+    runs_of,
+    units_of,
+)
 from .winograd_lanes import from_lanes, strip_to_lanes
 from .winograd_products import ROWS_OVER, product
 from .winograd_transform import OUT, SIDE, TAPS, filter_grads, grads
@@ -34,7 +48,13 @@ DIRECT = 1.25
 @lru_cache(maxsize=512)
 def pays(g: ConvGeometry, item_bytes: int) -> bool:
     """Whether the saved products outweigh the transforms."""
-    return is_large(g) and gains(g.N, g.C, g.K, g.out_shape, item_bytes, DIRECT)
+    size = POINTS * g.C * g.K * item_bytes
+    sums = (FAR_SUMS if size > FAR else SUMS) * size // VECTOR_BYTES
+    return is_large(g) and gains(g.N, g.C, g.K, g.out_shape, item_bytes, DIRECT, sums)
+
+
+SUMS, FAR_SUMS = 4, 34
+"""How long it takes to begin with a vector of zeros, and to read it at the end, near or far, in multiply-adds of vectors."""
 
 
 def weight_grad(x: Array, gy: Array, g: ConvGeometry) -> Array:
@@ -42,7 +62,9 @@ def weight_grad(x: Array, gy: Array, g: ConvGeometry) -> Array:
     vectors = panel_vectors(g.K, x.itemsize)
     (rows, columns), (top, left) = g.out_shape, g.pad_lo
     gw = np.empty(g.w_shape, x.dtype)
-    threads = threads_for(g.N * -(-rows // OUT) * -(-columns // (OUT * RUN)), g.macs / SPEED)
+    patches = g.N * -(-rows // OUT) * -(-columns // OUT)  # each thread has sums of its own, which take a time of their own
+    most = min(g.N * -(-rows // OUT) * -(-columns // (OUT * RUN)), max(1, patches // TOGETHER))
+    threads = threads_for(most, g.macs / SPEED)
     _weight_grad(x, gy, as_row(gw), top, left, vectors, threads)
     return gw
 
@@ -65,7 +87,7 @@ def read_grads(
 
 @jit()
 def _weight_grad(x: Array, gy: Array, gw: Array, top: int, left: int, vectors: int, threads: int) -> None:
-    """Every thread adds up its own share; the shares are added in fixed order, so results do not depend on timing."""
+    """Every thread adds up its own share; the shares are added in fixed order: results depend on their number, not on timing."""
     N, C, H, W = x.shape
     K, OH, OW = gy.shape[1], gy.shape[2], gy.shape[3]
     lanes, pixels, outputs, area = lanes_of(x), as_row(x), as_row(gy), TAPS * TAPS

@@ -1,8 +1,8 @@
 """The pieces of attention: blocks of scores with queries along the vectors and keys below each other.
 
 Scores stand transposed, (keys, queries). A block of queries is then a panel of the tile of gemm.py for all products with it,
-keys and values are read where they lie, and the softmax over the keys goes down the lanes of a vector: nothing is ever added
-across lanes.
+keys and values are read where they lie or from a copy of one head's, and the softmax over the keys goes down the lanes of a
+vector: nothing is ever added across lanes.
 """
 
 from __future__ import annotations

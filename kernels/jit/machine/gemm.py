@@ -267,8 +267,7 @@ def multiply(a: Array, b: Array, packed: Array, bias: Array, c: Array, p: Produc
     """c[i] = a[i] @ b[i] (+ bias) for a batch of matrices given flat; every size at least 1.
 
     packed: b in panels, from which threads share the work of each matrix. Empty: a thread has whole matrices, and copies each to
-    panels just before its products, while they stay in the cache. bias: one number for each column of c, or for each of its rows
-    if they are turned; empty for none.
+    panels just before its products, while they stay in the cache. bias: see Product.by_rows; empty for none.
     """
     width = PANEL * lanes_of(a)
     panels = (p.columns + width - 1) // width
