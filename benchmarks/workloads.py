@@ -124,9 +124,10 @@ _ROWS = (
     _op("embedding", definitions.embedding, V=50_000, D=128, N=64, T=200),
     _step("adam-4m", steps.adam, parameters=4_000_000, tensors=4),
     _step("mlp-mnist", steps.mlp, N=128, I=784, H=256, classes=10),
-    _step("cnn-mnist", steps.cnn, {"dropout": 0.0}, N=64, H=28, K=32, hidden=128),
-    # ReLU inputs within rounding of zero have gradient 0 or 1, so the gradients of some pixels differ between frameworks: here
-    # and in dcgan28 and unet, whose tolerances are those of one such pixel.
+    # ReLU inputs within rounding of zero have gradient 0 or 1, and of values within rounding of each other a pooling may choose
+    # either, so the gradients of some pixels differ between frameworks: here and in resnet20, dcgan28 and unet, whose tolerances
+    # are those of one such pixel.
+    _step("cnn-mnist", steps.cnn, {"dropout": 0.0}, tolerance=1e-2, N=64, H=28, K=32, hidden=128),
     _step("resnet20", networks.resnet, tolerance=2e-2, N=32, H=32, width=16, blocks=3),
     _step("autoencoder", networks.autoencoder, N=128, I=784, H=400, D=20),
     _step("vae", networks.vae, {"noise": 0.0}, N=128, I=784, H=400, D=20),
