@@ -233,7 +233,7 @@ def is_plain(kind: str) -> bool:
 def _left(reading: Reading, number: int) -> bool:
     """Whether a value is better computed as it is: by one function of NumPy or CuPy, or by a kernel written by hand."""
     root = reading.value
-    plain = is_plain(root.kind) or (number > 0 and root.kind in LIBRARY)  # CuPy computes all of them in threads
+    plain = is_plain(root.kind) or (number > 0 and root.kind in LIBRARY)  # CuPy has no slow ones
     return reading.by_hand or (steps(root) <= 1 and plain and not halves(root))
 
 

@@ -20,10 +20,9 @@ from numba import prange
 from ...geometry import ConvGeometry
 from ...types import Array
 from ..machine.compile import inner, jit, thread_count, threads_for
-from ..machine.gemm import DEPTH, emit_sums
+from ..machine.gemm import DEPTH, emit_product
 from ..machine.kept import KEPT
 from ..machine.panels import PANEL, ROWS, pack_panel, turn, turn_sum
-from ..machine.prefetch import fetch_line
 from ..machine.vector import Emitter, Value, add_to, as_row, clear, copy_rows, emits, int64, lanes_of
 from ..machine.views import Matrix, Panel, Rows, Scattered, Tail, head, window
 from .pack import pack_image
@@ -36,24 +35,14 @@ def make_tile(vectors: int, most: int) -> Callable[..., None]:
 
     def emit(e: Emitter, rows: Value, pixels: Scattered, taps: Tail, b: Panel, out: Scattered, add: Value) -> None:
         ir = e.b
-        image, target, panel = e.start(pixels), e.start(out), e.start(b)
+        image, target = e.start(pixels), e.start(out)
         tables = (pixels.places, pixels.first), (out.places, out.first), taps
         spots, places, off = (ir.add(table, ir.shl(first, int64(3))) for table, first in tables)
         for height in range(1, most + 1):
             with ir.if_then(ir.icmp_signed("==", rows, int64(height))):
                 starts = [e.at(image, e.integer(spots, m)) for m in range(height)]
                 targets = [e.at(target, e.integer(places, m)) for m in range(height)]
-                cells = [e.at(target, e.lanes * j) for target in targets for j in range(vectors)]
-                for place in targets:
-                    fetch_line(e, place, write=True, near=3)
-                sums = emit_sums(e, starts, lambda k: ir.mul(e.integer(off, k), int64(e.size)), panel, b.depth, vectors)
-                with ir.if_else(ir.icmp_signed("!=", add, int64(0))) as (adding, storing):
-                    with adding:
-                        for value, cell in zip(sums, cells, strict=True):
-                            e.store(ir.fadd(e.load(cell), value), cell)
-                    with storing:
-                        for value, cell in zip(sums, cells, strict=True):
-                            e.store(value, cell)
+                emit_product(e, starts, lambda k: ir.mul(e.integer(off, k), int64(e.size)), b, targets, add, vectors)
 
     @emits(emit)
     def tile(rows: int, pixels: Scattered, taps: Tail, b: Panel, out: Scattered, add: int) -> None:

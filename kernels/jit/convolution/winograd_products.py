@@ -7,9 +7,8 @@ from collections.abc import Callable
 import numpy as np
 
 from ..machine.compile import inner
-from ..machine.gemm import DEPTH, emit_sums
+from ..machine.gemm import DEPTH, emit_product
 from ..machine.panels import PANEL, ROWS
-from ..machine.prefetch import fetch_line
 from ..machine.vector import MANY_REGISTERS, Emitter, Value, emits, int64, lanes_of
 from ..machine.views import Matrix, Panel, Rows, head, row_of, window
 
@@ -31,17 +30,7 @@ def make_product(vectors: int, height: int) -> Callable[..., None]:
             for _ in range(height):
                 starts.append(e.at(starts[-1], left.row_step))
                 targets.append(e.at(targets[-1], out.pitch))
-            for target in targets[:-1]:
-                fetch_line(e, target, write=True, near=3)
-            sums = emit_sums(e, starts[:-1], lambda k: e.b.mul(k, ahead), e.start(b), b.depth, vectors)
-            cells = [e.at(target, e.lanes * j) for target in targets[:-1] for j in range(vectors)]
-            with e.b.if_else(e.b.icmp_signed("!=", add, int64(0))) as (adding, storing):
-                with adding:
-                    for value, cell in zip(sums, cells, strict=True):
-                        e.store(e.b.fadd(e.load(cell), value), cell)
-                with storing:
-                    for value, cell in zip(sums, cells, strict=True):
-                        e.store(value, cell)
+            emit_product(e, starts[:-1], lambda k: e.b.mul(k, ahead), b, targets[:-1], add, vectors)
             return [starts[-1], targets[-1]]
 
         e.loop(tiles, [e.start(left), e.start(out)], tile)

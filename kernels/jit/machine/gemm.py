@@ -1,12 +1,12 @@
 """A whole matrix product from one register tile: c = a @ b for each matrix of a batch.
 
-b is copied into panels of a few vectors of columns, depth outermost, so that the tile reads it from one stream; where b
-lies transposed, squares of `lanes` x `lanes` elements are turned in registers on the way. a is read one element at a
-time, broadcast to a vector. Its rows are read where they lie, if they are dense. If its columns are, a tile uses six elements
-of a line of the cache and comes back to it for every panel of b: where those are narrow and many, a block of a is copied too.
+b is copied into panels (see panels.py). a is read one element at a time, broadcast to a vector. Its rows are read where they lie,
+if they are dense. If its columns are, a tile uses six elements of a line of the cache and comes back to it for every panel of b:
+where those are narrow and many, a block of a is copied too.
 
-Threads share out first the panels to copy, then the (rows, panel) blocks of c. A product may also be asked for with the
-roles of the operands exchanged, c' = b' a': its blocks are turned on their way into c.
+Of a stack a thread has whole matrices, and copies each to panels just before its product; else threads share out first the panels
+to copy, then the (rows, panel) blocks of c. A product may also be asked for with the roles of the operands exchanged, c' = b' a':
+its blocks are turned on their way into c.
 """
 
 from __future__ import annotations
@@ -66,6 +66,23 @@ def emit_sums(
         return new
 
     return e.loop(depth, [e.zero] * (len(starts) * vectors), step)
+
+
+def emit_product(
+    e: Emitter, starts: list[Value], offset_of: Callable[[Value], Value], b: Panel, targets: list[Value], add: Value, vectors: int
+) -> None:
+    """The sums of emit_sums, stored to the rows that begin at targets, or added to what they hold."""
+    for target in targets:
+        fetch_line(e, target, write=True, near=3)
+    sums = emit_sums(e, starts, offset_of, e.start(b), b.depth, vectors)
+    cells = [e.at(target, e.lanes * j) for target in targets for j in range(vectors)]
+    with e.b.if_else(e.b.icmp_signed("!=", add, int64(0))) as (adding, storing):
+        with adding:
+            for value, cell in zip(sums, cells, strict=True):
+                e.store(e.b.fadd(e.load(cell), value), cell)
+        with storing:
+            for value, cell in zip(sums, cells, strict=True):
+                e.store(value, cell)
 
 
 def make_tile(vectors: int) -> Callable[..., None]:
