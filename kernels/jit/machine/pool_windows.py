@@ -28,7 +28,10 @@ WIDE = 8
 """So are windows more than so many times as wide as there are outputs in a row."""
 
 FAR = 8
-"""So are those whose stride is larger."""
+"""And those whose stride is larger."""
+
+SHORT = 64
+"""Rows of a plane up to this width are met several at a time, since a row by itself takes longer to begin than to do."""
 
 
 @inner()
@@ -119,6 +122,35 @@ def larger_values(best: Array, x: Array, z: Array) -> None:
 
 
 @inner()
+def tallest(table: Array, tall: int) -> int:
+    """The most rows that a window has."""
+    return int(table[tall + table[5] : tall + 2 * table[5]].max())
+
+
+@inner()
+def keep_values(rows: Array, x: Array, layers: int, layer: int, width: int) -> None:
+    """The largest values of the first rows of some layers, which begin `layer` apart, as the first of as many `rows`.
+
+    The rows of a layer, which lie behind each other, are met as one, and then those that are left by halves.
+    """
+    count, size = rows.size // width, rows.size
+    if layers == 1:
+        half = (count + 1) // 2
+        rest = (count - half) * width
+        larger_values(rows[:rest], x[:rest], x[half * width : size])
+        copy_to(rows[rest:], x[rest : half * width])
+        count = half
+    else:
+        larger_values(rows, x[:size], x[layer : layer + size])
+    for i in range(2, layers):
+        keep_value(rows, x[i * layer : i * layer + size])
+    while count > 1:
+        half = (count + 1) // 2
+        keep_value(rows[: (count - half) * width], rows[half * width : count * width])
+        count = half
+
+
+@inner()
 def keep_column(best: Array, places: Array, x: Array, its: Array) -> None:
     """Where x beats best, or equals it and lies before it, it takes its place."""
     for i in range(best.size):
@@ -127,6 +159,18 @@ def keep_column(best: Array, places: Array, x: Array, its: Array) -> None:
         better = (value > held) | (lost & ~missing) | (((value == held) | (lost & missing)) & (place < first))
         best[i] = value if better else held
         places[i] = place if better else first
+
+
+@inner()
+def keep_layers(rows: Array, places: Array, x: Array, first: int, layout: tuple[int, int, int]) -> None:
+    """As keep_values, with places, of which the first is given; layout: layers, from one to the next, and a row's width."""
+    layers, layer, width = layout
+    copy_to(rows, x[first : first + rows.size])
+    number(places, first)
+    for at in range(first + layer, first + layers * layer, layer):
+        keep_row(rows, places, x[at : at + rows.size], at)
+    for j in range(width, rows.size, width):
+        keep_column(rows[:width], places[:width], rows[j : j + width], places[j : j + width])
 
 
 @inner()
@@ -164,25 +208,28 @@ def maxima(x: Array, y: Array, index: Array, table: Array, like: Array, threads:
     count, begin = high - low, table[wide + low]
     span = (count - 1) * stride + 1
     for t in prange(threads):
-        rows, places = np.empty(W, x.dtype), np.empty(W, like.dtype)
+        room = max(1, tallest(table, tall)) * W
+        rows, places = np.empty(room, x.dtype), np.empty(room, like.dtype)
         columns, found = np.empty(W, x.dtype), np.empty(W, like.dtype)
         begins, ends = rows_of(table, t, threads)
         image, od, oh = t * table[0] // threads * size, 0, 0
         for line in range(begins, ends):
             at, (start, layers, height, _) = line * OW, windows_of(table, deep + od, tall + oh, outputs)
             single = layers * height == 1
-            base = 0
-            for i in range(layers):
+            base = start * W
+            dense = layers > 1 and height > 1 and row == W
+            if dense:
+                keep_layers(rows[: height * W], places[: height * W], x[image:], base, (layers, layer, W))
+            for i in range(0 if dense else layers):
                 for j in range(height):
                     place = start * W + i * layer + j * row
                     part = x[image + place : image + place + W]
                     if i + j == 0:
-                        base = place
                         copy_to(rows, part)
                         if not single or step != 1 or count > 0:
-                            number(places, place)
+                            number(places[:W], place)
                     else:
-                        keep_row(rows, places, part, place)
+                        keep_row(rows[:W], places, part, place)
             if layers * height == 0:
                 y[at : at + OW] = 0
                 index[at : at + OW] = -1
@@ -217,22 +264,26 @@ def largest_values(x: Array, y: Array, table: Array, threads: int) -> None:
     count, begin = high - low, table[wide + low]
     span = (count - 1) * stride + 1
     for t in prange(threads):
-        rows, columns = np.empty(W, x.dtype), np.empty(W, x.dtype)
+        rows, columns = np.empty(max(1, tallest(table, tall)) * W, x.dtype), np.empty(W, x.dtype)
         begins, ends = rows_of(table, t, threads)
         image, od, oh = t * table[0] // threads * size, 0, 0
         for line in range(begins, ends):
             at, (start, layers, height, _) = line * OW, windows_of(table, deep + od, tall + oh, outputs)
             place = image + start * W
             held = x[place : place + (W if layers * height else 0)]
-            for i in range(layers):
-                for j in range(height):
-                    if i + j:
-                        part = x[place + i * layer + j * row : place + i * layer + j * row + W]
-                        if i * height + j == 1:
-                            larger_values(rows, held, part)
-                            held = rows
-                        else:
-                            keep_value(rows, part)
+            if row == W and height > 1 and (layers > 1 or (height > 2 and W <= SHORT)):
+                keep_values(rows[: height * W], x[place:], layers, layer, W)
+                held = rows[:W]
+            else:
+                for i in range(layers):
+                    for j in range(height):
+                        if i + j:
+                            part = x[place + i * layer + j * row : place + i * layer + j * row + W]
+                            if i * height + j == 1:
+                                larger_values(rows[:W], held, part)
+                                held = rows[:W]
+                            else:
+                                keep_value(held, part)
             if layers * height == 0:
                 y[at : at + OW] = 0
             elif count > 0:
