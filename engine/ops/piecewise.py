@@ -103,7 +103,7 @@ def hardsigmoid(xp: Namespace, x: Tensor, /) -> ValueAndVJP:
     >>> dl.hardsigmoid(dl.asarray([-4.0, 0.0, 4.0]))
     tensor([0. , 0.5, 1. ])
     """
-    return xp.minimum(xp.maximum(x / 6 + 0.5, 0.0), 1.0), lambda gy: xp.where((x > -3) & (x < 3), gy / 6, 0)
+    return xp.minimum(xp.maximum(x * (1 / 6) + 0.5, 0.0), 1.0), lambda gy: xp.where((x > -3) & (x < 3), gy * (1 / 6), 0)
 
 
 @op(needs="x", promotes="float")
@@ -134,7 +134,7 @@ def hardswish(xp: Namespace, x: Tensor, /) -> ValueAndVJP:
         return xp.where(x <= -3, 0, xp.where(x < 3, gy * (x / 3 + 0.5), gy))
 
     # bounded by -3, where the second factor is 0: -Inf times 0 would be NaN
-    return xp.maximum(x, -3.0) * xp.minimum(xp.maximum(x / 6 + 0.5, 0.0), 1.0), pull
+    return xp.maximum(x, -3.0) * xp.minimum(xp.maximum(x * (1 / 6) + 0.5, 0.0), 1.0), pull
 
 
 @op(needs="x", promotes="float")

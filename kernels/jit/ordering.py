@@ -101,6 +101,10 @@ def different(x: Array, inverse: bool) -> tuple[Array, Array, Array] | None:
     return values, times, which.reshape(x.shape) if inverse else which
 
 
+TOGETHER = 256
+"""Numbers whose places are looked for together: they and their places stay in the first-level cache."""
+
+
 @inner()
 def is_before(a: Any, v: Any, right: bool) -> Any:
     """Whether v is to be inserted behind a: NaN is the largest."""
@@ -109,16 +113,25 @@ def is_before(a: Any, v: Any, right: bool) -> Any:
     return a < v or (v != v and a == a)
 
 
+@inner()
+def step_on(line: Array, x: Array, places: Array, step: int, right: bool) -> None:
+    """Move each place on by `step` where the number is to be inserted behind those in between."""
+    for i in range(x.size):
+        places[i] += step * is_before(line[places[i] + step - 1], x[i], right)
+
+
 @jit()
 def _inserted(line: Array, x: Array, out: Array, right: bool, threads: int) -> None:
     for t in prange(threads):
-        for i in range(t * x.size // threads, (t + 1) * x.size // threads):
-            base, count = 0, line.size
-            while count > 1:  # without a jump that a processor could guess wrong
-                half = count >> 1
-                base += half * is_before(line[base + half - 1], x[i], right)
-                count -= half
-            out[i] = base + is_before(line[base], x[i], right)
+        last = (t + 1) * x.size // threads
+        for first in range(t * x.size // threads, last, TOGETHER):
+            some = slice(first, min(first + TOGETHER, last))
+            out[some] = 0
+            count = line.size
+            while count > 1:  # halves of one length for all numbers: no jump that a processor could guess wrong
+                step_on(line, x[some], out[some], count >> 1, right)
+                count -= count >> 1
+            step_on(line, x[some], out[some], 1, right)
 
 
 def searchsorted(line: Array, x: Array, right: bool) -> Array:
