@@ -9,19 +9,26 @@ import numpy as np
 from .types import Array
 
 FEW = 64
-"""So many numbers are looked at one by one in less time than NumPy's reduction takes to begin."""
+"""So many numbers are looked at one by one in less time than two of NumPy's reductions take to begin."""
+
+VERY_FEW = 12
+"""So many in less time than NumPy needs to find the largest."""
+
+_UNSIGNED = {size: np.dtype(f"u{size}") for size in (1, 2, 4, 8)}
 
 
 def in_range(ids: Array, size: int) -> bool:
     """Whether all of an integer array of NumPy lies in 0 ... size - 1."""
     count = ids.size
-    if count <= FEW:
+    if count <= VERY_FEW:
         if not count:
             return True
         numbers = (ids if ids.ndim == 1 else ids.reshape(-1)).tolist()
         return bool(0 <= min(numbers) and max(numbers) < size)
-    # Read as unsigned, a negative number is a huge one: a single pass finds both.
-    return int(np.maximum.reduce(ids.view(f"u{ids.dtype.itemsize}"), axis=None)) < size
+    # Read as unsigned, a negative number is a huge one: a single pass finds both. To find where the largest is takes NumPy half
+    # the time of finding the largest.
+    unsigned = ids.view(_UNSIGNED[ids.itemsize])
+    return bool(unsigned.item(unsigned.argmax()) < size)
 
 
 def places_of(key: Any, shape: tuple[int, ...]) -> Array | None:

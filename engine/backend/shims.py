@@ -10,6 +10,7 @@ fmod(x1, x2): C's remainder, NumPy's function.
 floor_divide, fmod, remainder: integers divided by 0 raise.
 euclidean(x, axis): the root of the sum of squares of real numbers over axes, which are kept; no square overflows or vanishes.
 all_finite(x): whether no element is infinite or NaN.
+all_positive(x): whether all elements are above 0; NaN is not.
 sum, mean, var, std, cumulative_sum ...: NumPy's, but exact along every axis (see sums.py), and with totals of 16-bit floats
 in float32, which NumPy would round at every step.
 """
@@ -300,6 +301,10 @@ def _generic_in_range(xp: Any, a: Array, size: int) -> bool:
     return not a.size or (int(xp.min(a)) >= 0 and int(xp.max(a)) < size)
 
 
+def _numpy_all_positive(x: Array) -> bool:
+    return not x.size or bool(x.item(x.argmin()) > 0)  # argmin finds a NaN, if there is one
+
+
 def _generic_fmod(xp: Any, x1: Any, x2: Any, /) -> Array:
     return xp.asarray(np.asarray(_divided("fmod")(*[np.asarray(x) if hasattr(x, "dtype") else x for x in (x1, x2)])))
 
@@ -317,6 +322,7 @@ GENERIC: Shims = {
     "to_device": _generic_to_device,
     "euclidean": euclidean,
     "all_finite": lambda xp, x: xp.all(xp.isfinite(x)),
+    "all_positive": lambda xp, x: bool(xp.all(x > 0)),
     "in_range": _generic_in_range,
 }
 NUMPY: Shims = {
@@ -333,6 +339,7 @@ NUMPY: Shims = {
     "to_device": _to_device,
     "in_range": in_range,
     "all_finite": lambda x, **options: np.all(np.isfinite(x)),
+    "all_positive": _numpy_all_positive,
     "floor_divide": _divided("floor_divide"),
     "remainder": _divided("remainder"),
     "fmod": _divided("fmod"),

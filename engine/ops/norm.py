@@ -48,7 +48,7 @@ def in_range(text: F) -> F:
         if type(rstd) is np.ndarray and (rstd.dtype is _F8 or (rstd.size and rstd.item(rstd.argmin()) > 0)):
             return y, pull  # the commonest case of what follows; argmin finds a NaN, if there is one
         a = on_host(rstd)
-        if a is None or 0 in a.shape or not _single(a.dtype) or bool(_smallest(a) > 0):
+        if a is None or 0 in a.shape or not _single(a.dtype) or backend.space_of(a).all_positive(a):
             return y, pull
         y, pull, _ = text(xp, *[b if b is None else xp.astype(b, xp.float64) for b in (x, *rest)], **consts)
         return tuple(xp.astype(part, x.dtype) for part in y) if isinstance(y, tuple) else xp.astype(y, x.dtype), pull
@@ -59,12 +59,6 @@ def in_range(text: F) -> F:
 def _single(dtype: Any) -> bool:
     """Whether a dtype is float32; the text of NumPy's takes longer than a small layer."""
     return dtype == np.float32 if isinstance(dtype, np.dtype) else "float32" in str(dtype)
-
-
-def _smallest(a: Any) -> Any:
-    if type(a) is np.ndarray:
-        return a[a.argmin()] if a.ndim == 1 else a.min()  # NaN, if there is one
-    return a.min() if hasattr(a, "min") else backend.space_of(a).min(a)
 
 
 @kernel_op(needs="x weight y1 y2", wrapper=in_range, also="rstd")

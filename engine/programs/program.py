@@ -74,6 +74,7 @@ class Program:
         self._owners = {id(a) for a in owners} if all(a.flags.owndata for a in owners) else None
         entered = {v.storage for v in recording.inputs}
         self._writes_inputs = any(w.storage in entered for w in self._targets())
+        self._is_plain = not (recording.grads or recording.written or self._writer.grads)  # it computes, and changes no tensor
         self._refresh()
 
     def _prepare(self, first: list[Call], tensors: dict[int, Any]) -> None:
@@ -212,13 +213,17 @@ class Program:
         """
         if [cell[0] for cell in self._cells] != self._versions:
             self._refresh()
-        recording = self.recording
+        recording, arrays = self.recording, [x.array for x in inputs]
+        if self._is_plain:
+            results, _ = self._guarded(arrays, _GivenUp([]))
+            self.replays += 1
+            return _filled(recording.results, results, inputs, {})
         read = [inputs[v.source] if isinstance(v.source, int) else v.source for v in self._writer.grads]
         replaced = [inputs[leaf] if isinstance(leaf, int) else leaf for leaf, _ in recording.grads]
 
         kept = {id(leaf) for leaf in read}
         given_up = _GivenUp([leaf for leaf in replaced if leaf._grad is not None and id(leaf) not in kept])
-        results, grads = self._guarded([*[x.array for x in inputs], *[x._grad.array for x in read]], given_up)
+        results, grads = self._guarded([*arrays, *[x._grad.array for x in read]], given_up)
         for leaf, g in zip(replaced, grads, strict=True):
             leaf._grad = None if g is None else wrap(kept_whole(g))
         for weak in recording.written:
@@ -232,8 +237,8 @@ class Program:
         """Call the function; after an error before its last check, take back what it has done and raise Broken."""
         emitted = self._emitted
         emitted.passed[0] = False
-        saved = [(a, a.copy()) for a in (arrays[p] if isinstance(p, int) else p for p in self._backups)]
-        marks = [s.mark() for s in self.recording.sources if s.mark is not None]
+        saved = [(a, a.copy()) for a in (arrays[p] if isinstance(p, int) else p for p in self._backups)] if self._backups else []
+        marks = [s.mark() for s in self.recording.sources if s.mark is not None] if self.recording.sources else []
         token = ignore_fp_errors()
         try:
             return emitted.function(*arrays, given_up.release)
@@ -310,12 +315,12 @@ def _generates() -> bool:
 
 def _filled(results: Any, arrays: Any, inputs: Sequence[Any], made: dict[Value, Any]) -> Any:
     """The nest that the step returns, with tensors of these arrays; made: those of values so far, each of which is one tensor."""
-    if isinstance(results, Given):
-        return inputs[results.tensor] if isinstance(results.tensor, int) else results.tensor
     if isinstance(results, Value):
         if results not in made:
             made[results] = wrap(kept_whole(arrays))
         return made[results]
+    if isinstance(results, Given):
+        return inputs[results.tensor] if isinstance(results.tensor, int) else results.tensor
     if isinstance(results, dict):
         return {key: _filled(part, arrays[key], inputs, made) for key, part in results.items()}
     if isinstance(results, (tuple, list)):

@@ -75,7 +75,8 @@ class HostStep:
         """Run, record or replay the step."""
         if current_capture.get() is not None:  # within another captured step, of which this becomes a part
             return detached(self.step(*args, **named), self.step)
-        if anomaly.get() or any(v.get() is not None for v in (touched, generator.draws, generator.replayed)):
+        within_checkpoint = touched.get() is not None or generator.draws.get() is not None or generator.replayed.get() is not None
+        if within_checkpoint or anomaly.get():
             self.reasons["within a checkpoint or in anomaly mode"] += 1
             return self.step(*args, **named)
         with self._lock:

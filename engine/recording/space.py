@@ -33,8 +33,8 @@ FIXED = frozenset(
     "pow prod put_at real reciprocal remainder reshape roll round scatter_add searchsorted set_at sign signbit sin sinh "
     "sort sqrt square squeeze stack std subtract sum take take_along_axis tan tanh tensordot tile to_device tril triu "
     "trunc unstack var vecdot where zeros zeros_like any all count_nonzero diff outer trace diagonal cross in_range "
-    "cholesky det eigh eigvalsh inv matrix_norm matrix_power pinv qr slogdet solve svd svdvals vector_norm fft ifft fftn "
-    "ifftn rfft irfft rfftn irfftn hfft ihfft fftfreq rfftfreq fftshift ifftshift".split()
+    "all_positive cholesky det eigh eigvalsh inv matrix_norm matrix_power pinv qr slogdet solve svd svdvals vector_norm fft "
+    "ifft fftn ifftn rfft irfft rfftn irfftn hfft ihfft fftfreq rfftfreq fftshift ifftshift".split()
 ) | frozenset(KERNELS)
 """Functions the shape of whose result does not depend on values; a replay checks that of all others."""
 
