@@ -132,8 +132,8 @@ def _alone_plan(
     return _plan((1, rows, depth, columns), a_row, a_depth, b_depth, b_column, 1), (turned[0], turned[1])
 
 
-SHALLOW, LOW = 16, 4
-"""Depth and rows of products that are thin."""
+SHALLOW, LOW = (6, 0) if LANES > 8 else (16, 4)
+"""Depth and rows of products that are thin: with long vectors fewer are."""
 
 
 def _is_thin(rows: int, depth: int, turned: bool) -> bool:
