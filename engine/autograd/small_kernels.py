@@ -100,7 +100,7 @@ def _linear(xp: Any, leaf: Leaf) -> Answer:
         if a is None or w is None:
             return None
         d = a.dtype
-        if d is not w.dtype or (d is not single and d is not double) or not a.ndim == w.ndim == 2:
+        if d is not w.dtype or (d is not single and d is not double) or a.ndim < 2 or w.ndim != 2:
             return None
         if bias is not None:
             b = held(bias)
@@ -108,7 +108,7 @@ def _linear(xp: Any, leaf: Leaf) -> Answer:
                 b = floats(bias)
             if b is None or b.dtype is not d or b.shape != w.shape[:1]:
                 return None
-        if a.shape[1] != w.shape[1] or a.shape[0] * w.size > SERIAL:
+        if a.shape[-1] != w.shape[1]:
             return None
         token = SET(QUIET)
         try:

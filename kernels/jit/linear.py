@@ -321,7 +321,8 @@ def _plan(
     return p._replace(block_rows=_block_rows(p.rows, p.batch, threads, most), copied=copied, by_rows=by_rows)
 
 
-PANEL_COST, TURNED_PANEL_COST, TURN_COST = 15, 60, 30  # of moving an element, in multiply-adds of the tile
+PANEL_COST, TURNED_PANEL_COST, TURN_COST = (7, 12, 15) if LANES > 8 else (15, 60, 30)
+"""What it takes to move an element, in multiply-adds of the tile: to a panel, there from a transposed matrix, and to turn it."""
 
 
 def _cost(p: Product) -> int:

@@ -104,7 +104,7 @@ def multiply_rows(left: Matrix, panel: Panel, out: Rows, rows: int, vectors: int
     for i in range(count):
         first, height = tile_rows(i, count, rows)
         source = Matrix(left.data, left.at + first * left.row_step, left.row_step, left.column_step)
-        start, target = rows_from(begin, first), rows_from(out, first)
+        start, target = Matrix(begin.data, begin.at + first * begin.pitch, begin.pitch, 1), rows_from(out, first)
         if vectors == PANEL:
             tile(height, source, panel, start, target)
         elif vectors == 2:

@@ -30,9 +30,10 @@ LEFT_BLOCK = 1 << 16  # elements of such a block, which panels of b pass by from
 DEPTH = 256  # rows of a panel used in one go: 64 KiB at 64 bytes a vector, well within the second-level cache
 
 
-def _emit_tile(e: Emitter, rows: Value, left: Matrix, b: Panel, begin: Rows, out: Rows, vectors: int) -> None:
+def _emit_tile(e: Emitter, rows: Value, left: Matrix, b: Panel, begin: Matrix, out: Rows, vectors: int) -> None:
     ahead, panel = e.b.mul(left.column_step, int64(e.size)), e.start(b)
-    firsts, steps = [e.start(x) for x in (left, begin, out)], (left.row_step, begin.pitch, out.pitch)
+    firsts, steps = [e.start(x) for x in (left, begin, out)], (left.row_step, begin.row_step, out.pitch)
+    beginnings = [e.b.mul(begin.column_step, int64(e.size * e.lanes * j)) for j in range(vectors)]
     for height in range(1, ROWS + 1):
         with e.b.if_then(e.b.icmp_signed("==", rows, int64(height))):
             places = [[at] for at in firsts]
@@ -43,8 +44,9 @@ def _emit_tile(e: Emitter, rows: Value, left: Matrix, b: Panel, begin: Rows, out
             for target in targets:  # at the end of its part of the row: where that begins, the panel before has been
                 fetch_line(e, e.at(target, e.lanes * vectors - 1), write=True, near=3)
             for i, value in enumerate(emit_sums(e, starts, lambda k: e.b.mul(k, ahead), panel, b.depth, vectors)):
-                row, at = i // vectors, e.lanes * (i % vectors)  # a large bias is added last: every sum after it would be rounded
-                e.store(e.b.fadd(e.load(e.at(begins[row], at)), value), e.at(targets[row], at))
+                row, j = i // vectors, i % vectors
+                first = e.load(e.b.add(begins[row], beginnings[j]))  # added last: a large bias would round every sum after it
+                e.store(e.b.fadd(first, value), e.at(targets[row], e.lanes * j))
 
 
 def emit_sums(
@@ -85,24 +87,31 @@ def emit_product(
                 e.store(value, cell)
 
 
+def beginning_of(begin: Matrix, row: int, vectors: int) -> Array:
+    """What the sums of a row begin with."""
+    lanes = lanes_of(begin.data)
+    count = vectors if begin.column_step else 1
+    return np.tile(window(begin.data, begin.at + row * begin.row_step, count * lanes), vectors // count)
+
+
 def make_tile(vectors: int) -> Callable[..., None]:
     """The tile over a panel of so many vectors."""
 
-    def emit(e: Emitter, rows: Value, left: Matrix, b: Panel, begin: Rows, out: Rows) -> None:
+    def emit(e: Emitter, rows: Value, left: Matrix, b: Panel, begin: Matrix, out: Rows) -> None:
         _emit_tile(e, rows, left, b, begin, out, vectors)
 
     @emits(emit)
-    def tile(rows: int, left: Matrix, b: Panel, begin: Rows, out: Rows) -> None:
+    def tile(rows: int, left: Matrix, b: Panel, begin: Matrix, out: Rows) -> None:
         """out[m] = begin[m] + sum over k < b.depth of left[m, k] * b[k], for m < rows <= ROWS; the depth is at least 1.
 
-        begin may be out itself, or one row for all if its pitch is 0.
+        begin may be out itself, one row for all if its row step is 0, or a single vector for each row if its column step is 0.
         """
         width = vectors * lanes_of(b.data)
         columns = head(b, b.depth * width).reshape(b.depth, width)
         for m in range(rows):
             reach = (b.depth - 1) * left.column_step + 1
             values = window(left.data, left.at + m * left.row_step, reach)[:: left.column_step]
-            row_of(out, m, width)[:] = row_of(begin, m, width) + values @ columns
+            row_of(out, m, width)[:] = beginning_of(begin, m, vectors) + values @ columns
 
     return tile
 
@@ -138,18 +147,24 @@ class Product(NamedTuple):
 
 @inner()
 def fill_rows(target: Array, numbers: Array) -> None:
-    """Rows as wide as a panel, of one number each."""
-    width = PANEL * lanes_of(target)
+    """Vectors of one number each."""
+    lanes = lanes_of(target)
     for r in range(numbers.size):
-        for j in range(width):
-            target[r * width + j] = numbers[r]
+        for j in range(lanes):
+            target[r * lanes + j] = numbers[r]
+
+
+@inner()
+def begins_by_rows(bias: Array, p: Product) -> bool:
+    """Whether each row of the product as it is computed has a number of the bias."""
+    return bool(bias.size > 0 and p.turned != p.by_rows)
 
 
 class Work(NamedTuple):
     """What a thread works in.
 
     spare: sums of a block. strip: some of its columns, turned. left: a block of a, or nothing. begins: what the sums begin with,
-    a row for each of the block's if they differ, else one.
+    a vector for each of the block's rows if they differ, else one row.
     """
 
     spare: Array
@@ -169,7 +184,7 @@ def multiply_block(a: Matrix, b: Panel, c: Rows, rows: int, columns: int, p: Pro
     target = c if straight else Rows(work.spare, 0, width)
     if p.adds and not straight:
         copy_rows(target, c, columns, rows)
-    tiles, several = (rows + ROWS - 1) // ROWS, work.begins.size > PANEL * lanes
+    tiles, several = (rows + ROWS - 1) // ROWS, begins_by_rows(work.bias, p)
     for k in range(0, p.depth, DEPTH):
         panel = Panel(b.data, b.at + k * width, min(DEPTH, p.depth - k))
         for i in range(tiles):
@@ -179,9 +194,9 @@ def multiply_block(a: Matrix, b: Panel, c: Rows, rows: int, columns: int, p: Pro
             else:
                 left = Matrix(a.data, a.at + first * a.row_step + k * a.column_step, a.row_step, a.column_step)
             sums = Rows(target.data, target.at + first * target.pitch, target.pitch)
-            begin = sums
+            begin = Matrix(sums.data, sums.at, sums.pitch, 1)
             if k == 0 and not p.adds:
-                begin = Rows(work.begins, first * PANEL * lanes, PANEL * lanes) if several else Rows(work.begins, 0, 0)
+                begin = Matrix(work.begins, first * lanes, lanes, 0) if several else Matrix(work.begins, 0, 0, 1)
             if vectors == 1:
                 tile1(height, left, panel, begin, sums)
             elif vectors == 2:
@@ -238,7 +253,7 @@ def pack(b: Array, packed: Array, p: Product, threads: int) -> None:
 def room_for(p: Product, a: Array, bias: Array) -> Work:
     """What a thread works in."""
     lanes = lanes_of(a)
-    begins = np.zeros((p.block_rows if bias.size and p.turned != p.by_rows else 1) * PANEL * lanes, a.dtype)
+    begins = np.zeros(max(PANEL, p.block_rows if begins_by_rows(bias, p) else 0) * lanes, a.dtype)
     span = (p.block_rows + lanes - 1) // lanes * lanes
     copied = (p.block_rows + ROWS - 1) // ROWS * left_pitch(p.depth, lanes) if p.copied else 0
     spare, strip = np.empty(span * PANEL * lanes, a.dtype), np.empty(span * lanes if p.turned else 0, a.dtype)
@@ -256,10 +271,11 @@ def multiply_unit(
     left = Matrix(a.data, a.at + first * p.a_row, p.a_row, p.a_depth)
     if fresh and p.copied:
         pack_left(work.left, left, rows, p.depth)
-    if work.bias.size and p.turned == p.by_rows:
+    if begins_by_rows(work.bias, p):
+        if fresh:
+            fill_rows(work.begins, work.bias[first : first + rows])
+    elif work.bias.size:
         copy_to(work.begins, work.bias[column : column + columns])
-    elif work.bias.size and fresh:
-        fill_rows(work.begins, work.bias[first : first + rows])
     to = c.at + (column * p.rows + first if p.turned else first * p.columns + column)
     target = Rows(c.data, to, p.rows if p.turned else p.columns)
     multiply_block(left, Panel(packed.data, packed.at + column * p.depth, p.depth), target, rows, columns, p, work)
