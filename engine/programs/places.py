@@ -83,34 +83,28 @@ class Places:
         self._sizes = [len(before) for _, before in parts]
         self._held = [*chain.from_iterable(before for _, before in parts)]
         self._ask = [ask for _, ask, _ in self._asked]
-        self._expected = [*self._held, *(answer for *_, answer in self._asked), *self._classes]
+        self._answers = [answer for *_, answer in self._asked]
 
     # ------------------------------------------------------------------ asking
     def changed(self) -> str | None:
         """What has changed since, or None."""
-        found = chain(chain.from_iterable(self._views), map(call, self._ask), map(type, self._objects))
-        if [*map(len, self._views)] != self._sizes or not all(map(is_, found, self._expected)):
-            what = self._other()
-            if what is not None:
-                return what
+        views = self._views
+        if [*map(len, views)] != self._sizes or not all(map(is_, chain.from_iterable(views), self._held)):
+            for what, now, before in self._whole:
+                if not _equal(list(now), before):
+                    return what
+            self._held = [*chain.from_iterable(views)]  # equal numbers, which are other objects
+        if not all(map(is_, map(call, self._ask), self._answers)):
+            answers = [*map(call, self._ask)]
+            for (what, _, before), answer in zip(self._asked, answers, strict=True):
+                if not _equal([answer], [before]):
+                    return what
+            self._answers = answers  # likewise
+        if not all(map(is_, map(type, self._objects), self._classes)):
+            return "the class of an object"
         for what, held, numbers in self._arrays:
             if not _still(held, numbers):
                 return what
-        return None
-
-    def _other(self) -> str | None:
-        """What is neither the object that was there nor an equal number or string, or None."""
-        for what, now, before in self._whole:
-            if not _equal(list(now), before):
-                return what
-        answers = [ask() for ask in self._ask]
-        for (what, _, before), answer in zip(self._asked, answers, strict=True):
-            if not _equal([answer], [before]):
-                return what
-        if not all(map(is_, map(type, self._objects), self._classes)):
-            return "the class of an object"
-        # From now on these equal numbers are expected, which are other objects.
-        self._expected = [*chain.from_iterable(self._views), *answers, *self._classes]
         return None
 
     def drawn(self) -> str | None:
