@@ -13,7 +13,7 @@ import numpy as np
 
 from ...types import Array
 from .compile import inner
-from .gemm import dot, tile, tile1, tile2
+from .gemm import TALL, dot, tile, tile1, tile2
 from .panels import PANEL, ROWS, tile_rows, turn
 from .vector import Emitter, Value, clear, copy_rows, emits, int64, lanes_of
 from .views import Matrix, Panel, Rows, row_of, rows_from
@@ -100,7 +100,8 @@ def multiply_rows(left: Matrix, panel: Panel, out: Rows, rows: int, vectors: int
         for r in range(0 if begin.pitch else rows):
             clear(out.data[out.at + r * out.pitch : out.at + r * out.pitch + vectors * lanes_of(out.data)])
         return
-    count = (rows + ROWS - 1) // ROWS
+    high = TALL if vectors == 1 else ROWS
+    count = (rows + high - 1) // high
     for i in range(count):
         first, height = tile_rows(i, count, rows)
         source = Matrix(left.data, left.at + first * left.row_step, left.row_step, left.column_step)

@@ -27,14 +27,15 @@ from .views import Matrix, Panel, Rows, Tail, head, row_of, window
 SLICE = 512  # rows of a panel that one thread copies
 LEFT_PANELS = 1 << 62 if MANY_REGISTERS else 3  # with more panels than these, a block of a whose columns are dense is copied
 LEFT_BLOCK = 1 << 16  # elements of such a block, which panels of b pass by from the second-level cache
+TALL = 2 * ROWS  # rows of the tile over one vector: with six sums it would wait for each before it could add to it
 DEPTH = 256  # rows of a panel used in one go: 64 KiB at 64 bytes a vector, well within the second-level cache
 
 
-def _emit_tile(e: Emitter, rows: Value, left: Matrix, b: Panel, begin: Matrix, out: Rows, vectors: int) -> None:
+def _emit_tile(e: Emitter, rows: Value, left: Matrix, b: Panel, begin: Matrix, out: Rows, vectors: int, tallest: int) -> None:
     ahead, panel = e.b.mul(left.column_step, int64(e.size)), e.start(b)
     firsts, steps = [e.start(x) for x in (left, begin, out)], (left.row_step, begin.row_step, out.pitch)
     beginnings = [e.b.mul(begin.column_step, int64(e.size * e.lanes * j)) for j in range(vectors)]
-    for height in range(1, ROWS + 1):
+    for height in range(1, tallest + 1):
         with e.b.if_then(e.b.icmp_signed("==", rows, int64(height))):
             places = [[at] for at in firsts]
             for found, step in zip(places, steps, strict=True):
@@ -94,15 +95,15 @@ def beginning_of(begin: Matrix, row: int, vectors: int) -> Array:
     return np.tile(window(begin.data, begin.at + row * begin.row_step, count * lanes), vectors // count)
 
 
-def make_tile(vectors: int) -> Callable[..., None]:
-    """The tile over a panel of so many vectors."""
+def make_tile(vectors: int, tallest: int = ROWS) -> Callable[..., None]:
+    """The tile over a panel of so many vectors, for up to `tallest` rows."""
 
     def emit(e: Emitter, rows: Value, left: Matrix, b: Panel, begin: Matrix, out: Rows) -> None:
-        _emit_tile(e, rows, left, b, begin, out, vectors)
+        _emit_tile(e, rows, left, b, begin, out, vectors, tallest)
 
     @emits(emit)
     def tile(rows: int, left: Matrix, b: Panel, begin: Matrix, out: Rows) -> None:
-        """out[m] = begin[m] + sum over k < b.depth of left[m, k] * b[k], for m < rows <= ROWS; the depth is at least 1.
+        """out[m] = begin[m] + sum over k < b.depth of left[m, k] * b[k], for m < rows <= tallest; the depth is at least 1.
 
         begin may be out itself, one row for all if its row step is 0, or a single vector for each row if its column step is 0.
         """
@@ -116,7 +117,7 @@ def make_tile(vectors: int) -> Callable[..., None]:
     return tile
 
 
-tile, tile3, tile2, tile1 = make_tile(PANEL), make_tile(3), make_tile(2), make_tile(1)
+tile, tile3, tile2, tile1 = make_tile(PANEL), make_tile(3), make_tile(2), make_tile(1, TALL)
 
 
 class Product(NamedTuple):
@@ -184,7 +185,8 @@ def multiply_block(a: Matrix, b: Panel, c: Rows, rows: int, columns: int, p: Pro
     target = c if straight else Rows(work.spare, 0, width)
     if p.adds and not straight:
         copy_rows(target, c, columns, rows)
-    tiles, several = (rows + ROWS - 1) // ROWS, begins_by_rows(work.bias, p)
+    high, several = TALL if vectors == 1 and work.left.size == 0 else ROWS, begins_by_rows(work.bias, p)
+    tiles = (rows + high - 1) // high
     for k in range(0, p.depth, DEPTH):
         panel = Panel(b.data, b.at + k * width, min(DEPTH, p.depth - k))
         for i in range(tiles):
