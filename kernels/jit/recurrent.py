@@ -17,7 +17,7 @@ from ..totals import Offer, fits, taken
 from ..types import Array
 from .machine.compile import dense, threads_for
 from .machine.kept import KEPT as kept_weights
-from .machine.vector import as_row
+from .machine.vector import MANY_REGISTERS, as_row
 from .recurrence import stepwise
 from .recurrence.gates import GRU, LSTM
 from .recurrence.layout import (
@@ -53,7 +53,7 @@ FEW_ROWS = 256
 AHEAD_ROWS = 192
 """Rows per thread whose products with the input are done ahead of the recurrence."""
 
-BEHIND_ROWS = 512
+BEHIND_ROWS = 1024 if MANY_REGISTERS else 512
 """Rows per thread after which gx and the weight gradients are brought up to date."""
 
 FLOAT32 = np.dtype(np.float32)

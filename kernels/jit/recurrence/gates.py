@@ -20,7 +20,7 @@ from ...types import Array
 from ..machine.prefetch import LINE, fetch_line
 from ..machine.vector import I32, Emitter, Value, emits, int64
 from ..machine.views import Rows, Tail, head, row_of
-from .tile import AHEAD, BLOCK, LANES
+from .tile import BLOCK, LANES
 
 LSTM, GRU = 0, 1
 
@@ -145,12 +145,11 @@ def _for_each_row(e: Emitter, rows: Value, *bodies: Callable[[Value], None]) -> 
 
 def _fetch_next(e: Emitter, panel: Value, before: Value, y: Value, cells: PastCells) -> None:
     """Bring near what the same row of the next block will need: two blocks lie too far apart for the processor to foresee it."""
-    if AHEAD:
-        panel = e.at(panel, cells.next_gates)
-        for line in range(0, BLOCK * e.size, LINE):
-            fetch_line(e, e.b.add(panel, int64(line)), near=3)
-        fetch_line(e, e.at(before, cells.next_states), near=3)
-        fetch_line(e, e.b.add(y, int64(LINE)), near=3)
+    panel = e.at(panel, cells.next_gates)
+    for line in range(0, BLOCK * e.size, LINE):
+        fetch_line(e, e.b.add(panel, int64(line)), near=3)
+    fetch_line(e, e.at(before, cells.next_states), near=3)
+    fetch_line(e, e.b.add(y, int64(LINE)), near=3)
 
 
 def _for_each_slope(e: Emitter, rows: Value, lanes: Value, slopes: Slopes, body: Callable[[Value, Value], Emitted]) -> None:

@@ -16,7 +16,7 @@ from numba import prange
 
 from ...types import Array
 from ..machine.compile import inner, jit, signed
-from ..machine.vector import clear, copy_rows
+from ..machine.vector import MANY_REGISTERS, clear, copy_rows
 from ..machine.views import Panel, Pieces, Rows, Tail, rows_from
 from .gates import CellGrads, Cells, PastCells, Slopes
 from .kinds import cells_back, cells_forward, multiply_gates, squash_last
@@ -62,8 +62,11 @@ from .tile import (
 GATE_STRIPS = (0, 0, 0, strip_of(3), strip_of(4))
 """Gates in a strip of a panel, by their number."""
 
-GRADIENT_DEPTH, GRADIENT_BLOCKS = 256, 4
-"""Rows of a chunk, and blocks of units, of which weight gradients are summed in turn: 16 KiB of the left operand at AVX2."""
+GRADIENT_DEPTH, GRADIENT_BLOCKS = 512 if MANY_REGISTERS else 256, 4
+"""Rows of a chunk, and blocks of units, of which weight gradients are summed in turn: 16 KiB of the left operand at AVX2.
+
+With wider tiles neither depth fits the first-level cache; the greater one loads and stores the sums half as often.
+"""
 
 
 @inner()

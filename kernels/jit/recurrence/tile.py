@@ -14,7 +14,7 @@ import numpy as np
 
 from ...types import Array
 from ..machine.compile import inner
-from ..machine.prefetch import fetch_line
+from ..machine.prefetch import LINE, fetch_line
 from ..machine.vector import MANY_REGISTERS, VECTOR_BYTES, Emitter, Value, copy_rows, emits, int64
 from ..machine.views import Panel, Pieces, Rows, row_of, rows_from, window
 
@@ -88,9 +88,9 @@ def make_tile(shapes: tuple[tuple[int, int], ...], line: int, step: int, turns: 
         height, width = shape
         count = height * width
         rows, targets, panel = _addresses(e, left, height), _addresses(e, out, height), e.start(weights)
-        if AHEAD:
-            for target in targets:
-                fetch_line(e, target, write=True, near=3)
+        for target in targets:
+            for place in range(0, width * VECTOR_BYTES, LINE):
+                fetch_line(e, e.b.add(target, int64(place)), write=True, near=3)
 
         def piece(i: Value, sums: list[Value]) -> list[Value]:
             shift = e.b.mul(i, left.ahead)
@@ -178,11 +178,12 @@ def make_gates(gates: int) -> Callable[..., None]:
                 part = Panel(weights.data, weights.at + (j * depth + k * strip) * LANES, min(DEPTH, depth - k))
                 size = part.depth * line
                 share, r = size // max(1, tiles), 0
+                first = out if k else start
                 for i in range(tiles):
                     count = height + 1 if i < higher else height
                     here = Pieces(left.data, left.at + r * left.pitch + k, left.pitch, 0, 1)
                     to = Rows(out.data, out.at + r * out.pitch + j * LANES, out.pitch)
-                    begin = to if k else Rows(start.data, start.at + r * start.pitch + j * LANES, start.pitch)
+                    begin = Rows(first.data, first.at + r * first.pitch + j * LANES, first.pitch)
                     following = Rows(weights.data, part.at + size + i * share, pace)
                     if alone and rows == 1:
                         only_row(1, strip, here, part, begin, to, following)
