@@ -74,7 +74,7 @@ LARGE = [
 ]
 WINOGRAD_WEIGHTS = [
     geometry(3, 16, (14, 13), 60, (3, 3), low=(1, 1), high=(1, 1)),
-    geometry(1, 17, (16, 15), 64, (3, 3), low=(0, 2), high=(1, 0)),
+    geometry(1, 17, (20, 19), 64, (3, 3), low=(0, 2), high=(1, 0)),
     geometry(32, 25, (8, 8), 60, (3, 3), low=(1, 1), high=(1, 1)),
 ]
 
