@@ -23,8 +23,7 @@ from ..backend import Policy, in_force, spaces
 from ..backend.library import Unrecorded
 from ..recording import NotPointwise
 from ..recording.answers import FORMULAS, mode
-from ..recording.generators import ARRAYS, SMALL
-from ..recording.reading import steps
+from ..recording.generators import ARRAYS
 from ..recording.symbols import Symbol, SymbolSpace
 from ..recording.whole import whole
 from . import walk
@@ -66,7 +65,7 @@ def composed(function: F) -> F:
             if len(kernels) >= FORMULAS or len(key) <= len(consts):
                 return function(*tensors, **consts)
             found = kernels[key] = _read(function, len(tensors), dtype, consts)
-        if found is None or (x.size < found.least and chosen == "auto") or any(t.array.shape != x.shape for t in tensors):
+        if found is None or (not x.size and chosen == "auto") or any(t.array.shape != x.shape for t in tensors):
             return function(*tensors, **consts)
         arrays = [t.array for t in tensors]
         out = wrap(found.value(*arrays))
@@ -85,15 +84,14 @@ def _bound(gradient: Any, arrays: Sequence[Any]) -> Callable[[Any], Any]:
 
 
 class _Kernels:
-    """A function's value and gradients as kernels, and its op; least: from how many elements on they pay."""
+    """A function's value and gradients as kernels, and its op. For few numbers too: one op costs less than several."""
 
-    __slots__ = ("gradients", "least", "op", "value")
+    __slots__ = ("gradients", "op", "value")
 
     def __init__(self, function: Callable[..., Any], value: Any, gradients: Sequence[Any]) -> None:
         name = function.__name__.strip("_")
         self.value = whole(f"generated:{name}", value)
         self.gradients = [g if g is None else whole(f"generated:{name}_grad", g) for g in gradients]
-        self.least = SMALL // max(1, steps(value))
         self.op = _op_of(function, [() if g is None else g.takes for g in self.gradients])
 
 

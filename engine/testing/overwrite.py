@@ -80,9 +80,12 @@ def overwrites(row: Case, every: bool = True) -> list[str]:
                 silent = _written(row, sample, number, chosen, place, guarded=False)
                 if silent is None:
                     continue
-                needed = not _same(silent.gradient(), right)
-                if needed:
+                if not _same(silent.gradient(), right):
                     harmful.add(key)
+                elif key not in harmful:  # the gradient of pieces changes only where a number gets into another piece
+                    distant = _written(row, sample, number, chosen, place, guarded=False, far=True)
+                    if distant is not None and not _same(distant.gradient(), right):
+                        harmful.add(key)
                 # A graph of the pullbacks is the same for one input as for all.
                 for create_graph in (False, True) if chosen is None and every else (False,):
                     loud = _written(row, sample, number, chosen, place, guarded=True)
@@ -126,14 +129,19 @@ def _record(row: Case, sample: Sample, number: int, chosen: set[int] | None) -> 
 
 
 def _written(
-    row: Case, sample: Sample, number: int, chosen: set[int] | None, place: str, *, guarded: bool
+    row: Case, sample: Sample, number: int, chosen: set[int] | None, place: str, *, guarded: bool, far: bool = False
 ) -> _Recorded | None:
-    """A forward pass whose value at a place was overwritten afterwards; None if that memory is read-only."""
+    """A forward pass whose value at a place was overwritten afterwards; None if that memory is read-only.
+
+    far: whether floating numbers are written that lie far on the other side of 0.
+    """
     made = _record(row, sample, number, chosen)
     t = made.places[place]
     if not t.size or not getattr(getattr(t.array, "flags", None), "writeable", True):
         return None
     other = _different(host(t))
+    if far and other.dtype.kind in "fc":
+        other = -1000 * other
     if guarded:
         with no_grad():
             t[...] = asarray(other)
