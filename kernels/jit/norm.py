@@ -315,18 +315,12 @@ def layer_norm(x: Array, weight: Array | None, bias: Array | None, eps: float) -
     x = dense(x)
     rows, dtype = x.shape[0], x.dtype
     y = np.empty(x.shape, dtype)
-    if weight is None or bias is None:
-        weight, bias = _affine(weight, bias, x.shape[1], dtype)
-    else:
-        weight, bias = dense(weight), dense(bias)
-    if x.size >= GRAIN:
-        mean, rstd = np.empty(rows, dtype), np.empty(rows, dtype)
-        _layer(x, weight, bias, eps, y, Statistics(mean, rstd), is_streamed(y, x.shape[1]), _share(rows, x))
-    elif x.size:
-        mean, rstd = np.empty(rows, dtype), np.empty(rows, dtype)
-        _layer(x, weight, bias, eps, y, Statistics(mean, rstd), False, 1)
-    else:
-        mean, rstd = _statistics(rows, x, eps)
+    weight, bias = _affine(weight, bias, x.shape[1], dtype)
+    if not x.size:
+        return y, *_statistics(rows, x, eps)
+    mean, rstd, large = np.empty(rows, dtype), np.empty(rows, dtype), x.size >= GRAIN
+    streamed, threads = (is_streamed(y, x.shape[1]), _share(rows, x)) if large else (False, 1)
+    _layer(x, weight, bias, eps, y, Statistics(mean, rstd), streamed, threads)
     return y, mean, rstd
 
 
