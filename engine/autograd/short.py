@@ -12,11 +12,8 @@ argument would raise, the function itself is asked and says what is wrong.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from functools import wraps
-from importlib import import_module
-from threading import RLock
 from typing import Any, TypeVar, cast
 
 import numpy as np
@@ -29,7 +26,7 @@ from ..recording.symbols import NotPointwise
 from . import nvtx
 from .base import TensorBase
 from .declaration import PATIENCE, replaced
-from .small import MORE_PATIENCE, leaf_maker
+from .small import MORE_PATIENCE, imported, leaf_maker
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -37,13 +34,6 @@ UNUSUAL = 4 * PATIENCE
 """How many calls go by after one that has no shorter way."""
 
 _taken: list[Short] = []
-
-
-_importing = RLock()
-"""Held while a shorter way's module is imported. A fork waits for it: a child would wait for ever for another thread's import."""
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=_importing.acquire, after_in_parent=_importing.release, after_in_child=_importing.release)
 
 
 class Short:
@@ -59,9 +49,7 @@ class Short:
 
     def find(self, xp: Any) -> Any:
         """The shorter way under a namespace, or None. Raises what says that there is none here."""
-        with _importing:
-            makers = import_module(f"dlengine.ops.{self.module}").MAKERS
-        return makers[self.name](xp, leaf_maker())
+        return imported(f"dlengine.ops.{self.module}").MAKERS[self.name](xp, leaf_maker())
 
     def ready(self, y: Any) -> bool:
         """Whether a call with this result can be compared."""

@@ -8,11 +8,13 @@ generated kernel computes, there is such a function too, which calls that and ha
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Callable, Mapping
 from functools import cache
 from importlib import import_module
 from sys import modules
+from threading import RLock
 from typing import Any
 
 import numpy as np
@@ -26,6 +28,19 @@ from . import nvtx
 from .base import tensor_class, wrap
 from .declaration import Op
 from .small_chains import agrees, chain, ufunc_of
+
+_importing = RLock()
+"""Held while one of our modules is imported late. A fork waits for it: a child would wait for ever for an import not its own."""
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_importing.acquire, after_in_parent=_importing.release, after_in_child=_importing.release)
+
+
+def imported(name: str) -> Any:
+    """A module of small calls, which is imported when the first is made; it must compile nothing."""
+    with _importing:
+        return import_module(name)
+
 
 MORE_PATIENCE = 16
 """How many times as many calls as before go by until an op asks again: its backend may have changed since."""
@@ -162,7 +177,7 @@ def _says(op: Op, xp: Any, made: Callable[..., Any]) -> bool:
 
 def function_for(op: Op, xp: Any, cls: type) -> Any:
     """A function from tensors to a tensor of a class that answers an op's small calls, or None."""
-    small_views, small_kernels = (import_module(f".{name}", __package__) for name in ("small_views", "small_kernels"))
+    small_views, small_kernels = (imported(f"{__package__}.{name}") for name in ("small_views", "small_kernels"))
     if op.name in small_views.MAKERS:
         made, found = small_views.MAKERS[op.name], small_calls().views(cls)
         return made(xp, *found) if found is not None and op.text is op.original else None
