@@ -10,7 +10,7 @@ from ..geometry import ConvGeometry, planar
 from ..types import Array
 from .convolution import depthwise as depthwise
 from .convolution import panel as panel
-from .convolution import plain, volume, winograd, winograd_weight_grad
+from .convolution import plain, volume, winograd, winograd_plan, winograd_weight_grad
 from .convolution.columns import fold2d as fold2d
 from .convolution.columns import unfold2d as unfold2d
 from .convolution.forward import direct, has_mirror, mirrored
@@ -59,7 +59,7 @@ def conv2d(x: Array, weight: Array, bias: Array | None, g: ConvGeometry) -> Arra
     row = bias_row(g.K, bias, x.dtype)
     if g.depthwise:
         return depthwise.forward(x, w, g, row)
-    y = winograd.forward(x, w, g, row) if winograd.pays(g, x.itemsize) else None
+    y = winograd.forward(x, w, g, row) if winograd_plan.pays(g, x.itemsize) else None
     if y is None:
         y = (panel.forward if forward_pays(g, x.itemsize, thread_count(g.N)) else direct)(x, w, g, row)
     return y
@@ -89,7 +89,7 @@ def conv2d_input_grad(gy: Array, weight: Array, g: ConvGeometry) -> Array:
         return map_channels(w.reshape(g.K, g.C).T, gy.reshape(g.N, g.K, -1), None).reshape(g.x_shape)
     if g.depthwise and has_mirror(g):
         return depthwise.mirrored(gy, w, g)
-    gx = winograd.input_grad(gy, w, g) if winograd.pays(g, gy.itemsize) else None
+    gx = winograd.input_grad(gy, w, g) if winograd_plan.pays(g, gy.itemsize, True) else None
     if gx is not None:
         return gx
     if input_grad_pays(g, gy.itemsize, thread_count(g.N)):
@@ -107,7 +107,7 @@ def conv2d_weight_grad(x: Array, gy: Array, g: ConvGeometry) -> Array:
         return matmul(gy.reshape(g.N, g.K).T, x.reshape(g.N, -1)).reshape(g.w_shape)
     if g.depthwise:
         gw = depthwise.weight_grad(x, gy, g)
-    elif winograd_weight_grad.pays(g, x.itemsize):
+    elif winograd_plan.weight_grad_pays(g, x.itemsize):
         gw = winograd_weight_grad.weight_grad(x, gy, g)
     else:
         gw = (panel.weight_grad if weight_grad_pays(g, x.itemsize, thread_count(g.N)) else weight_grad)(x, gy, g)

@@ -13,7 +13,15 @@ from reference_namespaces import NUMPY, run
 
 from dlengine.kernels.geometry import ConvGeometry
 from dlengine.kernels.jit import conv
-from dlengine.kernels.jit.convolution import panel, panel_plan, plain, winograd, winograd_transform, winograd_weight_grad
+from dlengine.kernels.jit.convolution import (
+    panel,
+    panel_plan,
+    plain,
+    winograd,
+    winograd_plan,
+    winograd_transform,
+    winograd_weight_grad,
+)
 from dlengine.kernels.jit.machine.compile import interpreted
 from dlengine.kernels.jit.machine.vector import VECTOR_BYTES
 
@@ -47,12 +55,20 @@ SMALL = [
 ]
 WINOGRAD = [
     geometry(9, 64, (8, 7), 64, (3, 3), low=(1, 1), high=(1, 1)),
-    geometry(23, 32, (8, 12), 33, (3, 3), low=(1, 1), high=(1, 1)),
+    geometry(23, 32, (8, 12), 49, (3, 3), low=(1, 1), high=(1, 1)),
     geometry(1, 64, (14, 9), 60, (3, 3), low=(0, 3), high=(2, 0)),
     geometry(2, 16, (21, 70), 32, (3, 3)),  # rows of 17 patches, in three runs
     geometry(1, 28, (23, 18), 32, (3, 3), low=(2, 2), high=(2, 2)),
     geometry(33, 24, (13, 15), 47, (3, 3), low=(1, 0), high=(0, 2)),  # several units of work
-    geometry(4, 300, (6, 8), 24, (3, 3), low=(1, 1), high=(1, 1)),  # two slices of the depth
+    geometry(4, 300, (6, 8), 64, (3, 3), low=(1, 1), high=(1, 1)),  # two slices of the depth
+]
+WINOGRAD_TAPS = [  # filters of other sizes than 3 x 3, and with strides
+    geometry(9, 32, (19, 17), 60, (5, 5), low=(2, 2), high=(2, 2)),
+    geometry(2, 64, (30, 29), 60, (4, 4), low=(0, 1), high=(2, 0)),
+    geometry(3, 64, (40, 41), 64, (2, 2)),
+    geometry(3, 32, (56, 50), 64, (5, 5), (2, 2), low=(2, 1), high=(2, 0)),
+    geometry(2, 3, (115, 112), 96, (11, 11), (4, 4), low=(2, 3), high=(0, 1)),
+    geometry(2, 64, (40, 81), 64, (5, 10), (1, 2), low=(1, 2), high=(3, 4)),
 ]
 PANEL = [
     geometry(8, 2, (7, 6), 61, (4, 4), (2, 2), low=(1, 1), high=(1, 1)),
@@ -118,7 +134,7 @@ def agree(g, dtype, x, w, gy):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("g", SMALL + WINOGRAD + PANEL + LARGE + WINOGRAD_WEIGHTS + DEPTHWISE)
+@pytest.mark.parametrize("g", SMALL + WINOGRAD + WINOGRAD_TAPS + PANEL + LARGE + WINOGRAD_WEIGHTS + DEPTHWISE)
 def test_agrees_with_the_reference(g, dtype):
     agree(g, dtype, *arrays(g, dtype))
 
@@ -209,10 +225,10 @@ def test_loops_for_data_that_is_not_finite(g, as_python):
 
 
 def test_winograd_answers_where_it_pays():
-    for g in WINOGRAD:
+    for g in WINOGRAD + WINOGRAD_TAPS:
         x, w, gy = arrays(g, np.float32)
         bias = conv.bias_row(g.K, None, np.float32)
-        assert winograd.pays(g, 4)
+        assert winograd_plan.pays(g, 4)
         assert winograd.forward(x, w, g, bias) is not None
         assert winograd.input_grad(gy, w, g) is not None
         x[-1, 0, 0, 0] = np.inf
@@ -220,17 +236,18 @@ def test_winograd_answers_where_it_pays():
         gy[0, -1, -1, -1] = np.nan
         assert winograd.input_grad(gy, w, g) is None
     padded = {"low": (1, 1), "high": (1, 1)}
-    assert not winograd.pays(SMALL[0], 4)
-    assert not winograd.pays(geometry(64, 15, (28, 28), 64, (3, 3), **padded), 4)  # few channels
-    assert not winograd.pays(geometry(64, 16, (8, 8), 32, (3, 3), **padded), 4)  # a small image of few channels
-    assert not winograd.pays(geometry(64, 64, (5, 5), 64, (3, 3), **padded), 4)  # whose patches are outside for the most part
-    assert winograd.pays(geometry(64, 64, (8, 8), 64, (3, 3), **padded), 4)
-    assert all(winograd_weight_grad.pays(g, 4) for g in WINOGRAD_WEIGHTS)
-    assert not winograd_weight_grad.pays(SMALL[0], 4)
+    assert not winograd_plan.pays(SMALL[0], 4)
+    assert not winograd_plan.pays(geometry(64, 11, (28, 28), 64, (3, 3), **padded), 4)  # few channels
+    assert not winograd_plan.pays(geometry(64, 64, (28, 28), 64, (3, 3), (2, 2), **padded), 4)  # few taps for each phase
+    assert not winograd_plan.pays(geometry(64, 16, (8, 8), 32, (3, 3), **padded), 4)  # a small image of few channels
+    assert not winograd_plan.pays(geometry(64, 64, (5, 5), 64, (3, 3), **padded), 4)  # whose patches are mostly outside
+    assert winograd_plan.pays(geometry(64, 64, (8, 8), 64, (3, 3), **padded), 4)
+    assert all(winograd_plan.weight_grad_pays(g, 4) for g in WINOGRAD_WEIGHTS + WINOGRAD_TAPS)
+    assert not winograd_plan.weight_grad_pays(SMALL[0], 4)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("g", [g for g in SMALL + WINOGRAD + WINOGRAD_WEIGHTS if winograd.is_form(g)])
+@pytest.mark.parametrize("g", [g for g in SMALL + WINOGRAD + WINOGRAD_TAPS + WINOGRAD_WEIGHTS if winograd_plan.form_of(g)])
 def test_winograd_weight_gradient(g, dtype):
     x, _, gy = arrays(g, dtype)
     want = run(NUMPY, "conv2d_weight_grad", x.astype(np.float64), gy.astype(np.float64), g)
@@ -241,7 +258,7 @@ def test_winograd_weight_gradient(g, dtype):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("g", [g for g in SMALL if winograd.is_form(g)])
+@pytest.mark.parametrize("g", [g for g in SMALL if winograd_plan.form_of(g)])
 def test_winograd_agrees_where_it_does_not_pay(g, dtype):
     x, w, gy = arrays(g, dtype)
     wide, bias = [a.astype(np.float64) for a in (x, w, gy)], w[:, 0, 0, 0]
@@ -250,16 +267,18 @@ def test_winograd_agrees_where_it_does_not_pay(g, dtype):
     check(winograd.input_grad(gy, w, g), run(NUMPY, "conv2d_input_grad", wide[2], wide[1], g), dtype, 9 * g.K)
 
 
-def test_winograd_transforms_of_patches_filters_and_products_are_a_convolution():
+@pytest.mark.parametrize("form", winograd_transform.FORMS.values(), ids=lambda form: f"{form.taps} taps")
+def test_winograd_transforms_of_patches_filters_and_products_are_a_convolution(form):
+    b_t, g, a_t = winograd_transform.matrices(form)
     rng = np.random.default_rng(0)
-    d, w = rng.standard_normal(winograd_transform.SIDE), rng.standard_normal(winograd_transform.TAPS)
-    got = winograd_transform.A_T @ ((winograd_transform.G @ w) * (winograd_transform.B_T @ d))
-    np.testing.assert_allclose(got, np.correlate(d, w, "valid"), rtol=1e-12, atol=1e-13)
+    d, w = rng.standard_normal(form.side), rng.standard_normal(form.taps)
+    np.testing.assert_allclose(a_t @ ((g @ w) * (b_t @ d)), np.correlate(d, w, "valid"), rtol=1e-12, atol=1e-13)
 
 
+@pytest.mark.parametrize("taps", winograd_transform.FORMS)
 @pytest.mark.parametrize("channels", [16, 64, 256])
-def test_winograd_rounds_little_more_than_the_definition(channels):
-    g = geometry(2, channels, (24, 24), 32, (3, 3), low=(1, 1), high=(1, 1))
+def test_winograd_rounds_little_more_than_the_definition(channels, taps):
+    g = geometry(2, channels, (24, 24), 32, (taps, taps), low=(1, 1), high=(1, 1))
     x, w, gy = arrays(g, np.float32)
     wide = [a.astype(np.float64) for a in (x, w, gy)]
     pairs = [

@@ -1,11 +1,11 @@
-"""The transforms of Winograd's F(4 x 4, 3 x 3), for vectors whose lanes are channels.
+"""The transforms of Winograd's F(m x m, r x r), for vectors whose lanes are channels.
 
 All of them are T d T^T for one of five matrices, and done in two passes of one text: rows are combined to rows, those of d and
 then those of the transpose. So few vectors are at work in a pass that they stay in registers.
 
-The matrices come from the points 0, +-5/8, +-3/2 and infinity (Toom and Cook's way): filters and patches are polynomials, whose
-product is known from its values at six points. A pair +-p shares its even and its odd part. The usual points 0, +-1, +-2 lose
-four times as much to rounding.
+The matrices come from points and infinity (Toom and Cook's way): filters and patches are polynomials, whose product is known from
+its values at m + r - 1 points. A pair +-p shares its even and its odd part. The usual points 0, +-1, +-2 lose four times as much
+to rounding as those here.
 
 Source: B. Barabasz, A. Anderson, K. M. Soodhalter, D. Gregg, Error Analysis and Improving the Accuracy of Winograd Convolution
 for Deep Neural Networks, ACM Transactions on Mathematical Software 46, 2020.
@@ -14,34 +14,62 @@ for Deep Neural Networks, ACM Transactions on Mathematical Software 46, 2020.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
 from llvmlite import ir
+from numba.extending import overload
 
 from ...types import Array
 from ..machine.vector import Emitter, Value, emits, int64, lanes_of
 from ..machine.views import Rows, row_of
 
-OUT, TAPS = 4, 3
-SIDE = OUT + TAPS - 1
-"""Pixels of a side of a patch, and values of a side of what is transformed."""
 
-FINITE = (0.0, 5 / 8, -5 / 8, 3 / 2, -3 / 2)
+class Form(NamedTuple):
+    """F(out x out, taps x taps): a filter of so many taps, patches of side x side pixels, and the results that each gives."""
+
+    out: int
+    taps: int
+    side: int
 
 
-def _matrices() -> tuple[Array, Array, Array]:
+class TwoTaps(Form):
+    """A type for each form, so that what is compiled for one has nothing of the others in it."""
+
+    __slots__ = ()
+
+
+class ThreeTaps(Form):
+    __slots__ = ()
+
+
+class FourTaps(Form):
+    __slots__ = ()
+
+
+class FiveTaps(Form):
+    __slots__ = ()
+
+
+FORMS: dict[int, Form] = {2: TwoTaps(4, 2, 5), 3: ThreeTaps(4, 3, 6), 4: FourTaps(3, 4, 6), 5: FiveTaps(2, 5, 6)}
+"""By taps."""
+
+FINITE = {5: (3 / 8, -3 / 8, 5 / 4, -5 / 4), 6: (0.0, 5 / 8, -5 / 8, 3 / 2, -3 / 2)}
+"""Points by the side of patches."""
+
+
+def matrices(form: Form) -> tuple[Array, Array, Array]:
     """B^T, G and A^T, of which the last point, infinity, has the leading coefficients."""
-    b_t, g, a_t = np.zeros((SIDE, SIDE)), np.zeros((SIDE, TAPS)), np.zeros((OUT, SIDE))
+    out, taps, side = form
+    points = FINITE[side]
+    b_t, g, a_t = np.zeros((side, side)), np.zeros((side, taps)), np.zeros((out, side))
     g[-1, -1] = a_t[-1, -1] = 1
-    b_t[-1] = np.poly(FINITE)[::-1]
-    for i, p in enumerate(FINITE):
-        others = FINITE[:i] + FINITE[i + 1 :]
+    b_t[-1] = np.poly(points)[::-1]
+    for i, p in enumerate(points):
+        others = points[:i] + points[i + 1 :]
         b_t[i, :-1] = np.poly(others)[::-1]
-        g[i], a_t[:, i] = p ** np.arange(TAPS) / np.prod(p - np.array(others)), p ** np.arange(OUT)
+        g[i], a_t[:, i] = p ** np.arange(taps) / np.prod(p - np.array(others)), p ** np.arange(out)
     return b_t, g, a_t
-
-
-B_T, G, A_T = _matrices()
 
 
 def _sum(e: Emitter, factors: Array, values: list[Value]) -> Value:
@@ -154,5 +182,39 @@ def make_transform(matrix: Array, checked: bool = False) -> Callable[..., None]:
     return transform
 
 
-patches, filters, grads, filter_grads = make_transform(B_T), make_transform(G), make_transform(A_T.T), make_transform(G.T)
-outputs, outputs_checked = make_transform(A_T), make_transform(A_T, checked=True)
+Pick = Callable[[Array, Array, Array], Array]
+
+
+def by_form(pick: Pick) -> Callable[..., None]:
+    """The transform by the matrix that `pick` takes of B^T, G and A^T; it is given the form first."""
+    made = {type(form): make_transform(pick(*matrices(form))) for form in FORMS.values()}
+
+    def transform(form: Form, source: Rows, target: Rows, count: int, ahead: int, to: int) -> None:
+        made[type(form)](source, target, count, ahead, to)
+
+    @overload(transform, strict=False)
+    def _transform(form: Any, source: Any, target: Any, count: Any, ahead: Any, to: Any) -> Any:
+        chosen = made[form.instance_class]
+        return lambda form, source, target, count, ahead, to: chosen(source, target, count, ahead, to)
+
+    return transform
+
+
+def by_form_checked(pick: Pick) -> Callable[..., None]:
+    """The same for results whose finiteness matters."""
+    made = {type(form): make_transform(pick(*matrices(form)), checked=True) for form in FORMS.values()}
+
+    def transform(form: Form, source: Rows, target: Rows, count: int, ahead: int, to: int, finite: Array) -> None:
+        made[type(form)](source, target, count, ahead, to, finite)
+
+    @overload(transform, strict=False)
+    def _transform(form: Any, source: Any, target: Any, count: Any, ahead: Any, to: Any, finite: Any) -> Any:
+        chosen = made[form.instance_class]
+        return lambda form, source, target, count, ahead, to, finite: chosen(source, target, count, ahead, to, finite)
+
+    return transform
+
+
+patches, filters = by_form(lambda b_t, g, a_t: b_t), by_form(lambda b_t, g, a_t: g)
+grads, filter_grads = by_form(lambda b_t, g, a_t: a_t.T), by_form(lambda b_t, g, a_t: g.T)
+outputs, outputs_checked = by_form(lambda b_t, g, a_t: a_t), by_form_checked(lambda b_t, g, a_t: a_t)
