@@ -85,7 +85,7 @@ def _run(x: Array, w: Array, bias: Array, g: ConvGeometry, turned: bool, y: Arra
     kind = ("winograd", turned, f.taps, g.stride)
     u = KEPT.get(w, kind, transformed) if images <= FEW_IMAGES else transformed()
     spoilt = np.zeros((threads, 128), np.int8)
-    _winograd(f, x, u, bias, y, pad, vectors, spoilt, threads)
+    _winograd(f, x, u, bias, y, (*pad, vectors), spoilt, threads)
     return None if spoilt.any() else y
 
 
@@ -161,11 +161,12 @@ def read_patches(
 
 @jit()
 def _winograd(
-    f: Any, x: Array, u: Array, bias: Array, y: Array, pad: tuple[int, int], vectors: int, spoilt: Array, threads: int
+    f: Any, x: Array, u: Array, bias: Array, y: Array, panels: tuple[int, int, int], spoilt: Array, threads: int
 ) -> None:
+    """panels: the rows and columns of padding before x, and the vectors of a panel of u."""
     N, C, H, W = x.shape
     K, OH, OW = y.shape[1], y.shape[2], y.shape[3]
-    points, (top, left) = f.side * f.side, pad
+    points, (top, left, vectors) = f.side * f.side, panels
     lanes, pixels, results = lanes_of(x), as_row(x), as_row(y)
     width = vectors * lanes
     blocks, pitch = (K + width - 1) // width, (C + lanes - 1) // lanes * lanes

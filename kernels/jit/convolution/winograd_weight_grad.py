@@ -45,14 +45,14 @@ def weight_grad(x: Array, gy: Array, g: ConvGeometry) -> Array:
 
 @inner()
 def read_grads(
-    f: Any, gy: Tail, channels: int, shape: tuple[int, int], run: tuple[int, int, int], m: Matrix, ahead: int, strip: Array,
-    spare: Array,
-) -> None:  # fmt: skip
+    f: Any, gy: Tail, shape: tuple[int, int, int], run: tuple[int, int, int], m: Matrix, ahead: int, strip: Array, spare: Array
+) -> None:
     """Row p of m at each point = (A gy A^T)[point] of patch p, in panels as wide as m.row_step and `ahead` elements apart."""
-    lanes, area, width, (top, left, count) = lanes_of(strip), shape[0] * shape[1], m.row_step, run
+    channels, rows, columns = shape
+    lanes, area, width, (top, left, count) = lanes_of(strip), rows * columns, m.row_step, run
     for k in range(0, channels, lanes):
         planes = Rows(gy.data, gy.at + k * area, area)
-        strip_to_lanes(strip, planes, min(lanes, channels - k), shape, (top, left), (f.out, f.out * count), spare)
+        strip_to_lanes(strip, planes, min(lanes, channels - k), (rows, columns), (top, left), (f.out, f.out * count), spare)
         lines, point = Rows(strip, 0, f.out * count * lanes), m.column_step
         grads(f, lines, lines, f.out * count, lanes, lanes)
         for i in range(f.side):
@@ -89,7 +89,7 @@ def _weight_grad(f: Any, x: Array, gy: Array, gw: Array, pad: tuple[int, int], v
                 here, place = (f.out * row - top, f.out * column - left, count), Matrix(v, done * pitch, pitch, v_step)
                 read_patches(f, Tail(pixels, n * C * H * W), C, (H, W), here, place, strip, spare)
                 here, place = (f.out * row, f.out * column, count), Matrix(m, done * width, width, m_step)
-                read_grads(f, Tail(outputs, n * K * OH * OW), K, (OH, OW), here, place, most * width, strip, spare)
+                read_grads(f, Tail(outputs, n * K * OH * OW), (K, OH, OW), here, place, most * width, strip, spare)
                 done += count
             for i in range(points):
                 for block in range(blocks):
