@@ -38,11 +38,11 @@ FILTER, FAR_FILTER, SPREAD_FILTER = 12, 70, 48
 CALL, COPY, GAIN = 25_000, 5, 0.92
 """How long it takes to begin, and to copy a pixel to its phase. GAIN: below that share of the other way's time, this pays."""
 
-DIRECT, DIRECT_GRADS = 1.1, 1.25
-"""How long one multiply-add of vectors takes in the other kernels, and in those that sum filters' gradients."""
+DIRECT = 1.1
+"""How long one multiply-add of vectors takes in the other kernels."""
 
 LANE_SUM = 40
-"""How long it takes these to add up the lanes of a number of the gradient, which panels do not do."""
+"""How long it takes these to add up the lanes of a number of the filters' gradient, which panels do not do."""
 
 FAR, FAR_IMAGES = 1 << 22, 1 << 20
 """Bytes of transformed filters, and of images and results, from which on they do not stay in the caches."""
@@ -153,7 +153,7 @@ def gains(g: ConvGeometry, item_bytes: int, turned: bool = False, sums: bool = F
         cost += COPY * g.N * inside * apart[0] * apart[1]
     area = g.in_shape if turned and not strided(g) else g.out_shape
     products = g.N * area[0] * area[1] * g.kernel[0] * g.kernel[1] * g.C * g.K
-    direct = (DIRECT_GRADS if sums else DIRECT) * products / lanes
+    direct = DIRECT * products / lanes
     if sums and not panel_sums_pay(g, item_bytes, 1):
         direct += LANE_SUM * prod(g.w_shape)
     return cost < GAIN * direct
