@@ -25,8 +25,10 @@ def in_range(ids: Array, size: int) -> bool:
             return True
         numbers = (ids if ids.ndim == 1 else ids.reshape(-1)).tolist()
         return bool(0 <= min(numbers) and max(numbers) < size)
-    # Read as unsigned, a negative number is a huge one: a single pass finds both. To find where the largest is takes NumPy half
-    # the time of finding the largest.
+    if not ids.dtype.isnative or (ids.dtype.kind == "i" and size > 1 << (8 * ids.itemsize - 1)):
+        return bool(0 <= ids.min() and ids.max() < size)
+    # Read as unsigned, a negative number is larger than any other: a single pass finds both. To find where the largest is takes
+    # NumPy half the time of finding the largest.
     unsigned = ids.view(_UNSIGNED[ids.itemsize])
     return bool(unsigned.item(unsigned.argmax()) < size)
 

@@ -12,10 +12,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import cache, cached_property
-from importlib import import_module
 from typing import Any
 
 from .declaration import Declaration, parse
+from .late import imported
 
 _FAMILIES = {
     "activation": """
@@ -232,5 +232,5 @@ class KernelSet:
 
     def load(self, kernel: str) -> Callable[..., Any]:
         """Import the module of a declared kernel and return its function."""
-        module = import_module(f"{self.package}.{KERNELS[kernel]}")
+        module = imported(f"{self.package}.{KERNELS[kernel]}")
         return getattr(module, kernel)  # type: ignore[no-any-return]

@@ -19,6 +19,7 @@ from typing import Any, TypeVar, cast
 import numpy as np
 
 from dlengine.kernels.graph_capture import NotCapturable
+from dlengine.kernels.late import imported
 
 from ..backend.switch import default_policy, scoped
 from ..recording.answers import changed, mode
@@ -26,7 +27,7 @@ from ..recording.symbols import NotPointwise
 from . import nvtx
 from .base import TensorBase
 from .declaration import PATIENCE, replaced
-from .small import MORE_PATIENCE, imported, leaf_maker
+from .small import MORE_PATIENCE, leaf_maker
 
 F = TypeVar("F", bound=Callable[..., Any])
 

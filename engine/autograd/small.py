@@ -8,17 +8,15 @@ generated kernel computes, there is such a function too, which calls that and ha
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Callable, Mapping
 from functools import cache
-from importlib import import_module
 from sys import modules
-from threading import RLock
 from typing import Any
 
 import numpy as np
 
+from dlengine.kernels.late import imported
 from dlengine.kernels.registry import KERNELS
 
 from ..recording import answer
@@ -28,19 +26,6 @@ from . import nvtx
 from .base import tensor_class, wrap
 from .declaration import Op
 from .small_chains import agrees, chain, ufunc_of
-
-_importing = RLock()
-"""Held while one of our modules is imported late. A fork waits for it: a child would wait for ever for an import not its own."""
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=_importing.acquire, after_in_parent=_importing.release, after_in_child=_importing.release)
-
-
-def imported(name: str) -> Any:
-    """A module of small calls, which is imported when the first is made; it must compile nothing."""
-    with _importing:
-        return import_module(name)
-
 
 MORE_PATIENCE = 16
 """How many times as many calls as before go by until an op asks again: its backend may have changed since."""
@@ -131,7 +116,7 @@ def _left(*arguments: Any) -> None:
 
 
 def small_calls() -> Any:
-    return import_module("dlengine.kernels.jit.generated.small_calls")
+    return imported("dlengine.kernels.jit.generated.small_calls")
 
 
 def leaf_maker(cls: type | None = None) -> Callable[[Any], Any]:
@@ -205,7 +190,7 @@ def function_for(op: Op, xp: Any, cls: type) -> Any:
         x = np.full(BEYOND, 0.75, np.float32)
         numbers = all(ufunc_of(op, xp, given) is ufunc for given in ([x, 0.5], [0.5, x], [x, 3], [3, x]))
     if ufunc is np.positive and min(most) > BEYOND:
-        found = import_module("dlengine.kernels.jit.functions").copies(cls)
+        found = imported("dlengine.kernels.jit.functions").copies(cls)
     else:
         found = small_calls().bound(ufunc, cls, (most[0], most[1]), numbers)
     return found if found is not None and _agrees(found, ufunc) else None
@@ -240,7 +225,7 @@ def _wide(op: Op, xp: Any) -> Any:
     if not found:
         return None
     launches = xp.kernels.launches
-    compiling = import_module("dlengine.kernels.jit.machine.compile")
+    compiling = imported("dlengine.kernels.jit.machine.compile")
     asked_at = compiling.threads_asked_at()
     # Numba's workqueue takes one caller at a time, which machine code does not see to
     wide = None if compiling.layer() == "workqueue" else small_calls().wide(found, tensor_class[0], asked_at)
@@ -271,7 +256,7 @@ def _kernel(op: Op, xp: Any, name: str, numbers: tuple[float, ...], *, cls: type
     launches = xp.kernels.launches
     if KERNELS.get(name) != "activation":
         return None if numbers else _reduction(name, launches, cls)
-    activation = import_module("dlengine.kernels.jit.activation")
+    activation = imported("dlengine.kernels.jit.activation")
     if xp.kernels.load(name) is not getattr(activation, name):
         return None
     found, label = activation.small(name, cls, numbers), name
@@ -282,12 +267,12 @@ def _kernel(op: Op, xp: Any, name: str, numbers: tuple[float, ...], *, cls: type
 
 def _reduction(name: str, launches: Any, cls: type) -> Any:
     """A reduction of all elements: of few by one C function, of many by its code with threads."""
-    plain = import_module("dlengine.kernels.jit.generated.plain")
+    plain = imported("dlengine.kernels.jit.generated.plain")
     made = plain.small(name, cls, launches) if name in ("sum", "prod", "mean", "max", "min") else None
     if made is None:
         return None
     (few, many), leaf, label = made, leaf_maker(cls), f"generated:{name}"
-    floats = import_module(".small_kernels", __package__).floats
+    floats = imported(".small_kernels", __package__).floats
 
     def one(x: Any) -> Any:
         t = few(x)

@@ -7,10 +7,11 @@ function calls their loops for small arrays of one shape (dlengine.kernels.jit.g
 from __future__ import annotations
 
 from collections.abc import Mapping
-from importlib import import_module
 from typing import Any, NamedTuple
 
 import numpy as np
+
+from dlengine.kernels.late import imported
 
 from ..recording.answers import known
 from ..recording.captured import captured
@@ -105,7 +106,7 @@ def chain(op: Op, xp: Any, consts: Mapping[str, Any]) -> Any:
         steps = {_steps(op, xp, [np.full(shape, 0.75, dtype) for _ in op.arrays], consts) for shape in SHAPES}
         if most and len(steps) == 1 and None not in steps:
             found[np.dtype(dtype).itemsize] = steps.pop(), most
-    chains = import_module("dlengine.kernels.jit.generated.small_chains")
+    chains = imported("dlengine.kernels.jit.generated.small_chains")
     made = chains.chain(found, tensor_class[0], count) if found else None
     return made if made is not None and agrees(op, xp, consts, made, tuple(found)) else None
 
@@ -127,7 +128,7 @@ def _most(op: Op, xp: Any, arrays: list[Any], consts: Mapping[str, Any]) -> int:
 
 def _steps(op: Op, xp: Any, arrays: list[Any], consts: Mapping[str, Any]) -> Any:
     """What a definition calls, in order, without what its value does not need; None if it does anything else."""
-    step, operand = (getattr(import_module("dlengine.kernels.jit.generated.small_chains"), n) for n in ("Step", "Operand"))
+    step, operand = (getattr(imported("dlengine.kernels.jit.generated.small_chains"), n) for n in ("Step", "Operand"))
     notes: list[Note] = []
     given = [seen(a, notes) for a in arrays]
     try:

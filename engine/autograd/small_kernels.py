@@ -7,10 +7,11 @@ its constants being at their defaults. That answers a call of floats of one dtyp
 from __future__ import annotations
 
 from collections.abc import Callable
-from importlib import import_module
 from typing import Any
 
 import numpy as np
+
+from dlengine.kernels.late import imported
 
 from .base import TensorBase, recording, tensor_class, touched
 from .fp_errors import QUIET, SET, restore_fp_errors
@@ -123,7 +124,7 @@ def _linear(xp: Any, leaf: Leaf) -> Answer:
 
 def _triangle(lower: bool) -> Callable[[Any, Leaf], Answer]:
     def make(xp: Any, leaf: Leaf) -> Answer:
-        triangle, launches = import_module("dlengine.kernels.jit.triangles").triangle, xp.kernels.launches
+        triangle, launches = imported("dlengine.kernels.jit.triangles").triangle, xp.kernels.launches
         label = "library:tril" if lower else "library:triu"
 
         def small(x: Any) -> Any:
@@ -140,7 +141,7 @@ def _triangle(lower: bool) -> Callable[[Any, Leaf], Answer]:
 
 def _running(product: bool) -> Callable[[Any, Leaf], Answer]:
     def make(xp: Any, leaf: Leaf) -> Answer:
-        running, launches = import_module("dlengine.kernels.jit.running").running, xp.kernels.launches
+        running, launches = imported("dlengine.kernels.jit.running").running, xp.kernels.launches
         label = "library:cumulative_prod" if product else "library:cumulative_sum"
 
         def small(x: Any) -> Any:
@@ -157,7 +158,7 @@ def _running(product: bool) -> Callable[[Any, Leaf], Answer]:
 
 def views() -> tuple[Answer, Answer]:
     """What gives the array of a tensor that needs no gradient, and what makes a view of a tensor. Raises RuntimeError."""
-    found: tuple[Answer, Answer] | None = import_module("dlengine.kernels.jit.generated.small_calls").views(tensor_class[0])
+    found: tuple[Answer, Answer] | None = imported("dlengine.kernels.jit.generated.small_calls").views(tensor_class[0])
     if found is None:
         raise RuntimeError("tensors lie in memory in another way")
     return found
@@ -165,7 +166,7 @@ def views() -> tuple[Answer, Answer]:
 
 def _trace(xp: Any, leaf: Leaf) -> Answer:
     held, _ = views()
-    plain = import_module("dlengine.kernels.jit.generated.plain")
+    plain = imported("dlengine.kernels.jit.generated.plain")
     launches, label = xp.kernels.launches, "generated:sum"
     found = plain.small("sum", tensor_class[0], launches)
 
@@ -185,7 +186,7 @@ def _trace(xp: Any, leaf: Leaf) -> Answer:
 
 def _vector_norm(xp: Any, leaf: Leaf) -> Answer:
     euclidean = xp.euclidean
-    norm = import_module("dlengine.kernels.jit.generated.plain").norm_of_all(xp.kernels.launches)
+    norm = imported("dlengine.kernels.jit.generated.plain").norm_of_all(xp.kernels.launches)
 
     def small(x: Any) -> Any:
         a = floats(x)

@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from dlengine.kernels.late import imported
+
 from ..backend import plain
 from .base import tensor_class
 from .fp_errors import QUIET, SET, restore_fp_errors
@@ -98,7 +100,7 @@ def _squeeze(xp: Any, held: Held, view: View) -> Answer:
 
 
 def _broadcast_to(xp: Any, held: Held, view: View) -> Answer:
-    shown = import_module("dlengine.kernels.jit.generated.small_calls").broadcast(tensor_class[0])
+    shown = imported("dlengine.kernels.jit.generated.small_calls").broadcast(tensor_class[0])
 
     def small(x: Any, shape: Any) -> Any:
         return shown(x, tuple(shape) if type(shape) is list else shape)

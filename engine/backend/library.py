@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from dlengine.kernels.graph_capture import NotCapturable
+from dlengine.kernels.late import imported
 
 from ..errors import DeviceError, DTypeError
 from . import shims
@@ -28,7 +29,7 @@ class Library:
     native_dtypes: bool = True
 
     def load(self) -> Any:
-        return import_module(self.module)
+        return imported(self.module)
 
     def meet(self) -> None:
         """Its arrays meet a policy for the first time: those that cannot be computed with raise here."""

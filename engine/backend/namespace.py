@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from dlengine.kernels import reference
+from dlengine.kernels.late import importing
 from dlengine.kernels.registry import KERNELS, KernelSet, declaration
 
 from ..errors import DTypeError
@@ -44,17 +45,20 @@ class Namespace:
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
-        # Matmul has no kernel in the reference: that is the library's own.
-        if name in KERNELS and (self.library.ours or name in reference.SET.declared):
-            value = self._kernel(name)
-        elif name in self.library.shims:
-            value = self._function(name, self.library.shims[name])
-        elif name in shims.GENERIC:
-            value = self._function(name, partial(shims.GENERIC[name], self))
-        else:
-            value = self._function(name, getattr(self.library.load(), name))
+        with importing:
+            value = self._found(name)
         self.__dict__[name] = value  # the next look-up is one dict hit
         return value
+
+    def _found(self, name: str) -> Any:
+        # Matmul has no kernel in the reference: that is the library's own.
+        if name in KERNELS and (self.library.ours or name in reference.SET.declared):
+            return self._kernel(name)
+        if name in self.library.shims:
+            return self._function(name, self.library.shims[name])
+        if name in shims.GENERIC:
+            return self._function(name, partial(shims.GENERIC[name], self))
+        return self._function(name, getattr(self.library.load(), name))
 
     def _function(self, name: str, function: Any) -> Any:
         """A function of the library, or machine code over it where there is some."""

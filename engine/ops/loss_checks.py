@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from functools import cache
-from importlib import import_module
 from math import prod
 from typing import Any
 
 import numpy as np
 
+from dlengine.kernels.late import imported
 from dlengine.kernels.ranges import in_range
 
 from .. import backend
@@ -74,7 +74,7 @@ FEW_NUMBERS = 4096
 @cache
 def limits() -> Any:
     """Machine code for such questions."""
-    return import_module("dlengine.kernels.jit.limits")
+    return imported("dlengine.kernels.jit.limits")
 
 
 def reshaped(labels: tuple[int, ...], scores: tuple[int, ...]) -> str:

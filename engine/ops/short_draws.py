@@ -7,10 +7,11 @@ nothing.
 from __future__ import annotations
 
 from collections.abc import Callable
-from importlib import import_module
 from typing import Any
 
 import numpy as np
+
+from dlengine.kernels.late import imported
 
 from ..autograd.small_kernels import Answer, Leaf, floats
 from ..default_dtype import get_default_dtype
@@ -25,7 +26,7 @@ _FAR = 2**63
 
 def _kernel(xp: Any, name: str) -> Any:
     """The module with the kernel of a name; None where another one draws, or the reference as yet."""
-    module = import_module("dlengine.kernels.jit.random")
+    module = imported("dlengine.kernels.jit.random")
     return module if xp.kernels.load(name) is getattr(module, name) and module.settled(name) else None
 
 
@@ -145,7 +146,7 @@ def _multinomial(xp: Any, leaf: Leaf) -> Answer | None:
     module, launches = _kernel(xp, "random_uniform"), xp.kernels.launches
     if module is None:
         return None
-    kernel, machine = module.double_uniform, import_module("dlengine.kernels.jit.chosen")
+    kernel, machine = module.double_uniform, imported("dlengine.kernels.jit.chosen")
 
     def small(probabilities: Any, num_samples: Any, replacement: Any = False, *, generator: Any = None) -> Any:
         a = floats(probabilities)

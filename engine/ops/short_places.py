@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from importlib import import_module
 from math import prod
 from typing import Any
 
 import numpy as np
+
+from dlengine.kernels.late import imported
 
 from ..autograd.base import TensorBase, tensor_class
 from ..autograd.small import small_calls
@@ -44,7 +45,7 @@ def _topk(xp: Any, leaf: Leaf) -> Answer:
 
 
 def _take_along_axis(xp: Any, leaf: Leaf) -> Answer:
-    taken = import_module("dlengine.kernels.jit.functions").FUNCTIONS["take_along_axis"]
+    taken = imported("dlengine.kernels.jit.functions").FUNCTIONS["take_along_axis"]
     launches = xp.kernels.launches
 
     def small(x: Any, indices: Any, *, axis: Any = -1) -> Any:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
-from importlib import import_module
 from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
+
+from dlengine.kernels.late import imported
 
 from ..autograd.base import TensorBase, tensor_class
 from ..autograd.fp_errors import QUIET, SET, restore_fp_errors
@@ -114,7 +115,7 @@ def _tensordot(xp: Any, leaf: Leaf) -> Answer:
 
 
 def _outer(xp: Any, leaf: Leaf) -> Answer:
-    products, launches = import_module("dlengine.kernels.jit.functions").FUNCTIONS["linalg.outer"], xp.kernels.launches
+    products, launches = imported("dlengine.kernels.jit.functions").FUNCTIONS["linalg.outer"], xp.kernels.launches
 
     def small(x1: Any, x2: Any, /) -> Any:
         a, b = floats(x1), floats(x2)

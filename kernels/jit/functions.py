@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from functools import cache
-from importlib import import_module
 from math import prod
 from typing import Any
 
 import numpy as np
 
+from ..late import imported
 from ..ranges import places_of
 from ..types import Array
 from .generated.copies import assemble, framed
@@ -30,7 +30,7 @@ _FAR = 1 << 31
 @cache
 def _module(name: str) -> Any:
     """A module with the loops, imported when a function of it is first called."""
-    return import_module(f".{name}", __package__)
+    return imported(f".{name}", __package__)
 
 
 def _take_along_axis(x: Array, indices: Array, /, *, axis: int = -1) -> Array | None:
@@ -272,7 +272,7 @@ def _outer(x1: Array, x2: Array, /) -> Array | None:
 def copies(cls: type) -> Callable[[Any], Any] | None:
     """What copies small tensors of floats from tensor to tensor: NumPy's loop for `positive` takes one number after the other."""
     expression, machine, small_calls = (
-        import_module(f"dlengine.kernels.{name}")
+        imported(f"dlengine.kernels.{name}")
         for name in ("generated.expression", "jit.generated.machine", "jit.generated.small_calls")
     )
     found = {}

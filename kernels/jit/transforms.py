@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import cache, partial
-from importlib import import_module
 from typing import Any
 
 import numpy as np
 
+from ..late import imported
 from ..types import Array
 from .machine.compile import is_interpreted, thread_count
 
@@ -28,7 +28,7 @@ _COMPLEX, _REAL = np.dtype(np.complex64), np.dtype(np.float32)
 @cache
 def _loops() -> Any:
     """The module of the machine code, imported when it is first needed."""
-    return import_module(f"{__package__}.fourier")
+    return imported(f"{__package__}.fourier")
 
 
 class FourierTransforms:

@@ -90,6 +90,29 @@ PROGRAMS = {
             assert os.waitpid(child, 0)[1] == 0
             thread.join()
     """,
+    "while another thread imports a kernel": """
+        import signal, time
+
+        begun = threading.Event()
+
+        class Slow:
+            def find_spec(self, name, path=None, target=None):
+                if name == "dlengine.kernels.jit.softmax":
+                    begun.set()
+                    time.sleep(0.5)
+
+        x = dl.asarray(np.eye(4, dtype=np.float32))
+        sys.meta_path.insert(0, Slow())
+        thread = threading.Thread(target=lambda: dl.softmax(x, axis=1))
+        thread.start()
+        assert begun.wait(60)
+        if not (child := os.fork()):
+            signal.alarm(60)
+            dl.softmax(x, axis=1)
+            os._exit(0)
+        assert os.waitpid(child, 0)[1] == 0
+        thread.join()
+    """,
     "kernels that the parent did not use": """
         x = np.random.default_rng(0).standard_normal((400, 300)).astype("float32")
         dl.relu(dl.asarray(x))

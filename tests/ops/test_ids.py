@@ -13,6 +13,7 @@ import dlengine as dl
 from dlengine import nn, optim
 from dlengine.backend.device import namespace_for
 from dlengine.errors import BadIndexError, DataError, LabelError
+from dlengine.kernels.ranges import in_range
 from dlengine.nn import functional as F
 from dlengine.ops.gather import put_along
 
@@ -134,3 +135,23 @@ def test_values_are_put_nowhere_but_along_the_axis(backend: str, rows: int, plac
         put_along(x, dl.asarray(places), dl.ones((2, 1, side)))
     with pytest.raises(IndexError, match=rf"put_along_grad: .*{place}"):
         namespace_for("cpu").put_along_grad(x.array, places)
+
+
+@pytest.mark.parametrize("dtype", ["int8", "int16", "int32", "int64", "uint8", ">i2", ">i8"])
+@pytest.mark.parametrize("count", [3, 13, 100])
+def test_ids_out_of_range_are_found_in_every_dtype(dtype, count):
+    """Read as an unsigned number of as many bits, -1 of int8 is 255, which is an id where there are 300."""
+    lowest = np.iinfo(np.dtype(dtype)).min
+    for size in (1, 127, 128, 129, 255, 256, 300, 32768, 70000):
+        for number in (0, -1, lowest, size - 1, size):
+            if lowest <= number <= np.iinfo(np.dtype(dtype)).max:
+                ids = np.zeros(count, dtype)
+                ids[1] = number
+                assert in_range(ids, size) == (0 <= number < size)
+
+
+def test_a_negative_small_integer_is_no_class():
+    ids = np.zeros(20, np.int8)
+    ids[3] = -1
+    with pytest.raises(BadIndexError, match="one_hot"):
+        dl.one_hot(dl.asarray(ids), 300)

@@ -14,6 +14,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from dlengine.kernels.late import imported
+
 from ... import backend
 from ...autograd.base import tensor_class
 from ...autograd.declaration import Op
@@ -92,7 +94,7 @@ class _Way(Short):
         self.recorded: Answer | None = None
 
     def find(self, xp: Any) -> Any:
-        made = import_module(f".{self.module}", __package__).MAKERS[self.name](_tools(xp))
+        made = imported(f".{self.module}", __package__).MAKERS[self.name](_tools(xp))
         found, self.rest, self.recorded = made if isinstance(made, Ways) else (made, None, None)
         return found or _nothing
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import os
 import re
 import threading
 from collections.abc import Callable, Sequence
@@ -13,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from ...late import hold_at_fork
 from ...types import Array
 from ..machine.table import PointerTable
 from .build import KernelError, build, source_line
@@ -24,8 +24,7 @@ STACKS = 1024
 """As many threads as a block may have."""
 
 _lock = threading.Lock()  # the runtime keeps the state of one launch, and ctypes releases the interpreter lock
-if hasattr(os, "register_at_fork"):  # a child must not find it taken by a thread that it does not have
-    os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)
+hold_at_fork(_lock)
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,6 @@ Options, the same everywhere: IEEE NaN and infinities are kept, sums may be reor
 from __future__ import annotations
 
 import ctypes
-import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -28,8 +27,10 @@ import numba
 import numba.extending
 import numpy as np
 from numba.core import config as numba_config
+from numba.core.compiler_lock import global_compiler_lock
 from numba.extending import register_jitable
 
+from ...late import hold_at_fork
 from ...types import Array
 from . import pool, shares
 from .entries import MISSED, entry
@@ -96,8 +97,7 @@ def start_threads() -> Callable[[], int]:
 
 _asked_at: list[int] = []
 _starting = threading.RLock()
-if hasattr(os, "register_at_fork"):  # a child has no half-started threads, and finds the lock free
-    os.register_at_fork(before=_starting.acquire, after_in_parent=_starting.release, after_in_child=_starting.release)
+hold_at_fork(_layer_lock, _form_lock, global_compiler_lock, _starting)  # a child has no half-started threads either
 
 
 def threads_asked_at() -> int:
@@ -105,7 +105,7 @@ def threads_asked_at() -> int:
     with _starting:  # several threads may call their first kernel at once
         if not _asked_at:
             numba.get_num_threads()  # links Numba's layer, which ours must come after
-            survive_fork(layer(), (_layer_lock, _form_lock))
+            survive_fork(layer())
             _asked_at.append(int(layer_module(str(numba.threading_layer())).get_num_threads))
     return _asked_at[0]
 

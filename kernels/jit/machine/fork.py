@@ -12,24 +12,15 @@ from __future__ import annotations
 
 import ctypes
 import os
-from collections.abc import Sequence
 from importlib import import_module
-from typing import Any, Protocol
+from typing import Any
 
 import llvmlite.binding as llvm
 from numba.core import config as numba_config
-from numba.core.compiler_lock import global_compiler_lock
 
 from . import pool
 
 config: Any = numba_config  # which its type hints leave empty
-
-
-class Lock(Protocol):
-    """What threading.RLock() gives."""
-
-    def acquire(self) -> object: ...
-    def release(self) -> None: ...
 
 
 _forked = ctypes.c_int32(0)
@@ -67,11 +58,10 @@ def layer_module(layer: str) -> Any:
     return import_module(f"numba.np.ufunc.{ {'omp': 'omppool', 'tbb': 'tbbpool'}.get(layer, layer) }")
 
 
-def survive_fork(layer: str, locks: Sequence[Lock]) -> None:
+def survive_fork(layer: str) -> None:
     """Link all code that is compiled or loaded from now on to the loop above; to be called once, when the layer has started.
 
-    layer: tbb, omp or workqueue of Numba, or "own" for our pool. locks: those that a thread may hold when it begins to compile,
-    in the order in which it takes them.
+    layer: tbb, omp or workqueue of Numba, or "own" for our pool.
     """
     global _engine
     if layer == "own":
@@ -87,21 +77,9 @@ def survive_fork(layer: str, locks: Sequence[Lock]) -> None:
     _engine = llvm.create_mcjit_compiler(llvm.parse_assembly(text), machine)
     _engine.finalize_object()
     llvm.add_symbol("numba_parallel_for", _engine.get_function_address("dlengine_parallel_for"))
-    if not hasattr(os, "register_at_fork"):
-        return
-
-    taken = (*locks, global_compiler_lock)  # a child must not find one taken by a thread that it does not have
-
-    def before() -> None:
-        for lock in taken:
-            lock.acquire()
-
-    def after() -> None:
-        for lock in reversed(taken):
-            lock.release()
 
     def after_in_child() -> None:
         _forked.value = 1
-        after()
 
-    os.register_at_fork(before=before, after_in_parent=after, after_in_child=after_in_child)
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=after_in_child)

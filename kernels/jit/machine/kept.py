@@ -8,7 +8,6 @@ more than MOST bytes.
 
 from __future__ import annotations
 
-import os
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from threading import Lock
@@ -17,6 +16,7 @@ from weakref import ref
 
 import numpy as np
 
+from ...late import hold_at_fork
 from ...types import Array
 from .compile import inner, jit
 
@@ -133,5 +133,4 @@ class Kept:
 KEPT = Kept()
 """Those of this process."""
 
-if hasattr(os, "register_at_fork"):  # a child must not find the lock taken by a thread that it does not have
-    os.register_at_fork(before=KEPT.lock.acquire, after_in_parent=KEPT.lock.release, after_in_child=KEPT.lock.release)
+hold_at_fork(KEPT.lock)

@@ -40,11 +40,11 @@ class Maps(NamedTuple):
 
 
 class Part(NamedTuple):
-    """`count` columns, which begin at column `at` of matrix number `matrix` and may go on in the next ones."""
+    """So many columns, which begin at column `at` of matrix number `matrix` and may go on in the next ones."""
 
     matrix: int
     at: int
-    count: int
+    columns: int
 
 
 class Work(NamedTuple):
@@ -68,10 +68,10 @@ def part_of(panel: int, lanes: int, m: Maps) -> Part:
 @inner()
 def pack_part(work: Work, first: int, part: Part, m: Maps) -> None:
     """Copy columns to a panel, which begins at element `first`. Lanes to spare are left as they are."""
-    width = panel_vectors(part.count, lanes_of(work.x)) * lanes_of(work.x)
+    width = panel_vectors(part.columns, lanes_of(work.x)) * lanes_of(work.x)
     done, n, at = 0, part.matrix, part.at
-    while done < part.count:
-        count = min(part.count - done, m.columns - at)
+    while done < part.columns:
+        count = min(part.columns - done, m.columns - at)
         source = Rows(work.x, n * m.depth * m.columns + at, m.columns)
         copy_rows(Rows(work.packed, first + done, width), source, count, m.depth)
         done, n, at = done + count, n + 1, 0
@@ -80,10 +80,10 @@ def pack_part(work: Work, first: int, part: Part, m: Maps) -> None:
 @inner()
 def write_part(work: Work, part: Part, first: int, rows: int, m: Maps) -> None:
     """Copy rows of sums, which lie in `spare`, to the columns of y."""
-    width = panel_vectors(part.count, lanes_of(work.y)) * lanes_of(work.y)
+    width = panel_vectors(part.columns, lanes_of(work.y)) * lanes_of(work.y)
     done, n, at = 0, part.matrix, part.at
-    while done < part.count:
-        count = min(part.count - done, m.columns - at)
+    while done < part.columns:
+        count = min(part.columns - done, m.columns - at)
         target = Rows(work.y, (n * m.rows + first) * m.columns + at, m.columns)
         copy_rows(target, Rows(work.spare, done, width), count, rows)
         done, n, at = done + count, n + 1, 0
@@ -93,8 +93,8 @@ def write_part(work: Work, part: Part, first: int, rows: int, m: Maps) -> None:
 def expect_part(work: Work, part: Part, first: int, rows: int, m: Maps) -> None:
     """Have some rows of the columns of x brought into the cache."""
     done, n, at = 0, part.matrix, part.at
-    while done < part.count:
-        count = min(part.count - done, m.columns - at)
+    while done < part.columns:
+        count = min(part.columns - done, m.columns - at)
         expect_rows(Rows(work.x, (n * m.depth + first) * m.columns + at, m.columns), count, rows)
         done, n, at = done + count, n + 1, 0
 
@@ -104,9 +104,9 @@ def multiply_part(work: Work, at: int, part: Part, after: Part, block: int, m: M
     """The rows of y of a block, by the panel that begins at element `at`; after: what is packed after these panels."""
     lanes = lanes_of(work.x)
     begin_row, rows = block * BLOCK_ROWS, min(BLOCK_ROWS, m.rows - block * BLOCK_ROWS)
-    vectors = panel_vectors(part.count, lanes)
+    vectors = panel_vectors(part.columns, lanes)
     width, high = vectors * lanes, TALL if vectors == 1 else ROWS
-    straight, tiles = part.count == width and part.at + width <= m.columns, (rows + high - 1) // high
+    straight, tiles = part.columns == width and part.at + width <= m.columns, (rows + high - 1) // high
     for k in range(0, m.depth, DEPTH):
         panel = Panel(work.packed, at + k * width, min(DEPTH, m.depth - k))
         for i in range(tiles):

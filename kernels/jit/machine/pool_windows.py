@@ -271,7 +271,7 @@ def largest_values(x: Array, y: Array, table: Array, threads: int) -> None:
             at, (start, layers, height, _) = line * OW, windows_of(table, deep + od, tall + oh, outputs)
             place = image + start * W
             held = x[place : place + (W if layers * height else 0)]
-            if row == W and height > 1 and (layers > 1 or (height > 2 and W <= SHORT)):
+            if row == W and height > 1 and (layers > 1 or (layers == 1 and height > 2 and W <= SHORT)):
                 keep_values(rows[: height * W], x[place:], layers, layer, W)
                 held = rows[:W]
             else:
