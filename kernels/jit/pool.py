@@ -241,11 +241,11 @@ def _put(gy: Array, places: Array, gx: Array, table: Array, threads: int) -> int
         clear(gx[t * planes // threads * size : (t + 1) * planes // threads * size])
         for plane in range(t * planes // threads, (t + 1) * planes // threads):
             for o in range(plane * outputs, (plane + 1) * outputs):
-                place = np.uint64(places[o])  # as which a negative one is large, and no index is counted from the end
-                if place >= np.uint64(size):
+                place = places[o]
+                if place < 0 or place >= size:
                     beyond += 1
                 else:
-                    gx[np.uint64(plane * size) + place] += gy[o]
+                    gx[plane * size + place] += gy[o]
         wrong[t] = beyond
     return count(wrong)
 
@@ -259,11 +259,11 @@ def _gather(x: Array, places: Array, y: Array, table: Array, threads: int) -> in
         beyond = 0
         for plane in range(t * planes // threads, (t + 1) * planes // threads):
             for o in range(plane * outputs, (plane + 1) * outputs):
-                place = np.uint64(places[o])
-                if place >= np.uint64(size):
+                place = places[o]
+                if place < 0 or place >= size:
                     beyond += 1
                     y[o] = 0
                 else:
-                    y[o] = x[np.uint64(plane * size) + place]
+                    y[o] = x[plane * size + place]
         wrong[t] = beyond
     return count(wrong)
