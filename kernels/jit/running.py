@@ -100,34 +100,14 @@ as floats hold all products on the way; so each column is gone down, and all col
 
 
 @inner(exact=True)
-def all_finite(x: Array) -> bool:
-    """Whether all numbers are finite."""
-    found = 0
-    for v in x:
-        found |= not abs(v) < np.inf
-    return found == 0
-
-
-@inner(exact=True)
 def others_in_line(x: Array, y: Array, before: float, after: float) -> None:
     """For each number of a line the product of those before it, beginning with a number, times that of those behind it."""
     count = x.size
     ahead, behind = np.empty(count, np.float64), np.empty(count, np.float64)
-    done = count
     for i in range(count):  # two chains of products at once
         ahead[i], behind[count - 1 - i] = before, after
         before *= x[i]
         after *= x[count - 1 - i]
-        if before == 0 and after == 0 and 2 * i + 2 < count and all_finite(x[i + 1 : count - 1 - i]):
-            done = i + 1  # all further products are 0
-            break
-    if done < count:
-        last = count - done
-        y[done:last] = 0
-        for i in range(done):
-            y[i] = ahead[i] * after
-            y[last + i] = before * behind[last + i]
-        return
     for i in range(count):
         y[i] = ahead[i] * behind[i]
 
