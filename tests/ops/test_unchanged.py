@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 import dlengine as dl
-from dlengine.errors import DTypeError
 
 UNCHANGED = [(dl.real, "float32"), (dl.conj, "float64"), (dl.conj, "int32"), (dl.positive, "float32"), (dl.positive, "complex64")]
 
@@ -30,5 +29,5 @@ def test_gradients_flow_through_what_is_given_back():
 
 
 def test_a_boolean_has_no_sign():
-    with pytest.raises(DTypeError, match="positive"):
+    with pytest.raises(dl.DTypeError, match="positive"):
         dl.positive(dl.tensor([True]))
