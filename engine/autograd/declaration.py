@@ -32,7 +32,6 @@ class Options(TypedDict, total=False):
     tensors: Callable[..., Any] | None
     adds: tuple[str, tuple[int, ...]] | None
     fresh: bool
-    unchanged: str
 
 
 AXES = ("axis", "axes", "start_axis", "end_axis")
@@ -45,7 +44,7 @@ class Op:
     __slots__ = (
         "adds", "arrays", "axes", "bound", "call", "complex", "constants", "consts", "defaults", "dtyped", "fresh", "guards",
         "kernel", "listed", "name", "needs", "none_cotangents", "original", "pack", "patience", "policy", "promotes", "readings",
-        "required", "returns", "save", "save_first", "several", "tensor_text", "text", "unchanged", "view", "waits", "wide",
+        "required", "returns", "save", "save_first", "several", "tensor_text", "text", "view", "waits", "wide",
     )  # fmt: skip
 
     def __init__(
@@ -86,7 +85,6 @@ class Op:
         self.kernel = False  # whether it is a kernel and no more: no formula is looked for in it
         self.adds = options.get("adds")
         self.fresh = options.get("fresh", False)
-        self.unchanged = options.get("unchanged", "")
         self.readings: list[dict[Any, Any] | None]
         self.call: Any = None
         self.bound: Any = None

@@ -84,7 +84,6 @@ class _Form(NamedTuple):
     dtyped: bool
     read: bool
     listed: bool
-    unchanged: str
     usual: tuple[tuple[str, Any], ...] | None
 
     @classmethod
@@ -99,7 +98,7 @@ class _Form(NamedTuple):
             usual = tuple([(name, op.defaults[name]) for name in op.consts])
             usual = usual if all([_word(name, value) for name, value in usual]) else None
         read = read and not op.listed
-        return cls(op.arrays, op.consts, needed, op.required, promotes, op.view, op.dtyped, read, op.listed, op.unchanged, usual)
+        return cls(op.arrays, op.consts, needed, op.required, promotes, op.view, op.dtyped, read, op.listed, usual)
 
     def second_names(self) -> list[tuple[str, str]]:
         """PyTorch's dim and keepdim, and the constants that they mean here."""
@@ -125,10 +124,6 @@ class _Form(NamedTuple):
     def text(self) -> str:
         several = len(self.arrays) > 1
         lines = ["if _more or _others: break", *[f"if {name} is _MISSING: break" for name in self.needed]]
-        if self.unchanged:
-            (x,) = self.arrays
-            same = f"_type({x}.array) is _ND and {x}.array.dtype.kind in {self.unchanged!r}"
-            lines.append(f"if _isinstance({x}, _T) and {same}: return {x}")
         if self.dtyped:
             lines.append("if dtype is not None and (_type(dtype) not in _DTYPES or dtype.kind == 'V'): break")
         for n in self.consts:

@@ -21,11 +21,9 @@ from collections.abc import Callable, Sequence
 from typing import Any, Concatenate, Literal, ParamSpec, Protocol, TypeVar, Unpack, overload
 
 from . import nvtx
-from .base import TensorBase
 from .call import caller
 from .declaration import Op, Options
 from .direct import direct
-from .promotion import kind_of
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -81,7 +79,6 @@ def op(
     tensors: Callable[..., Any] | None = None,
     adds: tuple[str, tuple[int, ...]] | None = None,
     fresh: bool = False,
-    unchanged: str = "",
 ) -> Any:
     """Make a differentiable function on tensors out of its definition on arrays.
 
@@ -125,8 +122,6 @@ def op(
     fresh : bool
         Whether each gradient is an array that nothing else holds, unless it is the cotangent or a view: then it is added to in
         place.
-    unchanged : str
-        Kinds of dtypes (as in ``numpy.dtype.kind``) for which the op gives back its argument itself.
 
     Returns
     -------
@@ -150,25 +145,15 @@ def op(
         declared = Op(
             text, needs=needs, view=view, promotes=promotes, complex=complex, none_cotangents=none_cotangents,
             constants=constants, name=own, arrays=arrays, save=save, result=result, tensors=tensors,
-            adds=adds, fresh=fresh, unchanged=unchanged,
+            adds=adds, fresh=fresh,
         )  # fmt: skip
         if linear:
             LINEAR.add(own)
-        call = direct(declared, giving_back(unchanged, caller(declared)) if unchanged else caller(declared))
+        call = direct(declared, caller(declared))
         OPS[own] = documented(call, declared, definition)
         return call
 
     return decorate if definition is None else decorate(definition)
-
-
-def giving_back(kinds: str, general: Callable[..., Any]) -> Callable[..., Any]:
-    """The caller of an op that changes nothing in a tensor of such dtypes."""
-
-    def call(*args: Any, **consts: Any) -> Any:
-        alone = len(args) == 1 and not consts and isinstance(args[0], TensorBase)
-        return args[0] if alone and kind_of(args[0].array.dtype) in kinds else general(*args, **consts)
-
-    return call
 
 
 def documented(call: Callable[..., Any], op: Op, definition: Callable[..., Any]) -> Callable[..., Any]:

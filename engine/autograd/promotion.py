@@ -30,11 +30,6 @@ def is_complex_dtype(dtype: Any) -> bool:
     return dtype.kind == "c" if isinstance(dtype, np.dtype) else "complex" in str(dtype)
 
 
-def kind_of(dtype: Any) -> str:
-    """A dtype's kind as NumPy has it; other libraries' dtypes have NumPy's names."""
-    return (dtype if isinstance(dtype, np.dtype) else np.dtype(str(dtype).rpartition(".")[2])).kind
-
-
 def is_complex(array: Any) -> bool:
     """Whether an array is complex."""
     return is_complex_dtype(array.dtype)

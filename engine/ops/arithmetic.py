@@ -227,9 +227,9 @@ def negative(xp: Namespace, x: Tensor, /) -> ValueAndVJP:
     return xp.negative(x), lambda gy: -gy
 
 
-@op(needs="", complex=True, unchanged="iufc")
+@op(needs="", complex=True)
 def positive(xp: Namespace, x: Tensor, /) -> ValueAndVJP:
-    """Return ``+x``, which is ``x`` itself.
+    """Return ``+x``, a copy.
 
     Parameters
     ----------

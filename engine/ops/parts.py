@@ -12,11 +12,8 @@ if TYPE_CHECKING:
 
 __all__ = ["conj", "imag", "real"]
 
-REAL = "biuf"
-"""Kinds of dtypes that have no imaginary part."""
 
-
-@op(needs="", view=True, complex=True, unchanged=REAL)
+@op(needs="", view=True, complex=True)
 def real(xp: Namespace, x: Tensor, /) -> ValueAndVJP:
     """Return the real part.
 
@@ -35,7 +32,7 @@ def real(xp: Namespace, x: Tensor, /) -> ValueAndVJP:
     >>> dl.real(dl.asarray([1 + 2j]))
     tensor([1.])
     """
-    return xp.real(x), lambda gy: gy
+    return xp.real(x) if is_complex(x) else x, lambda gy: gy
 
 
 @op(needs="", view=True, complex=True)
@@ -62,9 +59,9 @@ def imag(xp: Namespace, x: Tensor, /) -> ValueAndVJP:
     return xp.imag(x), lambda gy: gy * 1j
 
 
-@op(needs="", complex=True, unchanged=REAL)
+@op(needs="", complex=True)
 def conj(xp: Namespace, x: Tensor, /) -> ValueAndVJP:
-    """Return the complex conjugate; ``x`` itself where it is real.
+    """Return the complex conjugate; a copy where ``x`` is real.
 
     Parameters
     ----------
@@ -81,4 +78,4 @@ def conj(xp: Namespace, x: Tensor, /) -> ValueAndVJP:
     >>> dl.conj(dl.asarray([1 + 2j]))
     tensor([1.-2.j], dtype=complex64)
     """
-    return xp.conj(x), lambda gy: xp.conj(gy) if is_complex(gy) else gy
+    return xp.conj(x) if is_complex(x) else xp.positive(x), lambda gy: xp.conj(gy) if is_complex(gy) else gy
