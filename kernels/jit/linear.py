@@ -16,6 +16,7 @@ from ..totals import fits, taken
 from ..types import Array
 from .machine.compile import dense, flat, thread_count, threads_for
 from .machine.gemm import DEPTH, LEFT_BLOCK, LEFT_PANELS, Product, multiply, outer, pack, pack_slices
+from .machine.mapped import Maps, map_stack
 from .machine.matvec import matvec
 from .machine.panels import PANEL, ROWS
 from .machine.row_products import stacked_dots
@@ -171,7 +172,7 @@ def _multiply(a: Array, b: Array, lead: tuple[int, ...], bias: Array) -> Array:
         c = (matvec(a, b[:, 0]) if columns == 1 else matvec(b.T, a[0])).reshape(rows, columns)
         return np.add(c, bias, out=c) if bias.size else c
     if not small:
-        return _each(a, b, c, bias, False)
+        return _each(a, b, c, bias)
     a, a_row, a_depth = _flat(a)
     b, b_depth, b_column = _flat(b)
     product = Product(batch, rows, depth, columns, a_row, a_depth, b_depth, b_column, rows, False)
@@ -180,15 +181,15 @@ def _multiply(a: Array, b: Array, lead: tuple[int, ...], bias: Array) -> Array:
     return np.add(c, bias, out=c) if bias.size else c
 
 
-def _each(a: Array, b: Array, c: Array, bias: Array, by_rows: bool) -> Array:
-    """c = a @ b (+ bias) for a matrix or a stack, in each of which there is work; by_rows: whether the bias is of c's rows."""
+def _each(a: Array, b: Array, c: Array, bias: Array) -> Array:
+    """c = a @ b (+ bias) for a matrix or a stack, in each of which there is work."""
     (rows, columns), depth, batch = c.shape[-2:], a.shape[-1], prod(c.shape[:-2])
     threads = threads_for(1 << 30, batch * rows * depth * columns / SPEED)
     apart = threads <= batch and (batch % threads == 0 or batch >= EVEN * threads)  # a thread has whole matrices
     if apart and batch > 1:
         a, b = _shared(a), _shared(b)
     (a, a_row, a_depth), (b, b_depth, b_column) = _flat(a), _flat(b)
-    product = _plan((batch, rows, depth, columns), a_row, a_depth, b_depth, b_column, threads, by_rows)
+    product = _plan((batch, rows, depth, columns), a_row, a_depth, b_depth, b_column, threads)
     if product.turned:
         a, b = b, a
     if batch > 1:
@@ -207,8 +208,10 @@ def map_channels(w: Array, x: Array, bias: Array | None) -> Array:
     (batch, _, columns), rows = x.shape, len(w)
     y = np.empty((batch, rows, columns), x.dtype)
     if x.size * rows > SERIAL_MULTIPLY_ADDS:
-        stack = np.broadcast_to(w, (batch, *w.shape))
-        return _each(stack, x, y, NOTHING if bias is None else dense(bias), True)
+        threads = threads_for(-(-batch * columns // WIDTH), x.size * rows / SPEED)
+        sizes = Maps(batch, rows, x.shape[1], columns)
+        map_stack(dense(w), dense(x), NOTHING if bias is None else dense(bias), y, sizes, threads)
+        return y
     np.matmul(w, x, y)
     return y if bias is None else np.add(y, bias[:, None], y)
 
@@ -305,7 +308,7 @@ def _outer(a: Array, b: Array, lead: tuple[int, ...]) -> Array:
 
 @lru_cache(maxsize=4096)
 def _plan(
-    sizes: tuple[int, int, int, int], a_row: int, a_depth: int, b_depth: int, b_column: int, threads: int, by_rows: bool = False
+    sizes: tuple[int, int, int, int], a_row: int, a_depth: int, b_depth: int, b_column: int, threads: int
 ) -> Product:  # fmt: skip
     """A product, with its operands as they are or with their roles exchanged, whichever promises to be faster.
 
@@ -318,7 +321,7 @@ def _plan(
         p = exchanged
     copied = p.a_depth != 1 and p.columns > LEFT_PANELS * WIDTH
     most = max(LEAST_ROWS, min(BLOCK_ROWS, LEFT_BLOCK // p.depth)) if copied else BLOCK_ROWS
-    return p._replace(block_rows=_block_rows(p.rows, p.batch, threads, most), copied=copied, by_rows=by_rows)
+    return p._replace(block_rows=_block_rows(p.rows, p.batch, threads, most), copied=copied)
 
 
 PANEL_COST, TURNED_PANEL_COST, TURN_COST = (7, 12, 15) if LANES > 8 else (15, 60, 30)

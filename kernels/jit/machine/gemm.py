@@ -31,7 +31,8 @@ TALL = 2 * ROWS  # rows of the tile over one vector: with six sums it would wait
 DEPTH = 256  # rows of a panel used in one go: 64 KiB at 64 bytes a vector, well within the second-level cache
 
 
-def _emit_tile(e: Emitter, rows: Value, left: Matrix, b: Panel, begin: Matrix, out: Rows, vectors: int, tallest: int) -> None:
+def _emit_tile(e: Emitter, rows: Value, left: Matrix, b: Panel, begin: Matrix, out: Rows, shape: tuple[int, int, int]) -> None:
+    vectors, tallest, fetched = shape
     ahead, panel = e.b.mul(left.column_step, int64(e.size)), e.start(b)
     firsts, steps = [e.start(x) for x in (left, begin, out)], (left.row_step, begin.row_step, out.pitch)
     beginnings = [e.b.mul(begin.column_step, int64(e.size * e.lanes * j)) for j in range(vectors)]
@@ -42,8 +43,9 @@ def _emit_tile(e: Emitter, rows: Value, left: Matrix, b: Panel, begin: Matrix, o
                 for _ in range(height - 1):
                     found.append(e.at(found[-1], step))
             starts, begins, targets = places
-            for target in targets:  # at the end of its part of the row: where that begins, the panel before has been
-                fetch_line(e, e.at(target, e.lanes * vectors - 1), write=True, near=3)
+            for target in targets:  # at the ends of vectors: the line where the first begins, the panel before has been in
+                for j in range(vectors - fetched, vectors):
+                    fetch_line(e, e.at(target, e.lanes * (j + 1) - 1), write=True, near=3)
             for i, value in enumerate(emit_sums(e, starts, lambda k: e.b.mul(k, ahead), panel, b.depth, vectors)):
                 row, j = i // vectors, i % vectors
                 first = e.load(e.b.add(begins[row], beginnings[j]))  # added last: a large bias would round every sum after it
@@ -95,11 +97,13 @@ def beginning_of(begin: Matrix, row: int, vectors: int) -> Array:
     return np.tile(window(begin.data, begin.at + row * begin.row_step, count * lanes), vectors // count)
 
 
-def make_tile(vectors: int, tallest: int = ROWS) -> Callable[..., None]:
-    """The tile over a panel of so many vectors, for up to `tallest` rows."""
+def make_tile(vectors: int, tallest: int = ROWS, fetched: int = 1) -> Callable[..., None]:
+    """The tile over a panel of so many vectors, for up to `tallest` rows. fetched: how many of the vectors that it writes to, of
+    each row, it has brought into the cache first: all, where out is large and written once.
+    """
 
     def emit(e: Emitter, rows: Value, left: Matrix, b: Panel, begin: Matrix, out: Rows) -> None:
-        _emit_tile(e, rows, left, b, begin, out, vectors, tallest)
+        _emit_tile(e, rows, left, b, begin, out, (vectors, tallest, fetched))
 
     @emits(emit)
     def tile(rows: int, left: Matrix, b: Panel, begin: Matrix, out: Rows) -> None:
@@ -125,8 +129,7 @@ class Product(NamedTuple):
 
     block_rows: rows of c per unit of work. turned: whether c is wanted transposed, as (columns, rows). adds: whether the product
     is added to what c holds, which needs a depth of at most DEPTH, no bias, and c as it is. copied: whether a block of a, whose
-    columns must be dense, is copied before its products. by_rows: whether the bias has a number for each row of c as it is
-    wanted, not for each column. a_next, b_next: from one matrix to the next, 0 for one that all share.
+    columns must be dense, is copied before its products. a_next, b_next: from one matrix to the next, 0 for one that all share.
     """
 
     batch: int
@@ -141,7 +144,6 @@ class Product(NamedTuple):
     turned: bool
     adds: bool = False
     copied: bool = False
-    by_rows: bool = False
     a_next: int = 0
     b_next: int = 0
 
@@ -157,8 +159,8 @@ def fill_rows(target: Array, numbers: Array) -> None:
 
 @inner()
 def begins_by_rows(bias: Array, p: Product) -> bool:
-    """Whether each row of the product as it is computed has a number of the bias."""
-    return bool(bias.size > 0 and p.turned != p.by_rows)
+    """Whether each row of the product as it is computed has a number of the bias, which its columns have as it is wanted."""
+    return bool(bias.size > 0 and p.turned)
 
 
 class Work(NamedTuple):
@@ -302,7 +304,7 @@ def multiply(a: Array, b: Array, packed: Array, bias: Array, c: Array, p: Produc
     """c[i] = a[i] @ b[i] (+ bias) for a batch of matrices given flat; every size at least 1.
 
     packed: b in panels, from which threads share the work of each matrix. Empty: a thread has whole matrices, and copies each to
-    panels just before its products, while they stay in the cache. bias: see Product.by_rows; empty for none.
+    panels just before its products, while they stay in the cache. bias: a number for each column of c as it is wanted, or empty.
     """
     width = PANEL * lanes_of(a)
     panels = (p.columns + width - 1) // width
