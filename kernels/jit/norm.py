@@ -13,28 +13,26 @@ import numpy as np
 from numba import prange
 
 from ..types import Array
-from .machine.column_sums import Statistics, Sums, column_sums
 from .machine.compile import dense, jit, thread_count, threads_for
+from .machine.layer_rows import TOGETHER, Affine, Statistics, Sums, Terms, layer_grad_rows, layer_rows
 from .machine.norm_rows import (
     add_products_row,
     add_row,
     add_squares_row,
-    affine_columns,
     affine_row,
     columns_grad_row,
     columns_row,
     deviations_by_runs,
     grad_row,
     grad_sums_by_runs,
-    layer_grad_row,
     layer_grad_sums_row,
     sum_by_runs,
 )
 from .machine.prefetch import expect
 from .machine.rms_rows import rms, rms_grad
-from .machine.streams import fence, is_streamed, stream
+from .machine.streams import fence, is_streamed
 from .machine.vector import as_row
-from .machine.views import Rows, Tail
+from .machine.views import Rows
 
 GRAIN = 8192
 """Elements below which another thread does not pay."""
@@ -43,7 +41,7 @@ PIECE_ROWS, PIECES = 128, 64
 """layer_norm_grad cuts its sums over rows into runs of so many, or into so many: the thread count changes no bit."""
 
 ROWS = 16
-"""Rows that layer_norm_grad treats together, and sums in their own dtype before float64 takes over."""
+"""Rows that layer_norm_grad sums in their own dtype before float64 takes over: a multiple of TOGETHER."""
 
 AHEAD = 2
 """Rows of large arrays that layer_norm has brought into the cache while it computes."""
@@ -157,22 +155,23 @@ def _layer(
     rows, count = x.shape
     inputs, flat = as_row(x), as_row(y)
     for t in prange(threads):
-        spare = np.empty(count if streamed else 0, x.dtype)
-        for r in range(t * rows // threads, (t + 1) * rows // threads):
-            if streamed and r + AHEAD < rows:
-                expect(inputs, (r + AHEAD) * count * x.itemsize, count * x.itemsize)
-            mean = np.float64(x.dtype.type(sum_by_runs(x[r]) / count))
-            rest, squares = deviations_by_runs(x[r], x.dtype.type(mean))
-            rest /= count
-            rstd = 1.0 / np.sqrt(squares / count - rest * rest + eps)
-            coarse = x.dtype.type(mean + rest)
-            rest = (mean - np.float64(coarse)) + rest
-            row = spare if streamed else y[r]
-            affine_columns(x[r], coarse, x.dtype.type(rstd), weight, bias, x.dtype.type(rest * rstd), row)
-            if streamed:
-                stream(Tail(flat, r * count), Tail(spare, 0), count)
-            stats.mean[r], stats.rstd[r] = coarse, rstd
-        fence(spare)
+        rests, end = np.empty(TOGETHER, x.dtype), (t + 1) * rows // threads
+        for first in range(t * rows // threads, end, TOGETHER):
+            last = min(end, first + TOGETHER)
+            for r in range(first, last):
+                if streamed and r + AHEAD < rows:
+                    expect(inputs, (r + AHEAD) * count * x.itemsize, count * x.itemsize)
+                mean = np.float64(x.dtype.type(sum_by_runs(x[r]) / count))
+                rest, squares = deviations_by_runs(x[r], x.dtype.type(mean))
+                rest /= count
+                rstd = 1.0 / np.sqrt(squares / count - rest * rest + eps)
+                coarse = x.dtype.type(mean + rest)
+                stats.mean[r], stats.rstd[r] = coarse, rstd
+                rests[r - first] = (np.float64(coarse) - mean - rest) * rstd
+            terms = Affine(stats.mean[first:last], stats.rstd[first:last], rests, last - first)
+            given, out = Rows(inputs, first * count, count), Rows(flat, first * count, count)
+            layer_rows(given, weight, bias, terms, out, streamed)
+        fence(rests)
 
 
 @jit()
@@ -184,24 +183,26 @@ def _layer_grad(
     pieces, kind = len(gw), x.dtype.type
     grads, inputs, flat = as_row(gy), as_row(x), as_row(gx)
     for t in prange(threads):
-        spare = np.empty(count if streamed else 0, x.dtype)
-        some_w, some_b = np.empty(count, x.dtype), np.empty(count, x.dtype)
+        spare = np.empty(2 * count + 2 * TOGETHER, kind)
+        some_w, some_b, slopes, levels = spare[:count], spare[count:-2 * TOGETHER], spare[-2 * TOGETHER :], spare[-TOGETHER:]
         for p in range(t * pieces // threads, (t + 1) * pieces // threads):
-            end = (p + 1) * rows // pieces
-            for first in range(p * rows // pieces, end, ROWS):
-                last = min(end, first + ROWS)
-                for r in range(first, last):
-                    total, product = layer_grad_sums_row(gy[r], x[r], weight, stats.mean[r], stats.rstd[r])
-                    rstd = np.float64(stats.rstd[r])
-                    slope, level = rstd * rstd * product / count, rstd * total / count
-                    row = spare if streamed else gx[r]
-                    layer_grad_row(gy[r], x[r], weight, stats.mean[r], kind(rstd), kind(slope), kind(level), row)
-                    if streamed:
-                        stream(Tail(flat, r * count), Tail(spare, 0), count)
-                at, some = first * count, Statistics(stats.mean[first:last], stats.rstd[first:last])
-                column_sums(Rows(grads, at, count), Rows(inputs, at, count), some, last - first, some_w, some_b)
-                add_row(gw[p], some_w)
-                add_row(gb[p], some_b)
+            begin, end, left = p * rows // pieces, (p + 1) * rows // pieces, 0
+            for r in range(begin, end, TOGETHER):
+                if left == 0:
+                    left = ROWS
+                    some_w[:], some_b[:] = 0, 0
+                last, at = min(end, r + TOGETHER), r * count
+                for i in range(r, last):
+                    total, product = layer_grad_sums_row(gy[i], x[i], weight, stats.mean[i], stats.rstd[i])
+                    scale = -np.float64(stats.rstd[i]) / count
+                    slopes[i - r], levels[i - r] = scale * product, scale * total
+                terms, pair = Terms(stats.mean[r:last], stats.rstd[r:last], slopes, levels, last - r), Sums(some_w, some_b)
+                given, out = Rows(inputs, at, count), Rows(flat, at, count)
+                layer_grad_rows(Rows(grads, at, count), given, weight, terms, out, pair, streamed)
+                left -= TOGETHER
+                if last == end or left == 0:
+                    add_row(gw[p], some_w)
+                    add_row(gb[p], some_b)
         fence(spare)
 
 

@@ -66,13 +66,6 @@ def affine_row(x: Array, mean: Any, scale: Any, shift: Any, y: Array) -> None:
         y[i] = (x[i] - mean) * scale + shift
 
 
-@inner(exact=True)
-def affine_columns(x: Array, mean: Any, scale: Any, weight: Array, bias: Array, rest: Any, y: Array) -> None:
-    """y = ((x - mean) scale - rest) weight + bias, weight and bias running along the row."""
-    for i in range(x.size):
-        y[i] = ((x[i] - mean) * scale - rest) * weight[i] + bias[i]
-
-
 @inner()
 def grad_sums_run(gy: Array, x: Array, mean: Any) -> Any:
     total, product = x.dtype.type(0), x.dtype.type(0)
@@ -154,10 +147,3 @@ def layer_grad_sums_row(gy: Array, x: Array, weight: Array, mean: Any, rstd: Any
         total += t
         product += p
     return total, product
-
-
-@inner(exact=True)
-def layer_grad_row(gy: Array, x: Array, weight: Array, mean: Any, scale: Any, slope: Any, level: Any, gx: Array) -> None:
-    """gx = scale weight gy - slope (x - mean) - level."""
-    for i in range(x.size):
-        gx[i] = scale * weight[i] * gy[i] - slope * (x[i] - mean) - level

@@ -11,8 +11,7 @@ from llvmlite import ir
 
 from ...types import Array
 from .address import address
-from .vector import Emitter, Value, emits, int64
-from .views import Tail, head
+from .vector import Emitter, Value, emits
 
 LARGE = 1 << 23
 """Bytes of a result from which on it is written so: more than a core has of caches that it reads fast."""
@@ -29,26 +28,14 @@ def is_streamed(y: Array, row: int) -> bool:
     return y.nbytes >= LARGE and not (row * y.itemsize % PIECE or address(y) % PIECE)
 
 
-def _emit_stream(e: Emitter, target: Tail, source: Tail, n: Value) -> None:
-    b, kind = e.b, ir.VectorType(ir.IntType(32), PIECE // 4)
-    start, end = e.start(source), e.start(target)
+def store_past(e: Emitter, vector: Value, address: Value) -> None:
+    """Store a vector past the caches, at a multiple of PIECE."""
+    b, lanes = e.b, PIECE // e.size
     mark = b.module.add_metadata([ir.Constant(ir.IntType(32), 1)])
-
-    def piece(i: Value, _: list[Value]) -> list[Value]:
-        offset = b.mul(i, int64(PIECE))
-        value = b.load(b.inttoptr(b.add(start, offset), ir.PointerType(kind)), align=e.size)
-        b.store(value, b.inttoptr(b.add(end, offset), ir.PointerType(kind)), align=PIECE).set_metadata("nontemporal", mark)
-        return []
-
-    count = b.sdiv(b.mul(n, int64(e.size)), int64(PIECE))
-    with e.when_positive(count):
-        e.loop(count, [], piece)
-
-
-@emits(_emit_stream)
-def stream(target: Tail, source: Tail, n: int) -> None:
-    """Copy n elements, whole pieces, past the caches."""
-    head(target, n)[:] = head(source, n)
+    kind = ir.PointerType(ir.VectorType(e.element, lanes))
+    for lane in range(0, e.lanes, lanes):
+        part = e.shuffle(vector, vector, list(range(lane, lane + lanes)))
+        b.store(part, b.inttoptr(e.at(address, lane), kind), align=PIECE).set_metadata("nontemporal", mark)
 
 
 def _emit_fence(e: Emitter, x: Array) -> None:
