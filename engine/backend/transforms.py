@@ -62,17 +62,19 @@ def _straight(name: str, public: Callable[..., Any]) -> Callable[..., Any]:
 
     def straight(x: Any, /, *, norm: str = "backward", workers: int | None = None, **over: Any) -> Any:
         scale = _SCALES.get(norm) if x.dtype in given and x.flags.aligned else None
-        found = None if scale is None else _several(x, **over) if several else _one(x, **over)
-        if found is None:
+        found = _several(x, **over) if several else _one(x, **over)
+        if found is None or scale is None:
             return public(x, norm=norm, workers=workers, **over)
-        (axes, size), scale, threads = found, scale if forward else 2 - scale, 1 if workers is None else workers
+        (axes, size), threads = found, 1 if workers is None else workers
         last = x.shape[axes[-1]]
         if kind == "c2r":
-            size = 2 * (last - 1) if size is None else size
-            if size > 0 and size // 2 + 1 == last:
-                return c2r(x, axes, size, False, scale, None, threads)
+            real = 2 * (last - 1) if size is None else size
+            if real > 0 and real // 2 + 1 == last:
+                return c2r(x, axes, real, False, 2 - scale, None, threads)
         elif size is None or size == last:
-            return c2c(x, axes, forward, scale, None, threads) if kind == "c2c" else r2c(x, axes, True, scale, None, threads)
+            if kind == "r2c":
+                return r2c(x, axes, True, scale, None, threads)
+            return c2c(x, axes, forward, scale if forward else 2 - scale, None, threads)
         return public(x, norm=norm, workers=workers, **over)
 
     over = {"axes": (0, 1, 2)} if several else {"axis": 1}
