@@ -11,6 +11,7 @@ import numpy as np
 
 from .. import backend
 from ..backend import spaces
+from ..backend.arguments import kind_of
 from ..backend.library import Unrecorded
 from ..errors import ArgumentError, BadIndexError, DeviceError, DLEngineError, DTypeError, LinAlgError, NumberTooLarge, ShapeError
 from ..recording import answer
@@ -77,7 +78,19 @@ def caller(op: Op) -> Callable[..., Any]:
             record(op, xp, args, consts, nested, pull, out)
         return out
 
-    return call
+    return returning(op, call) if op.same else call
+
+
+def returning(op: Op, call: Callable[..., Any]) -> Callable[..., Any]:
+    """The function that returns its argument itself where the op changes nothing."""
+
+    def same(*args: Any, **consts: Any) -> Any:
+        if len(args) != 1 or consts:
+            args, consts = op.bind(args, consts)
+        x, own = args[0], op.text is op.original  # a definition in the place of the op's own may do more
+        return x if own and isinstance(x, TensorBase) and kind_of(x.array.dtype) in [*op.same] else call(x, **consts)
+
+    return same
 
 
 def settings_of(op: Op, xp: Any, consts: dict[str, Any], needed: bool) -> dict[str, Any]:

@@ -32,6 +32,7 @@ class Options(TypedDict, total=False):
     tensors: Callable[..., Any] | None
     adds: tuple[str, tuple[int, ...]] | None
     fresh: bool
+    same: str
 
 
 AXES = ("axis", "axes", "start_axis", "end_axis")
@@ -44,7 +45,7 @@ class Op:
     __slots__ = (
         "adds", "arrays", "axes", "bound", "call", "complex", "constants", "consts", "defaults", "dtyped", "fresh", "guards",
         "kernel", "listed", "name", "needs", "none_cotangents", "original", "pack", "patience", "policy", "promotes", "readings",
-        "required", "returns", "save", "save_first", "several", "tensor_text", "text", "view", "waits", "wide",
+        "required", "returns", "same", "save", "save_first", "several", "tensor_text", "text", "view", "waits", "wide",
     )  # fmt: skip
 
     def __init__(
@@ -85,6 +86,7 @@ class Op:
         self.kernel = False  # whether it is a kernel and no more: no formula is looked for in it
         self.adds = options.get("adds")
         self.fresh = options.get("fresh", False)
+        self.same = options.get("same", "")
         self.readings: list[dict[Any, Any] | None]
         self.call: Any = None
         self.bound: Any = None

@@ -84,6 +84,7 @@ class _Form(NamedTuple):
     dtyped: bool
     read: bool
     listed: bool
+    same: str
     usual: tuple[tuple[str, Any], ...] | None
 
     @classmethod
@@ -98,7 +99,7 @@ class _Form(NamedTuple):
             usual = tuple([(name, op.defaults[name]) for name in op.consts])
             usual = usual if all([_word(name, value) for name, value in usual]) else None
         read = read and not op.listed
-        return cls(op.arrays, op.consts, needed, op.required, promotes, op.view, op.dtyped, read, op.listed, usual)
+        return cls(op.arrays, op.consts, needed, op.required, promotes, op.view, op.dtyped, read, op.listed, op.same, usual)
 
     def second_names(self) -> list[tuple[str, str]]:
         """PyTorch's dim and keepdim, and the constants that they mean here."""
@@ -124,6 +125,10 @@ class _Form(NamedTuple):
     def text(self) -> str:
         several = len(self.arrays) > 1
         lines = ["if _more or _others: break", *[f"if {name} is _MISSING: break" for name in self.needed]]
+        if self.same:
+            (x,) = self.arrays
+            unchanged = f"_type({x}.array) is _ND and {x}.array.dtype.kind in {self.same.replace('i', 'iu')!r}"
+            lines.append(f"if _isinstance({x}, _T) and {unchanged} and _definition is _op.original: return {x}")
         if self.dtyped:
             lines.append("if dtype is not None and (_type(dtype) not in _DTYPES or dtype.kind == 'V'): break")
         for n in self.consts:

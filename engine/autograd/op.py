@@ -79,6 +79,7 @@ def op(
     tensors: Callable[..., Any] | None = None,
     adds: tuple[str, tuple[int, ...]] | None = None,
     fresh: bool = False,
+    same: str = "",
 ) -> Any:
     """Make a differentiable function on tensors out of its definition on arrays.
 
@@ -122,6 +123,8 @@ def op(
     fresh : bool
         Whether each gradient is an array that nothing else holds, unless it is the cotangent or a view: then it is added to in
         place.
+    same : str
+        Kinds of dtypes (of ``"bifc"``) for which the op, of one array, changes nothing: it then returns the tensor itself.
 
     Returns
     -------
@@ -145,7 +148,7 @@ def op(
         declared = Op(
             text, needs=needs, view=view, promotes=promotes, complex=complex, none_cotangents=none_cotangents,
             constants=constants, name=own, arrays=arrays, save=save, result=result, tensors=tensors,
-            adds=adds, fresh=fresh,
+            adds=adds, fresh=fresh, same=same,
         )  # fmt: skip
         if linear:
             LINEAR.add(own)

@@ -39,9 +39,76 @@ class Transforms:
             except ImportError:
                 pass
             else:
+                better = _straight(name, better)
                 function = _chosen(own, _cut(better, name == "ifft") if name in ("fft", "ifft") else better)
         self.__dict__[name] = function
         return function
+
+
+_SCALES = {"backward": 0, "ortho": 1, "forward": 2}
+"""SciPy's numbers of what a forward transform is scaled by; of an inverse one they count from the other end."""
+
+
+def _straight(name: str, public: Callable[..., Any]) -> Callable[..., Any]:
+    """One of SciPy's functions that calls its machine code at once, without what looks at arguments (5 us), for an array that is
+    transformed as it is; the function itself for all else, and where the machine code is not as it was."""
+    try:
+        code = import_module("scipy.fft._pocketfft.pypocketfft")
+        c2c, r2c, c2r = code.c2c, code.r2c, code.c2r
+    except (ImportError, AttributeError):
+        return public
+    forward, several, given = not name.startswith("i"), name.endswith("n"), _REALS if name.startswith("r") else _COMPLEX
+    kind = "r2c" if name.startswith("r") else "c2r" if name.startswith("ir") else "c2c"
+
+    def straight(x: Any, /, *, norm: str = "backward", workers: int | None = None, **over: Any) -> Any:
+        scale = _SCALES.get(norm) if x.dtype in given and x.flags.aligned else None
+        found = _several(x, **over) if several else _one(x, **over)
+        if found is None or scale is None:
+            return public(x, norm=norm, workers=workers, **over)
+        (axes, size), threads = found, 1 if workers is None else workers
+        last = x.shape[axes[-1]]
+        if kind == "c2r":
+            real = 2 * (last - 1) if size is None else size
+            if real > 0 and real // 2 + 1 == last:
+                return c2r(x, axes, real, False, 2 - scale, None, threads)
+        elif size is None or size == last:
+            if kind == "r2c":
+                return r2c(x, axes, True, scale, None, threads)
+            return c2c(x, axes, forward, scale if forward else 2 - scale, None, threads)
+        return public(x, norm=norm, workers=workers, **over)
+
+    over = {"axes": (0, 1, 2)} if several else {"axis": 1}
+    return straight if _agree(straight, public, given, over) else public
+
+
+def _one(x: Any, n: int | None = None, axis: int = -1) -> tuple[tuple[int, ...], int | None] | None:
+    """The axis of a transform, and its size if that is given; None for what SciPy must look at."""
+    return ((axis,), n) if type(axis) is int and -x.ndim <= axis < x.ndim and (n is None or type(n) is int) else None
+
+
+def _several(x: Any, s: Any = None, axes: Any = None) -> tuple[tuple[int, ...], int | None] | None:
+    """The same of several axes."""
+    if s is not None or type(axes) is not tuple or not axes or {*map(type, axes)} != {int}:
+        return None
+    found = tuple([a + x.ndim if a < 0 else a for a in axes])
+    return (found, None) if len({*found}) == len(found) and min(found) >= 0 and max(found) < x.ndim else None
+
+
+def _agree(straight: Callable[..., Any], public: Callable[..., Any], given: Any, over: dict[str, Any]) -> bool:
+    """Whether the machine code gives what SciPy gives."""
+    try:
+        for dtype in given:
+            x = (np.arange(60) % 7 - 2.5 + (1j if dtype.kind == "c" else 0)).astype(dtype).reshape(3, 5, 4)
+            for norm in _SCALES:
+                a, b = straight(x, norm=norm, **over), public(x, norm=norm, **over)
+                if a.dtype != b.dtype or a.shape != b.shape or a.tobytes() != b.tobytes():
+                    return False
+    except (TypeError, ValueError):
+        return False
+    return True
+
+
+_REALS, _COMPLEX = ((np.dtype(a), np.dtype(b)) for a, b in (("f4", "f8"), ("c8", "c16")))
 
 
 def _chosen(own: Any, better: Any) -> Any:

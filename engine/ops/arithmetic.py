@@ -227,9 +227,9 @@ def negative(xp: Namespace, x: Tensor, /) -> ValueAndVJP:
     return xp.negative(x), lambda gy: -gy
 
 
-@op(needs="", complex=True)
+@op(needs="", complex=True, same="ifc")
 def positive(xp: Namespace, x: Tensor, /) -> ValueAndVJP:
-    """Return ``+x``, a copy.
+    """Return ``+x``: the tensor itself, not a copy.
 
     Parameters
     ----------

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from ..autograd.op import op
 from ..autograd.promotion import is_complex
@@ -70,8 +73,19 @@ def rfft(xp: Namespace, x: Tensor, /, *, n: int | None = None, axis: int = -1, n
     return xp.fft.rfft(x, n=n, axis=axis, norm=norm), pull
 
 
+@lru_cache(maxsize=64)
+def _weights(count: int, size: int, behind: int, dtype: str) -> Any:
+    """By what NumPy's coefficients are multiplied, which have so many axes behind the one of their frequencies."""
+    k = np.arange(count)
+    found = np.where((k == 0) | (2 * k == size), 1, 2).astype(dtype).reshape(-1, *[1] * behind)
+    found.flags.writeable = False  # many calls share it
+    return found
+
+
 def _doubled(xp: Any, g: Any, axis: int, size: int) -> Any:
     """Coefficients that stand for themselves and their conjugates, doubled: all but the first and, for even size, the last."""
+    if type(g) is np.ndarray:
+        return g * _weights(g.shape[axis], size, g.ndim - 1 - axis, "f8" if g.dtype == np.complex128 else "f4")
     k = xp.arange(g.shape[axis])
     alone = (k == 0) | (2 * k == size)
     weights = xp.where(alone, xp.ones(g.shape[axis], dtype=_real_dtype(xp, g)), 2)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 __all__ = ["conj", "imag", "real"]
 
 
-@op(needs="", view=True, complex=True)
+@op(needs="", view=True, complex=True, same="bif")
 def real(xp: Namespace, x: Tensor, /) -> ValueAndVJP:
     """Return the real part.
 
@@ -59,9 +59,9 @@ def imag(xp: Namespace, x: Tensor, /) -> ValueAndVJP:
     return xp.imag(x), lambda gy: gy * 1j
 
 
-@op(needs="", complex=True)
+@op(needs="", complex=True, same="if")
 def conj(xp: Namespace, x: Tensor, /) -> ValueAndVJP:
-    """Return the complex conjugate; a copy where ``x`` is real.
+    """Return the complex conjugate; ``x`` itself, not a copy, where it is real.
 
     Parameters
     ----------

@@ -10,7 +10,7 @@ from numba import prange
 
 from ..geometry import PlaneGeometry, PoolGeometry, Windows
 from ..types import Array
-from .machine.compile import dense, jit, threads_for
+from .machine.compile import dense, inner, jit, threads_for
 from .machine.norm_rows import sum_by_runs
 from .machine.pool_pairs import largest_of_four
 from .machine.pool_places import in_window, strays
@@ -25,6 +25,9 @@ NARROW, WIDE = np.empty(0, np.int32), np.empty(0, np.int64)
 
 ROW_PACE = 0.1
 """Nanoseconds that a number takes which is summed or written in a row."""
+
+NEAR = 4096
+"""Numbers of planes that are cleared at a time, and still lie in the nearest cache when others are added to them."""
 
 
 class Sizes(NamedTuple):
@@ -157,7 +160,7 @@ def plane_scatter(gy: Array, index: Array, g: PlaneGeometry) -> Array:
     """gx, zero but for each gy added at its place in the plane."""
     gx = np.empty(g.x_shape, gy.dtype)
     if gx.size:
-        threads = threads_for(g.N * g.C, 0.1 * gx.size + gy.size)
+        threads = threads_for(g.N * g.C, 0.1 * gx.size + 0.5 * gy.size)
         if _put(dense(gy), dense(index), gx, g.table, threads):
             _refuse("plane_scatter", index, g)
     return gx
@@ -167,7 +170,7 @@ def max_pool2d_gather(x: Array, index: Array, g: Windows) -> Array:
     """x at index: the adjoint of max_pool2d_scatter."""
     y = np.empty(g.y_shape, x.dtype)
     if y.size:
-        threads = threads_for(g.N * g.C, y.size)
+        threads = threads_for(g.N * g.C, 0.5 * y.size)
         if _gather(dense(x), dense(index), y, g.table, threads):
             _refuse("max_pool2d_gather", index, g)
     return y
@@ -203,7 +206,7 @@ def _scatter_near(gy: Array, places: Array, gx: Array, s: Sizes, threads: int) -
                 at = (plane * s.OH + oh) * s.OW
                 if strays(places[at : at + s.OW], oh * s.SH * s.W, s) == 0:
                     for o in range(at, at + s.OW):
-                        target[places[o]] += gy[o]
+                        target[np.uint64(places[o])] += gy[o]
                 else:
                     rows += 1
         strange[t] = rows
@@ -231,39 +234,49 @@ def _scatter(gy: Array, places: Array, gx: Array, s: Sizes, threads: int) -> int
     return count(wrong)
 
 
+@inner()
+def _beyond(places: Array, size: int) -> int:
+    """How many places lie outside a plane of this size."""
+    found = 0
+    for i in range(places.size):
+        found += 1 if (places[i] < 0) | (places[i] >= size) else 0
+    return found
+
+
 @jit(flat=True)
 def _put(gy: Array, places: Array, gx: Array, table: Array, threads: int) -> int:
-    """How many places lie outside the plane."""
+    """How many places lie outside the plane; nothing is added near those. Numbers are added to planes just cleared."""
     wrong = np.zeros(threads, np.int64)
     planes, size, outputs = table[0], table[1] * table[2] * table[3], table[4] * table[5] * table[6]
+    step = max(1, NEAR // size)
     for t in prange(threads):
-        beyond = 0
-        clear(gx[t * planes // threads * size : (t + 1) * planes // threads * size])
-        for plane in range(t * planes // threads, (t + 1) * planes // threads):
-            for o in range(plane * outputs, (plane + 1) * outputs):
-                place = places[o]
-                if place < 0 or place >= size:
-                    beyond += 1
-                else:
-                    gx[plane * size + place] += gy[o]
+        beyond, end = 0, (t + 1) * planes // threads
+        for first in range(t * planes // threads, end, step):
+            last = min(first + step, end)
+            clear(gx[first * size : last * size])
+            strange = _beyond(places[first * outputs : last * outputs], size)
+            beyond += strange
+            if strange == 0:
+                for plane in range(first, last):
+                    for o in range(plane * outputs, (plane + 1) * outputs):
+                        gx[np.uint64(plane * size + places[np.uint64(o)])] += gy[np.uint64(o)]  # unsigned: see _gather
         wrong[t] = beyond
     return count(wrong)
 
 
 @jit(flat=True)
 def _gather(x: Array, places: Array, y: Array, table: Array, threads: int) -> int:
-    """How many places lie outside the plane."""
+    """How many places lie outside the plane; a thread that meets such leaves its part of y as it is.
+
+    Indices that can be negative count from the end, which is asked at each; unsigned ones cannot be, in half of the time.
+    """
     wrong = np.zeros(threads, np.int64)
     planes, size, outputs = table[0], table[1] * table[2] * table[3], table[4] * table[5] * table[6]
     for t in prange(threads):
-        beyond = 0
-        for plane in range(t * planes // threads, (t + 1) * planes // threads):
-            for o in range(plane * outputs, (plane + 1) * outputs):
-                place = places[o]
-                if place < 0 or place >= size:
-                    beyond += 1
-                    y[o] = 0
-                else:
-                    y[o] = x[plane * size + place]
-        wrong[t] = beyond
+        first, last = t * planes // threads, (t + 1) * planes // threads
+        wrong[t] = _beyond(places[first * outputs : last * outputs], size)
+        if wrong[t] == 0:
+            for plane in range(first, last):
+                for o in range(plane * outputs, (plane + 1) * outputs):
+                    y[np.uint64(o)] = x[np.uint64(plane * size + places[np.uint64(o)])]
     return count(wrong)

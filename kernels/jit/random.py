@@ -149,6 +149,20 @@ def _bits(out: Array, key: int, lower: int, upper: int, threads: int) -> None:
 
 
 @jit(exact=True)
+def _numbered(out: Array, key: int, lower: int, upper: int, threads: int) -> None:
+    """Random words above their positions, in one number each."""
+    seed = seed_of(key, lower, upper)
+    for t in prange(threads):
+        first, last = slabs(out.size, t, threads)
+        words = np.empty(SLAB, np.uint32)
+        for s in range(first, last):
+            part = out[s * SLAB : (s + 1) * SLAB]
+            fill(words, seed, s * SLAB, part.size)
+            for i in range(part.size):
+                part[i] = (np.uint64(words[i]) << HALF) | np.uint64(s * SLAB + i)
+
+
+@jit(exact=True)
 def _uniform32(out: Array, key: int, lower: int, upper: int, drop: int, scale: float, threads: int) -> None:
     seed, unit = seed_of(key, lower, upper), np.float32(scale)
     for t in prange(threads):
@@ -369,15 +383,13 @@ def random_bernoulli(key: int, counter: int, n: int, p: float) -> Array:
 @_often
 def random_permutation(key: int, counter: int, n: int) -> Array:
     """A random order of 0 ... n - 1, int64: the order of n random words, ties by position."""
-    bits = np.empty(n, np.uint32)
-    _bits(bits, *_seed(key, counter), _threads(n))
     if n <= MOST_RANKED:
-        out = np.empty(n, np.int64)
+        bits, out = np.empty(n, np.uint32), np.empty(n, np.int64)
+        _bits(bits, *_seed(key, counter), _threads(n))
         _ranked(bits, min(20, max(1, n.bit_length())), out)
         return out
-    words = bits.astype(np.uint64)
-    words <<= HALF
-    words |= np.arange(n, dtype=np.uint64)
+    words = np.empty(n, np.uint64)
+    _numbered(words, *_seed(key, counter), _threads(n))
     words.sort()
     words &= LOW
     return words.view(np.int64)

@@ -71,3 +71,32 @@ def test_numbers_that_vanish() -> None:
     assert np.isnan(np.delete(y[0], 5)).all()
     assert np.isinf(y[1, :-1]).all()
     assert y[0, 5] == y[1, -1] == 1.0
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_products_that_leave_the_range_and_come_back(dtype: str) -> None:
+    """Of products of thousands of small numbers and as many large ones, all in a row: their logarithms say what is right."""
+    rng = np.random.default_rng(1)
+    size = 3 * BLOCK + 77
+    for small, large in ((1e-3, 1e3), (1e-30, 1e30)):
+        x = np.where(np.arange(size - 1) < size // 2, small, large) * rng.choice([-1.0, 1.0], size - 1)
+        x = np.append(x, 2.0).astype(dtype)[None]
+        logs = np.log2(np.abs(x.astype(np.float64)))
+        wanted = np.prod(np.sign(x)) * np.sign(x) * np.exp2(logs.sum() - logs)
+        np.testing.assert_allclose(running.others(x), wanted, rtol=1e-4 if dtype == "float32" else 1e-9)
+
+
+def test_numbers_that_float32_has_not() -> None:
+    """A line with such goes from its first number to its last; the lines beside it do not."""
+    x = np.random.default_rng(2).choice([-2.0, -0.5, 0.5, 2.0], (3, 2 * BLOCK))
+    x[1, 5], x[1, 6] = 1e-200, 1e200
+    with np.errstate(all="ignore"):
+        np.testing.assert_allclose(running.others(x), np.prod(x, axis=1, keepdims=True) / x, rtol=1e-9)
+
+
+@pytest.mark.parametrize("value", [0.0, np.inf, np.nan])
+def test_zeros_and_infinities_among_numbers_that_vanish(value: float) -> None:
+    x = np.random.default_rng(3).standard_normal((1, 3 * BLOCK)).astype("float32")
+    x[0, 5000] = value
+    y = np.delete(running.others(x)[0], 5000)
+    assert (y == 0).all() if value == 0 else not np.isfinite(y).any()
