@@ -64,6 +64,18 @@ def _copy(fallback: Function, launched: Launched) -> Function:
     return copy
 
 
+def _set_at(fallback: Function, launched: Launched) -> Function:
+    def set_at(x: Array, value: Any, *, key: Any) -> Array:
+        y = in_order(x) if type(x) is _ND and shared(x.nbytes) else None
+        if y is None:
+            return fallback(x, value, key=key)
+        y[key] = value
+        launched()
+        return y
+
+    return set_at
+
+
 def _positive(fallback: Function, launched: Launched) -> Function:
     def positive(x: Array, /) -> Array:
         y = copied(x) if type(x) is _ND and x.nbytes >= LARGE and x.dtype.kind in "fiuc" else None
@@ -309,6 +321,7 @@ def _linspace(fallback: Function, launched: Launched) -> Function:
 COPYING: dict[str, Callable[[Function, Launched], Function]] = {
     "asarray": _asarray,
     "copy": _copy,
+    "set_at": _set_at,
     "positive": _positive,
     "astype": _astype,
     "reshape": _reshape,
