@@ -27,7 +27,7 @@ from ..machine.vector import VECTOR_BYTES, as_row, lanes_of
 from ..machine.views import Matrix, Panel, Rows, Tail
 from .panel_plan import panel_vectors
 from .winograd_lanes import from_lanes, strip_to_lanes, to_lanes
-from .winograd_plan import FEW_IMAGES, filters_apart, form_of, images_apart, images_together, phases_of, strided
+from .winograd_plan import FEW_IMAGES, filters_apart, form_of, images_apart, images_together, padding_of, phases_of, strided
 from .winograd_products import ROWS_OVER, product
 from .winograd_transform import filters, outputs, outputs_checked, patches
 
@@ -58,7 +58,7 @@ def input_grad(gy: Array, w: Array, g: ConvGeometry) -> Array | None:
     """gx, or None if it is not all finite: the same convolution of gy with turned filters."""
     lanes, shape = VECTOR_BYTES // gy.itemsize, g.x_shape
     if strided(g):
-        shape = (g.N, g.C * g.stride[0] * g.stride[1], *phases_of(g).out_shape)
+        shape = (*phases_of(g).columns_shape[:2], *phases_of(g).out_shape)
     bias = np.zeros(-(-shape[1] // lanes) * lanes, gy.dtype)
     gx = _run(gy, w, bias, g, True, np.empty(shape, gy.dtype))
     return gx if gx is None else images_together(gx, g)
@@ -66,7 +66,7 @@ def input_grad(gy: Array, w: Array, g: ConvGeometry) -> Array | None:
 
 def _run(x: Array, w: Array, bias: Array, g: ConvGeometry, turned: bool, y: Array) -> Array | None:
     f: Any = form_of(g)
-    pad = (0, 0) if strided(g) else (g.pad_lo[0], g.pad_lo[1])
+    pad = padding_of(g)
     if turned:
         pad = (f.taps - 1 - pad[0], f.taps - 1 - pad[1])
     channels, (images, outputs, rows, columns) = x.shape[1], y.shape

@@ -77,6 +77,11 @@ def strided(g: ConvGeometry) -> bool:
     return g.stride != (1, 1)
 
 
+def padding_of(g: ConvGeometry) -> tuple[int, int]:
+    """Rows and columns of zeros before the images that images_apart gives."""
+    return (0, 0) if strided(g) else (g.pad_lo[0], g.pad_lo[1])
+
+
 def images_apart(x: Array, g: ConvGeometry) -> Array:
     """x (N,C,H,W) as the convolution without strides takes it: (N, C SH SW, OH + r - 1, OW + r - 1), or x itself."""
     return unfold2d(x, phases_of(g)).reshape(g.N, -1, *phases_of(g).out_shape) if strided(g) else x

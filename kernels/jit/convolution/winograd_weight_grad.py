@@ -21,7 +21,7 @@ from ..machine.views import Matrix, Panel, Rows, Tail
 from .panel_plan import panel_vectors
 from .winograd import APART, RUN, SPEED, TOGETHER, most_together, place_of, read_patches, runs_of, units_of
 from .winograd_lanes import from_lanes, strip_to_lanes
-from .winograd_plan import filters_together, form_of, images_apart, strided
+from .winograd_plan import filters_together, form_of, images_apart, padding_of
 from .winograd_products import ROWS_OVER, product
 from .winograd_transform import filter_grads, grads
 
@@ -33,13 +33,13 @@ def weight_grad(x: Array, gy: Array, g: ConvGeometry) -> Array:
     """gw; x and gy dense. Where they are not all finite, more of gw may be NaN than should: the caller checks."""
     f: Any = form_of(g)
     vectors = panel_vectors(g.K, x.itemsize)
-    (rows, columns), (top, left) = g.out_shape, (0, 0) if strided(g) else g.pad_lo
+    rows, columns = g.out_shape
     x = images_apart(x, g)
     gw = np.empty((g.K, x.shape[1], f.taps, f.taps), x.dtype)
     patches = g.N * -(-rows // f.out) * -(-columns // f.out)  # each thread has sums of its own, which take a time of their own
     most = min(g.N * -(-rows // f.out) * -(-columns // (f.out * RUN)), max(1, patches // TOGETHER))
     threads = threads_for(most, g.macs / SPEED)
-    _weight_grad(f, x, gy, as_row(gw), (top, left), vectors, threads)
+    _weight_grad(f, x, gy, as_row(gw), padding_of(g), vectors, threads)
     return filters_together(gw, g, f.taps)
 
 
